@@ -1,0 +1,91 @@
+//! `Switch` and `CurrentSlot`: the seam that keeps assembly out of core.
+
+use crate::contract::Stack;
+
+/// A suspended flow of control: where a switch goes to. Null before the first `init`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Context(pub *mut ());
+
+impl Context {
+    /// No context.
+    pub const NULL: Context = Context(core::ptr::null_mut());
+
+    /// Whether there is none.
+    pub fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+}
+
+/// The one word a switch takes along; core passes the M that a goroutine wakes up on.
+pub type Carry = *mut ();
+
+/// What a fresh stack runs: gets the carry of the first switch to it, and returns the context to leave to for good,
+/// which wakes with a null carry. It must not unwind.
+pub type Entry = unsafe extern "C" fn(Carry) -> Context;
+
+/// Saves one flow of control and continues another.
+///
+/// # Safety
+/// - **C1** `switch` returns only when someone switches to what it saved, with everything that the platform's calling
+///   convention preserves over a call intact, except the floating-point control words, which belong to the thread.
+/// - **C2** The first switch to an initialised context calls its entry on that stack, with the stack as the calling
+///   convention wants it and a backtrace that ends there.
+/// - **C3** The carry arrives unchanged as the result of the `switch` (or the argument of the entry) it wakes.
+/// - **C4** What was written before a switch is seen by the flow that the switch wakes, and by whoever resumes the
+///   saved context after that: a switch is a full hand-over even when the implementation uses several OS threads.
+/// - **C5** Nothing unwinds across a switch.
+/// - **C6** After a switch the flow may be on another OS thread; no implementation caches a thread's address across it.
+/// - **C7** `attach_thread` makes a stack overflow on a goroutine of this thread end in a report and an abort, while
+///   its guard lives.
+pub unsafe trait Switch: Send + Sync + 'static {
+    /// Where the thread's current G is kept. Each flow sets the slot itself after it has arrived on a thread.
+    type Slot: CurrentSlot;
+
+    /// What a thread needs while it runs goroutines (an alternate signal stack). Dropped by the same thread.
+    type Thread;
+
+    /// Prepares the calling thread to run goroutines.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    #[doc(alias = "minit")]
+    #[doc(alias = "mpreinit")]
+    fn attach_thread() -> std::io::Result<Self::Thread>;
+
+    /// Prepares a stack so that the first switch to the result calls `entry`.
+    ///
+    /// # Safety
+    /// The stack is owned by the caller and unused; it outlives the context.
+    #[doc(alias = "gostartcall")]
+    unsafe fn init(stack: &Stack, entry: Entry) -> Context;
+
+    /// Saves the present flow in `*save` and continues `to`, which takes `carry` along. Returns the carry of whoever
+    /// switches back.
+    ///
+    /// # Safety
+    /// `to` came from `init` or from a `switch` that saved it, and is continued once; `save` stays valid until the
+    /// flow in it has been continued.
+    #[doc(alias = "mcall")]
+    #[doc(alias = "gogo")]
+    unsafe fn switch(save: *mut Context, to: Context, carry: Carry) -> Carry;
+}
+
+/// The thread's current-G slot. What its value means is core's business.
+///
+/// # Safety
+/// - **K1** One slot per OS thread, null at first; `get` gives what this thread set last.
+/// - **K2** Neither call lets the compiler remember the thread's address over it: `get` after a switch reads the slot
+///   of the thread it is on by then.
+pub unsafe trait CurrentSlot: Send + Sync + 'static {
+    /// What this thread set last.
+    #[doc(alias = "getg")]
+    fn get() -> *mut ();
+
+    /// Sets the slot.
+    ///
+    /// # Safety
+    /// Core owns the meaning: only core calls this.
+    #[doc(alias = "settls")]
+    unsafe fn set(value: *mut ());
+}

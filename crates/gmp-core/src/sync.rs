@@ -1,0 +1,32 @@
+//! The seam between the protocols and the machine: atomics, threads and fences, or loom's models of them.
+//!
+//! Protocol code takes these names from here and from nowhere else, so that `--cfg loom` runs the real types under
+//! the model checker. loom models fences faithfully and SeqCst accesses not, therefore [`full_fence`] is the only
+//! strong ordering that the protocols use.
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
+    sync::{Mutex, MutexGuard},
+    thread,
+};
+
+#[cfg(not(loom))]
+pub(crate) use std::{
+    hint::spin_loop,
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
+    sync::{Mutex, MutexGuard},
+    thread,
+};
+
+/// The store-load fence: everything this thread wrote before it is visible to whoever reads after a `full_fence` of
+/// its own that comes later in the one order of all such fences.
+#[inline(always)]
+pub fn full_fence() {
+    #[cfg(loom)]
+    loom::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+    #[cfg(not(loom))]
+    core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+}

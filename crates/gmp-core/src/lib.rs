@@ -4,4 +4,6 @@
 
 pub mod contract;
 pub mod queue;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 pub mod sync;

@@ -2,6 +2,10 @@
 
 mod coprime;
 mod list;
+mod ring;
+mod shared_fifo;
 
 pub use coprime::{Coprime, CoprimeWalk};
 pub use list::List;
+pub use ring::{Ring, RingThief};
+pub use shared_fifo::SharedFifo;

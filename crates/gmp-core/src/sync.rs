@@ -4,6 +4,18 @@
 //! the model checker. loom models fences faithfully and SeqCst accesses not, therefore [`full_fence`] is the only
 //! strong ordering that the protocols use.
 
+#[cfg(not(loom))]
+mod cell;
+mod spin;
+
+#[cfg(not(loom))]
+pub(crate) use cell::UnsafeCell;
+#[cfg(loom)]
+pub(crate) use loom::sync::Arc;
+pub use spin::SpinLock;
+#[cfg(not(loom))]
+pub(crate) use std::sync::Arc;
+
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,

@@ -11,7 +11,10 @@ pub(super) fn consume_batches(batches: &mut Vec<Vec<u64>>) -> impl FnMut(List<Pr
 
 /// Consumes all that is left, and counts it.
 pub(super) fn drain<Q: RunQueue<Probe>>(queue: &mut Q) -> usize {
-    std::iter::from_fn(|| queue.pop()).map(|popped| popped.token.consume()).count()
+    std::iter::from_fn(|| queue.pop()).fold(0, |count, popped| {
+        popped.token.consume();
+        count + 1
+    })
 }
 
 /// Steals at rest, which may lose no race for ever.

@@ -2,6 +2,10 @@
 
 mod coprime;
 mod list;
+#[cfg(all(test, loom))]
+mod loom_ring;
+#[cfg(all(test, loom))]
+mod loom_shared;
 mod ring;
 mod shared_fifo;
 

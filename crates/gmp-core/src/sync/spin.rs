@@ -5,7 +5,7 @@
 //! expression to read.
 //!
 //! ```text
-//!  free --swap(true), Acquire--> held --store(false), Release--> free
+//!  free --compare-and-swap, Acquire--> held --store(false), Release--> free
 //! ```
 
 use crate::sync::{AtomicBool, UnsafeCell, spin_loop, thread};
@@ -32,7 +32,7 @@ struct Held<'a>(&'a AtomicBool);
 impl Drop for Held<'_> {
     #[inline]
     fn drop(&mut self) {
-        // ORDER: spin-lock. Pairs with the swap in `acquire`: the next holder sees all that this one did.
+        // ORDER: spin-lock. Pairs with the compare-and-swap in `acquire`: the next holder sees all that this one did.
         self.0.store(false, Release);
     }
 }
@@ -55,7 +55,7 @@ impl<T> SpinLock<T> {
     #[inline]
     fn acquire(&self) -> Held<'_> {
         // ORDER: spin-lock. Pairs with the store in `Held::drop`.
-        if self.held.swap(true, Acquire) {
+        if self.held.compare_exchange(false, true, Acquire, Relaxed).is_err() {
             self.wait();
         }
         Held(&self.held)
@@ -66,16 +66,30 @@ impl<T> SpinLock<T> {
     fn wait(&self) {
         let mut looks = 0;
         loop {
-            // Looking with a plain load leaves the cache line with its holder; the value orders nothing.
-            while self.held.load(Relaxed) {
-                looks += 1;
-                if looks % LOOKS == 0 { thread::yield_now() } else { spin_loop() }
-            }
+            self.look_until_free(&mut looks);
             // ORDER: spin-lock, as in `acquire`.
-            if !self.held.swap(true, Acquire) {
+            if self.held.compare_exchange(false, true, Acquire, Relaxed).is_ok() {
                 return;
             }
         }
+    }
+}
+
+impl<T> SpinLock<T> {
+    /// Waits until the lock has been seen free. Looking with a plain load leaves the cache line with its holder; the
+    /// value orders nothing.
+    #[cfg(not(loom))]
+    fn look_until_free(&self, looks: &mut u32) {
+        while self.held.load(Relaxed) {
+            *looks += 1;
+            if looks.is_multiple_of(LOOKS) { thread::yield_now() } else { spin_loop() }
+        }
+    }
+
+    /// A model may give a plain load the old value for ever: one look is worth as much as any, and the others run.
+    #[cfg(loom)]
+    fn look_until_free(&self, _looks: &mut u32) {
+        thread::yield_now();
     }
 }
 

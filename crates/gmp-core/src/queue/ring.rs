@@ -170,7 +170,8 @@ impl<T: Token> Ring<T> {
         spill: &mut dyn Spill<T>,
     ) -> Result<(), NonNull<Link>> {
         let head = tail.wrapping_sub(CAPACITY);
-        // ORDER: ring-head. Release only to keep all of `head`'s stores one kind: the slots are the owner's own.
+        // ORDER: ring-head. Pairs with the load of `head` in `RingThief::is_empty`: who sees the head that we move sees
+        // the tail that we know, and does not take an older tail, equal by chance, for an empty ring.
         let taken = self.words.head.compare_exchange(head, head.wrapping_add(CAPACITY / 2), Release, Relaxed);
         if taken.is_err() {
             return Err(raw);
@@ -218,7 +219,7 @@ impl<T: Token> Ring<T> {
         let mut head = self.words.head.load(Relaxed);
         while head != tail {
             let raw = self.words.load_slot(head);
-            // ORDER: ring-head, as in `overflow`.
+            // ORDER: ring-head. Pairs with the load in `RingThief::is_empty`, for the reason given in `overflow`.
             match self.words.head.compare_exchange(head, head.wrapping_add(1), Release, Relaxed) {
                 Ok(_) => return Some(Self::token(raw)),
                 Err(newer) => head = newer,

@@ -107,7 +107,10 @@ impl Probe {
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.end(DROPPED);
+        // While a failed test unwinds, further complaints would only abort it before its message is read.
+        if !std::thread::panicking() {
+            self.end(DROPPED);
+        }
     }
 }
 

@@ -6,15 +6,40 @@ use crate::suite::{CONFIG, Dice, Ledger, Probe, TAKE_ANY};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-/// Where threads wait for each other, by count: `meet(n)` returns once there have been `n` calls.
+/// Where threads wait for each other, by count: `meet(n)` returns once there have been `n` calls. A thread that unwinds
+/// breaks the gate, so that the others fail too instead of waiting for ever.
 #[derive(Debug, Default)]
-pub(super) struct Gate(AtomicUsize);
+pub(super) struct Gate {
+    calls: AtomicUsize,
+    broken: AtomicBool,
+}
+
+/// Breaks the gate if its thread unwinds.
+pub(super) struct Alarm<'a>(&'a Gate);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.broken.store(true, SeqCst);
+        }
+    }
+}
 
 impl Gate {
+    pub(super) fn alarm(&self) -> Alarm<'_> {
+        Alarm(self)
+    }
+
+    /// Panics if another thread did.
+    pub(super) fn check(&self) {
+        assert!(!self.broken.load(SeqCst), "another thread of this test panicked");
+    }
+
     pub(super) fn meet(&self, calls: usize) {
-        self.0.fetch_add(1, SeqCst);
+        self.calls.fetch_add(1, SeqCst);
         let mut looks = 0_u32;
-        while self.0.load(SeqCst) < calls {
+        while self.calls.load(SeqCst) < calls {
+            self.check();
             looks += 1;
             // On one CPU the other side runs only if we let it.
             if looks.is_multiple_of(64) { thread::yield_now() } else { std::hint::spin_loop() }
@@ -39,14 +64,17 @@ pub fn thieves_and_owner_share_without_loss<Q: RunQueue<Probe>>() {
     const TOKENS: usize = 20_000;
     let ledger = Ledger::new(TOKENS);
     let (mut queue, thief) = Q::new(&CONFIG);
-    let over = AtomicBool::new(false);
+    let (gate, over) = (Gate::default(), AtomicBool::new(false));
     thread::scope(|scope| {
+        let _alarm = gate.alarm();
         for seed in 0..2 {
-            let (thief, over) = (thief.clone(), &over);
+            let (thief, gate, over) = (thief.clone(), &gate, &over);
             scope.spawn(move || {
+                let _alarm = gate.alarm();
                 let (mut own, _) = Q::new(&CONFIG);
                 let mut dice = Dice::new(seed);
                 while !over.load(SeqCst) {
+                    gate.check();
                     if rob(&thief, &mut own, any_round(&mut dice)) == 0 {
                         thread::yield_now();
                     }
@@ -80,16 +108,18 @@ pub fn thieves_rob_each_other<Q: RunQueue<Probe>>() {
     let ledger = Ledger::new(3 * EACH);
     let halves: Vec<(Q, Q::Thief)> = (0..3).map(|_| Q::new(&CONFIG)).collect();
     let thieves: Vec<Q::Thief> = halves.iter().map(|(_, thief)| thief.clone()).collect();
-    let robbed = AtomicUsize::new(0);
+    let (gate, robbed) = (Gate::default(), AtomicUsize::new(0));
     thread::scope(|scope| {
         for (number, (mut queue, _)) in halves.into_iter().enumerate() {
-            let (ledger, thieves, robbed) = (&ledger, &thieves, &robbed);
+            let (ledger, thieves, gate, robbed) = (&ledger, &thieves, &gate, &robbed);
             scope.spawn(move || {
+                let _alarm = gate.alarm();
                 let mut dice = Dice::new(number as u64);
                 let mut consume =
                     |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
                 let mut left = EACH;
                 while left > 0 || ledger.consumed() < 3 * EACH {
+                    gate.check();
                     if dice.once_in(2) && left > 0 {
                         let burst = dice.below(100).min(left);
                         left -= burst;
@@ -127,12 +157,15 @@ pub fn moving_tokens<Q: RunQueue<Probe>>(rounds: usize) {
     let (mut queue, thief) = Q::new(&CONFIG);
     let (gate, over) = (Gate::default(), AtomicUsize::new(0));
     thread::scope(|scope| {
+        let _alarm = gate.alarm();
         scope.spawn(|| {
+            let _alarm = gate.alarm();
             for round in 0..rounds {
                 gate.meet(4 * round + 2);
                 // Once at least, then for as long as the owner is at it.
                 while {
                     assert!(!thief.is_empty(), "round {round}: a token was out of sight (Q2)");
+                    gate.check();
                     over.load(SeqCst) <= round
                 } {}
                 gate.meet(4 * round + 4);
@@ -161,8 +194,10 @@ pub fn a_last_token_has_one_taker<Q: RunQueue<Probe>>() {
     let (mut queue, thief) = Q::new(&CONFIG);
     let gate = Gate::default();
     thread::scope(|scope| {
+        let _alarm = gate.alarm();
         for _ in 0..2 {
             scope.spawn(|| {
+                let _alarm = gate.alarm();
                 let (mut own, own_thief) = Q::new(&CONFIG);
                 for round in 0..ROUNDS {
                     gate.meet(6 * round + 3);

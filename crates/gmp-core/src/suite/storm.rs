@@ -81,13 +81,19 @@ impl Script {
         let everybody = self.thieves.len() + 1;
         let mut history = History::default();
         thread::scope(|scope| {
+            let _alarm = gate.alarm();
             let looters: Vec<_> = self
                 .thieves
                 .iter()
                 .map(|rounds| {
                     let (thief, gate, over) = (thief.clone(), &gate, &over);
                     scope.spawn(move || {
+                        let _alarm = gate.alarm();
                         gate.meet(everybody);
+                        let over = || {
+                            gate.check();
+                            over.load(SeqCst)
+                        };
                         loot::<Q>(&thief, rounds, over)
                     })
                 })
@@ -131,11 +137,11 @@ fn pop<Q: RunQueue<Probe>>(queue: &mut Q) -> Option<Left> {
     queue.pop().map(|popped| Left::Popped(popped.token.consume(), popped.inherits))
 }
 
-fn loot<Q: RunQueue<Probe>>(victim: &Q::Thief, rounds: &[StealRound], over: &AtomicBool) -> Vec<Loot> {
+fn loot<Q: RunQueue<Probe>>(victim: &Q::Thief, rounds: &[StealRound], over: impl Fn() -> bool) -> Vec<Loot> {
     let (mut own, own_thief) = Q::new(&CONFIG);
     let mut looted = Vec::new();
     for &round in rounds.iter().cycle() {
-        if over.load(SeqCst) {
+        if over() {
             break;
         }
         match victim.steal_into(&mut own, round) {

@@ -42,7 +42,8 @@ impl<T: Token> RingThief<T> {
     #[inline]
     fn grab(&self, into: &mut Ring<T>) -> Grab<T> {
         let victim = &*self.words;
-        // ORDER: ring-head. Pairs with the other takers' compare-and-swaps, so that `tail` is not older than `head`.
+        // ORDER: ring-head. Pairs with the other takers' compare-and-swaps: they had seen a tail beyond it, so the one
+        // that we read next is not older.
         let head = victim.head.load(Acquire);
         // ORDER: ring-tail. Pairs with `Ring::publish`: the slots before `tail` are filled.
         let tail = victim.own.tail.load(Acquire);
@@ -52,7 +53,7 @@ impl<T: Token> RingThief<T> {
         }
         let half = queued - queued / 2;
         if half > CAPACITY / 2 {
-            // More than ever fits: others took and the owner put between the two loads.
+            // More than ever fits: others took and the owner put between the two loads, so the swap would fail.
             return Grab::Lost;
         }
         let (own_tail, room) = into.tail_and_room();
@@ -63,7 +64,8 @@ impl<T: Token> RingThief<T> {
             into.words.slot(own_tail.wrapping_add(offset)).store(raw, Relaxed);
         }
         let last = victim.load_slot(head.wrapping_add(others));
-        // ORDER: ring-head. Release: the reads above are done before the owner sees the slots free.
+        // ORDER: ring-head. Release, for the owner's `tail_and_room`: the reads above are done before it sees the slots
+        // free; and for `is_empty`: who sees this head sees the tail that we have seen.
         let taken = victim.head.compare_exchange(head, head.wrapping_add(others + 1), Release, Relaxed);
         if taken.is_err() {
             return Grab::Lost;
@@ -119,8 +121,8 @@ impl<T: Token> Thief<T> for RingThief<T> {
     fn is_empty(&self) -> bool {
         let Words { head, own, .. } = &*self.words;
         loop {
-            // ORDER: ring-head, then ring-tail, as in `grab`: if they are equal, the ring was empty when `tail` was
-            // read.
+            // ORDER: ring-head, then ring-tail. Pairs with whoever moved `head`: the tail that we read next is not older
+            // than the one it knew, so if they are equal the ring was empty when `tail` was read.
             let from = head.load(Acquire);
             let to = own.tail.load(Acquire);
             if from != to {

@@ -117,10 +117,6 @@ impl<C: Config> AnyRuntime for Sched<C> {
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }
-
-    fn is_unwinding(&self) -> bool {
-        self.unwinding()
-    }
 }
 
 impl<C: Config> Sched<C> {

@@ -67,6 +67,7 @@ impl Inside {
     }
 
     /// Leaves the stack for g0 with `leave` as the reason; returns when the goroutine runs again.
+    #[inline]
     pub(crate) fn leave(&self, leave: crate::m::Leave) {
         self.reserve_m_while_panicking();
         self.m().leave.set(leave);
@@ -76,7 +77,8 @@ impl Inside {
 
     /// std counts panics per thread, so a goroutine that suspends while it unwinds keeps its M to itself until it is
     /// through: a neighbour would see `panicking()`, or abort by a second panic.
-    fn reserve_m_while_panicking(&self) {
+    #[inline]
+    pub(crate) fn reserve_m_while_panicking(&self) {
         if std::thread::panicking() != self.g.has(Flags::PANICKING) {
             self.panicking_changed();
         }

@@ -6,13 +6,15 @@ use crate::g::permit::Unpark;
 use crate::g::{Ancestor, G, WaitReason, Wake};
 use crate::gate::{self, Inside};
 use crate::handle::JoinHandle;
-use crate::m::{Leave, M};
+use crate::m::{Leave, M, SystemCall};
 use crate::p::timers::NEVER;
 use crate::park::{Commit, park_inside};
 use crate::runtime::Handle;
+use crate::sched::attention;
 use crate::spawn::{NoRecord, Spec};
 use core::marker::PhantomData;
 use core::panic::Location;
+use core::sync::atomic::Ordering;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -213,7 +215,9 @@ fn call_on_g0<R>(inside: &Inside, f: impl FnOnce(&M) -> R) -> R {
         make::<F, R>
     }
     let mut call = Call { f: Some(f), result: None };
-    inside.leave(Leave::SystemStack { call: maker(&call), data: (&raw mut call).cast() });
+    let request = SystemCall { call: maker(&call), data: (&raw mut call).cast() };
+    inside.m().system_call.set(request);
+    inside.leave(Leave::SystemStack);
     call.result.unwrap_or_else(|| crate::fatal!("a call on the system stack is made", "it was not"))
 }
 
@@ -275,7 +279,7 @@ pub fn unwind_if_closing(wake: Wake) {
 pub fn yield_now() {
     let inside = gate::enter("yield_now");
     inside.leave(Leave::Yield);
-    if inside.g().header().runtime().is_unwinding() {
+    if inside.g().header().attention.load(Ordering::Relaxed) & attention::UNWIND != 0 {
         drop(inside);
         unwind_if_closing(Wake::Closing);
     }

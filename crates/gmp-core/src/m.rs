@@ -20,7 +20,7 @@ use inbox::Inbox;
 use note::Note;
 
 /// Why a goroutine left its stack for g0.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
     /// Nothing: the initial value.
     Nothing,
@@ -28,19 +28,27 @@ pub(crate) enum Leave {
     Yield,
     /// It yields within its P: the local queue's tail.
     YieldLocal,
-    /// It parks.
-    Park(ParkRequest),
+    /// It parks, as [`M::park`] says.
+    Park,
     /// It has ended.
     Exit,
     /// It came back from a blocking call and found no P.
     LostP,
-    /// It wants a call made on g0's stack, and to go on at once.
-    SystemStack {
-        /// The call.
-        call: unsafe fn(*mut (), &M),
-        /// Its argument.
-        data: *mut (),
-    },
+    /// It wants [`M::system_call`] made on g0's stack, and to go on at once.
+    SystemStack,
+}
+
+/// A call to be made on g0's stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemCall {
+    pub(crate) call: unsafe fn(*mut (), &M),
+    pub(crate) data: *mut (),
+}
+
+unsafe fn no_call(_: *mut (), _: &M) {}
+
+unsafe fn no_commit(_: *mut (), parked: Parked) -> Option<Parked> {
+    Some(parked)
 }
 
 /// How to park.
@@ -71,6 +79,10 @@ pub(crate) struct M {
     /// The P lent out by the present blocking call, and the call.
     pub(crate) lent: Cell<(*const PCore, Call)>,
     pub(crate) leave: Cell<Leave>,
+    /// How the goroutine wants to park.
+    pub(crate) park: Cell<ParkRequest>,
+    /// What it wants called.
+    pub(crate) system_call: Cell<SystemCall>,
     pub(crate) spinning: Cell<bool>,
     pub(crate) locked_g: Cell<*const G>,
     /// Policy code runs on this M: every call into the runtime is refused.
@@ -100,6 +112,13 @@ impl M {
             next_p: Cell::new(ptr::null()),
             lent: Cell::new((ptr::null(), Call::NONE)),
             leave: Cell::new(Leave::Nothing),
+            park: Cell::new(ParkRequest {
+                reason: WaitReason::Park,
+                deadline: u64::MAX,
+                commit: no_commit,
+                data: ptr::null_mut(),
+            }),
+            system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
             spinning: Cell::new(false),
             locked_g: Cell::new(ptr::null()),
             in_policy: Cell::new(false),
@@ -140,11 +159,13 @@ impl M {
         (x >> 32) as u32
     }
 
+    #[inline]
     pub(crate) fn running(&self) -> *mut G {
         // ORDER: curg. Acquire pairs with the release in `set_running`.
         self.g.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn set_running(&self, g: *const G) {
         // ORDER: curg. Release pairs with `running`: a closing runtime sees what the M did before.
         self.g.store(g.cast_mut(), Ordering::Release);

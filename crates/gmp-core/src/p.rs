@@ -75,6 +75,7 @@ impl PCore {
     /// # Safety
     /// The caller holds the P and lets the reference go before anyone asks again.
     #[expect(clippy::mut_from_ref, reason = "the P's holder has the only right to it")]
+    #[inline]
     pub(crate) unsafe fn free(&self) -> &mut FreeGs {
         // SAFETY: the caller holds the P.
         unsafe { &mut *self.free.get() }
@@ -84,6 +85,7 @@ impl PCore {
     ///
     /// # Safety
     /// The caller holds the P.
+    #[inline]
     pub(crate) unsafe fn next_number(&self, refill: impl FnOnce() -> u64) -> u64 {
         let (mut next, mut end) = self.numbers.get();
         if next == end {
@@ -99,6 +101,7 @@ impl PCore {
         self.numbers.set((1, 1 + NUMBER_BATCH));
     }
 
+    #[inline]
     pub(crate) fn tick(&self) -> u32 {
         self.sched_tick.load(Ordering::Relaxed)
     }

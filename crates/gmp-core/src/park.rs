@@ -60,12 +60,10 @@ pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
     commit: F,
 ) -> Wake {
     let mut commit = ManuallyDrop::new(commit);
-    inside.leave(Leave::Park(ParkRequest {
-        reason,
-        deadline,
-        commit: call::<F>,
-        data: core::ptr::from_mut(&mut commit).cast(),
-    }));
+    let data = core::ptr::from_mut(&mut commit).cast();
+    inside.reserve_m_while_panicking();
+    inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
+    inside.leave(Leave::Park);
     inside.g().wake.get()
 }
 

@@ -10,7 +10,7 @@ use crate::m::M;
 use crate::stats::Stats;
 use core::cell::UnsafeCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
@@ -60,9 +60,6 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// Another owner of the runtime.
     fn to_arc(&self) -> Arc<dyn AnyRuntime>;
 
-    /// Whether goroutines are to unwind at their next suspension.
-    fn is_unwinding(&self) -> bool;
-
     /// The name of its policy.
     fn policy_name(&self) -> &'static str;
 
@@ -79,6 +76,8 @@ pub(crate) struct Header {
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     pub(crate) started: Instant,
+    /// What is more important than the next goroutine: the bits of `sched::attention`.
+    pub(crate) attention: AtomicU32,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
     pub(crate) coarse: AtomicU64,
     pub(crate) events: EventSeam,
@@ -99,6 +98,7 @@ impl Header {
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: Instant::now(),
+            attention: AtomicU32::new(0),
             coarse: AtomicU64::new(0),
             events: EventSeam::new(settings.events.clone()),
         }

@@ -10,7 +10,7 @@ use crate::p::{Counters, NUMBER_BATCH, OwnedP, P};
 use crate::rt::Header;
 use crate::settings::Settings;
 use crate::sysmon::SysmonNote;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_epoch::{Atomic, Collector, LocalHandle, Owned};
 use idle_word::IdleWord;
 use lists::Lists;
@@ -62,7 +62,6 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) shared: SharedOf<C>,
     pub(crate) idle: IdleWord,
     pub(crate) idle_policy: IdleOf<C>,
-    pub(crate) attention: AtomicU32,
     pub(crate) procs: AtomicUsize,
     #[doc(alias = "allp")]
     pub(crate) all_p: Atomic<AllP<C>>,
@@ -90,7 +89,6 @@ impl<C: Config> Sched<C> {
             shared: SharedOf::<C>::default(),
             idle: IdleWord::new(),
             idle_policy: IdleOf::<C>::default(),
-            attention: AtomicU32::new(0),
             procs: AtomicUsize::new(0),
             all_p: Atomic::null(),
             collector: Collector::new(),
@@ -123,15 +121,15 @@ impl<C: Config> Sched<C> {
 
     #[inline]
     pub(crate) fn attention(&self) -> u32 {
-        self.attention.load(Ordering::Relaxed)
+        self.header.attention.load(Ordering::Relaxed)
     }
 
     pub(crate) fn call_attention(&self, bits: u32) {
-        self.attention.fetch_or(bits, Ordering::Relaxed);
+        self.header.attention.fetch_or(bits, Ordering::Relaxed);
     }
 
     pub(crate) fn clear_attention(&self, bits: u32) {
-        self.attention.fetch_and(!bits, Ordering::Relaxed);
+        self.header.attention.fetch_and(!bits, Ordering::Relaxed);
     }
 
     pub(crate) fn view(&self) -> IdleView {

@@ -105,6 +105,7 @@ impl JoinWord {
     }
 
     /// For a new goroutine, by its spawner.
+    #[inline]
     pub(crate) fn reset(&self) {
         self.0.store(EMPTY, Ordering::Relaxed);
     }
@@ -115,6 +116,7 @@ impl JoinWord {
     }
 
     /// Whether the goroutine has ended and its result is there.
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         // ORDER: join. Acquire pairs with the release of `finish`: the result is there.
         self.0.load(Ordering::Acquire) == DONE
@@ -145,6 +147,7 @@ impl JoinWord {
     }
 
     /// The goroutine has ended and its outcome is in the record.
+    #[inline]
     pub(crate) fn finish(&self) -> Finish {
         // ORDER: join. Release pairs with `is_done`, `wait` and `detach`: the result is there; acquire pairs with `wait`.
         match self.0.swap(DONE, Ordering::AcqRel) {
@@ -155,6 +158,7 @@ impl JoinWord {
     }
 
     /// The handle is dropped. `true`: the goroutine had ended, so result and record are the caller's to free.
+    #[inline]
     #[must_use]
     pub(crate) fn detach(&self) -> bool {
         // ORDER: join. Acquire as in `is_done`.

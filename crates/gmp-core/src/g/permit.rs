@@ -44,11 +44,13 @@ impl Permit {
     }
 
     /// A new goroutine of this generation has no permit. By the spawner.
+    #[inline]
     pub(crate) fn reset(&self, generation: u64) {
         self.0.store(generation | EMPTY, Ordering::Relaxed);
     }
 
     /// Takes the permit if it is there. By the goroutine itself.
+    #[inline]
     #[must_use]
     pub(crate) fn take(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed);
@@ -61,6 +63,7 @@ impl Permit {
     }
 
     /// Offers the wait to unparkers. `false`: there is a permit already (it is taken). By the park's commit.
+    #[inline]
     #[must_use]
     pub(crate) fn offer(&self, wait: Wait, generation: u64) -> bool {
         let word = self.0.load(Ordering::Relaxed);

@@ -103,47 +103,56 @@ impl GWord {
 
     /// The status at this moment.
     #[doc(alias = "readgstatus")]
+    #[inline]
     pub(crate) fn status(&self) -> Status {
         Status::of(self.0.load(Ordering::Relaxed))
     }
 
     /// Which goroutine of this record it is: compare two values for equality only.
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.0.load(Ordering::Relaxed) & GENERATION
     }
 
     /// Free to Runnable, by the spawner, who has the record to itself.
+    #[inline]
     pub(crate) fn to_spawned(&self) {
         self.step(Status::Free, Status::Runnable);
     }
 
     /// Runnable to Running, by the M that holds the `Runnable`.
+    #[inline]
     pub(crate) fn to_running(&self) {
         self.step(Status::Runnable, Status::Running);
     }
 
     /// Running to Runnable, by its own M: it yields or is preempted.
+    #[inline]
     pub(crate) fn to_yielded(&self) {
         self.step(Status::Running, Status::Runnable);
     }
 
     /// Running to Blocked, by its own M.
+    #[inline]
     pub(crate) fn to_blocked(&self) {
         self.step(Status::Running, Status::Blocked);
     }
 
     /// Blocked to Running, by its own M.
+    #[inline]
     pub(crate) fn to_unblocked(&self) {
         self.step(Status::Blocked, Status::Running);
     }
 
     /// Blocked to Runnable, by its own M, which found no P to come back with.
+    #[inline]
     pub(crate) fn to_requeued(&self) {
         self.step(Status::Blocked, Status::Runnable);
     }
 
     /// Running to Waiting, by its own M, when the goroutine is off its stack. The wait that this begins is the right
     /// to ready it, once.
+    #[inline]
     pub(crate) fn to_waiting(&self) -> Wait {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
@@ -155,18 +164,21 @@ impl GWord {
     }
 
     /// Waiting to Runnable, by whoever holds the wait. `false`: that wait is over already.
+    #[inline]
     #[must_use]
     pub(crate) fn to_ready(&self, wait: Wait) -> bool {
         self.end_wait(wait, Status::Runnable)
     }
 
     /// Waiting to Runnable, by the G's own M: its park was called off, and it runs on at once.
+    #[inline]
     #[must_use]
     pub(crate) fn to_resumed(&self, wait: Wait) -> bool {
         self.end_wait(wait, Status::Runnable)
     }
 
     /// Waiting to Free, by a closing runtime: the goroutine will never run again. Its stack stays as it is.
+    #[inline]
     #[must_use]
     pub(crate) fn to_abandoned(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed) & !SCAN;
@@ -174,6 +186,7 @@ impl GWord {
     }
 
     /// Running to Free, by its own M.
+    #[inline]
     pub(crate) fn to_exited(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
@@ -181,6 +194,7 @@ impl GWord {
     }
 
     /// Runnable to Free, by the holder of the `Runnable`: it will never run, or never again.
+    #[inline]
     pub(crate) fn to_discarded(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Runnable);
@@ -188,12 +202,14 @@ impl GWord {
     }
 
     /// The wait that is going on, if any.
+    #[inline]
     pub(crate) fn present_wait(&self) -> Option<Wait> {
         let word = self.0.load(Ordering::Relaxed) & !SCAN;
         (Status::of(word) == Status::Waiting).then_some(Wait(word))
     }
 
     /// Whether this wait is still going on.
+    #[inline]
     pub(crate) fn is_in(&self, wait: Wait) -> bool {
         self.0.load(Ordering::Relaxed) & !SCAN == wait.0
     }

@@ -56,15 +56,15 @@ impl<C: Config> G0<'_, C> {
         loop {
             self.switch_to(g);
             // SAFETY: a call on the system stack goes on at once, on the same M.
-            if let Leave::SystemStack { call, data } = self.m.leave.get() {
-                // SAFETY: the goroutine waits for this very call, with its data on its stack.
-                unsafe { call(data, self.m) };
-                continue;
+            if self.m.leave.get() != Leave::SystemStack {
+                break;
             }
-            break;
+            let request = self.m.system_call.get();
+            // SAFETY: the goroutine waits for this very call, with its data on its stack.
+            unsafe { (request.call)(request.data, self.m) };
         }
         self.m.set_running(ptr::null());
-        self.after(g, self.m.leave.replace(Leave::Nothing))
+        self.after(g, self.m.leave.get())
     }
 
     /// Gives a goroutine that runs for the first time its stack. Consumes the right to run it, or gives it back.

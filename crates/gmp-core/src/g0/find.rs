@@ -37,13 +37,28 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
+    #[inline(always)]
     fn look_everywhere(&self) -> Option<Popped<Runnable>> {
         self.run_own_timers();
-        self.from_shared_by_tick()
-            .or_else(|| self.from_inbox_or_local())
-            .or_else(|| self.from_shared())
-            .or_else(|| self.steal())
-            .or_else(|| self.go_idle())
+        let tick = self.p_shared().core.tick();
+        if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
+            && let Some(popped) = self.from_shared_by_tick()
+        {
+            return Some(popped);
+        }
+        if self.m.inbox.is_empty() {
+            if let Some(popped) = self.from_local() {
+                return Some(popped);
+            }
+        } else if let Some(popped) = self.from_inbox_or_local() {
+            return Some(popped);
+        }
+        if !self.sched.shared.is_empty()
+            && let Some(popped) = self.from_shared()
+        {
+            return Some(popped);
+        }
+        self.steal().or_else(|| self.go_idle())
     }
 
     /// Something is more important than the next goroutine. `true`: it was not for us, go on.
@@ -73,10 +88,9 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Every so many slices the shared queue comes first, so that local work cannot starve it.
-    #[inline]
+    #[inline(never)]
     fn from_shared_by_tick(&self) -> Option<Popped<Runnable>> {
-        let tick = self.p_shared().core.tick();
-        if !tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick) || self.sched.shared.is_empty() {
+        if self.sched.shared.is_empty() {
             return None;
         }
         let token = self.sched.policy(self.m, || self.sched.shared.pop())?;
@@ -84,18 +98,15 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Pinned goroutines and the P's own queue take turns.
-    #[inline]
+    #[cold]
     fn from_inbox_or_local(&self) -> Option<Popped<Runnable>> {
-        if self.m.inbox.is_empty() {
-            return self.from_local();
-        }
         let inbox_first = !self.m.inbox_first.get();
         self.m.inbox_first.set(inbox_first);
         let from_inbox = || self.m.inbox.pop().map(|token| Popped { token, inherits: false });
         if inbox_first { from_inbox() } else { self.from_local().or_else(from_inbox) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn from_local(&self) -> Option<Popped<Runnable>> {
         let mut p = self.p();
         let popped = self.sched.policy(self.m, || p.owner().queue.pop())?;
@@ -105,19 +116,18 @@ impl<C: Config> G0<'_, C> {
 
     /// A share of the shared queue: the first to run, the others to the local queue.
     fn from_shared(&self) -> Option<Popped<Runnable>> {
-        if self.sched.shared.is_empty() {
-            return None;
-        }
         let limit = <C::Policy as Policy>::RULES.shared_batch;
         let mut p = self.p();
         let token = self.sched.policy(self.m, || {
             let mut batch = self.sched.shared.pop_batch(self.sched.procs(), limit);
             let first = batch.pop_front();
             let rest = batch.len();
-            p.owner().queue.push_batch(&mut batch);
-            p.core.counters.book((rest - batch.len()) as i64);
-            if !batch.is_empty() {
-                self.sched.shared.push_front(batch);
+            if rest != 0 {
+                p.owner().queue.push_batch(&mut batch);
+                p.core.counters.book((rest - batch.len()) as i64);
+                if !batch.is_empty() {
+                    self.sched.shared.push_front(batch);
+                }
             }
             first
         })?;

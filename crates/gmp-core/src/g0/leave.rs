@@ -22,10 +22,10 @@ impl<C: Config> G0<'_, C> {
         match leave {
             Leave::Yield => self.requeue(g, None),
             Leave::YieldLocal => self.requeue(g, Some(Slot::Back)),
-            Leave::Park(request) => return self.park(g, request),
+            Leave::Park => return self.park(g, self.m.park.get()),
             Leave::Exit => return self.exit(g),
             Leave::LostP => self.lost_p(g),
-            Leave::Nothing | Leave::SystemStack { .. } => {
+            Leave::Nothing | Leave::SystemStack => {
                 crate::fatal!(
                     "a goroutine leaves with a reason",
                     "goroutine {} left with {leave:?}",

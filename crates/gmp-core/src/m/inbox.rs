@@ -37,6 +37,7 @@ impl<T: Token> Inbox<T> {
     }
 
     /// One look, without the lock. Exact under the scheduler's lock, with which pushers follow up.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len.load(Ordering::Relaxed) == 0
     }

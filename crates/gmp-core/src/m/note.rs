@@ -74,11 +74,13 @@ impl Note {
 
     /// Readies the note for its next use; by the owner, awake.
     #[doc(alias = "noteclear")]
+    #[inline]
     pub(crate) fn clear(&self) {
         self.state.store(CLEAR, Ordering::Relaxed);
     }
 
     /// Whether a wake has come since the last `clear`.
+    #[inline]
     pub(crate) fn is_set(&self) -> bool {
         // ORDER: note. Acquire pairs with the release of `wake`.
         self.state.load(Ordering::Acquire) == SET

@@ -100,6 +100,7 @@ impl Timers {
     }
 
     /// Forgets all of them, in a closing runtime.
+    #[inline]
     pub(crate) fn clear(&self) {
         let mut heap = self.heap.lock().unwrap_or_else(PoisonError::into_inner);
         for timer in heap.timers.drain() {

@@ -77,6 +77,7 @@ impl PWord {
         Self(AtomicU64::new(PStatus::Stopped as u64))
     }
 
+    #[inline]
     pub(crate) fn status(&self) -> PStatus {
         PStatus::of(self.0.load(Ordering::Relaxed))
     }
@@ -84,6 +85,7 @@ impl PWord {
     /// Idle or Stopped to Running, by the M that got it from the idle list or from a restart of the world.
     #[doc(alias = "acquirep")]
     #[doc(alias = "wirep")]
+    #[inline]
     pub(crate) fn acquire(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, &[PStatus::Idle, PStatus::Stopped]);
@@ -92,6 +94,7 @@ impl PWord {
 
     /// Running or Stopped to Idle, by its holder, who gives it away.
     #[doc(alias = "releasep")]
+    #[inline]
     pub(crate) fn release(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, &[PStatus::Running, PStatus::Stopped]);
@@ -114,6 +117,7 @@ impl PWord {
 
     /// Running to Blocked, by its M.
     #[doc(alias = "entersyscall")]
+    #[inline]
     pub(crate) fn enter_blocking(&self) -> Call {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, &[PStatus::Running]);
@@ -125,6 +129,7 @@ impl PWord {
 
     /// Blocked to Running, by the M that comes back. `false`: somebody took the P.
     #[doc(alias = "exitsyscall")]
+    #[inline]
     #[must_use]
     pub(crate) fn leave_blocking(&self, call: Call) -> bool {
         self.take(call, PStatus::Running)

@@ -28,6 +28,7 @@ impl IdleWord {
     }
 
     /// What the word says, for a policy.
+    #[inline]
     pub(crate) fn view(&self, procs: usize) -> IdleView {
         let word = self.0.load(Ordering::Relaxed);
         IdleView { procs, idle: idle(word), spinning: spinning(word) }

@@ -7,7 +7,8 @@ use gmp_core::contract::{Stack, StackAllocator, StackError};
 use gmp_stack::{Cache, Config, ConfigError, Retention, Stacks};
 
 const SIZE: usize = 64 << 10;
-const STRIDE: usize = SIZE + PAGE;
+/// With a page for the colour and one for the guard.
+const STRIDE: usize = SIZE + 2 * PAGE;
 
 fn with(retention: Retention) -> (Fake, Stacks<Fake>, Cache<Fake>) {
     let region = Fake::default();
@@ -51,6 +52,21 @@ fn another_store_gets_what_was_flushed_before_anything_cold() {
     let mut other = stacks.cache();
     assert_eq!(bottoms(&take(&stacks, &mut other, 10)), expected);
     assert_eq!(region.look(|history| history.guarded.len()), 10, "no cold stack was touched");
+}
+
+#[test]
+fn tops_lie_at_different_offsets_in_their_pages() {
+    let (_, stacks, mut cache) = with(Retention::default());
+    let taken = take(&stacks, &mut cache, 160);
+    let mut times = [0; 16];
+    for stack in &taken {
+        assert!(stack.size() >= SIZE && stack.top().addr().is_multiple_of(64));
+        times[(stack.top().addr().wrapping_neg() % PAGE) / 64] += 1;
+    }
+    assert!(times.iter().all(|&times| times >= 4), "each colour is used: {times:?}");
+    give(&stacks, &mut cache, taken);
+    assert!(stacks.figures().reserved_bytes.is_multiple_of(STRIDE), "one class only");
+    assert_eq!(stacks.figures().free, 160, "each size led back to its class");
 }
 
 #[test]
@@ -116,8 +132,8 @@ fn trimming_keeps_the_warmest_and_cools_the_others() {
     stacks.flush(&mut cache);
     stacks.trim();
     let discarded = region.look(|history| std::mem::take(&mut history.discarded));
-    let cooled: Vec<_> = order[..7].iter().map(|&start| (start, SIZE)).collect();
-    let shallow: Vec<_> = order[7..].iter().map(|&start| (start, SIZE - 2 * PAGE)).collect();
+    let cooled: Vec<_> = order[..7].iter().map(|&start| (start, SIZE + PAGE)).collect();
+    let shallow: Vec<_> = order[7..].iter().map(|&start| (start, SIZE - PAGE)).collect();
     assert_eq!(discarded, [cooled, shallow].concat(), "two pages cover a page and a byte");
     stacks.trim();
     assert_eq!(region.look(|history| history.discarded.len()), 0, "a second trim finds nothing to do");

@@ -1,5 +1,6 @@
 //! There and back with each of many suspended stacks, as a scheduler with many goroutines does it: how stacks lie in
-//! memory decides what the caches can keep. Ours against bare stacks of a region at several strides.
+//! memory decides what the caches can keep. Ours against bare stacks of a region at several strides; the switch colours
+//! all of them alike.
 
 use std::ptr::null_mut;
 

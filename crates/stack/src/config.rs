@@ -23,8 +23,7 @@ pub struct Config {
 pub struct Retention {
     /// How many stacks of each class stay warm: those freed last.
     pub warm: usize,
-    /// How many bytes at the top of each of those stay, in whole pages counted from the end of the uppermost one; what
-    /// lies deeper is given back.
+    /// How many bytes at the top of each of those stay, rounded up to pages; what lies deeper is given back.
     pub keep_bytes: usize,
 }
 

@@ -15,15 +15,15 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `config.rs` | [`Config`], [`Retention`] and what is wrong with one |
-//! | `class.rs` | size classes and colours |
+//! | `class.rs` | size classes |
 //! | `stacks.rs` | [`Stacks`], the allocator, and [`Cache`], a P's store |
 //! | `depot.rs` | what all Ps share of one class |
 //! | `slabs.rs` | reserving address space, carving stacks from it, giving it back |
 //!
 //! # What a size means
 //!
-//! The size asked for is usable bytes, and what comes back has the next class's or a little more: a power of two from
-//! 16 KiB to 64 MiB, and a page for its colour (see `class.rs`). The guard lies below and is not part of it. So a stack
+//! The size asked for is usable bytes, and what comes back has the next class's and a page: a power of two from 16 KiB
+//! to 64 MiB, and a page in which the first frame may begin where it likes (see `class.rs`). The guard lies below and is not part of it. So a stack
 //! of 64 KiB takes 72 KiB of address space, and 16 bytes of page tables more than one of 64 KiB with its guard inside.
 //!
 //! # Warm and cold

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gmp_core::contract::{Region, Stack, StackAllocator, StackError, StackFigures};
 
-use crate::class::{CLASSES, class_of, class_of_stack, colour_of, size_of};
+use crate::class::{CLASSES, class_of, class_of_stack, size_of};
 use crate::depot::Depot;
 use crate::slabs::Bottom;
 use crate::{Config, ConfigError, Retention};
@@ -193,7 +193,7 @@ impl<R: Region> Drop for Inner<R> {
 }
 
 // SAFETY: A1: the class is at least as large as what was asked for, and a slab's memory is readable and writable (R1).
-// A2: bottoms are page-aligned and sizes multiples of a cache line. A3: a stack leaves a store or depot by value and comes back
+// A2: bottoms are page-aligned and sizes whole pages. A3: a stack leaves a store or depot by value and comes back
 // by `free` alone (A5), and slabs with a stack in use are never released. A4: `take_cold` hands out a never used stack
 // only after its guard was installed, and it stays (R2). A6: errors are returned; what must not happen aborts.
 unsafe impl<R: Region> StackAllocator for Stacks<R> {
@@ -216,9 +216,8 @@ unsafe impl<R: Region> StackAllocator for Stacks<R> {
             }
             None => cache.refill(class)?,
         };
-        let size = size_of(class) + self.inner.page - colour_of(bottom.0.addr().get());
-        // SAFETY: a stack of this class, guarded, owned by nobody else from here on; it has a page more than its
-        // class says, and a colour is less than a page.
+        let size = size_of(class) + self.inner.page;
+        // SAFETY: a stack of this class, guarded, owned by nobody else from here on; it has this many bytes.
         Ok(unsafe { Stack::new(bottom.0, size) })
     }
 

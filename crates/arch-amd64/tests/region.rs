@@ -5,7 +5,7 @@ mod child;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 
-use gmp_arch_amd64::{GuardMode, Guarded};
+use gmp_arch_amd64::{GuardMode, Guarded, running_on_valgrind};
 use gmp_core::contract::{Region, Slab, StackError};
 
 const KIB: usize = 1 << 10;
@@ -85,7 +85,10 @@ fn more_than_there_is_says_so() {
     let region = Guarded::default();
     for (count, stride) in [(1 << 30, 1 << 30), (usize::MAX, 64 * KIB), (0, 64 * KIB)] {
         let error = region.reserve(count, stride, 4 * KIB).unwrap_err();
-        assert_eq!(error, StackError::OutOfMemory { errno: libc::ENOMEM });
+        // valgrind answers for the kernel, in its own way.
+        let errno = if running_on_valgrind() && count > 0 { libc::EINVAL } else { libc::ENOMEM };
+        let overflows = count.checked_mul(stride).is_none();
+        assert_eq!(error, StackError::OutOfMemory { errno: if overflows { libc::ENOMEM } else { errno } });
     }
 }
 
@@ -96,19 +99,18 @@ fn a_hundred_thousand_stacks_take_one_mapping() {
     let count = 100_000;
     let before = mappings();
     let slab = region.reserve(count, 68 * KIB, 4 * KIB).unwrap();
-    region.guard(&slab, 0).unwrap();
-    if mappings() > before + 2 {
-        eprintln!("skipped: this kernel has no MADV_GUARD_INSTALL");
+    // Other tests' threads come and go and have a few mappings each; a split mapping shows as a hundred.
+    (0..100).for_each(|index| region.guard(&slab, index).unwrap());
+    if mappings() > before + 60 || running_on_valgrind() {
+        eprintln!("skipped: this kernel has no MADV_GUARD_INSTALL, or valgrind answers for it");
         return;
     }
-    for index in 1..count {
-        region.guard(&slab, index).unwrap();
-    }
+    (100..count).for_each(|index| region.guard(&slab, index).unwrap());
     for index in [0, 1, count / 2, count - 1] {
         let low = slab.base.addr().get() + index * slab.stride;
         assert!(!readable(low) && readable(low + slab.guard), "stack {index}");
     }
-    assert!(mappings() <= before + 2, "{before} mappings have become {}", mappings());
+    assert!(mappings() < before + 60, "{before} mappings have become {}", mappings());
     // SAFETY: nothing in the slab is used.
     unsafe { region.release(slab) };
 }

@@ -18,7 +18,7 @@ fn benches(criterion: &mut Criterion) {
         bench.iter(|| {
             let stack = all.allocate(&mut cache, std::hint::black_box(SIZE)).unwrap();
             // SAFETY: nothing was ever on it.
-            unsafe { all.free(&mut cache, std::hint::black_box(stack)) };
+            unsafe { all.free(&mut cache, stack) };
         });
     });
     criterion.bench_function("allocate-free/128 at once, by the depot", |bench| {

@@ -1,4 +1,9 @@
-//! Size classes: powers of two of usable bytes.
+//! Size classes: powers of two of usable bytes, and a page.
+//!
+//! The page more is for the context switch, which may begin a stack some cache lines below its top, a different number
+//! on each, so that the uppermost frames of many stacks do not lie in the same few sets of the processor's caches:
+//! with 1,000 goroutines that makes a switch several times faster. So a goroutine has the size asked for, whatever its
+//! first frame begins with.
 
 use gmp_core::contract::StackError;
 
@@ -27,6 +32,12 @@ pub(crate) fn size_of(class: usize) -> usize {
     LEAST << class
 }
 
+/// The class of a stack of ours, from its size: the class's and a page.
+#[inline]
+pub(crate) fn class_of_stack(size: usize) -> usize {
+    (size.ilog2() - LEAST.ilog2()) as usize
+}
+
 #[cold]
 fn bad_size(asked: usize) -> StackError {
     StackError::BadSize { asked, least: LEAST, most: MOST }
@@ -45,6 +56,15 @@ mod tests {
         }
         assert_eq!(size_of(CLASSES - 1), MOST);
         assert_eq!(size_of(class_of(64 << 10).unwrap()), 64 << 10);
+    }
+
+    #[test]
+    fn a_size_with_its_page_leads_back_to_its_class() {
+        for class in 0..CLASSES {
+            for more in [0, 4096, size_of(class) - 1] {
+                assert_eq!(class_of_stack(size_of(class) + more), class);
+            }
+        }
     }
 
     #[test]

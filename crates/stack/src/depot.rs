@@ -25,7 +25,7 @@ const TRIM_BATCH: usize = 64;
 /// The depot of one class.
 #[derive(Debug)]
 pub(crate) struct Depot {
-    /// Usable bytes of each stack.
+    /// Bytes of each stack above its guard, in whole pages.
     size: usize,
     shared: Mutex<Shared>,
 }
@@ -77,7 +77,7 @@ impl Shared {
 }
 
 impl Depot {
-    /// An empty depot of stacks with `size` usable bytes.
+    /// An empty depot of stacks with `size` bytes above their guards.
     pub(crate) fn new(size: usize, guard: usize) -> Self {
         let shared = Shared {
             warm: Vec::new(),

@@ -22,10 +22,9 @@
 //!
 //! # What a size means
 //!
-//! The size asked for is usable bytes, and what comes back has the next class's: a power of two from 16 KiB to
-//! 64 MiB. The guard lies below it and is not part of it, so a class of 64 KiB takes 68 KiB of address space. The
-//! extra page costs 8 bytes of page table a stack, and it has a use: at a stride of exactly 64 KiB the tops of all
-//! stacks fall into the same set of the processor's address translation cache, and 17 pages spread them over all.
+//! The size asked for is usable bytes, and what comes back has the next class's and a page: a power of two from 16 KiB
+//! to 64 MiB, and a page in which the first frame may begin where it likes (see `class.rs`). The guard lies below and is not part of it. So a stack
+//! of 64 KiB takes 72 KiB of address space, and 16 bytes of page tables more than one of 64 KiB with its guard inside.
 //!
 //! # Warm and cold
 //!

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gmp_core::contract::{Region, Stack, StackAllocator, StackError, StackFigures};
 
-use crate::class::{CLASSES, class_of, size_of};
+use crate::class::{CLASSES, class_of, class_of_stack, size_of};
 use crate::depot::Depot;
 use crate::slabs::Bottom;
 use crate::{Config, ConfigError, Retention};
@@ -40,6 +40,7 @@ pub struct Stacks<R: Region> {
 #[derive(Debug)]
 struct Inner<R: Region> {
     region: R,
+    page: usize,
     retention: Retention,
     depots: [Depot; CLASSES],
     /// The count of each store, for figures.
@@ -99,11 +100,13 @@ impl<R: Region> Stacks<R> {
     /// # Errors
     /// [`ConfigError`] if the configuration makes no sense on this system.
     pub fn new(region: R, config: Config) -> Result<Self, ConfigError> {
-        config.check(region.page_size())?;
+        let page = region.page_size();
+        config.check(page)?;
         let inner = Inner {
             region,
+            page,
             retention: config.retention,
-            depots: core::array::from_fn(|class| Depot::new(size_of(class), config.guard_size)),
+            depots: core::array::from_fn(|class| Depot::new(size_of(class) + page, config.guard_size)),
             counts: Mutex::new(Vec::new()),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -190,7 +193,7 @@ impl<R: Region> Drop for Inner<R> {
 }
 
 // SAFETY: A1: the class is at least as large as what was asked for, and a slab's memory is readable and writable (R1).
-// A2: bottoms are page-aligned and sizes are powers of two. A3: a stack leaves a store or depot by value and comes back
+// A2: bottoms are page-aligned and sizes whole pages. A3: a stack leaves a store or depot by value and comes back
 // by `free` alone (A5), and slabs with a stack in use are never released. A4: `take_cold` hands out a never used stack
 // only after its guard was installed, and it stays (R2). A6: errors are returned; what must not happen aborts.
 unsafe impl<R: Region> StackAllocator for Stacks<R> {
@@ -213,16 +216,15 @@ unsafe impl<R: Region> StackAllocator for Stacks<R> {
             }
             None => cache.refill(class)?,
         };
-        // SAFETY: a stack of this class, guarded, owned by nobody else from here on.
-        Ok(unsafe { Stack::new(bottom.0, size_of(class)) })
+        let size = size_of(class) + self.inner.page;
+        // SAFETY: a stack of this class, guarded, owned by nobody else from here on; it has this many bytes.
+        Ok(unsafe { Stack::new(bottom.0, size) })
     }
 
     #[inline]
     unsafe fn free(&self, cache: &mut Cache<R>, stack: Stack) {
         self.expect_ours(cache);
-        let Ok(class) = class_of(stack.size()) else {
-            broken("a stack came back to the wrong allocator (A5)")
-        };
+        let class = class_of_stack(stack.size());
         if cache.bins[class].len == CAPACITY {
             cache.drain(class, HALF);
         }

@@ -80,13 +80,13 @@ fn a_million_stacks_take_few_mappings() {
     let _alone = alone();
     let (stacks, mut cache) = stacks(Retention::default());
     let before = mappings();
-    let mut all =
-        vec![stacks.allocate(&mut cache, SIZE).unwrap(), stacks.allocate(&mut cache, SIZE).unwrap()];
-    if mappings() > before + 3 {
+    // Other tests' threads come and go and have a few mappings each; split ones show as two hundred.
+    let mut all: Vec<_> = (0..100).map(|_| stacks.allocate(&mut cache, SIZE).unwrap()).collect();
+    if mappings() > before + 100 {
         eprintln!("skipped: this kernel has no MADV_GUARD_INSTALL");
         return;
     }
-    all.extend((2..1_000_000).map(|_| stacks.allocate(&mut cache, SIZE).unwrap()));
+    all.extend((100..1_000_000).map(|_| stacks.allocate(&mut cache, SIZE).unwrap()));
     assert!(mappings() < before + 200, "{before} mappings have become {}", mappings());
     assert_eq!(stacks.figures().in_use, 1_000_000);
     give(&stacks, &mut cache, all);

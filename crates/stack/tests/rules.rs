@@ -7,7 +7,8 @@ use gmp_core::contract::{Stack, StackAllocator, StackError};
 use gmp_stack::{Cache, Config, ConfigError, Retention, Stacks};
 
 const SIZE: usize = 64 << 10;
-const STRIDE: usize = SIZE + PAGE;
+/// With a page for the first frame's beginning and one for the guard.
+const STRIDE: usize = SIZE + 2 * PAGE;
 
 fn with(retention: Retention) -> (Fake, Stacks<Fake>, Cache<Fake>) {
     let region = Fake::default();
@@ -51,6 +52,20 @@ fn another_store_gets_what_was_flushed_before_anything_cold() {
     let mut other = stacks.cache();
     assert_eq!(bottoms(&take(&stacks, &mut other, 10)), expected);
     assert_eq!(region.look(|history| history.guarded.len()), 10, "no cold stack was touched");
+}
+
+#[test]
+fn a_size_leads_back_to_its_class() {
+    let (_, stacks, mut cache) = with(Retention::default());
+    for asked in [16 << 10, (16 << 10) + 1, SIZE, 1 << 20, 64 << 20] {
+        let stack = stacks.allocate(&mut cache, asked).unwrap();
+        assert_eq!(stack.size(), asked.next_power_of_two() + PAGE);
+        let bottom = stack.bottom();
+        give(&stacks, &mut cache, [stack]);
+        let again = stacks.allocate(&mut cache, asked).unwrap();
+        assert_eq!(again.bottom(), bottom);
+        give(&stacks, &mut cache, [again]);
+    }
 }
 
 #[test]
@@ -116,8 +131,8 @@ fn trimming_keeps_the_warmest_and_cools_the_others() {
     stacks.flush(&mut cache);
     stacks.trim();
     let discarded = region.look(|history| std::mem::take(&mut history.discarded));
-    let cooled: Vec<_> = order[..7].iter().map(|&start| (start, SIZE)).collect();
-    let shallow: Vec<_> = order[7..].iter().map(|&start| (start, SIZE - 2 * PAGE)).collect();
+    let cooled: Vec<_> = order[..7].iter().map(|&start| (start, SIZE + PAGE)).collect();
+    let shallow: Vec<_> = order[7..].iter().map(|&start| (start, SIZE - PAGE)).collect();
     assert_eq!(discarded, [cooled, shallow].concat(), "two pages cover a page and a byte");
     stacks.trim();
     assert_eq!(region.look(|history| history.discarded.len()), 0, "a second trim finds nothing to do");

@@ -62,7 +62,10 @@ impl core::fmt::Display for StackError {
         match self {
             Self::OutOfMemory { errno } => write!(f, "no memory for another goroutine stack (errno {errno})"),
             Self::BadSize { asked, least, most } => {
-                write!(f, "a goroutine stack of {asked} bytes is not possible: allowed are {least} to {most} bytes")
+                write!(
+                    f,
+                    "a goroutine stack of {asked} bytes is not possible: allowed are {least} to {most} bytes"
+                )
             }
         }
     }

@@ -41,7 +41,12 @@ impl VictimOrder for Coprime {
 
     fn walk(&self, seed: u32) -> CoprimeWalk {
         let choice = (seed / self.procs) as usize % self.coprimes.len();
-        CoprimeWalk { at: seed % self.procs, step: self.coprimes[choice], procs: self.procs, left: self.procs }
+        CoprimeWalk {
+            at: seed % self.procs,
+            step: self.coprimes[choice],
+            procs: self.procs,
+            left: self.procs,
+        }
     }
 }
 

@@ -1,0 +1,64 @@
+//! `cargo xtask loom [NAME]`: model-checks the protocols on their real types.
+
+use crate::root;
+use anyhow::{Result, bail};
+use std::process::Command;
+
+/// Which models.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// One protocol, as `--list` names it; all of them if none is given.
+    name: Option<String>,
+    /// Print the models' names and run none.
+    #[arg(long)]
+    list: bool,
+}
+
+/// What the names of all model tests begin with.
+const PREFIX: &str = "loom_";
+
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    let names = names(&String::from_utf8_lossy(&test("--list").output()?.stdout));
+    if args.list {
+        names.iter().for_each(|name| println!("{name}"));
+        return Ok(true);
+    }
+    let wanted = args.name.as_deref().unwrap_or("");
+    if names.is_empty() {
+        bail!("no loom models were built; the compiler's message is above if there was one");
+    }
+    if !names.iter().any(|name| name.contains(wanted)) {
+        bail!("no loom model {wanted:?}; there are: {}", names.join(", "));
+    }
+    // One model at a time: each of them uses as many threads as it models, and memory grows with them.
+    root::succeeds(test(&format!("{PREFIX}{wanted}")).arg("--test-threads=1"))
+}
+
+/// The test program of core under loom. It has a target folder of its own, else each switch between `--cfg loom` and
+/// not would build the world anew.
+fn test(argument: &str) -> Command {
+    let mut command =
+        root::cargo(&["test", "--quiet", "--release", "-p", "gmp-core", "--lib", "--", argument]);
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    command.env("RUSTFLAGS", format!("{flags} --cfg loom").trim());
+    command.env("CARGO_TARGET_DIR", root::target().join("loom"));
+    command
+}
+
+/// The models in the test program's list: `idle::loom::loom_idle_strong_law: test`.
+fn names(list: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let path = line.strip_suffix(": test")?;
+        path.rsplit("::").next()?.strip_prefix(PREFIX).map(str::to_owned)
+    };
+    list.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_models_are_listed() {
+        let list = "idle::loom::loom_idle_strong_law: test\nqueue::list::tests::order: test\n\n2 tests, 0 benchmarks";
+        assert_eq!(super::names(list), ["idle_strong_law"]);
+    }
+}

@@ -5,10 +5,13 @@
 
 mod catalogue;
 mod cell;
+#[cfg(feature = "gmp")]
+mod gmp;
 mod measure;
 mod process;
 #[cfg(feature = "rivals")]
 mod rivals;
+mod runq;
 mod threads;
 mod work;
 
@@ -18,7 +21,10 @@ use std::process::ExitCode;
 
 /// The libraries of this build.
 fn libraries() -> Vec<Library> {
-    let mut all = vec![threads::LIBRARY];
+    let mut all = Vec::new();
+    #[cfg(feature = "gmp")]
+    all.push(gmp::LIBRARY);
+    all.push(threads::LIBRARY);
     #[cfg(feature = "rivals")]
     all.extend(rivals::LIBRARIES);
     all

@@ -2,7 +2,6 @@
 
 use super::*;
 use clap::Parser;
-use std::os::unix::fs::PermissionsExt;
 
 /// Parses arguments as the command line would.
 #[derive(Parser)]
@@ -11,63 +10,22 @@ struct Line {
     args: Args,
 }
 
-/// A shell script in place of gmp-bench, in a folder of its own that goes with the value.
-struct Fake {
-    folder: PathBuf,
+/// A shell script in place of gmp-bench. It lies in the repository because a program that a test has just written
+/// may still be open for writing in a process that another test forks, and then it cannot be started.
+const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bench/fake-cell.sh");
+
+fn args(line: &str) -> Args {
+    let line = ["bench", "--cell-program", FAKE].into_iter().chain(line.split_whitespace());
+    Line::try_parse_from(line).map_err(|error| error.to_string()).unwrap().args
 }
 
-const SCRIPT: &str = r#"#!/bin/sh
-spec() { echo "{\"lib\":\"$1\",\"policy\":\"$2\",\"workload\":\"$3\",\"procs\":1,\"n\":$4}"; }
-if [ "$1" = list ]; then
-    spec gmp go good 0; spec gmp random good 0; spec rival - good 0
-    spec gmp go crash 5; spec gmp go hang 5; spec gmp go silent 5; spec gmp go last 1000
-    exit
-fi
-case "$*" in
-    *" crash "*) echo "fatal: invariant broken" >&2; kill -ABRT $$ ;;
-    *" hang "*) exec sleep 60 ;;
-    *" silent "*) ;;
-    *random*) echo '{"n":7,"ns_per_op":10.0,"extra":{}}' ;;
-    *) echo '{"n":7,"ns_per_op":20.25,"extra":{"min":19,"max":22,"bytes_per_g":1234.5,"p99_ns":5e6}}' ;;
-esac
-"#;
-
-impl Fake {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("gmp-xtask-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let fake = Self { folder };
-        std::fs::write(fake.program(), SCRIPT).unwrap();
-        std::fs::set_permissions(fake.program(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        fake
-    }
-
-    fn program(&self) -> PathBuf {
-        self.folder.join("cell.sh")
-    }
-
-    fn args(&self, line: &str) -> Args {
-        let program = self.program().display().to_string();
-        let line = format!("bench --cell-program {program} {line}");
-        Line::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string()).unwrap().args
-    }
-
-    fn refused(&self, line: &str) -> String {
-        measure(&self.args(line)).unwrap_err().to_string()
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.folder);
-    }
+fn refused(line: &str) -> String {
+    measure(&args(line)).unwrap_err().to_string()
 }
 
 #[test]
 fn a_crash_and_a_hang_are_rows_and_the_rest_runs() {
-    let fake = Fake::new("rows");
-    let args = fake.args("--timeout 1 --procs 1 --json out.json");
-    let report = measure(&args).unwrap();
+    let report = measure(&args("--timeout 1 --procs 1")).unwrap();
     let rows: Vec<&Row> = report.contests.iter().flat_map(|contest| &contest.rows).collect();
     let failures: Vec<&str> = rows.iter().filter_map(|row| row.failure.as_deref()).collect();
     assert_eq!(rows.len(), 5);
@@ -86,15 +44,13 @@ fn a_crash_and_a_hang_are_rows_and_the_rest_runs() {
 
 #[test]
 fn the_exit_says_whether_all_cells_were_well() {
-    let fake = Fake::new("exit");
-    assert!(run(&fake.args("--workload good,last")).unwrap());
-    assert!(!run(&fake.args("--workload good,crash")).unwrap());
+    assert!(run(&args("--workload good,last")).unwrap());
+    assert!(!run(&args("--workload good,crash")).unwrap());
 }
 
 #[test]
 fn contestants_stand_side_by_side_with_the_winner_marked() {
-    let fake = Fake::new("sides");
-    let report = measure(&fake.args("--workload good --policy all --lib gmp,rival --runs 2")).unwrap();
+    let report = measure(&args("--workload good --policy all --lib gmp,rival --runs 2")).unwrap();
     assert_eq!(report.contestants, ["gmp/go", "gmp/random", "rival"]);
     let table = table::render(&report);
     assert!(table.contains("*10.0 x0.49"), "{table}");
@@ -103,23 +59,21 @@ fn contestants_stand_side_by_side_with_the_winner_marked() {
 
 #[test]
 fn one_policy_alone_is_the_default() {
-    let fake = Fake::new("alone");
-    let report = measure(&fake.args("--workload good")).unwrap();
+    let report = measure(&args("--workload good")).unwrap();
     assert_eq!(report.contestants, ["gmp/go"]);
     assert!(table::head(&report).contains("mode     migrating"));
 }
 
 #[test]
 fn wrong_names_are_answered_with_the_right_ones() {
-    let fake = Fake::new("names");
     assert_eq!(
-        fake.refused("--policy fair"),
+        refused("--policy fair"),
         "--policy fair: there is no such policy; allowed are: all, go, random"
     );
-    assert_eq!(fake.refused("--lib tokyo"), "--lib tokyo: there is no such lib; allowed are: gmp, rival");
-    assert!(fake.refused("--workload goood").contains("allowed are: crash, good, hang, last, silent"));
-    assert!(fake.refused("--procs 3").contains("allowed are: 1"));
-    assert!(fake.refused("--lib rival --workload hang").contains("no cell has all of that"));
+    assert_eq!(refused("--lib tokyo"), "--lib tokyo: there is no such lib; allowed are: gmp, rival");
+    assert!(refused("--workload goood").contains("allowed are: crash, good, hang, last, silent"));
+    assert!(refused("--procs 3").contains("allowed are: 1"));
+    assert!(refused("--lib rival --workload hang").contains("no cell has all of that"));
 }
 
 #[test]

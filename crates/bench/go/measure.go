@@ -40,7 +40,7 @@ func looped(c cell, run func(n int) error) (figures, error) {
 		if c.quick {
 			target = quickRepetition
 		}
-		for n = 1024; ; n *= 2 {
+		for n = 1000; ; n *= 2 {
 			s, err := take(func() error { return run(n) })
 			if err != nil {
 				return figures{}, err

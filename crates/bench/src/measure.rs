@@ -44,7 +44,7 @@ pub(crate) fn looped(cell: &Cell, mut run: impl FnMut(u64) -> Result<()>) -> Res
 
 /// Doubles `n` until a run is long enough to predict one of `target`. It is the warm-up, too.
 fn calibrate(target: Duration, run: &mut impl FnMut(u64) -> Result<()>) -> Result<u64> {
-    let mut n = 1024;
+    let mut n = 1000;
     loop {
         let took = sample(|| run(n))?.wall;
         if took * CALIBRATED >= target {

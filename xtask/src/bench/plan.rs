@@ -65,12 +65,22 @@ impl<'a> Plan<'a> {
             offered.extend(program.list(args.quick)?.into_iter().map(|cell| Entry { program, cell }));
         }
         check(args, &offered)?;
+        // Rows in the order in which the first program lists its workloads.
+        let workloads: Vec<String> = offered.iter().map(|entry| entry.cell.workload.clone()).collect();
         offered.retain(|entry| wanted(args, &entry.cell));
         ensure!(!offered.is_empty(), "no cell has all of that: see `cargo xtask bench --help`");
-        Ok(Self::order(offered))
+        // Columns in the order in which the libraries were named; Go, named by `--go`, comes last.
+        offered.sort_by_key(|entry| {
+            args.lib.iter().position(|lib| *lib == entry.cell.lib).unwrap_or(usize::MAX)
+        });
+        let mut plan = Self::order(offered);
+        plan.contests.sort_by_key(|contest| {
+            workloads.iter().position(|name| *name == contest.entries[0].cell.workload)
+        });
+        Ok(plan)
     }
 
-    /// Groups the cells into contests, in the order in which the first program lists them.
+    /// Groups the cells into contests.
     fn order(entries: Vec<Entry<'a>>) -> Self {
         let mut plan = Self { contestants: Vec::new(), contests: Vec::new() };
         for entry in entries {

@@ -34,7 +34,7 @@ pub(crate) fn render(report: &Report) -> String {
     let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut text = trimmed.join("\n") + "\n";
     if report.contestants.len() > 1 {
-        text.push_str("* fastest; ratios are to the first column; B: bytes a goroutine\n");
+        text.push_str("* fastest; ratios are to the row's first figure; B: bytes a goroutine\n");
         text.push_str(&failures(report));
     }
     text
@@ -75,21 +75,23 @@ fn side_by_side(report: &Report) -> Table {
         let cell = &contest.rows[0].cell;
         let size = if cell.n == 0 { String::new() } else { grouped(cell.n as f64) };
         let mut line = vec![cell.workload.clone(), cell.procs.to_string(), size];
-        line.extend(report.contestants.iter().map(|name| entry(contest, name, &report.contestants[0])));
+        line.extend(report.contestants.iter().map(|name| entry(contest, name)));
         table.add_row(line);
     }
     right_aligned(&mut table, 1..3 + report.contestants.len());
     table
 }
 
-/// One contestant's figure, its ratio to the first contestant's, its bytes.
-fn entry(contest: &Contest, name: &str, first: &str) -> String {
-    let of = |name: &str| contest.rows.iter().find(|row| row.cell.contestant() == name);
-    let Some(row) = of(name) else { return String::new() };
+/// One contestant's figure, its ratio to the row's first one, its bytes.
+fn entry(contest: &Contest, name: &str) -> String {
+    let Some(row) = contest.rows.iter().find(|row| row.cell.contestant() == name) else {
+        return String::new();
+    };
     let Some(ns) = row.ns_per_op else { return "FAILED".to_owned() };
     let best = contest.rows.iter().filter_map(|row| row.ns_per_op).fold(f64::INFINITY, f64::min);
     let mut text = figure(ns);
-    if let Some(first) = of(first).filter(|_| name != first).and_then(|row| row.ns_per_op) {
+    let first = contest.rows[0].ns_per_op.filter(|_| !std::ptr::eq(row, &contest.rows[0]));
+    if let Some(first) = first {
         text += &format!(" x{:.2}", ns / first);
     }
     if let Some(bytes) = row.get("bytes_per_g") {

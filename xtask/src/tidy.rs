@@ -32,9 +32,10 @@ impl File {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Code that ships, as opposed to tests, models, benches and examples.
+    /// Code that ships, as opposed to tests, suites, models, benches and examples.
     fn ships(&self) -> bool {
-        let apart = ["/tests/", "/benches/", "/examples/"].iter().any(|folder| self.path.contains(folder));
+        let apart =
+            ["/tests/", "/benches/", "/examples/", "/suite/"].iter().any(|folder| self.path.contains(folder));
         self.is_rust() && !apart && !self.path.ends_with("/tests.rs") && !self.file_name().starts_with("loom")
     }
 }

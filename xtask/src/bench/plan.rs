@@ -62,7 +62,8 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(programs: &'a [Program], args: &Args) -> Result<Self> {
         let mut offered = Vec::new();
         for program in programs {
-            offered.extend(program.list(args.quick)?.into_iter().map(|cell| Entry { program, cell }));
+            let cells = stretched(program.list(args.quick)?, &args.procs);
+            offered.extend(cells.into_iter().map(|cell| Entry { program, cell }));
         }
         check(args, &offered)?;
         // Rows in the order in which the first program lists its workloads.
@@ -100,6 +101,20 @@ impl<'a> Plan<'a> {
     pub(crate) fn cells(&self) -> usize {
         self.contests.iter().map(|contest| contest.entries.len()).sum()
     }
+}
+
+/// Adds cells for numbers of processors that were asked for and are in no definition: whatever is defined for more than
+/// one processor runs on any number.
+fn stretched(mut cells: Vec<CellSpec>, procs: &[u64]) -> Vec<CellSpec> {
+    let defined: Vec<u64> = cells.iter().map(|cell| cell.procs).collect();
+    let widest: Vec<CellSpec> = match defined.iter().max() {
+        Some(most) if *most > 1 => cells.iter().filter(|cell| cell.procs == *most).cloned().collect(),
+        _ => return cells,
+    };
+    for procs in procs.iter().filter(|procs| !defined.contains(procs)) {
+        cells.extend(widest.iter().map(|cell| CellSpec { procs: *procs, ..cell.clone() }));
+    }
+    cells
 }
 
 /// Go takes part whenever its program was given: there is no other reason to give it.
@@ -149,4 +164,25 @@ fn known<S: AsRef<str>>(option: &str, given: &[S], allowed: &[String]) -> Result
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_processors_where_more_than_one_is_defined() {
+        let cell = |workload: &str, procs| CellSpec {
+            lib: "gmp".into(),
+            policy: "go".into(),
+            workload: workload.into(),
+            procs,
+            n: 0,
+            about: String::new(),
+        };
+        let cells = vec![cell("yield_2", 1), cell("fib", 1), cell("fib", 2)];
+        let stretched = stretched(cells.clone(), &[1, 2, 8]);
+        assert_eq!(stretched[..3], cells);
+        assert_eq!(stretched[3..], [cell("fib", 8)]);
+    }
 }

@@ -18,23 +18,21 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
             let _sent = tell.send(gmp::current().unparker());
             receive(samples, start)
         });
-        while !receiver.is_finished()
-            && told.try_recv().map(|unparker| send(&receiver, &unparker, start)).is_err()
-        {
-            gmp::yield_now();
+        let unparker = loop {
+            match told.try_recv() {
+                Ok(unparker) => break unparker,
+                Err(_) => gmp::yield_now(),
+            }
+        };
+        while !receiver.is_finished() {
+            gmp::sleep(work::QUIET);
+            SENT.store(start.elapsed().as_nanos() as u64, Ordering::Release);
+            unparker.unpark();
         }
         latencies = receiver.join().map_err(|error| error.to_string())?;
         expect("samples", latencies.len(), samples)
     })?;
     Ok(Latencies::of(latencies).figures(timed))
-}
-
-fn send(receiver: &gmp::JoinHandle<Vec<f64>>, unparker: &gmp::Unparker, start: Instant) {
-    while !receiver.is_finished() {
-        gmp::sleep(work::QUIET);
-        SENT.store(start.elapsed().as_nanos() as u64, Ordering::Release);
-        unparker.unpark();
-    }
 }
 
 fn receive(samples: usize, start: Instant) -> Vec<f64> {

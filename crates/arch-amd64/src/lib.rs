@@ -1,1 +1,45 @@
-//! Placeholder while the contracts are drawn.
+//! What gmp needs from x86-64 and Linux, and nothing that knows what a scheduler is.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `switch.rs` | [`Amd64`]: save one flow of control and continue another, in about 3 ns |
+//! | `first_frame.rs` | what a fresh stack looks like and how its first call begins and ends |
+//! | `slot.rs` | [`Amd64Slot`]: one word per OS thread that the compiler can not cache |
+//! | `region.rs` | [`Guarded`]: slabs of stacks with guards, thousands in one mapping |
+//! | `alternate.rs` | [`AttachedThread`]: a signal stack for each thread that runs goroutines |
+//! | `overflow.rs` | the fault handler: a goroutine's stack overflow is reported, any other fault is passed on |
+//! | `report.rs` | [`Report`]: a text written without allocating and without a lock |
+//! | `valgrind.rs` | tells valgrind about our stacks, if it is watching |
+//! | `cpus.rs` | [`available_cpus`] |
+//!
+//! The contracts implemented here, with the numbered clauses that the `SAFETY` comments cite, are in
+//! [`gmp_core::contract`]. **R1** to **R3** belong to `Region`, **C1** to **C7** to `Switch`, **K1** and **K2** to
+//! `CurrentSlot`, **A1** to **A6** to stacks.
+//!
+//! # Floating-point control
+//!
+//! A switch preserves neither MXCSR nor the x87 control word: saving them costs more than the rest of the switch
+//! (3.4 ns). They belong to the thread, and a goroutine that changes rounding or flush-to-zero must change it back
+//! before anything that suspends. Builds with debug assertions check this at each switch and abort.
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_pointer_width = "64")))]
+compile_error!("gmp-arch-amd64 is for x86-64 Linux only; gmp-arch-hosted runs everywhere");
+
+mod alternate;
+mod cpus;
+mod first_frame;
+mod overflow;
+mod region;
+mod report;
+mod slot;
+mod switch;
+mod valgrind;
+
+pub use alternate::AttachedThread;
+pub use cpus::available_cpus;
+pub use overflow::{Describe, set_overflow_describer};
+pub use region::{GuardMode, Guarded};
+pub use report::Report;
+pub use slot::{Amd64Slot, verify_slot};
+pub use switch::Amd64;
+pub use valgrind::running_on_valgrind;

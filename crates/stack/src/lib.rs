@@ -1,1 +1,48 @@
-//! Placeholder while the contracts are drawn.
+//! Goroutine stacks: where they come from, who keeps them warm, and when their memory goes back.
+//!
+//! ```text
+//!    P's store         P's store          LIFO, at most 64 a class, no lock, no locked instruction
+//!        \                /
+//!         \  by halves   /
+//!          v            v
+//!    depot of the class                   under a mutex: warm ones LIFO; cold ones, lowest address first
+//!          ^
+//!          | one at a time, its guard installed just before first use
+//!          |
+//!    slabs                                one mapping each, at most doubling what there is
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `config.rs` | [`Config`], [`Retention`] and what is wrong with one |
+//! | `class.rs` | size classes |
+//! | `stacks.rs` | [`Stacks`], the allocator, and [`Cache`], a P's store |
+//! | `depot.rs` | what all Ps share of one class |
+//! | `slabs.rs` | reserving address space, carving stacks from it, giving it back |
+//!
+//! # What a size means
+//!
+//! The size asked for is usable bytes, and what comes back has the next class's: a power of two from 16 KiB to
+//! 64 MiB. The guard lies below it and is not part of it, so a class of 64 KiB takes 68 KiB of address space. The
+//! extra page costs 8 bytes of page table a stack, and it has a use: at a stride of exactly 64 KiB the tops of all
+//! stacks fall into the same set of the processor's address translation cache, and 17 pages spread them over all.
+//!
+//! # Warm and cold
+//!
+//! A stack that has run is warm: its upper pages are backed by memory and may be in the processor's cache. Touching a
+//! cold one costs 2 to 5 us, a thousand times what a warm one costs. So a P takes the warm stack it freed last, then
+//! one that the depot got last, and only then a cold one. It does not search the stores of other Ps, which would need
+//! a lock on each; up to 64 stacks a class and P can be warm there meanwhile.
+//!
+//! [`trim`](gmp_core::contract::StackAllocator::trim) makes warm stacks cold, except for the most recent of each
+//! class, as [`Retention`] says. Address space is given back when the allocator is dropped: a slab with a stack still
+//! in use is then left mapped for ever, since a suspended stack may be referred to from anywhere (clause A3).
+
+mod class;
+mod config;
+mod depot;
+mod slabs;
+mod stacks;
+
+pub use config::{Config, ConfigError, Retention};
+pub use stacks::{Cache, Stacks};

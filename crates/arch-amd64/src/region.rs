@@ -1,0 +1,123 @@
+//! `Guarded`: slabs of stacks in one mapping, with guards that cost no mapping of their own.
+//!
+//! The usual guard is a page made inaccessible with `mprotect`. It splits the mapping, two mappings a stack, and a
+//! process may have 65,530: room for about 32,750 stacks. Linux 6.13 brought `MADV_GUARD_INSTALL`, which marks the
+//! guard in the page tables: a slab stays one mapping, the call costs a quarter, and the mark outlives
+//! `MADV_DONTNEED` and `fork`. Which of the two is used is decided by what the kernel answers, not by its version: it
+//! also refuses (EINVAL) in locked memory, and valgrind and seccomp filters refuse what they do not know.
+
+use core::ffi::c_void;
+use core::num::NonZero;
+use core::ptr::NonNull;
+
+use gmp_core::contract::{Region, Slab, StackError};
+use nix::errno::Errno;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
+
+use crate::valgrind;
+
+/// `MADV_GUARD_INSTALL` of Linux 6.13, which neither libc nor nix names yet.
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// How guards are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GuardMode {
+    /// By `madvise` where the kernel does it, and by `mprotect` where it refuses.
+    #[default]
+    Auto,
+    /// Always by `mprotect`: two mappings a stack.
+    Mprotect,
+}
+
+/// Guarded stack memory by `mmap`.
+///
+/// With `mlockall(MCL_FUTURE)` in force the kernel populates each slab as it is reserved, and `discard` does nothing,
+/// because that memory is meant to stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Guarded {
+    mode: GuardMode,
+    page: usize,
+}
+
+impl Guarded {
+    /// A source of slabs whose guards are made as `mode` says.
+    pub fn new(mode: GuardMode) -> Self {
+        // SAFETY: asks for a constant of the system.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        Self { mode, page: usize::try_from(page).unwrap_or(4096) }
+    }
+}
+
+impl Default for Guarded {
+    fn default() -> Self {
+        Self::new(GuardMode::Auto)
+    }
+}
+
+/// The error that the contract knows.
+fn out_of_memory(errno: Errno) -> StackError {
+    StackError::OutOfMemory { errno: errno as i32 }
+}
+
+// SAFETY: R1: a private anonymous mapping is the caller's alone and zeroed on first touch; MAP_NORESERVE commits
+// nothing. R2: a guard of either kind stays until the mapping goes, and neither is lifted by MADV_DONTNEED. R3:
+// MADV_DONTNEED keeps the mapping and drops the pages, but for locked memory as the type's documentation says.
+unsafe impl Region for Guarded {
+    fn page_size(&self) -> usize {
+        self.page
+    }
+
+    fn reserve(&self, count: usize, stride: usize, guard: usize) -> Result<Slab, StackError> {
+        debug_assert!(stride.is_multiple_of(self.page) && guard.is_multiple_of(self.page) && guard < stride);
+        let bytes = count.checked_mul(stride).and_then(NonZero::new).ok_or(out_of_memory(Errno::ENOMEM))?;
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_STACK;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+        let base =
+            unsafe { mmap_anonymous(None, bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags) };
+        let base = base.map_err(out_of_memory)?;
+        // A huge page would back 30 stacks at once that each need one small page. Older kernels do not take
+        // MAP_STACK as a hint of that; a kernel without huge pages refuses, which is as good.
+        // SAFETY: advice about our own fresh mapping changes nothing that a program can see.
+        let _ = unsafe { madvise(base, bytes.get(), MmapAdvise::MADV_NOHUGEPAGE) };
+        Ok(Slab { base: base.cast(), stride, guard, count })
+    }
+
+    fn guard(&self, slab: &Slab, index: usize) -> Result<(), StackError> {
+        assert!(index < slab.count, "stack {index} of a slab of {}", slab.count);
+        // SAFETY: the stack lies inside the slab's one mapping, as `index` is below its count.
+        let low = unsafe { slab.base.add(index * slab.stride) };
+        self.guard_range(low.cast(), slab.guard)?;
+        valgrind::register(low.addr().get() + slab.guard, slab.stride - slab.guard);
+        Ok(())
+    }
+
+    unsafe fn discard(&self, start: NonNull<u8>, bytes: usize) {
+        // Locked memory answers EINVAL and keeps its pages, which is what whoever locked it asked for.
+        // SAFETY: the caller says that the range is page-aligned, ours, and never read again.
+        let _ = unsafe { madvise(start.cast(), bytes, MmapAdvise::MADV_DONTNEED) };
+    }
+
+    unsafe fn release(&self, slab: Slab) {
+        let bytes = slab.count * slab.stride;
+        valgrind::deregister(slab.base.addr().get(), bytes);
+        // It can fail where it would have to split a mapping that the kernel has merged with a neighbour and the
+        // process is at its limit: then the address space is lost, and nothing else.
+        // SAFETY: the caller says that the slab is ours and that no stack of it is in use.
+        let _ = unsafe { munmap(slab.base.cast(), bytes) };
+    }
+}
+
+impl Guarded {
+    /// Makes a range fault on every touch.
+    fn guard_range(self, low: NonNull<c_void>, bytes: usize) -> Result<(), StackError> {
+        if self.mode == GuardMode::Auto {
+            // SAFETY: the range is the lowest part of a stack that nobody uses yet (`Region::guard`). Not by nix, as
+            // its list of advice does not have this one.
+            if unsafe { libc::madvise(low.as_ptr(), bytes, MADV_GUARD_INSTALL) } == 0 {
+                return Ok(());
+            }
+        }
+        // SAFETY: as above.
+        unsafe { mprotect(low, bytes, ProtFlags::PROT_NONE) }.map_err(out_of_memory)
+    }
+}

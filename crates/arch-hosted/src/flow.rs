@@ -1,0 +1,130 @@
+//! A flow: a thread that waits for mail.
+//!
+//! 1. A flow's context is the address of its [`Flow`]. The thread itself keeps that alive, by the `Arc` in its
+//!    thread-local, until it ends; and a suspended flow does not end.
+//! 2. Mail is at most one carry. It is sent once for each time the flow is suspended (`Switch::switch`: a context is
+//!    continued once), so a second letter finds the box empty.
+//! 3. A sender holds an `Arc` of its own while it sends: the receiver may wake up, finish and drop the box before the
+//!    sender has let go of the lock.
+//! 4. The lock orders what was written before a letter was sent before what is read after it arrived (clause C4).
+
+use std::cell::RefCell;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use gmp_core::contract::{Carry, Context, Entry};
+
+/// A carry on its way to another thread.
+struct Letter(Carry);
+
+// SAFETY: a carry is an opaque word that core passes from flow to flow; clause C3 has it arrive on whatever thread the
+// flow is, and nothing is read through it here.
+unsafe impl Send for Letter {}
+
+/// A flow's mailbox.
+pub(crate) struct Flow {
+    mail: Mutex<Option<Letter>>,
+    arrived: Condvar,
+}
+
+thread_local! {
+    /// The flow that this thread is: given by `start`, or made when the thread first switches away.
+    static OWN: RefCell<Option<Arc<Flow>>> = const { RefCell::new(None) };
+}
+
+impl Flow {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { mail: Mutex::new(None), arrived: Condvar::new() })
+    }
+
+    /// The calling thread's own flow.
+    pub(crate) fn own() -> Arc<Self> {
+        OWN.with_borrow_mut(|own| Arc::clone(own.get_or_insert_with(Self::new)))
+    }
+
+    /// The flow as a context: valid until its thread ends.
+    pub(crate) fn context(self: &Arc<Self>) -> Context {
+        Context(Arc::as_ptr(self).cast_mut().cast())
+    }
+
+    /// The flow behind a context.
+    ///
+    /// # Safety
+    /// The context came from [`Flow::context`], and its thread has not been continued since.
+    pub(crate) unsafe fn of(context: Context) -> Arc<Self> {
+        let flow = context.0.cast_const().cast::<Self>();
+        // SAFETY: the flow's thread is suspended, so its own `Arc` is alive (point 1); this one adds to the count.
+        unsafe { Arc::increment_strong_count(flow) };
+        // SAFETY: owns the count just added.
+        unsafe { Arc::from_raw(flow) }
+    }
+
+    /// Continues the flow with this carry.
+    pub(crate) fn send(&self, carry: Carry) {
+        let before = self.lock().replace(Letter(carry));
+        debug_assert!(before.is_none(), "a context is continued once");
+        self.arrived.notify_one();
+    }
+
+    /// Waits to be continued. Only the flow's own thread calls this.
+    pub(crate) fn wait(&self) -> Carry {
+        let mut mail = self.lock();
+        loop {
+            match mail.take() {
+                Some(letter) => return letter.0,
+                None => mail = self.arrived.wait(mail).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Nothing panics while it is held, so poison means nothing.
+    fn lock(&self) -> MutexGuard<'_, Option<Letter>> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a thread that waits to be continued, calls `entry`, continues what it returns with a null carry, and ends.
+///
+/// A thread can be refused only for a moment, while ended ones are still being cleared away, so there are a few
+/// attempts in about half a second. After that the process aborts: `Switch::init` has no error to return, and a
+/// context that can not be continued would be worse.
+pub(crate) fn start(stack_size: usize, entry: Entry) -> Context {
+    const ATTEMPTS: u32 = 10;
+    let mut attempt = 0;
+    loop {
+        let flow = Flow::new();
+        let context = flow.context();
+        let builder = thread::Builder::new().name("gmp-hosted".into()).stack_size(stack_size);
+        match builder.spawn(move || run(flow, entry)) {
+            Ok(_) => return context,
+            Err(_) if attempt < ATTEMPTS => {
+                attempt += 1;
+                thread::sleep(Duration::from_millis(1 << attempt.min(7)));
+            }
+            Err(error) => refused(stack_size, &error),
+        }
+    }
+}
+
+/// What a flow's thread does.
+fn run(flow: Arc<Flow>, entry: Entry) {
+    OWN.set(Some(Arc::clone(&flow)));
+    let carry = flow.wait();
+    // SAFETY: clause C2: this is the first switch to the flow, on a thread and stack of its own.
+    let next = unsafe { entry(carry) };
+    // SAFETY: the entry returns a suspended context to leave to for good.
+    unsafe { Flow::of(next) }.send(std::ptr::null_mut());
+}
+
+/// There is no thread for a goroutine.
+#[cold]
+fn refused(stack_size: usize, error: &std::io::Error) -> ! {
+    eprintln!(
+        "fatal: gmp-arch-hosted runs each goroutine on an OS thread of its own, and the system refuses another with a \
+         stack of {stack_size} bytes: {error}. What limits it is one of `ulimit -u`, `ulimit -v`, \
+         /proc/sys/kernel/threads-max, /proc/sys/vm/max_map_count and the control group's pids.max; \
+         gmp-arch-amd64 needs no threads for goroutines"
+    );
+    std::process::abort();
+}

@@ -1,0 +1,66 @@
+//! `Hosted` and `HostedSlot`: `Switch` and `CurrentSlot` by the standard library alone.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr::null_mut;
+
+use gmp_core::contract::{Carry, Context, CurrentSlot, Entry, Stack, Switch};
+
+use crate::flow::{self, Flow};
+
+/// The context switch as mail between OS threads; `S` keeps each thread's current goroutine.
+///
+/// Of a [`Stack`] only the size is used: it becomes the thread's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hosted<S = HostedSlot>(PhantomData<fn() -> S>);
+
+// SAFETY: C1: a flow waits inside an ordinary call on its own thread, so all its registers are kept; the control words
+// too, which is more than asked. C2: a thread's first call is aligned, and its backtrace ends as any thread's does.
+// C3: the carry is the letter. C4: see `flow.rs`, point 4. C5: the entry is `extern "C"`, so an unwind out of it
+// aborts. C6: a flow never moves. C7: the standard library gives each thread a guard and reports its overflow.
+unsafe impl<S: CurrentSlot> Switch for Hosted<S> {
+    type Slot = S;
+    type Thread = ();
+
+    /// Does nothing: the standard library has prepared its threads already.
+    ///
+    /// # Errors
+    /// Never.
+    fn attach_thread() -> std::io::Result<()> {
+        Ok(())
+    }
+
+    unsafe fn init(stack: &Stack, entry: Entry) -> Context {
+        flow::start(stack.size(), entry)
+    }
+
+    unsafe fn switch(save: *mut Context, to: Context, carry: Carry) -> Carry {
+        let own = Flow::own();
+        // SAFETY: the caller keeps `save` valid.
+        unsafe { save.write(own.context()) };
+        // SAFETY: the caller says that `to` is suspended and continued once.
+        unsafe { Flow::of(to) }.send(carry);
+        own.wait()
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<*mut ()> = const { Cell::new(null_mut()) };
+}
+
+/// The slot as a plain thread-local. Only for switches whose flows stay on their threads, as [`Hosted`]'s do: the
+/// compiler may remember a thread-local's address, and here it may.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostedSlot;
+
+// SAFETY: K1: a thread-local, null at first. K2: the flow that calls is on the same thread before and after any switch
+// of `Hosted`, so a remembered address is the right one.
+unsafe impl CurrentSlot for HostedSlot {
+    fn get() -> *mut () {
+        CURRENT.get()
+    }
+
+    unsafe fn set(value: *mut ()) {
+        CURRENT.set(value);
+    }
+}

@@ -1,0 +1,134 @@
+//! What a closing runtime does with goroutines that will never run again.
+//!
+//! Those that never started lose their closures, those that are suspended keep their stacks for ever (a stack may hold
+//! guards that others rely on), and whoever waits for either is told `Abandoned`.
+
+use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
+use crate::contract::{QueueConfig, Steal};
+use crate::g::cargo::Outcome;
+use crate::g::join::{Finish, Joiner, Waiter};
+use crate::g::runnable::Runnable;
+use crate::g::word::Status;
+use crate::g::{Flags, G, registry};
+use crate::p::QueueOf;
+use crate::sched::{Config, Sched};
+use core::sync::atomic::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What was left behind when `run` returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// Goroutines that had started and were suspended: their stacks are leaked.
+    pub suspended: usize,
+    /// Goroutines in user code on other threads: they go on until they next call the runtime.
+    pub running: usize,
+    /// Goroutines that had not started: their closures were dropped.
+    pub never_started: usize,
+}
+
+impl Leftover {
+    /// Whether nothing was left behind that still takes memory.
+    pub fn is_clean(&self) -> bool {
+        self.suspended == 0 && self.running == 0
+    }
+}
+
+/// Drops the closure of a goroutine that never ran; its panic stays here.
+///
+/// # Safety
+/// The goroutine never ran, and the caller has its only `Runnable` or used it up.
+pub(crate) unsafe fn drop_closure(g: &G) {
+    // SAFETY: the caller says so.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_closure)(g) }));
+    // A payload whose own drop panics is not worth more care than this.
+    core::mem::forget(dropped.err());
+}
+
+impl<C: Config> Sched<C> {
+    /// Ends every goroutine that is queued or waits. With the runtime closing; may be called again by latecomers.
+    pub(crate) fn abandon_the_rest(&self) -> Leftover {
+        let mut left = Leftover::default();
+        self.abandon_queued(&mut left);
+        registry::for_each(|g| {
+            if core::ptr::eq(g.rt.get(), &self.header) && g.word.to_abandoned() {
+                left.suspended += 1;
+                self.abandon(g);
+            }
+        });
+        registry::for_each(|g| {
+            let runs = matches!(g.word.status(), Status::Running | Status::Blocked);
+            left.running += usize::from(runs && core::ptr::eq(g.rt.get(), &self.header));
+        });
+        left
+    }
+
+    fn abandon_queued(&self, left: &mut Leftover) {
+        let (every_p, all_m) = {
+            let mut lists = self.lock();
+            while let Some(token) = lists.without_stack.pop_front() {
+                self.shared.push(token);
+            }
+            (lists.every_p.clone(), lists.all_m.clone())
+        };
+        while let Some(token) = self.shared.pop() {
+            self.abandon_runnable(token, left);
+        }
+        // A P that a running goroutine's M still holds has no other way in than a thief's.
+        let (mut own, _thief) = QueueOf::<C>::new(&QueueConfig { seed: 0 });
+        let round = StealRound { last: true, victim_runs: false, backed_off: true };
+        for p in &every_p {
+            p.core.timers.clear();
+            while let Steal::Taken(token) = p.thief.steal_into(&mut own, round) {
+                self.abandon_runnable(token, left);
+                while let Some(popped) = own.pop() {
+                    self.abandon_runnable(popped.token, left);
+                }
+            }
+        }
+        for m in &all_m {
+            while let Some(token) = m.inbox.pop() {
+                self.abandon_runnable(token, left);
+            }
+        }
+    }
+
+    fn abandon_runnable(&self, token: Runnable, left: &mut Leftover) {
+        let g = token.into_g();
+        if g.has(Flags::STARTED) {
+            left.suspended += 1;
+        } else {
+            left.never_started += 1;
+            // SAFETY: it never started, and the only Runnable was used up here.
+            unsafe { drop_closure(g) };
+        }
+        g.word.to_discarded();
+        self.abandon(g);
+    }
+
+    /// Tells whoever waits for `g` that it will not come.
+    fn abandon(&self, g: &'static G) {
+        self.outside.exited.fetch_add(1, Ordering::Relaxed);
+        g.outcome.set(Outcome::Abandoned);
+        // A leaked stack is nobody's any more: the record may live on without it.
+        core::mem::forget(g.stack.take());
+        match g.join.finish() {
+            Finish::LeftToHandle => {}
+            Finish::Tell(waiter) => {
+                // SAFETY: `finish` gave it to us, once.
+                match unsafe { Waiter::take(waiter) } {
+                    Some(Joiner::Thread(thread)) => thread.unpark(),
+                    // It is being abandoned like us.
+                    Some(Joiner::G(parked)) => {
+                        let _ = parked.into_parts();
+                    }
+                    None => {}
+                }
+            }
+            Finish::Detached => {
+                *g.extra.borrow_mut() = None;
+                registry::give_one(g);
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The current-G slot: who is calling?
+//!
+//! The slot itself is the switch's business (`CurrentSlot`); what its value means is told here: null on a plain
+//! thread, the G's address on a goroutine's stack, the M's address with the lowest bit set on an M's own stack.
+
+use crate::contract::CurrentSlot;
+use crate::g::G;
+use crate::m::M;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+const SCHEDULER: usize = 1;
+
+/// Who is calling.
+#[derive(Clone, Copy)]
+pub(crate) enum Current {
+    /// A thread that is no M.
+    Plain,
+    /// A goroutine.
+    G(&'static G),
+    /// The scheduler, on an M's own stack.
+    Scheduler(*const M),
+}
+
+/// The getter of the process's slot; null until the first runtime is made.
+static GETTER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Makes `S` the process's slot.
+///
+/// # Panics
+/// If another slot is: a goroutine of one could not be told from a plain thread of the other.
+pub(crate) fn install<S: CurrentSlot>() {
+    let getter = S::get as fn() -> *mut () as *mut ();
+    if let Err(other) =
+        GETTER.compare_exchange(core::ptr::null_mut(), getter, Ordering::Relaxed, Ordering::Relaxed)
+    {
+        assert!(
+            other == getter,
+            "two kinds of current-goroutine slot in one process: build every runtime over the same one"
+        );
+    }
+}
+
+#[inline(always)]
+fn slot() -> *mut () {
+    let getter = GETTER.load(Ordering::Relaxed);
+    if getter.is_null() {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: only `install` stores here, and it stores functions of this very type.
+    let getter: fn() -> *mut () = unsafe { core::mem::transmute(getter) };
+    getter()
+}
+
+/// Who is calling, now, on this thread.
+#[doc(alias = "getg")]
+#[inline(always)]
+pub(crate) fn current() -> Current {
+    let value = slot();
+    if value.is_null() {
+        Current::Plain
+    } else if value.addr() & SCHEDULER == 0 {
+        // SAFETY: only `set_g` stores untagged addresses, of records that are never freed.
+        Current::G(unsafe { &*value.cast_const().cast() })
+    } else {
+        Current::Scheduler(value.map_addr(|addr| addr & !SCHEDULER).cast_const().cast())
+    }
+}
+
+/// This thread runs `g` from here on.
+pub(crate) fn set_g<S: CurrentSlot>(g: &G) {
+    // SAFETY: the meaning of the slot is ours.
+    unsafe { S::set(core::ptr::from_ref(g).cast_mut().cast()) };
+}
+
+/// This thread runs the scheduler of `m` from here on.
+pub(crate) fn set_scheduler<S: CurrentSlot>(m: &M) {
+    // SAFETY: the meaning of the slot is ours.
+    unsafe { S::set(core::ptr::from_ref(m).cast_mut().cast::<()>().map_addr(|addr| addr | SCHEDULER)) };
+}
+
+/// This thread is a plain one again.
+pub(crate) fn set_plain<S: CurrentSlot>() {
+    // SAFETY: the meaning of the slot is ours.
+    unsafe { S::set(core::ptr::null_mut()) };
+}

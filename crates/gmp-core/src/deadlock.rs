@@ -1,0 +1,160 @@
+//! Deadlock: all goroutines are asleep, and nobody is left to wake them. Go: `checkdead` (proc.go, Go 1.27).
+
+use crate::contract::{SharedQueue, StackAllocator, Switch};
+use crate::g::word::Status;
+use crate::g::{Flags, WaitReason, registry};
+use crate::p::timers::NEVER;
+use crate::sched::lists::Lists;
+use crate::sched::{Config, Sched, attention};
+use crate::settings::DeadlockRule;
+use core::fmt;
+use core::panic::Location;
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One goroutine of a deadlock.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sleeper {
+    /// Its number.
+    pub number: u64,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// What it waits for.
+    pub reason: WaitReason,
+    /// For how long, good to 10 ms.
+    pub age: Duration,
+    /// Where it was spawned.
+    pub created_at: &'static Location<'static>,
+}
+
+/// Who sleeps in a deadlock.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DeadlockReport {
+    /// The goroutines, by number.
+    pub sleepers: Vec<Sleeper>,
+    /// Main called `exit`, and the others have ended too: nobody is left at all.
+    pub main_exited: bool,
+}
+
+impl fmt::Display for DeadlockReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.main_exited && self.sleepers.is_empty() {
+            return f.write_str("no goroutines (main called runtime.Goexit) - deadlock!");
+        }
+        f.write_str("all goroutines are asleep - deadlock!")?;
+        for sleeper in &self.sleepers {
+            write!(f, "\n\ngoroutine {}", sleeper.number)?;
+            if let Some(name) = &sleeper.name {
+                write!(f, " [{name}]")?;
+            }
+            write!(f, " [{}, {:.1?}]: created at {}", sleeper.reason, sleeper.age, sleeper.created_at)?;
+        }
+        Ok(())
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Looks for a deadlock; under the lock, by an M that is about to sleep.
+    #[doc(alias = "checkdead")]
+    pub(crate) fn check_dead(&self, lists: &mut Lists<C>) {
+        let stopping = attention::STOP | attention::CLOSING | attention::UNWIND;
+        if lists.finished || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
+            return;
+        }
+        if !self.shared.is_empty() || lists.every_p.iter().any(|p| p.core.timers.next() != NEVER && p.core.timers.live() > 0) {
+            return;
+        }
+        if self.revive_stack_waiters(lists) {
+            return;
+        }
+        self.check_ledger(lists);
+        if self.settings.deadlock == DeadlockRule::Never || !self.alone_in_process(lists) {
+            return;
+        }
+        let report = self.report_sleepers();
+        lists.deadlock = Some(report);
+        self.finish(lists);
+    }
+
+    /// All queues are at rest, so what a policy was given it must have given back.
+    fn check_ledger(&self, lists: &Lists<C>) {
+        let held = self.sum(lists, |counters| i128::from(counters.ledger.load(Ordering::Relaxed)));
+        if held == 0 {
+            return;
+        }
+        let mut kept = Vec::new();
+        registry::for_each(|g| {
+            if g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header) {
+                kept.push(g.number.get().to_string());
+            }
+        });
+        crate::fatal!(
+            "a policy gives back every goroutine it was given",
+            "policy {} holds goroutine {} ({held} by the ledger)",
+            self.header.policy,
+            kept.join(", ")
+        );
+    }
+
+    /// Nothing runs that could free a stack: those that wait for one cannot get it any more. `true`: some did.
+    fn revive_stack_waiters(&self, lists: &mut Lists<C>) -> bool {
+        let waiters = core::mem::take(&mut lists.without_stack);
+        if waiters.is_empty() {
+            return false;
+        }
+        self.waiting_for_stack.store(0, Ordering::Relaxed);
+        for waiter in waiters {
+            waiter.g().set(Flags::STACKLESS);
+            self.shared.push(waiter);
+        }
+        if let Some(p) = self.take_idle_p(lists) {
+            self.start_m(lists, p, false);
+        }
+        true
+    }
+
+    /// Whether no thread but ours could still wake somebody. If one could, sysmon looks again.
+    fn alone_in_process(&self, lists: &mut Lists<C>) -> bool {
+        if self.settings.deadlock == DeadlockRule::Always {
+            return true;
+        }
+        let stacks = if C::Switch::THREAD_EACH { self.stacks.figures().in_use } else { 0 };
+        // The Ms and sysmon.
+        let ours = lists.all_m.len() + 1 + stacks;
+        let alone = threads_in_process().is_some_and(|all| all <= ours);
+        if !alone && !lists.deadlock_suspected {
+            lists.deadlock_suspected = true;
+            self.rouse_sysmon(lists);
+        }
+        alone
+    }
+
+    fn report_sleepers(&self) -> DeadlockReport {
+        let now = self.header.now();
+        let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
+        registry::for_each(|g| {
+            if !core::ptr::eq(g.rt.get(), &self.header) {
+                return;
+            }
+            let Some(_scan) = g.word.scan() else { return };
+            report.main_exited &= g.number.get() != 1;
+            report.sleepers.push(Sleeper {
+                number: g.number.get(),
+                name: g.extra.borrow().as_ref().and_then(|extra| extra.name.clone()),
+                reason: g.reason.get(),
+                age: Duration::from_nanos(now.saturating_sub(g.since.get())),
+                created_at: g.created_at.get(),
+            });
+        });
+        report.sleepers.sort_by_key(|sleeper| sleeper.number);
+        report
+    }
+}
+
+/// How many threads the process has, where the system says so.
+fn threads_in_process() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}

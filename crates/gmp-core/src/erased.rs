@@ -1,0 +1,149 @@
+//! `AnyRuntime` for `Sched`: where the types are forgotten.
+
+use crate::contract::{SharedQueue, StackAllocator};
+use crate::g::runnable::Runnable;
+use crate::g::word::Status;
+use crate::g::{Flags, G, registry};
+use crate::m::M;
+use crate::p::NUMBER_BATCH;
+use crate::rt::AnyRuntime;
+use crate::sched::lists::MRef;
+use crate::sched::{Config, Sched, attention};
+use crate::stats::Stats;
+use core::ptr;
+use core::sync::atomic::Ordering::Relaxed;
+
+impl<C: Config> AnyRuntime for Sched<C> {
+    fn ready(&self, g: Runnable) {
+        self.ready_here(g);
+    }
+
+    #[inline(never)]
+    fn submit(&self, m: &M, g: Runnable) {
+        self.track_runnable(g.g());
+        self.emit(crate::event::EventKind::GoCreate, g.g(), Some(m), 0);
+        self.push_local(m, g, crate::spawn::SPAWN_SLOT);
+        self.wake_for_submission();
+    }
+
+    unsafe fn leave(&self, g: &G) {
+        // SAFETY: the caller's promise.
+        unsafe { crate::g0::leave_stack::<C>(g) };
+    }
+
+    fn enter_blocking(&self, g: &G) {
+        self.enter_blocking_here(g);
+    }
+
+    fn leave_blocking(&self, g: &G) {
+        self.leave_blocking_here(g);
+    }
+
+    fn number_batch(&self) -> u64 {
+        self.numbers.fetch_add(NUMBER_BATCH, Relaxed)
+    }
+
+    fn one_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Relaxed)
+    }
+
+    fn count_outside_spawn(&self) {
+        self.outside.spawned.fetch_add(1, Relaxed);
+    }
+
+    fn try_resize(&self, m: &M, procs: usize) -> bool {
+        self.try_resize_here(m, procs)
+    }
+
+    fn procs(&self) -> usize {
+        // Before `run` there are no Ps yet, but their number is known.
+        match Sched::procs(self) {
+            0 => self.settings.procs,
+            procs => procs,
+        }
+    }
+
+    fn num_goroutines(&self) -> usize {
+        self.count_goroutines(&self.lock())
+    }
+
+    fn stats(&self) -> Stats {
+        let lists = self.lock();
+        let mut stats = Stats {
+            goroutines: self.count_goroutines(&lists),
+            spawned: to_u64(self.sum(&lists, |c| i128::from(c.spawned.load(Relaxed)))),
+            steals: to_u64(self.sum(&lists, |c| i128::from(c.steals.load(Relaxed)))),
+            stolen: to_u64(self.sum(&lists, |c| i128::from(c.stolen.load(Relaxed)))),
+            procs: AnyRuntime::procs(self),
+            idle_procs: lists.idle_ps.len(),
+            // sysmon counts, once it runs.
+            threads: lists.all_m.len() + usize::from(!lists.all_m.is_empty()),
+            idle_threads: lists.idle_ms.len() + lists.locked_idle,
+            wakeups: self.wakeups.load(Relaxed),
+            handoffs: self.handoffs.load(Relaxed),
+            stacks: self.stacks.figures(),
+            records: registry::count(),
+            ..Stats::default()
+        };
+        drop(lists);
+        registry::for_each(|g| {
+            if ptr::eq(g.rt.get(), &self.header) {
+                match g.word.status() {
+                    Status::Free => {}
+                    Status::Runnable => stats.runnable += 1,
+                    Status::Running => stats.running += 1,
+                    Status::Blocked => stats.blocked += 1,
+                    Status::Waiting => stats.waiting += 1,
+                }
+            }
+        });
+        stats
+    }
+
+    fn policy_name(&self) -> &'static str {
+        self.policy_name_here()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.attention() & attention::CLOSING != 0
+    }
+
+    fn is_unwinding(&self) -> bool {
+        self.unwinding()
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Queues a pinned goroutine that has run: in its M's inbox, and sees to it that the M gets a P.
+    pub(crate) fn ready_pinned(&self, g: Runnable) {
+        debug_assert!(g.g().has(Flags::PINNED) || g.g().has(Flags::LOCKED));
+        // SAFETY: an M lives as long as goroutines are pinned to it.
+        let home = unsafe { &*g.g().home.get() };
+        home.inbox.push(g);
+        let mut lists = self.lock();
+        if let Some((sleeper, _)) = lists.timer_sleeper
+            && sleeper == MRef::new(home)
+        {
+            home.note.wake();
+            return;
+        }
+        let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
+        lists.idle_ms.remove(at);
+        match self.take_idle_p(&mut lists) {
+            Some(p) => self.give_p(MRef::new(home), p),
+            None => {
+                lists.hungry.push(MRef::new(home));
+                self.call_attention(attention::HUNGRY);
+            }
+        }
+    }
+
+    /// Whether the shared queue is empty, for those who hold no P.
+    pub(crate) fn shared_is_empty(&self) -> bool {
+        self.shared.is_empty()
+    }
+}
+
+fn to_u64(sum: i128) -> u64 {
+    u64::try_from(sum).unwrap_or(0)
+}

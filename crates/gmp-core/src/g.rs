@@ -1,0 +1,241 @@
+//! `G`: a *goroutine*: one record, one stack once it has run, one saved context, one status.
+//!
+//! Records are **type-stable**: they live in slabs of one process-wide [`registry`], are reused and never freed, and
+//! their generations survive. So a stale pointer from an `Unparker`, a timer or a dump reads a valid record and finds
+//! out by its generation that the goroutine is gone. 256 bytes each: what a goroutine costs before it first runs.
+//!
+//! **Who may touch what.** The words (`word`, `join`, `permit`) are atomic and speak for themselves. All other fields
+//! belong to whoever owns the goroutine's next step as told in [`word`]: spawner, holder of the `Runnable`, the M that
+//! runs it, or a reader that has scanned it.
+
+pub mod cargo;
+pub mod join;
+pub mod parked;
+pub mod permit;
+pub mod registry;
+pub mod runnable;
+pub mod word;
+
+use crate::contract::{Context, Link, Stack};
+use crate::m::M;
+use crate::rt::Header;
+use cargo::{Cargo, CargoTable, Outcome};
+use core::cell::{Cell, RefCell};
+use core::panic::Location;
+use core::ptr;
+use join::JoinWord;
+use permit::Permit;
+use std::sync::Arc;
+use word::GWord;
+
+/// A goroutine's record.
+#[doc(alias = "g")]
+#[repr(C, align(64))]
+pub struct G {
+    // First, so that the link's address is the record's (clause T1). One cache line: what a switch touches.
+    pub(crate) link: Link,
+    pub(crate) word: GWord,
+    pub(crate) context: Cell<Context>,
+    pub(crate) m: Cell<*const M>,
+    pub(crate) stack: Cell<Option<Stack>>,
+    pub(crate) rt: Cell<*const Header>,
+    pub(crate) table: Cell<&'static CargoTable>,
+    // Second line: what spawn, join and wake touch.
+    pub(crate) join: JoinWord,
+    pub(crate) number: Cell<u64>,
+    pub(crate) parent: Cell<u64>,
+    pub(crate) created_at: Cell<&'static Location<'static>>,
+    pub(crate) permit: Permit,
+    /// When the last status began, on the coarse clock (nanoseconds since the runtime's start).
+    pub(crate) since: Cell<u64>,
+    pub(crate) reason: Cell<WaitReason>,
+    pub(crate) outcome: Cell<Outcome>,
+    pub(crate) wake: Cell<Wake>,
+    pub(crate) flags: Cell<Flags>,
+    pub(crate) locks: Cell<u16>,
+    pub(crate) tracking: Cell<u8>,
+    /// The M that this goroutine is locked or pinned to; null for none.
+    pub(crate) home: Cell<*const M>,
+    // Third line.
+    pub(crate) extra: RefCell<Option<Box<Extra>>>,
+    pub(crate) cargo: Cargo,
+}
+
+const _: () = assert!(core::mem::size_of::<G>() == 256, "a spawned goroutine costs 256 bytes");
+
+// SAFETY: the module's documentation says who may touch what; the words decide it.
+unsafe impl Sync for G {}
+// SAFETY: as above; a record belongs to no thread.
+unsafe impl Send for G {}
+
+/// What few goroutines have: kept out of the record.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    /// The name given at spawn.
+    pub name: Option<Arc<str>>,
+    /// Labels, inherited by goroutines that this one spawns.
+    pub labels: Arc<[(String, String)]>,
+    /// Where the spawners were created, nearest first; only if asked for.
+    pub ancestors: Vec<Ancestor>,
+    /// The stack size asked for at spawn in bytes; 0: the runtime's default.
+    pub stack_size: usize,
+}
+
+/// A goroutine that spawned this one, directly or not.
+#[derive(Clone, Copy, Debug)]
+#[doc(alias = "ancestorInfo")]
+pub struct Ancestor {
+    /// Its number.
+    pub number: u64,
+    /// Where it was spawned.
+    pub created_at: &'static Location<'static>,
+}
+
+/// Facts about a goroutine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// One of the runtime's own: not counted, not waited for.
+    pub(crate) const SYSTEM: Flags = Flags(1);
+    /// Has run: its stack may hold anything.
+    pub(crate) const STARTED: Flags = Flags(2);
+    /// After its first run it stays on its M.
+    pub(crate) const PINNED: Flags = Flags(4);
+    /// Locked to its M because it suspended while panicking.
+    pub(crate) const PANICKING: Flags = Flags(8);
+    /// Locked to its M by the user, or because it panics.
+    pub(crate) const LOCKED: Flags = Flags(16);
+    /// Has ended unwanted and runs once more to drop its outcome on a goroutine's stack.
+    pub(crate) const DROPPING: Flags = Flags(32);
+    /// Waited for a stack, and none can come.
+    pub(crate) const STACKLESS: Flags = Flags(64);
+
+    pub(crate) fn has(self, flag: Flags) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    pub(crate) fn with(self, flag: Flags) -> Flags {
+        Flags(self.0 | flag.0)
+    }
+
+    pub(crate) fn without(self, flag: Flags) -> Flags {
+        Flags(self.0 & !flag.0)
+    }
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wake {
+    /// Someone readied the goroutine.
+    Woken,
+    /// The deadline passed first.
+    TimedOut,
+    /// The runtime is closing and unwinds what is left.
+    Closing,
+}
+
+/// Why a goroutine waits. Go: `waitReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias = "waitReason")]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// In `park`.
+    Park,
+    /// In `sleep`.
+    Sleep,
+    /// In `JoinHandle::join`.
+    Join,
+    /// In a channel's send.
+    ChanSend,
+    /// In a channel's receive.
+    ChanReceive,
+    /// In a select.
+    Select,
+    /// For a mutex, semaphore or condition of `gmp::sync`.
+    Sync,
+}
+
+impl core::fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Park => "park",
+            Self::Sleep => "sleep",
+            Self::Join => "join",
+            Self::ChanSend => "chan send",
+            Self::ChanReceive => "chan receive",
+            Self::Select => "select",
+            Self::Sync => "sync",
+        })
+    }
+}
+
+impl G {
+    pub(crate) fn blank() -> G {
+        G {
+            link: Link::new(),
+            word: GWord::new(),
+            context: Cell::new(Context::NULL),
+            m: Cell::new(ptr::null()),
+            stack: Cell::new(None),
+            rt: Cell::new(ptr::null()),
+            table: Cell::new(&cargo::NOTHING),
+            join: JoinWord::new(),
+            number: Cell::new(0),
+            parent: Cell::new(0),
+            created_at: Cell::new(Location::caller()),
+            permit: Permit::new(),
+            since: Cell::new(0),
+            reason: Cell::new(WaitReason::Park),
+            outcome: Cell::new(Outcome::Pending),
+            wake: Cell::new(Wake::Woken),
+            flags: Cell::new(Flags::default()),
+            locks: Cell::new(0),
+            tracking: Cell::new(0),
+            home: Cell::new(ptr::null()),
+            extra: RefCell::new(None),
+            cargo: Cargo::new(),
+        }
+    }
+
+    pub(crate) fn has(&self, flag: Flags) -> bool {
+        self.flags.get().has(flag)
+    }
+
+    pub(crate) fn set(&self, flag: Flags) {
+        self.flags.set(self.flags.get().with(flag));
+    }
+
+    pub(crate) fn unset(&self, flag: Flags) {
+        self.flags.set(self.flags.get().without(flag));
+    }
+
+    /// The runtime this goroutine lives in.
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: set at spawn, and a runtime outlives every goroutine that has not ended (see `rt`).
+        unsafe { &*self.rt.get() }
+    }
+
+    /// `17` or `17 [name]`, for people.
+    pub(crate) fn title(&self) -> String {
+        match self.extra.borrow().as_ref().and_then(|extra| extra.name.as_ref()) {
+            Some(name) => format!("{} [{name}]", self.number.get()),
+            None => self.number.get().to_string(),
+        }
+    }
+
+    /// The stack size asked for, or `default`.
+    pub(crate) fn stack_size(&self, default: usize) -> usize {
+        match self.extra.borrow().as_ref() {
+            Some(extra) if extra.stack_size != 0 => extra.stack_size,
+            _ => default,
+        }
+    }
+}
+
+impl core::fmt::Debug for G {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("G").field("word", &self.word).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+//! `Parked`: the right to ready a parked goroutine, once.
+
+use super::word::Wait;
+use super::{G, Wake};
+use crate::g::runnable::Runnable;
+
+/// The right to ready one goroutine out of one wait. Given to a park's commit, to be put where the waker will find it.
+///
+/// It may be used from any thread, also after the wait has ended by its deadline: then it does nothing. Dropping it
+/// readies the goroutine too: a lost token is a spurious wake, never a goroutine that sleeps for ever.
+#[derive(Debug)]
+#[doc(alias = "sudog")]
+pub struct Parked {
+    g: &'static G,
+    wait: Wait,
+}
+
+impl Parked {
+    pub(crate) fn new(g: &'static G, wait: Wait) -> Self {
+        Self { g, wait }
+    }
+
+    /// Makes the goroutine runnable: next on the caller's P if the caller is a goroutine of the same runtime, in the
+    /// shared queue otherwise. Never suspends. `false`: the wait was over already.
+    #[doc(alias = "goready")]
+    #[doc(alias = "ready")]
+    pub fn ready(self) -> bool {
+        self.ready_as(Wake::Woken)
+    }
+
+    /// Whether the wait has ended without this token.
+    pub fn is_stale(&self) -> bool {
+        !self.g.word.is_in(self.wait)
+    }
+
+    /// The number of the goroutine that waits.
+    pub fn number(&self) -> u64 {
+        self.g.number.get()
+    }
+
+    pub(crate) fn ready_as(self, wake: Wake) -> bool {
+        let (g, wait) = self.into_parts();
+        ready(g, wait, wake)
+    }
+
+    pub(crate) fn into_parts(self) -> (&'static G, Wait) {
+        let parts = (self.g, self.wait);
+        core::mem::forget(self);
+        parts
+    }
+
+    /// A second token for the same wait: whichever is used first wins.
+    pub(crate) fn twin(&self) -> Parked {
+        Parked { g: self.g, wait: self.wait }
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        ready(self.g, self.wait, Wake::Woken);
+    }
+}
+
+/// Ends `wait` and queues the goroutine. `false`: it was over already.
+pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    if !g.word.to_ready(wait) {
+        return false;
+    }
+    g.wake.set(wake);
+    // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+    let runnable = unsafe { Runnable::new(g) };
+    g.header().runtime().ready(runnable);
+    true
+}

@@ -1,0 +1,176 @@
+//! The permit word: what a public `Unparker` and `park` agree on.
+//!
+//! ```text
+//!            unpark                 park takes it
+//!   Empty ───────────► Notified ───────────────────► Empty
+//!     │ park commits                        
+//!     ▼            unpark: Empty, and the wait is readied
+//!   Parked(wait) ───────────────────────────────────► Empty
+//!     └──────────── time-out: `withdraw` ───────────► Empty
+//! ```
+//!
+//! **Invariant.** At most one permit is kept. Whoever takes the word out of Parked(wait) has the right to ready that
+//! wait, and the wait is named by epoch, so a goroutine that timed out and went on to wait for something else is not
+//! woken by it. Every value carries the goroutine's generation: an `Unparker` of an ended goroutine changes nothing.
+//! Go has no counterpart (`notetwakeup` of an M comes nearest); the rules are those of `std::thread::park`.
+
+use super::word::Wait;
+use crate::sync::AtomicU64;
+use core::sync::atomic::Ordering;
+
+const TAG: u64 = 0xff;
+const EMPTY: u64 = 0;
+const NOTIFIED: u64 = 1;
+const PARKED: u64 = 2;
+
+/// The word.
+#[derive(Debug)]
+pub struct Permit(AtomicU64);
+
+/// What an `unpark` has to do.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Unpark {
+    /// Nothing more: the permit is there, or the goroutine is gone.
+    Done,
+    /// Ready this wait.
+    Ready(Wait),
+}
+
+impl Permit {
+    /// Of a record without a goroutine.
+    pub fn new() -> Self {
+        Self(AtomicU64::new(EMPTY))
+    }
+
+    /// A new goroutine of this generation has no permit. By the spawner.
+    pub fn reset(&self, generation: u64) {
+        self.0.store(generation | EMPTY, Ordering::Relaxed);
+    }
+
+    /// Takes the permit if it is there. By the goroutine itself.
+    #[must_use]
+    pub fn take(&self) -> bool {
+        let word = self.0.load(Ordering::Relaxed);
+        // ORDER: permit. Acquire pairs with the release of `unpark`: what the unparker wrote is seen.
+        word & TAG == NOTIFIED
+            && self
+                .0
+                .compare_exchange(word, word & !TAG | EMPTY, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Offers the wait to unparkers. `false`: there is a permit already (it is taken). By the park's commit.
+    #[must_use]
+    pub fn offer(&self, wait: Wait, generation: u64) -> bool {
+        let word = self.0.load(Ordering::Relaxed);
+        if word & TAG == EMPTY {
+            // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there.
+            let offered = wait.tagged(PARKED);
+            if self.0.compare_exchange(word, offered, Ordering::Release, Ordering::Relaxed).is_ok() {
+                return true;
+            }
+        }
+        // ORDER: permit. Acquire pairs with the release of `unpark`.
+        self.0.swap(generation | EMPTY, Ordering::Acquire);
+        false
+    }
+
+    /// Takes an offer back after a time-out. `false`: an unparker had it already, so the permit is used up.
+    #[must_use]
+    pub fn withdraw(&self, generation: u64) -> bool {
+        // ORDER: permit. Acquire pairs with the release of `unpark`.
+        self.0.swap(generation | EMPTY, Ordering::Acquire) & TAG == PARKED
+    }
+
+    /// Leaves a permit, or takes the offered wait.
+    pub fn unpark(&self, generation: u64) -> Unpark {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            if Wait::generation_of(word) != generation {
+                return Unpark::Done;
+            }
+            let (next, then) = match word & TAG {
+                PARKED => (generation | EMPTY, Unpark::Ready(Wait::untagged(word))),
+                // A permit that is there already is still written again: its release hands over what we wrote.
+                _ => (generation | NOTIFIED, Unpark::Done),
+            };
+            // ORDER: permit. Release pairs with `take` and `offer`; acquire with `offer`.
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return then,
+                Err(now) => word = now,
+            }
+        }
+    }
+}
+
+impl Default for Permit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::g::word::GWord;
+
+    fn running() -> (GWord, Permit, u64) {
+        let word = GWord::new();
+        word.to_spawned();
+        word.to_running();
+        let permit = Permit::new();
+        let generation = word.generation();
+        permit.reset(generation);
+        (word, permit, generation)
+    }
+
+    #[test]
+    fn one_permit_is_kept() {
+        let (_word, permit, generation) = running();
+        assert!(!permit.take());
+        assert_eq!(permit.unpark(generation), Unpark::Done);
+        assert_eq!(permit.unpark(generation), Unpark::Done);
+        assert!(permit.take());
+        assert!(!permit.take());
+    }
+
+    #[test]
+    fn an_unpark_takes_the_offered_wait() {
+        let (word, permit, generation) = running();
+        let wait = word.to_waiting();
+        assert!(permit.offer(wait, generation));
+        assert_eq!(permit.unpark(generation), Unpark::Ready(wait));
+        assert!(word.to_ready(wait));
+        assert!(!permit.take());
+    }
+
+    #[test]
+    fn a_permit_that_came_first_calls_the_park_off() {
+        let (word, permit, generation) = running();
+        assert_eq!(permit.unpark(generation), Unpark::Done);
+        let wait = word.to_waiting();
+        assert!(!permit.offer(wait, generation));
+        assert!(!permit.take(), "the park took it");
+    }
+
+    #[test]
+    fn a_withdrawn_offer_is_not_readied() {
+        let (word, permit, generation) = running();
+        let wait = word.to_waiting();
+        assert!(permit.offer(wait, generation));
+        assert!(permit.withdraw(generation));
+        assert_eq!(permit.unpark(generation), Unpark::Done);
+        assert!(permit.take());
+    }
+
+    #[test]
+    fn another_generation_is_left_alone() {
+        let (word, permit, generation) = running();
+        word.to_exited();
+        word.to_spawned();
+        permit.reset(word.generation());
+        assert_eq!(permit.unpark(generation), Unpark::Done);
+        assert!(!permit.take());
+    }
+}

@@ -1,0 +1,116 @@
+//! `G0`: the scheduler on an M's own stack: find a goroutine, run it, act on why it left.
+
+mod execute;
+mod find;
+mod idle;
+mod leave;
+mod steal;
+mod switch;
+
+use crate::contract::{Carry, Switch};
+use crate::m::M;
+use crate::p::{OwnedP, P};
+use crate::sched::{Config, Sched, SlotOf};
+use core::mem::ManuallyDrop;
+use crossbeam_epoch::LocalHandle;
+use std::sync::Arc;
+
+pub(crate) use switch::leave_stack;
+
+/// An M's scheduler: made on its thread, never leaves it.
+pub(crate) struct G0<'a, C: Config> {
+    pub(crate) sched: &'a Sched<C>,
+    pub(crate) m: &'a M,
+    /// The M's own entry to the table of Ms; used here and by sysmon only, never on a goroutine's stack.
+    pub(crate) epoch: LocalHandle,
+    /// The alternate signal stack, for as long as the M runs goroutines.
+    _thread: <C::Switch as Switch>::Thread,
+}
+
+impl<'a, C: Config> G0<'a, C> {
+    /// Makes the calling thread an M. Go: `mstart`, `minit`.
+    #[doc(alias = "mstart")]
+    pub(crate) fn attach(sched: &'a Sched<C>, m: &'a M) -> std::io::Result<Self> {
+        let thread = C::Switch::attach_thread()?;
+        m.note.adopt();
+        crate::current::set_scheduler::<SlotOf<C>>(m);
+        Ok(Self { sched, m, epoch: sched.collector.register(), _thread: thread })
+    }
+
+    /// The life of an M that is not m0.
+    pub(crate) fn thread(sched: Arc<Sched<C>>, m: Arc<M>) {
+        match G0::attach(&sched, &m) {
+            Ok(g0) => {
+                g0.take_next_p();
+                g0.schedule();
+                g0.detach();
+            }
+            Err(error) => crate::fatal!("a thread can have a signal stack", "{error}"),
+        }
+        sched.thread_ended(&m);
+    }
+
+    /// The calling thread is no M any more. Its P is gone already.
+    pub(crate) fn detach(self) {
+        crate::current::set_plain::<SlotOf<C>>();
+    }
+
+    /// The g0 loop: until the runtime closes, or the M's thread is to end. Go: `schedule`.
+    #[doc(alias = "schedule")]
+    pub(crate) fn schedule(&self) {
+        while let Some(popped) = self.next() {
+            if !self.execute(popped.token, popped.inherits) {
+                return;
+            }
+        }
+    }
+
+    /// The P in hand, borrowed for a moment.
+    #[inline]
+    pub(crate) fn p(&self) -> ManuallyDrop<OwnedP<C>> {
+        // SAFETY: we are on this M's thread, and every caller has made sure of a P.
+        unsafe { self.sched.p_of(self.m) }
+    }
+
+    /// The shared part of the P in hand.
+    #[inline]
+    pub(crate) fn p_shared(&self) -> &P<C> {
+        // SAFETY: the M holds a P, whose core is its first field, and Ps live as long as the runtime.
+        unsafe { &*self.m.p.get().cast::<P<C>>() }
+    }
+
+    /// Takes a P in hand.
+    pub(crate) fn acquire(&self, p: OwnedP<C>) {
+        debug_assert!(self.m.p.get().is_null());
+        p.core.word.acquire();
+        self.sched.emit_proc(crate::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
+        self.m.p.set(p.into_core());
+    }
+
+    /// Lets go of the P in hand: it is nobody's until the caller gives it away.
+    pub(crate) fn release(&self) -> OwnedP<C> {
+        let core = self.m.p.replace(core::ptr::null());
+        debug_assert!(!core.is_null());
+        // SAFETY: the M held it.
+        let p = unsafe { OwnedP::from_core(core) };
+        p.core.word.release();
+        self.sched.emit_proc(crate::event::EventKind::ProcStop, Some(self.m), Some(p.core.id), 0);
+        p
+    }
+
+    /// Takes the P that a waker left; `false`: it left none.
+    pub(crate) fn take_next_p(&self) -> bool {
+        let core = self.m.next_p.replace(core::ptr::null());
+        if core.is_null() {
+            return false;
+        }
+        // SAFETY: the waker gave its right to us.
+        self.acquire(unsafe { OwnedP::from_core(core) });
+        true
+    }
+}
+
+/// The carry of an M's address.
+pub(crate) fn carry(m: &M) -> Carry {
+    core::ptr::from_ref(m).cast_mut().cast()
+}

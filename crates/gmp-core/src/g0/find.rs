@@ -1,0 +1,216 @@
+//! Find a goroutine to run: every source of work, in Go's order. Go: `findRunnable` (proc.go, Go 1.27).
+
+use super::G0;
+use crate::contract::{Policy, Popped, RunQueue, SharedQueue};
+use crate::event::EventKind;
+use crate::g::runnable::Runnable;
+use crate::p::timers::NEVER;
+use crate::sched::{Config, attention};
+use core::ptr;
+use core::sync::atomic::Ordering;
+
+impl<C: Config> G0<'_, C> {
+    /// The next goroutine to run on this M; sleeps while there is none. `None`: the M's thread is to end.
+    #[doc(alias = "findRunnable")]
+    pub(crate) fn next(&self) -> Option<Popped<Runnable>> {
+        if !self.m.locked_g.get().is_null() {
+            return self.next_locked();
+        }
+        loop {
+            if self.m.p.get().is_null() && !self.stop_m() {
+                return None;
+            }
+            let wanted = self.sched.attention();
+            if wanted != 0 && !self.attend(wanted) {
+                if self.m.p.get().is_null() && self.is_over() {
+                    return None;
+                }
+                continue;
+            }
+            let Some(popped) = self.look_everywhere() else { continue };
+            if popped.inherits && self.slice_is_over() {
+                self.end_slice(popped.token);
+                continue;
+            }
+            self.stop_spinning();
+            return Some(popped);
+        }
+    }
+
+    fn look_everywhere(&self) -> Option<Popped<Runnable>> {
+        self.run_own_timers();
+        self.from_shared_by_tick()
+            .or_else(|| self.from_inbox_or_local())
+            .or_else(|| self.from_shared())
+            .or_else(|| self.steal())
+            .or_else(|| self.go_idle())
+    }
+
+    /// Something is more important than the next goroutine. `true`: it was not for us, go on.
+    #[cold]
+    fn attend(&self, wanted: u32) -> bool {
+        if wanted & attention::CLOSING != 0 || (wanted & attention::FINISHED != 0 && self.is_m0()) {
+            self.leave_for_good();
+            return false;
+        }
+        if wanted & attention::STOP != 0 {
+            self.stop_for_world();
+            return false;
+        }
+        if wanted & attention::HUNGRY != 0 {
+            return !self.feed_hungry();
+        }
+        true
+    }
+
+    /// Expired timers of this P: each readies its goroutine, next on this P.
+    #[inline]
+    fn run_own_timers(&self) {
+        let timers = &self.p_shared().core.timers;
+        if timers.next() != NEVER {
+            self.run_timers(timers);
+        }
+    }
+
+    /// Every so many slices the shared queue comes first, so that local work cannot starve it.
+    #[inline]
+    fn from_shared_by_tick(&self) -> Option<Popped<Runnable>> {
+        let tick = self.p_shared().core.tick();
+        if !tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick) || self.sched.shared.is_empty() {
+            return None;
+        }
+        let token = self.sched.policy(self.m, || self.sched.shared.pop())?;
+        Some(Popped { token, inherits: false })
+    }
+
+    /// Pinned goroutines and the P's own queue take turns.
+    #[inline]
+    fn from_inbox_or_local(&self) -> Option<Popped<Runnable>> {
+        if self.m.inbox.is_empty() {
+            return self.from_local();
+        }
+        let inbox_first = !self.m.inbox_first.get();
+        self.m.inbox_first.set(inbox_first);
+        let from_inbox = || self.m.inbox.pop().map(|token| Popped { token, inherits: false });
+        if inbox_first { from_inbox() } else { self.from_local().or_else(from_inbox) }
+    }
+
+    #[inline]
+    pub(super) fn from_local(&self) -> Option<Popped<Runnable>> {
+        let mut p = self.p();
+        let popped = self.sched.policy(self.m, || p.owner().queue.pop())?;
+        p.core.counters.book(-1);
+        Some(popped)
+    }
+
+    /// A share of the shared queue: the first to run, the others to the local queue.
+    fn from_shared(&self) -> Option<Popped<Runnable>> {
+        if self.sched.shared.is_empty() {
+            return None;
+        }
+        let limit = <C::Policy as Policy>::RULES.shared_batch;
+        let mut p = self.p();
+        let token = self.sched.policy(self.m, || {
+            let mut batch = self.sched.shared.pop_batch(self.sched.procs(), limit);
+            let first = batch.pop_front();
+            let rest = batch.len();
+            p.owner().queue.push_batch(&mut batch);
+            p.core.counters.book((rest - batch.len()) as i64);
+            if !batch.is_empty() {
+                self.sched.shared.push_front(batch);
+            }
+            first
+        })?;
+        Some(Popped { token, inherits: false })
+    }
+
+    /// sysmon has seen this P's slice last too long: whoever would inherit it must not.
+    #[inline]
+    fn slice_is_over(&self) -> bool {
+        self.p_shared().core.preempt.load(Ordering::Relaxed)
+    }
+
+    /// As if the goroutine had been preempted in its first instruction: the shared queue's tail. Go: `gopreempt_m`.
+    #[cold]
+    fn end_slice(&self, token: Runnable) {
+        self.p_shared().core.preempt.store(false, Ordering::Relaxed);
+        self.sched.emit(EventKind::GoPreempt, token.g(), Some(self.m), 0);
+        self.sched.shared.push(token);
+        self.sched.wake_for_submission();
+    }
+
+    /// A spinner that found work passes the right on: the chain reaction. Go: `resetspinning`.
+    #[inline]
+    fn stop_spinning(&self) {
+        if self.m.spinning.replace(false) {
+            self.sched.idle.give_up();
+            self.sched.wake_for_submission();
+        }
+    }
+
+    /// Runs what is due of some P's timers. `true`: something was.
+    pub(super) fn run_timers(&self, timers: &crate::p::timers::Timers) -> bool {
+        let now = self.sched.header.now();
+        if timers.next() > now {
+            return false;
+        }
+        let mut ran = false;
+        while let Some(parked) = timers.pop_due(now) {
+            ran |= parked.ready_as(crate::g::Wake::TimedOut);
+        }
+        ran
+    }
+
+    /// The goroutine that this M is locked to, once another M has found it and given us its P. Go: `stoplockedm`.
+    #[doc(alias = "stoplockedm")]
+    #[cold]
+    fn next_locked(&self) -> Option<Popped<Runnable>> {
+        if !self.m.p.get().is_null() {
+            let p = self.release();
+            self.sched.hand_off(p);
+        }
+        if !self.sleep_locked() {
+            return None;
+        }
+        let g = self.m.locked_g.get();
+        // SAFETY: whoever gave us the P had the goroutine's only Runnable and used it up for this.
+        Some(Popped { token: unsafe { Runnable::new(&*g) }, inherits: false })
+    }
+
+    pub(super) fn is_m0(&self) -> bool {
+        self.m.id == 0
+    }
+
+    /// Whether this M's thread has nothing more to do here.
+    fn is_over(&self) -> bool {
+        let wanted = self.sched.attention();
+        wanted & attention::CLOSING != 0 || (wanted & attention::FINISHED != 0 && self.is_m0())
+    }
+
+    /// Gives this M's P to one that needs it for its pinned goroutines. `false`: nobody needs it any more.
+    #[cold]
+    fn feed_hungry(&self) -> bool {
+        let mut lists = self.sched.lock();
+        let hungry = lists.hungry.pop();
+        if lists.hungry.is_empty() {
+            self.sched.clear_attention(attention::HUNGRY);
+        }
+        let Some(hungry) = hungry else { return false };
+        debug_assert!(!ptr::eq(self.m, unsafe_m(hungry)));
+        self.drop_spinning();
+        let p = self.release();
+        self.sched.give_p(hungry, p);
+        true
+    }
+
+    pub(super) fn drop_spinning(&self) {
+        if self.m.spinning.replace(false) {
+            self.sched.idle.give_up();
+        }
+    }
+}
+
+fn unsafe_m(m: crate::sched::lists::MRef) -> *const crate::m::M {
+    // SAFETY: under the lock; only the address is used.
+    unsafe { m.get() }
+}

@@ -1,0 +1,191 @@
+//! Going idle: give up the P, look once more, sleep. Told and proved in `idle/README.md`.
+//!
+//! Go: the second half of `findRunnable`, `stopm`, `gcstopm` (proc.go, Go 1.27).
+
+use super::G0;
+use crate::contract::{Popped, RunQueue, SharedQueue, Thief};
+use crate::g::runnable::Runnable;
+use crate::p::timers::NEVER;
+use crate::sched::lists::MRef;
+use crate::sched::{AllP, Config, attention};
+use crate::sync::full_fence;
+use core::ptr;
+
+impl<C: Config> G0<'_, C> {
+    /// Gives up the P, unless something turns up on the way. Always `None`: the caller starts over, with a P or
+    /// without.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn go_idle(&self) -> Option<Popped<Runnable>> {
+        let mut lists = self.sched.lock();
+        if self.sched.attention() != 0 || !self.sched.shared.is_empty() || !self.m.inbox.is_empty() {
+            return None;
+        }
+        if !self.m.spinning.get() && self.sched.idle.take_wanted() {
+            self.m.spinning.set(true);
+            return None;
+        }
+        if !self.local_is_empty() {
+            return None;
+        }
+        let p = self.release();
+        self.sched.put_idle_p(&mut lists, p);
+        drop(lists);
+        self.drop_spinning();
+        // From here on a submitter sees the idle P and nobody spinning; what it pushed before it could, we see now.
+        full_fence();
+        if !self.last_look() {
+            self.sleep_for_timers();
+        }
+        None
+    }
+
+    /// Looks at every source once more after the P is gone. `true`: there is work, and a P for it is in hand.
+    fn last_look(&self) -> bool {
+        let work = !self.sched.shared.is_empty()
+            || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty()));
+        if !work {
+            return false;
+        }
+        let mut lists = self.sched.lock();
+        match self.sched.take_idle_p(&mut lists) {
+            Some(p) => {
+                drop(lists);
+                self.sched.idle.spin();
+                self.m.spinning.set(true);
+                self.acquire(p);
+                true
+            }
+            None => {
+                self.sched.idle.want_spinner();
+                false
+            }
+        }
+    }
+
+    /// If timers are pending and no other M watches them, sleeps until the earliest; the caller starts over.
+    fn sleep_for_timers(&self) {
+        let until = self.sched.with_all_p(&self.epoch, earliest_timer);
+        if until == NEVER {
+            return;
+        }
+        let mut lists = self.sched.lock();
+        if self.sched.attention() != 0 {
+            return;
+        }
+        if let Some((sleeper, its_until)) = lists.timer_sleeper {
+            if its_until > until {
+                // SAFETY: under the lock, and an M stays listed while it sleeps.
+                unsafe { sleeper.get() }.note.wake();
+            }
+            return;
+        }
+        lists.timer_sleeper = Some((MRef::new(self.m), until));
+        drop(lists);
+        self.m.note.sleep_until(self.sched.header.instant(until));
+        let mut lists = self.sched.lock();
+        lists.timer_sleeper = None;
+        self.m.note.clear();
+        if let Some(p) = self.sched.take_idle_p(&mut lists) {
+            drop(lists);
+            self.sched.idle.spin();
+            self.m.spinning.set(true);
+            self.acquire(p);
+        }
+    }
+
+    /// Sleeps until somebody gives this M a P. `false`: the runtime closes, the thread is to end.
+    #[doc(alias = "stopm")]
+    pub(super) fn stop_m(&self) -> bool {
+        self.drop_spinning();
+        let mut lists = self.sched.lock();
+        if self.sched.attention() & attention::CLOSING != 0 {
+            return false;
+        }
+        if self.m.inbox.is_empty() {
+            lists.idle_ms.push(MRef::new(self.m));
+            self.sched.check_dead(&mut lists);
+        } else if let Some(p) = self.sched.take_idle_p(&mut lists) {
+            drop(lists);
+            self.acquire(p);
+            return true;
+        } else {
+            lists.hungry.push(MRef::new(self.m));
+            self.sched.call_attention(attention::HUNGRY);
+        }
+        drop(lists);
+        self.sleep_for_p()
+    }
+
+    /// Sleeps until a waker has left a P. `false`: it left none, so the runtime closes.
+    fn sleep_for_p(&self) -> bool {
+        self.m.note.sleep();
+        self.m.note.clear();
+        self.take_next_p()
+    }
+
+    /// Sleeps until the locked goroutine has been found runnable. `false`: the runtime closes.
+    pub(super) fn sleep_locked(&self) -> bool {
+        let mut lists = self.sched.lock();
+        if self.sched.attention() & attention::CLOSING != 0 && self.m.next_p.get().is_null() {
+            return false;
+        }
+        lists.locked_idle += 1;
+        self.sched.check_dead(&mut lists);
+        drop(lists);
+        let given = self.sleep_for_p();
+        self.sched.lock().locked_idle -= 1;
+        given
+    }
+
+    /// The world stops: gives the P up and sleeps until it goes on. Go: `gcstopm`.
+    #[doc(alias = "gcstopm")]
+    #[cold]
+    pub(super) fn stop_for_world(&self) {
+        self.drop_spinning();
+        let mut lists = self.sched.lock();
+        if self.sched.attention() & attention::STOP == 0 {
+            return;
+        }
+        let p = self.release();
+        self.sched.stop_p(&mut lists, p);
+    }
+
+    /// The runtime closes, or this is m0 and `run` is to return: gives the P up for good.
+    #[cold]
+    pub(super) fn leave_for_good(&self) {
+        self.drop_spinning();
+        let mut p = self.release();
+        if self.sched.attention() & attention::CLOSING == 0 {
+            return self.sched.hand_off(p);
+        }
+        while let Some(popped) = p.owner().queue.pop() {
+            p.core.counters.book(-1);
+            self.sched.shared.push(popped.token);
+        }
+        self.sched.put_idle_p(&mut self.sched.lock(), p);
+    }
+
+    /// m0 has done its part: hands its P on and sleeps until `run` is to return.
+    pub(crate) fn rest_until_finished(&self) {
+        if !self.m.p.get().is_null() {
+            let p = self.release();
+            self.sched.hand_off(p);
+        }
+        let mut lists = self.sched.lock();
+        lists.locked_idle += 1;
+        self.sched.check_dead(&mut lists);
+        while !lists.finished {
+            drop(lists);
+            self.m.note.sleep();
+            self.m.note.clear();
+            lists = self.sched.lock();
+        }
+        lists.locked_idle -= 1;
+        debug_assert!(ptr::eq(self.m.p.get(), ptr::null()));
+    }
+}
+
+fn earliest_timer<C: Config>(all: &AllP<C>) -> u64 {
+    all.ps.iter().map(|p| p.core.timers.next()).min().unwrap_or(NEVER)
+}

@@ -1,0 +1,206 @@
+//! What becomes of a goroutine that left its stack. Go: `goschedImpl`, `park_m`, `goexit0` (proc.go, Go 1.27).
+
+use super::G0;
+use crate::contract::{SharedQueue, Slot, StackAllocator};
+use crate::event::EventKind;
+use crate::g::cargo::Outcome;
+use crate::g::join::{Finish, Joiner, Waiter};
+use crate::g::parked::Parked;
+use crate::g::runnable::Runnable;
+use crate::g::{Flags, G};
+use crate::m::{Leave, ParkRequest};
+use crate::p::add_own;
+use crate::p::timers::NEVER;
+use crate::sched::{Config, attention};
+use core::ptr;
+use core::sync::atomic::Ordering;
+
+impl<C: Config> G0<'_, C> {
+    /// Acts on why `g` left. `false`: this M's thread is to end.
+    #[inline]
+    pub(super) fn after(&self, g: &'static G, leave: Leave) -> bool {
+        match leave {
+            Leave::Yield => self.requeue(g, None),
+            Leave::YieldLocal => self.requeue(g, Some(Slot::Back)),
+            Leave::Park(request) => return self.park(g, request),
+            Leave::Exit => return self.exit(g),
+            Leave::LostP => self.lost_p(g),
+            Leave::Nothing | Leave::SystemStack { .. } => {
+                crate::fatal!("a goroutine leaves with a reason", "goroutine {} left with {leave:?}", g.title())
+            }
+        }
+        true
+    }
+
+    /// Queues a goroutine that yielded: on this P, or for everybody.
+    fn requeue(&self, g: &'static G, slot: Option<Slot>) {
+        self.sched.track_runnable(g);
+        self.sched.emit(EventKind::GoStop, g, Some(self.m), 0);
+        g.word.to_yielded();
+        // SAFETY: we have just made it Runnable.
+        let runnable = unsafe { Runnable::new(g) };
+        if g.has(Flags::PINNED) {
+            return self.m.inbox.push(runnable);
+        }
+        match slot {
+            Some(slot) => self.sched.push_local(self.m, runnable, slot),
+            None => self.sched.policy(self.m, || self.sched.shared.push(runnable)),
+        }
+        self.sched.wake_for_submission();
+    }
+
+    /// Parks a goroutine that is off its stack by now.
+    fn park(&self, g: &'static G, request: ParkRequest) -> bool {
+        g.reason.set(request.reason);
+        g.since.set(self.sched.header.coarse_now());
+        self.sched.emit(EventKind::GoBlock, g, Some(self.m), 0);
+        let wait = g.word.to_waiting();
+        // SAFETY: `park_inside` made the request on the goroutine's stack, which nobody else uses before the token
+        // that we hand over here.
+        let called_off = unsafe { (request.commit)(request.data, Parked::new(g, wait)) };
+        if let Some(parked) = called_off {
+            let (g, wait) = parked.into_parts();
+            return g.word.to_resumed(wait) && self.resume(g);
+        }
+        if request.deadline != NEVER && g.word.is_in(wait) {
+            let p = &self.p_shared().core;
+            let earliest = p.timers.add(request.deadline, Parked::new(g, wait));
+            if earliest && self.sched.procs() > 1 {
+                self.sched.timer_added(request.deadline);
+            }
+        }
+        true
+    }
+
+    /// Runs a goroutine on whose park was called off: at once, on the same slice, through no queue.
+    fn resume(&self, g: &'static G) -> bool {
+        g.wake.set(crate::g::Wake::Woken);
+        self.run(g, true)
+    }
+
+    /// Ends a goroutine. Go: `gdestroy`.
+    fn exit(&self, g: &'static G) -> bool {
+        self.sched.emit(EventKind::GoDestroy, g, Some(self.m), 0);
+        let locked = g.has(Flags::LOCKED);
+        let main_returned = g.number.get() == 1 && matches!(g.outcome.get(), Outcome::Value | Outcome::Panicked);
+        self.take_stack_back(g);
+        if g.has(Flags::PINNED) {
+            self.m.pinned.set(self.m.pinned.get() - 1);
+        }
+        self.m.locked_g.set(ptr::null());
+        g.home.set(ptr::null());
+        g.locks.set(0);
+        g.word.to_exited();
+        add_own(&self.p_shared().core.counters.exited, 1);
+        // From here on the record may be somebody else's.
+        self.finish(g);
+        if main_returned {
+            self.sched.main_returned();
+        } else if self.sched.attention() & attention::WAITING != 0 {
+            self.sched.finish_if_alone();
+        }
+        if locked && self.m.pinned.get() == 0 && self.m.inbox.is_empty() {
+            // The thread's state is the goroutine's doing: it ends with it.
+            let p = self.release();
+            self.sched.hand_off(p);
+            return false;
+        }
+        true
+    }
+
+    fn take_stack_back(&self, g: &'static G) {
+        g.context.set(crate::contract::Context::NULL);
+        let Some(stack) = g.stack.take() else { return };
+        let mut p = self.p();
+        // SAFETY: A5: it came from these stacks, and the goroutine has left it for good.
+        unsafe { self.sched.stacks.free(&mut p.owner().stacks, stack) };
+        if self.sched.waiting_for_stack.load(Ordering::Relaxed) != 0 {
+            self.serve_stack_waiter();
+        }
+    }
+
+    #[cold]
+    fn serve_stack_waiter(&self) {
+        // The free stack must be where any P can find it.
+        self.sched.stacks.flush(&mut self.p().owner().stacks);
+        let mut lists = self.sched.lock();
+        if let Some(waiter) = lists.without_stack.pop_front() {
+            self.sched.waiting_for_stack.store(lists.without_stack.len(), Ordering::Relaxed);
+            drop(lists);
+            self.sched.shared.push(waiter);
+            self.sched.wake_for_submission();
+        }
+    }
+
+    /// Publishes an ended goroutine's outcome, and frees the record if nobody wants it.
+    #[inline]
+    pub(super) fn finish(&self, g: &'static G) {
+        match g.join.finish() {
+            Finish::LeftToHandle => {}
+            Finish::Tell(waiter) => {
+                // SAFETY: `finish` gave it to us, once.
+                match unsafe { Waiter::take(waiter) } {
+                    Some(Joiner::G(parked)) => {
+                        parked.ready();
+                    }
+                    Some(Joiner::Thread(thread)) => thread.unpark(),
+                    None => {}
+                }
+            }
+            Finish::Detached => self.finish_detached(g),
+        }
+    }
+
+    fn finish_detached(&self, g: &'static G) {
+        if g.table.get().drop_matters && matches!(g.outcome.get(), Outcome::Value | Outcome::Panicked) {
+            return self.drop_on_a_stack(g);
+        }
+        if g.outcome.get() == Outcome::Panicked {
+            // SAFETY: the goroutine has ended, and nobody has the handle.
+            unsafe { (g.table.get().drop_outcome)(g) };
+        }
+        // SAFETY: this M holds the P.
+        unsafe { crate::handle::put_free(&self.p_shared().core, g) };
+    }
+
+    /// The handle was dropped in the very moment of the end: a result's destructor is the user's code and must not
+    /// run on g0, so the record runs once more to drop it.
+    #[cold]
+    fn drop_on_a_stack(&self, g: &'static G) {
+        g.set(Flags::DROPPING);
+        g.unset(Flags::STARTED);
+        g.join.reset_detached();
+        g.word.to_spawned();
+        add_own(&self.p_shared().core.counters.spawned, 1);
+        // SAFETY: just made Runnable, once.
+        self.sched.push_local(self.m, unsafe { Runnable::new(g) }, Slot::Back);
+    }
+
+    /// A goroutine came back from a blocking call, and no P was to be had: it queues, its M sleeps.
+    fn lost_p(&self, g: &'static G) {
+        self.sched.track_runnable(g);
+        g.word.to_requeued();
+        // SAFETY: we have just made it Runnable.
+        let runnable = unsafe { Runnable::new(g) };
+        if !g.home.get().is_null() {
+            return self.lost_p_at_home(g, runnable);
+        }
+        let mut lists = self.sched.lock();
+        // Under the lock: a P that goes idle from here on is released after our push, and its M looks again.
+        let idle = self.sched.take_idle_p(&mut lists);
+        self.sched.shared.push(runnable);
+        drop(lists);
+        if let Some(p) = idle {
+            self.acquire(p);
+        }
+    }
+
+    fn lost_p_at_home(&self, g: &'static G, runnable: Runnable) {
+        if g.has(Flags::LOCKED) {
+            self.sched.shared.push(runnable);
+            self.sched.wake_from_outside();
+        } else {
+            self.m.inbox.push(runnable);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Steal from other Ps. Go: `stealWork` (proc.go, Go 1.27).
+
+use super::G0;
+use crate::contract::{IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder};
+use crate::g::runnable::Runnable;
+use crate::p::word::PStatus;
+use crate::p::{P, add_own};
+use crate::sched::{AllP, Config};
+
+impl<C: Config> G0<'_, C> {
+    /// Takes work from other Ps, if this M may spin.
+    #[doc(alias = "stealWork")]
+    #[cold]
+    #[inline(never)]
+    pub(super) fn steal(&self) -> Option<Popped<Runnable>> {
+        if !self.may_spin() {
+            return None;
+        }
+        self.sched.with_all_p(&self.epoch, |all| self.steal_rounds(all))
+    }
+
+    fn may_spin(&self) -> bool {
+        if self.m.spinning.get() {
+            return true;
+        }
+        if self.sched.procs() == 1 {
+            return false;
+        }
+        let may = self.sched.idle.try_spin(self.sched.procs(), |view| self.sched.idle_policy.may_spin(view));
+        self.m.spinning.set(may);
+        may
+    }
+
+    fn steal_rounds(&self, all: &AllP<C>) -> Option<Popped<Runnable>> {
+        let rounds = <C::Policy as Policy>::RULES.steal_rounds;
+        let own = self.p_shared().core.id as usize;
+        for round in 1..=rounds {
+            let last = round == rounds;
+            let seed = self.m.random();
+            for at in all.order.walk(seed).filter(|&at| at != own) {
+                if self.sched.attention() != 0 {
+                    return None;
+                }
+                let Some(victim) = all.ps.get(at) else { continue };
+                let popped = if last { self.steal_timers(victim) } else { None };
+                if let Some(popped) = popped.or_else(|| self.steal_from(victim, last)) {
+                    return Some(popped);
+                }
+            }
+        }
+        None
+    }
+
+    /// Runs a victim's expired timers; what they ready is ours.
+    fn steal_timers(&self, victim: &P<C>) -> Option<Popped<Runnable>> {
+        let timers = &victim.core.timers;
+        if timers.next() != crate::p::timers::NEVER && self.run_timers(timers) {
+            return self.from_local();
+        }
+        None
+    }
+
+    fn steal_from(&self, victim: &P<C>, last: bool) -> Option<Popped<Runnable>> {
+        if victim.core.word.status() == PStatus::Idle {
+            return None;
+        }
+        let mut look = StealRound { last, victim_runs: false, backed_off: false };
+        loop {
+            look.victim_runs = victim.core.word.status() == PStatus::Running;
+            let mut p = self.p();
+            let before = victim.thief.len();
+            let steal = self.sched.policy(self.m, || victim.thief.steal_into(&mut p.owner().queue, look));
+            match steal {
+                Steal::Taken(token) => {
+                    p.core.counters.book(-1);
+                    add_own(&p.core.counters.steals, 1);
+                    let moved = before.saturating_sub(victim.thief.len()).max(1);
+                    add_own(&p.core.counters.stolen, moved as u64);
+                    return Some(Popped { token, inherits: false });
+                }
+                Steal::BackOff(pause) if !look.backed_off => {
+                    std::thread::sleep(pause);
+                    look.backed_off = true;
+                }
+                Steal::Retry | Steal::BackOff(_) | Steal::Empty => return None,
+            }
+        }
+    }
+}

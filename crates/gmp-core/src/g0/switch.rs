@@ -1,0 +1,65 @@
+//! Going from g0 to a goroutine and back.
+
+use super::{G0, carry};
+use crate::contract::{Carry, Context, Switch};
+use crate::current::{set_g, set_scheduler};
+use crate::g::{Flags, G};
+use crate::m::{Leave, M};
+use crate::sched::{Config, SlotOf};
+use core::ptr;
+
+impl<C: Config> G0<'_, C> {
+    /// Runs `g` until it leaves for g0. Go: `gogo`.
+    #[doc(alias = "gogo")]
+    #[inline]
+    pub(crate) fn switch_to(&self, g: &'static G) {
+        g.m.set(self.m);
+        self.m.set_running(g);
+        // SAFETY: C1: the goroutine's context was made by `init` or saved by `leave_stack`, and the holder of its
+        // `Runnable` continues it, once; our own context's place lives in the M.
+        unsafe { C::Switch::switch(self.m.g0.as_ptr(), g.context.get(), carry(self.m)) };
+        set_scheduler::<SlotOf<C>>(self.m);
+    }
+
+    /// The context in which a fresh stack starts.
+    pub(crate) fn first_context(&self, stack: &crate::contract::Stack) -> Context {
+        // SAFETY: the stack is the goroutine's own, unused, and lives as long as the goroutine.
+        unsafe { C::Switch::init(stack, goroutine_main::<C>) }
+    }
+}
+
+/// Leaves the stack of `g` for its M's g0; returns when it runs again.
+///
+/// # Safety
+/// On the stack of `g`, which runs on `g.m`, whose `leave` is set.
+#[doc(alias = "mcall")]
+#[inline(always)]
+pub(crate) unsafe fn leave_stack<C: Config>(g: &G) {
+    // SAFETY: the M that runs us lives.
+    let g0 = unsafe { &*g.m.get() }.g0.get();
+    // SAFETY: C1: g0 saved its context when it switched to us; ours is saved in the record.
+    unsafe { C::Switch::switch(g.context.as_ptr(), g0, ptr::null_mut()) };
+    // We may be on another thread: from here on only what the record says counts.
+    set_g::<SlotOf<C>>(g);
+}
+
+/// The first frame of every goroutine: run the closure, then leave for good. Go: `goexit1` under every goroutine.
+#[doc(alias = "goexit")]
+unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
+    // SAFETY: C3: the carry of the first switch is the M that runs us, and `g` is what it runs.
+    let g: &'static G = unsafe { &*(*m.cast_const().cast::<M>()).running() };
+    set_g::<SlotOf<C>>(g);
+    let table = g.table.get();
+    if g.has(Flags::DROPPING) {
+        // SAFETY: the goroutine ended with an outcome that nobody took; we are on a goroutine's stack for this.
+        unsafe { (table.drop_outcome)(g) };
+    } else {
+        // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
+        unsafe { (table.run)(g) };
+    }
+    // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
+    // SAFETY: the M that runs us lives.
+    let m = unsafe { &*g.m.get() };
+    m.leave.set(Leave::Exit);
+    m.g0.get()
+}

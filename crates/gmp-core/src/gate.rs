@@ -1,0 +1,131 @@
+//! The gate: the one way from a goroutine's code into the runtime.
+//!
+//! Every public call that needs the caller's M or P passes here. The gate says who is calling and refuses those who
+//! may not, and brings a goroutine that is inside `blocking` back to a P for the duration of the call. When sysmon
+//! one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
+
+use crate::current::{Current, current};
+use crate::g::word::Status;
+use crate::g::{Flags, G};
+use crate::m::M;
+
+/// A goroutine inside the runtime: it runs, and its M holds a P.
+pub(crate) struct Inside {
+    g: &'static G,
+    was_blocking: bool,
+}
+
+/// Lets a goroutine in. `call` names what was called, for the message to those who may not.
+///
+/// # Panics
+/// Outside a goroutine, and from a policy's code.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter(call: &'static str) -> Inside {
+    match current() {
+        Current::G(g) => {
+            let was_blocking = g.word.status() == Status::Blocked;
+            if was_blocking {
+                g.header().runtime().leave_blocking(g);
+            }
+            let inside = Inside { g, was_blocking };
+            if inside.m().in_policy.get() {
+                refuse(call);
+            }
+            inside
+        }
+        _ => refuse(call),
+    }
+}
+
+/// Like [`enter`], or `None` on a plain thread.
+#[track_caller]
+pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
+    match current() {
+        Current::Plain => None,
+        _ => Some(enter(call)),
+    }
+}
+
+impl Inside {
+    /// The goroutine.
+    #[inline(always)]
+    pub(crate) fn g(&self) -> &'static G {
+        self.g
+    }
+
+    /// The M it is on *now*: ask again after anything that may suspend.
+    #[inline(always)]
+    pub(crate) fn m(&self) -> &M {
+        // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
+        unsafe { &*self.g.m.get() }
+    }
+
+    /// Whether the goroutine was inside `blocking` and will be again when this is dropped.
+    pub(crate) fn was_blocking(&self) -> bool {
+        self.was_blocking
+    }
+
+    /// Leaves the stack for g0 with `leave` as the reason; returns when the goroutine runs again.
+    pub(crate) fn leave(&self, leave: crate::m::Leave) {
+        self.reserve_m_while_panicking();
+        self.m().leave.set(leave);
+        // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
+        unsafe { self.m().rt().leave(self.g) };
+    }
+
+    /// std counts panics per thread, so a goroutine that suspends while it unwinds keeps its M to itself until it is
+    /// through: a neighbour would see `panicking()`, or abort by a second panic.
+    fn reserve_m_while_panicking(&self) {
+        if std::thread::panicking() != self.g.has(Flags::PANICKING) {
+            self.panicking_changed();
+        }
+    }
+
+    #[cold]
+    fn panicking_changed(&self) {
+        if self.g.has(Flags::PANICKING) {
+            self.g.unset(Flags::PANICKING);
+            crate::locked::unlock(self);
+        } else {
+            self.g.set(Flags::PANICKING);
+            crate::locked::lock(self);
+        }
+    }
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.was_blocking {
+            self.g.header().runtime().enter_blocking(self.g);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn refuse(call: &'static str) -> ! {
+    match current() {
+        Current::Plain => panic!(
+            "gmp::{call} was called outside a goroutine; call it in a closure given to Runtime::run or gmp::go, \
+             or use a Handle from a plain thread"
+        ),
+        Current::G(g) => refuse_policy(call, g.header().policy),
+        Current::Scheduler(m) => {
+            // SAFETY: the slot names the M of this very thread.
+            let m = unsafe { &*m };
+            let policy = m.rt().policy_name();
+            refuse_policy(call, policy)
+        }
+    }
+}
+
+#[track_caller]
+fn refuse_policy(call: &'static str, policy: &str) -> ! {
+    panic!(
+        "gmp::{call} was called from inside the scheduler, by code of policy {policy} or a callback it runs; \
+         such code must not call the runtime"
+    )
+}

@@ -1,0 +1,153 @@
+//! `M`: a *machine*: an OS thread that runs goroutines while it holds a P.
+//!
+//! Plain fields belong to the M's own thread; `next_p` and `spinning` are written by a waker while the M sleeps, and
+//! its note orders that.
+
+pub(crate) mod inbox;
+pub(crate) mod note;
+
+use crate::contract::Context;
+use crate::g::G;
+use crate::g::parked::Parked;
+use crate::g::WaitReason;
+use crate::p::PCore;
+use crate::p::word::Call;
+use crate::rt::AnyRuntime;
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
+use inbox::Inbox;
+use note::Note;
+
+/// Why a goroutine left its stack for g0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leave {
+    /// Nothing: the initial value.
+    Nothing,
+    /// It yields to everybody: the shared queue's tail.
+    Yield,
+    /// It yields within its P: the local queue's tail.
+    YieldLocal,
+    /// It parks.
+    Park(ParkRequest),
+    /// It has ended.
+    Exit,
+    /// It came back from a blocking call and found no P.
+    LostP,
+    /// It wants a call made on g0's stack, and to go on at once.
+    SystemStack {
+        /// The call.
+        call: unsafe fn(*mut (), &M),
+        /// Its argument.
+        data: *mut (),
+    },
+}
+
+/// How to park.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ParkRequest {
+    pub(crate) reason: WaitReason,
+    /// In nanoseconds since the runtime's start; `u64::MAX`: none.
+    pub(crate) deadline: u64,
+    /// Moves the commit out of the goroutine's stack and calls it. `Some`: the park is called off.
+    pub(crate) commit: unsafe fn(*mut (), Parked) -> Option<Parked>,
+    pub(crate) data: *mut (),
+}
+
+/// An M.
+#[doc(alias = "m")]
+pub(crate) struct M {
+    pub(crate) id: u64,
+    /// Valid for the M's life: its thread owns the runtime.
+    rt: *const dyn AnyRuntime,
+    pub(crate) note: Note,
+    /// The context of the M's own stack, where scheduling happens.
+    #[doc(alias = "g0")]
+    pub(crate) g0: Cell<Context>,
+    /// The goroutine it runs. Read by dumps and by a closing runtime.
+    #[doc(alias = "curg")]
+    pub(crate) g: AtomicPtr<G>,
+    pub(crate) p: Cell<*const PCore>,
+    pub(crate) next_p: Cell<*const PCore>,
+    /// The P lent out by the present blocking call, and the call.
+    pub(crate) lent: Cell<(*const PCore, Call)>,
+    pub(crate) leave: Cell<Leave>,
+    pub(crate) spinning: Cell<bool>,
+    pub(crate) locked_g: Cell<*const G>,
+    /// Policy code runs on this M: every call into the runtime is refused.
+    pub(crate) in_policy: Cell<bool>,
+    pub(crate) random: Cell<u64>,
+    /// Goroutines that have run here and are pinned: the thread lives as long as there are any.
+    pub(crate) pinned: Cell<usize>,
+    /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
+    pub(crate) inbox_first: Cell<bool>,
+    pub(crate) inbox: Inbox,
+}
+
+// SAFETY: the module's documentation says who may touch what.
+unsafe impl Sync for M {}
+// SAFETY: as above; `rt` is valid for the M's life.
+unsafe impl Send for M {}
+
+impl M {
+    pub(crate) fn new(id: u64, rt: *const dyn AnyRuntime, seed: u64) -> Self {
+        Self {
+            id,
+            rt,
+            note: Note::new(),
+            g0: Cell::new(Context::NULL),
+            g: AtomicPtr::new(ptr::null_mut()),
+            p: Cell::new(ptr::null()),
+            next_p: Cell::new(ptr::null()),
+            lent: Cell::new((ptr::null(), Call::NONE)),
+            leave: Cell::new(Leave::Nothing),
+            spinning: Cell::new(false),
+            locked_g: Cell::new(ptr::null()),
+            in_policy: Cell::new(false),
+            // A multiplier that spreads neighbouring seeds; xorshift must not start at zero.
+            random: Cell::new((seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            pinned: Cell::new(0),
+            inbox_first: Cell::new(false),
+            inbox: Inbox::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn rt(&self) -> &dyn AnyRuntime {
+        // SAFETY: the M's thread owns the runtime for the M's life.
+        unsafe { &*self.rt }
+    }
+
+    /// The P it holds, as far as types are forgotten.
+    #[inline]
+    pub(crate) fn p_core(&self) -> Option<&PCore> {
+        // SAFETY: Ps live as long as their runtime.
+        unsafe { self.p.get().as_ref() }
+    }
+
+    /// The number of the P it holds.
+    pub(crate) fn p_id(&self) -> Option<u32> {
+        self.p_core().map(|p| p.id)
+    }
+
+    /// A cheap random number. Go: `cheaprand`; here Marsaglia's xorshift64 (J. Stat. Softw. 8, 2003).
+    #[doc(alias = "cheaprand")]
+    pub(crate) fn random(&self) -> u32 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        (x >> 32) as u32
+    }
+
+    pub(crate) fn running(&self) -> *mut G {
+        // ORDER: curg. Acquire pairs with the release in `set_running`.
+        self.g.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_running(&self, g: *const G) {
+        // ORDER: curg. Release pairs with `running`: a closing runtime sees what the M did before.
+        self.g.store(g.cast_mut(), Ordering::Release);
+    }
+}

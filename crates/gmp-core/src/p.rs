@@ -1,0 +1,196 @@
+//! `P`: a *processor*: the right to run goroutines, and the queue that goes with it.
+
+pub(crate) mod timers;
+pub(crate) mod word;
+
+use crate::contract::{Policy, QueueConfig, RunQueue, StackAllocator};
+use crate::g::registry::FreeGs;
+use crate::g::runnable::Runnable;
+use crate::sched::Config;
+use core::cell::{Cell, UnsafeCell};
+use core::ops::Deref;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use timers::Timers;
+use word::PWord;
+
+/// A P's local queue under a configuration's policy.
+pub(crate) type QueueOf<C> = <<C as Config>::Policy as Policy>::Queue<Runnable>;
+/// The thieves' half of it.
+pub(crate) type ThiefOf<C> = <QueueOf<C> as RunQueue<Runnable>>::Thief;
+/// The private stack store of a P.
+pub(crate) type CacheOf<C> = <<C as Config>::Stacks as StackAllocator>::Cache;
+
+/// The part of a P that does not depend on policy or stacks. First in [`P`], so that a goroutine's calls reach it
+/// without knowing the types.
+#[doc(alias = "p")]
+pub(crate) struct PCore {
+    pub(crate) id: u32,
+    pub(crate) word: PWord,
+    /// Dispatches that began a time slice. Written by the owner, compared by sysmon.
+    #[doc(alias = "schedtick")]
+    pub(crate) sched_tick: AtomicU32,
+    /// Set by sysmon when a slice is over, cleared when the next one begins.
+    pub(crate) preempt: AtomicBool,
+    pub(crate) timers: Timers,
+    pub(crate) counters: Counters,
+    /// The owner's: records for the next spawns.
+    free: UnsafeCell<FreeGs>,
+    /// The owner's: goroutine numbers not handed out yet.
+    #[doc(alias = "goidcache")]
+    numbers: Cell<(u64, u64)>,
+}
+
+/// Counts that only the owner changes, and anybody may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) spawned: AtomicU64,
+    pub(crate) exited: AtomicU64,
+    pub(crate) steals: AtomicU64,
+    pub(crate) stolen: AtomicU64,
+    /// The conservation ledger: tokens given to this P's queue less tokens that came out. Summed over all Ps it says
+    /// how many the policy holds.
+    pub(crate) ledger: AtomicI64,
+}
+
+/// Adds to a counter that only the caller writes: no locked instruction.
+#[inline(always)]
+pub(crate) fn add_own(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+}
+
+impl Counters {
+    #[inline(always)]
+    pub(crate) fn book(&self, tokens: i64) {
+        self.ledger.store(self.ledger.load(Ordering::Relaxed).wrapping_add(tokens), Ordering::Relaxed);
+    }
+}
+
+// SAFETY: `free` and `numbers` belong to the M that holds the P (see `OwnedP`); all else is atomic or locked.
+unsafe impl Sync for PCore {}
+
+impl PCore {
+    /// The free records.
+    ///
+    /// # Safety
+    /// The caller holds the P and lets the reference go before anyone asks again.
+    #[expect(clippy::mut_from_ref, reason = "the P's holder has the only right to it")]
+    pub(crate) unsafe fn free(&self) -> &mut FreeGs {
+        // SAFETY: the caller holds the P.
+        unsafe { &mut *self.free.get() }
+    }
+
+    /// The next goroutine number; `refill` gives the first of 16 new ones.
+    ///
+    /// # Safety
+    /// The caller holds the P.
+    pub(crate) unsafe fn next_number(&self, refill: impl FnOnce() -> u64) -> u64 {
+        let (mut next, mut end) = self.numbers.get();
+        if next == end {
+            next = refill();
+            end = next + NUMBER_BATCH;
+        }
+        self.numbers.set((next + 1, end));
+        next
+    }
+
+    /// Main is to be number 1, whatever plain threads spawned before: the first batch is kept for P 0.
+    pub(crate) fn reserve_first_numbers(&self) {
+        self.numbers.set((1, 1 + NUMBER_BATCH));
+    }
+
+    pub(crate) fn tick(&self) -> u32 {
+        self.sched_tick.load(Ordering::Relaxed)
+    }
+}
+
+/// Goroutine numbers a P takes at once. Go: `_GoidCacheBatch`.
+pub(crate) const NUMBER_BATCH: u64 = 16;
+
+/// A P.
+#[repr(C)]
+pub(crate) struct P<C: Config> {
+    pub(crate) core: PCore,
+    pub(crate) thief: ThiefOf<C>,
+    owner: UnsafeCell<Owner<C>>,
+}
+
+/// The part of a P that only its holder reaches.
+pub(crate) struct Owner<C: Config> {
+    pub(crate) queue: QueueOf<C>,
+    pub(crate) stacks: CacheOf<C>,
+}
+
+// SAFETY: `owner` is reached only through `OwnedP`, of which there is one.
+unsafe impl<C: Config> Sync for P<C> {}
+// SAFETY: queue and cache are `Send`.
+unsafe impl<C: Config> Send for P<C> {}
+
+impl<C: Config> P<C> {
+    pub(crate) fn new(id: u32, seed: u64, stacks: &C::Stacks) -> Self {
+        let config = QueueConfig { seed: (seed ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15) };
+        let (queue, thief) = QueueOf::<C>::new(&config);
+        Self {
+            core: PCore {
+                id,
+                word: PWord::new(),
+                sched_tick: AtomicU32::new(0),
+                preempt: AtomicBool::new(false),
+                timers: Timers::new(),
+                counters: Counters::default(),
+                free: UnsafeCell::new(FreeGs::new()),
+                numbers: Cell::new((0, 0)),
+            },
+            thief,
+            owner: UnsafeCell::new(Owner { queue, stacks: stacks.cache() }),
+        }
+    }
+}
+
+/// The right to use a P, and the only way to its queue. Exactly one exists for each P that is not Dead: in the M that
+/// holds it, on the idle list, with the one that stopped the world, or in the blocking call that it is lent to.
+pub(crate) struct OwnedP<C: Config>(NonNull<P<C>>);
+
+// SAFETY: the right to a P may move between threads; queue and cache are `Send`.
+unsafe impl<C: Config> Send for OwnedP<C> {}
+
+impl<C: Config> OwnedP<C> {
+    /// The right to `p`.
+    ///
+    /// # Safety
+    /// Nobody else has it, and the P outlives it.
+    pub(crate) unsafe fn new(p: &P<C>) -> Self {
+        Self(NonNull::from(p))
+    }
+
+    /// The right to the P behind a core pointer.
+    ///
+    /// # Safety
+    /// `core` is the first field of a `P<C>`, and as for [`OwnedP::new`].
+    pub(crate) unsafe fn from_core(core: *const PCore) -> Self {
+        // SAFETY: `P` is `repr(C)` with the core first, and the caller says that it is one.
+        Self(unsafe { NonNull::new_unchecked(core.cast_mut().cast()) })
+    }
+
+    /// Gives the right up for the pointer to keep it by.
+    pub(crate) fn into_core(self) -> *const PCore {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    /// What only the holder reaches.
+    #[inline]
+    pub(crate) fn owner(&mut self) -> &mut Owner<C> {
+        // SAFETY: this is the one right to the P, borrowed uniquely.
+        unsafe { &mut *self.0.as_ref().owner.get() }
+    }
+}
+
+impl<C: Config> Deref for OwnedP<C> {
+    type Target = P<C>;
+
+    #[inline]
+    fn deref(&self) -> &P<C> {
+        // SAFETY: Ps live as long as their runtime (`OwnedP::new`).
+        unsafe { self.0.as_ref() }
+    }
+}

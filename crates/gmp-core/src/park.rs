@@ -1,0 +1,117 @@
+//! Park: stop the calling goroutine until someone readies it.
+//!
+//! ```text
+//!   goroutine                    its M's g0                        waker
+//!   ─────────                    ──────────                        ─────
+//!   leave(Park) ──switch──►  word: Running → Waiting(wait)
+//!                            add the deadline to the P's timers
+//!                            commit(Parked) ── token ──────────►  Parked::ready
+//!                            schedule()                            word: Waiting(wait) → Runnable
+//!        ▲                                                         queue
+//!        └───────────────────── execute ◄──────────────────────────┘
+//! ```
+//!
+//! **Invariant.** The token exists only after the goroutine is off its stack, so no waker can run it too early; the
+//! word names the wait, so of two wakers (and the deadline) one wins. **The danger** is the commit's own data: once the
+//! token is out, the goroutine may run, and its stack frame with what the commit borrows may be gone. Therefore the
+//! commit is moved to g0's stack before it is called, and it must not touch what it borrows after it has given the
+//! token away. Go: `gopark`, `park_m`, `goready` (proc.go, Go 1.27).
+
+use crate::g::parked::Parked;
+use crate::g::{WaitReason, Wake};
+use crate::gate;
+use crate::m::{Leave, ParkRequest};
+use crate::p::timers::NEVER;
+use core::mem::ManuallyDrop;
+use std::time::{Duration, Instant};
+
+/// What a commit decides.
+#[derive(Debug)]
+#[must_use]
+pub enum Commit {
+    /// The park stands; the token is where the waker will find it.
+    Stay,
+    /// It is called off: the goroutine runs on at once, on the same time slice.
+    Resume(Parked),
+}
+
+/// Parks the calling goroutine. **Suspends.**
+///
+/// `commit` runs on the scheduler's stack once the goroutine is off its own; it puts the token where the waker will
+/// find it, or gives it back. It must not suspend, unwind or spawn, and after it has given the token away it must not
+/// touch anything that it borrows from the goroutine's stack.
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "gopark")]
+pub fn park(reason: WaitReason, deadline: Option<Instant>, commit: impl FnOnce(Parked) -> Commit) -> Wake {
+    let inside = gate::enter("park");
+    let header = inside.g().header();
+    let deadline = deadline.map_or(NEVER, |at| crate::rt::nanos(at.saturating_duration_since(header.started)));
+    park_inside(&inside, reason, deadline, commit)
+}
+
+/// [`park`] for a caller that has passed the gate; the deadline on the runtime's clock.
+pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
+    inside: &gate::Inside,
+    reason: WaitReason,
+    deadline: u64,
+    commit: F,
+) -> Wake {
+    let mut commit = ManuallyDrop::new(commit);
+    inside.leave(Leave::Park(ParkRequest {
+        reason,
+        deadline,
+        commit: call::<F>,
+        data: core::ptr::from_mut(&mut commit).cast(),
+    }));
+    inside.g().wake.get()
+}
+
+/// # Safety
+/// `data` points to an `F` on the stack of the parked goroutine, which never touches it again.
+unsafe fn call<F: FnOnce(Parked) -> Commit>(data: *mut (), parked: Parked) -> Option<Parked> {
+    // SAFETY: the caller says so; from here on the F lives on g0's stack.
+    let commit = unsafe { data.cast::<F>().read() };
+    let _guard = crate::fatal::NoUnwind("a park's commit");
+    match commit(parked) {
+        Commit::Stay => None,
+        Commit::Resume(parked) => Some(parked),
+    }
+}
+
+/// Sleeps for at least `duration`; zero returns at once, without a yield, as in Go. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "timeSleep")]
+pub fn sleep(duration: Duration) -> Wake {
+    if duration.is_zero() {
+        return Wake::TimedOut;
+    }
+    let inside = gate::enter("sleep");
+    let deadline = inside.g().header().now().saturating_add(crate::rt::nanos(duration)).min(NEVER - 1);
+    park_inside(&inside, WaitReason::Sleep, deadline, |parked| {
+        // The timer holds a twin, which alone is to wake us.
+        let _ = parked.into_parts();
+        Commit::Stay
+    })
+}
+
+/// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "Gosched")]
+pub fn yield_now() {
+    gate::enter("yield_now").leave(Leave::Yield);
+}
+
+/// Lets the goroutines of this P run: the caller goes to the local queue's tail. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "goyield")]
+pub fn yield_local() {
+    gate::enter("yield_local").leave(Leave::YieldLocal);
+}

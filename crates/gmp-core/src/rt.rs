@@ -1,0 +1,175 @@
+//! The runtime as its goroutines see it: types forgotten once, here.
+//!
+//! A runtime is generic over policy, stacks and switch; a running goroutine reaches it through its record's
+//! [`Header`] and the few calls of [`AnyRuntime`].
+
+use crate::event::{Event, EventSink};
+use crate::g::G;
+use crate::g::runnable::Runnable;
+use crate::m::M;
+use crate::stats::Stats;
+use core::cell::UnsafeCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
+pub(crate) trait AnyRuntime: Send + Sync {
+    /// Queues a goroutine just readied: next on the caller's P where there is one, else in the shared queue.
+    fn ready(&self, g: Runnable);
+
+    /// Queues a goroutine just spawned by a goroutine of this runtime that runs on `m`.
+    fn submit(&self, m: &M, g: Runnable);
+
+    /// Leaves the goroutine's stack for its M's g0, with the reason in the M. Returns when the goroutine runs again.
+    ///
+    /// # Safety
+    /// On the stack of `g`, which runs on `g.m`; `m.leave` is set.
+    unsafe fn leave(&self, g: &G);
+
+    /// Lends the P out for a blocking call of the calling goroutine `g`.
+    fn enter_blocking(&self, g: &G);
+
+    /// Comes back from it, with a P.
+    fn leave_blocking(&self, g: &G);
+
+    /// The next batch of goroutine numbers.
+    fn number_batch(&self) -> u64;
+
+    /// One number for a goroutine spawned by a plain thread.
+    fn one_number(&self) -> u64;
+
+    /// Counts a goroutine spawned by a plain thread.
+    fn count_outside_spawn(&self);
+
+    /// Sets the number of Ps, on g0 of the calling goroutine's M. `false`: another stop of the world is under way.
+    fn try_resize(&self, m: &M, procs: usize) -> bool;
+
+    /// How many Ps there are.
+    fn procs(&self) -> usize;
+
+    /// How many goroutines there are, the runtime's own left out.
+    fn num_goroutines(&self) -> usize;
+
+    /// Figures.
+    fn stats(&self) -> Stats;
+
+    /// The name of its policy.
+    fn policy_name(&self) -> &'static str;
+
+    /// Whether the runtime has closed, so that nothing spawned now would ever run.
+    fn is_closed(&self) -> bool;
+}
+
+/// What a goroutine's record points to.
+pub(crate) struct Header {
+    runtime: UnsafeCell<Option<*const dyn AnyRuntime>>,
+    pub(crate) policy: &'static str,
+    pub(crate) stack_size: usize,
+    pub(crate) pinned: bool,
+    pub(crate) abort_on_panic: bool,
+    pub(crate) ancestors: usize,
+    pub(crate) started: Instant,
+    /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
+    pub(crate) coarse: AtomicU64,
+    pub(crate) events: EventSeam,
+}
+
+// SAFETY: `runtime` is written once, before the header is shared, and points to what owns the header.
+unsafe impl Send for Header {}
+// SAFETY: as above.
+unsafe impl Sync for Header {}
+
+impl Header {
+    pub(crate) fn new(policy: &'static str, settings: &crate::settings::Settings) -> Self {
+        Self {
+            runtime: UnsafeCell::new(None),
+            policy,
+            stack_size: settings.stack_size,
+            pinned: settings.pinned,
+            abort_on_panic: settings.abort_on_panic,
+            ancestors: settings.ancestors,
+            started: Instant::now(),
+            coarse: AtomicU64::new(0),
+            events: EventSeam::new(settings.events.clone()),
+        }
+    }
+
+    /// Ties the header to its runtime.
+    ///
+    /// # Safety
+    /// Once, before the header is shared; `runtime` owns the header.
+    pub(crate) unsafe fn tie(&self, runtime: *const dyn AnyRuntime) {
+        // SAFETY: not shared yet.
+        unsafe { *self.runtime.get() = Some(runtime) };
+    }
+
+    /// The runtime.
+    #[inline]
+    pub(crate) fn runtime(&self) -> &dyn AnyRuntime {
+        // SAFETY: tied before it was shared, never changed since, and the runtime owns us.
+        match unsafe { *self.runtime.get() } {
+            // SAFETY: as above.
+            Some(runtime) => unsafe { &*runtime },
+            None => crate::fatal!("a header is tied before it is shared", "policy {}", self.policy),
+        }
+    }
+
+    /// Nanoseconds since the runtime was made.
+    pub(crate) fn now(&self) -> u64 {
+        nanos(self.started.elapsed())
+    }
+
+    /// The same, as sysmon last saw it.
+    pub(crate) fn coarse_now(&self) -> u64 {
+        self.coarse.load(Ordering::Relaxed)
+    }
+
+    /// The moment `nanos` after the start.
+    pub(crate) fn instant(&self, nanos: u64) -> Instant {
+        self.started + std::time::Duration::from_nanos(nanos)
+    }
+}
+
+/// A duration in nanoseconds, at most 584 years.
+pub(crate) fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Where events leave the scheduler: one relaxed load and a cold branch a point while nobody listens.
+pub(crate) struct EventSeam {
+    on: AtomicBool,
+    sink: Option<Arc<dyn EventSink>>,
+}
+
+impl EventSeam {
+    fn new(sink: Option<Arc<dyn EventSink>>) -> Self {
+        Self { on: AtomicBool::new(sink.is_some()), sink }
+    }
+
+    /// Whether somebody listens.
+    #[inline(always)]
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+
+    /// Switches the events on or off; `false`: there is no sink.
+    pub(crate) fn switch(&self, on: bool) -> bool {
+        self.on.store(on && self.sink.is_some(), Ordering::Relaxed);
+        self.sink.is_some()
+    }
+
+    #[inline(always)]
+    pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
+        if self.on.load(Ordering::Relaxed) {
+            self.send(event());
+        }
+    }
+
+    #[cold]
+    fn send(&self, event: Event) {
+        if let Some(sink) = &self.sink {
+            sink.event(&event);
+        }
+    }
+}

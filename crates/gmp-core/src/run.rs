@@ -1,0 +1,301 @@
+//! Run: from the calling thread to goroutine 1 and back. Go: `rt0_go`, `schedinit`, `main` (proc.go, Go 1.27).
+//!
+//! The calling thread becomes m0, starts the Ps and sysmon, and runs goroutine 1 until that first suspends. Then it
+//! hands its P on and rests until `run` is to return: m0 runs no goroutine that could keep it from that, except one
+//! locked (or, in pinned mode, pinned) to it.
+
+use crate::abandon::Leftover;
+use crate::contract::RunQueue;
+use crate::current::{Current, current};
+use crate::deadlock::DeadlockReport;
+use crate::g::word::Status;
+use crate::g::{Flags, Wake, registry};
+use crate::g0::G0;
+use crate::handle::{JoinError, JoinHandle};
+use crate::m::M;
+use crate::sched::lists::MRef;
+use crate::sched::{Config, Sched, attention};
+use crate::settings::AtMainReturn;
+use core::panic::Location;
+use core::ptr;
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a closing runtime looks whether the others are done.
+const CLOSING_PERIOD: Duration = Duration::from_micros(50);
+
+/// What `run` came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Finished<T> {
+    /// What main returned.
+    pub value: T,
+    /// What main left behind.
+    pub left: Leftover,
+}
+
+/// Why `run` has no value.
+#[non_exhaustive]
+pub enum RunError {
+    /// All goroutines were asleep.
+    Deadlock(DeadlockReport),
+    /// Main panicked with this payload.
+    Panicked(Box<dyn Any + Send + 'static>),
+    /// `run` was called from a goroutine or from inside the scheduler.
+    Nested,
+    /// The operating system would not give what a runtime needs.
+    Os(std::io::Error),
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deadlock(report) => write!(f, "fatal error: {report}"),
+            Self::Panicked(payload) => {
+                write!(f, "the main goroutine panicked: {}", crate::panics::message(payload.as_ref()))
+            }
+            Self::Nested => f.write_str(
+                "Runtime::run was called inside a goroutine, whose thread it would block; \
+                 spawn with gmp::go instead, or run the other runtime on a thread of its own",
+            ),
+            Self::Os(error) => write!(f, "the operating system refused what a runtime needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs `main` as goroutine 1 of a runtime and returns when it, or all there is, has ended.
+pub(crate) fn run<C, F, T>(
+    sched: &Arc<Sched<C>>,
+    at: &'static Location<'static>,
+    main: F,
+) -> Result<Finished<T>, RunError>
+where
+    C: Config,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    if !matches!(current(), Current::Plain) {
+        return Err(RunError::Nested);
+    }
+    let m0 = {
+        let mut lists = sched.lock();
+        let m0 = sched.register_m(&mut lists);
+        lists.m0 = Some(MRef::new(&m0));
+        m0
+    };
+    let g0 = G0::attach(sched, &m0).map_err(RunError::Os)?;
+    let first = {
+        let mut lists = sched.lock();
+        let p = sched.first_ps(&mut lists, sched.settings.procs);
+        p.core.word.release();
+        p
+    };
+    g0.acquire(first);
+    let sysmon = sched.start_sysmon().map_err(RunError::Os)?;
+    let handle = g0.bring_up(at, main);
+    let left = sched.close(&g0, sysmon);
+    g0.detach();
+    let deadlock = sched.lock().deadlock.take();
+    if !left.is_clean() {
+        // Goroutines that are left behind still point at their runtime.
+        core::mem::forget(Arc::clone(sched));
+    }
+    conclude(handle, deadlock, left)
+}
+
+fn conclude<T>(
+    handle: JoinHandle<T>,
+    deadlock: Option<DeadlockReport>,
+    left: Leftover,
+) -> Result<Finished<T>, RunError> {
+    if let Some(report) = deadlock {
+        drop(handle);
+        return Err(RunError::Deadlock(report));
+    }
+    match handle.join() {
+        Ok(value) => Ok(Finished { value, left }),
+        Err(JoinError::Panicked(payload)) => Err(RunError::Panicked(payload)),
+        Err(other) => crate::fatal!("run returns when main has", "main's result is {other:?}"),
+    }
+}
+
+impl<C: Config> G0<'_, C> {
+    /// Spawns main, runs it until it first suspends, and rests until all is over.
+    fn bring_up<F, T>(&self, at: &'static Location<'static>, main: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let handle = crate::spawn::spawn_main(self, at, main);
+        let popped = self.p().owner().queue.pop();
+        let Some(popped) = popped else {
+            crate::fatal!("a queue gives back what was pushed", "policy {} lost main", self.sched.header.policy)
+        };
+        self.p().core.counters.book(-1);
+        let goes_on = self.execute(popped.token, popped.inherits);
+        if goes_on {
+            self.serve_locked();
+        }
+        self.rest_until_finished();
+        handle
+    }
+
+    /// While a goroutine is bound to m0, m0 is an M like any other.
+    fn serve_locked(&self) {
+        while !self.m.locked_g.get().is_null() || self.m.pinned.get() != 0 {
+            let Some(popped) = self.next() else { return };
+            if !self.execute(popped.token, popped.inherits) {
+                return;
+            }
+        }
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Main has returned (or panicked).
+    pub(crate) fn main_returned(&self) {
+        if self.settings.at_main_return == AtMainReturn::Wait {
+            self.call_attention(attention::WAITING);
+            self.finish_if_alone();
+        } else {
+            self.finish(&mut self.lock());
+        }
+    }
+
+    /// Main has returned and `run` waits for the others: was this the last?
+    pub(crate) fn finish_if_alone(&self) {
+        let mut lists = self.lock();
+        if self.count_goroutines(&lists) == 0 {
+            self.finish(&mut lists);
+        }
+    }
+
+    /// `run` is to return. Under the lock.
+    pub(crate) fn finish(&self, lists: &mut crate::sched::lists::Lists<C>) {
+        lists.finished = true;
+        self.call_attention(attention::FINISHED);
+        if let Some(m0) = lists.m0 {
+            // SAFETY: m0 waits for this.
+            unsafe { m0.get() }.note.wake();
+        }
+    }
+
+    /// Goroutines that have not ended, the runtime's own left out.
+    pub(crate) fn count_goroutines(&self, lists: &crate::sched::lists::Lists<C>) -> usize {
+        use core::sync::atomic::Ordering::Relaxed;
+        // Ends before spawns: what is missed in between is one too many, never one too few.
+        let exited = self.sum(lists, |counters| i128::from(counters.exited.load(Relaxed)));
+        let spawned = self.sum(lists, |counters| i128::from(counters.spawned.load(Relaxed)));
+        usize::try_from(spawned - exited).unwrap_or(0)
+    }
+
+    /// Ends the runtime, on m0, which has no P any more.
+    fn close(&self, g0: &G0<'_, C>, sysmon: std::thread::JoinHandle<()>) -> Leftover {
+        let deadlocked = self.lock().deadlock.is_some();
+        if self.settings.at_main_return == AtMainReturn::Unwind && !deadlocked {
+            self.unwind_the_rest();
+        }
+        self.call_attention(attention::CLOSING);
+        self.wake_everyone();
+        self.wait_for_ms(g0.m);
+        let left = self.abandon_the_rest();
+        self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
+        self.sysmon.note.wake();
+        // sysmon catches nothing and cannot panic; if it did, there is nothing left for it to do.
+        let _ = sysmon.join();
+        self.join_ended();
+        left
+    }
+
+    fn wake_everyone(&self) {
+        let lists = self.lock();
+        for m in &lists.all_m {
+            m.note.wake();
+        }
+        self.sysmon.note.wake();
+    }
+
+    /// Waits until every M has ended or is in user code, where nobody can stop it.
+    fn wait_for_ms(&self, m0: &M) {
+        loop {
+            let in_scheduler = |m: &Arc<M>| !ptr::eq(&**m, m0) && m.running().is_null();
+            if !self.lock().all_m.iter().any(in_scheduler) {
+                return;
+            }
+            std::thread::sleep(CLOSING_PERIOD);
+            self.wake_everyone();
+        }
+    }
+
+    /// Joins the threads of Ms that have ended.
+    fn join_ended(&self) {
+        let ended: Vec<_> = {
+            let mut lists = self.lock();
+            let alive: Vec<u64> = lists.all_m.iter().map(|m| m.id).collect();
+            lists.threads.extract_if(.., |(id, _)| !alive.contains(id)).collect()
+        };
+        for (_, thread) in ended {
+            // An M's thread catches every panic of its goroutines, and its own would have aborted.
+            let _ = thread.join();
+        }
+    }
+
+    /// An M's thread is about to end.
+    pub(crate) fn thread_ended(&self, m: &M) {
+        if self.attention() & attention::CLOSING != 0 && self.closed.load(core::sync::atomic::Ordering::Relaxed) {
+            // A latecomer: what its goroutine left behind is nobody else's to end.
+            self.abandon_the_rest();
+        }
+        let mut lists = self.lock();
+        lists.all_m.retain(|known| !ptr::eq(&**known, m));
+        self.check_dead(&mut lists);
+    }
+
+    /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next
+    /// suspension; those that never started are dropped instead of run.
+    fn unwind_the_rest(&self) {
+        self.call_attention(attention::UNWIND);
+        loop {
+            let mut unsettled = 0;
+            registry::for_each(|g| {
+                if !ptr::eq(g.rt.get(), &self.header) {
+                    return;
+                }
+                match g.word.status() {
+                    Status::Waiting => {
+                        unsettled += 1;
+                        if let Some(wait) = g.word.present_wait() {
+                            crate::g::parked::ready(g, wait, Wake::Closing);
+                        }
+                    }
+                    Status::Runnable => unsettled += 1,
+                    Status::Free | Status::Running | Status::Blocked => {}
+                }
+            });
+            if unsettled == 0 {
+                return;
+            }
+            std::thread::sleep(CLOSING_PERIOD);
+        }
+    }
+
+    /// Whether goroutines are to unwind at their next suspension.
+    pub(crate) fn unwinding(&self) -> bool {
+        self.attention() & attention::UNWIND != 0
+    }
+
+    /// A goroutine that never started, in an unwinding runtime: its closure is dropped.
+    pub(crate) fn drops_instead_of_running(&self, g: &crate::g::G) -> bool {
+        self.unwinding() && !g.has(Flags::STARTED) && !g.has(Flags::DROPPING)
+    }
+}

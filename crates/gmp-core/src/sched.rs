@@ -1,0 +1,214 @@
+//! `Sched`: what all Ms of a runtime share. Go: `schedt` (runtime2.go, Go 1.27).
+
+pub(crate) mod idle_word;
+pub(crate) mod lists;
+
+use crate::contract::{IdleView, Policy, StackAllocator, Switch, VictimOrder};
+use crate::g::runnable::Runnable;
+use crate::m::M;
+use crate::p::{Counters, NUMBER_BATCH, OwnedP, P};
+use crate::rt::Header;
+use crate::settings::Settings;
+use crate::sysmon::SysmonNote;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crossbeam_epoch::{Atomic, Collector, LocalHandle, Owned};
+use idle_word::IdleWord;
+use lists::Lists;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a runtime is made of.
+pub trait Config: Sized + 'static {
+    /// How goroutines are queued and Ms woken.
+    type Policy: Policy;
+    /// Where stacks come from.
+    type Stacks: StackAllocator;
+    /// How stacks are switched.
+    type Switch: Switch;
+}
+
+pub(crate) type SharedOf<C> = <<C as Config>::Policy as Policy>::Shared<Runnable>;
+pub(crate) type IdleOf<C> = <<C as Config>::Policy as Policy>::Idle;
+pub(crate) type OrderOf<C> = <<C as Config>::Policy as Policy>::Order;
+pub(crate) type SlotOf<C> = <<C as Config>::Switch as Switch>::Slot;
+
+/// Bits of [`Sched::attention`]: what an M looks at before it looks for work.
+pub(crate) mod attention {
+    /// The world is to stop.
+    pub(crate) const STOP: u32 = 1;
+    /// The runtime closes.
+    pub(crate) const CLOSING: u32 = 2;
+    /// Goroutines are to unwind at their next suspension.
+    pub(crate) const UNWIND: u32 = 4;
+    /// An M with pinned goroutines waits for a P.
+    pub(crate) const HUNGRY: u32 = 8;
+    /// Main has returned and `run` waits for the others.
+    pub(crate) const WAITING: u32 = 16;
+    /// `run` is to return: m0 leaves the scheduler.
+    pub(crate) const FINISHED: u32 = 32;
+}
+
+/// The Ps as thieves and sysmon see them: replaced as a whole while the world is stopped.
+pub(crate) struct AllP<C: Config> {
+    pub(crate) ps: Vec<Arc<P<C>>>,
+    pub(crate) order: OrderOf<C>,
+}
+
+/// The shared state of a runtime.
+#[doc(alias = "schedt")]
+pub(crate) struct Sched<C: Config> {
+    pub(crate) header: Header,
+    pub(crate) settings: Settings,
+    pub(crate) stacks: C::Stacks,
+    pub(crate) shared: SharedOf<C>,
+    pub(crate) idle: IdleWord,
+    pub(crate) idle_policy: IdleOf<C>,
+    pub(crate) attention: AtomicU32,
+    pub(crate) procs: AtomicUsize,
+    #[doc(alias = "allp")]
+    pub(crate) all_p: Atomic<AllP<C>>,
+    pub(crate) collector: Collector,
+    pub(crate) lists: Mutex<Lists<C>>,
+    pub(crate) sysmon: SysmonNote,
+    #[doc(alias = "goidgen")]
+    pub(crate) numbers: AtomicU64,
+    /// Spawned by plain threads, ended in a closing runtime, and pushed to the shared queue without a P.
+    pub(crate) outside: Counters,
+    pub(crate) system: AtomicUsize,
+    pub(crate) wakeups: AtomicU64,
+    pub(crate) handoffs: AtomicU64,
+    pub(crate) waiting_for_stack: AtomicUsize,
+    pub(crate) closed: AtomicBool,
+}
+
+impl<C: Config> Sched<C> {
+    pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
+        crate::current::install::<SlotOf<C>>();
+        let sched = Arc::new(Self {
+            header: Header::new(C::Policy::NAME, &settings),
+            settings,
+            stacks,
+            shared: SharedOf::<C>::default(),
+            idle: IdleWord::new(),
+            idle_policy: IdleOf::<C>::default(),
+            attention: AtomicU32::new(0),
+            procs: AtomicUsize::new(0),
+            all_p: Atomic::null(),
+            collector: Collector::new(),
+            lists: Mutex::new(Lists::new()),
+            sysmon: SysmonNote::new(),
+            numbers: AtomicU64::new(1 + NUMBER_BATCH),
+            outside: Counters::default(),
+            system: AtomicUsize::new(0),
+            wakeups: AtomicU64::new(0),
+            handoffs: AtomicU64::new(0),
+            waiting_for_stack: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        });
+        let erased: &dyn crate::rt::AnyRuntime = &*sched;
+        // SAFETY: nobody else has the Arc yet, and it owns the header.
+        unsafe { sched.header.tie(core::ptr::from_ref(erased)) };
+        sched
+    }
+
+    /// Go's `sched.lock`.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Lists<C>> {
+        // A panic under this lock is a broken invariant of ours and aborts before it could poison.
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    pub(crate) fn procs(&self) -> usize {
+        self.procs.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn attention(&self) -> u32 {
+        self.attention.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn call_attention(&self, bits: u32) {
+        self.attention.fetch_or(bits, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear_attention(&self, bits: u32) {
+        self.attention.fetch_and(!bits, Ordering::Relaxed);
+    }
+
+    pub(crate) fn view(&self) -> IdleView {
+        self.idle.view(self.procs())
+    }
+
+    /// Calls `look` with the Ps of this moment.
+    pub(crate) fn with_all_p<R>(&self, epoch: &LocalHandle, look: impl FnOnce(&AllP<C>) -> R) -> R {
+        let guard = epoch.pin();
+        // ORDER: allp. Acquire pairs with the release in `publish_all_p`: the Ps are fully there.
+        let all = self.all_p.load(Ordering::Acquire, &guard);
+        // SAFETY: published before the first M runs, and a replaced table is freed only after our guard is gone.
+        look(unsafe { all.deref() })
+    }
+
+    /// Replaces the table of Ps. With the world stopped.
+    pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
+        let order = OrderOf::<C>::new(ps.len());
+        self.procs.store(ps.len(), Ordering::Relaxed);
+        let guard = epoch.pin();
+        // ORDER: allp. Release pairs with the acquire in `with_all_p`.
+        let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);
+        if !old.is_null() {
+            // SAFETY: no longer reachable; thieves and sysmon that still read it hold guards.
+            unsafe { guard.defer_destroy(old) };
+        }
+    }
+
+    /// The right to use the P that `m` holds, borrowed for a moment.
+    ///
+    /// # Safety
+    /// On `m`'s thread (or a goroutine it runs), and `m` holds a P. Not while another such borrow is used.
+    #[inline]
+    pub(crate) unsafe fn p_of(&self, m: &M) -> core::mem::ManuallyDrop<OwnedP<C>> {
+        debug_assert!(!m.p.get().is_null(), "M {} holds a P", m.id);
+        // SAFETY: an M of this runtime holds only Ps of this runtime, and it is the only holder.
+        core::mem::ManuallyDrop::new(unsafe { OwnedP::from_core(m.p.get()) })
+    }
+
+    /// Runs policy code for `m`: it may not call the runtime, nor unwind.
+    #[inline(always)]
+    pub(crate) fn policy<R>(&self, m: &M, call: impl FnOnce() -> R) -> R {
+        m.in_policy.set(true);
+        let guard = PolicyGuard { policy: C::Policy::NAME };
+        let result = call();
+        core::mem::forget(guard);
+        m.in_policy.set(false);
+        result
+    }
+
+    /// Sums a counter over all Ps, and what was counted without one.
+    pub(crate) fn sum(&self, lists: &Lists<C>, counter: impl Fn(&Counters) -> i128) -> i128 {
+        counter(&self.outside) + lists.every_p.iter().map(|p| counter(&p.core.counters)).sum::<i128>()
+    }
+}
+
+/// Turns an unwind out of policy code into a `fatal!` that names the policy.
+struct PolicyGuard {
+    policy: &'static str,
+}
+
+impl Drop for PolicyGuard {
+    #[cold]
+    fn drop(&mut self) {
+        crate::fatal!("policies do not unwind", "a panic came out of policy {}", self.policy);
+    }
+}
+
+impl<C: Config> Drop for Sched<C> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has the runtime any more, so nobody reads the table.
+        unsafe {
+            let guard = crossbeam_epoch::unprotected();
+            let all = self.all_p.load(Ordering::Relaxed, guard);
+            if !all.is_null() {
+                drop(all.into_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
+
+use super::Config;
+use crate::deadlock::DeadlockReport;
+use crate::g::runnable::Runnable;
+use crate::m::M;
+use crate::p::{OwnedP, P};
+use crate::queue::List;
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+/// An M by address: Ms live in [`Lists::all_m`] until their threads have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MRef(NonNull<M>);
+
+// SAFETY: an M is shared between threads by design; the list of all Ms keeps it alive.
+unsafe impl Send for MRef {}
+
+impl MRef {
+    pub(crate) fn new(m: &M) -> Self {
+        Self(NonNull::from(m))
+    }
+
+    /// # Safety
+    /// Under the scheduler's lock, or while the M is known to live on: it sleeps, or it is the caller's.
+    pub(crate) unsafe fn get<'a>(self) -> &'a M {
+        // SAFETY: the caller says that it lives.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// What stands under the lock.
+pub(crate) struct Lists<C: Config> {
+    /// Last in, first out.
+    #[doc(alias = "pidle")]
+    pub(crate) idle_ps: Vec<OwnedP<C>>,
+    /// Last in, first out.
+    #[doc(alias = "midle")]
+    pub(crate) idle_ms: Vec<MRef>,
+    /// Every P there ever was, Dead ones too: a blocked M may still point at one.
+    pub(crate) every_p: Vec<Arc<P<C>>>,
+    #[doc(alias = "allm")]
+    pub(crate) all_m: Vec<Arc<M>>,
+    pub(crate) next_m: u64,
+    /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
+    #[doc(alias = "nmidlelocked")]
+    pub(crate) locked_idle: usize,
+    /// Ms whose inbox has work and that wait for a P.
+    pub(crate) hungry: Vec<MRef>,
+    /// The M that sleeps until the next timer, and until when.
+    pub(crate) timer_sleeper: Option<(MRef, u64)>,
+    /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
+    #[doc(alias = "newmHandoff")]
+    pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
+    pub(crate) sysmon_asleep: bool,
+    /// Ps that have yet to stop.
+    pub(crate) stop_wait: usize,
+    pub(crate) stopper: Option<MRef>,
+    pub(crate) without_stack: List<Runnable>,
+    pub(crate) deadlock: Option<DeadlockReport>,
+    /// The M of the thread that called `run`.
+    pub(crate) m0: Option<MRef>,
+    /// Main has ended, or a deadlock was found: `run` is to return.
+    pub(crate) finished: bool,
+    pub(crate) thread_limit_hit: bool,
+    /// All goroutines sleep, but another thread could wake one: sysmon looks again.
+    pub(crate) deadlock_suspected: bool,
+    /// Threads to join when the runtime closes, with the number of their M.
+    pub(crate) threads: Vec<(u64, std::thread::JoinHandle<()>)>,
+}
+
+impl<C: Config> Lists<C> {
+    pub(crate) fn new() -> Self {
+        Self {
+            idle_ps: Vec::new(),
+            idle_ms: Vec::new(),
+            every_p: Vec::new(),
+            all_m: Vec::new(),
+            next_m: 0,
+            locked_idle: 0,
+            hungry: Vec::new(),
+            timer_sleeper: None,
+            ms_to_make: Vec::new(),
+            sysmon_asleep: false,
+            stop_wait: 0,
+            stopper: None,
+            without_stack: List::new(),
+            deadlock: None,
+            m0: None,
+            finished: false,
+            thread_limit_hit: false,
+            deadlock_suspected: false,
+            threads: Vec::new(),
+        }
+    }
+
+    /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.
+    pub(crate) fn busy_ms(&self) -> usize {
+        (self.all_m.len() + self.ms_to_make.len()).saturating_sub(self.idle_ms.len() + self.hungry.len() + self.locked_idle)
+    }
+}

@@ -1,0 +1,159 @@
+//! Spawn: a new goroutine from a closure. Go: `newproc1`, `gfget`, `saveAncestors` (proc.go, Go 1.27).
+//!
+//! A spawned goroutine is a record with its closure in line; it gets a stack when it first runs.
+
+use crate::contract::Slot;
+use crate::g::cargo::{Outcome, table};
+use crate::g::registry::{self, BATCH};
+use crate::g::runnable::Runnable;
+use crate::g::{Ancestor, Extra, Flags, G};
+use crate::gate::Inside;
+use crate::handle::JoinHandle;
+use crate::p::add_own;
+use crate::rt::{AnyRuntime, Header};
+use core::panic::Location;
+use core::ptr;
+use std::sync::Arc;
+
+/// What is special about one spawn.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// A name for reports.
+    pub name: Option<Arc<str>>,
+    /// Stack size in bytes; 0: the runtime's default.
+    pub stack_size: usize,
+    /// Labels beside those inherited; one of the same key replaces it.
+    pub labels: Vec<(String, String)>,
+    /// Pin to the M that first runs it.
+    pub pinned: bool,
+}
+
+/// There was no memory for another record; the closure comes back.
+pub struct NoRecord<F>(pub F);
+
+/// Spawns from a goroutine: next on its P. Never suspends.
+pub(crate) fn spawn<F, T>(
+    inside: &Inside,
+    spec: Option<&Spec>,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(g) = prepare(inside, spec, at) else { return Err(NoRecord(f)) };
+    // SAFETY: a record just prepared is ours and its cargo is empty.
+    unsafe { g.cargo.put(f) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    g.permit.reset(g.word.generation());
+    let handle = JoinHandle::new(g);
+    // SAFETY: just made Runnable, once.
+    let runnable = unsafe { Runnable::new(g) };
+    let m = inside.m();
+    m.rt().submit(m, runnable);
+    Ok(handle)
+}
+
+/// Spawns from a plain thread: at the shared queue's tail.
+pub(crate) fn spawn_outside<F, T>(
+    rt: &dyn AnyRuntime,
+    header: &Header,
+    spec: Option<&Spec>,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(g) = registry::take_one() else { return Err(NoRecord(f)) };
+    fill(g, header, rt.one_number(), 0, at);
+    specify(g, None, spec);
+    // SAFETY: as in `spawn`.
+    unsafe { g.cargo.put(f) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    g.permit.reset(g.word.generation());
+    let handle = JoinHandle::new(g);
+    rt.count_outside_spawn();
+    // SAFETY: just made Runnable, once.
+    rt.ready(unsafe { Runnable::new(g) });
+    Ok(handle)
+}
+
+/// A record for a goroutine spawned by the one inside.
+#[inline]
+fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
+    let (parent, m) = (inside.g(), inside.m());
+    let p = m.p_core().unwrap_or_else(|| crate::fatal!("a goroutine inside the runtime has a P", "M {}", m.id));
+    // SAFETY: our M holds the P, and the reference ends in this statement.
+    let recycled = unsafe { p.free() }.pop();
+    let g = match recycled {
+        Some(g) => g,
+        None => {
+            // SAFETY: as above.
+            let free = unsafe { p.free() };
+            registry::refill(free, BATCH);
+            free.pop()?
+        }
+    };
+    // SAFETY: our M holds the P.
+    let number = unsafe { p.next_number(|| m.rt().number_batch()) };
+    let header = parent.header();
+    fill(g, header, number, parent.number.get(), at);
+    if spec.is_some() || header.ancestors != 0 || parent.extra.borrow().is_some() {
+        specify(g, Some(parent), spec);
+    }
+    add_own(&p.counters.spawned, 1);
+    Some(g)
+}
+
+#[inline]
+fn fill(g: &'static G, header: &Header, number: u64, parent: u64, at: &'static Location<'static>) {
+    g.rt.set(header);
+    g.number.set(number);
+    g.parent.set(parent);
+    g.created_at.set(at);
+    g.outcome.set(Outcome::Pending);
+    g.flags.set(if header.pinned { Flags::default().with(Flags::PINNED) } else { Flags::default() });
+    g.home.set(ptr::null());
+    g.join.reset();
+}
+
+/// Name, labels, ancestors, stack size: what few goroutines have.
+#[cold]
+fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
+    let inherited = parent.map(|parent| parent.extra.borrow());
+    let inherited = inherited.as_ref().and_then(|extra| extra.as_deref());
+    let mut extra = Extra::default();
+    if let Some(parent_extra) = inherited {
+        extra.labels = parent_extra.labels.clone();
+    }
+    if let Some(spec) = spec {
+        extra.name = spec.name.clone();
+        extra.stack_size = spec.stack_size;
+        if !spec.labels.is_empty() {
+            let kept = extra.labels.iter().filter(|(key, _)| spec.labels.iter().all(|(new, _)| new != key));
+            extra.labels = kept.chain(&spec.labels).cloned().collect();
+        }
+        if spec.pinned {
+            g.set(Flags::PINNED);
+        }
+    }
+    if let Some(parent) = parent {
+        let depth = parent.header().ancestors;
+        let nearest = Ancestor { number: parent.number.get(), created_at: parent.created_at.get() };
+        let older = inherited.map_or(&[][..], |extra| &extra.ancestors);
+        extra.ancestors = core::iter::once(nearest).chain(older.iter().copied()).take(depth).collect();
+    }
+    let plain = extra.name.is_none()
+        && extra.stack_size == 0
+        && extra.labels.is_empty()
+        && extra.ancestors.is_empty();
+    *g.extra.borrow_mut() = (!plain).then(|| Box::new(extra));
+}
+
+/// Where a spawned goroutine goes.
+pub(crate) const SPAWN_SLOT: Slot = Slot::Next;

@@ -1,0 +1,50 @@
+//! `Stats`: what a runtime is doing, in numbers. Go's metric names (runtime/metrics, Go 1.26) as aliases.
+
+use crate::contract::StackFigures;
+
+/// Figures of one moment. Each is exact when the runtime is at rest; under load they were true at slightly different
+/// moments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Goroutines that have not ended, the runtime's own left out.
+    #[doc(alias = "/sched/goroutines:goroutines")]
+    pub goroutines: usize,
+    /// Of them, those on queues.
+    #[doc(alias = "/sched/goroutines/runnable:goroutines")]
+    pub runnable: usize,
+    /// Those that an M runs.
+    #[doc(alias = "/sched/goroutines/running:goroutines")]
+    pub running: usize,
+    /// Those in declared blocking calls.
+    #[doc(alias = "/sched/goroutines/not-in-go:goroutines")]
+    pub blocked: usize,
+    /// Those parked.
+    #[doc(alias = "/sched/goroutines/waiting:goroutines")]
+    pub waiting: usize,
+    /// Goroutines spawned so far.
+    #[doc(alias = "/sched/goroutines-created:goroutines")]
+    pub spawned: u64,
+    /// Ps.
+    #[doc(alias = "/sched/gomaxprocs:threads")]
+    pub procs: usize,
+    /// Ps with nothing to do.
+    pub idle_procs: usize,
+    /// Threads alive: Ms and sysmon.
+    #[doc(alias = "/sched/threads/total:threads")]
+    pub threads: usize,
+    /// Ms asleep.
+    pub idle_threads: usize,
+    /// Successful steals.
+    pub steals: u64,
+    /// Goroutines that moved by them.
+    pub stolen: u64,
+    /// Ms woken or made for submitted work.
+    pub wakeups: u64,
+    /// Ps taken from blocking calls.
+    pub handoffs: u64,
+    /// Stacks and their memory.
+    pub stacks: StackFigures,
+    /// Records of goroutines in the whole process, in use or kept for reuse; 256 bytes each.
+    pub records: usize,
+}

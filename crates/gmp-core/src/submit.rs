@@ -1,0 +1,125 @@
+//! Submit: how a runnable goroutine gets into a queue, and who is woken for it.
+//!
+//! Every submission is *push, fence, look*: whoever goes idle does *release the P, fence, look at all queues* (see
+//! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
+
+use crate::contract::{IdlePolicy, RunQueue, SharedQueue, Slot};
+use crate::current::{Current, current};
+use crate::event::{Event, EventKind};
+use crate::g::runnable::Runnable;
+use crate::g::{Flags, G};
+use crate::m::M;
+use crate::queue::List;
+use crate::sched::{Config, Sched};
+use crate::sync::full_fence;
+
+impl<C: Config> Sched<C> {
+    /// Puts a goroutine on the P that `m` holds.
+    #[inline]
+    pub(crate) fn push_local(&self, m: &M, g: Runnable, slot: Slot) {
+        // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
+        let mut p = unsafe { self.p_of(m) };
+        let mut spilled = 0;
+        self.policy(m, || {
+            let mut spill = |batch: List<Runnable>| {
+                spilled += batch.len() as i64;
+                self.shared.push_batch(batch);
+            };
+            p.owner().queue.push(g, slot, &mut spill);
+        });
+        p.core.counters.book(1 - spilled);
+    }
+
+    /// Readies a goroutine. Go: `ready`.
+    pub(crate) fn ready_here(&self, g: Runnable) {
+        let record = g.g();
+        self.track_runnable(record);
+        self.emit(EventKind::GoUnblock, record, None, 0);
+        if record.has(Flags::PINNED) && record.has(Flags::STARTED) {
+            return self.ready_pinned(g);
+        }
+        match self.caller_with_p() {
+            Some(m) => {
+                self.push_local(m, g, Slot::Next);
+                self.wake_for_submission();
+            }
+            None => {
+                self.shared.push(g);
+                self.wake_from_outside();
+            }
+        }
+    }
+
+    /// The caller's M, if it is one of ours with a P in hand.
+    fn caller_with_p(&self) -> Option<&M> {
+        let m = match current() {
+            Current::Plain => return None,
+            // SAFETY: the M that runs the caller is our own thread's, and lives.
+            Current::G(caller) => unsafe { &*caller.m.get() },
+            // SAFETY: as above.
+            Current::Scheduler(m) => unsafe { &*m },
+        };
+        if m.in_policy.get() {
+            crate::fatal!("policies do not call the runtime", "policy {} readied a goroutine", m.rt().policy_name());
+        }
+        let ours = core::ptr::addr_eq(m.rt(), self);
+        (ours && !m.p.get().is_null()).then_some(m)
+    }
+
+    /// Wakes an M for work that a P's holder has just queued, if the policy thinks so. Go: `wakep`.
+    #[doc(alias = "wakep")]
+    #[inline]
+    pub(crate) fn wake_for_submission(&self) {
+        // The caller holds a P; if it is the only one, none is idle.
+        if self.procs() > 1 {
+            self.wake_for_submission_fenced();
+        }
+    }
+
+    #[inline]
+    fn wake_for_submission_fenced(&self) {
+        full_fence();
+        let view = self.view();
+        if view.idle > 0 && self.idle_policy.wake_on_submit(view) {
+            self.wake_spinner();
+        }
+    }
+
+    /// Wakes an M for work queued by one who holds no P. If all Ps are idle, the policy is not asked.
+    pub(crate) fn wake_from_outside(&self) {
+        full_fence();
+        let view = self.view();
+        if view.idle > 0 && (view.busy() == 0 || self.idle_policy.wake_on_submit(view)) {
+            self.wake_spinner();
+        }
+    }
+
+    pub(crate) fn emit(&self, kind: EventKind, g: &G, m: Option<&M>, value: u64) {
+        self.header.events.emit(|| Event {
+            kind,
+            goroutine: g.number.get(),
+            p: m.and_then(M::p_id),
+            m: m.map(|m| m.id),
+            value,
+        });
+    }
+
+    pub(crate) fn emit_proc(&self, kind: EventKind, m: Option<&M>, p: Option<u32>, value: u64) {
+        self.header.events.emit(|| Event { kind, goroutine: 0, p, m: m.map(|m| m.id), value });
+    }
+
+    /// Starts the latency clock of one goroutine in eight. Go: `casgstatus` with `gTrackingPeriod`.
+    #[inline]
+    pub(crate) fn track_runnable(&self, g: &G) {
+        let seq = g.tracking.get().wrapping_add(1);
+        g.tracking.set(seq);
+        g.since.set(if seq & TRACKING_MASK == 0 && self.header.events.is_on() {
+            self.header.now()
+        } else {
+            0
+        });
+    }
+}
+
+/// One transition to runnable in eight is timed. Go: `gTrackingPeriod`.
+pub(crate) const TRACKING_MASK: u8 = 7;

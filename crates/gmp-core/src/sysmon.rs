@@ -1,0 +1,210 @@
+//! sysmon: the thread without a P that watches the others. Go: `sysmon`, `retake` (proc.go, Go 1.27).
+//!
+//! It publishes the coarse clock, takes Ps from blocking calls that last, asks goroutines whose slice is over to make
+//! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
+//! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
+
+use crate::contract::{SharedQueue, Thief};
+use crate::event::EventKind;
+use crate::m::note::Note;
+use crate::p::word::{Call, PStatus};
+use crate::p::{OwnedP, P};
+use crate::sched::lists::Lists;
+use crate::sched::{Config, Sched, attention};
+use core::sync::atomic::Ordering;
+use crossbeam_epoch::LocalHandle;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The shortest pause between two rounds. Go: 20 us.
+const SHORTEST: Duration = Duration::from_micros(20);
+/// The longest, and the time slice: Go's 10 ms (`forcePreemptNS`).
+const LONGEST: Duration = Duration::from_millis(10);
+/// Fruitless rounds before the pause doubles. Go: 50.
+const PATIENCE: u32 = 50;
+/// How often a suspected deadlock is looked at again.
+const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
+
+/// sysmon's own note.
+pub(crate) struct SysmonNote {
+    pub(crate) note: Note,
+}
+
+impl SysmonNote {
+    pub(crate) fn new() -> Self {
+        Self { note: Note::new() }
+    }
+}
+
+/// What sysmon remembers of a P between two rounds. Go: `sysmontick`.
+#[derive(Clone, Copy)]
+struct Seen {
+    tick: u32,
+    since: u64,
+    call: Call,
+    call_since: u64,
+}
+
+impl Seen {
+    const NOTHING: Seen = Seen { tick: 0, since: 0, call: Call::NONE, call_since: 0 };
+}
+
+struct Sysmon<'a, C: Config> {
+    sched: &'a Sched<C>,
+    epoch: LocalHandle,
+    seen: Vec<Seen>,
+    /// Since when work has been seen waiting beside an idle P.
+    waiting_since: Option<u64>,
+}
+
+impl<C: Config> Sched<C> {
+    /// Starts the thread.
+    pub(crate) fn start_sysmon(self: &Arc<Self>) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let sched = Arc::clone(self);
+        let name = format!("{}-sysmon", self.settings.thread_name);
+        std::thread::Builder::new().name(name).spawn(move || {
+            sched.sysmon.note.adopt();
+            let epoch = sched.collector.register();
+            Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None }.watch();
+        })
+    }
+
+    /// Wakes sysmon out of its deep sleep. Under the lock.
+    pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
+        if core::mem::replace(&mut lists.sysmon_asleep, false) {
+            self.sysmon.note.wake();
+        }
+    }
+}
+
+impl<C: Config> Sysmon<'_, C> {
+    fn watch(mut self) {
+        let mut fruitless = 0;
+        let mut pause = SHORTEST;
+        while self.sched.attention() & attention::CLOSING == 0 {
+            self.sched.sysmon.note.sleep_until(Instant::now() + pause);
+            self.sched.sysmon.note.clear();
+            let now = self.sched.header.now();
+            self.sched.header.coarse.store(now, Ordering::Relaxed);
+            self.make_threads();
+            if self.deep_sleep() {
+                (fruitless, pause) = (0, SHORTEST);
+                continue;
+            }
+            if self.retake(now) {
+                (fruitless, pause) = (0, SHORTEST);
+            } else {
+                fruitless += 1;
+                if fruitless > PATIENCE {
+                    pause = (pause * 2).min(LONGEST);
+                }
+            }
+            self.keep_bounded_law(now);
+        }
+    }
+
+    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did.
+    fn deep_sleep(&mut self) -> bool {
+        let mut lists = self.sched.lock();
+        let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
+        let stopped = self.sched.attention() & attention::STOP != 0;
+        if !(idle || stopped) || self.sched.attention() & attention::CLOSING != 0 {
+            return false;
+        }
+        lists.sysmon_asleep = true;
+        let suspect = lists.deadlock_suspected;
+        drop(lists);
+        if suspect {
+            self.sched.sysmon.note.sleep_until(Instant::now() + SUSPECT_PERIOD);
+        } else {
+            self.sched.sysmon.note.sleep();
+        }
+        self.sched.sysmon.note.clear();
+        let mut lists = self.sched.lock();
+        lists.sysmon_asleep = false;
+        if lists.deadlock_suspected {
+            self.sched.check_dead(&mut lists);
+        }
+        true
+    }
+
+    /// Takes Ps from blocking calls and ends slices. `true`: it took one.
+    #[doc(alias = "retake")]
+    fn retake(&mut self, now: u64) -> bool {
+        let Self { sched, epoch, seen, .. } = self;
+        sched.with_all_p(epoch, |all| {
+            seen.resize(all.ps.len(), Seen::NOTHING);
+            let mut took = false;
+            for (p, seen) in all.ps.iter().zip(seen) {
+                match p.core.word.status() {
+                    PStatus::Running => end_slice(p, seen, now),
+                    PStatus::Blocked => {
+                        end_slice(p, seen, now);
+                        took |= retake_one(sched, p, seen, now);
+                    }
+                    _ => {}
+                }
+            }
+            took
+        })
+    }
+
+    /// Wakes an M for work that has waited 10 ms beside an idle P, whatever the policy thinks.
+    fn keep_bounded_law(&mut self, now: u64) {
+        let view = self.sched.view();
+        let waiting = view.idle > 0
+            && (!self.sched.shared.is_empty()
+                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty())));
+        if !waiting {
+            self.waiting_since = None;
+            return;
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        if now.saturating_sub(since) >= crate::rt::nanos(LONGEST) {
+            self.waiting_since = None;
+            self.sched.wake_for_old_work();
+        }
+    }
+
+    /// Makes the threads that locked threads asked for. Go: the template thread.
+    #[doc(alias = "templateThread")]
+    fn make_threads(&self) {
+        let mut lists = self.sched.lock();
+        while let Some((p, spinning)) = lists.ms_to_make.pop() {
+            self.sched.new_m(&mut lists, p, spinning);
+        }
+    }
+}
+
+/// Asks for the P's next switch to end the slice, if it has lasted 10 ms. Go: `preemptone`.
+#[doc(alias = "preemptone")]
+fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
+    let tick = p.core.tick();
+    if seen.tick != tick {
+        (seen.tick, seen.since) = (tick, now);
+    } else if now.saturating_sub(seen.since) >= crate::rt::nanos(LONGEST) {
+        p.core.preempt.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Takes a P from a call that was there in the last round already, if anybody could use it or 10 ms have passed.
+fn retake_one<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &mut Seen, now: u64) -> bool {
+    let Some(call) = p.core.word.call() else { return false };
+    if seen.call != call {
+        (seen.call, seen.call_since) = (call, now);
+        return false;
+    }
+    let view = sched.view();
+    let nobody_needs_it = p.thief.is_empty() && sched.shared.is_empty() && view.spinning + view.idle > 0;
+    if nobody_needs_it && now.saturating_sub(seen.call_since) < crate::rt::nanos(LONGEST) {
+        return false;
+    }
+    if !p.core.word.retake(call) {
+        return false;
+    }
+    sched.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);
+    sched.count_handoff();
+    // SAFETY: the word made us the one owner.
+    sched.hand_off(unsafe { OwnedP::new(p) });
+    true
+}

@@ -1,0 +1,263 @@
+//! `Stacks`, the allocator, and `Cache`, a P's store of free stacks.
+//!
+//! # The fast path
+//!
+//! Taking a stack that this P has freed, and giving one back, is: find the class, compare two pointers, move one word
+//! between an array and the caller, and write down the new count. No lock and no locked instruction.
+//!
+//! # The figures
+//!
+//! A stack is carved (it exists), and then it lies in a depot, lies in a store, or is in use. The first two are
+//! counted under the depots' locks. A store's owner keeps its count in an atomic that it alone writes, with plain loads
+//! and stores. So `in_use` is what remains, and nothing on the fast path counts it. It is exact when nobody allocates
+//! or frees meanwhile; otherwise a stack that moves while the stores are read may be counted twice or not at all.
+
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gmp_core::contract::{Region, Stack, StackAllocator, StackError, StackFigures};
+
+use crate::class::{CLASSES, class_of, size_of};
+use crate::depot::Depot;
+use crate::slabs::Bottom;
+use crate::{Config, ConfigError, Retention};
+
+/// How many free stacks a store keeps of each class: Go's bound for free goroutines of a P (`gfput`).
+const CAPACITY: usize = 64;
+
+/// How many go to or come from the depot at once, so that the lock is taken at most once in as many calls.
+const HALF: usize = CAPACITY / 2;
+
+/// Goroutine stacks over a region. See the crate's documentation.
+///
+/// Dropping it gives the address space back once the last [`Cache`] is gone too, but for slabs with a stack in use.
+#[derive(Debug)]
+pub struct Stacks<R: Region> {
+    inner: Arc<Inner<R>>,
+}
+
+#[derive(Debug)]
+struct Inner<R: Region> {
+    region: R,
+    retention: Retention,
+    depots: [Depot; CLASSES],
+    /// The count of each store, for figures.
+    counts: Mutex<Vec<Arc<AtomicUsize>>>,
+}
+
+/// A P's store of free stacks: last in, first out for each size class. What is in it goes to the depot when it is
+/// dropped. It serves only the allocator that made it; with another one the process aborts.
+#[derive(Debug)]
+pub struct Cache<R: Region> {
+    inner: Arc<Inner<R>>,
+    /// How many stacks all bins hold. Written by the owner of the store alone.
+    count: Arc<AtomicUsize>,
+    bins: [Bin; CLASSES],
+}
+
+/// The free stacks of one class; the last is the warmest.
+#[derive(Debug)]
+struct Bin {
+    len: usize,
+    /// The first `len` are initialised.
+    stacks: [MaybeUninit<Bottom>; CAPACITY],
+}
+
+impl Bin {
+    fn new() -> Self {
+        Self { len: 0, stacks: [const { MaybeUninit::uninit() }; CAPACITY] }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<Bottom> {
+        self.len = self.len.checked_sub(1)?;
+        // SAFETY: it was within the first `len`.
+        Some(unsafe { self.stacks[self.len].assume_init() })
+    }
+
+    #[inline]
+    fn push(&mut self, stack: Bottom) {
+        self.stacks[self.len].write(stack);
+        self.len += 1;
+    }
+
+    /// Takes out the coldest `count`, the warmest of them last.
+    fn take_coldest(&mut self, count: usize) -> impl Iterator<Item = Bottom> {
+        debug_assert!(count <= self.len);
+        let taken = self.stacks;
+        self.stacks.copy_within(count..self.len, 0);
+        self.len -= count;
+        // SAFETY: they were within the first `len`.
+        taken.into_iter().take(count).map(|stack| unsafe { stack.assume_init() })
+    }
+}
+
+impl<R: Region> Stacks<R> {
+    /// An allocator over `region`. Reserves nothing yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the configuration makes no sense on this system.
+    pub fn new(region: R, config: Config) -> Result<Self, ConfigError> {
+        config.check(region.page_size())?;
+        let inner = Inner {
+            region,
+            retention: config.retention,
+            depots: core::array::from_fn(|class| Depot::new(size_of(class), config.guard_size)),
+            counts: Mutex::new(Vec::new()),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Checks that the store is one of ours: with another's, stacks would change owners.
+    #[inline]
+    fn expect_ours(&self, cache: &Cache<R>) {
+        if !Arc::ptr_eq(&self.inner, &cache.inner) {
+            broken("a store of stacks was used with another allocator than the one that made it");
+        }
+    }
+}
+
+impl<R: Region> Inner<R> {
+    /// Nothing that holds the lock panics, so poison means nothing.
+    fn counts(&self) -> MutexGuard<'_, Vec<Arc<AtomicUsize>>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: Region> Cache<R> {
+    /// Writes down that the bins hold `more` stacks more (wrapping, for fewer).
+    #[inline]
+    fn count(&self, more: usize) {
+        // Relaxed: only this owner writes, so nothing is lost between the two; readers want a figure.
+        let before = self.count.load(Ordering::Relaxed);
+        self.count.store(before.wrapping_add(more), Ordering::Relaxed);
+    }
+
+    /// Gets a stack from elsewhere, with some more for the bin if the depot has warm ones.
+    #[cold]
+    fn refill(&mut self, class: usize) -> Result<Bottom, StackError> {
+        let depot = &self.inner.depots[class];
+        {
+            let mut shared = depot.lock();
+            let bin = &mut self.bins[class];
+            bin.len = shared.take_warm(&mut bin.stacks[..HALF]);
+            if let Some(stack) = bin.pop() {
+                let left = bin.len;
+                // Under the lock, so that figures see the stacks on one side or the other.
+                self.count(left);
+                return Ok(stack);
+            }
+        }
+        depot.take_cold(&self.inner.region)
+    }
+
+    /// Moves the coldest stacks of a class to the depot.
+    #[cold]
+    fn drain(&mut self, class: usize, how_many: usize) {
+        let mut shared = self.inner.depots[class].lock();
+        shared.put_warm(self.bins[class].take_coldest(how_many));
+        // Under the lock, as in `refill`.
+        self.count(how_many.wrapping_neg());
+    }
+
+    /// Empties every bin into the depots.
+    fn flush(&mut self) {
+        for class in 0..CLASSES {
+            let len = self.bins[class].len;
+            if len > 0 {
+                self.drain(class, len);
+            }
+        }
+    }
+}
+
+impl<R: Region> Drop for Cache<R> {
+    fn drop(&mut self) {
+        self.flush();
+        self.inner.counts().retain(|count| !Arc::ptr_eq(count, &self.count));
+    }
+}
+
+impl<R: Region> Drop for Inner<R> {
+    fn drop(&mut self) {
+        for depot in &mut self.depots {
+            // SAFETY: the allocator and every store are gone, as each holds an `Arc` of this; stores have emptied
+            // themselves.
+            unsafe { depot.release(&self.region) };
+        }
+    }
+}
+
+// SAFETY: A1: the class is at least as large as what was asked for, and a slab's memory is readable and writable (R1).
+// A2: bottoms are page-aligned and sizes are powers of two. A3: a stack leaves a store or depot by value and comes back
+// by `free` alone (A5), and slabs with a stack in use are never released. A4: `take_cold` hands out a never used stack
+// only after its guard was installed, and it stays (R2). A6: errors are returned; what must not happen aborts.
+unsafe impl<R: Region> StackAllocator for Stacks<R> {
+    type Cache = Cache<R>;
+
+    fn cache(&self) -> Cache<R> {
+        let count = Arc::new(AtomicUsize::new(0));
+        self.inner.counts().push(Arc::clone(&count));
+        Cache { inner: Arc::clone(&self.inner), count, bins: core::array::from_fn(|_| Bin::new()) }
+    }
+
+    #[inline]
+    fn allocate(&self, cache: &mut Cache<R>, size: usize) -> Result<Stack, StackError> {
+        self.expect_ours(cache);
+        let class = class_of(size)?;
+        let bottom = match cache.bins[class].pop() {
+            Some(bottom) => {
+                cache.count(1_usize.wrapping_neg());
+                bottom
+            }
+            None => cache.refill(class)?,
+        };
+        // SAFETY: a stack of this class, guarded, owned by nobody else from here on.
+        Ok(unsafe { Stack::new(bottom.0, size_of(class)) })
+    }
+
+    #[inline]
+    unsafe fn free(&self, cache: &mut Cache<R>, stack: Stack) {
+        self.expect_ours(cache);
+        let Ok(class) = class_of(stack.size()) else {
+            broken("a stack came back to the wrong allocator (A5)")
+        };
+        if cache.bins[class].len == CAPACITY {
+            cache.drain(class, HALF);
+        }
+        cache.bins[class].push(Bottom(stack.bottom()));
+        cache.count(1);
+    }
+
+    fn flush(&self, cache: &mut Cache<R>) {
+        self.expect_ours(cache);
+        cache.flush();
+    }
+
+    fn trim(&self) {
+        for depot in &self.inner.depots {
+            depot.trim(&self.inner.region, self.inner.retention);
+        }
+    }
+
+    fn figures(&self) -> StackFigures {
+        // All depots are held at once, lowest class first, so that nothing moves between them and the stores. Nobody
+        // else holds two, and the lock of the counts comes last here and alone elsewhere.
+        let depots: Vec<_> = self.inner.depots.iter().map(Depot::lock).collect();
+        let counts = self.inner.counts();
+        let in_stores: usize = counts.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        let free = in_stores + depots.iter().map(|depot| depot.free()).sum::<usize>();
+        let carved: usize = depots.iter().map(|depot| depot.carved()).sum();
+        let reserved_bytes = depots.iter().map(|depot| depot.reserved_bytes()).sum();
+        StackFigures { in_use: carved.saturating_sub(free), free, reserved_bytes }
+    }
+}
+
+/// A clause is broken and going on would hand one stack to two goroutines.
+#[cold]
+#[inline(never)]
+fn broken(what: &str) -> ! {
+    eprintln!("fatal: {what}");
+    std::process::abort();
+}

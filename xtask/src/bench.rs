@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// How goroutines treat thread-locals.
     #[arg(long, value_enum, default_value_t = Mode::Migrating)]
     mode: Mode,
+    /// Use mimalloc under all libraries but Go, instead of the system's allocator.
+    #[arg(long)]
+    mimalloc: bool,
     /// Processes for each cell, in turn with the other libraries' ones; their median counts. Default: 1 for one
     /// library or a smoke run, else 3.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -104,6 +107,7 @@ fn measure(args: &Args) -> Result<report::Report> {
         machine: machine::Machine::here(),
         command: machine::command(),
         mode: args.mode.name().into(),
+        allocator: if args.mimalloc { "mimalloc" } else { "the system's" }.into(),
         quick: args.quick,
         runs,
         contestants: plan.contestants,
@@ -144,6 +148,9 @@ fn programs(args: &Args) -> Result<Vec<Program>> {
     let mut build = vec!["build", "--release", "-p", "gmp-bench"];
     if !args.lib.iter().all(|lib| BUILT_IN.contains(&lib.as_str())) {
         build.extend(["--features", "rivals"]);
+    }
+    if args.mimalloc {
+        build.extend(["--features", "mimalloc"]);
     }
     ensure!(root::succeeds(&mut root::cargo(&build))?, "gmp-bench does not build");
     let mut programs = vec![Program::new(root::target().join("release/gmp-bench"))];

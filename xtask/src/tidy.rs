@@ -119,16 +119,3 @@ impl Tree {
         Self { files: files.iter().map(file).collect(), house: House::default() }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_house_obeys_its_laws() {
-        let tree = Tree::load(root::root()).unwrap();
-        for (name, law) in LAWS {
-            assert_eq!(law(&tree), Vec::<String>::new(), "{name}");
-        }
-    }
-}

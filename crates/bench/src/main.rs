@@ -19,6 +19,10 @@ use catalogue::Library;
 use cell::{Cell, Result};
 use std::process::ExitCode;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The libraries of this build.
 fn libraries() -> Vec<Library> {
     let mut all = Vec::new();

@@ -8,7 +8,9 @@ pub(crate) struct Report {
     pub(crate) commit: String,
     pub(crate) machine: Machine,
     pub(crate) command: String,
+    /// How gmp's goroutines treat thread-locals.
     pub(crate) mode: String,
+    pub(crate) allocator: String,
     pub(crate) quick: bool,
     /// Processes for each cell.
     pub(crate) runs: u64,

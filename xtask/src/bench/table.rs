@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 pub(crate) fn head(report: &Report) -> String {
     let machine = &report.machine;
     let mut head = format!(
-        "commit   {}\nmachine  {}, {} cores, {}, {}\ncommand  {}\nmode     {}; {}\n",
+        "commit   {}\nmachine  {}, {} cores, {}, {}\ncommand  {}\nmode     {} thread-locals, {} allocator; {}\n",
         report.commit,
         machine.cpu,
         machine.cores,
@@ -16,6 +16,7 @@ pub(crate) fn head(report: &Report) -> String {
         machine.rustc,
         report.command,
         report.mode,
+        report.allocator,
         match report.runs {
             1 => "one process a cell, median of its repetitions".to_owned(),
             runs => format!("medians of {runs} processes a cell, taken in turn"),

@@ -90,13 +90,22 @@ fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
 
 fn judge(status: ExitStatus, out: &str, err: &str) -> Outcome {
     if !status.success() {
-        // The first line says what broke; the lines below are backtraces and dumps.
-        let said = err.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-        return Outcome::Failed(format!("crashed: {status}: {said}"));
+        return Outcome::Failed(format!("crashed: {status}: {}", gist(err)));
     }
     match out.lines().last().map(serde_json::from_str::<Line>) {
         Some(Ok(line)) => Outcome::Measured(line),
         _ => Outcome::Failed("ended well without a line of figures".into()),
+    }
+}
+
+/// The line that says what broke: the first, or after a panic's first line, which says only where, the second.
+fn gist(err: &str) -> &str {
+    let mut lines = err.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("no message");
+    if first.contains("' panicked at ") || first.contains(") panicked at ") {
+        lines.next().unwrap_or(first)
+    } else {
+        first
     }
 }
 
@@ -114,4 +123,19 @@ pub(crate) fn build_go(go: &Path) -> Result<Program> {
     build.env("GOCACHE", folder.join("cache"));
     ensure!(root::succeeds(&mut build)?, "the Go program does not build");
     Ok(Program::new(program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gist;
+
+    #[test]
+    fn the_gist_of_a_crash_is_what_broke_and_not_where() {
+        assert_eq!(
+            gist("\nthread 'main' (7) panicked at a/b.rs:3:1:\nno stack left\nnote: more"),
+            "no stack left"
+        );
+        assert_eq!(gist("fatal: lost goroutine 7\nM0 ..."), "fatal: lost goroutine 7");
+        assert_eq!(gist(""), "no message");
+    }
 }

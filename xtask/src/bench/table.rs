@@ -49,7 +49,7 @@ fn alone(report: &Report) -> Table {
         let cell = &row.cell;
         let text = |name: &str| row.get(name).map_or(String::new(), figure);
         let spread = match (row.get("min"), row.get("max")) {
-            (Some(min), Some(max)) => format!("{} .. {}", figure(min), figure(max)),
+            (Some(min), Some(max)) if min < max => format!("{} .. {}", figure(min), figure(max)),
             _ => String::new(),
         };
         table.add_row([

@@ -7,14 +7,14 @@ use std::process::Command;
 /// Which models.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// One protocol, as `--list` names it; all of them if none is given.
+    /// One protocol or one model of it, as `--list` names them; all if none is given.
     name: Option<String>,
     /// Print the models' names and run none.
     #[arg(long)]
     list: bool,
 }
 
-/// What the names of all model tests begin with.
+/// What the names of all models, or of their modules, begin with.
 const PREFIX: &str = "loom_";
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     if names.is_empty() {
         bail!("no loom models were built; the compiler's message is above if there was one");
     }
-    if !names.iter().any(|name| name.contains(wanted)) {
+    if !names.iter().any(|name| name.starts_with(wanted)) {
         bail!("no loom model {wanted:?}; there are: {}", names.join(", "));
     }
     // One model at a time: each of them uses as many threads as it models, and memory grows with them.
@@ -45,11 +45,14 @@ fn test(argument: &str) -> Command {
     command
 }
 
-/// The models in the test program's list: `idle::loom::loom_idle_strong_law: test`.
+/// The models in the test program's list: everything in or under something whose name begins with the prefix, as in
+/// `queue::loom_ring::a_thief_and_the_owner: test`, which is `ring::a_thief_and_the_owner` here.
 fn names(list: &str) -> Vec<String> {
     let name = |line: &str| {
         let path = line.strip_suffix(": test")?;
-        path.rsplit("::").next()?.strip_prefix(PREFIX).map(str::to_owned)
+        let model = path.split("::").position(|part| part.starts_with(PREFIX))?;
+        let parts: Vec<&str> = path.split("::").skip(model).collect();
+        Some(parts.join("::").replacen(PREFIX, "", 1))
     };
     list.lines().filter_map(name).collect()
 }
@@ -58,7 +61,8 @@ fn names(list: &str) -> Vec<String> {
 mod tests {
     #[test]
     fn only_models_are_listed() {
-        let list = "idle::loom::loom_idle_strong_law: test\nqueue::list::tests::order: test\n\n2 tests, 0 benchmarks";
-        assert_eq!(super::names(list), ["idle_strong_law"]);
+        let list =
+            "idle::loom_idle::strong_law: test\nloom_note: test\nqueue::list::tests::order: test\n\n3 tests";
+        assert_eq!(super::names(list), ["idle::strong_law", "note"]);
     }
 }

@@ -121,7 +121,8 @@ pub(crate) fn build_go(go: &Path) -> Result<Program> {
     // No module is needed, so no network either; and the build cache stays in our target folder.
     build.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
     build.env("GOCACHE", folder.join("cache"));
-    ensure!(root::succeeds(&mut build)?, "the Go program does not build");
+    let status = build.status().with_context(|| format!("--go {}: this cannot be started", go.display()))?;
+    ensure!(status.success(), "the Go program does not build");
     Ok(Program::new(program))
 }
 

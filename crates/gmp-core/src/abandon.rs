@@ -3,8 +3,8 @@
 //! Those that never started lose their closures, those that are suspended keep their stacks for ever (a stack may hold
 //! guards that others rely on), and whoever waits for either is told `Abandoned`.
 
-use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
 use crate::contract::{QueueConfig, Steal};
+use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
 use crate::g::cargo::Outcome;
 use crate::g::join::{Finish, Joiner, Waiter};
 use crate::g::runnable::Runnable;

@@ -1,17 +1,18 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{SharedQueue, StackAllocator};
+use crate::contract::StackAllocator;
 use crate::g::runnable::Runnable;
 use crate::g::word::Status;
 use crate::g::{Flags, G, registry};
 use crate::m::M;
 use crate::p::NUMBER_BATCH;
-use crate::rt::AnyRuntime;
+use crate::rt::{AnyRuntime, Header};
 use crate::sched::lists::MRef;
 use crate::sched::{Config, Sched, attention};
 use crate::stats::Stats;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
 
 impl<C: Config> AnyRuntime for Sched<C> {
     fn ready(&self, g: Runnable) {
@@ -71,6 +72,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
         let lists = self.lock();
         let mut stats = Stats {
             goroutines: self.count_goroutines(&lists),
+            system_goroutines: self.system.load(Relaxed),
             spawned: to_u64(self.sum(&lists, |c| i128::from(c.spawned.load(Relaxed)))),
             steals: to_u64(self.sum(&lists, |c| i128::from(c.steals.load(Relaxed)))),
             stolen: to_u64(self.sum(&lists, |c| i128::from(c.stolen.load(Relaxed)))),
@@ -98,6 +100,14 @@ impl<C: Config> AnyRuntime for Sched<C> {
             }
         });
         stats
+    }
+
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn to_arc(&self) -> Arc<dyn AnyRuntime> {
+        self.arc()
     }
 
     fn policy_name(&self) -> &'static str {
@@ -136,11 +146,6 @@ impl<C: Config> Sched<C> {
                 self.call_attention(attention::HUNGRY);
             }
         }
-    }
-
-    /// Whether the shared queue is empty, for those who hold no P.
-    pub(crate) fn shared_is_empty(&self) -> bool {
-        self.shared.is_empty()
     }
 }
 

@@ -8,13 +8,13 @@
 //! belong to whoever owns the goroutine's next step as told in [`word`]: spawner, holder of the `Runnable`, the M that
 //! runs it, or a reader that has scanned it.
 
-pub mod cargo;
-pub mod join;
-pub mod parked;
-pub mod permit;
-pub mod registry;
-pub mod runnable;
-pub mod word;
+pub(crate) mod cargo;
+pub(crate) mod join;
+pub(crate) mod parked;
+pub(crate) mod permit;
+pub(crate) mod registry;
+pub(crate) mod runnable;
+pub(crate) mod word;
 
 use crate::contract::{Context, Link, Stack};
 use crate::m::M;
@@ -31,7 +31,7 @@ use word::GWord;
 /// A goroutine's record.
 #[doc(alias = "g")]
 #[repr(C, align(64))]
-pub struct G {
+pub(crate) struct G {
     // First, so that the link's address is the record's (clause T1). One cache line: what a switch touches.
     pub(crate) link: Link,
     pub(crate) word: GWord,
@@ -70,7 +70,7 @@ unsafe impl Send for G {}
 
 /// What few goroutines have: kept out of the record.
 #[derive(Clone, Debug, Default)]
-pub struct Extra {
+pub(crate) struct Extra {
     /// The name given at spawn.
     pub name: Option<Arc<str>>,
     /// Labels, inherited by goroutines that this one spawns.
@@ -93,7 +93,7 @@ pub struct Ancestor {
 
 /// Facts about a goroutine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u8);
+pub(crate) struct Flags(u8);
 
 impl Flags {
     /// One of the runtime's own: not counted, not waited for.

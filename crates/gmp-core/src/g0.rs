@@ -56,7 +56,6 @@ impl<'a, C: Config> G0<'a, C> {
     }
 
     /// The g0 loop: until the runtime closes, or the M's thread is to end. Go: `schedule`.
-    #[doc(alias = "schedule")]
     pub(crate) fn schedule(&self) {
         while let Some(popped) = self.next() {
             if !self.execute(popped.token, popped.inherits) {

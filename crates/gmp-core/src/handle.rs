@@ -164,7 +164,10 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("number", &self.number).field("finished", &self.is_finished()).finish()
+        f.debug_struct("JoinHandle")
+            .field("number", &self.number)
+            .field("finished", &self.is_finished())
+            .finish()
     }
 }
 

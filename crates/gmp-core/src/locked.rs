@@ -10,7 +10,8 @@ use core::ptr;
 /// Locks the calling goroutine to its M once more.
 pub(crate) fn lock(inside: &Inside) {
     let (g, m) = (inside.g(), inside.m());
-    let locks = g.locks.get().checked_add(1).expect("a goroutine is locked to its thread at most 65,535 times over");
+    let locks =
+        g.locks.get().checked_add(1).expect("a goroutine is locked to its thread at most 65,535 times over");
     g.locks.set(locks);
     g.set(Flags::LOCKED);
     g.home.set(m);

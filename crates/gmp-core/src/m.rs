@@ -8,8 +8,8 @@ pub(crate) mod note;
 
 use crate::contract::Context;
 use crate::g::G;
-use crate::g::parked::Parked;
 use crate::g::WaitReason;
+use crate::g::parked::Parked;
 use crate::p::PCore;
 use crate::p::word::Call;
 use crate::rt::AnyRuntime;
@@ -62,7 +62,6 @@ pub(crate) struct M {
     rt: *const dyn AnyRuntime,
     pub(crate) note: Note,
     /// The context of the M's own stack, where scheduling happens.
-    #[doc(alias = "g0")]
     pub(crate) g0: Cell<Context>,
     /// The goroutine it runs. Read by dumps and by a closing runtime.
     #[doc(alias = "curg")]

@@ -47,7 +47,8 @@ pub enum Commit {
 pub fn park(reason: WaitReason, deadline: Option<Instant>, commit: impl FnOnce(Parked) -> Commit) -> Wake {
     let inside = gate::enter("park");
     let header = inside.g().header();
-    let deadline = deadline.map_or(NEVER, |at| crate::rt::nanos(at.saturating_duration_since(header.started)));
+    let deadline =
+        deadline.map_or(NEVER, |at| crate::rt::nanos(at.saturating_duration_since(header.started)));
     park_inside(&inside, reason, deadline, commit)
 }
 
@@ -96,15 +97,6 @@ pub fn sleep(duration: Duration) -> Wake {
         let _ = parked.into_parts();
         Commit::Stay
     })
-}
-
-/// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
-///
-/// # Panics
-/// Outside a goroutine.
-#[doc(alias = "Gosched")]
-pub fn yield_now() {
-    gate::enter("yield_now").leave(Leave::Yield);
 }
 
 /// Lets the goroutines of this P run: the caller goes to the local queue's tail. **Suspends.**

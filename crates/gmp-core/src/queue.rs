@@ -2,6 +2,14 @@
 
 mod coprime;
 mod list;
+#[cfg(all(test, loom))]
+mod loom_ring;
+#[cfg(all(test, loom))]
+mod loom_shared;
+mod ring;
+mod shared_fifo;
 
 pub use coprime::{Coprime, CoprimeWalk};
 pub use list::List;
+pub use ring::{Ring, RingThief};
+pub use shared_fifo::SharedFifo;

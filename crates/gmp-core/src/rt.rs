@@ -54,6 +54,15 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// Figures.
     fn stats(&self) -> Stats;
 
+    /// What its goroutines' records point to.
+    fn header(&self) -> &Header;
+
+    /// Another owner of the runtime.
+    fn to_arc(&self) -> Arc<dyn AnyRuntime>;
+
+    /// Whether goroutines are to unwind at their next suspension.
+    fn is_unwinding(&self) -> bool;
+
     /// The name of its policy.
     fn policy_name(&self) -> &'static str;
 

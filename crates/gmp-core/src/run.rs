@@ -139,7 +139,11 @@ impl<C: Config> G0<'_, C> {
         let handle = crate::spawn::spawn_main(self, at, main);
         let popped = self.p().owner().queue.pop();
         let Some(popped) = popped else {
-            crate::fatal!("a queue gives back what was pushed", "policy {} lost main", self.sched.header.policy)
+            crate::fatal!(
+                "a queue gives back what was pushed",
+                "policy {} lost main",
+                self.sched.header.policy
+            )
         };
         self.p().core.counters.book(-1);
         let goes_on = self.execute(popped.token, popped.inherits);
@@ -252,7 +256,9 @@ impl<C: Config> Sched<C> {
 
     /// An M's thread is about to end.
     pub(crate) fn thread_ended(&self, m: &M) {
-        if self.attention() & attention::CLOSING != 0 && self.closed.load(core::sync::atomic::Ordering::Relaxed) {
+        if self.attention() & attention::CLOSING != 0
+            && self.closed.load(core::sync::atomic::Ordering::Relaxed)
+        {
             // A latecomer: what its goroutine left behind is nobody else's to end.
             self.abandon_the_rest();
         }

@@ -87,7 +87,8 @@ where
 #[inline]
 fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
     let (parent, m) = (inside.g(), inside.m());
-    let p = m.p_core().unwrap_or_else(|| crate::fatal!("a goroutine inside the runtime has a P", "M {}", m.id));
+    let p =
+        m.p_core().unwrap_or_else(|| crate::fatal!("a goroutine inside the runtime has a P", "M {}", m.id));
     // SAFETY: our M holds the P, and the reference ends in this statement.
     let recycled = unsafe { p.free() }.pop();
     let g = match recycled {
@@ -157,3 +158,40 @@ fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
 
 /// Where a spawned goroutine goes.
 pub(crate) const SPAWN_SLOT: Slot = Slot::Next;
+
+/// Spawns main: goroutine 1, on m0's P, locked to m0 if the settings say so.
+pub(crate) fn spawn_main<C, F, T>(
+    g0: &crate::g0::G0<'_, C>,
+    at: &'static Location<'static>,
+    main: F,
+) -> JoinHandle<T>
+where
+    C: crate::sched::Config,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(g) = registry::take_one() else {
+        crate::fatal!("there is memory for one goroutine", "no record for main")
+    };
+    let core = &g0.p_shared().core;
+    // SAFETY: m0 holds the P.
+    let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
+    fill(g, &g0.sched.header, number, 0, at);
+    *g.extra.borrow_mut() = None;
+    add_own(&core.counters.spawned, 1);
+    // SAFETY: a record just taken is ours and its cargo is empty.
+    unsafe { g.cargo.put(main) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    g.permit.reset(g.word.generation());
+    if g0.sched.settings.lock_main {
+        g.locks.set(1);
+        g.set(Flags::LOCKED);
+        g.home.set(g0.m);
+        g0.m.locked_g.set(g);
+    }
+    let handle = JoinHandle::new(g);
+    // SAFETY: just made Runnable, once.
+    g0.sched.push_local(g0.m, unsafe { Runnable::new(g) }, SPAWN_SLOT);
+    handle
+}

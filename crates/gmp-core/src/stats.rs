@@ -10,7 +10,10 @@ pub struct Stats {
     /// Goroutines that have not ended, the runtime's own left out.
     #[doc(alias = "/sched/goroutines:goroutines")]
     pub goroutines: usize,
-    /// Of them, those on queues.
+    /// The runtime's own goroutines.
+    #[doc(alias = "isSystemGoroutine")]
+    pub system_goroutines: usize,
+    /// Goroutines on queues, the runtime's own too, as in the next three.
     #[doc(alias = "/sched/goroutines/runnable:goroutines")]
     pub runnable: usize,
     /// Those that an M runs.

@@ -60,7 +60,11 @@ impl<C: Config> Sched<C> {
             Current::Scheduler(m) => unsafe { &*m },
         };
         if m.in_policy.get() {
-            crate::fatal!("policies do not call the runtime", "policy {} readied a goroutine", m.rt().policy_name());
+            crate::fatal!(
+                "policies do not call the runtime",
+                "policy {} readied a goroutine",
+                m.rt().policy_name()
+            );
         }
         let ours = core::ptr::addr_eq(m.rt(), self);
         (ours && !m.p.get().is_null()).then_some(m)

@@ -4,12 +4,23 @@
 //! the model checker. loom models fences faithfully and SeqCst accesses not, therefore [`full_fence`] is the only
 //! strong ordering that the protocols use.
 
+#[cfg(not(loom))]
+mod cell;
+mod spin;
+
+#[cfg(not(loom))]
+pub(crate) use cell::UnsafeCell;
+#[cfg(loom)]
+pub(crate) use loom::sync::Arc;
+pub use spin::SpinLock;
+#[cfg(not(loom))]
+pub(crate) use std::sync::Arc;
+
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
     hint::spin_loop,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
-    sync::{Mutex, MutexGuard},
     thread,
 };
 
@@ -17,7 +28,6 @@ pub(crate) use loom::{
 pub(crate) use std::{
     hint::spin_loop,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
-    sync::{Mutex, MutexGuard},
     thread,
 };
 

@@ -129,7 +129,6 @@ impl<C: Config> Sysmon<'_, C> {
     }
 
     /// Takes Ps from blocking calls and ends slices. `true`: it took one.
-    #[doc(alias = "retake")]
     fn retake(&mut self, now: u64) -> bool {
         let Self { sched, epoch, seen, .. } = self;
         sched.with_all_p(epoch, |all| {

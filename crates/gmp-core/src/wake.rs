@@ -159,7 +159,8 @@ impl<C: Config> Sched<C> {
         let id = lists.next_m;
         lists.next_m += 1;
         let erased: &dyn crate::rt::AnyRuntime = self;
-        let m = Arc::new(M::new(id, erased as *const dyn crate::rt::AnyRuntime as *const _, self.settings.seed));
+        let m =
+            Arc::new(M::new(id, erased as *const dyn crate::rt::AnyRuntime as *const _, self.settings.seed));
         lists.all_m.push(Arc::clone(&m));
         m
     }

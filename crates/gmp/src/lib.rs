@@ -1,1 +1,81 @@
-//! Placeholder while the contracts are drawn.
+//! Goroutines for Rust: Go's G-M-P scheduler as a library, with policies you can choose and compare.
+//!
+//! ```
+//! // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
+//! let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+//! let answer = runtime.run(|| gmp::go(|| 6 * 7).join().unwrap()).unwrap().value;
+//! assert_eq!(answer, 42);
+//! ```
+//!
+//! | to | use |
+//! | --- | --- |
+//! | run a program | [`Builder`], [`Runtime::run`] |
+//! | start goroutines | [`go`], [`try_go`], [`go_pinned`], [`spawn`] for a name, labels or a stack size, [`Handle::go`] from plain threads |
+//! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
+//! | block | [`blocking`] around calls that sit in the operating system |
+//! | look | [`current`], [`stats`], [`num_goroutines`] |
+//! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`] or your own [`contract::Policy`] |
+//!
+//! # Suspends
+//!
+//! Functions whose documentation says **Suspends** may give the CPU to another goroutine and, unless the goroutine is
+//! pinned or locked, come back on another OS thread. No other function does, and no destructor does.
+//!
+//! # Thread-locals
+//!
+//! A goroutine that moves between threads breaks what Rust takes for granted about `thread_local!`. So the builder
+//! asks, once, how goroutines and threads go together:
+//!
+//! | mode | is | for the price of |
+//! | --- | --- | --- |
+//! | [`Builder::one_thread_each`] | safe | an OS thread for each goroutine: slow |
+//! | [`Builder::pinned`] | `unsafe`, a short promise | a started goroutine stays on its thread |
+//! | [`Builder::share_thread_locals`] | `unsafe`, the full promise | nothing: this is the fast one |
+//!
+//! # Features
+//!
+//! `randomize-scheduler` (also called `policy-random`) makes [`policy::Random`] the [`DefaultPolicy`]. Nothing else
+//! changes with features.
+
+mod builder;
+mod error;
+mod goroutine;
+mod make;
+mod runtime;
+
+pub use builder::{Builder, Retention};
+pub use error::{BuildError, SpawnError};
+pub use gmp_core::event;
+pub use gmp_core::goroutine::{Current, ThreadLock, Unparker};
+pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
+pub use gmp_core::stats::Stats;
+pub use gmp_core::{
+    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, RunError, Sleeper, WaitReason, Wake,
+    blocking,
+};
+pub use goroutine::{
+    Spawn, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
+    park_timeout, set_max_procs, sleep, spawn, stats, try_go, yield_now,
+};
+pub use runtime::{Handle, Runtime};
+
+/// What a policy, or a tool beside the scheduler, is written against.
+pub mod contract {
+    pub use gmp_core::contract::*;
+    pub use gmp_core::queue;
+}
+
+/// The policies that come with this crate.
+pub mod policy {
+    pub use gmp_policy_go::Go;
+    pub use gmp_policy_random::Random;
+}
+
+/// The policy of a runtime whose builder names none.
+#[cfg(not(feature = "randomize-scheduler"))]
+pub type DefaultPolicy = policy::Go;
+
+/// The policy of a runtime whose builder names none.
+#[cfg(feature = "randomize-scheduler")]
+#[doc(alias = "randomizeScheduler")]
+pub type DefaultPolicy = policy::Random;

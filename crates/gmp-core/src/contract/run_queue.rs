@@ -73,7 +73,8 @@ impl<T: Token, F: FnMut(List<T>)> Spill<T> for F {
 ///   batch given to `push_batch`.
 /// - **Q2** `is_empty` is never wrong at rest: if no operation of another thread overlaps it, it says `true` exactly
 ///   when nothing is left. While another thread steals it may be wrong only towards `false`; a token that merely moves
-///   inside the queue is never invisible.
+///   inside the queue is never invisible. One exception: while a push overlaps a steal, what the push moves may be out
+///   of sight until the push is over. So whoever pushes looks for somebody to wake after the push, behind a full fence.
 /// - **Q3** `pop` gives `None` only if the queue was empty at some moment during the call.
 /// - **Q4** What `push` spills leaves as one batch, in the order in which the shared queue is to serve it.
 /// - **Q5** No call blocks, sleeps, unwinds, or calls the runtime. Core turns an unwind or a call into a `fatal!` that

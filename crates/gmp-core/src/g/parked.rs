@@ -23,7 +23,6 @@ impl Parked {
     /// Makes the goroutine runnable: next on the caller's P if the caller is a goroutine of the same runtime, in the
     /// shared queue otherwise. Never suspends. `false`: the wait was over already.
     #[doc(alias = "goready")]
-    #[doc(alias = "ready")]
     pub fn ready(self) -> bool {
         self.ready_as(Wake::Woken)
     }
@@ -47,11 +46,6 @@ impl Parked {
         let parts = (self.g, self.wait);
         core::mem::forget(self);
         parts
-    }
-
-    /// A second token for the same wait: whichever is used first wins.
-    pub(crate) fn twin(&self) -> Parked {
-        Parked { g: self.g, wait: self.wait }
     }
 }
 

@@ -25,12 +25,12 @@ const PARKED: u64 = 2;
 
 /// The word.
 #[derive(Debug)]
-pub struct Permit(AtomicU64);
+pub(crate) struct Permit(AtomicU64);
 
 /// What an `unpark` has to do.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Unpark {
+pub(crate) enum Unpark {
     /// Nothing more: the permit is there, or the goroutine is gone.
     Done,
     /// Ready this wait.
@@ -39,18 +39,18 @@ pub enum Unpark {
 
 impl Permit {
     /// Of a record without a goroutine.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(EMPTY))
     }
 
     /// A new goroutine of this generation has no permit. By the spawner.
-    pub fn reset(&self, generation: u64) {
+    pub(crate) fn reset(&self, generation: u64) {
         self.0.store(generation | EMPTY, Ordering::Relaxed);
     }
 
     /// Takes the permit if it is there. By the goroutine itself.
     #[must_use]
-    pub fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed);
         // ORDER: permit. Acquire pairs with the release of `unpark`: what the unparker wrote is seen.
         word & TAG == NOTIFIED
@@ -62,7 +62,7 @@ impl Permit {
 
     /// Offers the wait to unparkers. `false`: there is a permit already (it is taken). By the park's commit.
     #[must_use]
-    pub fn offer(&self, wait: Wait, generation: u64) -> bool {
+    pub(crate) fn offer(&self, wait: Wait, generation: u64) -> bool {
         let word = self.0.load(Ordering::Relaxed);
         if word & TAG == EMPTY {
             // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there.
@@ -78,13 +78,13 @@ impl Permit {
 
     /// Takes an offer back after a time-out. `false`: an unparker had it already, so the permit is used up.
     #[must_use]
-    pub fn withdraw(&self, generation: u64) -> bool {
+    pub(crate) fn withdraw(&self, generation: u64) -> bool {
         // ORDER: permit. Acquire pairs with the release of `unpark`.
         self.0.swap(generation | EMPTY, Ordering::Acquire) & TAG == PARKED
     }
 
     /// Leaves a permit, or takes the offered wait.
-    pub fn unpark(&self, generation: u64) -> Unpark {
+    pub(crate) fn unpark(&self, generation: u64) -> Unpark {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             if Wait::generation_of(word) != generation {

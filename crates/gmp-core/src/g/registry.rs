@@ -78,8 +78,7 @@ struct Registry {
     free: FreeGs,
 }
 
-static REGISTRY: Mutex<Registry> =
-    Mutex::new(Registry { slabs: Vec::new(), carved: 0, free: FreeGs::new() });
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry { slabs: Vec::new(), carved: 0, free: FreeGs::new() });
 
 fn lock() -> MutexGuard<'static, Registry> {
     // Nothing in here can leave the registry half changed, so a poisoned lock is as good as any.

@@ -37,7 +37,7 @@ const GENERATION: u64 = !0 << (STATE_BITS + EPOCH_BITS);
 /// What a goroutine is doing. Go's names as aliases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Status {
+pub(crate) enum Status {
     /// The record holds no goroutine.
     #[doc(alias = "_Gidle")]
     #[doc(alias = "_Gdead")]
@@ -71,7 +71,7 @@ impl Status {
 
 /// One wait of one goroutine: the word's value, without Scan, during that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait(u64);
+pub(crate) struct Wait(u64);
 
 impl Wait {
     /// The wait with another word's tag in place of the status, for words that name waits.
@@ -93,58 +93,58 @@ impl Wait {
 /// The word.
 #[derive(Debug)]
 #[doc(alias = "atomicstatus")]
-pub struct GWord(AtomicU64);
+pub(crate) struct GWord(AtomicU64);
 
 impl GWord {
     /// Of a record that holds no goroutine yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// The status at this moment.
     #[doc(alias = "readgstatus")]
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         Status::of(self.0.load(Ordering::Relaxed))
     }
 
     /// Which goroutine of this record it is: compare two values for equality only.
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.0.load(Ordering::Relaxed) & GENERATION
     }
 
     /// Free to Runnable, by the spawner, who has the record to itself.
-    pub fn to_spawned(&self) {
+    pub(crate) fn to_spawned(&self) {
         self.step(Status::Free, Status::Runnable);
     }
 
     /// Runnable to Running, by the M that holds the `Runnable`.
-    pub fn to_running(&self) {
+    pub(crate) fn to_running(&self) {
         self.step(Status::Runnable, Status::Running);
     }
 
     /// Running to Runnable, by its own M: it yields or is preempted.
-    pub fn to_yielded(&self) {
+    pub(crate) fn to_yielded(&self) {
         self.step(Status::Running, Status::Runnable);
     }
 
     /// Running to Blocked, by its own M.
-    pub fn to_blocked(&self) {
+    pub(crate) fn to_blocked(&self) {
         self.step(Status::Running, Status::Blocked);
     }
 
     /// Blocked to Running, by its own M.
-    pub fn to_unblocked(&self) {
+    pub(crate) fn to_unblocked(&self) {
         self.step(Status::Blocked, Status::Running);
     }
 
     /// Blocked to Runnable, by its own M, which found no P to come back with.
-    pub fn to_requeued(&self) {
+    pub(crate) fn to_requeued(&self) {
         self.step(Status::Blocked, Status::Runnable);
     }
 
     /// Running to Waiting, by its own M, when the goroutine is off its stack. The wait that this begins is the right
     /// to ready it, once.
-    pub fn to_waiting(&self) -> Wait {
+    pub(crate) fn to_waiting(&self) -> Wait {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
         let epoch = word.wrapping_add(1 << STATE_BITS) & EPOCH;
@@ -156,45 +156,51 @@ impl GWord {
 
     /// Waiting to Runnable, by whoever holds the wait. `false`: that wait is over already.
     #[must_use]
-    pub fn to_ready(&self, wait: Wait) -> bool {
+    pub(crate) fn to_ready(&self, wait: Wait) -> bool {
         self.end_wait(wait, Status::Runnable)
     }
 
     /// Waiting to Runnable, by the G's own M: its park was called off, and it runs on at once.
     #[must_use]
-    pub fn to_resumed(&self, wait: Wait) -> bool {
+    pub(crate) fn to_resumed(&self, wait: Wait) -> bool {
         self.end_wait(wait, Status::Runnable)
     }
 
     /// Waiting to Free, by a closing runtime: the goroutine will never run again. Its stack stays as it is.
     #[must_use]
-    pub fn to_abandoned(&self) -> bool {
+    pub(crate) fn to_abandoned(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed) & !SCAN;
         Status::of(word) == Status::Waiting && self.end_wait(Wait(word), Status::Free)
     }
 
     /// Running to Free, by its own M.
-    pub fn to_exited(&self) {
+    pub(crate) fn to_exited(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
         self.0.store(next_generation(word), Ordering::Release);
     }
 
     /// Runnable to Free, by the holder of the `Runnable`: it will never run, or never again.
-    pub fn to_discarded(&self) {
+    pub(crate) fn to_discarded(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Runnable);
         self.0.store(next_generation(word), Ordering::Release);
     }
 
+    /// The wait that is going on, if any.
+    pub(crate) fn present_wait(&self) -> Option<Wait> {
+        let word = self.0.load(Ordering::Relaxed) & !SCAN;
+        (Status::of(word) == Status::Waiting).then_some(Wait(word))
+    }
+
     /// Whether this wait is still going on.
-    pub fn is_in(&self, wait: Wait) -> bool {
+    pub(crate) fn is_in(&self, wait: Wait) -> bool {
         self.0.load(Ordering::Relaxed) & !SCAN == wait.0
     }
 
     /// Freezes a Waiting goroutine so that its record can be read. `None`: it is not waiting, or being read already.
     #[doc(alias = "castogscanstatus")]
-    pub fn scan(&self) -> Option<Scan<'_>> {
+    pub(crate) fn scan(&self) -> Option<Scan<'_>> {
         let word = self.0.load(Ordering::Relaxed);
         if word & SCAN != 0 || Status::of(word) != Status::Waiting {
             return None;
@@ -256,7 +262,7 @@ impl Default for GWord {
 
 /// A frozen Waiting goroutine; thaws on drop.
 #[derive(Debug)]
-pub struct Scan<'a> {
+pub(crate) struct Scan<'a> {
     word: &'a GWord,
     value: u64,
 }

@@ -3,9 +3,11 @@
 use super::G0;
 use crate::contract::{RunQueue, StackAllocator};
 use crate::event::EventKind;
+use crate::g::cargo::Outcome;
 use crate::g::runnable::Runnable;
 use crate::g::{Flags, G};
 use crate::m::{Leave, M};
+use crate::p::add_own;
 use crate::sched::Config;
 use core::ptr;
 use core::sync::atomic::Ordering;
@@ -78,6 +80,9 @@ impl<C: Config> G0<'_, C> {
         if g.has(Flags::STACKLESS) {
             return Bound::No(runnable);
         }
+        if self.sched.drops_instead_of_running(g) {
+            return Bound::No(runnable);
+        }
         match self.sched.stacks.allocate(&mut p.owner().stacks, size) {
             Ok(stack) => {
                 g.context.set(self.first_context(&stack));
@@ -98,25 +103,30 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     fn wait_for_stack(&self, runnable: Runnable) {
         let g = runnable.g();
+        if self.sched.drops_instead_of_running(g) {
+            return self.end_unstarted(runnable, Outcome::Abandoned);
+        }
         let hopeless = g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0;
         if hopeless {
-            return self.end_without_stack(runnable);
+            if let Some(hook) = &self.sched.settings.on_out_of_stacks {
+                hook(g.number.get());
+            }
+            return self.end_unstarted(runnable, Outcome::OutOfStacks);
         }
         let mut lists = self.sched.lock();
         lists.without_stack.push_back(runnable);
         self.sched.waiting_for_stack.store(lists.without_stack.len(), Ordering::Relaxed);
     }
 
+    /// Ends a goroutine that never ran.
     #[cold]
-    fn end_without_stack(&self, runnable: Runnable) {
+    fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();
         // SAFETY: it never ran, so its closure is there, and we hold its only Runnable.
         unsafe { crate::abandon::drop_closure(g) };
-        g.outcome.set(crate::g::cargo::Outcome::OutOfStacks);
+        g.outcome.set(outcome);
         g.word.to_discarded();
-        if let Some(hook) = &self.sched.settings.on_out_of_stacks {
-            hook(g.number.get());
-        }
+        add_own(&self.p_shared().core.counters.exited, 1);
         self.finish(g);
     }
 

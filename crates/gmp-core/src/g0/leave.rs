@@ -26,7 +26,11 @@ impl<C: Config> G0<'_, C> {
             Leave::Exit => return self.exit(g),
             Leave::LostP => self.lost_p(g),
             Leave::Nothing | Leave::SystemStack { .. } => {
-                crate::fatal!("a goroutine leaves with a reason", "goroutine {} left with {leave:?}", g.title())
+                crate::fatal!(
+                    "a goroutine leaves with a reason",
+                    "goroutine {} left with {leave:?}",
+                    g.title()
+                )
             }
         }
         true
@@ -82,7 +86,8 @@ impl<C: Config> G0<'_, C> {
     fn exit(&self, g: &'static G) -> bool {
         self.sched.emit(EventKind::GoDestroy, g, Some(self.m), 0);
         let locked = g.has(Flags::LOCKED);
-        let main_returned = g.number.get() == 1 && matches!(g.outcome.get(), Outcome::Value | Outcome::Panicked);
+        let main_returned =
+            g.number.get() == 1 && matches!(g.outcome.get(), Outcome::Value | Outcome::Panicked);
         self.take_stack_back(g);
         if g.has(Flags::PINNED) {
             self.m.pinned.set(self.m.pinned.get() - 1);
@@ -91,7 +96,11 @@ impl<C: Config> G0<'_, C> {
         g.home.set(ptr::null());
         g.locks.set(0);
         g.word.to_exited();
-        add_own(&self.p_shared().core.counters.exited, 1);
+        if g.has(Flags::SYSTEM) {
+            self.sched.system.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            add_own(&self.p_shared().core.counters.exited, 1);
+        }
         // From here on the record may be somebody else's.
         self.finish(g);
         if main_returned {
@@ -171,7 +180,8 @@ impl<C: Config> G0<'_, C> {
         g.unset(Flags::STARTED);
         g.join.reset_detached();
         g.word.to_spawned();
-        add_own(&self.p_shared().core.counters.spawned, 1);
+        g.set(Flags::SYSTEM);
+        self.sched.system.fetch_add(1, Ordering::Relaxed);
         // SAFETY: just made Runnable, once.
         self.sched.push_local(self.m, unsafe { Runnable::new(g) }, Slot::Back);
     }

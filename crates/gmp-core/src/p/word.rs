@@ -131,7 +131,6 @@ impl PWord {
     }
 
     /// Blocked to Idle, by sysmon: the taker owns the P now and hands it off.
-    #[doc(alias = "retake")]
     #[must_use]
     pub(crate) fn retake(&self, call: Call) -> bool {
         self.take(call, PStatus::Idle)

@@ -96,6 +96,7 @@ impl<C: Config> Lists<C> {
 
     /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.
     pub(crate) fn busy_ms(&self) -> usize {
-        (self.all_m.len() + self.ms_to_make.len()).saturating_sub(self.idle_ms.len() + self.hungry.len() + self.locked_idle)
+        (self.all_m.len() + self.ms_to_make.len())
+            .saturating_sub(self.idle_ms.len() + self.hungry.len() + self.locked_idle)
     }
 }

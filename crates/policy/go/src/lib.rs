@@ -1,1 +1,89 @@
-//! Placeholder while the contracts are drawn.
+//! `Go`: the scheduling policy of Go's runtime, as of Go 1.27.
+//!
+//! | part | is | Go |
+//! | --- | --- | --- |
+//! | local queue | [`Ring`]: 256 slots and `run_next` | `p.runq`, `p.runnext` |
+//! | shared queue | [`SharedFifo`]: a list under a lock | `sched.runq` |
+//! | victims | [`Coprime`]: random start and step | `stealOrder` |
+//! | idle rule | [`GoIdle`]: half the busy Ps may spin, one spinner is woken at a time | `findRunnable`, `wakep` |
+//! | numbers | [`Rules::GO`] | 61, 128, 4 |
+//!
+//! With one P this runs goroutines in exactly the order in which Go runs them: nothing here is random but the victims.
+
+#![forbid(unsafe_code)]
+
+use gmp_core::contract::{IdlePolicy, IdleView, Policy, Rules, Token};
+use gmp_core::queue::{Coprime, Ring, SharedFifo};
+
+/// Go's policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Go;
+
+impl Policy for Go {
+    const NAME: &'static str = "go";
+
+    /// Go's numbers, and why Go has them:
+    /// - *61*: a prime near 64, so the look at the shared queue keeps no step with the period of a program that spawns
+    ///   or yields in powers of two; smaller taxes each dispatch with the shared lock, larger lets the shared queue wait.
+    /// - *128*: half a ring, so a batch from the shared queue leaves as much room as it fills and cannot overflow back.
+    /// - *4* rounds: three that leave `run_next` alone and one that does not; a round is a few loads a P, so three in
+    ///   vain cost less than tearing a goroutine from the P that has just readied it.
+    const RULES: Rules = Rules::GO;
+
+    type Queue<T: Token> = Ring<T>;
+    type Shared<T: Token> = SharedFifo<T>;
+    type Idle = GoIdle;
+    type Order = Coprime;
+}
+
+/// How eager Go's idle Ms are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "nmspinning")]
+#[doc(alias = "wakep")]
+pub struct GoIdle;
+
+impl IdlePolicy for GoIdle {
+    /// Go: `2*nmspinning < gomaxprocs - npidle` in `findRunnable` (Go 1.27). With many Ps and little work, spinners
+    /// would otherwise burn more CPU than the work does.
+    fn may_spin(&self, view: IdleView) -> bool {
+        2 * view.spinning < view.busy()
+    }
+
+    /// Go: the test in `wakep` (Go 1.27). A spinner finds the new work itself, and passes the right on when it does,
+    /// so waking a second one at once is a thread switch for nothing.
+    fn wake_on_submit(&self, view: IdleView) -> bool {
+        view.spinning == 0 && view.idle > 0
+    }
+
+    const STRONG: bool = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(procs: usize, idle: usize, spinning: usize) -> IdleView {
+        IdleView { procs, idle, spinning }
+    }
+
+    #[test]
+    fn half_the_busy_ps_may_spin() {
+        let allowed =
+            |busy: usize| (0..=busy).filter(|&spinning| GoIdle.may_spin(view(8, 8 - busy, spinning))).count();
+        assert_eq!((0..=8).map(allowed).collect::<Vec<_>>(), [0, 1, 1, 2, 2, 3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn one_spinner_is_woken_at_a_time_and_only_for_an_idle_p() {
+        assert!(GoIdle.wake_on_submit(view(4, 1, 0)));
+        assert!(!GoIdle.wake_on_submit(view(4, 1, 1)));
+        assert!(!GoIdle.wake_on_submit(view(4, 0, 0)));
+    }
+
+    #[test]
+    fn the_numbers_are_gos() {
+        assert_eq!(Go::RULES, Rules { shared_tick: 61, shared_batch: 128, steal_rounds: 4 });
+        assert_eq!(Go::NAME, "go");
+        assert_eq!(<Go as Policy>::Queue::<gmp_core::suite::Probe>::CAPACITY, 256);
+    }
+}

@@ -1,1 +1,87 @@
-//! Placeholder while the contracts are drawn.
+//! `Random`: a scheduling policy that promises no order, to bring programs down that rely on one.
+//!
+//! What Go's race builds do (`randomizeScheduler`, Go 1.27) and more of it:
+//!
+//! | where | Go's race build | here |
+//! | --- | --- | --- |
+//! | a push Next | becomes a push Back every other time | the same |
+//! | a batch that spills | shuffled | the same |
+//! | a batch from the shared queue | shuffled | the same |
+//! | victims | random start and step | a random permutation, [`Shuffled`] |
+//! | spinning | half the busy Ps | every M that likes |
+//!
+//! The queues are crossbeam-deque's, so this is also the second implementer that keeps the contracts honest: nothing
+//! of [`Ring`](gmp_core::queue::Ring) or [`SharedFifo`](gmp_core::queue::SharedFifo) is in it.
+//!
+//! Each P has its own seed (`QueueConfig::seed`) and throws its dice only where the owner pushes, so a run with one P
+//! repeats exactly from the same seed.
+
+#![forbid(unsafe_code)]
+
+mod order;
+mod queue;
+mod shared;
+
+pub use order::{Shuffled, ShuffledWalk};
+pub use queue::{RandomQueue, RandomThief};
+pub use shared::BlockFifo;
+
+use gmp_core::contract::{IdlePolicy, IdleView, Policy, Rules, Token};
+
+/// The policy of random choices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "randomizeScheduler")]
+pub struct Random;
+
+impl Policy for Random {
+    const NAME: &'static str = "random";
+
+    /// Go's numbers, so that a comparison with `go` shows the queues and the order, and not the constants.
+    const RULES: Rules = Rules::GO;
+
+    type Queue<T: Token> = RandomQueue<T>;
+    type Shared<T: Token> = BlockFifo<T>;
+    type Idle = RandomIdle;
+    type Order = Shuffled;
+}
+
+/// Every M may spin: more thieves at work make more interleavings, which is what this policy is for. A submission wakes
+/// as Go's does, since a second wake-up adds a thread switch and no new order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RandomIdle;
+
+impl IdlePolicy for RandomIdle {
+    fn may_spin(&self, view: IdleView) -> bool {
+        view.spinning < view.procs
+    }
+
+    fn wake_on_submit(&self, view: IdleView) -> bool {
+        view.spinning == 0 && view.idle > 0
+    }
+
+    /// It spins wherever Go does and wakes where Go does, so it keeps the law that Go keeps.
+    const STRONG: bool = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_at_least_as_eager_as_go() {
+        for procs in 1..10 {
+            for idle in 0..=procs {
+                for spinning in 0..=procs - idle {
+                    let view = IdleView { procs, idle, spinning };
+                    assert!(RandomIdle.may_spin(view) || 2 * spinning >= view.busy());
+                    assert_eq!(RandomIdle.wake_on_submit(view), spinning == 0 && idle > 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_numbers() {
+        assert_eq!((Random::NAME, Random::RULES), ("random", Rules::GO));
+    }
+}

@@ -1,0 +1,282 @@
+//! What a goroutine can do with itself and its runtime.
+
+use crate::current::{Current as Caller, current as caller};
+use crate::g::parked::ready;
+use crate::g::permit::Unpark;
+use crate::g::{Ancestor, G, WaitReason, Wake};
+use crate::gate::{self, Inside};
+use crate::handle::JoinHandle;
+use crate::m::{Leave, M};
+use crate::p::timers::NEVER;
+use crate::park::{Commit, park_inside};
+use crate::runtime::Handle;
+use crate::spawn::{NoRecord, Spec};
+use core::marker::PhantomData;
+use core::panic::Location;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Spawns a goroutine: next on this P, behind what is spawned after it. Never suspends.
+///
+/// # Errors
+/// No memory for another record; the closure comes back.
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "newproc")]
+#[track_caller]
+#[inline]
+pub fn spawn<F, T>(call: &'static str, spec: Option<&Spec>, f: F) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let inside = gate::enter(call);
+    crate::spawn::spawn(&inside, spec, Location::caller(), f)
+}
+
+/// Ends the calling goroutine: its destructors run, its handle gets `JoinError::Exited`. In main, the others go on.
+///
+/// # Panics
+/// Outside a goroutine; and it is itself an unwind that `catch_unwind` in user code stops.
+#[doc(alias = "Goexit")]
+pub fn exit() -> ! {
+    drop(gate::enter("exit"));
+    crate::panics::unwind_goroutine()
+}
+
+/// Parks until an [`Unparker`] of this goroutine is used, or `timeout` has passed; returns at once if it has been used
+/// since the last park. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn park(timeout: Option<Duration>) -> Wake {
+    let inside = gate::enter("park");
+    let g = inside.g();
+    if g.permit.take() {
+        return Wake::Woken;
+    }
+    let deadline = timeout
+        .map_or(NEVER, |timeout| g.header().now().saturating_add(crate::rt::nanos(timeout)).min(NEVER - 1));
+    let generation = g.word.generation();
+    let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
+        let (g, wait) = parked.into_parts();
+        if g.permit.offer(wait, generation) {
+            Commit::Stay
+        } else {
+            Commit::Resume(crate::g::parked::Parked::new(g, wait))
+        }
+    });
+    if wake != Wake::Woken && !g.permit.withdraw(generation) {
+        // An unparker had the offer already: its permit is used up by this return.
+        return Wake::Woken;
+    }
+    wake
+}
+
+/// The right to unpark one goroutine; any number of copies, on any thread, harmless after it has ended.
+#[derive(Clone)]
+pub struct Unparker {
+    g: &'static G,
+    generation: u64,
+}
+
+impl Unparker {
+    /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
+    pub fn unpark(&self) {
+        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation) {
+            ready(self.g, wait, Wake::Woken);
+        }
+    }
+}
+
+impl core::fmt::Debug for Unparker {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Unparker").finish_non_exhaustive()
+    }
+}
+
+/// The calling goroutine, as it was when asked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Current {
+    /// Its number: main is 1.
+    #[doc(alias = "goid")]
+    pub number: u64,
+    /// The number of the goroutine that spawned it; 0 for main and for those spawned by plain threads.
+    pub parent: u64,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// Its labels, inherited ones too.
+    pub labels: Arc<[(String, String)]>,
+    /// Where it was spawned.
+    pub created_at: &'static Location<'static>,
+    /// Its spawners, nearest first, as far back as the builder asked for.
+    pub ancestors: Vec<Ancestor>,
+    unparker: Unparker,
+}
+
+impl Current {
+    /// A right to unpark it.
+    pub fn unparker(&self) -> Unparker {
+        self.unparker.clone()
+    }
+}
+
+/// The calling goroutine; `None` on a plain thread. Never suspends.
+pub fn current() -> Option<Current> {
+    let Caller::G(g) = caller() else { return None };
+    let extra = g.extra.borrow().as_deref().cloned().unwrap_or_default();
+    Some(Current {
+        number: g.number.get(),
+        parent: g.parent.get(),
+        name: extra.name,
+        labels: extra.labels,
+        created_at: g.created_at.get(),
+        ancestors: extra.ancestors,
+        unparker: Unparker { g, generation: g.word.generation() },
+    })
+}
+
+/// The calling goroutine's right to be unparked, without the rest of [`current`].
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn unparker() -> Unparker {
+    let g = gate::enter("current").g();
+    Unparker { g, generation: g.word.generation() }
+}
+
+/// Keeps the calling goroutine on its OS thread, alone, while it lives. See [`lock_os_thread`].
+#[must_use = "the lock lasts as long as the guard"]
+#[derive(Debug)]
+pub struct ThreadLock {
+    // Belongs to one goroutine.
+    not_send: PhantomData<*mut ()>,
+}
+
+/// Locks the calling goroutine to its OS thread until the guard is dropped; counted, so it nests. If the goroutine
+/// ends while locked (the guard was leaked), its thread ends with it. Never suspends.
+///
+/// # Panics
+/// Outside a goroutine, and at the 65,536th lock in one goroutine.
+#[doc(alias = "LockOSThread")]
+pub fn lock_os_thread() -> ThreadLock {
+    crate::locked::lock(&gate::enter("lock_os_thread"));
+    ThreadLock { not_send: PhantomData }
+}
+
+/// How often the calling goroutine is locked to its OS thread.
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn thread_locks() -> usize {
+    gate::enter("thread_locks").g().locks.get().into()
+}
+
+impl Drop for ThreadLock {
+    fn drop(&mut self) {
+        crate::locked::unlock(&gate::enter("ThreadLock::drop"));
+    }
+}
+
+/// Calls `f` on the M's own stack, which is a thread's (8 MiB for main's, 2 MiB for others), and comes back at once.
+/// `f` is in the scheduler's place: it must not call the runtime. Outside a goroutine it just calls `f`.
+///
+/// # Panics
+/// As `f` does.
+#[doc(alias = "systemstack")]
+pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
+    let Some(inside) = gate::enter_or_plain("on_system_stack") else { return f() };
+    let result = call_on_g0(&inside, |_| catch_unwind(AssertUnwindSafe(f)));
+    drop(inside);
+    result.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))
+}
+
+/// Calls `f` on g0, with the M; the goroutine goes on at once, on the same M and P.
+fn call_on_g0<R>(inside: &Inside, f: impl FnOnce(&M) -> R) -> R {
+    /// Closure and result, on the goroutine's stack.
+    struct Call<F, R> {
+        f: Option<F>,
+        result: Option<R>,
+    }
+    /// # Safety
+    /// `data` is a `Call<F, R>` that nobody else uses.
+    unsafe fn make<F: FnOnce(&M) -> R, R>(data: *mut (), m: &M) {
+        // SAFETY: the caller says so.
+        let call = unsafe { &mut *data.cast::<Call<F, R>>() };
+        call.result = call.f.take().map(|f| f(m));
+    }
+    fn maker<F: FnOnce(&M) -> R, R>(_: &Call<F, R>) -> unsafe fn(*mut (), &M) {
+        make::<F, R>
+    }
+    let mut call = Call { f: Some(f), result: None };
+    inside.leave(Leave::SystemStack { call: maker(&call), data: (&raw mut call).cast() });
+    call.result.unwrap_or_else(|| crate::fatal!("a call on the system stack is made", "it was not"))
+}
+
+/// Sets the number of Ps of the calling goroutine's runtime and returns the number before. Stops the world for a
+/// moment, unless the number is the same already. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine, and for 0.
+#[doc(alias = "GOMAXPROCS")]
+pub fn set_max_procs(procs: usize) -> usize {
+    assert!(
+        (1..=MAX_PROCS).contains(&procs),
+        "gmp::set_max_procs({procs}): the number of Ps must be from 1 to {MAX_PROCS}"
+    );
+    loop {
+        let inside = gate::enter("set_max_procs");
+        let rt = inside.g().header().runtime();
+        let before = rt.procs();
+        if before == procs || call_on_g0(&inside, |m| rt.try_resize(m, procs)) {
+            return before;
+        }
+        inside.leave(Leave::Yield);
+    }
+}
+
+/// More Ps than any machine has CPUs; the idle word counts this far.
+pub const MAX_PROCS: usize = 1 << 20;
+
+/// A handle on the calling goroutine's runtime; `None` on a plain thread.
+pub fn handle() -> Option<Handle> {
+    match caller() {
+        Caller::G(g) => Some(Handle::of(g.header().runtime())),
+        _ => None,
+    }
+}
+
+/// The calling goroutine's runtime, for figures.
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn with_runtime<R>(call: &'static str, look: impl FnOnce(&Handle) -> R) -> R {
+    let inside = gate::enter(call);
+    look(&Handle::of(inside.g().header().runtime()))
+}
+
+/// Unwinds the calling goroutine if its wait ended because the runtime is closing, unless it unwinds already.
+pub fn unwind_if_closing(wake: Wake) {
+    if wake == Wake::Closing && !std::thread::panicking() {
+        crate::panics::unwind_goroutine();
+    }
+}
+
+/// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "Gosched")]
+#[inline]
+pub fn yield_now() {
+    let inside = gate::enter("yield_now");
+    inside.leave(Leave::Yield);
+    if inside.g().header().runtime().is_unwinding() {
+        drop(inside);
+        unwind_if_closing(Wake::Closing);
+    }
+}

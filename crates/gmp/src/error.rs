@@ -1,0 +1,79 @@
+//! Errors of building and spawning.
+
+use core::fmt;
+use thiserror::Error;
+
+/// Why there is no runtime.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The builder was not told how goroutines and thread-locals go together.
+    #[error(
+        "Builder::build: choose how goroutines and thread-locals go together: `unsafe {{ share_thread_locals() }}` \
+         (goroutines move between threads; fast), `unsafe {{ pinned() }}` (they stay on the thread that first ran \
+         them) or `one_thread_each()` (safe; each is an OS thread)"
+    )]
+    ThreadLocalsUndecided,
+    /// The environment's `GOMAXPROCS` is no number of Ps.
+    #[error(transparent)]
+    Gomaxprocs(#[from] gmp_core::procs::BadGomaxprocs),
+    /// A number is out of range.
+    #[error("Builder::{setting}({value}): allowed are {least} to {most}")]
+    OutOfRange {
+        /// The builder's method.
+        setting: &'static str,
+        /// What it was given.
+        value: usize,
+        /// The least allowed.
+        least: usize,
+        /// The most allowed.
+        most: usize,
+    },
+    /// The guard or the retention makes no sense.
+    #[error("Builder::guard_size: {0}")]
+    Guard(gmp_stack::ConfigError),
+    /// The thread name has a zero byte.
+    #[error("Builder::thread_name({0:?}): a thread's name cannot have a zero byte in it")]
+    ThreadName(String),
+    /// The machine does not keep the current goroutine where we put it.
+    #[error("the current-goroutine slot does not work on this system: {0}")]
+    Slot(std::io::Error),
+}
+
+/// Why a goroutine was not spawned; the closure comes back.
+#[non_exhaustive]
+pub enum SpawnError<F> {
+    /// There is no memory for another goroutine's record (256 bytes).
+    OutOfMemory(F),
+    /// The runtime has closed.
+    Closed(F),
+}
+
+impl<F> SpawnError<F> {
+    /// The closure that was not spawned.
+    pub fn into_inner(self) -> F {
+        match self {
+            Self::OutOfMemory(f) | Self::Closed(f) => f,
+        }
+    }
+}
+
+impl<F> fmt::Debug for SpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfMemory(_) => "OutOfMemory(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<F> fmt::Display for SpawnError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfMemory(_) => "no memory for another goroutine's record of 256 bytes",
+            Self::Closed(_) => "the runtime has closed, so a goroutine spawned now would never run",
+        })
+    }
+}
+
+impl<F> std::error::Error for SpawnError<F> {}

@@ -1,0 +1,246 @@
+//! What goroutines do: start others, wait, look around.
+
+use crate::error::SpawnError;
+use crate::{Current, Handle, JoinHandle, Stats, ThreadLock, Wake};
+use core::time::Duration;
+use gmp_core::{NoRecord, Spec, goroutine};
+
+/// Starts a goroutine: it runs next on this P, behind what is started after it. Never suspends.
+///
+/// # Panics
+/// Outside a goroutine, and if there is no memory for its record ([`try_go`] says so instead).
+#[track_caller]
+#[inline]
+pub fn go<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match goroutine::spawn("go", None, f) {
+        Ok(handle) => handle,
+        Err(NoRecord(_)) => no_record(),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn no_record() -> ! {
+    panic!(
+        "gmp::go: no memory for another goroutine's record of 256 bytes; gmp::try_go returns the closure instead"
+    )
+}
+
+/// [`go`], but gives the closure back if there is no memory for the goroutine's record. Never suspends.
+///
+/// # Errors
+/// [`SpawnError::OutOfMemory`].
+///
+/// # Panics
+/// Outside a goroutine.
+#[track_caller]
+pub fn try_go<F, T>(f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    goroutine::spawn("try_go", None, f).map_err(|NoRecord(f)| SpawnError::OutOfMemory(f))
+}
+
+/// Starts a goroutine that stays on the thread that first runs it. Never suspends.
+///
+/// # Panics
+/// As [`go`].
+#[track_caller]
+pub fn go_pinned<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let spec = Spec { pinned: true, ..Spec::default() };
+    match goroutine::spawn("go_pinned", Some(&spec), f) {
+        Ok(handle) => handle,
+        Err(NoRecord(_)) => no_record(),
+    }
+}
+
+/// Starts a goroutine with a name, labels or a stack size.
+pub fn spawn() -> Spawn {
+    Spawn { spec: Spec::default() }
+}
+
+/// A goroutine about to be started. Made by [`spawn`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is started until go is called"]
+pub struct Spawn {
+    spec: Spec,
+}
+
+impl Spawn {
+    /// A name, for reports.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.spec.name = Some(name.into().into());
+        self
+    }
+
+    /// Usable bytes of its stack, rounded up to a power of two; see [`Builder::stack_size`](crate::Builder::stack_size).
+    /// Less than 16 KiB counts as 16 KiB; more than can be had ends in `JoinError::OutOfStacks`.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.spec.stack_size = bytes.max(1);
+        self
+    }
+
+    /// A label, inherited by the goroutines it starts; replaces an inherited one of the same key.
+    #[doc(alias = "SetGoroutineLabels")]
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.spec.labels.push((key.into(), value.into()));
+        self
+    }
+
+    /// Stays on the thread that first runs it.
+    pub fn pinned(mut self) -> Self {
+        self.spec.pinned = true;
+        self
+    }
+
+    /// Starts it. Never suspends.
+    ///
+    /// # Errors
+    /// [`SpawnError::OutOfMemory`], with the closure.
+    ///
+    /// # Panics
+    /// Outside a goroutine.
+    #[track_caller]
+    pub fn go<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        goroutine::spawn("Spawn::go", Some(&self.spec), f).map_err(|NoRecord(f)| SpawnError::OutOfMemory(f))
+    }
+
+    /// Starts it from a plain thread, at the shared queue's tail. Never suspends.
+    ///
+    /// # Errors
+    /// [`SpawnError`], with the closure.
+    #[track_caller]
+    pub fn go_on<F, T>(self, runtime: &Handle, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        runtime.0.spawn(Some(&self.spec), f).map_err(SpawnError::from)
+    }
+}
+
+/// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "Gosched")]
+#[inline]
+pub fn yield_now() {
+    goroutine::yield_now();
+}
+
+/// Ends the calling goroutine: its destructors run, and its handle gets [`JoinError::Exited`](crate::JoinError). In
+/// main, the others go on until none is left.
+///
+/// It is an unwind with a private payload: `catch_unwind` in user code stops it, guards of `std::sync::Mutex` poison
+/// their mutex as in a panic, and a program built with `panic = "abort"` aborts here.
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "Goexit")]
+pub fn exit() -> ! {
+    goroutine::exit()
+}
+
+/// Sleeps for at least `duration`; zero returns at once, without a yield, as in Go. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn sleep(duration: Duration) {
+    goroutine::unwind_if_closing(gmp_core::park::sleep(duration));
+}
+
+/// Waits until an [`Unparker`](crate::Unparker) of this goroutine is used; returns at once if one has been since the
+/// last `park`. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn park() {
+    goroutine::unwind_if_closing(goroutine::park(None));
+}
+
+/// [`park`], for at most `timeout`. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn park_timeout(timeout: Duration) -> Wake {
+    let wake = goroutine::park(Some(timeout));
+    goroutine::unwind_if_closing(wake);
+    wake
+}
+
+/// The calling goroutine: number, name, labels, creation site, and its [`Unparker`](crate::Unparker). `None` on a plain
+/// thread. Never suspends.
+#[doc(alias = "getg")]
+pub fn current() -> Option<Current> {
+    goroutine::current()
+}
+
+/// Locks the calling goroutine to its OS thread until the guard is dropped; counted, so it nests. While it is locked
+/// its thread runs nothing else; if it ends while locked (the guard was leaked), the thread ends with it. Never
+/// suspends.
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "LockOSThread")]
+pub fn lock_os_thread() -> ThreadLock {
+    goroutine::lock_os_thread()
+}
+
+/// Calls `f` on the thread's own, large stack and comes back. For calls into code that needs more stack than a
+/// goroutine has. `f` must not call the runtime. Outside a goroutine it just calls `f`.
+///
+/// # Panics
+/// As `f` does.
+#[doc(alias = "systemstack")]
+pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
+    goroutine::on_system_stack(f)
+}
+
+/// Sets the number of Ps and returns the number before. The world is stopped for a moment unless the number is the same
+/// already: a goroutine that computes without calling the runtime delays that. **Suspends.**
+///
+/// # Panics
+/// Outside a goroutine, and for 0.
+#[doc(alias = "GOMAXPROCS")]
+pub fn set_max_procs(procs: usize) -> usize {
+    goroutine::set_max_procs(procs)
+}
+
+/// The number of Ps. Never suspends.
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn max_procs() -> usize {
+    goroutine::with_runtime("max_procs", |runtime| runtime.max_procs())
+}
+
+/// How many goroutines of this runtime have not ended. Never suspends.
+///
+/// # Panics
+/// Outside a goroutine.
+#[doc(alias = "NumGoroutine")]
+pub fn num_goroutines() -> usize {
+    goroutine::with_runtime("num_goroutines", |runtime| runtime.num_goroutines())
+}
+
+/// Figures of this runtime. Never suspends.
+///
+/// # Panics
+/// Outside a goroutine.
+pub fn stats() -> Stats {
+    goroutine::with_runtime("stats", |runtime| runtime.stats())
+}

@@ -1,0 +1,130 @@
+//! `Runtime` and `Handle`.
+
+use crate::error::SpawnError;
+use crate::make::{Native, OneThreadEach};
+use crate::{Builder, DefaultPolicy, Finished, JoinHandle, RunError, Stats};
+use gmp_arch_amd64::Guarded;
+use gmp_arch_hosted::ThreadStacks;
+use gmp_core::contract::Policy;
+use gmp_core::runtime as core_runtime;
+use gmp_core::settings::Settings;
+use gmp_stack::Stacks;
+
+/// A runtime, built and ready to run once. Made by a [`Builder`].
+///
+/// Several may live in one process, one after another and at once.
+#[derive(Debug)]
+pub struct Runtime<P: Policy = DefaultPolicy> {
+    make: Make<P>,
+}
+
+#[derive(Debug)]
+enum Make<P: Policy> {
+    Native(core_runtime::Runtime<Native<P>>),
+    OneThreadEach(core_runtime::Runtime<OneThreadEach<P>>),
+}
+
+impl Runtime<DefaultPolicy> {
+    /// A builder: the same as [`Builder::new`].
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl<P: Policy> Runtime<P> {
+    pub(crate) fn native(settings: Settings, stacks: Stacks<Guarded>) -> Self {
+        Self { make: Make::Native(core_runtime::Runtime::new(settings, stacks)) }
+    }
+
+    pub(crate) fn one_thread_each(settings: Settings, stacks: ThreadStacks) -> Self {
+        Self { make: Make::OneThreadEach(core_runtime::Runtime::new(settings, stacks)) }
+    }
+
+    /// Runs `main` as goroutine 1 and returns when it has returned. The calling thread becomes m0 and is a plain thread
+    /// again afterwards.
+    ///
+    /// What happens to other goroutines then is [`Builder::at_main_return`]'s choice; [`Finished::left`] counts them.
+    ///
+    /// # Errors
+    /// [`RunError`]: all goroutines were asleep, main panicked, the caller is itself a goroutine, or the operating
+    /// system refused a thread.
+    #[track_caller]
+    pub fn run<F, T>(self, main: F) -> Result<Finished<T>, RunError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.make {
+            Make::Native(runtime) => runtime.run(main),
+            Make::OneThreadEach(runtime) => runtime.run(main),
+        }
+    }
+
+    /// A handle for plain threads. What it spawns before `run` is called waits for it.
+    pub fn handle(&self) -> Handle {
+        Handle(match &self.make {
+            Make::Native(runtime) => runtime.handle(),
+            Make::OneThreadEach(runtime) => runtime.handle(),
+        })
+    }
+}
+
+/// A runtime, seen from plain threads: spawns goroutines and reads figures. Any number of copies, on any thread.
+#[derive(Clone, Debug)]
+pub struct Handle(pub(crate) core_runtime::Handle);
+
+impl Handle {
+    /// Spawns a goroutine at the shared queue's tail. Never suspends.
+    ///
+    /// # Errors
+    /// [`SpawnError`]: the runtime has closed, or there is no memory for a record; the closure comes back.
+    #[track_caller]
+    pub fn go<F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.spawn(None, f).map_err(SpawnError::from)
+    }
+
+    /// How many goroutines have not ended.
+    #[doc(alias = "NumGoroutine")]
+    pub fn num_goroutines(&self) -> usize {
+        self.0.num_goroutines()
+    }
+
+    /// How many Ps there are.
+    #[doc(alias = "GOMAXPROCS")]
+    pub fn max_procs(&self) -> usize {
+        self.0.max_procs()
+    }
+
+    /// Figures of this moment.
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
+    /// The name of the policy.
+    pub fn policy(&self) -> &'static str {
+        self.0.policy()
+    }
+
+    /// Whether the runtime has closed, so that what is spawned now would never run.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Switches the events on or off while the program runs. `false`: the runtime was built without a sink.
+    pub fn trace(&self, on: bool) -> bool {
+        self.0.trace(on)
+    }
+}
+
+impl<F> From<core_runtime::OutsideError<F>> for SpawnError<F> {
+    fn from(error: core_runtime::OutsideError<F>) -> Self {
+        match error {
+            core_runtime::OutsideError::Closed(f) => Self::Closed(f),
+            core_runtime::OutsideError::NoRecord(f) => Self::OutOfMemory(f),
+        }
+    }
+}

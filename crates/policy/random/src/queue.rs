@@ -1,0 +1,198 @@
+//! `RandomQueue`: a P's queue on two of crossbeam's deques.
+//!
+//! ```text
+//!   push Next --heads--> next: at most one token --kicked by the next one--> fifo
+//!             --tails--> fifo
+//!   push Back ---------> fifo: at most 256 tokens --full--> the oldest 128 and the new one, shuffled, spill
+//!   pop:                 next, else the front of fifo
+//!   steal:               up to half of fifo; `next` only in the last round and if fifo is empty
+//! ```
+//!
+//! *Why `next` is a deque too.* A token in a plain field would be invisible to thieves: `is_empty` would call a P idle
+//! that still has work (clause Q2), and nobody could take the work. A second deque has a thief's handle like the first.
+//!
+//! *Why `is_empty` needs `moves`.* A kick takes a token through the owner's hand, where neither deque has it. So the
+//! owner counts `moves` up before and after, odd in between. A thief that sees an odd count says "not empty", and one
+//! whose count changed while it looked at the two deques looks again. crossbeam gives no tail to compare, as the ring
+//! does; with the count there is not even the ring's window when a kick and a steal overlap.
+
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::time::Duration;
+use crossbeam_deque::{Steal as Grab, Stealer, Worker as Deque};
+use gmp_core::contract::{Popped, QueueConfig, RunQueue, Slot, Spill, Steal, StealRound, Thief, Token};
+use gmp_core::queue::List;
+use std::sync::Arc;
+
+/// How many tokens `fifo` holds. crossbeam's deque grows without end; a bound is what makes a burst reach the shared
+/// queue, where idle Ps find it and where the tick of 61 gives everybody a turn. Go: 256.
+const CAPACITY: usize = 256;
+
+/// How long a running victim is left alone with its `next`, as in Go's `runqgrab` (Go 1.27).
+const BACK_OFF: Duration = Duration::from_micros(3);
+
+/// The owner's half.
+pub struct RandomQueue<T: Token> {
+    fifo: Deque<T>,
+    next: Deque<T>,
+    thief: RandomThief<T>,
+    dice: fastrand::Rng,
+}
+
+/// The thieves' half.
+pub struct RandomThief<T: Token> {
+    fifo: Stealer<T>,
+    next: Stealer<T>,
+    moves: Arc<AtomicUsize>,
+}
+
+impl<T: Token> RandomQueue<T> {
+    fn push_back(&mut self, token: T, spill: &mut dyn Spill<T>) {
+        if self.fifo.len() < CAPACITY {
+            self.fifo.push(token);
+        } else {
+            self.overflow(token, spill);
+        }
+    }
+
+    /// Go: `runqputslow` (Go 1.27) with its shuffle for race builds. Thieves may have left fewer than half.
+    #[cold]
+    fn overflow(&mut self, token: T, spill: &mut dyn Spill<T>) {
+        let oldest = (0..CAPACITY / 2).map_while(|_| self.fifo.pop());
+        let mut batch: Vec<T> = oldest.chain([token]).collect();
+        self.dice.shuffle(&mut batch);
+        spill.spill(batch.into_iter().collect());
+    }
+
+    /// Puts a token into `next`; the one that was there goes to the back.
+    fn push_next(&mut self, token: T, spill: &mut dyn Spill<T>) {
+        if self.next.is_empty() {
+            self.next.push(token);
+            return;
+        }
+        let moves = &self.thief.moves;
+        let before = moves.load(Ordering::Relaxed);
+        // ORDER: moves. The usual write side of a sequence count: the fence pairs with the fence in `is_empty`, so
+        // who sees any step of the kick, or anything later, sees the odd count at least.
+        moves.store(before.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        let kicked = self.next.pop();
+        self.next.push(token);
+        if let Some(kicked) = kicked {
+            self.push_back(kicked, spill);
+        }
+        // ORDER: moves. Pairs with the Acquire load in `is_empty`: an even count tells of the whole kick.
+        self.thief.moves.store(before.wrapping_add(2), Ordering::Release);
+    }
+}
+
+impl<T: Token> RunQueue<T> for RandomQueue<T> {
+    type Thief = RandomThief<T>;
+
+    fn new(config: &QueueConfig) -> (Self, RandomThief<T>) {
+        let (fifo, next) = (Deque::new_fifo(), Deque::new_lifo());
+        let thief =
+            RandomThief { fifo: fifo.stealer(), next: next.stealer(), moves: Arc::new(AtomicUsize::new(0)) };
+        let dice = fastrand::Rng::with_seed(config.seed);
+        (Self { fifo, next, thief: thief.clone(), dice }, thief)
+    }
+
+    /// Go: `runqput` (Go 1.27) of a race build: every other `next` is dropped.
+    fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
+        if slot == Slot::Next && self.dice.bool() {
+            self.push_next(token, spill);
+        } else {
+            self.push_back(token, spill);
+        }
+    }
+
+    /// Go: `runqputbatch` (Go 1.27) of a race build: what is newly added is shuffled.
+    fn push_batch(&mut self, batch: &mut List<T>) {
+        let room = CAPACITY.saturating_sub(self.fifo.len());
+        let mut fitting: Vec<T> = batch.take(room).collect();
+        self.dice.shuffle(&mut fitting);
+        fitting.into_iter().for_each(|token| self.fifo.push(token));
+    }
+
+    fn pop(&mut self) -> Option<Popped<T>> {
+        if let Some(token) = self.next.pop() {
+            return Some(Popped { token, inherits: true });
+        }
+        self.fifo.pop().map(|token| Popped { token, inherits: false })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next.is_empty() && self.fifo.is_empty()
+    }
+}
+
+impl<T: Token> Drop for RandomQueue<T> {
+    /// crossbeam would keep the tokens for as long as a thief has a handle.
+    fn drop(&mut self) {
+        while let Some(popped) = self.pop() {
+            drop(popped.token);
+        }
+    }
+}
+
+impl<T: Token> Thief<T> for RandomThief<T> {
+    type Queue = RandomQueue<T>;
+
+    fn steal_into(&self, into: &mut RandomQueue<T>, round: StealRound) -> Steal<T> {
+        if Arc::ptr_eq(&self.moves, &into.thief.moves) {
+            return Steal::Empty;
+        }
+        // The bound holds for a thief that breaks the contract and steals with a full queue: one to run always fits.
+        let limit = CAPACITY.saturating_sub(into.fifo.len()) + 1;
+        match self.fifo.steal_batch_with_limit_and_pop(&into.fifo, limit) {
+            Grab::Success(token) => return Steal::Taken(token),
+            Grab::Retry => return Steal::Retry,
+            Grab::Empty if !round.last || self.next.is_empty() => return Steal::Empty,
+            Grab::Empty => {}
+        }
+        if round.victim_runs && !round.backed_off {
+            return Steal::BackOff(BACK_OFF);
+        }
+        match self.next.steal() {
+            Grab::Success(token) => Steal::Taken(token),
+            Grab::Retry => Steal::Retry,
+            Grab::Empty => Steal::Empty,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        loop {
+            // ORDER: moves, the read side; see `push_next`.
+            let before = self.moves.load(Ordering::Acquire);
+            if before % 2 == 1 || !self.fifo.is_empty() || !self.next.is_empty() {
+                return false;
+            }
+            fence(Ordering::Acquire);
+            if self.moves.load(Ordering::Relaxed) == before {
+                return true;
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.fifo.len() + self.next.len()
+    }
+}
+
+impl<T: Token> Clone for RandomThief<T> {
+    fn clone(&self) -> Self {
+        Self { fifo: self.fifo.clone(), next: self.next.clone(), moves: Arc::clone(&self.moves) }
+    }
+}
+
+impl<T: Token> fmt::Debug for RandomQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RandomQueue").field("len", &self.thief.len()).finish()
+    }
+}
+
+impl<T: Token> fmt::Debug for RandomThief<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RandomThief").field("len", &self.len()).finish()
+    }
+}

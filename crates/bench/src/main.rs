@@ -5,7 +5,6 @@
 
 mod catalogue;
 mod cell;
-#[cfg(feature = "gmp")]
 mod gmp;
 mod measure;
 mod process;
@@ -25,10 +24,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The libraries of this build.
 fn libraries() -> Vec<Library> {
-    let mut all = Vec::new();
-    #[cfg(feature = "gmp")]
-    all.push(gmp::LIBRARY);
-    all.push(threads::LIBRARY);
+    #[cfg_attr(not(feature = "rivals"), allow(unused_mut))]
+    let mut all = vec![gmp::LIBRARY, threads::LIBRARY];
     #[cfg(feature = "rivals")]
     all.extend(rivals::LIBRARIES);
     all

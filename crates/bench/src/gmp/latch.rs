@@ -1,5 +1,6 @@
 //! Waits for many goroutines at once, as Go's programs do with a WaitGroup.
 
+use crate::cell::Result;
 use gmp::Unparker;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,8 +13,10 @@ pub(super) struct Latch {
 }
 
 impl Latch {
-    pub(super) fn new(count: u64) -> &'static Self {
-        Box::leak(Box::new(Self { left: AtomicU64::new(count), waiter: gmp::current().unparker() }))
+    /// For the goroutine that calls; an error outside of one.
+    pub(super) fn new(count: u64) -> Result<&'static Self> {
+        let waiter = gmp::current().ok_or("no goroutine")?.unparker();
+        Ok(Box::leak(Box::new(Self { left: AtomicU64::new(count), waiter })))
     }
 
     pub(super) fn done(&self) {

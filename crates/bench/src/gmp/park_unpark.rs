@@ -15,12 +15,12 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
     let timed = measure::once(cell, cell.n, || {
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         let receiver = gmp::go(move || {
-            let _sent = tell.send(gmp::current().unparker());
+            let _sent = tell.send(gmp::current().map(|receiver| receiver.unparker()));
             receive(samples, start)
         });
         let unparker = loop {
             match told.try_recv() {
-                Ok(unparker) => break unparker,
+                Ok(unparker) => break unparker.ok_or("the receiver is no goroutine")?,
                 Err(_) => gmp::yield_now(),
             }
         };

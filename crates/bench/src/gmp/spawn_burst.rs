@@ -8,7 +8,7 @@ use crate::{measure, process};
 pub(super) fn main(cell: &Cell) -> Result<Figures> {
     let before = process::rss();
     let timed = measure::whole(cell, cell.n, || {
-        let latch = Latch::new(cell.n);
+        let latch = Latch::new(cell.n)?;
         for _ in 0..cell.n {
             drop(gmp::go(|| latch.done()));
         }

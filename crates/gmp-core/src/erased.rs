@@ -80,7 +80,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
             idle_procs: lists.idle_ps.len(),
             // sysmon counts, once it runs.
             threads: lists.all_m.len() + usize::from(!lists.all_m.is_empty()),
-            idle_threads: lists.idle_ms.len() + lists.locked_idle,
+            idle_threads: lists.idle_ms.len() + usize::try_from(lists.locked_idle).unwrap_or(0),
             wakeups: self.wakeups.load(Relaxed),
             handoffs: self.handoffs.load(Relaxed),
             stacks: self.stacks.figures(),

@@ -263,6 +263,9 @@ impl<C: Config> Sched<C> {
             self.abandon_the_rest();
         }
         let mut lists = self.lock();
+        // From here on nobody may know the M by address.
+        lists.idle_ms.retain(|&known| known != MRef::new(m));
+        lists.hungry.retain(|&known| known != MRef::new(m));
         lists.all_m.retain(|known| !ptr::eq(&**known, m));
         self.check_dead(&mut lists);
     }

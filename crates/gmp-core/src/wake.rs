@@ -79,6 +79,13 @@ impl<C: Config> Sched<C> {
     /// Gives a P to an M: to the one that went to sleep last, or to a new thread.
     #[doc(alias = "startm")]
     pub(crate) fn start_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+        if self.attention() & attention::CLOSING != 0 {
+            // Every M is on its way out, and what this P holds is abandoned with the rest.
+            if spinning {
+                self.idle.give_up();
+            }
+            return self.park_p(lists, p);
+        }
         self.wakeups.fetch_add(1, Ordering::Relaxed);
         if let Some(m) = lists.idle_ms.pop() {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.

@@ -151,6 +151,7 @@ impl<C: Config> G0<'_, C> {
         }
         // Its M sleeps, or is about to, until it is given a P; the locked goroutine is what it will run.
         runnable.into_g();
+        self.sched.lock().locked_idle -= 1;
         let p = self.release();
         home.next_p.set(p.into_core());
         home.note.wake();

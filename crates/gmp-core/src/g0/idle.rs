@@ -133,9 +133,8 @@ impl<C: Config> G0<'_, C> {
         lists.locked_idle += 1;
         self.sched.check_dead(&mut lists);
         drop(lists);
-        let given = self.sleep_for_p();
-        self.sched.lock().locked_idle -= 1;
-        given
+        // Whoever wakes us has counted us as busy already (`hand_to_home`); a closing runtime does not count any more.
+        self.sleep_for_p()
     }
 
     /// The world stops: gives the P up and sleeps until it goes on. Go: `gcstopm`.

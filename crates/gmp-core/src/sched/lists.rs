@@ -44,7 +44,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) next_m: u64,
     /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
     #[doc(alias = "nmidlelocked")]
-    pub(crate) locked_idle: usize,
+    /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
+    pub(crate) locked_idle: isize,
     /// Ms whose inbox has work and that wait for a P.
     pub(crate) hungry: Vec<MRef>,
     /// The M that sleeps until the next timer, and until when.
@@ -95,8 +96,9 @@ impl<C: Config> Lists<C> {
     }
 
     /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.
-    pub(crate) fn busy_ms(&self) -> usize {
-        (self.all_m.len() + self.ms_to_make.len())
-            .saturating_sub(self.idle_ms.len() + self.hungry.len() + self.locked_idle)
+    pub(crate) fn busy_ms(&self) -> isize {
+        let all = self.all_m.len() + self.ms_to_make.len();
+        let asleep = self.idle_ms.len() + self.hungry.len();
+        all as isize - asleep as isize - self.locked_idle
     }
 }

@@ -1,1 +1,78 @@
-fn main() {}
+//! The project's own commands: `cargo xtask bench | ci | loom | soak | tidy`. Depends on none of our crates, so it
+//! works when they do not build.
+
+mod bench;
+mod ci;
+mod loom;
+mod root;
+mod soak;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure the workloads and print a table; each cell runs in a process of its own.
+    Bench(bench::Args),
+    /// Run the gates that a change must pass.
+    Ci(ci::Args),
+    /// Run the loom models of the protocols.
+    Loom(loom::Args),
+    /// Run the soak test: random work for minutes, every goroutine accounted for.
+    Soak(soak::Args),
+    /// Check the laws of the house: floors, file heads, sizes, unsafe, orderings, links.
+    Tidy,
+}
+
+/// Every command answers whether all was well; an error is a misuse or a broken machine.
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
+        Command::Ci(args) => ci::run(&args),
+        Command::Loom(args) => loom::run(&args),
+        Command::Soak(args) => soak::run(&args),
+        Command::Tidy => tidy::run(),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn bad_arguments_name_what_is_allowed() {
+        for (line, part) in [
+            ("xtask bench --mode floating", "possible values: migrating, pinned, one-thread-each"),
+            ("xtask bench --procs 0", "0 is not in 1.."),
+            ("xtask bench --runs none", "invalid value 'none'"),
+            ("xtask soak --minutes 0", "0 is not in 1.."),
+            ("xtask bnech", "bench"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What can be measured: workloads with their sizes, libraries with the workloads they know.
+
+use crate::cell::{Cell, Figures, Result};
+
+/// A workload's name and its cells.
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) procs: &'static [usize],
+    /// Sizes of a full run; 0 means calibrated by time.
+    pub(crate) sizes: &'static [u64],
+    /// Size of a smoke run.
+    pub(crate) quick: u64,
+    /// What `n` and one operation are, for `list`.
+    pub(crate) about: &'static str,
+}
+
+const fn timed(name: &'static str, procs: &'static [usize], about: &'static str) -> Workload {
+    Workload { name, procs, sizes: &[0], quick: 0, about }
+}
+
+const fn sized(
+    name: &'static str,
+    procs: &'static [usize],
+    sizes: &'static [u64],
+    quick: u64,
+    about: &'static str,
+) -> Workload {
+    Workload { name, procs, sizes, quick, about }
+}
+
+/// Every workload that needs no channel and no lock. Definitions of one operation are short here and exact in the
+/// files that run them.
+pub(crate) const WORKLOADS: &[Workload] = &[
+    timed("switch_raw", &[1], "one one-way stack switch, no scheduler"),
+    timed("yield_2", &[1], "one yield among 2 goroutines"),
+    timed("yield_1000", &[1], "one yield among 1000 goroutines"),
+    timed("spawn_join", &[1, 2], "spawn an empty goroutine and wait for it"),
+    sized(
+        "spawn_burst",
+        &[1, 2],
+        &[1_000_000],
+        20_000,
+        "one of n empty goroutines, all spawned before any is awaited",
+    ),
+    sized("spawn_tree", &[1, 2], &[20], 12, "one node of a binary tree of depth n"),
+    sized("fib", &[1, 2], &[27], 16, "one call of fib(n), a spawn for every second one"),
+    sized("park_unpark", &[2], &[2000], 100, "median of n times from unpark to running, all processors idle"),
+    sized(
+        "mem_parked",
+        &[2],
+        &[100_000, 1_000_000],
+        5_000,
+        "creation of one of n goroutines that run a little and park",
+    ),
+    sized("sleep_many", &[2], &[100_000], 1_000, "CPU time of one of 10 n sleeps of 1 to 50 ms"),
+    sized("hog_fairness", &[1], &[500], 100, "longest gap of a 1 ms ticker beside a CPU hog of n ms"),
+    sized(
+        "blocking_sys",
+        &[2],
+        &[64],
+        8,
+        "n callers with 10 undeclared blocking calls of 10 ms each: the whole run",
+    ),
+    sized("blocking_sys_declared", &[2], &[64], 8, "the same, each call declared to the scheduler"),
+    sized("matmul_steal", &[2], &[4096], 128, "one of n unequal pieces of CPU work"),
+    timed("runq", &[2], "push and pop of a run queue by its owner alone"),
+];
+
+/// A library: its policies (rivals have one without a name) and the function that runs a cell.
+pub(crate) struct Library {
+    pub(crate) name: &'static str,
+    pub(crate) policies: &'static [&'static str],
+    pub(crate) workloads: &'static [&'static str],
+    pub(crate) run: fn(&Cell) -> Result<Figures>,
+}
+
+/// The one policy of a library that offers no choice.
+pub(crate) const NO_POLICY: &str = "-";
+
+/// Finds a workload by name; the error names the ones there are.
+pub(crate) fn workload(name: &str) -> Result<&'static Workload> {
+    WORKLOADS.iter().find(|w| w.name == name).ok_or_else(|| {
+        let names: Vec<_> = WORKLOADS.iter().map(|w| w.name).collect();
+        format!("no workload {name:?}; there are: {}", names.join(", ")).into()
+    })
+}
+
+/// Finds a library that was built in; the error names them.
+pub(crate) fn library<'a>(all: &'a [Library], name: &str) -> Result<&'a Library> {
+    all.iter().find(|l| l.name == name).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|l| l.name).collect();
+        format!("no library {name:?} in this build; there are: {}", names.join(", ")).into()
+    })
+}
+
+/// Prints one line of JSON for each cell that this build can run.
+pub(crate) fn list(all: &[Library], quick: bool) {
+    for workload in WORKLOADS {
+        let quick_size = [workload.quick];
+        let sizes = if quick { &quick_size[..] } else { workload.sizes };
+        for library in all.iter().filter(|l| l.workloads.contains(&workload.name)) {
+            for policy in library.policies {
+                for procs in workload.procs {
+                    for n in sizes {
+                        println!(
+                            r#"{{"lib":"{}","policy":"{policy}","workload":"{}","procs":{procs},"n":{n},"about":"{}"}}"#,
+                            library.name, workload.name, workload.about
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_name_workloads_that_exist() {
+        for library in crate::libraries() {
+            for name in library.workloads {
+                assert!(workload(name).is_ok(), "{}: {name}", library.name);
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_answered_with_the_known_ones() {
+        let message = workload("yeild").map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("yield_2"), "{message}");
+    }
+}

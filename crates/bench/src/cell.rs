@@ -1,0 +1,102 @@
+//! A cell: what one process is asked to measure, and what it answers.
+
+use std::fmt::Write;
+
+/// Anything that stops a cell ends in a message and a non-zero exit code; nobody recovers from it.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The question: library, policy, workload, processors, size.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) lib: String,
+    pub(crate) policy: String,
+    pub(crate) workload: String,
+    pub(crate) procs: usize,
+    /// The workload's own size; 0 where the repetition is calibrated by time.
+    pub(crate) n: u64,
+    /// A smoke run: proves that the cell works, its figures mean little.
+    pub(crate) quick: bool,
+    /// How goroutines treat thread-locals; only gmp listens to it.
+    pub(crate) mode: String,
+}
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    pub(crate) n: u64,
+    pub(crate) ns_per_op: f64,
+    pub(crate) extra: Vec<(&'static str, f64)>,
+}
+
+impl Figures {
+    pub(crate) fn new(n: u64, ns_per_op: f64) -> Self {
+        Self { n, ns_per_op, extra: Vec::new() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: f64) -> Self {
+        self.extra.push((name, value));
+        self
+    }
+
+    /// The one line of JSON that the process prints. Names are plain ASCII words, so nothing needs escaping.
+    pub(crate) fn to_json(&self, cell: &Cell) -> String {
+        let mut line = format!(
+            r#"{{"lib":"{}","policy":"{}","workload":"{}","procs":{},"n":{},"ns_per_op":{},"extra":{{"#,
+            cell.lib,
+            cell.policy,
+            cell.workload,
+            cell.procs,
+            self.n,
+            number(self.ns_per_op)
+        );
+        for (i, (name, value)) in self.extra.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            let _ = write!(line, r#"{comma}"{name}":{}"#, number(*value));
+        }
+        line.push_str("}}");
+        line
+    }
+}
+
+/// Three digits after the point: the clocks give no more, and JSON knows neither infinity nor NaN.
+fn number(value: f64) -> String {
+    if value.is_finite() { format!("{value:.3}") } else { "null".to_owned() }
+}
+
+/// A result that must hold, or the figure is worth nothing.
+pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: T, want: T) -> Result<()> {
+    if got == want {
+        Ok(())
+    } else {
+        Err(format!("wrong result: {what} is {got:?}, should be {want:?}").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_reads_as_documented() {
+        let cell = Cell {
+            lib: "gmp".into(),
+            policy: "go".into(),
+            workload: "yield_2".into(),
+            procs: 1,
+            n: 0,
+            quick: false,
+            mode: "migrating".into(),
+        };
+        let figures = Figures::new(1_384_000, 21.9).with("min", 20.0).with("odd", f64::NAN);
+        assert_eq!(
+            figures.to_json(&cell),
+            r#"{"lib":"gmp","policy":"go","workload":"yield_2","procs":1,"n":1384000,"ns_per_op":21.900,"extra":{"min":20.000,"odd":null}}"#
+        );
+    }
+
+    #[test]
+    fn a_wrong_result_is_an_error_that_names_both() {
+        let message = expect("sum", 3, 4).unwrap_err().to_string();
+        assert_eq!(message, "wrong result: sum is 3, should be 4");
+    }
+}

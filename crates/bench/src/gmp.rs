@@ -1,0 +1,100 @@
+//! gmp itself: one file for each workload, each written as a program on the public interface.
+
+mod blocking_sys;
+mod fib;
+mod hog_fairness;
+mod latch;
+mod matmul_steal;
+mod mem_parked;
+mod park_unpark;
+mod runq;
+mod sleep_many;
+mod spawn_burst;
+mod spawn_join;
+mod spawn_tree;
+mod switch_raw;
+mod yields;
+
+use crate::catalogue::Library;
+use crate::cell::{Cell, Figures, Result};
+use ::gmp::policy::{Go, Random};
+use ::gmp::{Builder, Finished};
+
+pub(crate) const LIBRARY: Library = Library {
+    name: "gmp",
+    policies: &["go", "random"],
+    workloads: &[
+        "switch_raw",
+        "yield_2",
+        "yield_1000",
+        "spawn_join",
+        "spawn_burst",
+        "spawn_tree",
+        "fib",
+        "park_unpark",
+        "mem_parked",
+        "sleep_many",
+        "hog_fairness",
+        "blocking_sys",
+        "blocking_sys_declared",
+        "matmul_steal",
+        "runq",
+    ],
+    run,
+};
+
+fn run(cell: &Cell) -> Result<Figures> {
+    match cell.workload.as_str() {
+        "switch_raw" => switch_raw::run(cell),
+        "runq" => runq::run(cell),
+        "mem_parked" => mem_parked::run(cell),
+        "yield_2" => inside(cell, |cell| yields::main(cell, 2)),
+        "yield_1000" => inside(cell, |cell| yields::main(cell, 1000)),
+        "spawn_join" => inside(cell, spawn_join::main),
+        "spawn_burst" => inside(cell, spawn_burst::main),
+        "spawn_tree" => inside(cell, spawn_tree::main),
+        "fib" => inside(cell, fib::main),
+        "park_unpark" => inside(cell, park_unpark::main),
+        "sleep_many" => inside(cell, sleep_many::main),
+        "hog_fairness" => inside(cell, hog_fairness::main),
+        "blocking_sys" => inside(cell, |cell| blocking_sys::main(cell, false)),
+        "blocking_sys_declared" => inside(cell, |cell| blocking_sys::main(cell, true)),
+        _ => inside(cell, matmul_steal::main),
+    }
+}
+
+/// Measures from inside the first goroutine: a rival's timer would not count starting the runtime either.
+fn inside(cell: &Cell, main: fn(&Cell) -> Result<Figures>) -> Result<Figures> {
+    enter(cell, main)?.value
+}
+
+/// Runs `main` as the first goroutine of a runtime with the cell's policy, processors and thread-local mode.
+fn enter(cell: &Cell, main: fn(&Cell) -> Result<Figures>) -> Result<Finished<Result<Figures>>> {
+    let theirs = cell.clone();
+    let main = move || main(&theirs);
+    match cell.policy.as_str() {
+        "go" => on(cell, Builder::new().policy::<Go>(), main),
+        _ => on(cell, Builder::new().policy::<Random>(), main),
+    }
+}
+
+fn on<P: ::gmp::contract::Policy>(
+    cell: &Cell,
+    builder: Builder<P>,
+    main: impl FnOnce() -> Result<Figures> + Send + 'static,
+) -> Result<Finished<Result<Figures>>> {
+    let builder = builder.procs(cell.procs);
+    let builder = match cell.mode.as_str() {
+        // SAFETY: the workloads hold no borrow of a thread-local, no errno and nothing thread-bound over a call that
+        // suspends; what they print and read they do before or after.
+        "migrating" => unsafe { builder.share_thread_locals() },
+        // SAFETY: no workload keeps a stack pointer in a thread-local.
+        "pinned" => unsafe { builder.pinned() },
+        "one-thread-each" => builder.one_thread_each(),
+        other => {
+            return Err(format!("no mode {other:?}; there are: migrating, pinned, one-thread-each").into());
+        }
+    };
+    // Failures as text: a report or a panic's payload need not be shareable between threads, our errors are.
+    builder.build().map_err(|error| error.to_string())?.run(main).map_err(|error| error.to_string().into())
+}

@@ -1,0 +1,36 @@
+//! `blocking_sys`: n goroutines block in the kernel ten times for 10 ms, without a word to the scheduler; in
+//! `blocking_sys_declared` they say so with `gmp::blocking`. The figure is the whole run: 100 ms are ideal.
+
+use super::hog_fairness::tick_until;
+use crate::cell::{Cell, Figures, Result, expect};
+use crate::{measure, process, work};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set when the ticker may stop.
+static OVER: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn main(cell: &Cell, declared: bool) -> Result<Figures> {
+    let mut gaps = None;
+    let timed = measure::once(cell, 1, || {
+        let ticker = gmp::go(|| tick_until(&OVER));
+        let callers: Vec<_> = (0..cell.n).map(|_| gmp::go(move || caller(declared))).collect();
+        let ended: u64 = callers.into_iter().map(|caller| caller.join().unwrap_or(0)).sum();
+        OVER.store(true, Ordering::Relaxed);
+        gaps = Some(ticker.join().map_err(|error| error.to_string())?);
+        expect("blocking calls", ended, cell.n * work::CALLS)
+    })?;
+    Ok(timed.with("p99_ns", gaps.ok_or("the ticker did not end")?.p99))
+}
+
+fn caller(declared: bool) -> u64 {
+    for _ in 0..work::CALLS {
+        if declared {
+            gmp::blocking(|| process::nanosleep(work::BLOCKED));
+        } else {
+            process::nanosleep(work::BLOCKED);
+            // Between two calls a program does something; at least this, else nobody could ever run beside it.
+            gmp::yield_now();
+        }
+    }
+    work::CALLS
+}

@@ -1,0 +1,37 @@
+//! `hog_fairness`: a 1 ms ticker shares one processor with a goroutine that burns CPU for n ms without a call. The
+//! figure is the ticker's longest gap: the hog's whole life if nothing takes the processor away from it.
+
+use crate::cell::{Cell, Figures, Result};
+use crate::measure::{self, Latencies, TICK, Ticks};
+use crate::work;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Set when the ticker may stop.
+static OVER: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn main(cell: &Cell) -> Result<Figures> {
+    let time = Duration::from_millis(cell.n);
+    let mut gaps = None;
+    let timed = measure::once(cell, 1, || {
+        let ticker = gmp::go(|| tick_until(&OVER));
+        // Some ticks first: the hog is to interrupt a ticker that runs.
+        gmp::sleep(10 * TICK);
+        let hog = gmp::go(move || work::hog(Instant::now() + time));
+        hog.join().map_err(|error| error.to_string())?;
+        OVER.store(true, Ordering::Relaxed);
+        gaps = Some(ticker.join().map_err(|error| error.to_string())?);
+        Ok(())
+    })?;
+    measure::fairness(timed, gaps)
+}
+
+/// Ticks each millisecond until told to stop; the gaps between the ticks.
+pub(super) fn tick_until(over: &AtomicBool) -> Latencies {
+    let mut ticks = Ticks::start();
+    while !over.load(Ordering::Relaxed) {
+        gmp::sleep(TICK);
+        ticks.tick();
+    }
+    ticks.gaps()
+}

@@ -1,0 +1,36 @@
+//! `mem_parked`: n goroutines run a little and park. One operation is the creation of one; `bytes_per_g` is the
+//! growth of resident memory, `maps` the mappings of the process.
+
+use crate::cell::{Cell, Figures, Result, expect};
+use crate::{measure, process};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static PARKED: AtomicU64 = AtomicU64::new(0);
+
+/// The goroutines stay parked when the first one returns; the runtime's own count of them is the check.
+pub(super) fn run(cell: &Cell) -> Result<Figures> {
+    let finished = super::enter(cell, main)?;
+    let figures = finished.value?;
+    expect("suspended goroutines", finished.left.suspended as u64, cell.n)?;
+    Ok(figures)
+}
+
+fn main(cell: &Cell) -> Result<Figures> {
+    let before = process::rss();
+    let timed = measure::once(cell, cell.n, || {
+        for _ in 0..cell.n {
+            drop(gmp::go(|| {
+                PARKED.fetch_add(1, Ordering::Relaxed);
+                loop {
+                    gmp::park();
+                }
+            }));
+        }
+        while PARKED.load(Ordering::Relaxed) < cell.n {
+            gmp::yield_now();
+        }
+        Ok(())
+    })?;
+    let growth = process::rss().saturating_sub(before) as f64 / cell.n as f64;
+    Ok(timed.with("bytes_per_g", growth).with("maps", process::mappings() as f64))
+}

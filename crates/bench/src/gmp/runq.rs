@@ -1,0 +1,93 @@
+//! `runq` for each policy's queue, on probes: the queue alone, without a runtime.
+
+use crate::cell::{Cell, Figures, Result, expect};
+use crate::runq::{self, Owner};
+use gmp::policy::{Go, Random};
+use gmp_core::contract::{Policy, QueueConfig, RunQueue, Slot, Steal, StealRound, Thief};
+use gmp_core::queue::List;
+use gmp_core::suite::{Ledger, Probe};
+use std::sync::{Mutex, PoisonError};
+
+/// Probes there are: many times what is in the queue, so that the owner never waits for stolen ones to come back.
+const PROBES: usize = 4096;
+
+pub(super) fn run(cell: &Cell) -> Result<Figures> {
+    match cell.policy.as_str() {
+        "go" => pairs::<Go>(cell),
+        _ => pairs::<Random>(cell),
+    }
+}
+
+type Queue<P> = <P as Policy>::Queue<Probe>;
+
+/// The owner's half, and the probes that are in no queue at the moment.
+struct Own<'a, P: Policy> {
+    queue: Queue<P>,
+    /// The probe that was popped last: it is pushed next, so that the timed loop touches no other memory.
+    held: Option<Probe>,
+    spare: Vec<Probe>,
+    /// Where the thief puts what it stole.
+    loot: &'a Mutex<Vec<Probe>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<P: Policy> Own<'_, P> {
+    #[cold]
+    fn fetch(&mut self) -> Option<Probe> {
+        if self.spare.is_empty() {
+            self.spare.append(&mut locked(self.loot));
+        }
+        self.spare.pop()
+    }
+}
+
+impl<P: Policy> Owner for Own<'_, P> {
+    fn push(&mut self) -> bool {
+        let Some(probe) = self.held.take().or_else(|| self.fetch()) else { return false };
+        let spare = &mut self.spare;
+        let mut spilled = 0;
+        self.queue.push(probe, Slot::Back, &mut |batch: List<Probe>| {
+            for probe in batch {
+                spare.push(probe);
+                spilled += 1;
+            }
+        });
+        spilled == 0
+    }
+
+    fn pop(&mut self) -> bool {
+        let Some(popped) = self.queue.pop() else { return false };
+        if let Some(before) = self.held.replace(popped.token) {
+            self.spare.push(before);
+        }
+        true
+    }
+}
+
+fn pairs<P: Policy>(cell: &Cell) -> Result<Figures> {
+    let (ledger, loot) = (Ledger::new(PROBES), Mutex::new(Vec::with_capacity(PROBES)));
+    let (queue, thief) = Queue::<P>::new(&QueueConfig { seed: 1 });
+    let spare = (0..PROBES).map(|_| ledger.mint()).collect();
+    let mut own = Own::<P> { queue, held: None, spare, loot: &loot };
+    let (mine, _) = Queue::<P>::new(&QueueConfig { seed: 2 });
+    let mine = Mutex::new(mine);
+    let steal = || {
+        let (mut mine, round) =
+            (locked(&mine), StealRound { last: true, victim_runs: false, backed_off: true });
+        let Steal::Taken(first) = thief.steal_into(&mut mine, round) else { return 0 };
+        let mut loot = locked(&loot);
+        let before = loot.len();
+        loot.push(first);
+        loot.extend(std::iter::from_fn(|| mine.pop().map(|popped| popped.token)));
+        (loot.len() - before) as u64
+    };
+    let figures = runq::pairs(cell, &mut own, steal)?;
+    let Own { held, spare, .. } = own;
+    let back: Vec<Probe> = held.into_iter().chain(spare).chain(locked(&loot).drain(..)).collect();
+    let numbers = back.into_iter().map(Probe::consume).count();
+    expect("probes that came back", numbers, PROBES)?;
+    Ok(figures)
+}

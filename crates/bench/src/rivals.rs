@@ -1,0 +1,22 @@
+//! The other libraries, one file each, over the same definitions.
+
+mod corosensei;
+mod may;
+mod queues;
+mod rayon;
+mod smol;
+mod tokio;
+
+use crate::catalogue::Library;
+
+/// All of them, in the order of the table's columns.
+pub(crate) const LIBRARIES: [Library; 8] = [
+    tokio::MULTI_THREAD,
+    tokio::CURRENT_THREAD,
+    may::LIBRARY,
+    smol::LIBRARY,
+    rayon::LIBRARY,
+    corosensei::LIBRARY,
+    queues::CROSSBEAM,
+    queues::ST3,
+];

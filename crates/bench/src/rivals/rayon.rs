@@ -1,0 +1,85 @@
+//! Rival: rayon. It joins without a stack of the child's own, so its fork-join figures are a bound, not a peer's.
+
+use crate::catalogue::{Library, NO_POLICY};
+use crate::cell::{Cell, Figures, Result, expect};
+use crate::{measure, work};
+use rayon::{ThreadPool, ThreadPoolBuilder, join};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) const LIBRARY: Library = Library {
+    name: "rayon",
+    policies: &[NO_POLICY],
+    workloads: &["spawn_join", "spawn_burst", "spawn_tree", "fib", "matmul_steal"],
+    run,
+};
+
+fn run(cell: &Cell) -> Result<Figures> {
+    let pool = ThreadPoolBuilder::new().num_threads(cell.procs).build()?;
+    match cell.workload.as_str() {
+        "spawn_join" => spawn_join(cell, &pool),
+        "spawn_burst" => spawn_burst(cell, &pool),
+        "spawn_tree" => spawn_tree(cell, &pool),
+        "fib" => fib_27(cell, &pool),
+        _ => matmul_steal(cell, &pool),
+    }
+}
+
+fn spawn_join(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let ended = pool.install(|| (0..n).map(|i| join(|| i, || 1).1).sum::<u64>());
+        expect("children joined", ended, n)
+    })
+}
+
+fn spawn_burst(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
+    let before = crate::process::rss();
+    let timed = measure::whole(cell, cell.n, || {
+        let done = AtomicU64::new(0);
+        let count = || {
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        pool.scope(|scope| (0..cell.n).for_each(|_| scope.spawn(|_| count())));
+        expect("goroutines run", done.into_inner(), cell.n)
+    })?;
+    Ok(measure::bytes_per_g(cell, before, timed))
+}
+
+fn nodes(depth: u64) -> u64 {
+    if depth == 0 {
+        return 1;
+    }
+    let (left, right) = join(|| nodes(depth - 1), || nodes(depth - 1));
+    1 + left + right
+}
+
+fn spawn_tree(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
+    let want = work::tree_nodes(cell.n);
+    measure::whole(cell, want, || expect("nodes", pool.install(|| nodes(cell.n)), want))
+}
+
+fn fib(n: u64) -> u64 {
+    if n < 2 {
+        return n;
+    }
+    let (a, b) = join(|| fib(n - 2), || fib(n - 1));
+    a + b
+}
+
+fn fib_27(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
+    measure::whole(cell, work::fib_calls(cell.n), || {
+        expect("fib", pool.install(|| fib(cell.n)), work::fib(cell.n))
+    })
+}
+
+fn matmul_steal(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
+    let (want, serial) = work::serial(cell.n);
+    let timed = measure::whole(cell, cell.n, || {
+        let sum = AtomicU64::new(0);
+        let add = |i| {
+            sum.fetch_add(work::piece(i), Ordering::Relaxed);
+        };
+        pool.scope(|scope| (0..cell.n).for_each(|i| scope.spawn(move |_| add(i))));
+        expect("sum of the pieces", sum.into_inner(), want)
+    })?;
+    Ok(measure::efficiency(cell, serial, timed))
+}

@@ -1,0 +1,91 @@
+//! The parts of the workloads that are the same in every library: sizes, sums, CPU work.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Nodes of a full binary tree of this depth (a leaf has depth 0).
+pub(crate) fn tree_nodes(depth: u64) -> u64 {
+    (2 << depth) - 1
+}
+
+/// The Fibonacci number, for the check.
+pub(crate) fn fib(n: u64) -> u64 {
+    (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0
+}
+
+/// How often `fib` calls itself for `n`, the first call included.
+pub(crate) fn fib_calls(n: u64) -> u64 {
+    2 * fib(n + 1) - 1
+}
+
+/// A well-mixed number for each input: which pieces are long is random, and the same for every library.
+fn splitmix64(i: u64) -> u64 {
+    let mut z = i.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// `matmul_steal`'s unequal pieces: most take 6000 steps, one in 2048 takes 2048 times as many.
+pub(crate) fn piece(i: u64) -> u64 {
+    let steps = 6000u64 << splitmix64(i).trailing_zeros().min(11);
+    let mut x = i | 1 << 63;
+    for _ in 0..steps {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+    }
+    x
+}
+
+/// The sum of all pieces by one thread without a scheduler, and how long that takes.
+pub(crate) fn serial(pieces: u64) -> (u64, Duration) {
+    let start = Instant::now();
+    let sum = (0..pieces).map(piece).fold(0u64, u64::wrapping_add);
+    (sum, start.elapsed())
+}
+
+/// Burns CPU until `end` without a call into any scheduler.
+pub(crate) fn hog(end: Instant) {
+    let mut x = 1u64;
+    while Instant::now() < end {
+        for _ in 0..1000 {
+            x = black_box(x.wrapping_mul(3));
+        }
+    }
+}
+
+/// Milliseconds that sleep number `k` of sleeper `i` lasts: 1 to 50, spread over all of them.
+pub(crate) fn sleep_ms(i: u64, k: u64) -> u64 {
+    1 + splitmix64(i * 10 + k) % 50
+}
+
+/// Sleeps of one sleeper in `sleep_many`, and blocking calls of one caller in `blocking_sys`.
+pub(crate) const CALLS: u64 = 10;
+/// How long one blocking call of `blocking_sys` lasts.
+pub(crate) const BLOCKED: Duration = Duration::from_millis(10);
+/// What the sender of `park_unpark` sleeps so that every processor has gone idle.
+pub(crate) const QUIET: Duration = Duration::from_micros(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_of_the_definitions() {
+        assert_eq!(tree_nodes(20), (1 << 21) - 1);
+        assert_eq!((fib(27), fib_calls(27)), (196_418, 635_621));
+    }
+
+    #[test]
+    fn sleeps_lie_between_1_and_50_ms() {
+        assert!((0..1000).all(|i| (1..=50).contains(&sleep_ms(i, i % 10))));
+    }
+
+    #[test]
+    fn pieces_are_unequal_and_repeatable() {
+        assert_eq!(piece(5), piece(5));
+        let steps: Vec<u32> = (0..4096).map(|i| splitmix64(i).trailing_zeros().min(11)).collect();
+        assert!(steps.contains(&0) && steps.iter().any(|s| *s >= 9));
+    }
+}

@@ -1,0 +1,166 @@
+//! `cargo xtask ci [GATE...]`: the gates that a change must pass, run in order, with a table of times at the end.
+
+mod features;
+
+use crate::{bench, loom, root, tidy};
+use anyhow::{Result, bail};
+use clap::Parser;
+use comfy_table::{Table, presets};
+use std::time::{Duration, Instant};
+
+/// Which gates.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these gates; all of them if none is given.
+    gate: Vec<String>,
+    /// Print the gates and run none.
+    #[arg(long)]
+    list: bool,
+}
+
+/// One thing that must hold.
+struct Gate {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Result<bool>,
+}
+
+/// Cheap gates first: who forgot to format learns it in a second.
+const GATES: &[Gate] = &[
+    Gate { name: "fmt", about: "cargo fmt --all --check", run: fmt },
+    Gate { name: "tidy", about: "the laws of the house", run: tidy::run },
+    Gate { name: "clippy", about: "all features, all targets, warnings are errors", run: clippy },
+    Gate { name: "docs", about: "rustdoc, warnings are errors", run: docs },
+    Gate { name: "test", about: "cargo test --workspace", run: test },
+    Gate {
+        name: "features",
+        about: "every set of gmp's features builds; the tests under key sets",
+        run: features::run,
+    },
+    Gate { name: "panic-abort", about: "a program built with panic=abort runs", run: panic_abort },
+    Gate { name: "loom", about: "the models of the protocols", run: models },
+    Gate { name: "soak", about: "ten seconds of random work", run: soak },
+    Gate { name: "bench-smoke", about: "every cell of the bench runs, under every policy", run: bench_smoke },
+];
+
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    if args.list {
+        GATES.iter().for_each(|gate| println!("{:12} {}", gate.name, gate.about));
+        return Ok(true);
+    }
+    let results: Vec<_> = chosen(&args.gate)?.into_iter().map(pass).collect();
+    println!("\n{}", table(&results));
+    let failed = results.iter().filter(|result| !result.passed).count();
+    println!("gates: {} passed, {failed} failed", results.len() - failed);
+    Ok(failed == 0)
+}
+
+/// The gates asked for, in their own order.
+fn chosen(names: &[String]) -> Result<Vec<&'static Gate>> {
+    for name in names {
+        if !GATES.iter().any(|gate| gate.name == name) {
+            let all: Vec<_> = GATES.iter().map(|gate| gate.name).collect();
+            bail!("no gate {name:?}; there are: {}", all.join(", "));
+        }
+    }
+    Ok(GATES.iter().filter(|gate| names.is_empty() || names.iter().any(|name| name == gate.name)).collect())
+}
+
+struct Passage {
+    gate: &'static Gate,
+    passed: bool,
+    took: Duration,
+}
+
+/// Runs one gate; a gate that cannot even run has failed, and the others still get their turn.
+fn pass(gate: &'static Gate) -> Passage {
+    println!("\n== {}: {}", gate.name, gate.about);
+    let start = Instant::now();
+    let passed = (gate.run)().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        false
+    });
+    Passage { gate, passed, took: start.elapsed() }
+}
+
+fn table(results: &[Passage]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header(["gate", "result", "seconds", "what"]);
+    for Passage { gate, passed, took } in results {
+        let result = if *passed { "passed" } else { "FAILED" };
+        table.add_row([gate.name, result, &format!("{:.1}", took.as_secs_f64()), gate.about]);
+    }
+    table.to_string()
+}
+
+fn fmt() -> Result<bool> {
+    root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<bool> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    root::succeeds(&mut root::cargo(&arguments))
+}
+
+fn docs() -> Result<bool> {
+    let arguments = ["doc", "--workspace", "--no-deps", "--all-features", "--document-private-items"];
+    root::succeeds(root::cargo(&arguments).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// README's test command.
+fn test() -> Result<bool> {
+    root::succeeds(&mut root::cargo(&["test", "--workspace"]))
+}
+
+/// A target folder of its own keeps the other gates' builds; the profile is set from outside because a workspace that
+/// always had it could not run its tests.
+fn panic_abort() -> Result<bool> {
+    let mut run = root::cargo(&["run", "-p", "gmp", "--example", "hello"]);
+    run.env("CARGO_PROFILE_DEV_PANIC", "abort").env("CARGO_TARGET_DIR", root::target().join("panic-abort"));
+    root::succeeds(&mut run)
+}
+
+fn soak() -> Result<bool> {
+    let arguments = ["run", "--release", "-p", "gmp", "--example", "soak", "--", "--seconds", "10"];
+    root::succeeds(&mut root::cargo(&arguments))
+}
+
+/// Arguments of another command, for the gates that are one.
+#[derive(Parser)]
+struct Of<A: clap::Args> {
+    #[command(flatten)]
+    args: A,
+}
+
+fn models() -> Result<bool> {
+    loom::run(&Of::<loom::Args>::try_parse_from(["loom"])?.args)
+}
+
+fn bench_smoke() -> Result<bool> {
+    bench::run(&Of::<bench::Args>::try_parse_from(["bench", "--quick", "--policy", "all"])?.args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_gates_are_answered_with_the_known_ones() {
+        let error = chosen(&["fnt".into()]).map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("no gate \"fnt\"; there are: fmt, tidy, clippy"), "{error}");
+    }
+
+    #[test]
+    fn gates_keep_their_order_whatever_was_typed() {
+        let names: Vec<_> =
+            chosen(&["test".into(), "fmt".into()]).unwrap().iter().map(|gate| gate.name).collect();
+        assert_eq!(names, ["fmt", "test"]);
+    }
+
+    #[test]
+    fn a_gate_that_cannot_run_has_failed() {
+        static BROKEN: Gate = Gate { name: "broken", about: "", run: || bail!("no such tool") };
+        let passage = pass(&BROKEN);
+        assert!(!passage.passed && table(&[passage]).contains("FAILED"));
+    }
+}

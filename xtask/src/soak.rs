@@ -1,0 +1,31 @@
+//! `cargo xtask soak`: the soak test of crate `gmp`, for as long as one likes.
+
+use crate::root;
+use anyhow::Result;
+
+/// How long, and on how many CPUs.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Minutes of random work.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    minutes: u64,
+    /// On one CPU only (through taskset), where races show that two CPUs hide.
+    #[arg(long)]
+    one_core: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    let build = ["build", "--release", "-p", "gmp", "--example", "soak"];
+    if !root::succeeds(&mut root::cargo(&build))? {
+        return Ok(false);
+    }
+    let program = root::target().join("release/examples/soak");
+    let mut command = if args.one_core {
+        let mut command = std::process::Command::new("taskset");
+        command.args(["-c", "0"]).arg(program);
+        command
+    } else {
+        std::process::Command::new(program)
+    };
+    root::succeeds(command.args(["--seconds", &(args.minutes * 60).to_string()]))
+}

@@ -1,0 +1,102 @@
+//! Law: a crate depends only on crates of lower floors, as `xtask/floors.toml` has them.
+
+use crate::tidy::Tree;
+use toml::{Table, Value};
+
+pub(crate) fn law(tree: &Tree) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for file in tree.files.iter().filter(|file| file.path.ends_with("Cargo.toml")) {
+        let Ok(manifest) = file.text.parse::<Table>() else {
+            complaints.push(format!("{}: not readable", file.path));
+            continue;
+        };
+        // A manifest without a package is the workspace's own. Crates that are no members build on the facade alone.
+        let Some(name) = package(&manifest) else { continue };
+        let member = file.path.starts_with("crates/") || file.path.starts_with("xtask/");
+        if member {
+            let wrong = dependencies(&manifest).into_iter().filter_map(|on| judge(tree, &name, &on));
+            complaints.extend(wrong.map(|wrong| format!("{}: {wrong}", file.path)));
+            if !tree.house.floors.contains_key(&name) && !tree.house.outside.contains_key(&name) {
+                complaints.push(format!("{}: {name} has no floor in xtask/floors.toml", file.path));
+            }
+        }
+    }
+    complaints
+}
+
+/// What is wrong with `name` depending on `on`; other people's crates are free.
+fn judge(tree: &Tree, name: &str, on: &str) -> Option<String> {
+    let floors = &tree.house.floors;
+    let below = *floors.get(on)?;
+    match floors.get(name) {
+        Some(own) if *own > below => None,
+        Some(own) => Some(format!("{name} (floor {own}) may not depend on {on} (floor {below})")),
+        None => Some(format!("{name} stands outside and may not depend on {on}")),
+    }
+}
+
+fn package(manifest: &Table) -> Option<String> {
+    Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
+}
+
+/// The package's name in a manifest's text.
+pub(crate) fn package_name(manifest: &str) -> Option<String> {
+    package(&manifest.parse().ok()?)
+}
+
+/// Names of everything that the built crate or its build script uses, on any target.
+fn dependencies(manifest: &Table) -> Vec<String> {
+    let mut tables = vec![manifest];
+    if let Some(targets) = manifest.get("target").and_then(Value::as_table) {
+        tables.extend(targets.values().filter_map(Value::as_table));
+    }
+    let kinds = ["dependencies", "build-dependencies"];
+    let of = |table: &&Table| {
+        kinds.iter().filter_map(|kind| table.get(*kind)?.as_table().cloned()).collect::<Vec<_>>()
+    };
+    let renamed = |(name, value): (&String, &Value)| {
+        value.get("package").and_then(Value::as_str).unwrap_or(name).to_owned()
+    };
+    tables.iter().flat_map(of).flat_map(|table| table.iter().map(renamed).collect::<Vec<_>>()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(name: &str, rest: &str) -> Vec<String> {
+        let manifest = format!("[package]\nname = \"{name}\"\n{rest}");
+        let mut tree = Tree::specimen(&[("crates/x/Cargo.toml", &manifest)]);
+        tree.house.floors =
+            [("gmp-core", 1), ("gmp-stack", 2), ("gmp-sync", 3)].map(|(n, f)| (n.to_owned(), f)).into();
+        tree.house.outside = [("xtask".to_owned(), String::new())].into();
+        law(&tree)
+    }
+
+    #[test]
+    fn down_is_fine_and_so_are_strangers_and_tests() {
+        let rest = "[dependencies]\ngmp-core = '1'\nlibc = '1'\n[dev-dependencies]\ngmp-sync = '1'";
+        assert_eq!(complaints("gmp-stack", rest), Vec::<String>::new());
+    }
+
+    #[test]
+    fn bites_up_sideways_renamed_and_on_targets() {
+        for rest in [
+            "[dependencies]\ngmp-sync = '1'",
+            "[dependencies]\ngmp-stack.path = '.'",
+            "[dependencies]\nother = { package = 'gmp-sync', version = '1' }",
+            "[target.'cfg(unix)'.dependencies]\ngmp-sync = '1'",
+            "[build-dependencies]\ngmp-sync = '1'",
+        ] {
+            let complaints = complaints("gmp-stack", rest);
+            assert_eq!(complaints.len(), 1, "{rest}");
+            assert!(complaints[0].contains("may not depend on gmp-s"), "{complaints:?}");
+        }
+    }
+
+    #[test]
+    fn bites_the_unknown_and_the_outsider() {
+        assert!(complaints("gmp-new", "")[0].contains("has no floor"));
+        assert!(complaints("xtask", "[dependencies]\ngmp-core = '1'")[0].contains("stands outside"));
+    }
+}

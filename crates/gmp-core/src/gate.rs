@@ -5,7 +5,6 @@
 //! one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
 
 use crate::current::{Current, current};
-use crate::g::word::Status;
 use crate::g::{Flags, G};
 use crate::m::M;
 
@@ -24,7 +23,7 @@ pub(crate) struct Inside {
 pub(crate) fn enter(call: &'static str) -> Inside {
     match current() {
         Current::G(g) => {
-            let was_blocking = g.word.status() == Status::Blocked;
+            let was_blocking = g.word.is_blocked();
             if was_blocking {
                 g.header().runtime().leave_blocking(g);
             }

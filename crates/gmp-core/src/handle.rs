@@ -176,7 +176,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 fn free_record(g: &'static G) {
     // A goroutine in a blocking call has no P, and is not worth bringing back for this.
     if let Current::G(caller) = current()
-        && caller.word.status() == crate::g::word::Status::Running
+        && !caller.word.is_blocked()
     {
         // SAFETY: the M that runs the caller lives on, and it is our own.
         let m = unsafe { &*caller.m.get() };

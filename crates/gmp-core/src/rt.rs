@@ -3,7 +3,7 @@
 //! A runtime is generic over policy, stacks and switch; a running goroutine reaches it through its record's
 //! [`Header`] and the few calls of [`AnyRuntime`].
 
-use crate::event::{Event, EventSink};
+use crate::event::{Event, EventKind, EventSink};
 use crate::g::G;
 use crate::g::runnable::Runnable;
 use crate::m::M;
@@ -122,6 +122,13 @@ impl Header {
             Some(runtime) => unsafe { &*runtime },
             None => crate::fatal!("a header is tied before it is shared", "policy {}", self.policy),
         }
+    }
+
+    /// Sends a goroutine's event: off the hot paths.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn send_event(&self, kind: EventKind, goroutine: u64, m: Option<&M>, value: u64) {
+        self.events.emit(|| Event { kind, goroutine, p: m.and_then(M::p_id), m: m.map(|m| m.id), value });
     }
 
     /// Nanoseconds since the runtime was made.

@@ -173,7 +173,7 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(crate) fn policy<R>(&self, m: &M, call: impl FnOnce() -> R) -> R {
         m.in_policy.set(true);
-        let guard = PolicyGuard { policy: C::Policy::NAME };
+        let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
         let result = call();
         core::mem::forget(guard);
         m.in_policy.set(false);
@@ -187,14 +187,12 @@ impl<C: Config> Sched<C> {
 }
 
 /// Turns an unwind out of policy code into a `fatal!` that names the policy.
-struct PolicyGuard {
-    policy: &'static str,
-}
+struct PolicyGuard<P: Policy>(core::marker::PhantomData<P>);
 
-impl Drop for PolicyGuard {
+impl<P: Policy> Drop for PolicyGuard<P> {
     #[cold]
     fn drop(&mut self) {
-        crate::fatal!("policies do not unwind", "a panic came out of policy {}", self.policy);
+        crate::fatal!("policies do not unwind", "a panic came out of policy {}", P::NAME);
     }
 }
 

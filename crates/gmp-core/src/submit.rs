@@ -98,14 +98,12 @@ impl<C: Config> Sched<C> {
         }
     }
 
+    /// Tells the sink what happened to a goroutine, if there is one that listens.
+    #[inline(always)]
     pub(crate) fn emit(&self, kind: EventKind, g: &G, m: Option<&M>, value: u64) {
-        self.header.events.emit(|| Event {
-            kind,
-            goroutine: g.number.get(),
-            p: m.and_then(M::p_id),
-            m: m.map(|m| m.id),
-            value,
-        });
+        if self.header.events.is_on() {
+            self.header.send_event(kind, g.number.get(), m, value);
+        }
     }
 
     pub(crate) fn emit_proc(&self, kind: EventKind, m: Option<&M>, p: Option<u32>, value: u64) {

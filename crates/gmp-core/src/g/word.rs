@@ -108,6 +108,12 @@ impl GWord {
         Status::of(self.0.load(Ordering::Relaxed))
     }
 
+    /// Whether it is in a declared blocking call: the gate's question.
+    #[inline]
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & STATE == Status::Blocked as u64
+    }
+
     /// Which goroutine of this record it is: compare two values for equality only.
     #[inline]
     pub(crate) fn generation(&self) -> u64 {

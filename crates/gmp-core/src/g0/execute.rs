@@ -12,91 +12,97 @@ use crate::sched::Config;
 use core::ptr;
 use core::sync::atomic::Ordering;
 
-/// What came of binding a stack to a goroutine.
-enum Bound {
-    Yes,
-    No(Runnable),
-}
-
 impl<C: Config> G0<'_, C> {
     /// Runs a goroutine and acts on why it left. `false`: this M's thread is to end.
+    #[inline(always)]
     pub(crate) fn execute(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
         if !ptr::eq(g.rt.get(), &self.sched.header) {
-            crate::fatal!(
-                "a goroutine stays in its runtime",
-                "policy {} was handed goroutine {} of another runtime",
-                self.sched.header.policy,
-                g.title()
-            );
+            self.refuse_stranger(g);
         }
+        if !g.home.get().is_null() {
+            return self.execute_at_home(runnable);
+        }
+        if !g.has(Flags::STARTED) && !self.bind_stack(g) {
+            self.wait_for_stack(runnable);
+            return true;
+        }
+        self.run(runnable.into_g(), inherits)
+    }
+
+    /// A goroutine that is locked or pinned to an M: run it if it is this one. It begins a slice of its own.
+    #[cold]
+    fn execute_at_home(&self, runnable: Runnable) -> bool {
+        let g = runnable.g();
         let home = g.home.get();
-        if !home.is_null() && !ptr::eq(home, self.m) {
+        if !ptr::eq(home, self.m) {
             // SAFETY: an M with a locked or pinned goroutine lives on.
             self.hand_to_home(runnable, unsafe { &*home });
             return true;
         }
-        let runnable = match self.bind_stack(runnable) {
-            Bound::Yes => return self.run(g, inherits && home.is_null()),
-            Bound::No(runnable) => runnable,
-        };
-        self.wait_for_stack(runnable);
-        true
+        if !g.has(Flags::STARTED) && !self.bind_stack(g) {
+            self.wait_for_stack(runnable);
+            return true;
+        }
+        self.run(runnable.into_g(), false)
     }
 
-    #[inline]
+    #[cold]
+    fn refuse_stranger(&self, g: &G) -> ! {
+        crate::fatal!(
+            "a goroutine stays in its runtime",
+            "policy {} was handed goroutine {} of another runtime",
+            self.sched.header.policy,
+            g.title()
+        );
+    }
+
+    #[inline(always)]
     pub(super) fn run(&self, g: &'static G, inherits: bool) -> bool {
-        let p = &self.p_shared().core;
         if !inherits {
+            let p = &self.p_shared().core;
             p.sched_tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
             p.preempt.store(false, Ordering::Relaxed);
         }
         g.word.to_running();
-        self.observe_start(g);
+        if self.sched.header.events.is_on() {
+            self.observe_start(g);
+        }
         loop {
             self.switch_to(g);
-            // SAFETY: a call on the system stack goes on at once, on the same M.
             if self.m.leave.get() != Leave::SystemStack {
                 break;
             }
-            let request = self.m.system_call.get();
-            // SAFETY: the goroutine waits for this very call, with its data on its stack.
-            unsafe { (request.call)(request.data, self.m) };
+            self.make_system_call();
         }
         self.m.set_running(ptr::null());
         self.after(g, self.m.leave.get())
     }
 
-    /// Gives a goroutine that runs for the first time its stack. Consumes the right to run it, or gives it back.
+    /// The goroutine wants a call made on this stack, and goes on at once.
+    #[cold]
+    fn make_system_call(&self) {
+        let request = self.m.system_call.get();
+        // SAFETY: the goroutine waits for this very call, with its data on its stack.
+        unsafe { (request.call)(request.data, self.m) };
+    }
+
+    /// Gives a goroutine that runs for the first time its stack. `false`: there is none for it.
     #[inline]
-    fn bind_stack(&self, runnable: Runnable) -> Bound {
-        let g = runnable.g();
-        if g.has(Flags::STARTED) {
-            runnable.into_g();
-            return Bound::Yes;
+    fn bind_stack(&self, g: &G) -> bool {
+        if g.has(Flags::STACKLESS) || self.sched.drops_instead_of_running(g) {
+            return false;
         }
         let size = g.stack_size(self.sched.header.stack_size);
-        let mut p = self.p();
-        if g.has(Flags::STACKLESS) {
-            return Bound::No(runnable);
+        let Ok(stack) = self.sched.stacks.allocate(&mut self.p().owner().stacks, size) else { return false };
+        g.context.set(self.first_context(&stack));
+        g.stack.set(Some(stack));
+        g.set(Flags::STARTED);
+        if g.has(Flags::PINNED) {
+            g.home.set(self.m);
+            self.m.pinned.set(self.m.pinned.get() + 1);
         }
-        if self.sched.drops_instead_of_running(g) {
-            return Bound::No(runnable);
-        }
-        match self.sched.stacks.allocate(&mut p.owner().stacks, size) {
-            Ok(stack) => {
-                g.context.set(self.first_context(&stack));
-                g.stack.set(Some(stack));
-                g.set(Flags::STARTED);
-                if g.has(Flags::PINNED) {
-                    g.home.set(self.m);
-                    self.m.pinned.set(self.m.pinned.get() + 1);
-                }
-                runnable.into_g();
-                Bound::Yes
-            }
-            Err(_) => Bound::No(runnable),
-        }
+        true
     }
 
     /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come.
@@ -130,14 +136,13 @@ impl<C: Config> G0<'_, C> {
         self.finish(g);
     }
 
+    #[cold]
     fn observe_start(&self, g: &G) {
         let since = g.since.get();
-        if self.sched.header.events.is_on() {
-            self.sched.emit(EventKind::GoStart, g, Some(self.m), 0);
-            if since != 0 && g.tracking.get() & crate::submit::TRACKING_MASK == 0 {
-                let waited = self.sched.header.now().saturating_sub(since);
-                self.sched.emit(EventKind::SchedLatency, g, Some(self.m), waited);
-            }
+        self.sched.emit(EventKind::GoStart, g, Some(self.m), 0);
+        if since != 0 && g.tracking.get() & crate::submit::TRACKING_MASK == 0 {
+            let waited = self.sched.header.now().saturating_sub(since);
+            self.sched.emit(EventKind::SchedLatency, g, Some(self.m), waited);
         }
     }
 

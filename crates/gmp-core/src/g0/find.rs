@@ -12,6 +12,7 @@ use core::sync::atomic::Ordering;
 impl<C: Config> G0<'_, C> {
     /// The next goroutine to run on this M; sleeps while there is none. `None`: the M's thread is to end.
     #[doc(alias = "findRunnable")]
+    #[inline(always)]
     pub(crate) fn next(&self) -> Option<Popped<Runnable>> {
         if !self.m.locked_g.get().is_null() {
             return self.next_locked();
@@ -115,6 +116,7 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// A share of the shared queue: the first to run, the others to the local queue.
+    #[inline]
     fn from_shared(&self) -> Option<Popped<Runnable>> {
         let limit = <C::Policy as Policy>::RULES.shared_batch;
         let mut p = self.p();
@@ -159,6 +161,7 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Runs what is due of some P's timers. `true`: something was.
+    #[inline(never)]
     pub(super) fn run_timers(&self, timers: &crate::p::timers::Timers) -> bool {
         let now = self.sched.header.now();
         if timers.next() > now {

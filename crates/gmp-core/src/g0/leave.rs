@@ -17,11 +17,11 @@ use core::sync::atomic::Ordering;
 
 impl<C: Config> G0<'_, C> {
     /// Acts on why `g` left. `false`: this M's thread is to end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn after(&self, g: &'static G, leave: Leave) -> bool {
         match leave {
-            Leave::Yield => self.requeue(g, None),
-            Leave::YieldLocal => self.requeue(g, Some(Slot::Back)),
+            Leave::Yield => self.yielded(g),
+            Leave::YieldLocal => self.yielded_local(g),
             Leave::Park => return self.park(g, self.m.park.get()),
             Leave::Exit => return self.exit(g),
             Leave::LostP => self.lost_p(g),
@@ -36,24 +36,38 @@ impl<C: Config> G0<'_, C> {
         true
     }
 
-    /// Queues a goroutine that yielded: on this P, or for everybody.
-    fn requeue(&self, g: &'static G, slot: Option<Slot>) {
+    /// Queues a goroutine that yielded to everybody.
+    #[inline(always)]
+    fn yielded(&self, g: &'static G) {
+        let runnable = self.to_runnable(g);
+        if g.has(Flags::PINNED) {
+            return self.m.inbox.push(runnable);
+        }
+        self.sched.policy(self.m, || self.sched.shared.push(runnable));
+        self.sched.wake_for_submission();
+    }
+
+    /// Queues a goroutine that yielded within its P.
+    fn yielded_local(&self, g: &'static G) {
+        let runnable = self.to_runnable(g);
+        if g.has(Flags::PINNED) {
+            return self.m.inbox.push(runnable);
+        }
+        self.sched.push_local(self.m, runnable, Slot::Back);
+        self.sched.wake_for_submission();
+    }
+
+    #[inline(always)]
+    fn to_runnable(&self, g: &'static G) -> Runnable {
         self.sched.track_runnable(g);
         self.sched.emit(EventKind::GoStop, g, Some(self.m), 0);
         g.word.to_yielded();
         // SAFETY: we have just made it Runnable.
-        let runnable = unsafe { Runnable::new(g) };
-        if g.has(Flags::PINNED) {
-            return self.m.inbox.push(runnable);
-        }
-        match slot {
-            Some(slot) => self.sched.push_local(self.m, runnable, slot),
-            None => self.sched.policy(self.m, || self.sched.shared.push(runnable)),
-        }
-        self.sched.wake_for_submission();
+        unsafe { Runnable::new(g) }
     }
 
     /// Parks a goroutine that is off its stack by now.
+    #[inline]
     fn park(&self, g: &'static G, request: ParkRequest) -> bool {
         g.reason.set(request.reason);
         g.since.set(self.sched.header.coarse_now());
@@ -77,12 +91,14 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Runs a goroutine on whose park was called off: at once, on the same slice, through no queue.
+    #[inline(never)]
     fn resume(&self, g: &'static G) -> bool {
         g.wake.set(crate::g::Wake::Woken);
         self.run(g, true)
     }
 
     /// Ends a goroutine. Go: `gdestroy`.
+    #[inline]
     fn exit(&self, g: &'static G) -> bool {
         self.sched.emit(EventKind::GoDestroy, g, Some(self.m), 0);
         let locked = g.has(Flags::LOCKED);
@@ -187,6 +203,7 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// A goroutine came back from a blocking call, and no P was to be had: it queues, its M sleeps.
+    #[cold]
     fn lost_p(&self, g: &'static G) {
         self.sched.track_runnable(g);
         g.word.to_requeued();

@@ -211,3 +211,46 @@ impl<T: Token> fmt::Debug for RandomThief<T> {
         f.debug_struct("RandomThief").field("len", &self.len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmp_core::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
+
+    /// The count, and how long `fifo` is.
+    fn look(queue: &RandomQueue<Probe>) -> (usize, usize) {
+        (queue.thief.moves.load(Ordering::Relaxed), queue.fifo.len())
+    }
+
+    /// Kicks alone were counted once. Then a push to `fifo` and a pop of `next` between a thief's two looks made it call
+    /// a queue empty that never was: one run of the conformance suite in nine met it, on two loaded CPUs.
+    #[test]
+    fn each_token_that_enters_the_fifo_is_counted() {
+        let ledger = Ledger::new(460);
+        let ((mut queue, thief), (mut own, _)) = (RandomQueue::new(&CONFIG), RandomQueue::new(&CONFIG));
+        let mut consume = |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < 460));
+        let counted = |before: (usize, usize), after: (usize, usize)| {
+            assert!(after.0.is_multiple_of(2), "a kick is over");
+            assert!(after.0 > before.0 || after.1 <= before.1, "a token came into fifo unseen");
+        };
+        for push in 0..400 {
+            let before = look(&queue);
+            queue.push(ledger.mint(), if push % 3 == 0 { Slot::Back } else { Slot::Next }, &mut consume);
+            counted(before, look(&queue));
+        }
+        (0..100).for_each(|_| drop(queue.pop().map(|popped| consume([popped.token].into_iter().collect()))));
+        let mut batch = (0..60).map(|_| ledger.mint()).collect();
+        let before = look(&queue);
+        queue.push_batch(&mut batch);
+        counted(before, look(&queue));
+        consume(batch);
+        let before = look(&own);
+        let Steal::Taken(probe) = thief.steal_into(&mut own, TAKE_ANY) else { panic!("there is enough") };
+        assert!(probe.consume() < 460 && !own.is_empty());
+        counted(before, look(&own));
+        for queue in [&mut queue, &mut own] {
+            std::iter::from_fn(|| queue.pop()).for_each(|popped| assert!(popped.token.consume() < 460));
+        }
+        ledger.settle();
+    }
+}

@@ -134,8 +134,8 @@ impl<T: Token> Ring<T> {
     /// Publishes the slots that were filled up to `tail`.
     #[inline(always)]
     fn publish(&self, tail: usize) {
-        // ORDER: ring-tail. Pairs with the load of `tail` in `RingThief::grab` and `RingThief::is_empty`: who sees
-        // the new tail sees the slots and what the tokens point to.
+        // ORDER: ring-tail. Pairs with the load of `tail` in `RingThief::grab`: who sees the new tail sees the slots and
+        // what the tokens point to.
         self.words.own.tail.store(tail, Release);
     }
 

@@ -83,6 +83,10 @@ impl<C: Config> Sched<C> {
 
     /// Sets the number of Ps with the world stopped; the caller's M keeps its P, or gets P 0.
     fn resize(&self, lists: &mut Lists<C>, m: &M, procs: usize) {
+        // SAFETY: the world is stopped, and the stopper's M holds its P.
+        if let Some(sole) = unsafe { self.sole() } {
+            self.shared.settle(sole);
+        }
         self.grow(lists, procs);
         let keep = match m.p_id() {
             Some(id) if (id as usize) < procs => Arc::clone(&lists.every_p[id as usize]),

@@ -43,8 +43,14 @@ impl<C: Config> G0<'_, C> {
         if g.has(Flags::PINNED) {
             return self.m.inbox.push(runnable);
         }
-        self.sched.policy(self.m, || self.sched.shared.push(runnable));
-        self.sched.wake_for_submission();
+        // SAFETY: this M holds a P during the push.
+        match unsafe { self.sched.sole() } {
+            Some(sole) => self.sched.policy(self.m, || self.sched.shared.push_sole(runnable, sole)),
+            None => {
+                self.sched.policy(self.m, || self.sched.shared.push(runnable));
+                self.sched.wake_for_submission();
+            }
+        }
     }
 
     /// Queues a goroutine that yielded within its P.

@@ -131,7 +131,7 @@ impl<C: Config> Sched<C> {
                 }
             }
             Finish::Detached => {
-                *g.extra.borrow_mut() = None;
+                g.set_extra(None);
                 registry::give_one(g);
             }
         }

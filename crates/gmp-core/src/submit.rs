@@ -61,6 +61,15 @@ impl<C: Config> Sched<C> {
         }
     }
 
+    /// Readies a goroutine that is not pinned, on the P that `m` holds.
+    #[inline]
+    pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
+        self.track_runnable(g.g());
+        self.emit(EventKind::GoUnblock, g.g(), Some(m), 0);
+        self.push_local(m, g, Slot::Next);
+        self.wake_for_submission();
+    }
+
     /// The caller's M, if it is one of ours with a P in hand.
     fn caller_with_p(&self) -> Option<&M> {
         let m = match current() {

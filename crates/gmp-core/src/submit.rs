@@ -135,11 +135,9 @@ impl<C: Config> Sched<C> {
     pub(crate) fn track_runnable(&self, g: &G) {
         let seq = g.tracking.get().wrapping_add(1);
         g.tracking.set(seq);
-        g.since.set(if seq & TRACKING_MASK == 0 && self.header.events.is_on() {
-            self.header.now()
-        } else {
-            0
-        });
+        if seq & TRACKING_MASK == 0 && self.header.events.is_on() {
+            g.since.set(self.header.now());
+        }
     }
 }
 

@@ -42,6 +42,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// Readies a goroutine. Go: `ready`.
+    #[inline]
     pub(crate) fn ready_here(&self, g: Runnable) {
         let record = g.g();
         self.track_runnable(record);
@@ -71,6 +72,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// The caller's M, if it is one of ours with a P in hand.
+    #[inline]
     fn caller_with_p(&self) -> Option<&M> {
         let m = match current() {
             Current::Plain => return None,

@@ -43,6 +43,7 @@ impl<C: Config> G0<'_, C> {
         self.run_own_timers();
         let tick = self.p_shared().core.tick();
         if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
+            && !self.sched.shared.is_empty()
             && let Some(popped) = self.from_shared_by_tick()
         {
             return Some(popped);
@@ -91,9 +92,6 @@ impl<C: Config> G0<'_, C> {
     /// Every so many slices the shared queue comes first, so that local work cannot starve it.
     #[inline(never)]
     fn from_shared_by_tick(&self) -> Option<Popped<Runnable>> {
-        if self.sched.shared.is_empty() {
-            return None;
-        }
         // SAFETY: this M holds a P during the pop.
         let sole = unsafe { self.sched.sole() };
         let token = self.sched.policy(self.m, || match sole {

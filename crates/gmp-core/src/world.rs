@@ -68,6 +68,9 @@ impl<C: Config> Sched<C> {
             lists = self.lock();
         }
         lists.stopper = None;
+        // The last P may have stopped, and woken us, between our last sleep and the lock: a note left set would end our
+        // next sleep, and an M that wakes without a P believes that the runtime closes.
+        m.note.clear();
         true
     }
 

@@ -144,10 +144,10 @@ impl<C: Config> Sched<C> {
             p.core.word.release();
             // SAFETY: the world is stopped: the right to every other P is ours to give away.
             let owned = unsafe { OwnedP::new(&p) };
-            if p.thief_is_empty() {
-                self.put_idle_p(lists, owned);
-            } else {
+            if !p.thief_is_empty() {
                 with_work.push(owned);
+            } else if let Some(owned) = self.feed(lists, owned) {
+                self.put_idle_p(lists, owned);
             }
         }
         for p in with_work {

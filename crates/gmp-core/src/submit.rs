@@ -7,7 +7,7 @@ use crate::contract::{IdlePolicy, RunQueue, SharedQueue, Slot};
 use crate::current::{Current, current};
 use crate::event::{Event, EventKind};
 use crate::g::runnable::Runnable;
-use crate::g::{Flags, G};
+use crate::g::G;
 use crate::m::M;
 use crate::queue::List;
 use crate::sched::{Config, Sched};
@@ -47,7 +47,7 @@ impl<C: Config> Sched<C> {
         let record = g.g();
         self.track_runnable(record);
         self.emit(EventKind::GoUnblock, record, None, 0);
-        if record.has(Flags::PINNED) && record.has(Flags::STARTED) {
+        if record.is_inboxed() {
             return self.ready_pinned(g);
         }
         match self.caller_with_p() {

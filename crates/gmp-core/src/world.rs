@@ -90,6 +90,8 @@ impl<C: Config> Sched<C> {
         if let Some(sole) = unsafe { self.sole() } {
             self.shared.settle(sole);
         }
+        lists.p_time = self.p_time(lists);
+        lists.resized_at = self.header.now();
         self.grow(lists, procs);
         let keep = match m.p_id() {
             Some(id) if (id as usize) < procs => Arc::clone(&lists.every_p[id as usize]),
@@ -101,6 +103,12 @@ impl<C: Config> Sched<C> {
         }
         m.p.set(&raw const keep.core);
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
+    }
+
+    /// The CPU time that the Ps could have used so far, in nanoseconds.
+    pub(crate) fn p_time(&self, lists: &Lists<C>) -> u64 {
+        let since = self.header.now().saturating_sub(lists.resized_at);
+        lists.p_time.saturating_add(since.saturating_mul(self.procs() as u64))
     }
 
     /// Makes the Ps that there have never been.
@@ -165,6 +173,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "schedinit")]
     pub(crate) fn first_ps(&self, lists: &mut Lists<C>, procs: usize) -> OwnedP<C> {
         self.grow(lists, procs);
+        lists.resized_at = self.header.now();
         self.publish_all_p(lists.every_p.clone(), &self.collector.register());
         for p in lists.every_p.clone().iter().skip(1) {
             p.core.word.release();

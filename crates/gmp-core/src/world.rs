@@ -147,7 +147,8 @@ impl<C: Config> Sched<C> {
     fn start_the_world(&self, lists: &mut Lists<C>, m: &M) {
         self.clear_attention(attention::STOP);
         let mut with_work = Vec::new();
-        for p in lists.every_p[..self.procs()].to_vec() {
+        let ps: Vec<Arc<P<C>>> = lists.every_p[..self.procs()].to_vec();
+        for p in ps {
             if core::ptr::eq(&raw const p.core, m.p.get()) {
                 p.core.word.acquire();
                 continue;

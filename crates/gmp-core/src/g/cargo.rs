@@ -104,9 +104,9 @@ impl<F: FnOnce() -> T, T> TableFor<F, T> {
 }
 
 /// The table for a closure and its result.
-pub(crate) fn table<F: FnOnce() -> T, T>() -> &'static CargoTable
+pub(crate) fn table<F, T>() -> &'static CargoTable
 where
-    F: 'static,
+    F: FnOnce() -> T + 'static,
     T: 'static,
 {
     const { &TableFor::<F, T>::TABLE }

@@ -135,8 +135,7 @@ impl<C: Config> Sched<C> {
         owned.owner().flush_stacks(&self.stacks);
         // SAFETY: as above.
         let free = unsafe { p.core.free() };
-        let count = free.len();
-        registry::give_back(free, count);
+        registry::give_back(free, registry::FreeGs::CAPACITY);
         p.core.word.remove();
         let _ = owned.into_core();
     }

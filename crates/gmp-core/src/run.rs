@@ -176,8 +176,16 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Main has returned and `run` waits for the others: was this the last?
-    pub(crate) fn finish_if_alone(&self) {
+    /// A goroutine has ended: if main has returned and `run` waits for the others, was it the last?
+    #[inline]
+    pub(crate) fn finish_if_waited_for(&self) {
+        if self.attention() & attention::WAITING != 0 {
+            self.finish_if_alone();
+        }
+    }
+
+    #[cold]
+    fn finish_if_alone(&self) {
         let mut lists = self.lock();
         if self.count_goroutines(&lists) == 0 {
             self.finish(&mut lists);

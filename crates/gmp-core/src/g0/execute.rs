@@ -146,6 +146,7 @@ impl<C: Config> G0<'_, C> {
         g.word.to_discarded();
         add_own(&self.p_shared().core.counters.exited, 1);
         self.finish(g);
+        self.sched.finish_if_waited_for();
     }
 
     #[cold]

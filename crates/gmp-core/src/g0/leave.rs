@@ -117,6 +117,8 @@ impl<C: Config> G0<'_, C> {
         self.m.locked_g.set(ptr::null());
         g.home.set(ptr::null());
         g.locks.set(0);
+        g.unset(Flags::LOCKED);
+        g.unset(Flags::PANICKING);
         g.word.to_exited();
         if g.has(Flags::SYSTEM) {
             self.sched.system.fetch_sub(1, Ordering::Relaxed);
@@ -127,8 +129,8 @@ impl<C: Config> G0<'_, C> {
         self.finish(g);
         if main_returned {
             self.sched.main_returned();
-        } else if self.sched.attention() & attention::WAITING != 0 {
-            self.sched.finish_if_alone();
+        } else {
+            self.sched.finish_if_waited_for();
         }
         if locked && self.m.pinned.get() == 0 && self.m.inbox.is_empty() {
             // The thread's state is the goroutine's doing: it ends with it.

@@ -62,6 +62,11 @@ impl<C: Config> Sched<C> {
             if lists.stop_wait == 0 {
                 break;
             }
+            if self.attention() & attention::CLOSING != 0 {
+                // Ms that leave a closing runtime stop no Ps.
+                self.give_up_stopping(&mut lists, m);
+                return false;
+            }
             drop(lists);
             m.note.sleep_until(Instant::now() + ASK_AGAIN);
             m.note.clear();
@@ -72,6 +77,14 @@ impl<C: Config> Sched<C> {
         // next sleep, and an M that wakes without a P believes that the runtime closes.
         m.note.clear();
         true
+    }
+
+    fn give_up_stopping(&self, lists: &mut Lists<C>, m: &M) {
+        lists.stopper = None;
+        self.clear_attention(attention::STOP);
+        if let Some(p) = m.p_core() {
+            p.word.acquire();
+        }
     }
 
     fn stop_blocked_ps(&self, lists: &mut Lists<C>) {

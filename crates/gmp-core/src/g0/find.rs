@@ -206,8 +206,13 @@ impl<C: Config> G0<'_, C> {
         self.m.id == 0
     }
 
+    /// Whether something keeps this M from going idle.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.sched.attention() & attention::URGENT != 0 || self.is_over()
+    }
+
     /// Whether this M's thread has nothing more to do here.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let wanted = self.sched.attention();
         wanted & attention::CLOSING != 0 || (wanted & attention::FINISHED != 0 && self.is_m0())
     }

@@ -38,7 +38,7 @@ impl<C: Config> G0<'_, C> {
             let last = round == rounds;
             let seed = self.m.random();
             for at in all.order.walk(seed).filter(|&at| at != own) {
-                if self.sched.attention() != 0 {
+                if self.is_wanted() {
                     return None;
                 }
                 let Some(victim) = all.ps.get(at) else { continue };

@@ -41,6 +41,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) every_p: Vec<Arc<P<C>>>,
     #[doc(alias = "allm")]
     pub(crate) all_m: Vec<Arc<M>>,
+    /// Ms whose threads have ended in a closing runtime.
+    pub(crate) ended_ms: Vec<Arc<M>>,
     pub(crate) next_m: u64,
     /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
     #[doc(alias = "nmidlelocked")]
@@ -82,6 +84,7 @@ impl<C: Config> Lists<C> {
             idle_ms: Vec::new(),
             every_p: Vec::new(),
             all_m: Vec::new(),
+            ended_ms: Vec::new(),
             next_m: 0,
             locked_idle: 0,
             hungry: Vec::new(),

@@ -108,9 +108,12 @@ impl Flags {
     pub(crate) const LOCKED: Flags = Flags(16);
     /// Has ended unwanted and runs once more to drop its outcome on a goroutine's stack.
     pub(crate) const DROPPING: Flags = Flags(32);
+    /// The record has an [`Extra`]: asked on hot paths.
+    pub(crate) const EXTRA: Flags = Flags(128);
     /// Waited for a stack, and none can come.
     pub(crate) const STACKLESS: Flags = Flags(64);
 
+    #[inline(always)]
     pub(crate) fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
     }
@@ -199,6 +202,7 @@ impl G {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn has(&self, flag: Flags) -> bool {
         self.flags.get().has(flag)
     }
@@ -212,6 +216,7 @@ impl G {
     }
 
     /// The runtime this goroutine lives in.
+    #[inline]
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: set at spawn, and a runtime outlives every goroutine that has not ended (see `rt`).
         unsafe { &*self.rt.get() }
@@ -225,8 +230,24 @@ impl G {
         }
     }
 
+    /// Sets or drops what few goroutines have.
+    pub(crate) fn set_extra(&self, extra: Option<Box<Extra>>) {
+        if extra.is_some() {
+            self.set(Flags::EXTRA);
+        } else {
+            self.unset(Flags::EXTRA);
+        }
+        *self.extra.borrow_mut() = extra;
+    }
+
     /// The stack size asked for, or `default`.
+    #[inline]
     pub(crate) fn stack_size(&self, default: usize) -> usize {
+        if self.has(Flags::EXTRA) { self.own_stack_size(default) } else { default }
+    }
+
+    #[cold]
+    fn own_stack_size(&self, default: usize) -> usize {
         match self.extra.borrow().as_ref() {
             Some(extra) if extra.stack_size != 0 => extra.stack_size,
             _ => default,

@@ -104,7 +104,7 @@ fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>)
     let number = unsafe { p.next_number(|| m.rt().number_batch()) };
     let header = parent.header();
     fill(g, header, number, parent.number.get(), at);
-    if spec.is_some() || header.ancestors != 0 || parent.extra.borrow().is_some() {
+    if spec.is_some() || header.ancestors != 0 || parent.has(Flags::EXTRA) {
         specify(g, Some(parent), spec);
     }
     add_own(&p.counters.spawned, 1);
@@ -153,7 +153,7 @@ fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
         && extra.stack_size == 0
         && extra.labels.is_empty()
         && extra.ancestors.is_empty();
-    *g.extra.borrow_mut() = (!plain).then(|| Box::new(extra));
+    g.set_extra((!plain).then(|| Box::new(extra)));
 }
 
 /// Where a spawned goroutine goes.
@@ -177,7 +177,6 @@ where
     // SAFETY: m0 holds the P.
     let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
     fill(g, &g0.sched.header, number, 0, at);
-    *g.extra.borrow_mut() = None;
     add_own(&core.counters.spawned, 1);
     // SAFETY: a record just taken is ours and its cargo is empty.
     unsafe { g.cargo.put(main) };

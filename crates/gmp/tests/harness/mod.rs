@@ -29,9 +29,9 @@ const AT_ONCE: usize = 2;
 
 /// A test or a child, with its name.
 #[derive(Clone, Copy)]
-pub struct Named {
-    pub name: &'static str,
-    pub call: fn(),
+pub(crate) struct Named {
+    pub(crate) name: &'static str,
+    pub(crate) call: fn(),
 }
 
 /// A list of functions with their names.
@@ -43,7 +43,7 @@ macro_rules! named {
 pub(crate) use named;
 
 /// `main` of a test binary.
-pub fn run(tests: &[Named], children: &[Named]) -> ExitCode {
+pub(crate) fn run(tests: &[Named], children: &[Named]) -> ExitCode {
     if let Ok(wanted) = std::env::var(CHILD) {
         let child = children.iter().find(|child| child.name == wanted);
         (child.unwrap_or_else(|| panic!("there is no child {wanted}")).call)();
@@ -106,13 +106,13 @@ fn choose(tests: &[Named], arguments: impl Iterator<Item = String>) -> Option<Ve
 }
 
 /// A child about to be started.
-pub struct Child {
+pub(crate) struct Child {
     name: &'static str,
     command: Command,
 }
 
 /// The child of this name.
-pub fn child(name: &'static str) -> Child {
+pub(crate) fn child(name: &'static str) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("a test knows its own file"));
     command.env(CHILD, name).env_remove("GOMAXPROCS").env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -120,13 +120,13 @@ pub fn child(name: &'static str) -> Child {
 }
 
 impl Child {
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// Runs it to its end; kills it when its time is over, and fails with what it wrote until then.
-    pub fn run(mut self) -> Done {
+    pub(crate) fn run(mut self) -> Done {
         let mut child = self.command.spawn().expect("a child can be started");
         let stdout = reader(child.stdout.take().expect("piped"));
         let stderr = reader(child.stderr.take().expect("piped"));
@@ -166,17 +166,17 @@ fn reader(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 }
 
 /// A child that has ended.
-pub struct Done {
-    pub name: &'static str,
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Done {
+    pub(crate) name: &'static str,
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Done {
     /// Fails with all there is to know about the child unless `holds`.
     #[track_caller]
-    pub fn check(&self, holds: bool, what: &str) -> &Self {
+    pub(crate) fn check(&self, holds: bool, what: &str) -> &Self {
         assert!(
             holds,
             "{} does not do this: {what}\n{}\n--- its stdout ---\n{}\n--- its stderr ---\n{}\n---",
@@ -186,32 +186,32 @@ impl Done {
     }
 
     #[track_caller]
-    pub fn code(&self, code: i32) -> &Self {
+    pub(crate) fn code(&self, code: i32) -> &Self {
         self.check(self.status.code() == Some(code), &format!("exits with {code}"))
     }
 
     #[track_caller]
-    pub fn aborted(&self) -> &Self {
+    pub(crate) fn aborted(&self) -> &Self {
         self.check(self.status.signal() == Some(libc::SIGABRT), "ends by SIGABRT")
     }
 
     #[track_caller]
-    pub fn says(&self, text: &str) -> &Self {
+    pub(crate) fn says(&self, text: &str) -> &Self {
         self.check(self.stderr.contains(text), &format!("says {text:?} on stderr"))
     }
 
     #[track_caller]
-    pub fn says_first(&self, line: &str) -> &Self {
+    pub(crate) fn says_first(&self, line: &str) -> &Self {
         self.check(self.stderr.lines().next() == Some(line), &format!("says first {line:?}"))
     }
 
     #[track_caller]
-    pub fn never_says(&self, text: &str) -> &Self {
+    pub(crate) fn never_says(&self, text: &str) -> &Self {
         self.check(!self.stderr.contains(text), &format!("never says {text:?}"))
     }
 
     #[track_caller]
-    pub fn prints(&self, text: &str) -> &Self {
+    pub(crate) fn prints(&self, text: &str) -> &Self {
         self.check(self.stdout == text, &format!("prints exactly {text:?}"))
     }
 }

@@ -57,10 +57,25 @@ impl<C: Config> Sched<C> {
                 self.abandon(g);
             }
         });
+        let mut lost = false;
         registry::for_each(|g| {
-            let runs = matches!(g.word.status(), Status::Running | Status::Blocked);
-            left.running += usize::from(runs && core::ptr::eq(g.rt.get(), &self.header));
+            if !core::ptr::eq(g.rt.get(), &self.header) {
+                return;
+            }
+            match g.word.status() {
+                Status::Running | Status::Blocked => left.running += 1,
+                // A policy has dropped or kept it, or a running goroutine spawns it right now.
+                Status::Runnable => {
+                    lost = true;
+                    if g.has(Flags::STARTED) { left.suspended += 1 } else { left.never_started += 1 }
+                }
+                Status::Waiting | Status::Free => {}
+            }
         });
+        if lost {
+            // Whoever has the `Runnable` may still look at its runtime.
+            core::mem::forget(self.arc());
+        }
         left
     }
 

@@ -23,14 +23,21 @@ pub fn abort(invariant: &str, what: core::fmt::Arguments<'_>) -> ! {
     std::process::abort()
 }
 
-/// Turns an unwind through its scope into a [`fatal!`](crate::fatal!). Go: none; Rust's answer to foreign code.
+/// Turns an unwind through its scope into a [`fatal!`](crate::fatal!); forget it where the scope ends well. It does not
+/// ask `thread::panicking`, which is true as well while a goroutine that unwinds is parked. Go: none; Rust's answer to
+/// foreign code.
 #[derive(Debug)]
 pub(crate) struct NoUnwind(pub(crate) &'static str);
 
+impl NoUnwind {
+    /// The scope ends well.
+    pub(crate) fn disarm(self) {
+        core::mem::forget(self);
+    }
+}
+
 impl Drop for NoUnwind {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            crate::fatal!("nothing unwinds through the scheduler", "a panic came out of {}", self.0);
-        }
+        crate::fatal!("nothing unwinds through the scheduler", "a panic came out of {}", self.0);
     }
 }

@@ -72,8 +72,10 @@ pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
 unsafe fn call<F: FnOnce(Parked) -> Commit>(data: *mut (), parked: Parked) -> Option<Parked> {
     // SAFETY: the caller says so; from here on the F lives on g0's stack.
     let commit = unsafe { data.cast::<F>().read() };
-    let _guard = crate::fatal::NoUnwind("a park's commit");
-    match commit(parked) {
+    let guard = crate::fatal::NoUnwind("a park's commit");
+    let decision = commit(parked);
+    guard.disarm();
+    match decision {
         Commit::Stay => None,
         Commit::Resume(parked) => Some(parked),
     }

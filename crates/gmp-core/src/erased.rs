@@ -36,7 +36,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
         self.enter_blocking_here(g);
     }
 
-    fn leave_blocking(&self, g: &G) {
+    fn leave_blocking(&self, g: &'static G) {
         self.leave_blocking_here(g);
     }
 

@@ -40,14 +40,12 @@ pub(crate) struct G {
     pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) rt: Cell<*const Header>,
     pub(crate) table: Cell<&'static CargoTable>,
-    // Second line: what spawn, join and wake touch.
+    // Second line: what spawn and join touch, and the first two words of the cargo, so that a goroutine with a small
+    // closure that never parks costs two lines of cache.
     pub(crate) join: JoinWord,
     pub(crate) number: Cell<u64>,
     pub(crate) parent: Cell<u64>,
     pub(crate) created_at: Cell<&'static Location<'static>>,
-    pub(crate) permit: Permit,
-    /// When the last status began, on the coarse clock (nanoseconds since the runtime's start).
-    pub(crate) since: Cell<u64>,
     pub(crate) reason: Cell<WaitReason>,
     pub(crate) outcome: Cell<Outcome>,
     pub(crate) wake: Cell<Wake>,
@@ -56,9 +54,13 @@ pub(crate) struct G {
     pub(crate) tracking: Cell<u8>,
     /// The M that this goroutine is locked or pinned to; null for none.
     pub(crate) home: Cell<*const M>,
-    // Third line.
-    pub(crate) extra: RefCell<Option<Box<Extra>>>,
     pub(crate) cargo: Cargo,
+    // The rest of the last line: what parking and few goroutines touch.
+    pub(crate) permit: Permit,
+    /// When the present wait began, on the coarse clock, or when it became runnable if that is being measured
+    /// (nanoseconds since the runtime's start).
+    pub(crate) since: Cell<u64>,
+    pub(crate) extra: RefCell<Option<Box<Extra>>>,
 }
 
 const _: () = assert!(core::mem::size_of::<G>() == 256, "a spawned goroutine costs 256 bytes");
@@ -213,6 +215,13 @@ impl G {
 
     pub(crate) fn unset(&self, flag: Flags) {
         self.flags.set(self.flags.get().without(flag));
+    }
+
+    /// Whether it is queued in its M's inbox: it is pinned and has run. One that is locked as well is queued for
+    /// everybody, so that whoever finds it gives its M a P; a locked M looks into no queue.
+    pub(crate) fn is_inboxed(&self) -> bool {
+        let flags = self.flags.get();
+        flags.has(Flags::PINNED) && flags.has(Flags::STARTED) && !flags.has(Flags::LOCKED)
     }
 
     /// The runtime this goroutine lives in.

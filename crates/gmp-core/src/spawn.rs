@@ -32,6 +32,7 @@ pub struct Spec {
 pub struct NoRecord<F>(pub F);
 
 /// Spawns from a goroutine: next on its P. Never suspends.
+#[inline]
 pub(crate) fn spawn<F, T>(
     inside: &Inside,
     spec: Option<&Spec>,
@@ -47,7 +48,6 @@ where
     unsafe { g.cargo.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
-    g.permit.reset(g.word.generation());
     let handle = JoinHandle::new(g);
     // SAFETY: just made Runnable, once.
     let runnable = unsafe { Runnable::new(g) };
@@ -75,7 +75,6 @@ where
     unsafe { g.cargo.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
-    g.permit.reset(g.word.generation());
     let handle = JoinHandle::new(g);
     rt.count_outside_spawn();
     // SAFETY: just made Runnable, once.
@@ -182,7 +181,6 @@ where
     unsafe { g.cargo.put(main) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
-    g.permit.reset(g.word.generation());
     if g0.sched.settings.lock_main {
         g.locks.set(1);
         g.set(Flags::LOCKED);

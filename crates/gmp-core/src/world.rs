@@ -68,6 +68,9 @@ impl<C: Config> Sched<C> {
             lists = self.lock();
         }
         lists.stopper = None;
+        // The last P may have stopped, and woken us, between our last sleep and the lock: a note left set would end our
+        // next sleep, and an M that wakes without a P believes that the runtime closes.
+        m.note.clear();
         true
     }
 
@@ -145,10 +148,10 @@ impl<C: Config> Sched<C> {
             p.core.word.release();
             // SAFETY: the world is stopped: the right to every other P is ours to give away.
             let owned = unsafe { OwnedP::new(&p) };
-            if p.thief_is_empty() {
-                self.put_idle_p(lists, owned);
-            } else {
+            if !p.thief_is_empty() {
                 with_work.push(owned);
+            } else if let Some(owned) = self.feed(lists, owned) {
+                self.put_idle_p(lists, owned);
             }
         }
         for p in with_work {

@@ -6,8 +6,8 @@ mod harness;
 
 use gmp::contract::queue::{Coprime, List, Ring, SharedFifo};
 use gmp::contract::{
-    IdlePolicy, IdleView, Policy, Popped, QueueConfig, Rules, RunQueue, SharedQueue, Slot, Sole, Spill,
-    Steal, StealRound, Thief, Token,
+    IdlePolicy, IdleView, Policy, Popped, QueueConfig, Rules, RunQueue, SharedQueue, Slot, Spill, Steal,
+    StealRound, Thief, Token,
 };
 use gmp::{Builder, Runtime, Unparker};
 use harness::{child, named};

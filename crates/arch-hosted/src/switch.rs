@@ -22,6 +22,8 @@ unsafe impl<S: CurrentSlot> Switch for Hosted<S> {
     type Slot = S;
     type Thread = ();
 
+    const THREAD_EACH: bool = true;
+
     /// Does nothing: the standard library has prepared its threads already.
     ///
     /// # Errors

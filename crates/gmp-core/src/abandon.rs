@@ -52,6 +52,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn abandon_the_rest(&self) -> Leftover {
         let mut left = Leftover::default();
         self.abandon_queued(&mut left);
+        let mut lost = false;
         registry::for_each(|g| {
             if !core::ptr::eq(g.rt.get(), &self.header) {
                 return;
@@ -66,9 +67,18 @@ impl<C: Config> Sched<C> {
                     }
                     _ => left.running += 1,
                 },
-                Status::Free | Status::Runnable => {}
+                // A policy has dropped or kept it, or a running goroutine spawns it right now.
+                Status::Runnable => {
+                    lost = true;
+                    if g.has(Flags::STARTED) { left.suspended += 1 } else { left.never_started += 1 }
+                }
+                Status::Free => {}
             }
         });
+        if lost {
+            // Whoever has the `Runnable` may still look at its runtime.
+            core::mem::forget(self.arc());
+        }
         left
     }
 

@@ -76,6 +76,9 @@ impl<C: Config> Sched<C> {
         if self.settings.deadlock == DeadlockRule::Never || !self.alone_in_process(lists) {
             return;
         }
+        if self.settings.deadlock == DeadlockRule::Auto {
+            self.check_nobody_is_kept(lists);
+        }
         let report = self.report_sleepers();
         lists.deadlock = Some(report);
         self.finish(lists);
@@ -87,12 +90,29 @@ impl<C: Config> Sched<C> {
         if held == 0 {
             return;
         }
-        let mut kept = Vec::new();
+        self.blame(&self.runnable_numbers(), held);
+    }
+
+    /// All queues are empty and no thread but ours exists that could be queueing somebody now: who is runnable all the
+    /// same was kept by the shared queue, whose traffic no ledger counts.
+    fn check_nobody_is_kept(&self, _lists: &Lists<C>) {
+        let kept = self.runnable_numbers();
+        if !kept.is_empty() {
+            self.blame(&kept, 0);
+        }
+    }
+
+    fn runnable_numbers(&self) -> Vec<String> {
+        let mut numbers = Vec::new();
         registry::for_each(|g| {
             if g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header) {
-                kept.push(g.number.get().to_string());
+                numbers.push(g.number.get().to_string());
             }
         });
+        numbers
+    }
+
+    fn blame(&self, kept: &[String], held: i128) -> ! {
         crate::fatal!(
             "a policy gives back every goroutine it was given",
             "policy {} holds goroutine {} ({held} by the ledger)",

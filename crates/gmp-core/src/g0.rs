@@ -39,6 +39,7 @@ impl<'a, C: Config> G0<'a, C> {
 
     /// The life of an M that is not m0.
     pub(crate) fn thread(sched: Arc<Sched<C>>, m: Arc<M>) {
+        let guard = Sched::<C>::no_unwind();
         match G0::attach(&sched, &m) {
             Ok(g0) => {
                 g0.take_next_p();
@@ -48,6 +49,7 @@ impl<'a, C: Config> G0<'a, C> {
             Err(error) => crate::fatal!("a thread can have a signal stack", "{error}"),
         }
         sched.thread_ended(&m);
+        core::mem::forget(guard);
     }
 
     /// The calling thread is no M any more. Its P is gone already.

@@ -13,7 +13,8 @@ pub fn describe(address: usize, guard: usize, out: &mut dyn Write) -> bool {
     if !(bottom.saturating_sub(guard)..bottom).contains(&address) {
         return false;
     }
-    let kib = stack.size() / 1024;
+    // Promised is a power of two (`Builder::stack_size`); what a stack has beyond it, its first frame may leave unused.
+    let kib = (1_usize << stack.size().ilog2()) / 1024;
     let name = g.extra().and_then(|extra| extra.name.as_deref());
     let at = g.created_at.get();
     let number = g.number.get();

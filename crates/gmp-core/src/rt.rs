@@ -124,6 +124,11 @@ impl Header {
         }
     }
 
+    /// Whether the runtime closes or has closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) & crate::sched::attention::CLOSING != 0
+    }
+
     /// Sends a goroutine's event: off the hot paths.
     #[cold]
     #[inline(never)]

@@ -101,9 +101,17 @@ where
         p
     };
     g0.acquire(first);
-    let sysmon = sched.start_sysmon().map_err(RunError::Os)?;
+    let sysmon = match sched.start_sysmon() {
+        Ok(sysmon) => sysmon,
+        Err(error) => {
+            g0.detach();
+            return Err(RunError::Os(error));
+        }
+    };
+    let guard = Sched::<C>::no_unwind();
     let handle = g0.bring_up(at, main);
     let left = sched.close(&g0, sysmon);
+    core::mem::forget(guard);
     g0.detach();
     let deadlock = sched.lock().deadlock.take();
     if !left.is_clean() {
@@ -146,7 +154,9 @@ impl<C: Config> G0<'_, C> {
             )
         };
         self.p().core.counters.book(-1);
-        let goes_on = self.execute(popped.token, popped.inherits);
+        // Main begins a slice of its own: with the tick still at 0, its first yield would meet the look at the shared
+        // queue and bring it straight back. Go's main has had its ticks in `runtime.main` before the user's code runs.
+        let goes_on = self.execute(popped.token, false);
         if goes_on {
             self.serve_locked();
         }

@@ -4,6 +4,7 @@ pub(crate) mod idle_word;
 pub(crate) mod lists;
 
 use crate::contract::{IdleView, Policy, Sole, StackAllocator, Switch, VictimOrder};
+use crate::current::{Current, current};
 use crate::g::runnable::Runnable;
 use crate::m::M;
 use crate::p::{Counters, NUMBER_BATCH, OwnedP, P};
@@ -192,6 +193,24 @@ impl<C: Config> Sched<C> {
         core::mem::forget(guard);
         m.in_policy.set(false);
         result
+    }
+
+    /// Asks the idle policy, whose code may not call the runtime nor unwind either; from any thread.
+    pub(crate) fn opinion(&self, ask: impl FnOnce(&IdleOf<C>) -> bool) -> bool {
+        if let Current::G(g) = current() {
+            // SAFETY: the M that runs the caller is our own thread's, and lives.
+            return self.policy(unsafe { &*g.m.get() }, || ask(&self.idle_policy));
+        }
+        let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
+        let opinion = ask(&self.idle_policy);
+        core::mem::forget(guard);
+        opinion
+    }
+
+    /// Until it is forgotten, an unwind on this thread, which runs the scheduler, is fatal: policies are called from
+    /// everywhere in it.
+    pub(crate) fn no_unwind() -> impl Drop {
+        PolicyGuard::<C::Policy>(core::marker::PhantomData)
     }
 
     /// Sums a counter over all Ps, and what was counted without one.

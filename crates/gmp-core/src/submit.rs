@@ -106,7 +106,7 @@ impl<C: Config> Sched<C> {
     fn wake_for_submission_fenced(&self) {
         full_fence();
         let view = self.view();
-        if view.idle > 0 && self.idle_policy.wake_on_submit(view) {
+        if view.idle > 0 && self.opinion(|idle| idle.wake_on_submit(view)) {
             self.wake_spinner();
         }
     }
@@ -115,7 +115,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn wake_from_outside(&self) {
         full_fence();
         let view = self.view();
-        if view.idle > 0 && (view.busy() == 0 || self.idle_policy.wake_on_submit(view)) {
+        if view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| idle.wake_on_submit(view))) {
             self.wake_spinner();
         }
     }

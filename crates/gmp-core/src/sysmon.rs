@@ -67,7 +67,9 @@ impl<C: Config> Sched<C> {
         std::thread::Builder::new().name(name).spawn(move || {
             sched.sysmon.note.adopt();
             let epoch = sched.collector.register();
+            let guard = Sched::<C>::no_unwind();
             Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None }.watch();
+            core::mem::forget(guard);
         })
     }
 

@@ -22,7 +22,7 @@ impl<C: Config> Sched<C> {
     #[inline(never)]
     pub(crate) fn wake_spinner(&self) {
         let agree = |view: crate::contract::IdleView| {
-            view.idle > 0 && (view.busy() == 0 || self.idle_policy.wake_on_submit(view))
+            view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| idle.wake_on_submit(view)))
         };
         if self.idle.try_spin(self.procs(), agree) {
             self.start_spinner();

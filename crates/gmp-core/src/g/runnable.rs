@@ -60,6 +60,10 @@ unsafe impl Token for Runnable {
 impl Drop for Runnable {
     fn drop(&mut self) {
         let g = self.g();
+        if g.header().is_closing() {
+            // Nothing would run it any more: leaked, and counted by `abandon_the_rest`.
+            return;
+        }
         crate::fatal!(
             "a policy gives back every goroutine it was given",
             "policy {} dropped goroutine {} (created at {})",

@@ -26,7 +26,10 @@ impl<C: Config> G0<'_, C> {
         if self.sched.procs() == 1 {
             return false;
         }
-        let may = self.sched.idle.try_spin(self.sched.procs(), |view| self.sched.idle_policy.may_spin(view));
+        let may = self
+            .sched
+            .idle
+            .try_spin(self.sched.procs(), |view| self.sched.opinion(|idle| idle.may_spin(view)));
         self.m.spinning.set(may);
         may
     }

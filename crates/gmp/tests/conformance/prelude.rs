@@ -1,0 +1,236 @@
+//! What every scenario stands on: events kept in memory, a known phase of the 61 rule, and ways to wait.
+//!
+//! `align_tick`, `setup` and `twice` are what the Go programs have, line by line, on gmp's own spawn and yield.
+
+use gmp::Unparker;
+use std::collections::{HashSet, VecDeque};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Events, written at the end only: a write is a system call.
+static OUT: Mutex<String> = Mutex::new(String::new());
+
+fn out() -> MutexGuard<'static, String> {
+    OUT.lock().unwrap()
+}
+
+pub(crate) fn ev(event: &str) {
+    write!(out(), "{event} ").unwrap();
+}
+
+pub(crate) fn evn(event: &str, number: impl TryInto<i64>) {
+    let number = number.try_into().unwrap_or(i64::MIN);
+    write!(out(), "{event}{number} ").unwrap();
+}
+
+pub(crate) fn nl() {
+    let mut out = out();
+    if out.ends_with(' ') {
+        out.pop();
+    }
+    out.push('\n');
+}
+
+pub(crate) fn flush() {
+    nl();
+    let text = std::mem::take(&mut *out());
+    std::io::stdout().write_all(text.as_bytes()).unwrap();
+}
+
+/// Writes `numbers` with runs of consecutive ones as a-b.
+pub(crate) fn ranges(numbers: &[i64]) {
+    for run in numbers.chunk_by(|a, b| a + 1 == *b) {
+        match run {
+            [one] => evn("", *one),
+            [first, .., last] => {
+                write!(out(), "{first}-").unwrap();
+                evn("", *last);
+            }
+            [] => {}
+        }
+    }
+}
+
+/// Starts a goroutine that nobody joins.
+pub(crate) fn go(f: impl FnOnce() + Send + 'static) {
+    drop(gmp::go(f));
+}
+
+/// Brings the only P's tick to 1 (mod 61): main waits in the shared queue behind a long local one, so it comes back
+/// exactly when the tick is 0 (mod 61), and counts on from there.
+pub(crate) fn align_tick() {
+    const N: usize = 122;
+    let ran = Arc::new(AtomicUsize::new(0));
+    for _ in 0..N {
+        let ran = ran.clone();
+        go(move || _ = ran.fetch_add(1, Relaxed));
+    }
+    gmp::yield_now();
+    let mut tick = 1;
+    while ran.load(Relaxed) < N {
+        let was = ran.load(Relaxed);
+        gmp::yield_now();
+        tick += ran.load(Relaxed) - was + 1;
+        if was == 0 {
+            // The one that was next inherits its slice: no tick.
+            tick -= 1;
+        }
+    }
+    while tick % 61 != 1 {
+        gmp::yield_now();
+        tick += 1;
+    }
+}
+
+pub(crate) fn setup() {
+    for _ in 0..16 {
+        gmp::yield_now();
+    }
+    align_tick();
+}
+
+/// Runs `scenario`, each time from tick 1 (mod 61), until the same events came twice: a process that was stopped for
+/// over 10 ms has a slice ended by sysmon, which is not the subject.
+pub(crate) fn twice(scenario: fn()) {
+    let base = out().len();
+    let mut seen = HashSet::new();
+    for _ in 0..9 {
+        out().truncate(base);
+        align_tick();
+        scenario();
+        if !seen.insert(out()[base..].to_owned()) {
+            return;
+        }
+    }
+}
+
+/// Stands for a `sync.WaitGroup` with one waiter, and for a channel that is closed at the end: the last `done` readies
+/// the waiter at that very moment, by its unparker, next on this P, as `goready` does.
+#[derive(Clone)]
+pub(crate) struct Group {
+    left: Arc<AtomicUsize>,
+    waiter: Unparker,
+}
+
+impl Group {
+    /// For the caller to wait for `count` others.
+    pub(crate) fn of(count: usize) -> Self {
+        Self { left: Arc::new(AtomicUsize::new(count)), waiter: me() }
+    }
+
+    pub(crate) fn add(&self) {
+        self.left.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn done(&self) {
+        if self.left.fetch_sub(1, Relaxed) == 1 {
+            self.waiter.unpark();
+        }
+    }
+
+    pub(crate) fn wait(&self) {
+        while self.left.load(Relaxed) != 0 {
+            gmp::park();
+        }
+    }
+
+    /// A guard that calls `done`: Go's `defer wg.Done()`.
+    pub(crate) fn defer(&self) -> impl Drop + use<> {
+        let group = self.clone();
+        defer(move || group.done())
+    }
+}
+
+fn me() -> Unparker {
+    gmp::current().unwrap().unparker()
+}
+
+/// Calls `f` when dropped: Go's `defer`.
+pub(crate) fn defer<F: FnOnce()>(f: F) -> impl Drop + use<F> {
+    struct Defer<F: FnOnce()>(Option<F>);
+    impl<F: FnOnce()> Drop for Defer<F> {
+        fn drop(&mut self) {
+            if let Some(f) = self.0.take() {
+                f();
+            }
+        }
+    }
+    Defer(Some(f))
+}
+
+/// A channel without a buffer, on park and unpark: a value goes straight to a waiting receiver, whoever waited is
+/// readied next on this P, and the caller runs on. That is all the scenarios here need of one.
+pub(crate) struct Chan<T>(Arc<Mutex<Waiting<T>>>);
+
+struct Waiting<T> {
+    senders: VecDeque<(T, Unparker)>,
+    receivers: VecDeque<(Arc<Mutex<Option<T>>>, Unparker)>,
+}
+
+impl<T> Clone for Chan<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Send> Chan<T> {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Waiting { senders: VecDeque::new(), receivers: VecDeque::new() })))
+    }
+
+    pub(crate) fn send(&self, value: T) {
+        let mut waiting = self.0.lock().unwrap();
+        if let Some((place, receiver)) = waiting.receivers.pop_front() {
+            drop(waiting);
+            *place.lock().unwrap() = Some(value);
+            receiver.unpark();
+            return;
+        }
+        waiting.senders.push_back((value, me()));
+        drop(waiting);
+        gmp::park();
+    }
+
+    pub(crate) fn recv(&self) -> T {
+        let mut waiting = self.0.lock().unwrap();
+        if let Some((value, sender)) = waiting.senders.pop_front() {
+            drop(waiting);
+            sender.unpark();
+            return value;
+        }
+        let place = Arc::new(Mutex::new(None));
+        waiting.receivers.push_back((place.clone(), me()));
+        drop(waiting);
+        loop {
+            gmp::park();
+            if let Some(value) = place.lock().unwrap().take() {
+                return value;
+            }
+        }
+    }
+}
+
+/// FNV-1a over little-endian 32-bit words, and how many they were.
+pub(crate) struct Hash {
+    hash: u64,
+    events: usize,
+}
+
+impl Hash {
+    pub(crate) const fn new() -> Self {
+        Self { hash: 14_695_981_039_346_656_037, events: 0 }
+    }
+
+    pub(crate) fn word(&mut self, word: u32) {
+        for byte in word.to_le_bytes() {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211);
+        }
+        self.events += 1;
+    }
+
+    pub(crate) fn line(&self) {
+        write!(out(), "events={} fnv1a={:x} ", self.events, self.hash).unwrap();
+    }
+}

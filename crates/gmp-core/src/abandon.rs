@@ -11,6 +11,7 @@ use crate::g::runnable::Runnable;
 use crate::g::word::Status;
 use crate::g::{Flags, G, registry};
 use crate::p::QueueOf;
+use crate::p::word::PStatus;
 use crate::sched::{Config, Sched};
 use core::sync::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,6 +80,10 @@ impl<C: Config> Sched<C> {
         let round = StealRound { last: true, victim_runs: false, backed_off: true };
         for p in &every_p {
             p.core.timers.clear();
+            if self.procs() == 1 && p.core.word.status() == PStatus::Running {
+                // The holder of the only P takes no heed of thieves. It empties the queue when it comes back.
+                continue;
+            }
             while let Steal::Taken(token) = p.thief.steal_into(&mut own, round) {
                 self.abandon_runnable(token, left);
                 while let Some(popped) = own.pop() {
@@ -126,7 +131,7 @@ impl<C: Config> Sched<C> {
                 }
             }
             Finish::Detached => {
-                *g.extra.borrow_mut() = None;
+                g.set_extra(None);
                 registry::give_one(g);
             }
         }

@@ -40,14 +40,12 @@ pub(crate) struct G {
     pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) rt: Cell<*const Header>,
     pub(crate) table: Cell<&'static CargoTable>,
-    // Second line: what spawn, join and wake touch.
+    // Second line: what spawn and join touch, and the first two words of the cargo, so that a goroutine with a small
+    // closure that never parks costs two lines of cache.
     pub(crate) join: JoinWord,
     pub(crate) number: Cell<u64>,
     pub(crate) parent: Cell<u64>,
     pub(crate) created_at: Cell<&'static Location<'static>>,
-    pub(crate) permit: Permit,
-    /// When the last status began, on the coarse clock (nanoseconds since the runtime's start).
-    pub(crate) since: Cell<u64>,
     pub(crate) reason: Cell<WaitReason>,
     pub(crate) outcome: Cell<Outcome>,
     pub(crate) wake: Cell<Wake>,
@@ -56,9 +54,13 @@ pub(crate) struct G {
     pub(crate) tracking: Cell<u8>,
     /// The M that this goroutine is locked or pinned to; null for none.
     pub(crate) home: Cell<*const M>,
-    // Third line.
-    pub(crate) extra: RefCell<Option<Box<Extra>>>,
     pub(crate) cargo: Cargo,
+    // The rest of the last line: what parking and few goroutines touch.
+    pub(crate) permit: Permit,
+    /// When the present wait began, on the coarse clock, or when it became runnable if that is being measured
+    /// (nanoseconds since the runtime's start).
+    pub(crate) since: Cell<u64>,
+    pub(crate) extra: RefCell<Option<Box<Extra>>>,
 }
 
 const _: () = assert!(core::mem::size_of::<G>() == 256, "a spawned goroutine costs 256 bytes");
@@ -108,9 +110,12 @@ impl Flags {
     pub(crate) const LOCKED: Flags = Flags(16);
     /// Has ended unwanted and runs once more to drop its outcome on a goroutine's stack.
     pub(crate) const DROPPING: Flags = Flags(32);
+    /// The record has an [`Extra`]: asked on hot paths.
+    pub(crate) const EXTRA: Flags = Flags(128);
     /// Waited for a stack, and none can come.
     pub(crate) const STACKLESS: Flags = Flags(64);
 
+    #[inline(always)]
     pub(crate) fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
     }
@@ -199,6 +204,7 @@ impl G {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn has(&self, flag: Flags) -> bool {
         self.flags.get().has(flag)
     }
@@ -212,6 +218,7 @@ impl G {
     }
 
     /// The runtime this goroutine lives in.
+    #[inline]
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: set at spawn, and a runtime outlives every goroutine that has not ended (see `rt`).
         unsafe { &*self.rt.get() }
@@ -225,8 +232,24 @@ impl G {
         }
     }
 
+    /// Sets or drops what few goroutines have.
+    pub(crate) fn set_extra(&self, extra: Option<Box<Extra>>) {
+        if extra.is_some() {
+            self.set(Flags::EXTRA);
+        } else {
+            self.unset(Flags::EXTRA);
+        }
+        *self.extra.borrow_mut() = extra;
+    }
+
     /// The stack size asked for, or `default`.
+    #[inline]
     pub(crate) fn stack_size(&self, default: usize) -> usize {
+        if self.has(Flags::EXTRA) { self.own_stack_size(default) } else { default }
+    }
+
+    #[cold]
+    fn own_stack_size(&self, default: usize) -> usize {
         match self.extra.borrow().as_ref() {
             Some(extra) if extra.stack_size != 0 => extra.stack_size,
             _ => default,

@@ -57,12 +57,12 @@ pub fn exit() -> ! {
 pub fn park(timeout: Option<Duration>) -> Wake {
     let inside = gate::enter("park");
     let g = inside.g();
-    if g.permit.take() {
+    let generation = g.word.generation();
+    if g.permit.take(generation) {
         return Wake::Woken;
     }
     let deadline = timeout
         .map_or(NEVER, |timeout| g.header().now().saturating_add(crate::rt::nanos(timeout)).min(NEVER - 1));
-    let generation = g.word.generation();
     let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
         let (g, wait) = parked.into_parts();
         if g.permit.offer(wait, generation) {
@@ -88,7 +88,7 @@ pub struct Unparker {
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
     pub fn unpark(&self) {
-        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation) {
+        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation, self.g.word.generation()) {
             ready(self.g, wait, Wake::Woken);
         }
     }

@@ -186,7 +186,7 @@ fn free_record(g: &'static G) {
             return;
         }
     }
-    *g.extra.borrow_mut() = None;
+    g.set_extra(None);
     registry::give_one(g);
 }
 
@@ -196,8 +196,8 @@ fn free_record(g: &'static G) {
 /// The caller's M holds the P.
 #[inline]
 pub(crate) unsafe fn put_free(p: &crate::p::PCore, g: &'static G) {
-    if g.extra.borrow().is_some() {
-        *g.extra.borrow_mut() = None;
+    if g.has(crate::g::Flags::EXTRA) {
+        g.set_extra(None);
     }
     // SAFETY: the caller's M holds the P.
     let free = unsafe { p.free() };

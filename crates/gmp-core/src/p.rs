@@ -3,7 +3,7 @@
 pub(crate) mod timers;
 pub(crate) mod word;
 
-use crate::contract::{Policy, QueueConfig, RunQueue, StackAllocator};
+use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::g::registry::FreeGs;
 use crate::g::runnable::Runnable;
 use crate::sched::Config;
@@ -122,6 +122,8 @@ pub(crate) struct P<C: Config> {
 pub(crate) struct Owner<C: Config> {
     pub(crate) queue: QueueOf<C>,
     pub(crate) stacks: CacheOf<C>,
+    /// The stack, of the default size, that the last goroutine to end here left: most spawns get it back at once.
+    pub(crate) spare: Option<Stack>,
 }
 
 // SAFETY: `owner` is reached only through `OwnedP`, of which there is one.
@@ -145,7 +147,7 @@ impl<C: Config> P<C> {
                 numbers: Cell::new((0, 0)),
             },
             thief,
-            owner: UnsafeCell::new(Owner { queue, stacks: stacks.cache() }),
+            owner: UnsafeCell::new(Owner { queue, stacks: stacks.cache(), spare: None }),
         }
     }
 }
@@ -185,6 +187,17 @@ impl<C: Config> OwnedP<C> {
     pub(crate) fn owner(&mut self) -> &mut Owner<C> {
         // SAFETY: this is the one right to the P, borrowed uniquely.
         unsafe { &mut *self.0.as_ref().owner.get() }
+    }
+}
+
+impl<C: Config> Owner<C> {
+    /// Gives every stack kept here to the common store.
+    pub(crate) fn flush_stacks(&mut self, stacks: &C::Stacks) {
+        if let Some(spare) = self.spare.take() {
+            // SAFETY: A5: it came from these stacks, and its goroutine has ended.
+            unsafe { stacks.free(&mut self.stacks, spare) };
+        }
+        stacks.flush(&mut self.stacks);
     }
 }
 

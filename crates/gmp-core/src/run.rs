@@ -187,7 +187,9 @@ impl<C: Config> Sched<C> {
     /// `run` is to return. Under the lock.
     pub(crate) fn finish(&self, lists: &mut crate::sched::lists::Lists<C>) {
         lists.finished = true;
-        self.call_attention(attention::FINISHED);
+        let unwinds = self.settings.at_main_return == AtMainReturn::Unwind && lists.deadlock.is_none();
+        // Nothing new is to start, unless the rest is to unwind.
+        self.call_attention(attention::FINISHED | if unwinds { 0 } else { attention::CLOSING });
         if let Some(m0) = lists.m0 {
             // SAFETY: m0 waits for this.
             unsafe { m0.get() }.note.wake();

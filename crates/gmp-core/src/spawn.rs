@@ -47,7 +47,6 @@ where
     unsafe { g.cargo.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
-    g.permit.reset(g.word.generation());
     let handle = JoinHandle::new(g);
     // SAFETY: just made Runnable, once.
     let runnable = unsafe { Runnable::new(g) };
@@ -75,7 +74,6 @@ where
     unsafe { g.cargo.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
-    g.permit.reset(g.word.generation());
     let handle = JoinHandle::new(g);
     rt.count_outside_spawn();
     // SAFETY: just made Runnable, once.
@@ -104,7 +102,7 @@ fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>)
     let number = unsafe { p.next_number(|| m.rt().number_batch()) };
     let header = parent.header();
     fill(g, header, number, parent.number.get(), at);
-    if spec.is_some() || header.ancestors != 0 || parent.extra.borrow().is_some() {
+    if spec.is_some() || header.ancestors != 0 || parent.has(Flags::EXTRA) {
         specify(g, Some(parent), spec);
     }
     add_own(&p.counters.spawned, 1);
@@ -153,7 +151,7 @@ fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
         && extra.stack_size == 0
         && extra.labels.is_empty()
         && extra.ancestors.is_empty();
-    *g.extra.borrow_mut() = (!plain).then(|| Box::new(extra));
+    g.set_extra((!plain).then(|| Box::new(extra)));
 }
 
 /// Where a spawned goroutine goes.
@@ -177,13 +175,11 @@ where
     // SAFETY: m0 holds the P.
     let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
     fill(g, &g0.sched.header, number, 0, at);
-    *g.extra.borrow_mut() = None;
     add_own(&core.counters.spawned, 1);
     // SAFETY: a record just taken is ours and its cargo is empty.
     unsafe { g.cargo.put(main) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
-    g.permit.reset(g.word.generation());
     if g0.sched.settings.lock_main {
         g.locks.set(1);
         g.set(Flags::LOCKED);

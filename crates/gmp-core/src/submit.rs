@@ -20,12 +20,23 @@ impl<C: Config> Sched<C> {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
         let mut p = unsafe { self.p_of(m) };
         let mut spilled = 0;
-        self.policy(m, || {
-            let mut spill = |batch: List<Runnable>| {
-                spilled += batch.len() as i64;
-                self.shared.push_batch(batch);
-            };
-            p.owner().queue.push(g, slot, &mut spill);
+        // SAFETY: the caller is on `m`, which holds a P and keeps it during this call.
+        let sole = unsafe { self.sole() };
+        self.policy(m, || match sole {
+            Some(sole) => {
+                let mut spill = |batch: List<Runnable>| {
+                    spilled += batch.len() as i64;
+                    batch.for_each(|token| self.shared.push_sole(token, sole));
+                };
+                p.owner().queue.push_sole(g, slot, &mut spill, sole);
+            }
+            None => {
+                let mut spill = |batch: List<Runnable>| {
+                    spilled += batch.len() as i64;
+                    self.shared.push_batch(batch);
+                };
+                p.owner().queue.push(g, slot, &mut spill);
+            }
         });
         p.core.counters.book(1 - spilled);
     }
@@ -48,6 +59,15 @@ impl<C: Config> Sched<C> {
                 self.wake_from_outside();
             }
         }
+    }
+
+    /// Readies a goroutine that is not pinned, on the P that `m` holds.
+    #[inline]
+    pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
+        self.track_runnable(g.g());
+        self.emit(EventKind::GoUnblock, g.g(), Some(m), 0);
+        self.push_local(m, g, Slot::Next);
+        self.wake_for_submission();
     }
 
     /// The caller's M, if it is one of ours with a P in hand.
@@ -115,11 +135,9 @@ impl<C: Config> Sched<C> {
     pub(crate) fn track_runnable(&self, g: &G) {
         let seq = g.tracking.get().wrapping_add(1);
         g.tracking.set(seq);
-        g.since.set(if seq & TRACKING_MASK == 0 && self.header.events.is_on() {
-            self.header.now()
-        } else {
-            0
-        });
+        if seq & TRACKING_MASK == 0 && self.header.events.is_on() {
+            g.since.set(self.header.now());
+        }
     }
 }
 

@@ -157,6 +157,10 @@ impl<C: Config> Sched<C> {
             p.core.counters.book(-1);
             self.shared.push(popped.token);
         }
+        // SAFETY: the right to the P is ours until it is on the list.
+        if let Some(sole) = unsafe { self.sole() } {
+            self.shared.settle(sole);
+        }
         self.put_idle_p(lists, p);
     }
 

@@ -4,7 +4,7 @@
 //! blocking calls, and waits for the others: each M gives its P up when its goroutine next comes to g0. Goroutines are
 //! not interrupted: one that computes without ever calling the runtime delays the stop until it does.
 
-use crate::contract::{Policy, RunQueue, SharedQueue, StackAllocator};
+use crate::contract::{Policy, RunQueue, SharedQueue};
 use crate::event::EventKind;
 use crate::g::registry;
 use crate::m::M;
@@ -83,6 +83,10 @@ impl<C: Config> Sched<C> {
 
     /// Sets the number of Ps with the world stopped; the caller's M keeps its P, or gets P 0.
     fn resize(&self, lists: &mut Lists<C>, m: &M, procs: usize) {
+        // SAFETY: the world is stopped, and the stopper's M holds its P.
+        if let Some(sole) = unsafe { self.sole() } {
+            self.shared.settle(sole);
+        }
         self.grow(lists, procs);
         let keep = match m.p_id() {
             Some(id) if (id as usize) < procs => Arc::clone(&lists.every_p[id as usize]),
@@ -117,7 +121,7 @@ impl<C: Config> Sched<C> {
         }
         self.shared.push_front(left);
         p.core.timers.move_to(&heir.core.timers);
-        self.stacks.flush(&mut owned.owner().stacks);
+        owned.owner().flush_stacks(&self.stacks);
         // SAFETY: as above.
         let free = unsafe { p.core.free() };
         let count = free.len();

@@ -1,6 +1,6 @@
 //! `RunQueue` and `Thief`: a P's queue, its one owner half and its many thief halves.
 
-use crate::contract::Token;
+use crate::contract::{Sole, Token};
 use crate::queue::List;
 use core::time::Duration;
 
@@ -101,6 +101,18 @@ pub trait RunQueue<T: Token>: Send + Sized + 'static {
     /// Takes the token to run next.
     #[doc(alias = "runqget")]
     fn pop(&mut self) -> Option<Popped<T>>;
+
+    /// [`RunQueue::push`] where there is no thief.
+    #[inline]
+    fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+        self.push(token, slot, spill);
+    }
+
+    /// [`RunQueue::pop`] where there is no thief.
+    #[inline]
+    fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+        self.pop()
+    }
 
     /// Whether nothing is queued (Q2).
     #[doc(alias = "runqempty")]

@@ -1,6 +1,6 @@
 //! `SharedQueue`: runnable goroutines that belong to no P.
 
-use crate::contract::Token;
+use crate::contract::{Sole, Token};
 use crate::queue::List;
 
 /// The queue that all Ps share: overflow of the local ones, yielded and preempted goroutines, submissions from plain
@@ -32,6 +32,28 @@ pub trait SharedQueue<T: Token>: Default + Send + Sync + 'static {
     /// Takes one caller's fair share from the head, of at most `limit` tokens when `procs` Ps share the queue.
     #[doc(alias = "globrunqgetbatch")]
     fn pop_batch(&self, procs: usize, limit: usize) -> List<T>;
+
+    /// [`SharedQueue::push`] by the only holder of a P.
+    #[inline]
+    fn push_sole(&self, token: T, _sole: Sole<'_>) {
+        self.push(token);
+    }
+
+    /// [`SharedQueue::pop`] by the only holder of a P.
+    #[inline]
+    fn pop_sole(&self, _sole: Sole<'_>) -> Option<T> {
+        self.pop()
+    }
+
+    /// [`SharedQueue::pop_batch`] by the only holder of a P.
+    #[inline]
+    fn pop_batch_sole(&self, limit: usize, _sole: Sole<'_>) -> List<T> {
+        self.pop_batch(1, limit)
+    }
+
+    /// There will be more Ps, or the only one is given up: what only its holder could reach is to be where everybody
+    /// can.
+    fn settle(&self, _sole: Sole<'_>) {}
 
     /// Whether nothing is queued (S2).
     fn is_empty(&self) -> bool {

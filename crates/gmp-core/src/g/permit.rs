@@ -11,7 +11,8 @@
 //!
 //! **Invariant.** At most one permit is kept. Whoever takes the word out of Parked(wait) has the right to ready that
 //! wait, and the wait is named by epoch, so a goroutine that timed out and went on to wait for something else is not
-//! woken by it. Every value carries the goroutine's generation: an `Unparker` of an ended goroutine changes nothing.
+//! woken by it. Every value carries a goroutine's generation: one of an earlier goroutine means Empty, so a spawn need not
+//! touch the word, and an `Unparker` of an ended goroutine changes nothing.
 //! Go has no counterpart (`notetwakeup` of an M comes nearest); the rules are those of `std::thread::park`.
 
 use super::word::Wait;
@@ -43,22 +44,16 @@ impl Permit {
         Self(AtomicU64::new(EMPTY))
     }
 
-    /// A new goroutine of this generation has no permit. By the spawner.
-    #[inline]
-    pub(crate) fn reset(&self, generation: u64) {
-        self.0.store(generation | EMPTY, Ordering::Relaxed);
-    }
-
-    /// Takes the permit if it is there. By the goroutine itself.
-    #[inline]
+    /// Takes the permit if it is there. By the goroutine itself, of this generation.
     #[must_use]
-    pub(crate) fn take(&self) -> bool {
-        let word = self.0.load(Ordering::Relaxed);
+    #[inline]
+    pub(crate) fn take(&self, generation: u64) -> bool {
+        let notified = generation | NOTIFIED;
         // ORDER: permit. Acquire pairs with the release of `unpark`: what the unparker wrote is seen.
-        word & TAG == NOTIFIED
+        self.0.load(Ordering::Relaxed) == notified
             && self
                 .0
-                .compare_exchange(word, word & !TAG | EMPTY, Ordering::Acquire, Ordering::Relaxed)
+                .compare_exchange(notified, generation | EMPTY, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok()
     }
 
@@ -67,7 +62,7 @@ impl Permit {
     #[must_use]
     pub(crate) fn offer(&self, wait: Wait, generation: u64) -> bool {
         let word = self.0.load(Ordering::Relaxed);
-        if word & TAG == EMPTY {
+        if word != generation | NOTIFIED {
             // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there.
             let offered = wait.tagged(PARKED);
             if self.0.compare_exchange(word, offered, Ordering::Release, Ordering::Relaxed).is_ok() {
@@ -86,15 +81,16 @@ impl Permit {
         self.0.swap(generation | EMPTY, Ordering::Acquire) & TAG == PARKED
     }
 
-    /// Leaves a permit, or takes the offered wait.
-    pub(crate) fn unpark(&self, generation: u64) -> Unpark {
+    /// Leaves a permit, or takes the offered wait. `present` is the generation that lives in the record now.
+    pub(crate) fn unpark(&self, generation: u64, present: u64) -> Unpark {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
-            if Wait::generation_of(word) != generation {
+            if present != generation {
                 return Unpark::Done;
             }
+            let ours = Wait::generation_of(word) == generation;
             let (next, then) = match word & TAG {
-                PARKED => (generation | EMPTY, Unpark::Ready(Wait::untagged(word))),
+                PARKED if ours => (generation | EMPTY, Unpark::Ready(Wait::untagged(word))),
                 // A permit that is there already is still written again: its release hands over what we wrote.
                 _ => (generation | NOTIFIED, Unpark::Done),
             };
@@ -124,18 +120,17 @@ mod tests {
         word.to_running();
         let permit = Permit::new();
         let generation = word.generation();
-        permit.reset(generation);
         (word, permit, generation)
     }
 
     #[test]
     fn one_permit_is_kept() {
-        let (_word, permit, generation) = running();
-        assert!(!permit.take());
-        assert_eq!(permit.unpark(generation), Unpark::Done);
-        assert_eq!(permit.unpark(generation), Unpark::Done);
-        assert!(permit.take());
-        assert!(!permit.take());
+        let (word, permit, generation) = running();
+        assert!(!permit.take(word.generation()));
+        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert!(permit.take(word.generation()));
+        assert!(!permit.take(word.generation()));
     }
 
     #[test]
@@ -143,18 +138,18 @@ mod tests {
         let (word, permit, generation) = running();
         let wait = word.to_waiting();
         assert!(permit.offer(wait, generation));
-        assert_eq!(permit.unpark(generation), Unpark::Ready(wait));
+        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Ready(wait));
         assert!(word.to_ready(wait));
-        assert!(!permit.take());
+        assert!(!permit.take(word.generation()));
     }
 
     #[test]
     fn a_permit_that_came_first_calls_the_park_off() {
         let (word, permit, generation) = running();
-        assert_eq!(permit.unpark(generation), Unpark::Done);
+        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
         let wait = word.to_waiting();
         assert!(!permit.offer(wait, generation));
-        assert!(!permit.take(), "the park took it");
+        assert!(!permit.take(word.generation()), "the park took it");
     }
 
     #[test]
@@ -163,8 +158,8 @@ mod tests {
         let wait = word.to_waiting();
         assert!(permit.offer(wait, generation));
         assert!(permit.withdraw(generation));
-        assert_eq!(permit.unpark(generation), Unpark::Done);
-        assert!(permit.take());
+        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert!(permit.take(word.generation()));
     }
 
     #[test]
@@ -172,8 +167,7 @@ mod tests {
         let (word, permit, generation) = running();
         word.to_exited();
         word.to_spawned();
-        permit.reset(word.generation());
-        assert_eq!(permit.unpark(generation), Unpark::Done);
-        assert!(!permit.take());
+        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert!(!permit.take(word.generation()));
     }
 }

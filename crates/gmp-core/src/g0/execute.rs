@@ -1,7 +1,7 @@
 //! Execute: run one goroutine on this M. Go: `execute` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{RunQueue, StackAllocator};
+use crate::contract::{RunQueue, Stack, StackAllocator};
 use crate::event::EventKind;
 use crate::g::cargo::Outcome;
 use crate::g::runnable::Runnable;
@@ -93,8 +93,7 @@ impl<C: Config> G0<'_, C> {
         if g.has(Flags::STACKLESS) || self.sched.drops_instead_of_running(g) {
             return false;
         }
-        let size = g.stack_size(self.sched.header.stack_size);
-        let Ok(stack) = self.sched.stacks.allocate(&mut self.p().owner().stacks, size) else { return false };
+        let Some(stack) = self.take_stack(g) else { return false };
         g.context.set(self.first_context(&stack));
         g.stack.set(Some(stack));
         g.set(Flags::STARTED);
@@ -103,6 +102,19 @@ impl<C: Config> G0<'_, C> {
             self.m.pinned.set(self.m.pinned.get() + 1);
         }
         true
+    }
+
+    #[inline]
+    fn take_stack(&self, g: &G) -> Option<Stack> {
+        let mut p = self.p();
+        let owner = p.owner();
+        if !g.has(Flags::EXTRA)
+            && let Some(spare) = owner.spare.take()
+        {
+            return Some(spare);
+        }
+        let size = g.stack_size(self.sched.header.stack_size);
+        self.sched.stacks.allocate(&mut owner.stacks, size).ok()
     }
 
     /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come.

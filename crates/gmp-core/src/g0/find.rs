@@ -94,7 +94,12 @@ impl<C: Config> G0<'_, C> {
         if self.sched.shared.is_empty() {
             return None;
         }
-        let token = self.sched.policy(self.m, || self.sched.shared.pop())?;
+        // SAFETY: this M holds a P during the pop.
+        let sole = unsafe { self.sched.sole() };
+        let token = self.sched.policy(self.m, || match sole {
+            Some(sole) => self.sched.shared.pop_sole(sole),
+            None => self.sched.shared.pop(),
+        })?;
         Some(Popped { token, inherits: false })
     }
 
@@ -110,7 +115,12 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     pub(super) fn from_local(&self) -> Option<Popped<Runnable>> {
         let mut p = self.p();
-        let popped = self.sched.policy(self.m, || p.owner().queue.pop())?;
+        // SAFETY: this M holds a P during the pop.
+        let sole = unsafe { self.sched.sole() };
+        let popped = self.sched.policy(self.m, || match sole {
+            Some(sole) => p.owner().queue.pop_sole(sole),
+            None => p.owner().queue.pop(),
+        })?;
         p.core.counters.book(-1);
         Some(popped)
     }
@@ -120,8 +130,13 @@ impl<C: Config> G0<'_, C> {
     fn from_shared(&self) -> Option<Popped<Runnable>> {
         let limit = <C::Policy as Policy>::RULES.shared_batch;
         let mut p = self.p();
+        // SAFETY: this M holds a P during all of this.
+        let sole = unsafe { self.sched.sole() };
         let token = self.sched.policy(self.m, || {
-            let mut batch = self.sched.shared.pop_batch(self.sched.procs(), limit);
+            let mut batch = match sole {
+                Some(sole) => self.sched.shared.pop_batch_sole(limit, sole),
+                None => self.sched.shared.pop_batch(self.sched.procs(), limit),
+            };
             let first = batch.pop_front();
             let rest = batch.len();
             if rest != 0 {

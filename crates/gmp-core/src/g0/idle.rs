@@ -162,6 +162,10 @@ impl<C: Config> G0<'_, C> {
             p.core.counters.book(-1);
             self.sched.shared.push(popped.token);
         }
+        // SAFETY: the right to the P is still ours.
+        if let Some(sole) = unsafe { self.sched.sole() } {
+            self.sched.shared.settle(sole);
+        }
         self.sched.put_idle_p(&mut self.sched.lock(), p);
     }
 

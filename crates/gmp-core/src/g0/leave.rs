@@ -43,8 +43,14 @@ impl<C: Config> G0<'_, C> {
         if g.has(Flags::PINNED) {
             return self.m.inbox.push(runnable);
         }
-        self.sched.policy(self.m, || self.sched.shared.push(runnable));
-        self.sched.wake_for_submission();
+        // SAFETY: this M holds a P during the push.
+        match unsafe { self.sched.sole() } {
+            Some(sole) => self.sched.policy(self.m, || self.sched.shared.push_sole(runnable, sole)),
+            None => {
+                self.sched.policy(self.m, || self.sched.shared.push(runnable));
+                self.sched.wake_for_submission();
+            }
+        }
     }
 
     /// Queues a goroutine that yielded within its P.
@@ -137,8 +143,13 @@ impl<C: Config> G0<'_, C> {
         g.context.set(crate::contract::Context::NULL);
         let Some(stack) = g.stack.take() else { return };
         let mut p = self.p();
-        // SAFETY: A5: it came from these stacks, and the goroutine has left it for good.
-        unsafe { self.sched.stacks.free(&mut p.owner().stacks, stack) };
+        let owner = p.owner();
+        if owner.spare.is_none() && !g.has(Flags::EXTRA) {
+            owner.spare = Some(stack);
+        } else {
+            // SAFETY: A5: it came from these stacks, and the goroutine has left it for good.
+            unsafe { self.sched.stacks.free(&mut owner.stacks, stack) };
+        }
         if self.sched.waiting_for_stack.load(Ordering::Relaxed) != 0 {
             self.serve_stack_waiter();
         }
@@ -147,7 +158,7 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     fn serve_stack_waiter(&self) {
         // The free stack must be where any P can find it.
-        self.sched.stacks.flush(&mut self.p().owner().stacks);
+        self.p().owner().flush_stacks(&self.sched.stacks);
         let mut lists = self.sched.lock();
         if let Some(waiter) = lists.without_stack.pop_front() {
             self.sched.waiting_for_stack.store(lists.without_stack.len(), Ordering::Relaxed);
@@ -165,14 +176,26 @@ impl<C: Config> G0<'_, C> {
             Finish::Tell(waiter) => {
                 // SAFETY: `finish` gave it to us, once.
                 match unsafe { Waiter::take(waiter) } {
-                    Some(Joiner::G(parked)) => {
-                        parked.ready();
-                    }
+                    Some(Joiner::G(parked)) => self.ready_joiner(parked),
                     Some(Joiner::Thread(thread)) => thread.unpark(),
                     None => {}
                 }
             }
             Finish::Detached => self.finish_detached(g),
+        }
+    }
+
+    /// Readies the goroutine that waits for one that has just ended on this P.
+    #[inline]
+    fn ready_joiner(&self, parked: Parked) {
+        let (g, wait) = parked.into_parts();
+        let near = ptr::eq(g.rt.get(), &self.sched.header) && !g.has(Flags::PINNED);
+        if !near {
+            crate::g::parked::ready(g, wait, crate::g::Wake::Woken);
+        } else if g.word.to_ready(wait) {
+            g.wake.set(crate::g::Wake::Woken);
+            // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+            self.sched.ready_on(self.m, unsafe { Runnable::new(g) });
         }
     }
 

@@ -89,11 +89,18 @@ impl<T: Token> List<T> {
         if count >= self.len {
             return core::mem::take(self);
         }
-        let mut front = List::new();
-        for _ in 0..count {
-            front.push_back(self.pop_front().expect("count is below len"));
+        let Some(mut last) = self.head.filter(|_| count > 0) else { return List::new() };
+        let head = self.head;
+        for _ in 1..count {
+            // SAFETY: T2: the list owns its tokens.
+            last = unsafe { last.as_ref().next() }.expect("count is below len");
         }
-        front
+        // SAFETY: as above.
+        self.head = unsafe { last.as_ref().next() };
+        // SAFETY: as above.
+        unsafe { last.as_ref().set_next(None) };
+        self.len -= count;
+        List { head, tail: Some(last), len: count, owns: PhantomData }
     }
 }
 
@@ -138,5 +145,29 @@ impl<T: Token> FromIterator<T> for List<T> {
 impl<T: Token> core::fmt::Debug for List<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("List").field("len", &self.len).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::suite::{Ledger, Probe};
+
+    /// Both parts of a cut list can be added to and cut again.
+    #[test]
+    fn a_cut_list_is_two_lists() {
+        for count in 0..7 {
+            let ledger = Ledger::new(7);
+            let mut list: List<Probe> = (0..5).map(|_| ledger.mint()).collect();
+            let mut front = list.split_front(count);
+            assert_eq!((front.len(), list.len()), (count.min(5), 5 - count.min(5)));
+            front.push_back(ledger.mint());
+            list.push_front(ledger.mint());
+            front.append(list);
+            let numbers: Vec<u64> = front.map(Probe::consume).collect();
+            let cut = count.min(5) as u64;
+            assert_eq!(numbers, (0..cut).chain([5, 6]).chain(cut..5).collect::<Vec<_>>());
+            ledger.settle();
+        }
     }
 }

@@ -132,10 +132,10 @@ fn run_next_against_a_thief() {
         ring.push(ledger.mint(), Slot::Next, &mut no_spill);
         let first = ring.pop().map(|popped| (popped.token.consume(), popped.inherits));
         ring.push(ledger.mint(), Slot::Next, &mut no_spill);
-        let rest = std::iter::from_fn(|| ring.pop()).map(|popped| popped.token.consume()).count();
+        let rest: Vec<u64> = std::iter::from_fn(|| ring.pop()).map(|popped| popped.token.consume()).collect();
         let stolen = robber.join().unwrap();
         assert!(first.is_some(), "one was pushed and at most one stolen after it, of two");
-        assert_eq!(usize::from(first.is_some()) + rest + stolen.len(), 3);
+        assert_eq!(usize::from(first.is_some()) + rest.len() + stolen.len(), 3);
         ledger.settle();
     });
 }

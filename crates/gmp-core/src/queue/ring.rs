@@ -35,6 +35,9 @@
 //! old one, and a thief takes the new one in that instant. The push is not over then, and what follows it (fence, look
 //! at the spinning count) is what the strong law rests on.
 //!
+//! *With one P* ([`Sole`]) there is no thief, so push Next and pop are plain loads and stores. They keep the orderings
+//! that a thief relies on, because the world is stopped, but no queue emptied, when there come to be more Ps.
+//!
 //! Go: `runqput`, `runqputslow`, `runqputbatch`, `runqget`, `runqgrab`, `runqsteal`, `runqempty` (Go 1.27).
 
 mod thief;
@@ -46,7 +49,7 @@ mod tests;
 
 pub use thief::RingThief;
 
-use crate::contract::{Link, Popped, QueueConfig, RunQueue, Slot, Spill, Token};
+use crate::contract::{Link, Popped, QueueConfig, RunQueue, Slot, Sole, Spill, Token};
 use crate::queue::List;
 use crate::sync::{Arc, AtomicPtr, AtomicUsize};
 use core::marker::PhantomData;
@@ -134,8 +137,8 @@ impl<T: Token> Ring<T> {
     /// Publishes the slots that were filled up to `tail`.
     #[inline(always)]
     fn publish(&self, tail: usize) {
-        // ORDER: ring-tail. Pairs with the load of `tail` in `RingThief::grab` and `RingThief::is_empty`: who sees
-        // the new tail sees the slots and what the tokens point to.
+        // ORDER: ring-tail. Pairs with the load of `tail` in `RingThief::grab`: who sees the new tail sees the slots and
+        // what the tokens point to.
         self.words.own.tail.store(tail, Release);
     }
 
@@ -211,6 +214,26 @@ impl<T: Token> Ring<T> {
         Some(Self::token(next))
     }
 
+    /// Takes what `pop` would take, where there is no thief: by loads and stores alone.
+    #[inline]
+    fn pop_unshared(&mut self) -> Option<Popped<T>> {
+        let own = &self.words.own;
+        let next = own.run_next.load(Relaxed);
+        if !next.is_null() {
+            // ORDER: run-next. As in `pop_next`.
+            own.run_next.store(null_mut(), Release);
+            return Some(Popped { token: Self::token(next), inherits: true });
+        }
+        let head = self.words.head.load(Relaxed);
+        if head == own.tail.load(Relaxed) {
+            return None;
+        }
+        let raw = self.words.load_slot(head);
+        // ORDER: ring-head. As in `pop_front`.
+        self.words.head.store(head.wrapping_add(1), Release);
+        Some(Popped { token: Self::token(raw), inherits: false })
+    }
+
     /// Takes the oldest token of the ring.
     #[inline]
     fn pop_front(&mut self) -> Option<T> {
@@ -269,6 +292,27 @@ impl<T: Token> RunQueue<T> for Ring<T> {
             return Some(Popped { token, inherits: true });
         }
         self.pop_front().map(|token| Popped { token, inherits: false })
+    }
+
+    #[inline]
+    fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+        let mut raw = token.into_raw();
+        if slot == Slot::Next {
+            let run_next = &self.words.own.run_next;
+            let old = run_next.load(Relaxed);
+            // ORDER: run-next. As in `push`: a thief may come when there are more Ps.
+            run_next.store(raw.as_ptr(), Release);
+            match NonNull::new(old) {
+                Some(kicked) => raw = kicked,
+                None => return,
+            }
+        }
+        self.push_back(raw, spill);
+    }
+
+    #[inline]
+    fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+        self.pop_unshared()
     }
 
     /// The owner need not look twice: nothing moves inside its queue but by its own hand.

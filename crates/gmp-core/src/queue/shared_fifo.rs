@@ -4,11 +4,17 @@
 //! look every scheduling round takes ("anything for me?") is one load. Putting or taking a batch costs one locked
 //! instruction, whatever its size.
 //!
-//! Invariant: outside the lock, `len` is the list's length. Inside, the holder brings it up to date before it leaves.
+//! With one P its holder alone takes, and most that is put it puts itself: so it keeps a list of its own in front of the
+//! locked one, and pays no locked instruction. Others put into the locked list; its holder fetches that whenever it sees
+//! it non-empty, behind what it has.
+//!
+//! Invariants: `near` is touched only by those who show a [`Sole`], and is empty when there is more than one P. Outside
+//! the lock `far_len` is the locked list's length; `near_len` is that of `near`.
 
-use crate::contract::{SharedQueue, Token};
+use crate::contract::{SharedQueue, Sole, Token};
 use crate::queue::List;
 use crate::sync::{AtomicUsize, SpinLock};
+use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
 use crossbeam_utils::CachePadded;
 
@@ -18,28 +24,53 @@ use crossbeam_utils::CachePadded;
 #[doc(alias = "sched.runq")]
 #[derive(Debug)]
 pub struct SharedFifo<T: Token> {
-    list: CachePadded<SpinLock<List<T>>>,
-    len: CachePadded<AtomicUsize>,
+    far: CachePadded<SpinLock<List<T>>>,
+    far_len: CachePadded<AtomicUsize>,
+    near: CachePadded<UnsafeCell<List<T>>>,
+    near_len: AtomicUsize,
 }
+
+// SAFETY: `near` is touched only with a `Sole`, of which one thread at a time has one; tokens are `Send`.
+unsafe impl<T: Token> Sync for SharedFifo<T> {}
 
 impl<T: Token> SharedFifo<T> {
     #[inline]
     fn with<R>(&self, change: impl FnOnce(&mut List<T>) -> R) -> R {
-        self.list.with(|list| {
+        self.far.with(|list| {
             let outcome = change(list);
             // Relaxed: inside the lock only its holder writes, and who looks without the lock has a full fence on
             // both sides (clause S2) or takes a stale length for the hint that it is.
-            self.len.store(list.len(), Relaxed);
+            self.far_len.store(list.len(), Relaxed);
             outcome
         })
+    }
+
+    /// Changes the list of the only P's holder.
+    #[inline]
+    fn with_near<R>(&self, _sole: Sole<'_>, change: impl FnOnce(&mut List<T>) -> R) -> R {
+        // SAFETY: the evidence says that nobody else takes or puts here, and `change` cannot reach us.
+        let near = unsafe { &mut *self.near.get() };
+        let outcome = change(near);
+        self.near_len.store(near.len(), Relaxed);
+        outcome
+    }
+
+    /// Puts what others have put behind what the only P's holder has.
+    #[inline]
+    fn fetch(&self, near: &mut List<T>) {
+        if self.far_len.load(Relaxed) != 0 {
+            near.append(self.with(core::mem::take));
+        }
     }
 }
 
 impl<T: Token> Default for SharedFifo<T> {
     fn default() -> Self {
         Self {
-            list: CachePadded::new(SpinLock::new(List::new())),
-            len: CachePadded::new(AtomicUsize::new(0)),
+            far: CachePadded::new(SpinLock::new(List::new())),
+            far_len: CachePadded::new(AtomicUsize::new(0)),
+            near: CachePadded::new(UnsafeCell::new(List::new())),
+            near_len: AtomicUsize::new(0),
         }
     }
 }
@@ -61,7 +92,7 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     }
 
     fn pop(&self) -> Option<T> {
-        if self.is_empty() {
+        if self.far_len.load(Relaxed) == 0 {
             return None;
         }
         self.with(List::pop_front)
@@ -70,7 +101,7 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     /// Go: `globrunqgetbatch` (Go 1.27): `min(limit, size, size / procs + 1)`, so that the Ps together empty the
     /// queue and none of them takes it all.
     fn pop_batch(&self, procs: usize, limit: usize) -> List<T> {
-        if self.is_empty() {
+        if self.far_len.load(Relaxed) == 0 {
             return List::new();
         }
         self.with(|list| {
@@ -80,8 +111,37 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     }
 
     #[inline]
+    fn push_sole(&self, token: T, sole: Sole<'_>) {
+        self.with_near(sole, |near| {
+            self.fetch(near);
+            near.push_back(token);
+        });
+    }
+
+    #[inline]
+    fn pop_sole(&self, sole: Sole<'_>) -> Option<T> {
+        self.with_near(sole, |near| {
+            self.fetch(near);
+            near.pop_front()
+        })
+    }
+
+    #[inline]
+    fn pop_batch_sole(&self, limit: usize, sole: Sole<'_>) -> List<T> {
+        self.with_near(sole, |near| {
+            self.fetch(near);
+            near.split_front(limit)
+        })
+    }
+
+    fn settle(&self, sole: Sole<'_>) {
+        let near = self.with_near(sole, core::mem::take);
+        self.push_front(near);
+    }
+
+    #[inline]
     fn len(&self) -> usize {
-        self.len.load(Relaxed)
+        self.far_len.load(Relaxed) + self.near_len.load(Relaxed)
     }
 }
 

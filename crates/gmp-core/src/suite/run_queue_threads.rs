@@ -148,7 +148,7 @@ pub fn thieves_rob_each_other<Q: RunQueue<Probe>>() {
 /// Q2. Go: TestSchedLocalQueueEmpty (`RunSchedLocalQueueEmptyTest`, Go 1.27): with one of two tokens inside at every
 /// moment, however it moves, nobody may see an empty queue.
 pub fn a_moving_token_is_seen<Q: RunQueue<Probe>>() {
-    moving_tokens::<Q>(20_000);
+    moving_tokens::<Q>(100_000);
 }
 
 /// [`a_moving_token_is_seen`] with a number of rounds of one's own.
@@ -176,6 +176,9 @@ pub fn moving_tokens<Q: RunQueue<Probe>>(rounds: usize) {
             let mut no_room = |_| panic!("two tokens fit");
             queue.push(ledger.mint(), slot(round & 1 == 0), &mut no_room);
             gate.meet(4 * round + 2);
+            // The race is a few instructions wide, so the move begins a little later each time. A run finds a queue that
+            // has it once in four; it runs often.
+            (0..round / 4 % 32).for_each(|_| std::hint::spin_loop());
             queue.push(ledger.mint(), slot(round & 2 == 0), &mut no_room);
             queue.pop().expect("two tokens are inside").token.consume();
             over.store(round + 1, SeqCst);

@@ -50,8 +50,12 @@ impl Bench for crossbeam_deque::Worker<usize> {
 impl Bench for st3::fifo::Worker<usize> {
     type Token = usize;
 
-    fn push(&mut self, token: usize) {
-        st3::fifo::Worker::push(self, token).expect("there is room");
+    /// A thief that lost its CPU in the middle of a steal holds st3's slots until it is back: then there is no room.
+    fn push(&mut self, mut token: usize) {
+        while let Err(back) = st3::fifo::Worker::push(self, token) {
+            token = back;
+            thread::yield_now();
+        }
     }
 
     fn pop(&mut self) -> Option<usize> {

@@ -11,10 +11,13 @@
 //! *Why `next` is a deque too.* A token in a plain field would be invisible to thieves: `is_empty` would call a P idle
 //! that still has work (clause Q2), and nobody could take the work. A second deque has a thief's handle like the first.
 //!
-//! *Why `is_empty` needs `moves`.* A kick takes a token through the owner's hand, where neither deque has it. So the
-//! owner counts `moves` up before and after, odd in between. A thief that sees an odd count says "not empty", and one
-//! whose count changed while it looked at the two deques looks again. crossbeam gives no tail to compare, as the ring
-//! does; with the count there is not even the ring's window when a kick and a steal overlap.
+//! *Why `is_empty` needs `moves`.* A thief looks at `fifo` and then at `next`. Between the looks a push may put a token
+//! into `fifo` and a pop take the one in `next`: each look finds nothing, and yet there was a token at every moment. And
+//! a kick takes a token through the owner's hand, where neither deque has it. So the owner counts `moves` up by two once
+//! a token is in `fifo`, before it can empty `next`; around a kick it counts by one before and one after, odd in between.
+//! A thief that sees an odd count says "not empty", and one whose count changed while it looked looks again: what Go's
+//! second look at the ring's tail is for. With the odd count there is not even the ring's window when a kick and a steal
+//! overlap.
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -47,7 +50,8 @@ pub struct RandomThief<T: Token> {
 }
 
 impl<T: Token> RandomQueue<T> {
-    fn push_back(&mut self, token: T, spill: &mut dyn Spill<T>) {
+    /// To the back of `fifo`. The caller counts the move.
+    fn put_back(&mut self, token: T, spill: &mut dyn Spill<T>) {
         if self.fifo.len() < CAPACITY {
             self.fifo.push(token);
         } else {
@@ -70,19 +74,24 @@ impl<T: Token> RandomQueue<T> {
             self.next.push(token);
             return;
         }
-        let moves = &self.thief.moves;
-        let before = moves.load(Ordering::Relaxed);
-        // ORDER: moves. The usual write side of a sequence count: the fence pairs with the fence in `is_empty`, so
-        // who sees any step of the kick, or anything later, sees the odd count at least.
-        moves.store(before.wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::Release);
+        self.count_moves(1);
         let kicked = self.next.pop();
         self.next.push(token);
         if let Some(kicked) = kicked {
-            self.push_back(kicked, spill);
+            self.put_back(kicked, spill);
         }
-        // ORDER: moves. Pairs with the Acquire load in `is_empty`: an even count tells of the whole kick.
-        self.thief.moves.store(before.wrapping_add(2), Ordering::Release);
+        self.count_moves(1);
+    }
+
+    /// Tells the thieves that a token came into `fifo` (2), or that a kick begins or ends (1 each).
+    fn count_moves(&self, step: usize) {
+        let moves = &self.thief.moves;
+        let counted = moves.load(Ordering::Relaxed).wrapping_add(step);
+        // ORDER: moves. Pairs with the first load in `is_empty`: who sees the new count sees what came into `fifo`.
+        moves.store(counted, Ordering::Release);
+        // ORDER: moves. Pairs with the fence in `is_empty`: who sees anything that we do to a deque from here on, the pop
+        // that empties `next` above all, sees the new count in its second load.
+        fence(Ordering::Release);
     }
 }
 
@@ -102,7 +111,8 @@ impl<T: Token> RunQueue<T> for RandomQueue<T> {
         if slot == Slot::Next && self.dice.bool() {
             self.push_next(token, spill);
         } else {
-            self.push_back(token, spill);
+            self.put_back(token, spill);
+            self.count_moves(2);
         }
     }
 
@@ -112,6 +122,7 @@ impl<T: Token> RunQueue<T> for RandomQueue<T> {
         let mut fitting: Vec<T> = batch.take(room).collect();
         self.dice.shuffle(&mut fitting);
         fitting.into_iter().for_each(|token| self.fifo.push(token));
+        self.count_moves(2);
     }
 
     fn pop(&mut self) -> Option<Popped<T>> {
@@ -145,7 +156,10 @@ impl<T: Token> Thief<T> for RandomThief<T> {
         // The bound holds for a thief that breaks the contract and steals with a full queue: one to run always fits.
         let limit = CAPACITY.saturating_sub(into.fifo.len()) + 1;
         match self.fifo.steal_batch_with_limit_and_pop(&into.fifo, limit) {
-            Grab::Success(token) => return Steal::Taken(token),
+            Grab::Success(token) => {
+                into.count_moves(2);
+                return Steal::Taken(token);
+            }
             Grab::Retry => return Steal::Retry,
             Grab::Empty if !round.last || self.next.is_empty() => return Steal::Empty,
             Grab::Empty => {}
@@ -162,11 +176,12 @@ impl<T: Token> Thief<T> for RandomThief<T> {
 
     fn is_empty(&self) -> bool {
         loop {
-            // ORDER: moves, the read side; see `push_next`.
+            // ORDER: moves. Pairs with the store in `count_moves`.
             let before = self.moves.load(Ordering::Acquire);
             if before % 2 == 1 || !self.fifo.is_empty() || !self.next.is_empty() {
                 return false;
             }
+            // ORDER: moves. Pairs with the fence in `count_moves`.
             fence(Ordering::Acquire);
             if self.moves.load(Ordering::Relaxed) == before {
                 return true;
@@ -194,5 +209,48 @@ impl<T: Token> fmt::Debug for RandomQueue<T> {
 impl<T: Token> fmt::Debug for RandomThief<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RandomThief").field("len", &self.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmp_core::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
+
+    /// The count, and how long `fifo` is.
+    fn look(queue: &RandomQueue<Probe>) -> (usize, usize) {
+        (queue.thief.moves.load(Ordering::Relaxed), queue.fifo.len())
+    }
+
+    /// Kicks alone were counted once. Then a push to `fifo` and a pop of `next` between a thief's two looks made it call
+    /// a queue empty that never was: one run of the conformance suite in nine met it, on two loaded CPUs.
+    #[test]
+    fn each_token_that_enters_the_fifo_is_counted() {
+        let ledger = Ledger::new(460);
+        let ((mut queue, thief), (mut own, _)) = (RandomQueue::new(&CONFIG), RandomQueue::new(&CONFIG));
+        let mut consume = |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < 460));
+        let counted = |before: (usize, usize), after: (usize, usize)| {
+            assert!(after.0.is_multiple_of(2), "a kick is over");
+            assert!(after.0 > before.0 || after.1 <= before.1, "a token came into fifo unseen");
+        };
+        for push in 0..400 {
+            let before = look(&queue);
+            queue.push(ledger.mint(), if push % 3 == 0 { Slot::Back } else { Slot::Next }, &mut consume);
+            counted(before, look(&queue));
+        }
+        (0..100).filter_map(|_| queue.pop()).for_each(|popped| assert!(popped.token.consume() < 460));
+        let mut batch = (0..60).map(|_| ledger.mint()).collect();
+        let before = look(&queue);
+        queue.push_batch(&mut batch);
+        counted(before, look(&queue));
+        consume(batch);
+        let before = look(&own);
+        let Steal::Taken(probe) = thief.steal_into(&mut own, TAKE_ANY) else { panic!("there is enough") };
+        assert!(probe.consume() < 460 && !own.is_empty());
+        counted(before, look(&own));
+        for queue in [&mut queue, &mut own] {
+            std::iter::from_fn(|| queue.pop()).for_each(|popped| assert!(popped.token.consume() < 460));
+        }
+        ledger.settle();
     }
 }

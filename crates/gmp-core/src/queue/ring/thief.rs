@@ -121,10 +121,10 @@ impl<T: Token> Thief<T> for RingThief<T> {
     fn is_empty(&self) -> bool {
         let Words { head, own, .. } = &*self.words;
         loop {
-            // ORDER: ring-head, then ring-tail. Pairs with whoever moved `head`: the tail that we read next is not older
-            // than the one it knew, so if they are equal the ring was empty when `tail` was read.
+            // ORDER: ring-head. Pairs with whoever moved `head`: the tail that we read next is not older than the one it
+            // knew, so if they are equal the ring was empty when `tail` was read. That is Relaxed: no slot is read.
             let from = head.load(Acquire);
-            let to = own.tail.load(Acquire);
+            let to = own.tail.load(Relaxed);
             if from != to {
                 return false;
             }
@@ -143,8 +143,9 @@ impl<T: Token> Thief<T> for RingThief<T> {
 
     fn len(&self) -> usize {
         let Words { head, own, .. } = &*self.words;
+        // ORDER: ring-head, as in `is_empty`.
         let from = head.load(Acquire);
-        let queued = own.tail.load(Acquire).wrapping_sub(from);
+        let queued = own.tail.load(Relaxed).wrapping_sub(from);
         let next = usize::from(!own.run_next.load(Relaxed).is_null());
         // Others may take and put between the two loads; more than fits there never is.
         queued.min(CAPACITY) + next

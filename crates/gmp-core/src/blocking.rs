@@ -58,7 +58,7 @@ impl<C: Config> Sched<C> {
         m.lent.set((p, call));
     }
 
-    pub(crate) fn leave_blocking_here(&self, g: &G) {
+    pub(crate) fn leave_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
         let (p, call) = m.lent.replace((ptr::null(), Call::NONE));
         // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
@@ -73,7 +73,7 @@ impl<C: Config> Sched<C> {
 
     /// The P was taken: the same one if it is idle by now, else any idle one, else the queue.
     #[cold]
-    fn leave_blocking_without_p(&self, g: &G, m: &M, lost: *const crate::p::PCore) {
+    fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const crate::p::PCore) {
         self.emit(EventKind::GoSyscallEndBlocked, g, Some(m), 0);
         let mut lists = self.lock();
         let idle = if self.attention() & attention::STOP != 0 {
@@ -88,6 +88,8 @@ impl<C: Config> Sched<C> {
             g.word.to_unblocked();
             return;
         }
+        // The call may be ending by an unwind, and the next M we run on must not be another one then.
+        gate::Inside::of_late_comer(g).reserve_m_while_panicking();
         m.leave.set(Leave::LostP);
         // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
         unsafe { crate::g0::leave_stack::<C>(g) };

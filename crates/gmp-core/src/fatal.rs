@@ -23,14 +23,18 @@ pub fn abort(invariant: &str, what: core::fmt::Arguments<'_>) -> ! {
     std::process::abort()
 }
 
-/// Turns an unwind through its scope into a [`fatal!`](crate::fatal!). Go: none; Rust's answer to foreign code.
-#[derive(Debug)]
-pub(crate) struct NoUnwind(pub(crate) &'static str);
-
-impl Drop for NoUnwind {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
+/// Turns an unwind out of `call` into a [`fatal!`](crate::fatal!). Go: none; Rust's answer to foreign code.
+///
+/// Not by `thread::panicking`: on g0 that is true too while the M is reserved for a goroutine that unwinds.
+pub(crate) fn no_unwind<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
+    struct Guard(&'static str);
+    impl Drop for Guard {
+        fn drop(&mut self) {
             crate::fatal!("nothing unwinds through the scheduler", "a panic came out of {}", self.0);
         }
     }
+    let guard = Guard(what);
+    let result = call();
+    core::mem::forget(guard);
+    result
 }

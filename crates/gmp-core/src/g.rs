@@ -217,6 +217,13 @@ impl G {
         self.flags.set(self.flags.get().without(flag));
     }
 
+    /// Whether it is queued in its M's inbox: it is pinned and has run. One that is locked as well is queued for
+    /// everybody, so that whoever finds it gives its M a P; a locked M looks into no queue.
+    pub(crate) fn is_inboxed(&self) -> bool {
+        let flags = self.flags.get();
+        flags.has(Flags::PINNED) && flags.has(Flags::STARTED) && !flags.has(Flags::LOCKED)
+    }
+
     /// The runtime this goroutine lives in.
     #[inline]
     pub(crate) fn header(&self) -> &Header {

@@ -83,6 +83,12 @@ impl Inside {
         }
     }
 
+    /// A goroutine that comes back from a blocking call and is about to wait for a P; see
+    /// [`Inside::reserve_m_while_panicking`].
+    pub(crate) fn of_late_comer(g: &'static G) -> Self {
+        Self { g, was_blocking: false }
+    }
+
     #[cold]
     fn panicking_changed(&self) {
         if self.g.has(Flags::PANICKING) {

@@ -67,6 +67,7 @@ unsafe impl<T: Send> Send for JoinHandle<T> {}
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
+    #[inline]
     pub(crate) fn new(g: &'static G) -> Self {
         Self { g, number: g.number.get(), result: PhantomData }
     }
@@ -91,6 +92,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     /// From inside a policy's code.
+    #[inline]
     pub fn join(self) -> Result<T, JoinError> {
         if !self.g.join.is_done() && !self.wait() {
             return Err(JoinError::Abandoned);
@@ -121,6 +123,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    #[inline]
     fn wait_as_goroutine(&self) -> bool {
         let inside = gate::enter("JoinHandle::join");
         let waiter = Waiter::new(None);
@@ -153,6 +156,7 @@ impl<T> JoinHandle<T> {
 }
 
 impl<T> Drop for JoinHandle<T> {
+    #[inline]
     fn drop(&mut self) {
         if self.g.join.detach() {
             // SAFETY: it has ended, and the handle owns the outcome that nobody took.

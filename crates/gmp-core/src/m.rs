@@ -144,12 +144,14 @@ impl M {
     }
 
     /// The number of the P it holds.
+    #[inline]
     pub(crate) fn p_id(&self) -> Option<u32> {
         self.p_core().map(|p| p.id)
     }
 
     /// A cheap random number. Go: `cheaprand`; here Marsaglia's xorshift64 (J. Stat. Softw. 8, 2003).
     #[doc(alias = "cheaprand")]
+    #[inline]
     pub(crate) fn random(&self) -> u32 {
         let mut x = self.random.get();
         x ^= x << 13;

@@ -53,6 +53,7 @@ pub fn park(reason: WaitReason, deadline: Option<Instant>, commit: impl FnOnce(P
 }
 
 /// [`park`] for a caller that has passed the gate; the deadline on the runtime's clock.
+#[inline]
 pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
     inside: &gate::Inside,
     reason: WaitReason,
@@ -69,11 +70,11 @@ pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
 
 /// # Safety
 /// `data` points to an `F` on the stack of the parked goroutine, which never touches it again.
+#[inline]
 unsafe fn call<F: FnOnce(Parked) -> Commit>(data: *mut (), parked: Parked) -> Option<Parked> {
     // SAFETY: the caller says so; from here on the F lives on g0's stack.
     let commit = unsafe { data.cast::<F>().read() };
-    let _guard = crate::fatal::NoUnwind("a park's commit");
-    match commit(parked) {
+    match crate::fatal::no_unwind("a park's commit", || commit(parked)) {
         Commit::Stay => None,
         Commit::Resume(parked) => Some(parked),
     }

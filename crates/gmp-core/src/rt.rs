@@ -31,7 +31,7 @@ pub(crate) trait AnyRuntime: Send + Sync {
     fn enter_blocking(&self, g: &G);
 
     /// Comes back from it, with a P.
-    fn leave_blocking(&self, g: &G);
+    fn leave_blocking(&self, g: &'static G);
 
     /// The next batch of goroutine numbers.
     fn number_batch(&self) -> u64;

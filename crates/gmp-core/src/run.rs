@@ -217,6 +217,7 @@ impl<C: Config> Sched<C> {
         let left = self.abandon_the_rest();
         self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
         self.sysmon.note.wake();
+        self.give_records_back();
         // sysmon catches nothing and cannot panic; if it did, there is nothing left for it to do.
         let _ = sysmon.join();
         self.join_ended();
@@ -253,6 +254,16 @@ impl<C: Config> Sched<C> {
         for (_, thread) in ended {
             // An M's thread catches every panic of its goroutines, and its own would have aborted.
             let _ = thread.join();
+        }
+    }
+
+    /// Free records that Ps keep go back to the registry, for other runtimes.
+    fn give_records_back(&self) {
+        for p in &mut self.lock().idle_ps {
+            // SAFETY: the right to an idle P is the list's, and we hold the lock.
+            let free = unsafe { p.core.free() };
+            let count = free.len();
+            registry::give_back(free, count);
         }
     }
 

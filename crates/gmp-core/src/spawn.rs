@@ -32,6 +32,7 @@ pub struct Spec {
 pub struct NoRecord<F>(pub F);
 
 /// Spawns from a goroutine: next on its P. Never suspends.
+#[inline]
 pub(crate) fn spawn<F, T>(
     inside: &Inside,
     spec: Option<&Spec>,

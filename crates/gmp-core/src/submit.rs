@@ -6,8 +6,8 @@
 use crate::contract::{IdlePolicy, RunQueue, SharedQueue, Slot};
 use crate::current::{Current, current};
 use crate::event::{Event, EventKind};
+use crate::g::G;
 use crate::g::runnable::Runnable;
-use crate::g::{Flags, G};
 use crate::m::M;
 use crate::queue::List;
 use crate::sched::{Config, Sched};
@@ -42,11 +42,12 @@ impl<C: Config> Sched<C> {
     }
 
     /// Readies a goroutine. Go: `ready`.
+    #[inline]
     pub(crate) fn ready_here(&self, g: Runnable) {
         let record = g.g();
         self.track_runnable(record);
         self.emit(EventKind::GoUnblock, record, None, 0);
-        if record.has(Flags::PINNED) && record.has(Flags::STARTED) {
+        if record.is_inboxed() {
             return self.ready_pinned(g);
         }
         match self.caller_with_p() {
@@ -71,6 +72,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// The caller's M, if it is one of ours with a P in hand.
+    #[inline]
     fn caller_with_p(&self) -> Option<&M> {
         let m = match current() {
             Current::Plain => return None,

@@ -66,6 +66,16 @@ impl<C: Config> Sched<C> {
         Some(lists.idle_ps.remove(at))
     }
 
+    /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
+    pub(crate) fn feed(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
+        let Some(m) = lists.hungry.pop() else { return Some(p) };
+        if lists.hungry.is_empty() {
+            self.clear_attention(attention::HUNGRY);
+        }
+        self.give_p(m, p);
+        None
+    }
+
     /// Puts a P on the idle list; the caller looks at the queues again afterwards.
     #[doc(alias = "pidleput")]
     pub(crate) fn put_idle_p(&self, lists: &mut Lists<C>, mut p: OwnedP<C>) {
@@ -161,7 +171,9 @@ impl<C: Config> Sched<C> {
         if let Some(sole) = unsafe { self.sole() } {
             self.shared.settle(sole);
         }
-        self.put_idle_p(lists, p);
+        if let Some(p) = self.feed(lists, p) {
+            self.put_idle_p(lists, p);
+        }
     }
 
     /// A new M on the list of all Ms. Go: `mcommoninit`, `mReserveID`.
@@ -193,6 +205,7 @@ impl<C: Config> Sched<C> {
             return self.start_m(&mut lists, p, spinner);
         }
         let next_timer = p.core.timers.next();
+        let Some(p) = self.feed(&mut lists, p) else { return };
         self.put_idle_p(&mut lists, p);
         drop(lists);
         if next_timer != NEVER {

@@ -68,6 +68,9 @@ impl<C: Config> Sched<C> {
             lists = self.lock();
         }
         lists.stopper = None;
+        // The last P may have stopped, and woken us, between our last sleep and the lock: a note left set would end our
+        // next sleep, and an M that wakes without a P believes that the runtime closes.
+        m.note.clear();
         true
     }
 
@@ -87,6 +90,8 @@ impl<C: Config> Sched<C> {
         if let Some(sole) = unsafe { self.sole() } {
             self.shared.settle(sole);
         }
+        lists.p_time = self.p_time(lists);
+        lists.resized_at = self.header.now();
         self.grow(lists, procs);
         let keep = match m.p_id() {
             Some(id) if (id as usize) < procs => Arc::clone(&lists.every_p[id as usize]),
@@ -98,6 +103,12 @@ impl<C: Config> Sched<C> {
         }
         m.p.set(&raw const keep.core);
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
+    }
+
+    /// The CPU time that the Ps could have used so far, in nanoseconds.
+    pub(crate) fn p_time(&self, lists: &Lists<C>) -> u64 {
+        let since = self.header.now().saturating_sub(lists.resized_at);
+        lists.p_time.saturating_add(since.saturating_mul(self.procs() as u64))
     }
 
     /// Makes the Ps that there have never been.
@@ -145,10 +156,10 @@ impl<C: Config> Sched<C> {
             p.core.word.release();
             // SAFETY: the world is stopped: the right to every other P is ours to give away.
             let owned = unsafe { OwnedP::new(&p) };
-            if p.thief_is_empty() {
-                self.put_idle_p(lists, owned);
-            } else {
+            if !p.thief_is_empty() {
                 with_work.push(owned);
+            } else if let Some(owned) = self.feed(lists, owned) {
+                self.put_idle_p(lists, owned);
             }
         }
         for p in with_work {
@@ -162,6 +173,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "schedinit")]
     pub(crate) fn first_ps(&self, lists: &mut Lists<C>, procs: usize) -> OwnedP<C> {
         self.grow(lists, procs);
+        lists.resized_at = self.header.now();
         self.publish_all_p(lists.every_p.clone(), &self.collector.register());
         for p in lists.every_p.clone().iter().skip(1) {
             p.core.word.release();

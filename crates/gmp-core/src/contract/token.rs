@@ -26,6 +26,7 @@ impl Link {
     ///
     /// # Safety
     /// The caller owns the token that this link belongs to (clause T2).
+    #[inline]
     pub(crate) unsafe fn next(&self) -> Option<NonNull<Link>> {
         // SAFETY: the caller owns the token, so nobody else reads or writes the cell.
         unsafe { *self.next.get() }
@@ -35,6 +36,7 @@ impl Link {
     ///
     /// # Safety
     /// As for [`Link::next`].
+    #[inline]
     pub(crate) unsafe fn set_next(&self, next: Option<NonNull<Link>>) {
         // SAFETY: the caller owns the token, so nobody else reads or writes the cell.
         unsafe { *self.next.get() = next }

@@ -36,6 +36,7 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
+    #[inline]
     pub(crate) fn new(joiner: Option<Joiner>) -> Self {
         Self { joiner: UnsafeCell::new(joiner), taken: AtomicBool::new(false) }
     }
@@ -44,6 +45,7 @@ impl Waiter {
     ///
     /// # Safety
     /// The waiter has not been offered.
+    #[inline]
     pub(crate) unsafe fn set(&self, joiner: Joiner) {
         // SAFETY: not offered, so only the owner reaches it.
         unsafe { *self.joiner.get() = Some(joiner) };
@@ -53,12 +55,14 @@ impl Waiter {
     ///
     /// # Safety
     /// [`JoinWord::wait`] has refused this waiter.
+    #[inline]
     pub(crate) unsafe fn take_back(&self) -> Option<Joiner> {
         // SAFETY: refused, so only the owner reaches it.
         unsafe { (*self.joiner.get()).take() }
     }
 
     /// Whether the finisher has read this waiter for the last time.
+    #[inline]
     pub(crate) fn is_taken(&self) -> bool {
         // ORDER: taken. Acquire pairs with the release in `take`: the finisher is done with our stack frame.
         self.taken.load(Ordering::Acquire)
@@ -68,6 +72,7 @@ impl Waiter {
     ///
     /// # Safety
     /// `this` came out of [`JoinWord::finish`], and this is the only call for it.
+    #[inline]
     pub(crate) unsafe fn take(this: *const Waiter) -> Option<Joiner> {
         // SAFETY: an offered waiter stays valid until `taken` is set.
         let waiter = unsafe { &*this };
@@ -127,6 +132,7 @@ impl JoinWord {
     /// # Safety
     /// `waiter` is filled in and stays valid until it is taken or withdrawn.
     #[must_use]
+    #[inline]
     pub(crate) unsafe fn wait(&self, waiter: &Waiter) -> bool {
         let address = ptr::from_ref(waiter).cast_mut();
         // ORDER: join. Release pairs with the acquire of `finish`: the waiter is filled in; acquire as in `is_done`.

@@ -16,6 +16,7 @@ pub struct Parked {
 }
 
 impl Parked {
+    #[inline]
     pub(crate) fn new(g: &'static G, wait: Wait) -> Self {
         Self { g, wait }
     }
@@ -42,6 +43,7 @@ impl Parked {
         ready(g, wait, wake)
     }
 
+    #[inline]
     pub(crate) fn into_parts(self) -> (&'static G, Wait) {
         let parts = (self.g, self.wait);
         core::mem::forget(self);
@@ -56,6 +58,7 @@ impl Drop for Parked {
 }
 
 /// Ends `wait` and queues the goroutine. `false`: it was over already.
+#[inline]
 pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
     if !g.word.to_ready(wait) {
         return false;

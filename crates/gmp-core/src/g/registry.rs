@@ -32,6 +32,7 @@ impl FreeGs {
         Self { head: None, len: 0 }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

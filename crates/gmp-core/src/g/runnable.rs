@@ -18,17 +18,20 @@ impl Runnable {
     ///
     /// # Safety
     /// `g` has just become Runnable, and this is the only `Runnable` made for that.
+    #[inline]
     pub(crate) unsafe fn new(g: &'static G) -> Self {
         Self(NonNull::from(g))
     }
 
     /// The goroutine.
+    #[inline]
     pub(crate) fn g(&self) -> &'static G {
         // SAFETY: records are type-stable: never freed.
         unsafe { self.0.as_ref() }
     }
 
     /// Uses the right up.
+    #[inline]
     pub(crate) fn into_g(self) -> &'static G {
         let g = self.g();
         core::mem::forget(self);
@@ -43,10 +46,12 @@ unsafe impl Token for Runnable {
         self.g().number.get()
     }
 
+    #[inline]
     fn into_raw(self) -> NonNull<Link> {
         NonNull::from(self.into_g()).cast()
     }
 
+    #[inline]
     unsafe fn from_raw(raw: NonNull<Link>) -> Self {
         Self(raw.cast())
     }

@@ -234,6 +234,7 @@ impl GWord {
             .map(|_| Scan { word: self, value: word })
     }
 
+    #[inline]
     fn end_wait(&self, wait: Wait, to: Status) -> bool {
         let next = match to {
             Status::Free => next_generation(wait.0),

@@ -6,7 +6,6 @@ use crate::event::EventKind;
 use crate::g::runnable::Runnable;
 use crate::p::timers::NEVER;
 use crate::sched::{Config, attention};
-use core::ptr;
 use core::sync::atomic::Ordering;
 
 impl<C: Config> G0<'_, C> {
@@ -43,6 +42,7 @@ impl<C: Config> G0<'_, C> {
         self.run_own_timers();
         let tick = self.p_shared().core.tick();
         if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
+            && !self.sched.shared.is_empty()
             && let Some(popped) = self.from_shared_by_tick()
         {
             return Some(popped);
@@ -91,9 +91,6 @@ impl<C: Config> G0<'_, C> {
     /// Every so many slices the shared queue comes first, so that local work cannot starve it.
     #[inline(never)]
     fn from_shared_by_tick(&self) -> Option<Popped<Runnable>> {
-        if self.sched.shared.is_empty() {
-            return None;
-        }
         // SAFETY: this M holds a P during the pop.
         let sole = unsafe { self.sched.sole() };
         let token = self.sched.policy(self.m, || match sole {
@@ -216,19 +213,16 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Gives this M's P to one that needs it for its pinned goroutines. `false`: nobody needs it any more.
+    ///
+    /// A right to spin goes along: submitters have counted on this M to look, so whoever has the P now looks instead.
     #[cold]
     fn feed_hungry(&self) -> bool {
         let mut lists = self.sched.lock();
-        let hungry = lists.hungry.pop();
-        if lists.hungry.is_empty() {
-            self.sched.clear_attention(attention::HUNGRY);
-        }
-        let Some(hungry) = hungry else { return false };
-        debug_assert!(!ptr::eq(self.m, unsafe_m(hungry)));
-        self.drop_spinning();
+        let Some(&hungry) = lists.hungry.last() else { return false };
+        // SAFETY: it sleeps, and under the lock nobody else wakes it.
+        unsafe { hungry.get() }.spinning.set(self.m.spinning.replace(false));
         let p = self.release();
-        self.sched.give_p(hungry, p);
-        true
+        self.sched.feed(&mut lists, p).is_none()
     }
 
     pub(super) fn drop_spinning(&self) {
@@ -236,9 +230,4 @@ impl<C: Config> G0<'_, C> {
             self.sched.idle.give_up();
         }
     }
-}
-
-fn unsafe_m(m: crate::sched::lists::MRef) -> *const crate::m::M {
-    // SAFETY: under the lock; only the address is used.
-    unsafe { m.get() }
 }

@@ -70,7 +70,8 @@ impl<C: Config> G0<'_, C> {
             return;
         }
         let mut lists = self.sched.lock();
-        if self.sched.attention() != 0 {
+        // Whoever fills our inbox looks for us on the idle list and here, under the lock, and we have been on neither.
+        if self.sched.attention() != 0 || !self.m.inbox.is_empty() {
             return;
         }
         if let Some((sleeper, its_until)) = lists.timer_sleeper {

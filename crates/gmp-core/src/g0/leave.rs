@@ -40,7 +40,7 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     fn yielded(&self, g: &'static G) {
         let runnable = self.to_runnable(g);
-        if g.has(Flags::PINNED) {
+        if g.is_inboxed() {
             return self.m.inbox.push(runnable);
         }
         // SAFETY: this M holds a P during the push.
@@ -56,7 +56,7 @@ impl<C: Config> G0<'_, C> {
     /// Queues a goroutine that yielded within its P.
     fn yielded_local(&self, g: &'static G) {
         let runnable = self.to_runnable(g);
-        if g.has(Flags::PINNED) {
+        if g.is_inboxed() {
             return self.m.inbox.push(runnable);
         }
         self.sched.push_local(self.m, runnable, Slot::Back);

@@ -29,11 +29,13 @@ impl<T: Token> List<T> {
     }
 
     /// Whether there is none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.head.is_none()
     }
 
     /// Adds a token behind the others.
+    #[inline]
     pub fn push_back(&mut self, token: T) {
         let link = token.into_raw();
         // SAFETY: T2: we own the token that was just given up, hence its link.
@@ -60,6 +62,7 @@ impl<T: Token> List<T> {
     }
 
     /// Takes the first token.
+    #[inline]
     pub fn pop_front(&mut self) -> Option<T> {
         let link = self.head?;
         // SAFETY: T2: the list owns its head.
@@ -73,6 +76,7 @@ impl<T: Token> List<T> {
     }
 
     /// Moves all of `other` behind this list's tokens.
+    #[inline]
     pub fn append(&mut self, mut other: List<T>) {
         let Some(head) = other.head.take() else { return };
         match self.tail {

@@ -55,6 +55,11 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
     pub(crate) sysmon_asleep: bool,
     /// Ps that have yet to stop.
+    /// When the number of Ps last changed, and the P time (nanoseconds times Ps) used up by then.
+    #[doc(alias = "procresizetime")]
+    pub(crate) resized_at: u64,
+    #[doc(alias = "totaltime")]
+    pub(crate) p_time: u64,
     pub(crate) stop_wait: usize,
     pub(crate) stopper: Option<MRef>,
     pub(crate) without_stack: List<Runnable>,
@@ -83,6 +88,8 @@ impl<C: Config> Lists<C> {
             timer_sleeper: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
+            resized_at: 0,
+            p_time: 0,
             stop_wait: 0,
             stopper: None,
             without_stack: List::new(),

@@ -116,7 +116,7 @@ impl<C: Config> Sched<C> {
         self.outside.exited.fetch_add(1, Ordering::Relaxed);
         g.outcome.set(Outcome::Abandoned);
         // A leaked stack is nobody's any more: the record may live on without it.
-        core::mem::forget(g.stack.take());
+        g.stack.set(None);
         match g.join.finish() {
             Finish::LeftToHandle => {}
             Finish::Tell(waiter) => {

@@ -262,8 +262,7 @@ impl<C: Config> Sched<C> {
         for p in &mut self.lock().idle_ps {
             // SAFETY: the right to an idle P is the list's, and we hold the lock.
             let free = unsafe { p.core.free() };
-            let count = free.len();
-            registry::give_back(free, count);
+            registry::give_back(free, registry::FreeGs::CAPACITY);
         }
     }
 

@@ -52,6 +52,6 @@ pub struct Stats {
     pub handoffs: u64,
     /// Stacks and their memory.
     pub stacks: StackFigures,
-    /// Records of goroutines in the whole process, in use or kept for reuse; 256 bytes each.
+    /// Records of goroutines in the whole process, in use or kept for reuse; 192 bytes each.
     pub records: usize,
 }

@@ -135,8 +135,7 @@ impl<C: Config> Sched<C> {
         owned.owner().flush_stacks(&self.stacks);
         // SAFETY: as above.
         let free = unsafe { p.core.free() };
-        let count = free.len();
-        registry::give_back(free, count);
+        registry::give_back(free, registry::FreeGs::CAPACITY);
         p.core.word.remove();
         let _ = owned.into_core();
     }
@@ -147,7 +146,8 @@ impl<C: Config> Sched<C> {
     fn start_the_world(&self, lists: &mut Lists<C>, m: &M) {
         self.clear_attention(attention::STOP);
         let mut with_work = Vec::new();
-        for p in lists.every_p[..self.procs()].to_vec() {
+        let ps: Vec<Arc<P<C>>> = lists.every_p[..self.procs()].to_vec();
+        for p in ps {
             if core::ptr::eq(&raw const p.core, m.p.get()) {
                 p.core.word.acquire();
                 continue;

@@ -39,7 +39,7 @@ where
 #[track_caller]
 fn no_record() -> ! {
     panic!(
-        "gmp::go: no memory for another goroutine's record of 256 bytes; gmp::try_go returns the closure instead"
+        "gmp::go: no memory for another goroutine's record of 192 bytes; gmp::try_go returns the closure instead"
     )
 }
 

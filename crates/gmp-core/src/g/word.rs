@@ -196,6 +196,7 @@ impl GWord {
     pub(crate) fn to_exited(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
+        // ORDER: owner-step. As in `step`.
         self.0.store(next_generation(word), Ordering::Release);
     }
 
@@ -204,6 +205,7 @@ impl GWord {
     pub(crate) fn to_discarded(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Runnable);
+        // ORDER: owner-step. As in `step`.
         self.0.store(next_generation(word), Ordering::Release);
     }
 

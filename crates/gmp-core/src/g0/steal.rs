@@ -55,7 +55,7 @@ impl<C: Config> G0<'_, C> {
     fn steal_timers(&self, victim: &P<C>) -> Option<Popped<Runnable>> {
         let timers = &victim.core.timers;
         if timers.next() != crate::p::timers::NEVER && self.run_timers(timers) {
-            return self.from_local();
+            return self.take_local();
         }
         None
     }

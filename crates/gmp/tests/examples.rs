@@ -17,7 +17,7 @@ mod pinned;
 #[path = "../examples/stats.rs"]
 mod stats;
 
-/// Its name, its `main`, and what it prints among other things.
+/// Name, program, and parts of what it prints.
 type Example = (&'static str, fn(), &'static [&'static str]);
 
 const EXAMPLES: &[Example] = &[

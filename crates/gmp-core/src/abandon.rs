@@ -52,31 +52,36 @@ impl<C: Config> Sched<C> {
     pub(crate) fn abandon_the_rest(&self) -> Leftover {
         let mut left = Leftover::default();
         self.abandon_queued(&mut left);
+        self.abandon_waiting(&mut left);
+        // What plain threads and other runtimes were just queueing here. They hold no count of the runtime, so it must
+        // not go before the last of them is through; nobody waits any more, so no other will come.
+        crate::g::parked::wait_for_outsiders();
+        self.abandon_queued(&mut left);
+        left.running = self.abandon_waiting(&mut left);
+        left
+    }
+
+    /// Ends every goroutine that waits, and counts those on the hands of Ms that come late. One look at each, so that
+    /// one that suspends meanwhile is counted once.
+    fn abandon_waiting(&self, left: &mut Leftover) -> usize {
+        let mut late = 0;
         registry::for_each(|g| {
             if !core::ptr::eq(g.rt.get(), &self.header) {
                 return;
             }
-            // One look at each, so that one that suspends meanwhile is counted once: it runs, and its M comes late.
             match g.word.status() {
-                Status::Running | Status::Blocked => left.running += 1,
+                Status::Free => {}
                 Status::Waiting => match self.settled_wait(g) {
                     Some(wait) if g.word.to_abandoned(wait) => {
                         left.suspended += 1;
                         self.abandon(g);
                     }
-                    _ => left.running += 1,
+                    _ => late += 1,
                 },
-                Status::Free | Status::Runnable => {}
+                Status::Running | Status::Blocked | Status::Runnable => late += 1,
             }
         });
-        left
-    }
-
-    /// What plain threads and other runtimes were just queueing here when the rest was abandoned. They hold no count of
-    /// the runtime, so it must not go before the last of them is through.
-    pub(crate) fn abandon_latest(&self, left: &mut Leftover) {
-        crate::g::parked::wait_for_outsiders();
-        self.abandon_queued(left);
+        late
     }
 
     fn abandon_queued(&self, left: &mut Leftover) {

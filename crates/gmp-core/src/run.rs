@@ -261,8 +261,7 @@ impl<C: Config> Sched<C> {
             let _lists = self.lock();
             self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
         }
-        let mut left = self.abandon_the_rest();
-        self.abandon_latest(&mut left);
+        let left = self.abandon_the_rest();
         self.join_ended();
         left
     }

@@ -52,41 +52,46 @@ impl<C: Config> Sched<C> {
     pub(crate) fn abandon_the_rest(&self) -> Leftover {
         let mut left = Leftover::default();
         self.abandon_queued(&mut left);
-        let mut lost = false;
-        registry::for_each(|g| {
-            if !core::ptr::eq(g.rt.get(), &self.header) {
-                return;
-            }
-            // One look at each, so that one that suspends meanwhile is counted once: it runs, and its M comes late.
-            match g.word.status() {
-                Status::Running | Status::Blocked => left.running += 1,
-                Status::Waiting => match self.settled_wait(g) {
-                    Some(wait) if g.word.to_abandoned(wait) => {
-                        left.suspended += 1;
-                        self.abandon(g);
-                    }
-                    _ => left.running += 1,
-                },
-                // A policy has dropped or kept it, or a running goroutine spawns it right now.
-                Status::Runnable => {
-                    lost = true;
-                    if g.has(Flags::STARTED) { left.suspended += 1 } else { left.never_started += 1 }
-                }
-                Status::Free => {}
-            }
-        });
-        if lost {
+        self.abandon_waiting(&mut left);
+        // What plain threads and other runtimes were just queueing here. They hold no count of the runtime, so it must
+        // not go before the last of them is through; nobody waits any more, so no other will come.
+        crate::g::parked::wait_for_outsiders();
+        self.abandon_queued(&mut left);
+        let (late, lost) = self.abandon_waiting(&mut left);
+        left.running = late;
+        left.suspended += lost.suspended;
+        left.never_started += lost.never_started;
+        if lost != Leftover::default() {
             // Whoever has the `Runnable` may still look at its runtime.
             core::mem::forget(self.arc());
         }
         left
     }
 
-    /// What plain threads and other runtimes were just queueing here when the rest was abandoned. They hold no count of
-    /// the runtime, so it must not go before the last of them is through.
-    pub(crate) fn abandon_latest(&self, left: &mut Leftover) {
-        crate::g::parked::wait_for_outsiders();
-        self.abandon_queued(left);
+    /// Ends every goroutine that waits; counts those on the hands of Ms that come late, and those that are runnable in
+    /// nobody's queue. One look at each, so that one that suspends meanwhile is counted once.
+    fn abandon_waiting(&self, left: &mut Leftover) -> (usize, Leftover) {
+        let (mut late, mut lost) = (0, Leftover::default());
+        registry::for_each(|g| {
+            if !core::ptr::eq(g.rt.get(), &self.header) {
+                return;
+            }
+            match g.word.status() {
+                Status::Free => {}
+                Status::Waiting => match self.settled_wait(g) {
+                    Some(wait) if g.word.to_abandoned(wait) => {
+                        left.suspended += 1;
+                        self.abandon(g);
+                    }
+                    _ => late += 1,
+                },
+                Status::Running | Status::Blocked => late += 1,
+                // A policy has dropped or kept it, or a late M's goroutine spawns it right now.
+                Status::Runnable if g.has(Flags::STARTED) => lost.suspended += 1,
+                Status::Runnable => lost.never_started += 1,
+            }
+        });
+        (late, lost)
     }
 
     fn abandon_queued(&self, left: &mut Leftover) {

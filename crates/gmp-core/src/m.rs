@@ -96,6 +96,8 @@ pub(crate) struct M {
     /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
     pub(crate) inbox_first: Cell<bool>,
     pub(crate) inbox: Inbox,
+    /// It slept until it was given a P, and has not looked for work since.
+    pub(crate) just_fed: Cell<bool>,
 }
 
 // SAFETY: the module's documentation says who may touch what.
@@ -131,6 +133,7 @@ impl M {
             pinned: Cell::new(0),
             inbox_first: Cell::new(false),
             inbox: Inbox::new(),
+            just_fed: Cell::new(false),
         }
     }
 

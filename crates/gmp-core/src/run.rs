@@ -175,6 +175,34 @@ impl<C: Config> G0<'_, C> {
     }
 }
 
+impl<C: Config> G0<'_, C> {
+    /// Runs one goroutine that is pinned or locked to m0, while the rest unwinds and m0 is no M like any other any more:
+    /// nobody else could. `false`: none can run now.
+    fn serve_own(&self) -> bool {
+        let locked = self.m.locked_g.get();
+        let token = if locked.is_null() {
+            let Some(token) = self.m.inbox.pop() else { return false };
+            let Some(p) = self.sched.take_idle_p(&mut self.sched.lock()) else {
+                self.m.inbox.push(token);
+                return false;
+            };
+            self.acquire(p);
+            token
+        } else if self.take_next_p() {
+            // SAFETY: as in `next_locked`: who gave us the P used the goroutine's only Runnable up for this.
+            unsafe { crate::g::runnable::Runnable::new(&*locked) }
+        } else {
+            return false;
+        };
+        self.execute(token, false);
+        if !self.m.p.get().is_null() {
+            let p = self.release();
+            self.sched.hand_off(p);
+        }
+        true
+    }
+}
+
 impl<C: Config> Sched<C> {
     /// Main has returned (or panicked).
     pub(crate) fn main_returned(&self) {
@@ -227,7 +255,7 @@ impl<C: Config> Sched<C> {
     fn close(&self, g0: &G0<'_, C>, sysmon: std::thread::JoinHandle<()>) -> Leftover {
         let deadlocked = self.lock().deadlock.is_some();
         if self.settings.at_main_return == AtMainReturn::Unwind && !deadlocked {
-            self.unwind_the_rest();
+            self.unwind_the_rest(g0);
         }
         {
             // Under the lock: an M that sleeps for a P has seen this, or is seen by `wake_everyone`.
@@ -243,8 +271,7 @@ impl<C: Config> Sched<C> {
             let _lists = self.lock();
             self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
         }
-        let mut left = self.abandon_the_rest();
-        self.abandon_latest(&mut left);
+        let left = self.abandon_the_rest();
         self.give_records_back();
         self.join_ended();
         left
@@ -318,7 +345,7 @@ impl<C: Config> Sched<C> {
 
     /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next
     /// suspension; those that never started are dropped instead of run.
-    fn unwind_the_rest(&self) {
+    fn unwind_the_rest(&self, g0: &G0<'_, C>) {
         self.call_attention(attention::UNWIND);
         loop {
             let mut unsettled = 0;
@@ -340,7 +367,9 @@ impl<C: Config> Sched<C> {
             if unsettled == 0 {
                 return;
             }
-            std::thread::sleep(CLOSING_PERIOD);
+            if !g0.serve_own() {
+                std::thread::sleep(CLOSING_PERIOD);
+            }
         }
     }
 

@@ -68,7 +68,10 @@ impl<C: Config> Sched<C> {
 
     /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
     pub(crate) fn feed(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
-        let Some(m) = lists.hungry.pop() else { return Some(p) };
+        if lists.hungry.is_empty() {
+            return Some(p);
+        }
+        let m = lists.hungry.remove(0);
         if lists.hungry.is_empty() {
             self.clear_attention(attention::HUNGRY);
         }

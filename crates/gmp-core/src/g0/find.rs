@@ -73,10 +73,8 @@ impl<C: Config> G0<'_, C> {
             self.stop_for_world();
             return false;
         }
-        if wanted & attention::HUNGRY != 0 {
-            return !self.feed_hungry();
-        }
-        true
+        // Whoever was given a P runs something before it gives it away, or the hungry would only feed each other.
+        wanted & attention::HUNGRY == 0 || self.m.just_fed.replace(false) || !self.feed_hungry()
     }
 
     /// Expired timers of this P: each readies its goroutine, next on this P.
@@ -223,7 +221,7 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     fn feed_hungry(&self) -> bool {
         let mut lists = self.sched.lock();
-        let Some(&hungry) = lists.hungry.last() else { return false };
+        let Some(&hungry) = lists.hungry.first() else { return false };
         // SAFETY: it sleeps, and under the lock nobody else wakes it.
         unsafe { hungry.get() }.spinning.set(self.m.spinning.replace(false));
         let p = self.release();

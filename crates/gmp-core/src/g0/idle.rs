@@ -123,6 +123,7 @@ impl<C: Config> G0<'_, C> {
     fn sleep_for_p(&self) -> bool {
         self.m.note.sleep();
         self.m.note.clear();
+        self.m.just_fed.set(true);
         self.take_next_p()
     }
 

@@ -48,7 +48,7 @@ pub(crate) struct Lists<C: Config> {
     #[doc(alias = "nmidlelocked")]
     /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
     pub(crate) locked_idle: isize,
-    /// Ms whose inbox has work and that wait for a P.
+    /// Ms whose inbox has work and that wait for a P, first come, first served.
     pub(crate) hungry: Vec<MRef>,
     /// The M that sleeps until the next timer, and until when.
     pub(crate) timer_sleeper: Option<(MRef, u64)>,

@@ -1,0 +1,160 @@
+//! Runtimes that close while goroutines wait, run and have not started, with a plain thread at them.
+
+use crate::account::ACCOUNT;
+use crate::options::{Mode, Options};
+use crate::soak::builder;
+use fastrand::Rng;
+use gmp::AtMainReturn;
+use gmp::contract::Policy;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Runtimes closed between two generations.
+const AT_ONCE: u32 = 12;
+/// Leaked stacks are for ever: no more runtimes than this leak any.
+const MOST_LEAKS: u32 = 60;
+
+/// Goroutines of one runtime: some may end long after it has closed, so these are books of their own.
+#[derive(Clone, Default)]
+struct Book(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Book {
+    fn ticket(&self) -> Ticket {
+        self.0.0.fetch_add(1, Relaxed);
+        Ticket(self.clone())
+    }
+
+    fn live(&self) -> usize {
+        let ended = self.0.1.load(Relaxed);
+        self.0.0.load(Relaxed).saturating_sub(ended)
+    }
+}
+
+struct Ticket(Book);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.0.1.fetch_add(1, Relaxed);
+    }
+}
+
+/// How many runtimes were closed, and how.
+#[derive(Default)]
+pub(crate) struct Closings {
+    leaks: u32,
+    waits: u32,
+    unwinds: u32,
+}
+
+impl fmt::Display for Closings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "closed {} by leak, {} by wait, {} by unwind", self.leaks, self.waits, self.unwinds)
+    }
+}
+
+impl Closings {
+    pub(crate) fn some<P: Policy>(&mut self, options: &Options, rng: &mut Rng) -> Result<(), String> {
+        for _ in 0..AT_ONCE {
+            let how = match rng.u32(..3) {
+                0 if self.leaks < MOST_LEAKS && options.mode != Mode::OneThreadEach => AtMainReturn::Leak,
+                1 if options.mode != Mode::OneThreadEach => AtMainReturn::Unwind,
+                _ => AtMainReturn::Wait,
+            };
+            match how {
+                AtMainReturn::Leak => self.leaks += 1,
+                AtMainReturn::Unwind => self.unwinds += 1,
+                _ => self.waits += 1,
+            }
+            close_one::<P>(options, rng, how)?;
+            ACCOUNT.step();
+        }
+        Ok(())
+    }
+}
+
+/// A few goroutines in all states, and main returns in the middle of it.
+fn close_one<P: Policy>(options: &Options, rng: &mut Rng, how: AtMainReturn) -> Result<(), String> {
+    let seed = rng.u64(..);
+    let runtime = builder::<P>(options)
+        .procs(rng.usize(1..=4))
+        .seed(seed)
+        .at_main_return(how)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let handle = runtime.handle();
+    let closed = Arc::new(AtomicBool::new(false));
+    let (unparkers, targets) = std::sync::mpsc::channel::<gmp::Unparker>();
+    let book = Book::default();
+    let nuisance = {
+        let (closed, book) = (closed.clone(), book.clone());
+        std::thread::spawn(move || {
+            let mut sleepers = Vec::new();
+            while !closed.load(Relaxed) {
+                sleepers.extend(targets.try_iter().take(4));
+                sleepers.iter().for_each(gmp::Unparker::unpark);
+                let ticket = book.ticket();
+                // Runs, or is given back, or is dropped with the runtime.
+                drop(handle.go(move || drop(ticket)));
+                std::thread::sleep(Duration::from_micros(30));
+            }
+        })
+    };
+    let (books, waits) = (book.clone(), how == AtMainReturn::Wait);
+    let finished = runtime.run(move || {
+        let mut rng = Rng::with_seed(seed);
+        for i in 0..rng.u32(4..40) {
+            let (ticket, unparkers, kind) = (books.ticket(), unparkers.clone(), rng.u32(..6));
+            // Dropped handles: results that matter are dropped by the runtime.
+            drop(gmp::go(move || {
+                let _ticket = ticket;
+                match kind {
+                    0 => gmp::yield_now(),
+                    1 => gmp::sleep(Duration::from_micros(200)),
+                    2 if !waits => {
+                        // Parked, until the plain thread or nobody wakes us.
+                        let _ = unparkers.send(gmp::current().unwrap().unparker());
+                        drop(unparkers);
+                        for _ in 0..3 {
+                            gmp::park();
+                        }
+                    }
+                    3 => gmp::blocking(|| std::thread::sleep(Duration::from_micros(300))),
+                    4 => {
+                        let _lock = gmp::lock_os_thread();
+                        gmp::sleep(Duration::from_micros(100));
+                    }
+                    _ => drop(gmp::go(move || i.to_string())),
+                }
+                vec![i]
+            }));
+        }
+        drop(unparkers);
+        if rng.bool() {
+            gmp::sleep(Duration::from_micros(rng.u64(..400)));
+        }
+        7
+    });
+    closed.store(true, Relaxed);
+    nuisance.join().map_err(|_| String::from("the plain thread panicked"))?;
+    let finished = finished.map_err(|error| format!("closing by {how:?}: {error}"))?;
+    settle(how, &finished, &book)
+}
+
+/// After `Wait` and `Unwind` nobody is left; after `Leak` those that `run` has counted.
+fn settle(how: AtMainReturn, finished: &gmp::Finished<i32>, book: &Book) -> Result<(), String> {
+    let left = finished.left;
+    let stays = left.suspended + left.running;
+    // The plain thread may have spawned one more when the last had ended.
+    if finished.value != 7 || (how == AtMainReturn::Wait && (left.suspended != 0 || left.running > 1)) {
+        return Err(format!("closing by {how:?} came to {finished:?}"));
+    }
+    for _ in 0..10_000 {
+        if book.live() <= stays {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(format!("closing by {how:?}: {} goroutines are unaccounted for beside {left:?}", book.live()))
+}

@@ -1,0 +1,32 @@
+//! The soak: random work for as long as one likes, every goroutine accounted for exactly once.
+//!
+//! `cargo run --release -p gmp --example soak -- --seconds 120 --seed 1 --procs-max 16 --mode migrating --policy go`
+//!
+//! Prints one line and exits with 0, or says what is wrong and exits with 1; a watchdog aborts with a diagnosis if
+//! nothing has moved for 30 seconds. `cargo xtask soak` runs it for two minutes.
+
+mod account;
+mod closing;
+mod options;
+mod soak;
+mod work;
+
+fn main() -> std::process::ExitCode {
+    let options = match options::Options::from_arguments(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("soak: {complaint}\n{}", options::USAGE);
+            return std::process::ExitCode::from(2);
+        }
+    };
+    match soak::run(&options) {
+        Ok(summary) => {
+            println!("{summary}");
+            std::process::ExitCode::SUCCESS
+        }
+        Err(complaint) => {
+            eprintln!("soak FAILED ({options:?}): {complaint}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The soak itself: rounds of random work in one runtime after another, with the books balanced after each.
+
+use crate::account::{ACCOUNT, Ticket, watchdog};
+use crate::closing;
+use crate::options::{Mode, Options, PolicyName};
+use crate::work::{Errand, World, start};
+use fastrand::Rng;
+use gmp::contract::Policy;
+use gmp::{Builder, Handle};
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// Workers that a round begins with.
+const WORKERS: usize = 48;
+/// Each runtime lives so long.
+const LIFE: Duration = Duration::from_secs(4);
+/// How long the books may take to balance once the last goroutine has said that it is done.
+const SETTLING: Duration = Duration::from_secs(10);
+/// Records that Ps and the registry keep beside those in use: 64 for each P, and batches on their way.
+const KEPT_BY_A_P: usize = 64;
+const KEPT: usize = 2048;
+
+pub(crate) fn run(options: &Options) -> Result<String, String> {
+    let dog = watchdog();
+    let result = match options.policy {
+        PolicyName::Go => generations::<gmp::policy::Go>(options),
+        PolicyName::Random => generations::<gmp::policy::Random>(options),
+    };
+    ACCOUNT.over.store(true, Relaxed);
+    // It catches nothing and ends by itself.
+    let _ = dog.join();
+    result
+}
+
+pub(crate) fn builder<P: Policy>(options: &Options) -> Builder<P> {
+    let builder = Builder::new().policy::<P>().deadlock(gmp::DeadlockRule::Auto);
+    match options.mode {
+        // SAFETY: no goroutine here holds a borrow of a thread-local, or an identity of its thread, over a call that
+        // suspends, but for those that are locked to their threads.
+        Mode::Migrating => unsafe { builder.share_thread_locals() },
+        // SAFETY: nor does any goroutine here hold exclusive access to a thread-local over one.
+        Mode::Pinned => unsafe { builder.pinned() },
+        Mode::OneThreadEach => builder.one_thread_each(),
+    }
+}
+
+fn generations<P: Policy>(options: &Options) -> Result<String, String> {
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(options.seconds);
+    let mut rng = Rng::with_seed(options.seed);
+    let (mut runtimes, mut rounds, mut closings) = (0, 0, closing::Closings::default());
+    let mut totals = gmp::Stats::default();
+    while Instant::now() < deadline {
+        let until = deadline.min(Instant::now() + LIFE);
+        let (done, stats) = generation::<P>(options, &mut rng, until)?;
+        runtimes += 1;
+        rounds += done;
+        totals.steals += stats.steals;
+        totals.wakeups += stats.wakeups;
+        totals.handoffs += stats.handoffs;
+        totals.records = stats.records;
+        closings.some::<P>(options, &mut rng)?;
+    }
+    Ok(format!(
+        "soak ok: {:.1} s, {:?}, {:?}, seed {}: {} goroutines, {} steps, {rounds} rounds, {runtimes} runtimes, \
+         {closings}, {} resizes, {} steals, {} wake-ups, {} hand-offs, peak {}, {} records",
+        began.elapsed().as_secs_f64(),
+        options.mode,
+        options.policy,
+        options.seed,
+        ACCOUNT.ended.load(Relaxed),
+        ACCOUNT.steps.load(Relaxed),
+        ACCOUNT.resizes.load(Relaxed),
+        totals.steals,
+        totals.wakeups,
+        totals.handoffs,
+        ACCOUNT.peak.load(Relaxed),
+        totals.records,
+    ))
+}
+
+/// One runtime, for some seconds.
+fn generation<P: Policy>(
+    options: &Options,
+    rng: &mut Rng,
+    until: Instant,
+) -> Result<(u64, gmp::Stats), String> {
+    let seed = rng.u64(..);
+    let runtime = builder::<P>(options)
+        .procs(rng.usize(1..=options.procs_max))
+        .seed(seed)
+        .lock_main(rng.bool())
+        .build()
+        .map_err(|error| error.to_string())?;
+    let handle = runtime.handle();
+    *ACCOUNT.handle.lock().unwrap() = Some(handle.clone());
+    let (outside, errands) = mpsc::channel();
+    let joins = options.mode != Mode::Pinned;
+    let helper = std::thread::spawn(move || run_errands(&handle, &errands, joins));
+    let world =
+        World { mode: options.mode, procs_max: options.procs_max, outside, started: Instant::now() };
+    let finished = runtime.run(move || rounds(&world, seed, until)).map_err(|error| error.to_string())?;
+    helper.join().map_err(|_| String::from("the plain thread panicked"))?;
+    *ACCOUNT.handle.lock().unwrap() = None;
+    if finished.left != gmp::Leftover::default() {
+        return Err(format!("goroutines were left behind: {:?}", finished.left));
+    }
+    finished.value
+}
+
+/// The plain thread: readies, spawns and joins from outside.
+fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, joins: bool) {
+    for errand in errands {
+        match errand {
+            Errand::Unpark(sleeper, done) => {
+                done.store(true, Release);
+                sleeper.unpark();
+            }
+            Errand::Spawn(seed, sleeper, done) => {
+                let ticket = Ticket::new();
+                let spawned = handle.go(move || {
+                    let _ticket = ticket;
+                    gmp::yield_now();
+                    done.store(true, Release);
+                    sleeper.unpark();
+                    seed
+                });
+                // A pinned one may have to wait for one locked to its thread that waits for our next errand.
+                if joins && spawned.ok().and_then(|handle| handle.join().ok()) != Some(seed) {
+                    ACCOUNT.complain(String::from("a goroutine spawned from outside came back wrong"));
+                }
+            }
+        }
+    }
+}
+
+/// Rounds of work until the time is over; the books are balanced after each.
+fn rounds(world: &World, seed: u64, until: Instant) -> Result<(u64, gmp::Stats), String> {
+    let mut rng = Rng::with_seed(seed);
+    let before = ACCOUNT.spawned.load(Relaxed);
+    let mut count = 0;
+    loop {
+        let workers: Vec<_> = (0..WORKERS).map(|_| start(world, &mut rng, 3)).collect();
+        for (handle, seed) in workers {
+            if let Err(error) = handle.join() {
+                return Err(format!("worker of seed {seed} ended as {error:?}"));
+            }
+        }
+        count += 1;
+        let stats = balance(world, before)?;
+        if Instant::now() >= until {
+            return Ok((count, stats));
+        }
+        if rng.u32(..4) == 0 {
+            // All Ms go to sleep in between.
+            gmp::sleep(Duration::from_millis(rng.u64(..3)));
+        }
+    }
+}
+
+/// At rest, main is alone and everything is back.
+fn balance(world: &World, before: u64) -> Result<gmp::Stats, String> {
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let stats = gmp::stats();
+        let complaint = ACCOUNT.complaint().or_else(|| discrepancy(world, before, &stats));
+        match complaint {
+            None => return Ok(stats),
+            Some(complaint) if Instant::now() > deadline => {
+                return Err(format!("{complaint}; {stats:#?}"));
+            }
+            Some(_) => gmp::sleep(Duration::from_micros(100)),
+        }
+    }
+}
+
+fn discrepancy(world: &World, before: u64, stats: &gmp::Stats) -> Option<String> {
+    let (spawned, ended) = (ACCOUNT.spawned.load(Relaxed), ACCOUNT.ended.load(Relaxed));
+    let peak = ACCOUNT.peak.load(Relaxed);
+    let rules = [
+        (spawned == ended, "spawned as many as have ended, by our count"),
+        (stats.spawned == spawned - before + 1, "the runtime counts the same spawns"),
+        (stats.goroutines == 1 && stats.running == 1, "only main is left, and runs"),
+        (stats.waiting + stats.runnable + stats.blocked == 0, "nobody waits or is queued"),
+        (stats.system_goroutines == 0, "no system goroutine is left"),
+        // Each P there has been may keep one at hand, which the allocator knows nothing of.
+        (stats.stacks.in_use <= 1 + world.procs_max, "only main has a stack"),
+        (stats.records <= peak + world.procs_max * KEPT_BY_A_P + KEPT, "records are used again"),
+        (world.started.elapsed() < Duration::from_secs(3600), "an hour is enough"),
+    ];
+    let broken = rules.iter().find(|(holds, _)| !holds)?;
+    Some(format!("broken: {}; spawned {spawned}, ended {ended}, before {before}, peak {peak}", broken.1))
+}

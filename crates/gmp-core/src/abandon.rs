@@ -7,6 +7,7 @@ use crate::contract::{QueueConfig, Steal};
 use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
 use crate::g::cargo::Outcome;
 use crate::g::join::{Finish, Joiner, Waiter};
+use crate::g::parked::Parked;
 use crate::g::runnable::Runnable;
 use crate::g::word::Status;
 use crate::g::{Flags, G, registry};
@@ -51,25 +52,27 @@ impl<C: Config> Sched<C> {
     pub(crate) fn abandon_the_rest(&self) -> Leftover {
         let mut left = Leftover::default();
         self.abandon_queued(&mut left);
-        registry::for_each(|g| {
-            if core::ptr::eq(g.rt.get(), &self.header) && g.word.to_abandoned() {
-                left.suspended += 1;
-                self.abandon(g);
-            }
-        });
         let mut lost = false;
         registry::for_each(|g| {
             if !core::ptr::eq(g.rt.get(), &self.header) {
                 return;
             }
+            // One look at each, so that one that suspends meanwhile is counted once: it runs, and its M comes late.
             match g.word.status() {
                 Status::Running | Status::Blocked => left.running += 1,
+                Status::Waiting => match self.settled_wait(g) {
+                    Some(wait) if g.word.to_abandoned(wait) => {
+                        left.suspended += 1;
+                        self.abandon(g);
+                    }
+                    _ => left.running += 1,
+                },
                 // A policy has dropped or kept it, or a running goroutine spawns it right now.
                 Status::Runnable => {
                     lost = true;
                     if g.has(Flags::STARTED) { left.suspended += 1 } else { left.never_started += 1 }
                 }
-                Status::Waiting | Status::Free => {}
+                Status::Free => {}
             }
         });
         if lost {
@@ -79,13 +82,20 @@ impl<C: Config> Sched<C> {
         left
     }
 
+    /// What plain threads and other runtimes were just queueing here when the rest was abandoned. They hold no count of
+    /// the runtime, so it must not go before the last of them is through.
+    pub(crate) fn abandon_latest(&self, left: &mut Leftover) {
+        crate::g::parked::wait_for_outsiders();
+        self.abandon_queued(left);
+    }
+
     fn abandon_queued(&self, left: &mut Leftover) {
         let (every_p, all_m) = {
             let mut lists = self.lock();
             while let Some(token) = lists.without_stack.pop_front() {
                 self.shared.push(token);
             }
-            (lists.every_p.clone(), lists.all_m.clone())
+            (lists.every_p.clone(), [&lists.all_m[..], &lists.ended_ms[..]].concat())
         };
         while let Some(token) = self.shared.pop() {
             self.abandon_runnable(token, left);
@@ -115,6 +125,9 @@ impl<C: Config> Sched<C> {
 
     fn abandon_runnable(&self, token: Runnable, left: &mut Leftover) {
         let g = token.into_g();
+        if g.has(Flags::DROPPING) {
+            return self.abandon_dropping(g);
+        }
         if g.has(Flags::STARTED) {
             left.suspended += 1;
         } else {
@@ -126,22 +139,33 @@ impl<C: Config> Sched<C> {
         self.abandon(g);
     }
 
+    /// It has ended and is counted, and was to run once more to drop its outcome: that is done here, or not at all.
+    fn abandon_dropping(&self, g: &'static G) {
+        if !g.has(Flags::STARTED) {
+            // SAFETY: the outcome is there, nobody has the handle, and we used up the only Runnable.
+            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_outcome)(g) }));
+            core::mem::forget(dropped.err());
+        }
+        core::mem::forget(g.stack.take());
+        self.system.fetch_sub(1, Ordering::Relaxed);
+        g.word.to_discarded();
+        g.set_extra(None);
+        registry::give_one(g);
+    }
+
     /// Tells whoever waits for `g` that it will not come.
     fn abandon(&self, g: &'static G) {
         self.outside.exited.fetch_add(1, Ordering::Relaxed);
         g.outcome.set(Outcome::Abandoned);
         // A leaked stack is nobody's any more: the record may live on without it.
-        core::mem::forget(g.stack.take());
+        g.stack.set(None);
         match g.join.finish() {
             Finish::LeftToHandle => {}
             Finish::Tell(waiter) => {
                 // SAFETY: `finish` gave it to us, once.
                 match unsafe { Waiter::take(waiter) } {
                     Some(Joiner::Thread(thread)) => thread.unpark(),
-                    // It is being abandoned like us.
-                    Some(Joiner::G(parked)) => {
-                        let _ = parked.into_parts();
-                    }
+                    Some(Joiner::G(parked)) => self.tell_joiner(parked),
                     None => {}
                 }
             }
@@ -149,6 +173,14 @@ impl<C: Config> Sched<C> {
                 g.set_extra(None);
                 registry::give_one(g);
             }
+        }
+    }
+
+    /// A joiner of this runtime is being abandoned like its goroutine; one of another runtime goes on.
+    fn tell_joiner(&self, parked: Parked) {
+        let (g, wait) = parked.into_parts();
+        if !core::ptr::eq(g.rt.get(), &self.header) {
+            crate::g::parked::ready(g, wait, crate::g::Wake::Woken);
         }
     }
 }

@@ -165,7 +165,7 @@ impl<C: Config> Sched<C> {
             report.main_exited &= g.number.get() != 1;
             report.sleepers.push(Sleeper {
                 number: g.number.get(),
-                name: g.extra.borrow().as_ref().and_then(|extra| extra.name.clone()),
+                name: g.extra().and_then(|extra| extra.name.clone()),
                 reason: g.reason.get(),
                 age: Duration::from_nanos(now.saturating_sub(g.since.get())),
                 created_at: g.created_at.get(),

@@ -77,6 +77,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
             steals: to_u64(self.sum(&lists, |c| i128::from(c.steals.load(Relaxed)))),
             stolen: to_u64(self.sum(&lists, |c| i128::from(c.stolen.load(Relaxed)))),
             procs: AnyRuntime::procs(self),
+            proc_time: std::time::Duration::from_nanos(self.p_time(&lists)),
             idle_procs: lists.idle_ps.len(),
             // sysmon counts, once it runs.
             threads: lists.all_m.len() + usize::from(!lists.all_m.is_empty()),

@@ -130,7 +130,7 @@ impl Current {
 /// The calling goroutine; `None` on a plain thread. Never suspends.
 pub fn current() -> Option<Current> {
     let Caller::G(g) = caller() else { return None };
-    let extra = g.extra.borrow().as_deref().cloned().unwrap_or_default();
+    let extra = g.extra().cloned().unwrap_or_default();
     Some(Current {
         number: g.number.get(),
         parent: g.parent.get(),

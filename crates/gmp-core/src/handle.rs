@@ -206,7 +206,7 @@ pub(crate) unsafe fn put_free(p: &crate::p::PCore, g: &'static G) {
     // SAFETY: the caller's M holds the P.
     let free = unsafe { p.free() };
     free.push(g);
-    if free.len() >= 2 * registry::BATCH {
+    if free.is_full() {
         registry::give_back(free, registry::BATCH + 1);
     }
 }

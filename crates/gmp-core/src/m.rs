@@ -74,6 +74,9 @@ pub(crate) struct M {
     /// The goroutine it runs. Read by dumps and by a closing runtime.
     #[doc(alias = "curg")]
     pub(crate) g: AtomicPtr<G>,
+    /// The goroutine whose park's commit it is making: its stack is still read, so nobody but the token's holder may
+    /// ready it. Asked by a closing runtime.
+    parking: AtomicPtr<G>,
     pub(crate) p: Cell<*const PCore>,
     pub(crate) next_p: Cell<*const PCore>,
     /// The P lent out by the present blocking call, and the call.
@@ -108,6 +111,7 @@ impl M {
             note: Note::new(),
             g0: Cell::new(Context::NULL),
             g: AtomicPtr::new(ptr::null_mut()),
+            parking: AtomicPtr::new(ptr::null_mut()),
             p: Cell::new(ptr::null()),
             next_p: Cell::new(ptr::null()),
             lent: Cell::new((ptr::null(), Call::NONE)),
@@ -168,6 +172,17 @@ impl M {
     }
 
     #[inline]
+    /// Whether this M is in the commit of this goroutine's park. Ask after an acquire of the wait.
+    pub(crate) fn is_parking(&self, g: &G) -> bool {
+        // ORDER: parking. Acquire pairs with the release in `set_parking`: the commit is over.
+        ptr::eq(self.parking.load(Ordering::Acquire), g)
+    }
+
+    pub(crate) fn set_parking(&self, g: *const G) {
+        // ORDER: parking. Release pairs with `is_parking`; before a wait begins, `to_waiting` releases it.
+        self.parking.store(g.cast_mut(), Ordering::Release);
+    }
+
     pub(crate) fn set_running(&self, g: *const G) {
         // ORDER: curg. Release pairs with `running`: a closing runtime sees what the M did before.
         self.g.store(g.cast_mut(), Ordering::Release);

@@ -15,8 +15,7 @@ pub fn describe(address: usize, guard: usize, out: &mut dyn Write) -> bool {
     }
     // Promised is a power of two (`Builder::stack_size`); what a stack has beyond it, its first frame may leave unused.
     let kib = (1_usize << stack.size().ilog2()) / 1024;
-    let name = g.extra.try_borrow().ok();
-    let name = name.as_ref().and_then(|extra| extra.as_ref()).and_then(|extra| extra.name.as_deref());
+    let name = g.extra().and_then(|extra| extra.name.as_deref());
     let at = g.created_at.get();
     let number = g.number.get();
     // A writer of bounded length does not fail.

@@ -186,8 +186,16 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Main has returned and `run` waits for the others: was this the last?
-    pub(crate) fn finish_if_alone(&self) {
+    /// A goroutine has ended: if main has returned and `run` waits for the others, was it the last?
+    #[inline]
+    pub(crate) fn finish_if_waited_for(&self) {
+        if self.attention() & attention::WAITING != 0 {
+            self.finish_if_alone();
+        }
+    }
+
+    #[cold]
+    fn finish_if_alone(&self) {
         let mut lists = self.lock();
         if self.count_goroutines(&lists) == 0 {
             self.finish(&mut lists);
@@ -221,14 +229,23 @@ impl<C: Config> Sched<C> {
         if self.settings.at_main_return == AtMainReturn::Unwind && !deadlocked {
             self.unwind_the_rest();
         }
-        self.call_attention(attention::CLOSING);
+        {
+            // Under the lock: an M that sleeps for a P has seen this, or is seen by `wake_everyone`.
+            let _lists = self.lock();
+            self.call_attention(attention::CLOSING);
+        }
         self.wake_everyone();
         self.wait_for_ms(g0.m);
-        let left = self.abandon_the_rest();
-        self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
-        self.sysmon.note.wake();
         // sysmon catches nothing and cannot panic; if it did, there is nothing left for it to do.
         let _ = sysmon.join();
+        {
+            // Before the rest is abandoned: an M that comes too late for that finds this and does it again.
+            let _lists = self.lock();
+            self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
+        }
+        let mut left = self.abandon_the_rest();
+        self.abandon_latest(&mut left);
+        self.give_records_back();
         self.join_ended();
         left
     }
@@ -266,20 +283,37 @@ impl<C: Config> Sched<C> {
         }
     }
 
+    /// Free records that Ps keep go back to the registry, for other runtimes.
+    fn give_records_back(&self) {
+        for p in &mut self.lock().idle_ps {
+            // SAFETY: the right to an idle P is the list's, and we hold the lock.
+            let free = unsafe { p.core.free() };
+            registry::give_back(free, registry::FreeGs::CAPACITY);
+        }
+    }
+
     /// An M's thread is about to end.
     pub(crate) fn thread_ended(&self, m: &M) {
-        if self.attention() & attention::CLOSING != 0
-            && self.closed.load(core::sync::atomic::Ordering::Relaxed)
-        {
-            // A latecomer: what its goroutine left behind is nobody else's to end.
-            self.abandon_the_rest();
-        }
+        let closing = self.attention() & attention::CLOSING != 0;
         let mut lists = self.lock();
-        // From here on nobody may know the M by address.
+        // From here on nobody finds the M to give it a P.
         lists.idle_ms.retain(|&known| known != MRef::new(m));
         lists.hungry.retain(|&known| known != MRef::new(m));
-        lists.all_m.retain(|known| !ptr::eq(&**known, m));
+        let ended: Vec<_> = lists.all_m.extract_if(.., |known| ptr::eq(&**known, m)).collect();
+        if closing {
+            // A goroutine whose home it was may still be on somebody's hands.
+            lists.ended_ms.extend(ended);
+        } else {
+            // Nobody would join the thread before the runtime closes.
+            lists.threads.retain(|(id, _)| *id != m.id);
+        }
         self.check_dead(&mut lists);
+        let late = self.closed.load(core::sync::atomic::Ordering::Relaxed);
+        drop(lists);
+        if late {
+            // What its goroutine left behind is nobody else's to end.
+            self.abandon_the_rest();
+        }
     }
 
     /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next
@@ -295,7 +329,7 @@ impl<C: Config> Sched<C> {
                 match g.word.status() {
                     Status::Waiting => {
                         unsettled += 1;
-                        if let Some(wait) = g.word.present_wait() {
+                        if let Some(wait) = self.settled_wait(g) {
                             crate::g::parked::ready(g, wait, Wake::Closing);
                         }
                     }
@@ -308,6 +342,14 @@ impl<C: Config> Sched<C> {
             }
             std::thread::sleep(CLOSING_PERIOD);
         }
+    }
+
+    /// The wait that `g` is in, if its park is through: while an M makes the commit it reads the goroutine's stack, and
+    /// a goroutine readied without its token would be using it.
+    pub(crate) fn settled_wait(&self, g: &crate::g::G) -> Option<crate::g::word::Wait> {
+        let wait = g.word.present_wait()?;
+        let parks = self.lock().all_m.iter().any(|m| m.is_parking(g));
+        (!parks).then_some(wait)
     }
 
     /// Whether goroutines are to unwind at their next suspension.

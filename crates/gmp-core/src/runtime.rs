@@ -80,6 +80,8 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        // A closing runtime waits for us, and then abandons what we have queued.
+        let _outsider = crate::g::parked::Outsider::enter();
         if self.rt.is_closed() {
             return Err(OutsideError::Closed(f));
         }

@@ -46,6 +46,8 @@ pub(crate) mod attention {
     pub(crate) const WAITING: u32 = 16;
     /// `run` is to return: m0 leaves the scheduler.
     pub(crate) const FINISHED: u32 = 32;
+    /// What keeps any M from going idle. The other bits stay set while there is nothing to do.
+    pub(crate) const URGENT: u32 = STOP | CLOSING | HUNGRY;
 }
 
 /// The Ps as thieves and sysmon see them: replaced as a whole while the world is stopped.

@@ -125,8 +125,7 @@ fn fill(g: &'static G, header: &Header, number: u64, parent: u64, at: &'static L
 /// Name, labels, ancestors, stack size: what few goroutines have.
 #[cold]
 fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
-    let inherited = parent.map(|parent| parent.extra.borrow());
-    let inherited = inherited.as_ref().and_then(|extra| extra.as_deref());
+    let inherited = parent.and_then(G::extra);
     let mut extra = Extra::default();
     if let Some(parent_extra) = inherited {
         extra.labels = parent_extra.labels.clone();

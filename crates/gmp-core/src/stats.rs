@@ -1,6 +1,7 @@
 //! `Stats`: what a runtime is doing, in numbers. Go's metric names (runtime/metrics, Go 1.26) as aliases.
 
 use crate::contract::StackFigures;
+use std::time::Duration;
 
 /// Figures of one moment. Each is exact when the runtime is at rest; under load they were true at slightly different
 /// moments.
@@ -31,6 +32,9 @@ pub struct Stats {
     /// Ps.
     #[doc(alias = "/sched/gomaxprocs:threads")]
     pub procs: usize,
+    /// Time the Ps could have used so far: their number times the time, summed over resizes.
+    #[doc(alias = "/cpu/classes/total:cpu-seconds")]
+    pub proc_time: Duration,
     /// Ps with nothing to do.
     pub idle_procs: usize,
     /// Threads alive: Ms and sysmon.
@@ -48,6 +52,6 @@ pub struct Stats {
     pub handoffs: u64,
     /// Stacks and their memory.
     pub stacks: StackFigures,
-    /// Records of goroutines in the whole process, in use or kept for reuse; 256 bytes each.
+    /// Records of goroutines in the whole process, in use or kept for reuse; 192 bytes each.
     pub records: usize,
 }

@@ -6,8 +6,8 @@
 use crate::contract::{IdlePolicy, RunQueue, SharedQueue, Slot};
 use crate::current::{Current, current};
 use crate::event::{Event, EventKind};
-use crate::g::runnable::Runnable;
 use crate::g::G;
+use crate::g::runnable::Runnable;
 use crate::m::M;
 use crate::queue::List;
 use crate::sched::{Config, Sched};

@@ -4,7 +4,7 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{SharedQueue, Thief};
+use crate::contract::{SharedQueue, StackAllocator, Thief};
 use crate::event::EventKind;
 use crate::m::note::Note;
 use crate::p::word::{Call, PStatus};
@@ -22,6 +22,8 @@ const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST: Duration = Duration::from_millis(10);
 /// Fruitless rounds before the pause doubles. Go: 50.
 const PATIENCE: u32 = 50;
+/// After this long with nothing to do, free stacks give back the memory they touched.
+const LONG_IDLE: Duration = Duration::from_secs(1);
 /// How often a suspected deadlock is looked at again.
 const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 
@@ -71,6 +73,16 @@ impl<C: Config> Sched<C> {
         })
     }
 
+    /// Gives the memory of free stacks back, those kept by idle Ps too.
+    fn trim_stacks(&self) {
+        let mut lists = self.lock();
+        for p in &mut lists.idle_ps {
+            p.owner().flush_stacks(&self.stacks);
+        }
+        drop(lists);
+        self.stacks.trim();
+    }
+
     /// Wakes sysmon out of its deep sleep. Under the lock.
     pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
         if core::mem::replace(&mut lists.sysmon_asleep, false) {
@@ -118,7 +130,8 @@ impl<C: Config> Sysmon<'_, C> {
         drop(lists);
         if suspect {
             self.sched.sysmon.note.sleep_until(Instant::now() + SUSPECT_PERIOD);
-        } else {
+        } else if !self.sched.sysmon.note.sleep_until(Instant::now() + LONG_IDLE) {
+            self.sched.trim_stacks();
             self.sched.sysmon.note.sleep();
         }
         self.sched.sysmon.note.clear();

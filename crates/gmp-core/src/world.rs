@@ -62,6 +62,11 @@ impl<C: Config> Sched<C> {
             if lists.stop_wait == 0 {
                 break;
             }
+            if self.attention() & attention::CLOSING != 0 {
+                // Ms that leave a closing runtime stop no Ps.
+                self.give_up_stopping(&mut lists, m);
+                return false;
+            }
             drop(lists);
             m.note.sleep_until(Instant::now() + ASK_AGAIN);
             m.note.clear();
@@ -72,6 +77,14 @@ impl<C: Config> Sched<C> {
         // next sleep, and an M that wakes without a P believes that the runtime closes.
         m.note.clear();
         true
+    }
+
+    fn give_up_stopping(&self, lists: &mut Lists<C>, m: &M) {
+        lists.stopper = None;
+        self.clear_attention(attention::STOP);
+        if let Some(p) = m.p_core() {
+            p.word.acquire();
+        }
     }
 
     fn stop_blocked_ps(&self, lists: &mut Lists<C>) {
@@ -90,6 +103,8 @@ impl<C: Config> Sched<C> {
         if let Some(sole) = unsafe { self.sole() } {
             self.shared.settle(sole);
         }
+        lists.p_time = self.p_time(lists);
+        lists.resized_at = self.header.now();
         self.grow(lists, procs);
         let keep = match m.p_id() {
             Some(id) if (id as usize) < procs => Arc::clone(&lists.every_p[id as usize]),
@@ -101,6 +116,12 @@ impl<C: Config> Sched<C> {
         }
         m.p.set(&raw const keep.core);
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
+    }
+
+    /// The CPU time that the Ps could have used so far, in nanoseconds.
+    pub(crate) fn p_time(&self, lists: &Lists<C>) -> u64 {
+        let since = self.header.now().saturating_sub(lists.resized_at);
+        lists.p_time.saturating_add(since.saturating_mul(self.procs() as u64))
     }
 
     /// Makes the Ps that there have never been.
@@ -127,8 +148,7 @@ impl<C: Config> Sched<C> {
         owned.owner().flush_stacks(&self.stacks);
         // SAFETY: as above.
         let free = unsafe { p.core.free() };
-        let count = free.len();
-        registry::give_back(free, count);
+        registry::give_back(free, registry::FreeGs::CAPACITY);
         p.core.word.remove();
         let _ = owned.into_core();
     }
@@ -139,7 +159,8 @@ impl<C: Config> Sched<C> {
     fn start_the_world(&self, lists: &mut Lists<C>, m: &M) {
         self.clear_attention(attention::STOP);
         let mut with_work = Vec::new();
-        for p in lists.every_p[..self.procs()].to_vec() {
+        let ps: Vec<Arc<P<C>>> = lists.every_p[..self.procs()].to_vec();
+        for p in ps {
             if core::ptr::eq(&raw const p.core, m.p.get()) {
                 p.core.word.acquire();
                 continue;
@@ -165,6 +186,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "schedinit")]
     pub(crate) fn first_ps(&self, lists: &mut Lists<C>, procs: usize) -> OwnedP<C> {
         self.grow(lists, procs);
+        lists.resized_at = self.header.now();
         self.publish_all_p(lists.every_p.clone(), &self.collector.register());
         for p in lists.every_p.clone().iter().skip(1) {
             p.core.word.release();

@@ -34,6 +34,24 @@ enum Mode {
 
 /// Builds a [`Runtime`]. Everything has a default but the thread-local mode: see [`Builder::share_thread_locals`],
 /// [`Builder::pinned`] and [`Builder::one_thread_each`].
+///
+/// ```
+/// use gmp::{AtMainReturn, Builder};
+///
+/// // SAFETY: nothing that runs here holds a borrow of a thread-local across a suspension.
+/// let builder = unsafe { Builder::new().share_thread_locals() };
+/// let runtime = builder
+///     .policy::<gmp::policy::Go>()
+///     .procs(2)
+///     .stack_size(128 << 10)
+///     .at_main_return(AtMainReturn::Wait)
+///     .build()
+///     .unwrap();
+/// assert!(runtime.run(|| ()).unwrap().left.is_clean());
+///
+/// let undecided = Builder::new().build();
+/// assert!(matches!(undecided, Err(gmp::BuildError::ThreadLocalsUndecided)));
+/// ```
 #[must_use = "a builder does nothing until build is called"]
 pub struct Builder<P: Policy = DefaultPolicy> {
     mode: Option<Mode>,
@@ -122,7 +140,8 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// Uses another policy.
+    /// Uses another policy: [`policy::Go`](crate::policy::Go), [`policy::Random`](crate::policy::Random), or one of
+    /// your own.
     pub fn policy<Q: Policy>(self) -> Builder<Q> {
         Builder {
             mode: self.mode,
@@ -144,15 +163,16 @@ impl<P: Policy> Builder<P> {
         }
     }
 
-    /// The number of Ps: how many goroutines run at once. Default: the environment's `GOMAXPROCS`, else the CPUs that
-    /// the process may use, else fewer if its cgroup's quota is smaller.
+    /// The number of Ps: how many goroutines run at once; 1 to 1,048,576. Default: the environment's `GOMAXPROCS`, else
+    /// the number of CPUs that the process may use, or the quota of its cgroups, rounded up but not below 2, if that
+    /// is smaller.
     #[doc(alias = "GOMAXPROCS")]
     pub fn procs(mut self, procs: usize) -> Self {
         self.procs = Some(procs);
         self
     }
 
-    /// The most threads at once, sysmon included; 10,000 unless told otherwise, as in Go. At the limit goroutines wait
+    /// The most threads at once, sysmon included; at least 3, and 10,000 unless told otherwise, as in Go. At the limit goroutines wait
     /// for a thread that comes back from a blocking call; nothing aborts.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {

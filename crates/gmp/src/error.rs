@@ -43,7 +43,7 @@ pub enum BuildError {
 /// Why a goroutine was not spawned; the closure comes back.
 #[non_exhaustive]
 pub enum SpawnError<F> {
-    /// There is no memory for another goroutine's record (256 bytes).
+    /// There is no memory for another goroutine's record (192 bytes).
     OutOfMemory(F),
     /// The runtime has closed.
     Closed(F),
@@ -70,7 +70,7 @@ impl<F> fmt::Debug for SpawnError<F> {
 impl<F> fmt::Display for SpawnError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OutOfMemory(_) => "no memory for another goroutine's record of 256 bytes",
+            Self::OutOfMemory(_) => "no memory for another goroutine's record of 192 bytes",
             Self::Closed(_) => "the runtime has closed, so a goroutine spawned now would never run",
         })
     }

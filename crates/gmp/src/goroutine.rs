@@ -7,6 +7,19 @@ use gmp_core::{NoRecord, Spec, goroutine};
 
 /// Starts a goroutine: it runs next on this P, behind what is started after it. Never suspends.
 ///
+/// The closure is kept in the goroutine's record; a stack is bound to the goroutine when it first runs. Dropping the
+/// handle lets the goroutine go its own way.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let name = String::from("gopher");
+///     let length = gmp::go(move || name.len());
+///     assert_eq!(length.join().unwrap(), 6);
+/// }).unwrap();
+/// ```
+///
 /// # Panics
 /// Outside a goroutine, and if there is no memory for its record ([`try_go`] says so instead).
 #[track_caller]
@@ -26,7 +39,7 @@ where
 #[track_caller]
 fn no_record() -> ! {
     panic!(
-        "gmp::go: no memory for another goroutine's record of 256 bytes; gmp::try_go returns the closure instead"
+        "gmp::go: no memory for another goroutine's record of 192 bytes; gmp::try_go returns the closure instead"
     )
 }
 
@@ -48,6 +61,9 @@ where
 
 /// Starts a goroutine that stays on the thread that first runs it. Never suspends.
 ///
+/// Until it first runs, any thread may take it. From then on it waits for that one thread, even if the thread is busy
+/// with another goroutine or sits in a blocking call.
+///
 /// # Panics
 /// As [`go`].
 #[track_caller]
@@ -63,12 +79,23 @@ where
     }
 }
 
-/// Starts a goroutine with a name, labels or a stack size.
+/// A goroutine with a name, labels or a stack size, to be started by [`Spawn::go`]. Never suspends.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let handle = gmp::spawn().name("parser").label("file", "a.txt").stack_size(256 << 10).go(|| {
+///         gmp::current().unwrap().name
+///     });
+///     assert_eq!(handle.unwrap().join().unwrap().as_deref(), Some("parser"));
+/// }).unwrap();
+/// ```
 pub fn spawn() -> Spawn {
     Spawn { spec: Spec::default() }
 }
 
-/// A goroutine about to be started. Made by [`spawn`].
+/// A goroutine about to be started. Made by [`spawn`]; may be kept and used as a template, as each start takes a clone.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is started until go is called"]
 pub struct Spawn {
@@ -76,7 +103,7 @@ pub struct Spawn {
 }
 
 impl Spawn {
-    /// A name, for reports.
+    /// A name, for reports: panics, deadlocks, stack overflows, [`current`].
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.spec.name = Some(name.into().into());
         self
@@ -134,6 +161,9 @@ impl Spawn {
 
 /// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
 ///
+/// With nothing else to run it returns at once. If the runtime is closing with
+/// [`AtMainReturn::Unwind`](crate::AtMainReturn), the goroutine unwinds from here.
+///
 /// # Panics
 /// Outside a goroutine.
 #[doc(alias = "Gosched")]
@@ -144,6 +174,15 @@ pub fn yield_now() {
 
 /// Ends the calling goroutine: its destructors run, and its handle gets [`JoinError::Exited`](crate::JoinError). In
 /// main, the others go on until none is left.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let handle: gmp::JoinHandle<u32> = gmp::go(|| gmp::exit());
+///     assert!(matches!(handle.join(), Err(gmp::JoinError::Exited)));
+/// }).unwrap();
+/// ```
 ///
 /// It is an unwind with a private payload: `catch_unwind` in user code stops it, guards of `std::sync::Mutex` poison
 /// their mutex as in a panic, and a program built with `panic = "abort"` aborts here.
@@ -157,6 +196,21 @@ pub fn exit() -> ! {
 
 /// Sleeps for at least `duration`; zero returns at once, without a yield, as in Go. **Suspends.**
 ///
+/// Durations below a millisecond are not rounded up.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::time::{Duration, Instant};
+///
+/// runtime.run(|| {
+///     let start = Instant::now();
+///     let sleepers: Vec<_> = (0..1000).map(|_| gmp::go(|| gmp::sleep(Duration::from_millis(20)))).collect();
+///     sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+///     assert!(start.elapsed() >= Duration::from_millis(20));
+/// }).unwrap();
+/// ```
+///
 /// # Panics
 /// Outside a goroutine.
 pub fn sleep(duration: Duration) {
@@ -166,6 +220,19 @@ pub fn sleep(duration: Duration) {
 /// Waits until an [`Unparker`](crate::Unparker) of this goroutine is used; returns at once if one has been since the
 /// last `park`. **Suspends.**
 ///
+/// One permit is kept, as for [`std::thread::park`]; unlike there, `park` does not return without one.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let unparker = gmp::current().unwrap().unparker();
+///     let waker = gmp::go(move || unparker.unpark());
+///     gmp::park();
+///     waker.join().unwrap();
+/// }).unwrap();
+/// ```
+///
 /// # Panics
 /// Outside a goroutine.
 pub fn park() {
@@ -173,6 +240,8 @@ pub fn park() {
 }
 
 /// [`park`], for at most `timeout`. **Suspends.**
+///
+/// Gives [`Wake::Woken`] if an unparker was used, [`Wake::TimedOut`] otherwise.
 ///
 /// # Panics
 /// Outside a goroutine.
@@ -184,6 +253,13 @@ pub fn park_timeout(timeout: Duration) -> Wake {
 
 /// The calling goroutine: number, name, labels, creation site, and its [`Unparker`](crate::Unparker). `None` on a plain
 /// thread. Never suspends.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| assert_eq!(gmp::current().unwrap().number, 1)).unwrap();
+/// assert!(gmp::current().is_none());
+/// ```
 #[doc(alias = "getg")]
 pub fn current() -> Option<Current> {
     goroutine::current()
@@ -193,18 +269,43 @@ pub fn current() -> Option<Current> {
 /// its thread runs nothing else; if it ends while locked (the guard was leaked), the thread ends with it. Never
 /// suspends.
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let lock = gmp::lock_os_thread();
+///     let thread = std::thread::current().id();
+///     gmp::yield_now();
+///     assert_eq!(std::thread::current().id(), thread);
+///     drop(lock);
+/// }).unwrap();
+/// ```
+///
 /// # Panics
-/// Outside a goroutine.
+/// Outside a goroutine, and at the 65,536th lock of one goroutine.
 #[doc(alias = "LockOSThread")]
 pub fn lock_os_thread() -> ThreadLock {
     goroutine::lock_os_thread()
 }
 
 /// Calls `f` on the thread's own, large stack and comes back. For calls into code that needs more stack than a
-/// goroutine has. `f` must not call the runtime. Outside a goroutine it just calls `f`.
+/// goroutine has. `f` must not call the runtime. Outside a goroutine it just calls `f`. Never suspends.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// fn digest(data: &mut [u8; 1 << 18]) -> u8 {
+///     data.iter().fold(0, |sum, byte| sum ^ byte)
+/// }
+/// runtime.run(|| {
+///     // An array of 256 KiB does not fit on a goroutine's stack of 64 KiB.
+///     let digest = gmp::on_system_stack(|| digest(&mut [7; 1 << 18]));
+///     assert_eq!(digest, 0);
+/// }).unwrap();
+/// ```
 ///
 /// # Panics
-/// As `f` does.
+/// As `f` does; and the calls of this crate that need a goroutine panic inside `f`.
 #[doc(alias = "systemstack")]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
     goroutine::on_system_stack(f)
@@ -213,8 +314,18 @@ pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
 /// Sets the number of Ps and returns the number before. The world is stopped for a moment unless the number is the same
 /// already: a goroutine that computes without calling the runtime delays that. **Suspends.**
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let before = gmp::set_max_procs(4);
+///     assert_eq!(gmp::max_procs(), 4);
+///     assert_eq!(gmp::set_max_procs(before), 4);
+/// }).unwrap();
+/// ```
+///
 /// # Panics
-/// Outside a goroutine, and for 0.
+/// Outside a goroutine, for 0 and for more than 1,048,576.
 #[doc(alias = "GOMAXPROCS")]
 pub fn set_max_procs(procs: usize) -> usize {
     goroutine::set_max_procs(procs)
@@ -238,6 +349,20 @@ pub fn num_goroutines() -> usize {
 }
 
 /// Figures of this runtime. Never suspends.
+///
+/// Takes the scheduler's lock and looks at every goroutine's record in the process: meant for a look now and then.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let parked = gmp::go(gmp::park);
+///     gmp::sleep(std::time::Duration::from_millis(5));
+///     let stats = gmp::stats();
+///     assert_eq!((stats.goroutines, stats.running, stats.waiting), (2, 1, 1));
+///     drop(parked);
+/// }).unwrap();
+/// ```
 ///
 /// # Panics
 /// Outside a goroutine.

@@ -45,13 +45,42 @@ mod runtime;
 
 pub use builder::{Builder, Retention};
 pub use error::{BuildError, SpawnError};
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let fine = gmp::go(|| 7);
+///     let broken = gmp::go(|| -> u32 { panic!("seven") });
+///     assert_eq!(fine.join().unwrap(), 7);
+///     match broken.join() {
+///         Err(gmp::JoinError::Panicked(payload)) => assert_eq!(payload.downcast_ref(), Some(&"seven")),
+///         other => panic!("{other:?}"),
+///     }
+/// }).unwrap();
+/// ```
+pub use gmp_core::JoinHandle;
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::time::Duration;
+///
+/// runtime.run(|| {
+///     gmp::set_max_procs(1);
+///     let call = gmp::go(|| gmp::blocking(|| std::thread::sleep(Duration::from_millis(20))));
+///     // Goes on at once: the call has lent its P out.
+///     gmp::go(|| ()).join().unwrap();
+///     assert!(!call.is_finished());
+///     call.join().unwrap();
+/// }).unwrap();
+/// ```
+pub use gmp_core::blocking;
+#[doc(inline)]
 pub use gmp_core::event;
 pub use gmp_core::goroutine::{Current, ThreadLock, Unparker};
 pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 pub use gmp_core::{
-    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, RunError, Sleeper, WaitReason, Wake,
-    blocking,
+    Ancestor, DeadlockReport, Finished, JoinError, Leftover, RunError, Sleeper, WaitReason, Wake,
 };
 pub use goroutine::{
     Spawn, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
@@ -69,6 +98,17 @@ pub mod contract {
 pub mod policy {
     pub use gmp_policy_go::Go;
     pub use gmp_policy_random::Random;
+}
+
+/// The programs in the texts beside the code; they compile and run as tests.
+#[cfg(doctest)]
+mod texts {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/policies.md")]
+    struct Policies;
+    #[doc = include_str!("../../../docs/thread-locals.md")]
+    struct ThreadLocals;
 }
 
 /// The policy of a runtime whose builder names none.

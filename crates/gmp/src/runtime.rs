@@ -44,6 +44,18 @@ impl<P: Policy> Runtime<P> {
     /// again afterwards.
     ///
     /// What happens to other goroutines then is [`Builder::at_main_return`]'s choice; [`Finished::left`] counts them.
+    /// The runtime is used up: build another to run again. The closure may run on any thread of the runtime, unless
+    /// [`Builder::lock_main`] keeps it on this one.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// let finished = runtime.run(|| {
+    ///     let _left_behind = gmp::go(gmp::park);
+    ///     "done"
+    /// }).unwrap();
+    /// assert_eq!(finished.value, "done");
+    /// ```
     ///
     /// # Errors
     /// [`RunError`]: all goroutines were asleep, main panicked, the caller is itself a goroutine, or the operating
@@ -69,7 +81,8 @@ impl<P: Policy> Runtime<P> {
     }
 }
 
-/// A runtime, seen from plain threads: spawns goroutines and reads figures. Any number of copies, on any thread.
+/// A runtime, seen from plain threads: spawns goroutines and reads figures. Any number of copies, on any thread. No
+/// call of it suspends.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) core_runtime::Handle);
 
@@ -78,6 +91,17 @@ impl Handle {
     ///
     /// # Errors
     /// [`SpawnError`]: the runtime has closed, or there is no memory for a record; the closure comes back.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// let handle = runtime.handle();
+    /// let thread = std::thread::spawn(move || {
+    ///     // A plain thread may wait for a goroutine: it blocks itself.
+    ///     handle.go(|| 6 * 7).unwrap().join().unwrap()
+    /// });
+    /// runtime.run(move || gmp::blocking(|| assert_eq!(thread.join().unwrap(), 42))).unwrap();
+    /// ```
     #[track_caller]
     pub fn go<F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
     where

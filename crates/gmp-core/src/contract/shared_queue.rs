@@ -7,7 +7,7 @@ use crate::queue::List;
 /// threads. Any thread may call any method.
 ///
 /// # Contract
-/// - **S1** Exactly once, as clause Q1 of [`RunQueue`](crate::RunQueue).
+/// - **S1** Exactly once, as clause Q1 of [`RunQueue`](crate::contract::RunQueue).
 /// - **S2** `is_empty` is one cheap look, for hot paths. It is never wrong at rest; a push that has returned and a
 ///   [`full_fence`](crate::sync::full_fence) on both sides make it visible.
 /// - **S3** No call blocks for longer than another call of this trait takes, unwinds, or calls the runtime.

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// In-line bytes; a larger closure or result goes to the heap.
-pub(crate) const INLINE: usize = 112;
+pub(crate) const INLINE: usize = 56;
 
 /// The private payload that `exit` unwinds with.
 #[derive(Debug)]
@@ -104,9 +104,9 @@ impl<F: FnOnce() -> T, T> TableFor<F, T> {
 }
 
 /// The table for a closure and its result.
-pub(crate) fn table<F: FnOnce() -> T, T>() -> &'static CargoTable
+pub(crate) fn table<F, T>() -> &'static CargoTable
 where
-    F: 'static,
+    F: FnOnce() -> T + 'static,
     T: 'static,
 {
     const { &TableFor::<F, T>::TABLE }

@@ -2,7 +2,9 @@
 
 use super::word::Wait;
 use super::{G, Wake};
+use crate::current::{Current, current};
 use crate::g::runnable::Runnable;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// The right to ready one goroutine out of one wait. Given to a park's commit, to be put where the waker will find it.
 ///
@@ -60,6 +62,8 @@ impl Drop for Parked {
 /// Ends `wait` and queues the goroutine. `false`: it was over already.
 #[inline]
 pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    // Asked before the wait is ended: until then the answer may be wrong, but then the wait is over.
+    let _outsider = (!caller_lives_with(g)).then(Outsider::enter);
     if !g.word.to_ready(wait) {
         return false;
     }
@@ -68,4 +72,33 @@ pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
     let runnable = unsafe { Runnable::new(g) };
     g.header().runtime().ready(runnable);
     true
+}
+
+/// Whether the calling thread is an M of the runtime that `g` lives in, and so keeps it alive.
+#[inline]
+fn caller_lives_with(g: &G) -> bool {
+    match current() {
+        Current::G(caller) => core::ptr::eq(caller.rt.get(), g.rt.get()),
+        // SAFETY: the M that runs the caller is our own thread's, and lives.
+        Current::Scheduler(m) => core::ptr::eq(unsafe { &*m }.rt().header(), g.rt.get()),
+        Current::Plain => false,
+    }
+}
+
+/// Taken for reading by those who queue a goroutine in a runtime that they do not keep alive, for writing by a closing
+/// runtime when it has ended all that could be queued: the last outsider is through then.
+static OUTSIDERS: RwLock<()> = RwLock::new(());
+
+/// Somebody at work in a runtime that may be closing. Must not suspend, nor become an outsider once more.
+pub(crate) struct Outsider(#[expect(dead_code, reason = "held until dropped")] RwLockReadGuard<'static, ()>);
+
+impl Outsider {
+    pub(crate) fn enter() -> Self {
+        Self(OUTSIDERS.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Waits until those who are outsiders now are through.
+pub(crate) fn wait_for_outsiders() {
+    drop(OUTSIDERS.write().unwrap_or_else(PoisonError::into_inner));
 }

@@ -4,7 +4,6 @@
 //! kept by Ps, and in batches here.
 
 use super::G;
-use crate::contract::Link;
 use core::ptr::NonNull;
 use std::alloc::Layout;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,51 +15,38 @@ const LARGEST_SLAB: usize = 8192;
 /// How many records a P takes or gives at once. Go: 32 (`gfget`, `gfput`).
 pub(crate) const BATCH: usize = 32;
 
-/// Free records, last in first out.
-#[derive(Debug, Default)]
+/// Free records of a P, last in, first out. An array: records that were freed long ago are in no cache, and a list
+/// through them would make each take wait for memory.
 #[doc(alias = "gFree")]
 pub(crate) struct FreeGs {
-    head: Option<NonNull<Link>>,
+    gs: [Option<&'static G>; FreeGs::CAPACITY],
     len: usize,
 }
 
-// SAFETY: a list owns its free records; nobody else uses their links.
-unsafe impl Send for FreeGs {}
-
 impl FreeGs {
+    /// Go: 64 (`gfput`).
+    pub(crate) const CAPACITY: usize = 2 * BATCH;
+
     pub(crate) const fn new() -> Self {
-        Self { head: None, len: 0 }
+        Self { gs: [None; Self::CAPACITY], len: 0 }
     }
 
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == Self::CAPACITY
     }
 
+    /// Adds a record; not to a full list.
     #[inline]
     pub(crate) fn push(&mut self, g: &'static G) {
-        let link = NonNull::from(&g.link);
-        // SAFETY: a free record's link belongs to the list that holds it.
-        unsafe { g.link.set_next(self.head) };
-        self.head = Some(link);
+        self.gs[self.len] = Some(g);
         self.len += 1;
     }
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<&'static G> {
-        let link = self.head?;
-        // SAFETY: as in `push`.
-        self.head = unsafe { link.as_ref().next() };
-        self.len -= 1;
-        // SAFETY: the link is the first field of a record, and records are never freed.
-        Some(unsafe { link.cast::<G>().as_ref() })
-    }
-
-    pub(crate) fn move_to(&mut self, other: &mut FreeGs, count: usize) {
-        for _ in 0..count {
-            let Some(g) = self.pop() else { return };
-            other.push(g);
-        }
+        self.len = self.len.checked_sub(1)?;
+        self.gs[self.len].take()
     }
 }
 
@@ -76,10 +62,10 @@ struct Registry {
     slabs: Vec<Slab>,
     /// Records handed out of the last slab so far.
     carved: usize,
-    free: FreeGs,
+    free: Vec<&'static G>,
 }
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry { slabs: Vec::new(), carved: 0, free: FreeGs::new() });
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry { slabs: Vec::new(), carved: 0, free: Vec::new() });
 
 fn lock() -> MutexGuard<'static, Registry> {
     // Nothing in here can leave the registry half changed, so a poisoned lock is as good as any.
@@ -102,10 +88,11 @@ pub(crate) fn take_one() -> Option<&'static G> {
     registry.free.pop().or_else(|| registry.carve())
 }
 
-/// Gives records back.
+/// Gives up to `count` records back.
 #[doc(alias = "gfput")]
 pub(crate) fn give_back(from: &mut FreeGs, count: usize) {
-    from.move_to(&mut lock().free, count);
+    let mut registry = lock();
+    registry.free.extend(core::iter::from_fn(|| from.pop()).take(count));
 }
 
 /// Gives one record back.

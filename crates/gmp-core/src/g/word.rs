@@ -184,11 +184,9 @@ impl GWord {
     }
 
     /// Waiting to Free, by a closing runtime: the goroutine will never run again. Its stack stays as it is.
-    #[inline]
     #[must_use]
-    pub(crate) fn to_abandoned(&self) -> bool {
-        let word = self.0.load(Ordering::Relaxed) & !SCAN;
-        Status::of(word) == Status::Waiting && self.end_wait(Wait(word), Status::Free)
+    pub(crate) fn to_abandoned(&self, wait: Wait) -> bool {
+        self.end_wait(wait, Status::Free)
     }
 
     /// Running to Free, by its own M.
@@ -196,6 +194,7 @@ impl GWord {
     pub(crate) fn to_exited(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
+        // ORDER: owner-step. As in `step`.
         self.0.store(next_generation(word), Ordering::Release);
     }
 
@@ -204,13 +203,14 @@ impl GWord {
     pub(crate) fn to_discarded(&self) {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Runnable);
+        // ORDER: owner-step. As in `step`.
         self.0.store(next_generation(word), Ordering::Release);
     }
 
     /// The wait that is going on, if any.
-    #[inline]
     pub(crate) fn present_wait(&self) -> Option<Wait> {
-        let word = self.0.load(Ordering::Relaxed) & !SCAN;
+        // ORDER: park. Acquire pairs with the release of `to_waiting`: which M parks it is seen.
+        let word = self.0.load(Ordering::Acquire) & !SCAN;
         (Status::of(word) == Status::Waiting).then_some(Wait(word))
     }
 
@@ -363,8 +363,8 @@ mod tests {
     #[test]
     fn abandoning_ends_the_wait_and_the_generation() {
         let (word, wait) = waiting();
-        assert!(word.to_abandoned());
-        assert!(!word.to_abandoned());
+        assert!(word.to_abandoned(wait));
+        assert!(!word.to_abandoned(wait));
         assert!(!word.to_ready(wait));
         assert_eq!(word.status(), Status::Free);
     }

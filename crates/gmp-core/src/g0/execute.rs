@@ -1,6 +1,7 @@
 //! Execute: run one goroutine on this M. Go: `execute` (proc.go, Go 1.27).
 
 use super::G0;
+use super::leave::After;
 use crate::contract::{RunQueue, Stack, StackAllocator};
 use crate::event::EventKind;
 use crate::g::cargo::Outcome;
@@ -64,19 +65,25 @@ impl<C: Config> G0<'_, C> {
             p.sched_tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
             p.preempt.store(false, Ordering::Relaxed);
         }
-        g.word.to_running();
-        if self.sched.header.events.is_on() {
-            self.observe_start(g);
-        }
         loop {
-            self.switch_to(g);
-            if self.m.leave.get() != Leave::SystemStack {
-                break;
+            g.word.to_running();
+            if self.sched.header.events.is_on() {
+                self.observe_start(g);
             }
-            self.make_system_call();
+            loop {
+                self.switch_to(g);
+                if self.m.leave.get() != Leave::SystemStack {
+                    break;
+                }
+                self.make_system_call();
+            }
+            self.m.set_running(ptr::null());
+            match self.after(g, self.m.leave.get()) {
+                After::Next => return true,
+                After::Resume => {}
+                After::End => return false,
+            }
         }
-        self.m.set_running(ptr::null());
-        self.after(g, self.m.leave.get())
     }
 
     /// The goroutine wants a call made on this stack, and goes on at once.
@@ -146,6 +153,7 @@ impl<C: Config> G0<'_, C> {
         g.word.to_discarded();
         add_own(&self.p_shared().core.counters.exited, 1);
         self.finish(g);
+        self.sched.finish_if_waited_for();
     }
 
     #[cold]

@@ -43,19 +43,19 @@ impl<C: Config> G0<'_, C> {
         let tick = self.p_shared().core.tick();
         if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
             && !self.sched.shared.is_empty()
-            && let Some(popped) = self.from_shared_by_tick()
+            && let Some(popped) = self.take_shared_by_tick()
         {
             return Some(popped);
         }
         if self.m.inbox.is_empty() {
-            if let Some(popped) = self.from_local() {
+            if let Some(popped) = self.take_local() {
                 return Some(popped);
             }
-        } else if let Some(popped) = self.from_inbox_or_local() {
+        } else if let Some(popped) = self.take_inbox_or_local() {
             return Some(popped);
         }
         if !self.sched.shared.is_empty()
-            && let Some(popped) = self.from_shared()
+            && let Some(popped) = self.take_shared()
         {
             return Some(popped);
         }
@@ -90,7 +90,7 @@ impl<C: Config> G0<'_, C> {
 
     /// Every so many slices the shared queue comes first, so that local work cannot starve it.
     #[inline(never)]
-    fn from_shared_by_tick(&self) -> Option<Popped<Runnable>> {
+    fn take_shared_by_tick(&self) -> Option<Popped<Runnable>> {
         // SAFETY: this M holds a P during the pop.
         let sole = unsafe { self.sched.sole() };
         let token = self.sched.policy(self.m, || match sole {
@@ -102,15 +102,15 @@ impl<C: Config> G0<'_, C> {
 
     /// Pinned goroutines and the P's own queue take turns.
     #[cold]
-    fn from_inbox_or_local(&self) -> Option<Popped<Runnable>> {
+    fn take_inbox_or_local(&self) -> Option<Popped<Runnable>> {
         let inbox_first = !self.m.inbox_first.get();
         self.m.inbox_first.set(inbox_first);
         let from_inbox = || self.m.inbox.pop().map(|token| Popped { token, inherits: false });
-        if inbox_first { from_inbox() } else { self.from_local().or_else(from_inbox) }
+        if inbox_first { from_inbox() } else { self.take_local().or_else(from_inbox) }
     }
 
     #[inline(always)]
-    pub(super) fn from_local(&self) -> Option<Popped<Runnable>> {
+    pub(super) fn take_local(&self) -> Option<Popped<Runnable>> {
         let mut p = self.p();
         // SAFETY: this M holds a P during the pop.
         let sole = unsafe { self.sched.sole() };
@@ -124,7 +124,7 @@ impl<C: Config> G0<'_, C> {
 
     /// A share of the shared queue: the first to run, the others to the local queue.
     #[inline]
-    fn from_shared(&self) -> Option<Popped<Runnable>> {
+    fn take_shared(&self) -> Option<Popped<Runnable>> {
         let limit = <C::Policy as Policy>::RULES.shared_batch;
         let mut p = self.p();
         // SAFETY: this M holds a P during all of this.
@@ -206,8 +206,13 @@ impl<C: Config> G0<'_, C> {
         self.m.id == 0
     }
 
+    /// Whether something keeps this M from going idle.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.sched.attention() & attention::URGENT != 0 || self.is_over()
+    }
+
     /// Whether this M's thread has nothing more to do here.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let wanted = self.sched.attention();
         wanted & attention::CLOSING != 0 || (wanted & attention::FINISHED != 0 && self.is_m0())
     }

@@ -18,7 +18,7 @@ impl<C: Config> G0<'_, C> {
     #[inline(never)]
     pub(super) fn go_idle(&self) -> Option<Popped<Runnable>> {
         let mut lists = self.sched.lock();
-        if self.sched.attention() != 0 || !self.sched.shared.is_empty() || !self.m.inbox.is_empty() {
+        if self.is_wanted() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty() {
             return None;
         }
         if !self.m.spinning.get() && self.sched.idle.take_wanted() {
@@ -71,7 +71,7 @@ impl<C: Config> G0<'_, C> {
         }
         let mut lists = self.sched.lock();
         // Whoever fills our inbox looks for us on the idle list and here, under the lock, and we have been on neither.
-        if self.sched.attention() != 0 || !self.m.inbox.is_empty() {
+        if self.is_wanted() || !self.m.inbox.is_empty() {
             return;
         }
         if let Some((sleeper, its_until)) = lists.timer_sleeper {
@@ -100,7 +100,8 @@ impl<C: Config> G0<'_, C> {
     pub(super) fn stop_m(&self) -> bool {
         self.drop_spinning();
         let mut lists = self.sched.lock();
-        if self.sched.attention() & attention::CLOSING != 0 {
+        // Under the lock: whoever ends the runtime wakes us under it, and we may have taken that wake for another.
+        if self.is_over() {
             return false;
         }
         if self.m.inbox.is_empty() {
@@ -170,8 +171,21 @@ impl<C: Config> G0<'_, C> {
         self.sched.put_idle_p(&mut self.sched.lock(), p);
     }
 
+    /// m0 was woken by the end of `run` where it waited for a P: nobody is to give it one any more.
+    fn leave_the_lists(&self) {
+        let mut lists = self.sched.lock();
+        let me = MRef::new(self.m);
+        lists.idle_ms.retain(|&m| m != me);
+        lists.hungry.retain(|&m| m != me);
+        drop(lists);
+        if self.m.p.get().is_null() {
+            self.take_next_p();
+        }
+    }
+
     /// m0 has done its part: hands its P on and sleeps until `run` is to return.
     pub(crate) fn rest_until_finished(&self) {
+        self.leave_the_lists();
         if !self.m.p.get().is_null() {
             let p = self.release();
             self.sched.hand_off(p);

@@ -7,23 +7,36 @@ use crate::g::cargo::Outcome;
 use crate::g::join::{Finish, Joiner, Waiter};
 use crate::g::parked::Parked;
 use crate::g::runnable::Runnable;
+use crate::g::word::Wait;
 use crate::g::{Flags, G};
 use crate::m::{Leave, ParkRequest};
 use crate::p::add_own;
 use crate::p::timers::NEVER;
-use crate::sched::{Config, attention};
+use crate::sched::Config;
 use core::ptr;
 use core::sync::atomic::Ordering;
 
+/// What an M does after a goroutine has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Looks for the next one.
+    Next,
+    /// Runs the same one on, on the same slice, through no queue: its park was called off.
+    Resume,
+    /// Its thread is to end.
+    End,
+}
+
 impl<C: Config> G0<'_, C> {
-    /// Acts on why `g` left. `false`: this M's thread is to end.
+    /// Acts on why `g` left.
     #[inline(always)]
-    pub(super) fn after(&self, g: &'static G, leave: Leave) -> bool {
+    pub(super) fn after(&self, g: &'static G, leave: Leave) -> After {
         match leave {
             Leave::Yield => self.yielded(g),
             Leave::YieldLocal => self.yielded_local(g),
             Leave::Park => return self.park(g, self.m.park.get()),
-            Leave::Exit => return self.exit(g),
+            Leave::Exit if self.exit(g) => {}
+            Leave::Exit => return After::End,
             Leave::LostP => self.lost_p(g),
             Leave::Nothing | Leave::SystemStack => {
                 crate::fatal!(
@@ -33,7 +46,7 @@ impl<C: Config> G0<'_, C> {
                 )
             }
         }
-        true
+        After::Next
     }
 
     /// Queues a goroutine that yielded to everybody.
@@ -74,17 +87,19 @@ impl<C: Config> G0<'_, C> {
 
     /// Parks a goroutine that is off its stack by now.
     #[inline]
-    fn park(&self, g: &'static G, request: ParkRequest) -> bool {
+    fn park(&self, g: &'static G, request: ParkRequest) -> After {
         g.reason.set(request.reason);
         g.since.set(self.sched.header.coarse_now());
         self.sched.emit(EventKind::GoBlock, g, Some(self.m), 0);
+        self.m.set_parking(g);
         let wait = g.word.to_waiting();
         // SAFETY: `park_inside` made the request on the goroutine's stack, which nobody else uses before the token
         // that we hand over here.
         let called_off = unsafe { (request.commit)(request.data, Parked::new(g, wait)) };
+        self.m.set_parking(ptr::null());
         if let Some(parked) = called_off {
             let (g, wait) = parked.into_parts();
-            return g.word.to_resumed(wait) && self.resume(g);
+            return self.resume(g, wait);
         }
         if request.deadline != NEVER && g.word.is_in(wait) {
             let p = &self.p_shared().core;
@@ -93,14 +108,17 @@ impl<C: Config> G0<'_, C> {
                 self.sched.timer_added(request.deadline);
             }
         }
-        true
+        After::Next
     }
 
-    /// Runs a goroutine on whose park was called off: at once, on the same slice, through no queue.
+    /// Runs a goroutine on whose park was called off, unless a closing runtime has ended its wait first.
     #[inline(never)]
-    fn resume(&self, g: &'static G) -> bool {
+    fn resume(&self, g: &'static G, wait: Wait) -> After {
+        if !g.word.to_resumed(wait) {
+            return After::Next;
+        }
         g.wake.set(crate::g::Wake::Woken);
-        self.run(g, true)
+        After::Resume
     }
 
     /// Ends a goroutine. Go: `gdestroy`.
@@ -117,6 +135,8 @@ impl<C: Config> G0<'_, C> {
         self.m.locked_g.set(ptr::null());
         g.home.set(ptr::null());
         g.locks.set(0);
+        g.unset(Flags::LOCKED);
+        g.unset(Flags::PANICKING);
         g.word.to_exited();
         if g.has(Flags::SYSTEM) {
             self.sched.system.fetch_sub(1, Ordering::Relaxed);
@@ -127,8 +147,8 @@ impl<C: Config> G0<'_, C> {
         self.finish(g);
         if main_returned {
             self.sched.main_returned();
-        } else if self.sched.attention() & attention::WAITING != 0 {
-            self.sched.finish_if_alone();
+        } else {
+            self.sched.finish_if_waited_for();
         }
         if locked && self.m.pinned.get() == 0 && self.m.inbox.is_empty() {
             // The thread's state is the goroutine's doing: it ends with it.

@@ -41,7 +41,7 @@ impl<C: Config> G0<'_, C> {
             let last = round == rounds;
             let seed = self.m.random();
             for at in all.order.walk(seed).filter(|&at| at != own) {
-                if self.sched.attention() != 0 {
+                if self.is_wanted() {
                     return None;
                 }
                 let Some(victim) = all.ps.get(at) else { continue };
@@ -58,7 +58,7 @@ impl<C: Config> G0<'_, C> {
     fn steal_timers(&self, victim: &P<C>) -> Option<Popped<Runnable>> {
         let timers = &victim.core.timers;
         if timers.next() != crate::p::timers::NEVER && self.run_timers(timers) {
-            return self.from_local();
+            return self.take_local();
         }
         None
     }

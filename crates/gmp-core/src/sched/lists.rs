@@ -41,6 +41,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) every_p: Vec<Arc<P<C>>>,
     #[doc(alias = "allm")]
     pub(crate) all_m: Vec<Arc<M>>,
+    /// Ms whose threads have ended in a closing runtime.
+    pub(crate) ended_ms: Vec<Arc<M>>,
     pub(crate) next_m: u64,
     /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
     #[doc(alias = "nmidlelocked")]
@@ -55,6 +57,11 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
     pub(crate) sysmon_asleep: bool,
     /// Ps that have yet to stop.
+    /// When the number of Ps last changed, and the P time (nanoseconds times Ps) used up by then.
+    #[doc(alias = "procresizetime")]
+    pub(crate) resized_at: u64,
+    #[doc(alias = "totaltime")]
+    pub(crate) p_time: u64,
     pub(crate) stop_wait: usize,
     pub(crate) stopper: Option<MRef>,
     pub(crate) without_stack: List<Runnable>,
@@ -77,12 +84,15 @@ impl<C: Config> Lists<C> {
             idle_ms: Vec::new(),
             every_p: Vec::new(),
             all_m: Vec::new(),
+            ended_ms: Vec::new(),
             next_m: 0,
             locked_idle: 0,
             hungry: Vec::new(),
             timer_sleeper: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
+            resized_at: 0,
+            p_time: 0,
             stop_wait: 0,
             stopper: None,
             without_stack: List::new(),

@@ -126,6 +126,9 @@ impl<T> JoinHandle<T> {
     #[inline]
     fn wait_as_goroutine(&self) -> bool {
         let inside = gate::enter("JoinHandle::join");
+        if inside.g().header().is_unwinding() {
+            return false;
+        }
         let waiter = Waiter::new(None);
         let wake = park_inside(&inside, WaitReason::Join, NEVER, |parked| {
             // SAFETY: not offered yet.

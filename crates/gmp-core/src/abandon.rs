@@ -146,7 +146,7 @@ impl<C: Config> Sched<C> {
             let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_outcome)(g) }));
             core::mem::forget(dropped.err());
         }
-        core::mem::forget(g.stack.take());
+        g.stack.set(None);
         self.system.fetch_sub(1, Ordering::Relaxed);
         g.word.to_discarded();
         g.set_extra(None);

@@ -129,6 +129,12 @@ impl Header {
         self.attention.load(Ordering::Relaxed) & crate::sched::attention::CLOSING != 0
     }
 
+    /// Whether goroutines are to unwind instead of suspending.
+    #[inline]
+    pub(crate) fn is_unwinding(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) & crate::sched::attention::UNWIND != 0
+    }
+
     /// Sends a goroutine's event: off the hot paths.
     #[cold]
     #[inline(never)]

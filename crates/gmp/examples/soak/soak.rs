@@ -98,8 +98,7 @@ fn generation<P: Policy>(
     let (outside, errands) = mpsc::channel();
     let joins = options.mode != Mode::Pinned;
     let helper = std::thread::spawn(move || run_errands(&handle, &errands, joins));
-    let world =
-        World { mode: options.mode, procs_max: options.procs_max, outside, started: Instant::now() };
+    let world = World { mode: options.mode, procs_max: options.procs_max, outside, started: Instant::now() };
     let finished = runtime.run(move || rounds(&world, seed, until)).map_err(|error| error.to_string())?;
     helper.join().map_err(|_| String::from("the plain thread panicked"))?;
     *ACCOUNT.handle.lock().unwrap() = None;

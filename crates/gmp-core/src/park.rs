@@ -4,8 +4,8 @@
 //!   goroutine                    its M's g0                        waker
 //!   ─────────                    ──────────                        ─────
 //!   leave(Park) ──switch──►  word: Running → Waiting(wait)
-//!                            add the deadline to the P's timers
 //!                            commit(Parked) ── token ──────────►  Parked::ready
+//!                            add the deadline, if it still waits
 //!                            schedule()                            word: Waiting(wait) → Runnable
 //!        ▲                                                         queue
 //!        └───────────────────── execute ◄──────────────────────────┘

@@ -273,9 +273,14 @@ impl<C: Config> Sched<C> {
             let _lists = self.lock();
             self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
         }
+        crate::sync::full_fence();
         let left = self.abandon_the_rest();
         self.give_records_back();
         self.join_ended();
+        // m0 is a plain thread again.
+        let mut lists = self.lock();
+        lists.m0 = None;
+        lists.all_m.retain(|known| !ptr::eq(&**known, g0.m));
         left
     }
 

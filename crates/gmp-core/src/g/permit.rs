@@ -61,12 +61,14 @@ impl Permit {
     #[inline]
     #[must_use]
     pub(crate) fn offer(&self, wait: Wait, generation: u64) -> bool {
-        let word = self.0.load(Ordering::Relaxed);
-        if word != generation | NOTIFIED {
+        let offered = wait.tagged(PARKED);
+        let mut word = self.0.load(Ordering::Relaxed);
+        while word != generation | NOTIFIED {
             // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there.
-            let offered = wait.tagged(PARKED);
-            if self.0.compare_exchange(word, offered, Ordering::Release, Ordering::Relaxed).is_ok() {
-                return true;
+            match self.0.compare_exchange_weak(word, offered, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                // A permit has come, or an `Unparker` of an earlier goroutine was late: only the first counts.
+                Err(now) => word = now,
             }
         }
         // ORDER: permit. Acquire pairs with the release of `unpark`.
@@ -81,11 +83,16 @@ impl Permit {
         self.0.swap(generation | EMPTY, Ordering::Acquire) & TAG == PARKED
     }
 
-    /// Leaves a permit, or takes the offered wait. `present` is the generation that lives in the record now.
-    pub(crate) fn unpark(&self, generation: u64, present: u64) -> Unpark {
-        let mut word = self.0.load(Ordering::Relaxed);
+    /// Leaves a permit, or takes the offered wait. `present` says which generation lives in the record now.
+    ///
+    /// The word is read before the generation, each time: if a later goroutine has begun to use the word by the time
+    /// of the compare-and-swap, then either that fails, or we had read the later value, and the generation says so.
+    pub(crate) fn unpark(&self, generation: u64, present: impl Fn() -> u64) -> Unpark {
+        // ORDER: permit-generation. Acquire pairs with the release of `offer` by a later goroutine: having seen its
+        // value, we see that the record is not ours any more.
+        let mut word = self.0.load(Ordering::Acquire);
         loop {
-            if present != generation {
+            if present() != generation {
                 return Unpark::Done;
             }
             let ours = Wait::generation_of(word) == generation;
@@ -95,7 +102,7 @@ impl Permit {
                 _ => (generation | NOTIFIED, Unpark::Done),
             };
             // ORDER: permit. Release pairs with `take` and `offer`; acquire with `offer`.
-            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return then,
                 Err(now) => word = now,
             }
@@ -127,8 +134,8 @@ mod tests {
     fn one_permit_is_kept() {
         let (word, permit, generation) = running();
         assert!(!permit.take(word.generation()));
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         assert!(permit.take(word.generation()));
         assert!(!permit.take(word.generation()));
     }
@@ -138,7 +145,7 @@ mod tests {
         let (word, permit, generation) = running();
         let wait = word.to_waiting();
         assert!(permit.offer(wait, generation));
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Ready(wait));
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Ready(wait));
         assert!(word.to_ready(wait));
         assert!(!permit.take(word.generation()));
     }
@@ -146,7 +153,7 @@ mod tests {
     #[test]
     fn a_permit_that_came_first_calls_the_park_off() {
         let (word, permit, generation) = running();
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         let wait = word.to_waiting();
         assert!(!permit.offer(wait, generation));
         assert!(!permit.take(word.generation()), "the park took it");
@@ -158,7 +165,7 @@ mod tests {
         let wait = word.to_waiting();
         assert!(permit.offer(wait, generation));
         assert!(permit.withdraw(generation));
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         assert!(permit.take(word.generation()));
     }
 
@@ -167,7 +174,36 @@ mod tests {
         let (word, permit, generation) = running();
         word.to_exited();
         word.to_spawned();
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         assert!(!permit.take(word.generation()));
+    }
+
+    /// The generation must be asked for after the word is read: else a late unparker overwrites a later goroutine's
+    /// offer, and that one sleeps for ever.
+    #[test]
+    fn a_late_unparker_leaves_a_later_offer_alone() {
+        let (word, permit, first) = running();
+        word.to_exited();
+        word.to_spawned();
+        word.to_running();
+        let second = word.generation();
+        let wait = word.to_waiting();
+        assert!(permit.offer(wait, second));
+        assert_eq!(permit.unpark(first, || word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(second, || word.generation()), Unpark::Ready(wait));
+    }
+
+    /// A permit that an earlier goroutine's unparker left too late is nobody's.
+    #[test]
+    fn an_earlier_permit_does_not_end_a_park() {
+        let (word, permit, first) = running();
+        assert_eq!(permit.unpark(first, || first), Unpark::Done);
+        word.to_exited();
+        word.to_spawned();
+        word.to_running();
+        let second = word.generation();
+        assert!(!permit.take(second));
+        let wait = word.to_waiting();
+        assert!(permit.offer(wait, second));
     }
 }

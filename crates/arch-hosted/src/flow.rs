@@ -84,6 +84,10 @@ impl Flow {
     }
 }
 
+/// The least stack of a flow's thread: what the standard library gives a thread. A goroutine that is a thread has no
+/// other, larger stack to call into.
+const LEAST_STACK: usize = 2 << 20;
+
 /// Starts a thread that waits to be continued, calls `entry`, continues what it returns with a null carry, and ends.
 ///
 /// A thread can be refused only for a moment, while ended ones are still being cleared away, so there are a few
@@ -95,7 +99,8 @@ pub(crate) fn start(stack_size: usize, entry: Entry) -> Context {
     loop {
         let flow = Flow::new();
         let context = flow.context();
-        let builder = thread::Builder::new().name("gmp-hosted".into()).stack_size(stack_size);
+        let builder =
+            thread::Builder::new().name("gmp-hosted".into()).stack_size(stack_size.max(LEAST_STACK));
         match builder.spawn(move || run(flow, entry)) {
             Ok(_) => return context,
             Err(_) if attempt < ATTEMPTS => {

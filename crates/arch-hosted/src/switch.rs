@@ -10,7 +10,8 @@ use crate::flow::{self, Flow};
 
 /// The context switch as mail between OS threads; `S` keeps each thread's current goroutine.
 ///
-/// Of a [`Stack`] only the size is used: it becomes the thread's own.
+/// Of a [`Stack`] only the size is used: it becomes the thread's own, if it is more than the 2 MiB that a thread has
+/// anyway.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hosted<S = HostedSlot>(PhantomData<fn() -> S>);
 

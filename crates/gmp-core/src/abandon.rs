@@ -153,8 +153,7 @@ impl<C: Config> Sched<C> {
     fn abandon_dropping(&self, g: &'static G) {
         if !g.has(Flags::STARTED) {
             // SAFETY: the outcome is there, nobody has the handle, and we used up the only Runnable.
-            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_outcome)(g) }));
-            core::mem::forget(dropped.err());
+            unsafe { crate::g::cargo::drop_unwanted(g) };
         }
         g.stack.set(None);
         self.system.fetch_sub(1, Ordering::Relaxed);

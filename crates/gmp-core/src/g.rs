@@ -23,6 +23,7 @@ use cargo::{Cargo, CargoTable, Outcome};
 use core::cell::Cell;
 use core::panic::Location;
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering};
 use join::JoinWord;
 use permit::Permit;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub(crate) struct G {
     pub(crate) context: Cell<Context>,
     pub(crate) m: Cell<*const M>,
     pub(crate) stack: Cell<Option<Stack>>,
-    pub(crate) rt: Cell<*const Header>,
+    pub(crate) rt: HeaderRef,
     pub(crate) table: Cell<&'static CargoTable>,
     // Second line: what spawn and join touch, and the first two words of the cargo, so that a goroutine with a small
     // closure that never parks costs two lines of cache.
@@ -69,6 +70,24 @@ const _: () = assert!(core::mem::size_of::<G>() == 192, "a spawned goroutine cos
 unsafe impl Sync for G {}
 // SAFETY: as above; a record belongs to no thread.
 unsafe impl Send for G {}
+
+/// The runtime that a goroutine lives in. An atomic, since whoever looks through all records, or holds a stale token of
+/// an earlier goroutine, asks for it while a spawner of another runtime fills the record; Relaxed, since such a reader
+/// compares it at most.
+#[derive(Debug)]
+pub(crate) struct HeaderRef(AtomicPtr<Header>);
+
+impl HeaderRef {
+    #[inline(always)]
+    pub(crate) fn get(&self) -> *const Header {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, header: *const Header) {
+        self.0.store(header.cast_mut(), Ordering::Relaxed);
+    }
+}
 
 /// What few goroutines have: kept out of the record.
 #[derive(Clone, Debug, Default)]
@@ -184,7 +203,7 @@ impl G {
             context: Cell::new(Context::NULL),
             m: Cell::new(ptr::null()),
             stack: Cell::new(None),
-            rt: Cell::new(ptr::null()),
+            rt: HeaderRef(AtomicPtr::new(ptr::null_mut())),
             table: Cell::new(&cargo::NOTHING),
             join: JoinWord::new(),
             number: Cell::new(0),

@@ -41,15 +41,16 @@ pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
 #[inline(always)]
 #[track_caller]
 fn admit(g: &'static G, call: &'static str) -> Inside {
+    // Asked first: who may not come in must not be brought back from a blocking call that is just being left.
+    // SAFETY: the M that runs the caller is our own thread's, and lives.
+    if unsafe { &*g.m.get() }.in_policy.get() {
+        refuse(call);
+    }
     let was_blocking = g.word.is_blocked();
     if was_blocking {
         g.header().runtime().leave_blocking(g);
     }
-    let inside = Inside { g, was_blocking };
-    if inside.m().in_policy.get() {
-        refuse(call);
-    }
-    inside
+    Inside { g, was_blocking }
 }
 
 impl Inside {
@@ -114,6 +115,25 @@ impl Drop for Inside {
             self.g.header().runtime().enter_blocking(self.g);
         }
     }
+}
+
+/// Calls code of others in the middle of the scheduler, on whatever stack and thread it is: it may neither call the
+/// runtime (a goroutine that suspended here would come back on another M than its caller knows) nor unwind.
+#[cold]
+pub(crate) fn without_runtime<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
+    let m = match current() {
+        Current::Plain => None,
+        // SAFETY: the M that runs the caller is our own thread's, and lives.
+        Current::G(g) => Some(unsafe { &*g.m.get() }),
+        // SAFETY: as above.
+        Current::Scheduler(m) => Some(unsafe { &*m }),
+    };
+    let outer = m.map(|m| m.in_policy.replace(true));
+    let result = crate::fatal::no_unwind(what, call);
+    if let (Some(m), Some(outer)) = (m, outer) {
+        m.in_policy.set(outer);
+    }
+    result
 }
 
 #[cold]

@@ -186,13 +186,19 @@ impl Drop for ThreadLock {
 }
 
 /// Calls `f` on the M's own stack, which is a thread's (8 MiB for main's, 2 MiB for others), and comes back at once.
-/// `f` is in the scheduler's place: it must not call the runtime. Outside a goroutine it just calls `f`.
+/// `f` is in the scheduler's place: it must not call the runtime. Outside a goroutine, and where each goroutine is a
+/// thread, it just calls `f`.
 ///
 /// # Panics
 /// As `f` does.
 #[doc(alias = "systemstack")]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(inside) = gate::enter_or_plain("on_system_stack") else { return f() };
+    if inside.g().header().thread_each {
+        // The stack is a thread's already, and g0 is on another thread, where an `f` that is not `Send` must not go.
+        drop(inside);
+        return f();
+    }
     let result = call_on_g0(&inside, |_| catch_unwind(AssertUnwindSafe(f)));
     drop(inside);
     result.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))

@@ -38,13 +38,22 @@ pub enum Commit {
 /// Parks the calling goroutine. **Suspends.**
 ///
 /// `commit` runs on the scheduler's stack once the goroutine is off its own; it puts the token where the waker will
-/// find it, or gives it back. It must not suspend, unwind or spawn, and after it has given the token away it must not
-/// touch anything that it borrows from the goroutine's stack.
+/// find it, or gives it back. It must not suspend, unwind or spawn.
 ///
 /// # Panics
 /// Outside a goroutine.
+///
+/// # Safety
+/// - After `commit` has given the token away it touches, and drops, nothing that it borrows from the goroutine's stack:
+///   the goroutine may run by then, and its frame be gone.
+/// - What `commit` holds may be used on another thread while the calling one waits: where each goroutine is a thread,
+///   the scheduler's stack is another thread's.
 #[doc(alias = "gopark")]
-pub fn park(reason: WaitReason, deadline: Option<Instant>, commit: impl FnOnce(Parked) -> Commit) -> Wake {
+pub unsafe fn park(
+    reason: WaitReason,
+    deadline: Option<Instant>,
+    commit: impl FnOnce(Parked) -> Commit,
+) -> Wake {
     let inside = gate::enter("park");
     let header = inside.g().header();
     let deadline =

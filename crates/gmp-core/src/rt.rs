@@ -76,6 +76,8 @@ pub(crate) struct Header {
     pub(crate) policy: &'static str,
     pub(crate) stack_size: usize,
     pub(crate) pinned: bool,
+    /// Each goroutine is a thread of its own (`Switch::THREAD_EACH`).
+    pub(crate) thread_each: bool,
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     pub(crate) started: Instant,
@@ -92,12 +94,13 @@ unsafe impl Send for Header {}
 unsafe impl Sync for Header {}
 
 impl Header {
-    pub(crate) fn new(policy: &'static str, settings: &crate::settings::Settings) -> Self {
+    pub(crate) fn new(policy: &'static str, thread_each: bool, settings: &crate::settings::Settings) -> Self {
         Self {
             runtime: UnsafeCell::new(None),
             policy,
             stack_size: settings.stack_size,
             pinned: settings.pinned,
+            thread_each,
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: Instant::now(),
@@ -199,7 +202,7 @@ impl EventSeam {
     #[cold]
     fn send(&self, event: Event) {
         if let Some(sink) = &self.sink {
-            sink.event(&event);
+            crate::gate::without_runtime("an event sink", || sink.event(&event));
         }
     }
 }

@@ -21,7 +21,13 @@ impl<C: Config> Runtime<C> {
     ///
     /// # Panics
     /// If another runtime of this process uses another kind of current-goroutine slot.
-    pub fn new(settings: Settings, stacks: C::Stacks) -> Self {
+    ///
+    /// # Safety
+    /// - The stacks are what the switch runs goroutines on: each keeps the clauses of its contract for the other.
+    /// - Unless each goroutine is a thread (`Switch::THREAD_EACH`), all code that its goroutines ever run bears sharing
+    ///   thread-locals: with goroutines that move between threads, or, if the settings say `pinned`, take turns on one.
+    ///   What that means stands at `share_thread_locals` and `pinned` of the crate `gmp`'s `Builder`.
+    pub unsafe fn new(settings: Settings, stacks: C::Stacks) -> Self {
         Self { sched: Sched::new(settings, stacks) }
     }
 

@@ -89,7 +89,7 @@ impl<C: Config> Sched<C> {
             crate::panics::tell_as_go_does();
         }
         let sched = Arc::new(Self {
-            header: Header::new(C::Policy::NAME, &settings),
+            header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
             settings,
             stacks,
             shared: SharedOf::<C>::default(),
@@ -198,16 +198,25 @@ impl<C: Config> Sched<C> {
         result
     }
 
-    /// Asks the idle policy, whose code may not call the runtime nor unwind either; from any thread.
+    /// Asks the idle policy, from any thread.
     pub(crate) fn opinion(&self, ask: impl FnOnce(&IdleOf<C>) -> bool) -> bool {
-        if let Current::G(g) = current() {
+        self.policy_from_anywhere(|| ask(&self.idle_policy))
+    }
+
+    /// [`Sched::policy`] on any thread, an M of another runtime's included: nor may its goroutine suspend in here.
+    pub(crate) fn policy_from_anywhere<R>(&self, call: impl FnOnce() -> R) -> R {
+        match current() {
             // SAFETY: the M that runs the caller is our own thread's, and lives.
-            return self.policy(unsafe { &*g.m.get() }, || ask(&self.idle_policy));
+            Current::G(g) => self.policy(unsafe { &*g.m.get() }, call),
+            // SAFETY: as above.
+            Current::Scheduler(m) => self.policy(unsafe { &*m }, call),
+            Current::Plain => {
+                let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
+                let result = call();
+                core::mem::forget(guard);
+                result
+            }
         }
-        let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
-        let opinion = ask(&self.idle_policy);
-        core::mem::forget(guard);
-        opinion
     }
 
     /// Until it is forgotten, an unwind on this thread, which runs the scheduler, is fatal: policies are called from

@@ -26,9 +26,11 @@ impl<C: Config> Sched<C> {
             Some(sole) => {
                 let mut spill = |batch: List<Runnable>| {
                     spilled += batch.len() as i64;
-                    batch.for_each(|token| self.shared.push_sole(token, sole));
+                    // SAFETY: the evidence is of the runtime whose queue this is.
+                    batch.for_each(|token| unsafe { self.shared.push_sole(token, sole) });
                 };
-                p.owner().queue.push_sole(g, slot, &mut spill, sole);
+                // SAFETY: as above.
+                unsafe { p.owner().queue.push_sole(g, slot, &mut spill, sole) };
             }
             None => {
                 let mut spill = |batch: List<Runnable>| {
@@ -56,7 +58,7 @@ impl<C: Config> Sched<C> {
                 self.wake_for_submission();
             }
             None => {
-                self.shared.push(g);
+                self.policy_from_anywhere(|| self.shared.push(g));
                 self.wake_from_outside();
             }
         }

@@ -179,7 +179,8 @@ impl<C: Config> Sched<C> {
         }
         // SAFETY: the right to the P is ours until it is on the list.
         if let Some(sole) = unsafe { self.sole() } {
-            self.shared.settle(sole);
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            unsafe { self.shared.settle(sole) };
         }
         if let Some(p) = self.feed(lists, p) {
             self.put_idle_p(lists, p);

@@ -101,7 +101,8 @@ impl<C: Config> Sched<C> {
     fn resize(&self, lists: &mut Lists<C>, m: &M, procs: usize) {
         // SAFETY: the world is stopped, and the stopper's M holds its P.
         if let Some(sole) = unsafe { self.sole() } {
-            self.shared.settle(sole);
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            unsafe { self.shared.settle(sole) };
         }
         lists.p_time = self.p_time(lists);
         lists.resized_at = self.header.now();

@@ -182,7 +182,8 @@ impl<P: Policy> Builder<P> {
     }
 
     /// Usable bytes of a goroutine's stack, 16 KiB to 64 MiB, rounded up to a power of two; 64 KiB unless told
-    /// otherwise. Stacks do not grow; only pages that are touched take memory.
+    /// otherwise. Stacks do not grow; only pages that are touched take memory. Under [`Builder::one_thread_each`] no
+    /// stack is smaller than a thread's 2 MiB.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self

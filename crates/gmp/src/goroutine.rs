@@ -289,7 +289,8 @@ pub fn lock_os_thread() -> ThreadLock {
 }
 
 /// Calls `f` on the thread's own, large stack and comes back. For calls into code that needs more stack than a
-/// goroutine has. `f` must not call the runtime. Outside a goroutine it just calls `f`. Never suspends.
+/// goroutine has. `f` must not call the runtime. Outside a goroutine, and where each goroutine is a thread, which has
+/// such a stack, it just calls `f`. Never suspends.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.

@@ -33,11 +33,13 @@ impl Runtime<DefaultPolicy> {
 
 impl<P: Policy> Runtime<P> {
     pub(crate) fn native(settings: Settings, stacks: Stacks<Guarded>) -> Self {
-        Self { make: Make::Native(core_runtime::Runtime::new(settings, stacks)) }
+        // SAFETY: the guarded stacks are made for this switch, and the builder's mode is unsafe to choose.
+        Self { make: Make::Native(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
     }
 
     pub(crate) fn one_thread_each(settings: Settings, stacks: ThreadStacks) -> Self {
-        Self { make: Make::OneThreadEach(core_runtime::Runtime::new(settings, stacks)) }
+        // SAFETY: these stacks are made for this switch, whose goroutines are threads.
+        Self { make: Make::OneThreadEach(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
     }
 
     /// Runs `main` as goroutine 1 and returns when it has returned. The calling thread becomes m0 and is a plain thread

@@ -103,14 +103,21 @@ pub trait RunQueue<T: Token>: Send + Sized + 'static {
     fn pop(&mut self) -> Option<Popped<T>>;
 
     /// [`RunQueue::push`] where there is no thief.
+    ///
+    /// # Safety
+    /// The evidence is of the runtime that this queue belongs to, a P's queue of it or inside one: nobody has a use for
+    /// the thief's half while it holds.
     #[inline]
-    fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+    unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
         self.push(token, slot, spill);
     }
 
     /// [`RunQueue::pop`] where there is no thief.
+    ///
+    /// # Safety
+    /// As for [`RunQueue::push_sole`].
     #[inline]
-    fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+    unsafe fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
         self.pop()
     }
 

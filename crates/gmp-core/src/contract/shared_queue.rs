@@ -34,26 +34,38 @@ pub trait SharedQueue<T: Token>: Default + Send + Sync + 'static {
     fn pop_batch(&self, procs: usize, limit: usize) -> List<T>;
 
     /// [`SharedQueue::push`] by the only holder of a P.
+    ///
+    /// # Safety
+    /// The evidence is of the one runtime that uses this queue: a queue that two runtimes reach has two holders.
     #[inline]
-    fn push_sole(&self, token: T, _sole: Sole<'_>) {
+    unsafe fn push_sole(&self, token: T, _sole: Sole<'_>) {
         self.push(token);
     }
 
     /// [`SharedQueue::pop`] by the only holder of a P.
+    ///
+    /// # Safety
+    /// As for [`SharedQueue::push_sole`].
     #[inline]
-    fn pop_sole(&self, _sole: Sole<'_>) -> Option<T> {
+    unsafe fn pop_sole(&self, _sole: Sole<'_>) -> Option<T> {
         self.pop()
     }
 
     /// [`SharedQueue::pop_batch`] by the only holder of a P.
+    ///
+    /// # Safety
+    /// As for [`SharedQueue::push_sole`].
     #[inline]
-    fn pop_batch_sole(&self, limit: usize, _sole: Sole<'_>) -> List<T> {
+    unsafe fn pop_batch_sole(&self, limit: usize, _sole: Sole<'_>) -> List<T> {
         self.pop_batch(1, limit)
     }
 
     /// There will be more Ps, or the only one is given up: what only its holder could reach is to be where everybody
     /// can.
-    fn settle(&self, _sole: Sole<'_>) {}
+    ///
+    /// # Safety
+    /// As for [`SharedQueue::push_sole`].
+    unsafe fn settle(&self, _sole: Sole<'_>) {}
 
     /// Whether nothing is queued (S2).
     fn is_empty(&self) -> bool {

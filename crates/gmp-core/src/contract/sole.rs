@@ -6,7 +6,8 @@ use core::marker::PhantomData;
 /// other M takes from the shared queue: a queue may leave out the locked instructions that those would need. On one P
 /// they are most of what a yield costs.
 ///
-/// Only core can make one, so safe code cannot claim it.
+/// Only core can make one, so safe code cannot claim it. It does not say of *which* runtime, and safe code may keep one
+/// queue for two: hence the methods that take it are `unsafe`.
 #[derive(Clone, Copy, Debug)]
 pub struct Sole<'a>(PhantomData<&'a ()>);
 

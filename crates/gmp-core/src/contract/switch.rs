@@ -45,7 +45,7 @@ pub unsafe trait Switch: Send + Sync + 'static {
     /// What a thread needs while it runs goroutines (an alternate signal stack). Dropped by the same thread.
     type Thread;
 
-    /// Whether each initialised context is a thread of its own, to be counted with the runtime's.
+    /// Whether each initialised context is a thread of its own, with a thread's stack, to be counted with the runtime's.
     const THREAD_EACH: bool = false;
 
     /// Prepares the calling thread to run goroutines.

@@ -133,6 +133,17 @@ unsafe fn run<F: FnOnce() -> T, T>(g: &G) {
     }
 }
 
+/// Drops an outcome that nobody wants; a panic of its destructor stays here, like that of an unwanted closure's.
+///
+/// # Safety
+/// The goroutine has ended and nobody has taken its outcome.
+pub(crate) unsafe fn drop_unwanted(g: &G) {
+    // SAFETY: the caller says so.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_outcome)(g) }));
+    // A payload whose own drop panics is not worth more care than this.
+    core::mem::forget(dropped.err());
+}
+
 /// # Safety
 /// The cargo holds an `F` that never ran.
 unsafe fn drop_closure<F>(g: &G) {

@@ -102,7 +102,8 @@ impl<C: Config> G0<'_, C> {
         // SAFETY: this M holds a P during the pop.
         let sole = unsafe { self.sched.sole() };
         let token = self.sched.policy(self.m, || match sole {
-            Some(sole) => self.sched.shared.pop_sole(sole),
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            Some(sole) => unsafe { self.sched.shared.pop_sole(sole) },
             None => self.sched.shared.pop(),
         })?;
         Some(Popped { token, inherits: false })
@@ -123,7 +124,8 @@ impl<C: Config> G0<'_, C> {
         // SAFETY: this M holds a P during the pop.
         let sole = unsafe { self.sched.sole() };
         let popped = self.sched.policy(self.m, || match sole {
-            Some(sole) => p.owner().queue.pop_sole(sole),
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            Some(sole) => unsafe { p.owner().queue.pop_sole(sole) },
             None => p.owner().queue.pop(),
         })?;
         p.core.counters.book(-1);
@@ -139,7 +141,8 @@ impl<C: Config> G0<'_, C> {
         let sole = unsafe { self.sched.sole() };
         let token = self.sched.policy(self.m, || {
             let mut batch = match sole {
-                Some(sole) => self.sched.shared.pop_batch_sole(limit, sole),
+                // SAFETY: the evidence is of the runtime whose queue this is.
+                Some(sole) => unsafe { self.sched.shared.pop_batch_sole(limit, sole) },
                 None => self.sched.shared.pop_batch(self.sched.procs(), limit),
             };
             let first = batch.pop_front();

@@ -167,7 +167,8 @@ impl<C: Config> G0<'_, C> {
         }
         // SAFETY: the right to the P is still ours.
         if let Some(sole) = unsafe { self.sched.sole() } {
-            self.sched.shared.settle(sole);
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            unsafe { self.sched.shared.settle(sole) };
         }
         self.sched.put_idle_p(&mut self.sched.lock(), p);
     }

@@ -58,7 +58,10 @@ impl<C: Config> G0<'_, C> {
         }
         // SAFETY: this M holds a P during the push.
         match unsafe { self.sched.sole() } {
-            Some(sole) => self.sched.policy(self.m, || self.sched.shared.push_sole(runnable, sole)),
+            Some(sole) => self.sched.policy(self.m, || {
+                // SAFETY: the evidence is of the runtime whose queue this is.
+                unsafe { self.sched.shared.push_sole(runnable, sole) };
+            }),
             None => {
                 self.sched.policy(self.m, || self.sched.shared.push(runnable));
                 self.sched.wake_for_submission();
@@ -98,7 +101,10 @@ impl<C: Config> G0<'_, C> {
         let called_off = unsafe { (request.commit)(request.data, Parked::new(g, wait)) };
         self.m.set_parking(ptr::null());
         if let Some(parked) = called_off {
-            let (g, wait) = parked.into_parts();
+            let (resumed, its_wait) = parked.into_parts();
+            if !ptr::eq(resumed, g) || its_wait != wait {
+                refuse_resume(g, resumed);
+            }
             return self.resume(g, wait);
         }
         if request.deadline != NEVER && g.word.is_in(wait) {
@@ -219,19 +225,20 @@ impl<C: Config> G0<'_, C> {
     }
 
     fn finish_detached(&self, g: &'static G) {
-        if g.table.get().drop_matters && matches!(g.outcome.get(), Outcome::Value | Outcome::Panicked) {
+        // A payload may be of any type.
+        let matters = match g.outcome.get() {
+            Outcome::Value => g.table.get().drop_matters,
+            outcome => outcome == Outcome::Panicked,
+        };
+        if matters {
             return self.drop_on_a_stack(g);
-        }
-        if g.outcome.get() == Outcome::Panicked {
-            // SAFETY: the goroutine has ended, and nobody has the handle.
-            unsafe { (g.table.get().drop_outcome)(g) };
         }
         // SAFETY: this M holds the P.
         unsafe { crate::handle::put_free(&self.p_shared().core, g) };
     }
 
-    /// The handle was dropped in the very moment of the end: a result's destructor is the user's code and must not
-    /// run on g0, so the record runs once more to drop it.
+    /// A result or payload that nobody wants: its destructor is the user's code and must not run on g0, so the record
+    /// runs once more to drop it.
     #[cold]
     fn drop_on_a_stack(&self, g: &'static G) {
         g.set(Flags::DROPPING);
@@ -272,4 +279,15 @@ impl<C: Config> G0<'_, C> {
             self.m.inbox.push(runnable);
         }
     }
+}
+
+/// A commit gave back a token that is not the one it was given: of another goroutine, or of an earlier wait.
+#[cold]
+fn refuse_resume(g: &G, resumed: &G) -> ! {
+    crate::fatal!(
+        "a park is called off by its own token",
+        "goroutine {} gave back a token of goroutine {}",
+        g.title(),
+        resumed.title()
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::{G0, carry};
 use crate::contract::{Carry, Context, Switch};
-use crate::current::{set_g, set_scheduler};
+use crate::current::{set_g, set_plain, set_scheduler};
 use crate::g::{Flags, G};
 use crate::m::{Leave, M};
 use crate::sched::{Config, SlotOf};
@@ -52,7 +52,7 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     let table = g.table.get();
     if g.has(Flags::DROPPING) {
         // SAFETY: the goroutine ended with an outcome that nobody took; we are on a goroutine's stack for this.
-        unsafe { (table.drop_outcome)(g) };
+        unsafe { crate::g::cargo::drop_unwanted(g) };
     } else {
         // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
         unsafe { (table.run)(g) };
@@ -61,5 +61,9 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     // SAFETY: the M that runs us lives.
     let m = unsafe { &*g.m.get() };
     m.leave.set(Leave::Exit);
+    if C::Switch::THREAD_EACH {
+        // The destructors of this thread's thread-locals are still to run, and the record is free by then.
+        set_plain::<SlotOf<C>>();
+    }
     m.g0.get()
 }

@@ -295,7 +295,7 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     }
 
     #[inline]
-    fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+    unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
         let mut raw = token.into_raw();
         if slot == Slot::Next {
             let run_next = &self.words.own.run_next;
@@ -311,7 +311,7 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     }
 
     #[inline]
-    fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+    unsafe fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
         self.pop_unshared()
     }
 

@@ -113,7 +113,7 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     }
 
     #[inline]
-    fn push_sole(&self, token: T, sole: Sole<'_>) {
+    unsafe fn push_sole(&self, token: T, sole: Sole<'_>) {
         self.with_near(sole, |near| {
             self.fetch(near);
             near.push_back(token);
@@ -121,7 +121,7 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     }
 
     #[inline]
-    fn pop_sole(&self, sole: Sole<'_>) -> Option<T> {
+    unsafe fn pop_sole(&self, sole: Sole<'_>) -> Option<T> {
         self.with_near(sole, |near| {
             self.fetch(near);
             near.pop_front()
@@ -129,7 +129,7 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     }
 
     #[inline]
-    fn pop_batch_sole(&self, limit: usize, sole: Sole<'_>) -> List<T> {
+    unsafe fn pop_batch_sole(&self, limit: usize, sole: Sole<'_>) -> List<T> {
         self.with_near(sole, |near| {
             self.fetch(near);
             let count = near.len().min(limit);
@@ -137,7 +137,7 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
         })
     }
 
-    fn settle(&self, sole: Sole<'_>) {
+    unsafe fn settle(&self, sole: Sole<'_>) {
         let near = self.with_near(sole, core::mem::take);
         self.push_front(near.into_iter().collect());
     }

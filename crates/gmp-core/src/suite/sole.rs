@@ -26,7 +26,8 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
             let mut spilled = [0, 0];
             let mut count = |list: List<Probe>| spilled[0] += list.map(Probe::consume).count();
             if evidence {
-                mixed.push_sole(ledger.mint(), slot, &mut count, sole());
+                // SAFETY: one thread alone uses the queue, as `sole` says.
+                unsafe { mixed.push_sole(ledger.mint(), slot, &mut count, sole()) };
             } else {
                 mixed.push(ledger.mint(), slot, &mut count);
             }
@@ -35,14 +36,16 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
             });
             assert_eq!(spilled[0], spilled[1], "both overflow alike");
         } else {
-            let popped = if evidence { mixed.pop_sole(sole()) } else { mixed.pop() };
+            // SAFETY: one thread alone uses the queue, as `sole` says.
+            let popped = if evidence { unsafe { mixed.pop_sole(sole()) } } else { mixed.pop() };
             let popped = popped.map(|popped| (popped.inherits, popped.token.consume()).0);
             assert_eq!(popped, plain.pop().map(|popped| (popped.inherits, popped.token.consume()).0));
         }
         assert_eq!(mixed.is_empty(), plain.is_empty());
         assert_eq!(mixed_thief.len(), plain_thief.len());
     }
-    while let Some(popped) = mixed.pop_sole(sole()) {
+    // SAFETY: one thread alone uses the queue, as `sole` says.
+    while let Some(popped) = unsafe { mixed.pop_sole(sole()) } {
         popped.token.consume();
     }
     while let Some(popped) = plain.pop() {
@@ -60,23 +63,28 @@ pub fn a_shared_queue_is_one_queue<S: SharedQueue<Probe>>() {
     let (mut inside, mut minted) = (0, 0);
     while minted < STEPS {
         match dice.below(6) {
-            0 | 1 => queue.push_sole(ledger.mint(), sole()),
+            // SAFETY: one thread alone uses the queue, as `sole` says.
+            0 | 1 => unsafe { queue.push_sole(ledger.mint(), sole()) },
             2 => queue.push(ledger.mint()),
-            3 => inside -= queue.pop_sole(sole()).map_or(0, |probe| (probe.consume(), 1).1),
+            // SAFETY: one thread alone uses the queue, as `sole` says.
+            3 => inside -= unsafe { queue.pop_sole(sole()) }.map_or(0, |probe| (probe.consume(), 1).1),
             4 => {
                 let limit = dice.below(8);
-                let batch = queue.pop_batch_sole(limit, sole());
+                // SAFETY: one thread alone uses the queue, as `sole` says.
+                let batch = unsafe { queue.pop_batch_sole(limit, sole()) };
                 assert!(batch.len() <= limit);
                 inside -= batch.map(Probe::consume).count();
             }
-            _ => queue.settle(sole()),
+            // SAFETY: one thread alone uses the queue, as `sole` says.
+            _ => unsafe { queue.settle(sole()) },
         }
         inside += ledger.minted() - minted;
         minted = ledger.minted();
         assert_eq!(queue.len(), inside);
         assert_eq!(queue.is_empty(), inside == 0);
     }
-    queue.settle(sole());
+    // SAFETY: one thread alone uses the queue, as `sole` says.
+    unsafe { queue.settle(sole()) };
     while let Some(probe) = queue.pop() {
         probe.consume();
         inside -= 1;

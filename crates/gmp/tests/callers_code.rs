@@ -1,0 +1,194 @@
+//! Where the caller's own code runs inside the runtime's steps (destructors, callbacks, closures on other stacks), and
+//! what it may do there: on which thread and stack it is, and what stops it where it may not call the runtime.
+
+mod harness;
+
+use gmp::event::{Event, EventKind, EventSink};
+use gmp::{AtMainReturn, Builder, Runtime};
+use harness::{child, named};
+use std::cell::Cell;
+use std::panic::panic_any;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+fn shared() -> Builder {
+    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
+    unsafe { Builder::new().share_thread_locals() }
+}
+
+/// What a destructor does.
+#[derive(Clone, Copy)]
+enum Does {
+    Yields,
+    Panics,
+    Spawns,
+    Exits,
+}
+
+/// A value whose destructor calls the runtime, or unwinds, and says that it ran in a goroutine.
+struct Busy(Does, Sender<bool>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.1.send(gmp::current().is_some()).unwrap();
+        match self.0 {
+            Does::Yields => gmp::yield_now(),
+            Does::Panics => panic!("a destructor's"),
+            Does::Spawns => gmp::go(|| ()).join().unwrap(),
+            Does::Exits => gmp::exit(),
+        }
+    }
+}
+
+const ALL: [Does; 4] = [Does::Yields, Does::Panics, Does::Spawns, Does::Exits];
+
+/// Nobody takes the result: its destructor runs on a goroutine's stack, and what it throws goes no further.
+fn unwanted_results_are_dropped_on_a_stack() {
+    let (said, hear) = channel();
+    let main = move || {
+        for does in ALL {
+            let said = said.clone();
+            drop(gmp::go(move || Busy(does, said)));
+        }
+    };
+    assert!(
+        shared()
+            .procs(1)
+            .at_main_return(AtMainReturn::Wait)
+            .build()
+            .unwrap()
+            .run(main)
+            .unwrap()
+            .left
+            .is_clean()
+    );
+    assert_eq!(hear.iter().collect::<Vec<_>>(), [true; 4]);
+}
+
+/// A panic's payload is a value like any other, also when the goroutine's own result needs no destructor.
+fn unwanted_payloads_are_dropped_on_a_stack() {
+    let (said, hear) = channel();
+    let main = move || {
+        for does in ALL {
+            let said = said.clone();
+            drop(gmp::go(move || panic_any(Busy(does, said))));
+        }
+    };
+    assert!(
+        shared()
+            .procs(1)
+            .at_main_return(AtMainReturn::Wait)
+            .build()
+            .unwrap()
+            .run(main)
+            .unwrap()
+            .left
+            .is_clean()
+    );
+    assert_eq!(hear.iter().collect::<Vec<_>>(), [true; 4]);
+}
+
+struct AtThreadEnd(Sender<bool>);
+
+impl Drop for AtThreadEnd {
+    fn drop(&mut self) {
+        self.0.send(gmp::current().is_some()).unwrap();
+    }
+}
+
+thread_local! {
+    static AT_THREAD_END: Cell<Option<AtThreadEnd>> = const { Cell::new(None) };
+    static MINE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where goroutines are threads, the destructors of their thread-locals run after the goroutine has ended: its record
+/// may be another's by then.
+fn a_thread_that_was_a_goroutine_is_a_plain_one() {
+    let (said, hear) = channel();
+    let main = move || gmp::go(move || AT_THREAD_END.set(Some(AtThreadEnd(said)))).join().unwrap();
+    Builder::new().one_thread_each().build().unwrap().run(main).unwrap();
+    assert_eq!(hear.iter().collect::<Vec<_>>(), [false]);
+}
+
+/// `on_system_stack` takes closures that are not `Send`: they stay on their thread, whatever a goroutine is.
+fn a_call_on_the_system_stack_stays_on_the_thread() {
+    fn check() {
+        MINE.set(true);
+        assert!(gmp::on_system_stack(|| {
+            let large = std::hint::black_box([1_u8; 256 << 10]);
+            MINE.replace(false) && large[7] == 1
+        }));
+        assert!(!MINE.get());
+    }
+    shared().build().unwrap().run(check).unwrap();
+    Builder::new().one_thread_each().build().unwrap().run(check).unwrap();
+}
+
+/// A sink that calls the runtime, or unwinds, at one kind of event.
+struct Meddler(EventKind, fn());
+
+impl EventSink for Meddler {
+    fn event(&self, event: &Event) {
+        if event.kind == self.0 {
+            (self.1)();
+        }
+    }
+}
+
+fn with_sink(kind: EventKind, call: fn()) -> Runtime {
+    shared().procs(2).events(Arc::new(Meddler(kind, call))).build().unwrap()
+}
+
+/// Enough blocking calls for every event that has to do with them.
+fn block_and_spawn() {
+    let calls =
+        |_| gmp::go(|| (0..10).for_each(|_| gmp::blocking(|| std::thread::sleep(Duration::from_millis(1)))));
+    let callers: Vec<_> = (0..8).map(calls).collect();
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+}
+
+fn sink_yields_in_a_blocking_call() {
+    with_sink(EventKind::GoSyscallBegin, gmp::yield_now).run(block_and_spawn).unwrap();
+}
+
+fn sink_spawns_without_a_p() {
+    with_sink(EventKind::GoSyscallEndBlocked, || drop(gmp::go(|| ()))).run(block_and_spawn).unwrap();
+}
+
+fn sink_sleeps_in_a_spawn() {
+    with_sink(EventKind::GoCreate, || gmp::sleep(Duration::from_micros(50))).run(block_and_spawn).unwrap();
+}
+
+fn sink_panics() {
+    with_sink(EventKind::GoUnblock, || panic!("no more events")).run(block_and_spawn).unwrap();
+}
+
+/// A sink is called between two steps of the scheduler, some of them on a goroutine's stack: one that suspended it
+/// there would bring it back on another M than the step knows.
+fn a_sink_may_not_call_the_runtime() {
+    for (name, call) in [
+        ("sink_yields_in_a_blocking_call", "gmp::yield_now"),
+        ("sink_spawns_without_a_p", "gmp::go"),
+        ("sink_sleeps_in_a_spawn", "gmp::sleep"),
+    ] {
+        let done = child(name).run();
+        done.aborted().says(&format!("{call} was called from inside the scheduler"));
+        done.says("a panic came out of an event sink");
+    }
+    child("sink_panics").run().aborted().says("no more events").says("a panic came out of an event sink");
+}
+
+fn main() -> ExitCode {
+    harness::run(
+        named![
+            unwanted_results_are_dropped_on_a_stack,
+            unwanted_payloads_are_dropped_on_a_stack,
+            a_thread_that_was_a_goroutine_is_a_plain_one,
+            a_call_on_the_system_stack_stays_on_the_thread,
+            a_sink_may_not_call_the_runtime,
+        ],
+        named![sink_yields_in_a_blocking_call, sink_spawns_without_a_p, sink_sleeps_in_a_spawn, sink_panics,],
+    )
+}

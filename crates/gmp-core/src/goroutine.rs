@@ -88,7 +88,7 @@ pub struct Unparker {
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
     pub fn unpark(&self) {
-        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation, self.g.word.generation()) {
+        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation, || self.g.word.generation()) {
             ready(self.g, wait, Wake::Woken);
         }
     }

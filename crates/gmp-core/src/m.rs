@@ -6,6 +6,9 @@
 pub(crate) mod inbox;
 pub(crate) mod note;
 
+#[cfg(all(test, loom))]
+mod loom_note;
+
 use crate::contract::Context;
 use crate::g::G;
 use crate::g::WaitReason;

@@ -3,6 +3,9 @@
 pub(crate) mod timers;
 pub(crate) mod word;
 
+#[cfg(all(test, loom))]
+mod loom_hand_off;
+
 use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::g::registry::FreeGs;
 use crate::g::runnable::Runnable;

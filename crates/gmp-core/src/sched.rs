@@ -3,6 +3,9 @@
 pub(crate) mod idle_word;
 pub(crate) mod lists;
 
+#[cfg(all(test, loom))]
+mod loom_idle;
+
 use crate::contract::{IdleView, Policy, Sole, StackAllocator, Switch, VictimOrder};
 use crate::current::{Current, current};
 use crate::g::runnable::Runnable;

@@ -61,12 +61,12 @@ impl Permit {
     #[inline]
     #[must_use]
     pub(crate) fn offer(&self, wait: Wait, generation: u64) -> bool {
-        let word = self.0.load(Ordering::Relaxed);
-        if word != generation | NOTIFIED {
-            // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there.
-            let offered = wait.tagged(PARKED);
-            if self.0.compare_exchange(word, offered, Ordering::Release, Ordering::Relaxed).is_ok() {
-                return true;
+        let mut word = self.0.load(Ordering::Relaxed);
+        while word != generation | NOTIFIED {
+            // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there, and who lives here.
+            match self.0.compare_exchange(word, wait.tagged(PARKED), Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
             }
         }
         // ORDER: permit. Acquire pairs with the release of `unpark`.
@@ -81,11 +81,15 @@ impl Permit {
         self.0.swap(generation | EMPTY, Ordering::Acquire) & TAG == PARKED
     }
 
-    /// Leaves a permit, or takes the offered wait. `present` is the generation that lives in the record now.
-    pub(crate) fn unpark(&self, generation: u64, present: u64) -> Unpark {
-        let mut word = self.0.load(Ordering::Relaxed);
+    /// Leaves a permit, or takes the offered wait. `present` says which generation lives in the record now.
+    ///
+    /// It is asked after each look at the word: a value that a later goroutine has left here brings the news that we are
+    /// of the past, and one that is replaced unseen makes the exchange fail. What is left of an earlier one may go.
+    pub(crate) fn unpark(&self, generation: u64, present: impl Fn() -> u64) -> Unpark {
+        // ORDER: offer. Acquire pairs with the release of `offer`: a later goroutine's generation is seen by `present`.
+        let mut word = self.0.load(Ordering::Acquire);
         loop {
-            if present != generation {
+            if present() != generation {
                 return Unpark::Done;
             }
             let ours = Wait::generation_of(word) == generation;
@@ -95,7 +99,7 @@ impl Permit {
                 _ => (generation | NOTIFIED, Unpark::Done),
             };
             // ORDER: permit. Release pairs with `take` and `offer`; acquire with `offer`.
-            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return then,
                 Err(now) => word = now,
             }
@@ -127,8 +131,8 @@ mod tests {
     fn one_permit_is_kept() {
         let (word, permit, generation) = running();
         assert!(!permit.take(word.generation()));
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         assert!(permit.take(word.generation()));
         assert!(!permit.take(word.generation()));
     }
@@ -138,7 +142,7 @@ mod tests {
         let (word, permit, generation) = running();
         let wait = word.to_waiting();
         assert!(permit.offer(wait, generation));
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Ready(wait));
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Ready(wait));
         assert!(word.to_ready(wait));
         assert!(!permit.take(word.generation()));
     }
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn a_permit_that_came_first_calls_the_park_off() {
         let (word, permit, generation) = running();
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         let wait = word.to_waiting();
         assert!(!permit.offer(wait, generation));
         assert!(!permit.take(word.generation()), "the park took it");
@@ -158,7 +162,7 @@ mod tests {
         let wait = word.to_waiting();
         assert!(permit.offer(wait, generation));
         assert!(permit.withdraw(generation));
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         assert!(permit.take(word.generation()));
     }
 
@@ -167,7 +171,7 @@ mod tests {
         let (word, permit, generation) = running();
         word.to_exited();
         word.to_spawned();
-        assert_eq!(permit.unpark(generation, word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         assert!(!permit.take(word.generation()));
     }
 }

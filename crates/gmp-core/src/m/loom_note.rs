@@ -6,7 +6,8 @@
 //! Preemptions: unbounded.
 
 use super::note::Note;
-use crate::sync::{Arc, SpinLock, UnsafeCell};
+use crate::sync::{Arc, AtomicU32, SpinLock, UnsafeCell};
+use core::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
 
 /// What a waker leaves for the sleeper: the next P.
@@ -14,11 +15,14 @@ struct Bed {
     note: Note,
     gift: UnsafeCell<u32>,
     asleep: SpinLock<bool>,
+    /// How often the waker has given, once it is through. Not a join: loom's takes an unpark that is left over for its own
+    /// wake.
+    through: AtomicU32,
 }
 
 impl Bed {
     fn new() -> Arc<Self> {
-        let bed = Self { note: Note::new(), gift: UnsafeCell::new(0), asleep: SpinLock::new(true) };
+        let bed = Self { note: Note::new(), gift: UnsafeCell::new(0), asleep: SpinLock::new(true), through: AtomicU32::new(0) };
         bed.note.adopt();
         Arc::new(bed)
     }
@@ -27,6 +31,15 @@ impl Bed {
         // SAFETY: the waker's until the wake, the sleeper's after it, as the model is to prove.
         self.gift.with_mut(|gift| unsafe { *gift += 1 });
         self.note.wake();
+    }
+
+    fn wait_for_waker(&self) -> u32 {
+        loop {
+            match self.through.load(Acquire) {
+                0 => thread::yield_now(),
+                given => return given,
+            }
+        }
     }
 
     fn take(&self) -> u32 {
@@ -39,13 +52,15 @@ impl Bed {
 fn a_wake_is_neither_lost_nor_early() {
     loom::model(|| {
         let bed = Bed::new();
-        let waker = {
+        {
             let bed = bed.clone();
-            thread::spawn(move || bed.give())
-        };
+            thread::spawn(move || {
+                bed.give();
+                bed.through.store(1, Release);
+            });
+        }
         bed.note.sleep();
         assert_eq!(bed.take(), 1);
-        waker.join().unwrap();
     });
 }
 
@@ -54,25 +69,25 @@ fn a_wake_is_neither_lost_nor_early() {
 fn a_note_is_used_again() {
     loom::model(|| {
         let bed = Bed::new();
-        let waker = {
+        {
             let bed = bed.clone();
             thread::spawn(move || {
                 let mut given = 0;
-                for _ in 0..3 {
+                for _ in 0..2 {
                     if bed.asleep.with(|asleep| core::mem::replace(asleep, false)) {
                         bed.give();
                         given += 1;
                     }
                     thread::yield_now();
                 }
-                given
-            })
-        };
+                bed.through.store(given, Release);
+            });
+        }
         bed.note.sleep();
         bed.note.clear();
         assert_eq!(bed.take(), 1);
         bed.asleep.with(|asleep| *asleep = true);
-        let given = waker.join().unwrap();
+        let given = bed.wait_for_waker();
         if given == 2 {
             bed.note.sleep();
             bed.note.clear();
@@ -86,14 +101,17 @@ fn a_note_is_used_again() {
 fn a_deadline_does_not_hide_a_wake() {
     loom::model(|| {
         let bed = Bed::new();
-        let waker = {
+        {
             let bed = bed.clone();
-            thread::spawn(move || bed.give())
-        };
+            thread::spawn(move || {
+                bed.give();
+                bed.through.store(1, Release);
+            });
+        }
         if bed.note.sleep_until(std::time::Instant::now()) {
             assert_eq!(bed.take(), 1);
         }
-        waker.join().unwrap();
+        bed.wait_for_waker();
         assert!(bed.note.is_set());
     });
 }

@@ -12,7 +12,8 @@ use super::idle_word::IdleWord;
 use crate::contract::{IdleView, RunQueue, SharedQueue, Slot, Thief};
 use crate::queue::{List, Ring, RingThief, SharedFifo};
 use crate::suite::{CONFIG, Ledger, Probe};
-use crate::sync::{Arc, SpinLock, full_fence};
+use crate::sync::{Arc, full_fence};
+use loom::sync::Mutex;
 use loom::thread;
 
 const PROCS: usize = 2;
@@ -33,7 +34,7 @@ struct House {
     shared: SharedFifo<Probe>,
     thief: RingThief<Probe>,
     /// Idle Ps, under the scheduler's lock.
-    idle_ps: SpinLock<usize>,
+    idle_ps: Mutex<usize>,
 }
 
 impl House {
@@ -41,7 +42,7 @@ impl House {
     fn new(spinners: usize) -> (Arc<Self>, Ring<Probe>) {
         let (ring, thief) = Ring::new(&CONFIG);
         let house =
-            Self { idle: IdleWord::new(), shared: SharedFifo::default(), thief, idle_ps: SpinLock::new(0) };
+            Self { idle: IdleWord::new(), shared: SharedFifo::default(), thief, idle_ps: Mutex::new(0) };
         (0..spinners).for_each(|_| house.idle.spin());
         (Arc::new(house), ring)
     }
@@ -63,35 +64,31 @@ impl House {
     }
 
     fn take_idle_p(&self) -> bool {
-        self.idle_ps.with(|idle_ps| {
-            let there = *idle_ps > 0;
-            if there {
-                *idle_ps -= 1;
-                self.idle.p_busy();
-            }
-            there
-        })
+        let mut idle_ps = self.idle_ps.lock().unwrap();
+        let there = *idle_ps > 0;
+        if there {
+            *idle_ps -= 1;
+            self.idle.p_busy();
+        }
+        there
     }
 
     /// `go_idle` and `last_look` of an M with a P. `true`: it has a P, the right to spin, and looks again.
     fn go_idle(&self, spinning: bool) -> bool {
-        let goes_on = self.idle_ps.with(|idle_ps| {
+        {
+            let mut idle_ps = self.idle_ps.lock().unwrap();
             if !self.shared.is_empty() {
-                return Some(spinning);
+                // It keeps its P and starts over: one who looks, if by another name.
+                if !spinning {
+                    self.idle.spin();
+                }
+                return true;
             }
             if !spinning && self.idle.take_wanted() {
-                return Some(true);
+                return true;
             }
             *idle_ps += 1;
             self.idle.p_idle();
-            None
-        });
-        if let Some(spins) = goes_on {
-            // It keeps its P and starts over; if it does not spin it is a P's holder that looks at the shared queue.
-            if !spins {
-                self.idle.spin();
-            }
-            return true;
         }
         if spinning {
             self.idle.give_up();
@@ -112,7 +109,7 @@ impl House {
     fn check(&self) {
         let queued = !self.shared.is_empty() || !self.thief.is_empty();
         let view = self.idle.view(PROCS);
-        assert_eq!(view.idle, self.idle_ps.with(|idle_ps| *idle_ps));
+        assert_eq!(view.idle, *self.idle_ps.lock().unwrap());
         assert!(
             !(queued && view.idle > 0 && view.spinning == 0),
             "the strong law is broken: work waits, a P is idle, and nobody looks: {view:?}"
@@ -167,7 +164,9 @@ fn a_submission_from_outside_meets_two_idlers() {
             .collect();
         house.shared.push(ledger.mint());
         house.wake_for_submission();
-        idlers.into_iter().for_each(|idler| drop(idler.join().unwrap()));
+        for idler in idlers {
+            idler.join().unwrap();
+        }
         house.check();
         house.empty(ring);
         ledger.settle();
@@ -189,7 +188,9 @@ fn a_spinner_that_found_work_wakes_the_next() {
                     house.wake_for_submission();
                     probe.consume();
                 }
-                None => drop(house.go_idle(true)),
+                None => {
+                    house.go_idle(true);
+                }
             })
         };
         let idler = {

@@ -94,6 +94,11 @@ impl<C: Config> Sched<C> {
         (late, lost)
     }
 
+    /// Ends what is queued, in a runtime that will not run it.
+    pub(crate) fn abandon_the_queued(&self) {
+        self.abandon_queued(&mut Leftover::default());
+    }
+
     fn abandon_queued(&self, left: &mut Leftover) {
         let (every_p, all_m) = {
             let mut lists = self.lock();

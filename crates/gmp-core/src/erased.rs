@@ -88,6 +88,10 @@ impl<C: Config> AnyRuntime for Sched<C> {
             records: registry::count(),
             ..Stats::default()
         };
+        let spare = self.sum(&lists, |c| i128::from(c.spare_stacks.load(Relaxed)));
+        let spare = usize::try_from(spare).unwrap_or(0).min(stats.stacks.in_use);
+        stats.stacks.in_use -= spare;
+        stats.stacks.free += spare;
         drop(lists);
         registry::for_each(|g| {
             if ptr::eq(g.rt.get(), &self.header) {
@@ -113,6 +117,14 @@ impl<C: Config> AnyRuntime for Sched<C> {
 
     fn policy_name(&self) -> &'static str {
         self.policy_name_here()
+    }
+
+    fn sweep_if_closed(&self) {
+        // The other side sets `closed`, fences by the lock, and looks at the queue: one of us sees the other.
+        crate::sync::full_fence();
+        if self.closed.load(Relaxed) {
+            self.abandon_the_queued();
+        }
     }
 
     fn is_closed(&self) -> bool {

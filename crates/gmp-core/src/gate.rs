@@ -138,7 +138,7 @@ fn refuse(call: &'static str) -> ! {
 #[track_caller]
 fn refuse_policy(call: &'static str, policy: &str) -> ! {
     panic!(
-        "gmp::{call} was called from inside the scheduler, by code of policy {policy} or a callback it runs; \
-         such code must not call the runtime"
+        "gmp::{call} was called from inside the scheduler, by code of policy {policy}, a callback, or a closure given to \
+         on_system_stack; such code must not call the runtime"
     )
 }

@@ -10,11 +10,9 @@ use crate::m::{Leave, M, SystemCall};
 use crate::p::timers::NEVER;
 use crate::park::{Commit, park_inside};
 use crate::runtime::Handle;
-use crate::sched::attention;
 use crate::spawn::{NoRecord, Spec};
 use core::marker::PhantomData;
 use core::panic::Location;
-use core::sync::atomic::Ordering;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -60,6 +58,9 @@ pub fn park(timeout: Option<Duration>) -> Wake {
     let generation = g.word.generation();
     if g.permit.take(generation) {
         return Wake::Woken;
+    }
+    if g.header().is_unwinding() {
+        return Wake::Closing;
     }
     let deadline = timeout
         .map_or(NEVER, |timeout| g.header().now().saturating_add(crate::rt::nanos(timeout)).min(NEVER - 1));
@@ -278,9 +279,9 @@ pub fn unwind_if_closing(wake: Wake) {
 #[inline]
 pub fn yield_now() {
     let inside = gate::enter("yield_now");
-    inside.leave(Leave::Yield);
-    if inside.g().header().attention.load(Ordering::Relaxed) & attention::UNWIND != 0 {
+    if inside.g().header().is_unwinding() && !std::thread::panicking() {
         drop(inside);
-        unwind_if_closing(Wake::Closing);
+        crate::panics::unwind_goroutine();
     }
+    inside.leave(Leave::Yield);
 }

@@ -125,6 +125,9 @@ impl<T> JoinHandle<T> {
     /// `false`: this runtime is closing, so the result will not be waited for.
     #[inline]
     fn wait_as_goroutine(&self, inside: &gate::Inside) -> bool {
+        if inside.g().header().is_unwinding() {
+            return false;
+        }
         let waiter = Waiter::new(None);
         let wake = park_inside(inside, WaitReason::Join, NEVER, |parked| {
             // SAFETY: not offered yet.

@@ -51,6 +51,8 @@ pub(crate) struct Counters {
     pub(crate) exited: AtomicU64,
     pub(crate) steals: AtomicU64,
     pub(crate) stolen: AtomicU64,
+    /// 1 while the P keeps a spare stack: neither in use nor in the allocator's books.
+    pub(crate) spare_stacks: AtomicU64,
     /// The conservation ledger: tokens given to this P's queue less tokens that came out. Summed over all Ps it says
     /// how many the policy holds.
     pub(crate) ledger: AtomicI64,
@@ -193,14 +195,34 @@ impl<C: Config> OwnedP<C> {
     }
 }
 
-impl<C: Config> Owner<C> {
+impl<C: Config> OwnedP<C> {
+    /// The spare stack, if there is one.
+    #[inline]
+    pub(crate) fn take_spare(&mut self) -> Option<Stack> {
+        let spare = self.owner().spare.take()?;
+        self.core.counters.spare_stacks.store(0, Ordering::Relaxed);
+        Some(spare)
+    }
+
+    /// Keeps a stack of the default size, or gives it back if one is kept already.
+    #[inline]
+    pub(crate) fn keep_spare(&mut self, stack: Stack) -> Option<Stack> {
+        let owner = self.owner();
+        if owner.spare.is_some() {
+            return Some(stack);
+        }
+        owner.spare = Some(stack);
+        self.core.counters.spare_stacks.store(1, Ordering::Relaxed);
+        None
+    }
+
     /// Gives every stack kept here to the common store.
     pub(crate) fn flush_stacks(&mut self, stacks: &C::Stacks) {
-        if let Some(spare) = self.spare.take() {
+        if let Some(spare) = self.take_spare() {
             // SAFETY: A5: it came from these stacks, and its goroutine has ended.
-            unsafe { stacks.free(&mut self.stacks, spare) };
+            unsafe { stacks.free(&mut self.owner().stacks, spare) };
         }
-        stacks.flush(&mut self.stacks);
+        stacks.flush(&mut self.owner().stacks);
     }
 }
 

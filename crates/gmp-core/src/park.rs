@@ -4,8 +4,8 @@
 //!   goroutine                    its M's g0                        waker
 //!   ─────────                    ──────────                        ─────
 //!   leave(Park) ──switch──►  word: Running → Waiting(wait)
-//!                            add the deadline to the P's timers
 //!                            commit(Parked) ── token ──────────►  Parked::ready
+//!                            add the deadline, if it still waits
 //!                            schedule()                            word: Waiting(wait) → Runnable
 //!        ▲                                                         queue
 //!        └───────────────────── execute ◄──────────────────────────┘
@@ -90,6 +90,9 @@ pub fn sleep(duration: Duration) -> Wake {
         return Wake::TimedOut;
     }
     let inside = gate::enter("sleep");
+    if inside.g().header().is_unwinding() {
+        return Wake::Closing;
+    }
     let deadline = inside.g().header().now().saturating_add(crate::rt::nanos(duration)).min(NEVER - 1);
     park_inside(&inside, WaitReason::Sleep, deadline, |parked| {
         // The timer holds a twin, which alone is to wake us.

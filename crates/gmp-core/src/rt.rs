@@ -63,6 +63,9 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// The name of its policy.
     fn policy_name(&self) -> &'static str;
 
+    /// If the runtime has closed, ends what was queued too late for that.
+    fn sweep_if_closed(&self);
+
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;
 }
@@ -127,6 +130,12 @@ impl Header {
     /// Whether the runtime closes or has closed.
     pub(crate) fn is_closing(&self) -> bool {
         self.attention.load(Ordering::Relaxed) & crate::sched::attention::CLOSING != 0
+    }
+
+    /// Whether goroutines are to unwind instead of suspending.
+    #[inline]
+    pub(crate) fn is_unwinding(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) & crate::sched::attention::UNWIND != 0
     }
 
     /// Sends a goroutine's event: off the hot paths.

@@ -236,8 +236,10 @@ impl<C: Config> Sched<C> {
     pub(crate) fn finish(&self, lists: &mut crate::sched::lists::Lists<C>) {
         lists.finished = true;
         let unwinds = self.settings.at_main_return == AtMainReturn::Unwind && lists.deadlock.is_none();
-        // Nothing new is to start, unless the rest is to unwind.
-        self.call_attention(attention::FINISHED | if unwinds { 0 } else { attention::CLOSING });
+        // Nothing new is to start: dropped now, or left for `abandon_the_rest`.
+        self.call_attention(
+            attention::FINISHED | if unwinds { attention::UNWIND } else { attention::CLOSING },
+        );
         if let Some(m0) = lists.m0 {
             // SAFETY: m0 waits for this.
             unsafe { m0.get() }.note.wake();
@@ -273,9 +275,14 @@ impl<C: Config> Sched<C> {
             let _lists = self.lock();
             self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
         }
+        crate::sync::full_fence();
         let left = self.abandon_the_rest();
         self.give_records_back();
         self.join_ended();
+        // m0 is a plain thread again.
+        let mut lists = self.lock();
+        lists.m0 = None;
+        lists.all_m.retain(|known| !ptr::eq(&**known, g0.m));
         left
     }
 
@@ -348,31 +355,37 @@ impl<C: Config> Sched<C> {
     /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next
     /// suspension; those that never started are dropped instead of run.
     fn unwind_the_rest(&self, g0: &G0<'_, C>) {
-        self.call_attention(attention::UNWIND);
+        debug_assert!(self.unwinding());
         loop {
-            let mut unsettled = 0;
-            registry::for_each(|g| {
-                if !ptr::eq(g.rt.get(), &self.header) {
-                    return;
-                }
-                match g.word.status() {
-                    Status::Waiting => {
-                        unsettled += 1;
-                        if let Some(wait) = self.settled_wait(g) {
-                            crate::g::parked::ready(g, wait, Wake::Closing);
-                        }
-                    }
-                    Status::Runnable => unsettled += 1,
-                    Status::Free | Status::Running | Status::Blocked => {}
-                }
-            });
-            if unsettled == 0 {
+            let (woken, runnable) = self.wake_to_unwind();
+            if woken + runnable == 0 {
                 return;
             }
             if !g0.serve_own() {
                 std::thread::sleep(CLOSING_PERIOD);
             }
         }
+    }
+
+    /// Wakes all that waits, to unwind. How many that were, and how many others are runnable.
+    pub(crate) fn wake_to_unwind(&self) -> (usize, usize) {
+        let (mut woken, mut runnable) = (0, 0);
+        registry::for_each(|g| {
+            if !ptr::eq(g.rt.get(), &self.header) {
+                return;
+            }
+            match g.word.status() {
+                Status::Waiting => {
+                    woken += 1;
+                    if let Some(wait) = self.settled_wait(g) {
+                        crate::g::parked::ready(g, wait, Wake::Closing);
+                    }
+                }
+                Status::Runnable => runnable += 1,
+                Status::Free | Status::Running | Status::Blocked => {}
+            }
+        });
+        (woken, runnable)
     }
 
     /// The wait that `g` is in, if its park is through: while an M makes the commit it reads the goroutine's stack, and

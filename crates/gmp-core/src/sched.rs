@@ -88,6 +88,9 @@ pub(crate) struct Sched<C: Config> {
 impl<C: Config> Sched<C> {
     pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
         crate::current::install::<SlotOf<C>>();
+        if settings.abort_on_panic {
+            crate::panics::tell_as_go_does();
+        }
         let sched = Arc::new(Self {
             header: Header::new(C::Policy::NAME, &settings),
             settings,
@@ -234,6 +237,8 @@ impl<P: Policy> Drop for PolicyGuard<P> {
 
 impl<C: Config> Drop for Sched<C> {
     fn drop(&mut self) {
+        // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
+        self.abandon_the_queued();
         // SAFETY: nobody else has the runtime any more, so nobody reads the table.
         unsafe {
             let guard = crossbeam_epoch::unprotected();

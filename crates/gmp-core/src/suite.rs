@@ -13,6 +13,7 @@
 //! which order a policy promises.
 
 mod dice;
+pub mod idle_policy;
 mod probe;
 #[cfg(not(loom))]
 pub mod run_queue;
@@ -20,6 +21,8 @@ pub mod run_queue;
 pub mod run_queue_threads;
 #[cfg(not(loom))]
 pub mod shared_queue;
+#[cfg(not(loom))]
+pub mod sole;
 #[cfg(not(loom))]
 pub mod storm;
 pub mod victim_order;
@@ -58,6 +61,17 @@ macro_rules! policy_conformance {
                 serves_in_order, front_goes_first, batches_keep_to_the_limit, producers_keep_their_order,
                 batches_race_without_loss
             }
+        }
+
+        #[test]
+        fn idle_policy() {
+            $crate::suite::idle_policy::strong_means_strong::<<$policy as $crate::contract::Policy>::Idle>();
+        }
+
+        #[test]
+        fn operations_for_one_p() {
+            $crate::suite::sole::a_run_queue_is_one_queue::<$crate::suite::QueueOf<$policy>>();
+            $crate::suite::sole::a_shared_queue_is_one_queue::<$crate::suite::SharedOf<$policy>>();
         }
 
         #[test]

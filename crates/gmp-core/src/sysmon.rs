@@ -77,7 +77,7 @@ impl<C: Config> Sched<C> {
     fn trim_stacks(&self) {
         let mut lists = self.lock();
         for p in &mut lists.idle_ps {
-            p.owner().flush_stacks(&self.stacks);
+            p.flush_stacks(&self.stacks);
         }
         drop(lists);
         self.stacks.trim();

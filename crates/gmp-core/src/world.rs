@@ -145,7 +145,7 @@ impl<C: Config> Sched<C> {
         }
         self.shared.push_front(left);
         p.core.timers.move_to(&heir.core.timers);
-        owned.owner().flush_stacks(&self.stacks);
+        owned.flush_stacks(&self.stacks);
         // SAFETY: as above.
         let free = unsafe { p.core.free() };
         registry::give_back(free, registry::FreeGs::CAPACITY);

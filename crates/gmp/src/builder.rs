@@ -173,7 +173,8 @@ impl<P: Policy> Builder<P> {
     }
 
     /// The most threads at once, sysmon included; at least 3, and 10,000 unless told otherwise, as in Go. At the limit goroutines wait
-    /// for a thread that comes back from a blocking call; nothing aborts.
+    /// for a thread that comes back from a blocking call; nothing aborts. The threads of goroutines under
+    /// [`Builder::one_thread_each`] are not counted, and running out of those aborts with a message.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.max_threads = threads;

@@ -214,7 +214,7 @@ fn an_overflow_with_stderr_locked_is_reported() {
 }
 
 fn an_overflow_of_a_larger_stack_is_reported() {
-    each_guard("overflow_of_large_stack", |done| reports(done, "7 [large]", "1 MiB"));
+    each_guard("overflow_of_large_stack", |done| reports(done, "7 [large]", "1024 KiB"));
 }
 
 fn an_overflow_of_main_is_reported() {

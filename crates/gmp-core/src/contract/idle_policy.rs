@@ -29,6 +29,6 @@ pub trait IdlePolicy: Default + Send + Sync + 'static {
     fn wake_on_submit(&self, view: IdleView) -> bool;
 
     /// Whether `may_spin` and `wake_on_submit` together keep the *strong law*: no runnable goroutine waits while a P
-    /// is idle and no M is spinning or about to. The models hold a policy to what it says here.
+    /// is idle and no M is spinning or about to. The suite holds a policy to what it says here.
     const STRONG: bool;
 }

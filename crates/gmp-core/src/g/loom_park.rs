@@ -6,6 +6,11 @@
 //! whoever readied it, as if that thread had popped it; a waker by permit; the timer's twin of the token. What the waker
 //! wrote and what the goroutine left are in loom's cells, so an ordering that does not hand them over is a failure.
 //! Threads: at most three. Preemptions: unbounded with two threads, 5 with three, or what `LOOM_MAX_PREEMPTIONS` says.
+//! Time: 7 s.
+//!
+//! Caught when broken: `to_waiting` without its Release; waits of one goroutine not told apart (no epoch); `unpark`
+//! Relaxed; `unpark` that asks for the generation once, before its loop; `withdraw` that takes no notice of an unparker
+//! who has the offer.
 
 use super::permit::{Permit, Unpark};
 use super::word::{GWord, Wait};

@@ -61,11 +61,13 @@ impl Permit {
     #[inline]
     #[must_use]
     pub(crate) fn offer(&self, wait: Wait, generation: u64) -> bool {
+        let offered = wait.tagged(PARKED);
         let mut word = self.0.load(Ordering::Relaxed);
         while word != generation | NOTIFIED {
-            // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there, and who lives here.
-            match self.0.compare_exchange(word, wait.tagged(PARKED), Ordering::Release, Ordering::Relaxed) {
+            // ORDER: offer. Release pairs with the acquire of `unpark`: the wait is fully there.
+            match self.0.compare_exchange_weak(word, offered, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
+                // A permit has come, or an `Unparker` of an earlier goroutine was late: only the first counts.
                 Err(now) => word = now,
             }
         }
@@ -83,10 +85,11 @@ impl Permit {
 
     /// Leaves a permit, or takes the offered wait. `present` says which generation lives in the record now.
     ///
-    /// It is asked after each look at the word: a value that a later goroutine has left here brings the news that we are
-    /// of the past, and one that is replaced unseen makes the exchange fail. What is left of an earlier one may go.
+    /// The word is read before the generation, each time: if a later goroutine has begun to use the word by the time
+    /// of the compare-and-swap, then either that fails, or we had read the later value, and the generation says so.
     pub(crate) fn unpark(&self, generation: u64, present: impl Fn() -> u64) -> Unpark {
-        // ORDER: offer. Acquire pairs with the release of `offer`: a later goroutine's generation is seen by `present`.
+        // ORDER: permit-generation. Acquire pairs with the release of `offer` by a later goroutine: having seen its
+        // value, we see that the record is not ours any more.
         let mut word = self.0.load(Ordering::Acquire);
         loop {
             if present() != generation {
@@ -173,5 +176,34 @@ mod tests {
         word.to_spawned();
         assert_eq!(permit.unpark(generation, || word.generation()), Unpark::Done);
         assert!(!permit.take(word.generation()));
+    }
+
+    /// The generation must be asked for after the word is read: else a late unparker overwrites a later goroutine's
+    /// offer, and that one sleeps for ever.
+    #[test]
+    fn a_late_unparker_leaves_a_later_offer_alone() {
+        let (word, permit, first) = running();
+        word.to_exited();
+        word.to_spawned();
+        word.to_running();
+        let second = word.generation();
+        let wait = word.to_waiting();
+        assert!(permit.offer(wait, second));
+        assert_eq!(permit.unpark(first, || word.generation()), Unpark::Done);
+        assert_eq!(permit.unpark(second, || word.generation()), Unpark::Ready(wait));
+    }
+
+    /// A permit that an earlier goroutine's unparker left too late is nobody's.
+    #[test]
+    fn an_earlier_permit_does_not_end_a_park() {
+        let (word, permit, first) = running();
+        assert_eq!(permit.unpark(first, || first), Unpark::Done);
+        word.to_exited();
+        word.to_spawned();
+        word.to_running();
+        let second = word.generation();
+        assert!(!permit.take(second));
+        let wait = word.to_waiting();
+        assert!(permit.offer(wait, second));
     }
 }

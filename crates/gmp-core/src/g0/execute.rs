@@ -2,7 +2,7 @@
 
 use super::G0;
 use super::leave::After;
-use crate::contract::{RunQueue, Stack, StackAllocator};
+use crate::contract::{RunQueue, SharedQueue, Stack, StackAllocator, StackError};
 use crate::event::EventKind;
 use crate::g::cargo::Outcome;
 use crate::g::runnable::Runnable;
@@ -97,10 +97,10 @@ impl<C: Config> G0<'_, C> {
     /// Gives a goroutine that runs for the first time its stack. `false`: there is none for it.
     #[inline]
     fn bind_stack(&self, g: &G) -> bool {
-        if g.has(Flags::STACKLESS) || self.sched.drops_instead_of_running(g) {
+        if self.sched.drops_instead_of_running(g) {
             return false;
         }
-        let Some(stack) = self.take_stack(g) else { return false };
+        let Ok(stack) = self.take_stack(g) else { return false };
         g.context.set(self.first_context(&stack));
         g.stack.set(Some(stack));
         g.set(Flags::STARTED);
@@ -112,16 +112,15 @@ impl<C: Config> G0<'_, C> {
     }
 
     #[inline]
-    fn take_stack(&self, g: &G) -> Option<Stack> {
+    fn take_stack(&self, g: &G) -> Result<Stack, StackError> {
         let mut p = self.p();
-        let owner = p.owner();
         if !g.has(Flags::EXTRA)
-            && let Some(spare) = owner.spare.take()
+            && let Some(spare) = p.take_spare()
         {
-            return Some(spare);
+            return Ok(spare);
         }
         let size = g.stack_size(self.sched.header.stack_size);
-        self.sched.stacks.allocate(&mut owner.stacks, size).ok()
+        self.sched.stacks.allocate(&mut p.owner().stacks, size)
     }
 
     /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come.
@@ -131,8 +130,16 @@ impl<C: Config> G0<'_, C> {
         if self.sched.drops_instead_of_running(g) {
             return self.end_unstarted(runnable, Outcome::Abandoned);
         }
-        let hopeless = g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0;
-        if hopeless {
+        let impossible = match self.take_stack(g) {
+            // One was freed in between.
+            Ok(stack) => {
+                // SAFETY: A5: it came from these stacks, and nobody has used it.
+                unsafe { self.sched.stacks.free(&mut self.p().owner().stacks, stack) };
+                return self.sched.shared.push(runnable);
+            }
+            Err(error) => matches!(error, StackError::BadSize { .. }),
+        };
+        if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
             if let Some(hook) = &self.sched.settings.on_out_of_stacks {
                 hook(g.number.get());
             }

@@ -66,6 +66,9 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     fn attend(&self, wanted: u32) -> bool {
         if wanted & attention::CLOSING != 0 || (wanted & attention::FINISHED != 0 && self.is_m0()) {
+            if wanted & attention::UNWIND != 0 && self.has_left_some_to_unwind() {
+                return true;
+            }
             self.leave_for_good();
             return false;
         }
@@ -75,6 +78,13 @@ impl<C: Config> G0<'_, C> {
         }
         // Whoever was given a P runs something before it gives it away, or the hungry would only feed each other.
         wanted & attention::HUNGRY == 0 || self.m.just_fed.replace(false) || !self.feed_hungry()
+    }
+
+    /// The runtime closes, and whoever has seen all goroutines settled may have missed one that was on its way into a
+    /// queue or a park on this M, or got there since: it unwinds now, here.
+    fn has_left_some_to_unwind(&self) -> bool {
+        let (woken, _) = self.sched.wake_to_unwind();
+        woken != 0 || !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
     }
 
     /// Expired timers of this P: each readies its goroutine, next on this P.

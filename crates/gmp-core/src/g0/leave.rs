@@ -163,12 +163,11 @@ impl<C: Config> G0<'_, C> {
         g.context.set(crate::contract::Context::NULL);
         let Some(stack) = g.stack.take() else { return };
         let mut p = self.p();
-        let owner = p.owner();
-        if owner.spare.is_none() && !g.has(Flags::EXTRA) {
-            owner.spare = Some(stack);
-        } else {
+        // Only one of the default size is worth keeping.
+        let rest = if g.has(Flags::EXTRA) { Some(stack) } else { p.keep_spare(stack) };
+        if let Some(stack) = rest {
             // SAFETY: A5: it came from these stacks, and the goroutine has left it for good.
-            unsafe { self.sched.stacks.free(&mut owner.stacks, stack) };
+            unsafe { self.sched.stacks.free(&mut p.owner().stacks, stack) };
         }
         if self.sched.waiting_for_stack.load(Ordering::Relaxed) != 0 {
             self.serve_stack_waiter();
@@ -178,7 +177,7 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     fn serve_stack_waiter(&self) {
         // The free stack must be where any P can find it.
-        self.p().owner().flush_stacks(&self.sched.stacks);
+        self.p().flush_stacks(&self.sched.stacks);
         let mut lists = self.sched.lock();
         if let Some(waiter) = lists.without_stack.pop_front() {
             self.sched.waiting_for_stack.store(lists.without_stack.len(), Ordering::Relaxed);

@@ -3,7 +3,10 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
 //!
 //! Modelled: a wake before, during and after the owner's sleep, twice over, and a sleep with a deadline. Threads: two.
-//! Preemptions: unbounded.
+//! Preemptions: unbounded. Time: under a second.
+//!
+//! Caught when broken: the unpark before the store. Not seen: the store without its Release, since loom's unpark hands
+//! everything over and follows the store with no switch between them; std's makes no such promise.
 
 use super::note::Note;
 use crate::sync::{Arc, AtomicU32, SpinLock, UnsafeCell};
@@ -22,7 +25,12 @@ struct Bed {
 
 impl Bed {
     fn new() -> Arc<Self> {
-        let bed = Self { note: Note::new(), gift: UnsafeCell::new(0), asleep: SpinLock::new(true), through: AtomicU32::new(0) };
+        let bed = Self {
+            note: Note::new(),
+            gift: UnsafeCell::new(0),
+            asleep: SpinLock::new(true),
+            through: AtomicU32::new(0),
+        };
         bed.note.adopt();
         Arc::new(bed)
     }

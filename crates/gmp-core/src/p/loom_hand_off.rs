@@ -5,6 +5,9 @@
 //! Modelled: the M that comes back (`leave_blocking`), sysmon (`retake`) and a stop of the world (`stop_blocked`) at one
 //! P, whose queue is a loom cell that each taker changes; and an M so late that another has lent the P out again.
 //! Threads: three. Preemptions: unbounded.
+//! Time: under a second.
+//!
+//! Caught when broken: `enter_blocking` without its Release; `take` Relaxed; calls not counted.
 
 use super::word::{PStatus, PWord};
 use crate::sync::{Arc, AtomicUsize, SpinLock, UnsafeCell};

@@ -7,6 +7,10 @@
 //! order; the lists under the scheduler's lock are a count of idle Ps. When all threads are through there must not be
 //! work queued, a P idle and nobody with the right to spin: that is the strong law of `idle/README.md`. Threads: at most
 //! three. Preemptions: unbounded with two threads, 4 with three, or what `LOOM_MAX_PREEMPTIONS` says.
+//! Time: 40 s.
+//!
+//! Caught when broken: no fence; the last look before the right to spin is given up; a spinner that finds work and does
+//! not pass the right on. Not seen: a submitter that leaves no wish where it found no P; two Ps are too few for it.
 
 use super::idle_word::IdleWord;
 use crate::contract::{IdleView, RunQueue, SharedQueue, Slot, Thief};

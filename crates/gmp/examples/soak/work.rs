@@ -247,11 +247,12 @@ fn ends_early(rng: &mut Rng) {
     let ticket = Ticket::new();
     let way = rng.u32(..8);
     // Each panic is a line on standard error: few of them.
-    let way = if way == 0 && ACCOUNT.panics.load(Ordering::Relaxed) > ACCOUNT.steps.load(Ordering::Relaxed) >> 17 {
-        1
-    } else {
-        way
-    };
+    let way =
+        if way == 0 && ACCOUNT.panics.load(Ordering::Relaxed) > ACCOUNT.steps.load(Ordering::Relaxed) >> 17 {
+            1
+        } else {
+            way
+        };
     let handle: JoinHandle<u32> = gmp::go(move || {
         let _ticket = ticket;
         match way {

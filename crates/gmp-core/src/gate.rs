@@ -22,28 +22,34 @@ pub(crate) struct Inside {
 #[track_caller]
 pub(crate) fn enter(call: &'static str) -> Inside {
     match current() {
-        Current::G(g) => {
-            let was_blocking = g.word.is_blocked();
-            if was_blocking {
-                g.header().runtime().leave_blocking(g);
-            }
-            let inside = Inside { g, was_blocking };
-            if inside.m().in_policy.get() {
-                refuse(call);
-            }
-            inside
-        }
+        Current::G(g) => admit(g, call),
         _ => refuse(call),
     }
 }
 
 /// Like [`enter`], or `None` on a plain thread.
+#[inline(always)]
 #[track_caller]
 pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
     match current() {
         Current::Plain => None,
-        _ => Some(enter(call)),
+        Current::G(g) => Some(admit(g, call)),
+        Current::Scheduler(_) => refuse(call),
     }
+}
+
+#[inline(always)]
+#[track_caller]
+fn admit(g: &'static G, call: &'static str) -> Inside {
+    let was_blocking = g.word.is_blocked();
+    if was_blocking {
+        g.header().runtime().leave_blocking(g);
+    }
+    let inside = Inside { g, was_blocking };
+    if inside.m().in_policy.get() {
+        refuse(call);
+    }
+    inside
 }
 
 impl Inside {

@@ -94,7 +94,13 @@ impl<T> JoinHandle<T> {
     /// From inside a policy's code.
     #[inline]
     pub fn join(self) -> Result<T, JoinError> {
-        if !self.g.join.is_done() && !self.wait() {
+        let inside = gate::enter_or_plain("JoinHandle::join");
+        let ended = self.g.join.is_done()
+            || match &inside {
+                Some(inside) => self.wait_as_goroutine(inside),
+                None => self.wait_as_thread(),
+            };
+        if !ended {
             return Err(JoinError::Abandoned);
         }
         let this = ManuallyDrop::new(self);
@@ -108,29 +114,22 @@ impl<T> JoinHandle<T> {
             Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
             Outcome::Exited | Outcome::Pending => Err(JoinError::Exited),
         };
-        free_record(this.g);
+        match inside.as_ref().and_then(|inside| inside.m().p_core()) {
+            // SAFETY: a goroutine inside the runtime is on an M that holds this P.
+            Some(p) => unsafe { put_free(p, this.g) },
+            None => give_to_registry(this.g),
+        }
         result
     }
 
     /// `false`: this runtime is closing, so the result will not be waited for.
-    fn wait(&self) -> bool {
-        match current() {
-            Current::Plain => {
-                self.wait_as_thread();
-                true
-            }
-            _ => self.wait_as_goroutine(),
-        }
-    }
-
     #[inline]
-    fn wait_as_goroutine(&self) -> bool {
-        let inside = gate::enter("JoinHandle::join");
+    fn wait_as_goroutine(&self, inside: &gate::Inside) -> bool {
         if inside.g().header().is_unwinding() {
             return false;
         }
         let waiter = Waiter::new(None);
-        let wake = park_inside(&inside, WaitReason::Join, NEVER, |parked| {
+        let wake = park_inside(inside, WaitReason::Join, NEVER, |parked| {
             // SAFETY: not offered yet.
             unsafe { waiter.set(Joiner::G(parked)) };
             // SAFETY: filled in, and our stack frame stays until we are readied (by the finisher, which has read the
@@ -147,7 +146,8 @@ impl<T> JoinHandle<T> {
         wake != Wake::Closing || !self.g.join.withdraw(&waiter) || self.g.join.is_done()
     }
 
-    fn wait_as_thread(&self) {
+    #[cold]
+    fn wait_as_thread(&self) -> bool {
         let waiter = Waiter::new(Some(Joiner::Thread(std::thread::current())));
         // SAFETY: filled in, and this frame stays until the finisher has set `taken`.
         if unsafe { self.g.join.wait(&waiter) } {
@@ -155,6 +155,7 @@ impl<T> JoinHandle<T> {
                 std::thread::park();
             }
         }
+        true
     }
 }
 
@@ -193,6 +194,11 @@ fn free_record(g: &'static G) {
             return;
         }
     }
+    give_to_registry(g);
+}
+
+#[cold]
+fn give_to_registry(g: &'static G) {
     g.set_extra(None);
     registry::give_one(g);
 }

@@ -183,6 +183,7 @@ impl M {
         self.parking.store(g.cast_mut(), Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn set_running(&self, g: *const G) {
         // ORDER: curg. Release pairs with `running`: a closing runtime sees what the M did before.
         self.g.store(g.cast_mut(), Ordering::Release);

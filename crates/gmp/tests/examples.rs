@@ -17,7 +17,10 @@ mod pinned;
 #[path = "../examples/stats.rs"]
 mod stats;
 
-const EXAMPLES: &[(&str, fn(), &[&str])] = &[
+/// Its name, its `main`, and what it prints among other things.
+type Example = (&'static str, fn(), &'static [&'static str]);
+
+const EXAMPLES: &[Example] = &[
     ("blocking_call", blocking_call::main, &["handed off: true", "overlapped: true"]),
     (
         "custom_policy",

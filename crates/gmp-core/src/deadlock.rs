@@ -61,6 +61,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "checkdead")]
     pub(crate) fn check_dead(&self, lists: &mut Lists<C>) {
         let stopping = attention::STOP | attention::CLOSING | attention::UNWIND;
+        lists.deadlock_suspected = false;
         if lists.finished || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
             return;
         }

@@ -22,6 +22,9 @@ impl<C: Config> Runtime<C> {
     /// # Panics
     /// If another runtime of this process uses another kind of current-goroutine slot.
     pub fn new(settings: Settings, stacks: C::Stacks) -> Self {
+        if settings.abort_on_panic {
+            crate::panics::hush_hook();
+        }
         Self { sched: Sched::new(settings, stacks) }
     }
 

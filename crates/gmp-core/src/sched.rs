@@ -88,9 +88,6 @@ pub(crate) struct Sched<C: Config> {
 impl<C: Config> Sched<C> {
     pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
         crate::current::install::<SlotOf<C>>();
-        if settings.abort_on_panic {
-            crate::panics::tell_as_go_does();
-        }
         let sched = Arc::new(Self {
             header: Header::new(C::Policy::NAME, &settings),
             settings,

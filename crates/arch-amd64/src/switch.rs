@@ -55,6 +55,14 @@ unsafe impl Switch for Amd64 {
     type Slot = Amd64Slot;
     type Thread = AttachedThread;
 
+    fn cpu_clock() -> Option<i32> {
+        crate::cpus::own_clock()
+    }
+
+    fn cpu_time(clock: i32) -> Option<u64> {
+        crate::cpus::time_of(clock)
+    }
+
     #[inline]
     fn attach_thread() -> std::io::Result<AttachedThread> {
         AttachedThread::attach()

@@ -84,6 +84,7 @@ impl<C: Config> Sched<C> {
         drop(lists);
         if let Some(p) = idle {
             p.core.word.acquire();
+            p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
             m.p.set(p.into_core());
             g.word.to_unblocked();
             return;

@@ -61,6 +61,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "checkdead")]
     pub(crate) fn check_dead(&self, lists: &mut Lists<C>) {
         let stopping = attention::STOP | attention::CLOSING | attention::UNWIND;
+        lists.deadlock_suspected = false;
         if lists.finished || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
             return;
         }
@@ -143,7 +144,10 @@ impl<C: Config> Sched<C> {
         if self.settings.deadlock == DeadlockRule::Always {
             return true;
         }
-        let stacks = if C::Switch::THREAD_EACH { self.stacks.figures().in_use } else { 0 };
+        // Where stacks are threads, those that Ps keep at hand are none: counting them would hide that many strangers.
+        let spare = || self.sum(lists, |counters| i128::from(counters.spare_stacks.load(Ordering::Relaxed)));
+        let held = || self.stacks.figures().in_use.saturating_sub(usize::try_from(spare()).unwrap_or(0));
+        let stacks = if C::Switch::THREAD_EACH { held() } else { 0 };
         // The Ms and sysmon.
         let ours = lists.all_m.len() + 1 + stacks;
         let alone = threads_in_process().is_some_and(|all| all <= ours);

@@ -119,14 +119,6 @@ impl<C: Config> AnyRuntime for Sched<C> {
         self.policy_name_here()
     }
 
-    fn sweep_if_closed(&self) {
-        // The other side sets `closed`, fences by the lock, and looks at the queue: one of us sees the other.
-        crate::sync::full_fence();
-        if self.closed.load(Relaxed) {
-            self.abandon_the_queued();
-        }
-    }
-
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }

@@ -16,6 +16,12 @@ pub(crate) mod registry;
 pub(crate) mod runnable;
 pub(crate) mod word;
 
+#[cfg(all(test, loom))]
+mod loom_join;
+
+#[cfg(all(test, loom))]
+mod loom_park;
+
 use crate::contract::{Context, Link, Stack};
 use crate::m::M;
 use crate::rt::Header;

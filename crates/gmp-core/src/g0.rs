@@ -12,6 +12,7 @@ use crate::m::M;
 use crate::p::{OwnedP, P};
 use crate::sched::{Config, Sched, SlotOf};
 use core::mem::ManuallyDrop;
+use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ impl<'a, C: Config> G0<'a, C> {
     pub(crate) fn attach(sched: &'a Sched<C>, m: &'a M) -> std::io::Result<Self> {
         let thread = C::Switch::attach_thread()?;
         m.note.adopt();
+        m.cpu_clock.store(C::Switch::cpu_clock().unwrap_or(0), Ordering::Relaxed);
         crate::current::set_scheduler::<SlotOf<C>>(m);
         Ok(Self { sched, m, epoch: sched.collector.register(), _thread: thread })
     }
@@ -84,6 +86,7 @@ impl<'a, C: Config> G0<'a, C> {
     pub(crate) fn acquire(&self, p: OwnedP<C>) {
         debug_assert!(self.m.p.get().is_null());
         p.core.word.acquire();
+        p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.sched.emit_proc(crate::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
         self.m.p.set(p.into_core());
     }

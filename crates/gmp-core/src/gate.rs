@@ -6,7 +6,7 @@
 
 use crate::current::{Current, current};
 use crate::g::{Flags, G};
-use crate::m::M;
+use crate::m::{Leave, M, SystemCall};
 
 /// A goroutine inside the runtime: it runs, and its M holds a P.
 pub(crate) struct Inside {
@@ -106,6 +106,35 @@ impl Inside {
             crate::locked::lock(self);
         }
     }
+}
+
+/// Calls `f` on the stack of the M that runs the calling goroutine `g`; the goroutine goes on at once, on the same M and
+/// P. `f` must not unwind.
+#[doc(alias = "systemstack")]
+pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
+    /// Closure and result, on the goroutine's stack.
+    struct Call<F, R> {
+        f: Option<F>,
+        result: Option<R>,
+    }
+    /// # Safety
+    /// `data` is a `Call<F, R>` that nobody else uses.
+    unsafe fn make<F: FnOnce(&M) -> R, R>(data: *mut (), m: &M) {
+        // SAFETY: the caller says so.
+        let call = unsafe { &mut *data.cast::<Call<F, R>>() };
+        call.result = call.f.take().map(|f| f(m));
+    }
+    fn maker<F: FnOnce(&M) -> R, R>(_: &Call<F, R>) -> unsafe fn(*mut (), &M) {
+        make::<F, R>
+    }
+    let mut call = Call { f: Some(f), result: None };
+    // SAFETY: the M that runs the caller lives.
+    let m = unsafe { &*g.m.get() };
+    m.system_call.set(SystemCall { call: maker(&call), data: (&raw mut call).cast() });
+    m.leave.set(Leave::SystemStack);
+    // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
+    unsafe { m.rt().leave(g) };
+    call.result.unwrap_or_else(|| crate::fatal!("a call on the system stack is made", "it was not"))
 }
 
 impl Drop for Inside {

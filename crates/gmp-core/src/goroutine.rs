@@ -4,9 +4,9 @@ use crate::current::{Current as Caller, current as caller};
 use crate::g::parked::ready;
 use crate::g::permit::Unpark;
 use crate::g::{Ancestor, G, WaitReason, Wake};
-use crate::gate::{self, Inside};
+use crate::gate::{self, on_g0};
 use crate::handle::JoinHandle;
-use crate::m::{Leave, M, SystemCall};
+use crate::m::Leave;
 use crate::p::timers::NEVER;
 use crate::park::{Commit, park_inside};
 use crate::runtime::Handle;
@@ -199,33 +199,9 @@ pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
         drop(inside);
         return f();
     }
-    let result = call_on_g0(&inside, |_| catch_unwind(AssertUnwindSafe(f)));
+    let result = on_g0(inside.g(), |_| catch_unwind(AssertUnwindSafe(f)));
     drop(inside);
     result.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))
-}
-
-/// Calls `f` on g0, with the M; the goroutine goes on at once, on the same M and P.
-fn call_on_g0<R>(inside: &Inside, f: impl FnOnce(&M) -> R) -> R {
-    /// Closure and result, on the goroutine's stack.
-    struct Call<F, R> {
-        f: Option<F>,
-        result: Option<R>,
-    }
-    /// # Safety
-    /// `data` is a `Call<F, R>` that nobody else uses.
-    unsafe fn make<F: FnOnce(&M) -> R, R>(data: *mut (), m: &M) {
-        // SAFETY: the caller says so.
-        let call = unsafe { &mut *data.cast::<Call<F, R>>() };
-        call.result = call.f.take().map(|f| f(m));
-    }
-    fn maker<F: FnOnce(&M) -> R, R>(_: &Call<F, R>) -> unsafe fn(*mut (), &M) {
-        make::<F, R>
-    }
-    let mut call = Call { f: Some(f), result: None };
-    let request = SystemCall { call: maker(&call), data: (&raw mut call).cast() };
-    inside.m().system_call.set(request);
-    inside.leave(Leave::SystemStack);
-    call.result.unwrap_or_else(|| crate::fatal!("a call on the system stack is made", "it was not"))
 }
 
 /// Sets the number of Ps of the calling goroutine's runtime and returns the number before. Stops the world for a
@@ -243,7 +219,7 @@ pub fn set_max_procs(procs: usize) -> usize {
         let inside = gate::enter("set_max_procs");
         let rt = inside.g().header().runtime();
         let before = rt.procs();
-        if before == procs || call_on_g0(&inside, |m| rt.try_resize(m, procs)) {
+        if before == procs || on_g0(inside.g(), |m| rt.try_resize(m, procs)) {
             return before;
         }
         inside.leave(Leave::Yield);

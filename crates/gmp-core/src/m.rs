@@ -6,6 +6,9 @@
 pub(crate) mod inbox;
 pub(crate) mod note;
 
+#[cfg(all(test, loom))]
+mod loom_note;
+
 use crate::contract::Context;
 use crate::g::G;
 use crate::g::WaitReason;
@@ -15,7 +18,7 @@ use crate::p::word::Call;
 use crate::rt::AnyRuntime;
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use inbox::Inbox;
 use note::Note;
 
@@ -69,6 +72,8 @@ pub(crate) struct M {
     /// Valid for the M's life: its thread owns the runtime.
     rt: *const dyn AnyRuntime,
     pub(crate) note: Note,
+    /// The clock of its thread's CPU time; 0: none.
+    pub(crate) cpu_clock: AtomicI32,
     /// The context of the M's own stack, where scheduling happens.
     pub(crate) g0: Cell<Context>,
     /// The goroutine it runs. Read by dumps and by a closing runtime.
@@ -111,6 +116,7 @@ impl M {
             id,
             rt,
             note: Note::new(),
+            cpu_clock: AtomicI32::new(0),
             g0: Cell::new(Context::NULL),
             g: AtomicPtr::new(ptr::null_mut()),
             parking: AtomicPtr::new(ptr::null_mut()),

@@ -3,6 +3,9 @@
 pub(crate) mod timers;
 pub(crate) mod word;
 
+#[cfg(all(test, loom))]
+mod loom_hand_off;
+
 use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::g::registry::FreeGs;
 use crate::g::runnable::Runnable;
@@ -10,7 +13,7 @@ use crate::sched::Config;
 use core::cell::{Cell, UnsafeCell};
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use timers::Timers;
 use word::PWord;
 
@@ -32,6 +35,8 @@ pub(crate) struct PCore {
     pub(crate) sched_tick: AtomicU32,
     /// Set by sysmon when a slice is over, cleared when the next one begins.
     pub(crate) preempt: AtomicBool,
+    /// The CPU clock of the M that took it last; 0: none. For sysmon.
+    pub(crate) cpu_clock: AtomicI32,
     pub(crate) timers: Timers,
     pub(crate) counters: Counters,
     /// The owner's: records for the next spawns.
@@ -143,6 +148,7 @@ impl<C: Config> P<C> {
                 word: PWord::new(),
                 sched_tick: AtomicU32::new(0),
                 preempt: AtomicBool::new(false),
+                cpu_clock: AtomicI32::new(0),
                 timers: Timers::new(),
                 counters: Counters::default(),
                 free: UnsafeCell::new(FreeGs::new()),

@@ -5,7 +5,7 @@ use crate::g::G;
 use crate::g::cargo::Goexit;
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io::Write;
 use std::sync::Once;
 
@@ -21,39 +21,45 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
 }
 
 thread_local! {
-    /// Where the last panic of a goroutine under `abort_on_panic` was on this thread, and its backtrace if one is asked
-    /// for. A goroutine that suspends while it unwinds keeps its thread, so this is its own.
-    static WHERE: RefCell<String> = const { RefCell::new(String::new()) };
+    /// What std's hook would have said of the last panic on this thread, under `abort_on_panic`: where it was, and its
+    /// backtrace if the environment asks for one. A goroutine that unwinds has its thread to itself.
+    static LAST: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// Keeps std's hook quiet for goroutines under `abort_on_panic`, whose panics are told as Go tells them: only if they
-/// leave the goroutine, and with `panic: ` first. Once a process; other panics go to the hook that was there.
-pub(crate) fn tell_as_go_does() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
+/// Keeps std's hook quiet about goroutines under `abort_on_panic`: one that recovers says nothing, as in Go, and of one
+/// that does not `panic: ...` is to be the first line. A hook that the program sets later comes before this one.
+pub(crate) fn hush_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| match current() {
-            Current::G(g) if g.header().abort_on_panic => {
-                let place = info.location().map_or_else(String::new, |at| format!("\t{at}\n"));
-                let backtrace = Backtrace::capture();
-                let traced = backtrace.status() == BacktraceStatus::Captured;
-                let trace = if traced { backtrace.to_string() } else { String::new() };
-                WHERE.set(place + &trace);
-            }
+            Current::G(g) if g.header().abort_on_panic => note(info),
             _ => before(info),
         }));
     });
 }
 
+#[inline(never)]
+fn note(info: &std::panic::PanicHookInfo<'_>) {
+    let mut text = info.location().map_or_else(String::new, |at| format!("\tat {at}\n"));
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        text += &format!("{backtrace}\n");
+    }
+    LAST.set(Some(text));
+}
+
 /// Says which goroutine panicked, after std's hook has said why. With `abort_on_panic`, says it as Go does and ends
 /// the process with exit code 2.
 #[doc(alias = "fatalpanic")]
+#[cold]
+#[inline(never)]
 pub(crate) fn report(g: &G, payload: &(dyn Any + Send)) {
     let (title, created_at) = (g.title(), g.created_at.get());
     let abort = g.header().abort_on_panic;
     let text = if abort {
-        let (why, place) = (message(payload), WHERE.take());
-        format!("panic: {why}\n\ngoroutine {title} [running]:\n{place}created by {created_at}\n")
+        let at = LAST.take().unwrap_or_default();
+        format!("panic: {}\n\ngoroutine {title} [running]:\n{at}created by {created_at}\n", message(payload))
     } else {
         format!("note: that was goroutine {title}, created by {created_at}\n")
     };

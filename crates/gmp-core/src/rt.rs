@@ -63,9 +63,6 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// The name of its policy.
     fn policy_name(&self) -> &'static str;
 
-    /// If the runtime has closed, ends what was queued too late for that.
-    fn sweep_if_closed(&self);
-
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;
 }

@@ -225,7 +225,9 @@ impl<C: Config> Sched<C> {
     #[cold]
     fn finish_if_alone(&self) {
         let mut lists = self.lock();
-        if self.count_goroutines(&lists) == 0 {
+        // Destructors of results that nobody took run as goroutines of the runtime's own.
+        let own = self.system.load(core::sync::atomic::Ordering::Relaxed);
+        if self.count_goroutines(&lists) == 0 && own == 0 {
             self.finish(&mut lists);
         }
     }

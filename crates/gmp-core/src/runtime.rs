@@ -28,6 +28,9 @@ impl<C: Config> Runtime<C> {
     ///   thread-locals: with goroutines that move between threads, or, if the settings say `pinned`, take turns on one.
     ///   What that means stands at `share_thread_locals` and `pinned` of the crate `gmp`'s `Builder`.
     pub unsafe fn new(settings: Settings, stacks: C::Stacks) -> Self {
+        if settings.abort_on_panic {
+            crate::panics::hush_hook();
+        }
         Self { sched: Sched::new(settings, stacks) }
     }
 

@@ -3,6 +3,9 @@
 pub(crate) mod idle_word;
 pub(crate) mod lists;
 
+#[cfg(all(test, loom))]
+mod loom_idle;
+
 use crate::contract::{IdleView, Policy, Sole, StackAllocator, Switch, VictimOrder};
 use crate::current::{Current, current};
 use crate::g::runnable::Runnable;
@@ -85,9 +88,6 @@ pub(crate) struct Sched<C: Config> {
 impl<C: Config> Sched<C> {
     pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
         crate::current::install::<SlotOf<C>>();
-        if settings.abort_on_panic {
-            crate::panics::tell_as_go_does();
-        }
         let sched = Arc::new(Self {
             header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
             settings,

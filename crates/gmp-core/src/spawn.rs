@@ -79,7 +79,6 @@ where
     rt.count_outside_spawn();
     // SAFETY: just made Runnable, once.
     rt.ready(unsafe { Runnable::new(g) });
-    rt.sweep_if_closed();
     Ok(handle)
 }
 

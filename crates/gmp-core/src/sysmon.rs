@@ -4,7 +4,7 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{SharedQueue, StackAllocator, Thief};
+use crate::contract::{SharedQueue, StackAllocator, Switch, Thief};
 use crate::event::EventKind;
 use crate::m::note::Note;
 use crate::p::word::{Call, PStatus};
@@ -43,12 +43,14 @@ impl SysmonNote {
 struct Seen {
     tick: u32,
     since: u64,
+    /// The M's CPU clock when the slice was first seen, and what it said.
+    clock: (i32, Option<u64>),
     call: Call,
     call_since: u64,
 }
 
 impl Seen {
-    const NOTHING: Seen = Seen { tick: 0, since: 0, call: Call::NONE, call_since: 0 };
+    const NOTHING: Seen = Seen { tick: 0, since: 0, clock: (0, None), call: Call::NONE, call_since: 0 };
 }
 
 struct Sysmon<'a, C: Config> {
@@ -190,15 +192,30 @@ impl<C: Config> Sysmon<'_, C> {
     }
 }
 
-/// Asks for the P's next switch to end the slice, if it has lasted 10 ms. Go: `preemptone`.
+/// Asks for the P's next switch to end the slice, if it has lasted 10 ms: of its thread's CPU time where there is a clock
+/// for that, so that a goroutine is not blamed for the time in which the system let others run; Go goes by the wall.
+/// Go: `preemptone`.
 #[doc(alias = "preemptone")]
 fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
-    let tick = p.core.tick();
-    if seen.tick != tick {
+    let (tick, clock) = (p.core.tick(), p.core.cpu_clock.load(Ordering::Relaxed));
+    if seen.tick != tick || seen.clock.0 != clock {
         (seen.tick, seen.since) = (tick, now);
-    } else if now.saturating_sub(seen.since) >= crate::rt::nanos(LONGEST) {
+        seen.clock = (clock, cpu_time::<C>(clock));
+        return;
+    }
+    let slice = crate::rt::nanos(LONGEST);
+    if now.saturating_sub(seen.since) < slice {
+        return;
+    }
+    let used = seen.clock.1.zip(cpu_time::<C>(clock)).map(|(then, now)| now.saturating_sub(then));
+    if used.is_none_or(|used| used >= slice) {
         p.core.preempt.store(true, Ordering::Relaxed);
     }
+}
+
+/// The CPU time of the M behind a clock; `None` where there is no clock.
+fn cpu_time<C: Config>(clock: i32) -> Option<u64> {
+    if clock == 0 { None } else { C::Switch::cpu_time(clock) }
 }
 
 /// Takes a P from a call that was there in the last round already, if anybody could use it or 10 ms have passed.

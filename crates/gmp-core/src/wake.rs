@@ -5,6 +5,7 @@ use crate::contract::{IdlePolicy, RunQueue, SharedQueue};
 use crate::current::{Current, current};
 use crate::event::EventKind;
 use crate::g0::G0;
+use crate::gate::on_g0;
 use crate::m::M;
 use crate::p::timers::NEVER;
 use crate::p::{OwnedP, PCore};
@@ -144,7 +145,8 @@ impl<C: Config> Sched<C> {
         let name = format!("{}-{}", self.settings.thread_name, m.id);
         let sched = self.arc();
         let thread = Arc::clone(&m);
-        match std::thread::Builder::new().name(name).spawn(move || G0::thread(sched, thread)) {
+        let spawn = move || std::thread::Builder::new().name(name).spawn(move || G0::thread(sched, thread));
+        match on_big_stack(spawn) {
             Ok(handle) => lists.threads.push((m.id, handle)),
             Err(_) => {
                 let core = m.next_p.replace(ptr::null());
@@ -271,6 +273,14 @@ impl<C: Config> Sched<C> {
             Arc::increment_strong_count(this);
             Arc::from_raw(this)
         }
+    }
+}
+
+/// Calls `f` on a thread's own stack: making a thread takes more than a goroutine may have left.
+fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
+    match current() {
+        Current::G(g) => on_g0(g, |_| f()),
+        _ => f(),
     }
 }
 

@@ -48,6 +48,17 @@ pub unsafe trait Switch: Send + Sync + 'static {
     /// Whether each initialised context is a thread of its own, with a thread's stack, to be counted with the runtime's.
     const THREAD_EACH: bool = false;
 
+    /// Names the clock of the CPU time that the calling thread has used, for [`Switch::cpu_time`] on another thread.
+    /// sysmon ends a slice after 10 ms of it, so that a thread that the system did not let run is not blamed.
+    fn cpu_clock() -> Option<i32> {
+        None
+    }
+
+    /// What that clock says, in nanoseconds; `None`: the thread has ended, or there are no such clocks.
+    fn cpu_time(_clock: i32) -> Option<u64> {
+        None
+    }
+
     /// Prepares the calling thread to run goroutines.
     ///
     /// # Errors

@@ -14,8 +14,7 @@
 //! waiter's address stays valid until the waiter was told (`taken`) or has withdrawn.
 
 use super::parked::Parked;
-use crate::sync::{AtomicBool, AtomicPtr, spin_loop};
-use core::cell::UnsafeCell;
+use crate::sync::{AtomicBool, AtomicPtr, UnsafeCell, spin_loop};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -48,7 +47,7 @@ impl Waiter {
     #[inline]
     pub(crate) unsafe fn set(&self, joiner: Joiner) {
         // SAFETY: not offered, so only the owner reaches it.
-        unsafe { *self.joiner.get() = Some(joiner) };
+        self.joiner.with_mut(|place| unsafe { *place = Some(joiner) });
     }
 
     /// Takes the joiner back from a waiter that was refused.
@@ -58,7 +57,7 @@ impl Waiter {
     #[inline]
     pub(crate) unsafe fn take_back(&self) -> Option<Joiner> {
         // SAFETY: refused, so only the owner reaches it.
-        unsafe { (*self.joiner.get()).take() }
+        self.joiner.with_mut(|place| unsafe { (*place).take() })
     }
 
     /// Whether the finisher has read this waiter for the last time.
@@ -77,7 +76,7 @@ impl Waiter {
         // SAFETY: an offered waiter stays valid until `taken` is set.
         let waiter = unsafe { &*this };
         // SAFETY: the finisher alone touches an offered waiter.
-        let joiner = unsafe { (*waiter.joiner.get()).take() };
+        let joiner = waiter.joiner.with_mut(|place| unsafe { (*place).take() });
         // ORDER: taken. Release pairs with `is_taken`.
         waiter.taken.store(true, Ordering::Release);
         joiner

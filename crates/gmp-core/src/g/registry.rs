@@ -144,6 +144,10 @@ impl Registry {
     fn grow(&mut self) -> Option<()> {
         let count = self.slabs.last().map_or(FIRST_SLAB, |slab| (slab.count * 2).min(LARGEST_SLAB));
         let layout = Layout::array::<G>(count).expect("a slab is far below the address space");
+        // Room to take every record back, so that the end of a goroutine never asks for memory.
+        let records: usize = self.slabs.iter().map(|slab| slab.count).sum::<usize>() + count;
+        self.free.try_reserve(records.saturating_sub(self.free.len())).ok()?;
+        self.slabs.try_reserve(1).ok()?;
         // SAFETY: the layout is not empty.
         let memory = unsafe { std::alloc::alloc(layout) };
         let first = NonNull::new(memory.cast::<G>())?;

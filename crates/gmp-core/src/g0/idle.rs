@@ -1,6 +1,6 @@
-//! Going idle: give up the P, look once more, sleep. Told and proved in `idle/README.md`.
+//! Going idle: give up the P, look once more, sleep. Go: the second half of `findRunnable`, `stopm`, `gcstopm`.
 //!
-//! Go: the second half of `findRunnable`, `stopm`, `gcstopm` (proc.go, Go 1.27).
+#![doc = include_str!("../idle/README.md")]
 
 use super::G0;
 use crate::contract::{Popped, RunQueue, SharedQueue, Thief};

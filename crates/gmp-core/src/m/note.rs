@@ -62,6 +62,13 @@ impl Note {
         }
     }
 
+    /// In a model any moment may be the deadline.
+    #[cfg(loom)]
+    pub(crate) fn sleep_until(&self, _deadline: Instant) -> bool {
+        thread::yield_now();
+        self.is_set()
+    }
+
     /// Wakes the owner, now or when it goes to sleep.
     #[doc(alias = "notewakeup")]
     pub(crate) fn wake(&self) {

@@ -183,8 +183,7 @@ fn discrepancy(world: &World, before: u64, stats: &gmp::Stats) -> Option<String>
         (stats.goroutines == 1 && stats.running == 1, "only main is left, and runs"),
         (stats.waiting + stats.runnable + stats.blocked == 0, "nobody waits or is queued"),
         (stats.system_goroutines == 0, "no system goroutine is left"),
-        // Each P there has been may keep one at hand, which the allocator knows nothing of.
-        (stats.stacks.in_use <= 1 + world.procs_max, "only main has a stack"),
+        (stats.stacks.in_use == 1, "only main has a stack"),
         (stats.records <= peak + world.procs_max * KEPT_BY_A_P + KEPT, "records are used again"),
         (world.started.elapsed() < Duration::from_secs(3600), "an hour is enough"),
     ];

@@ -1,0 +1,56 @@
+//! The soak of `examples/soak`, for three seconds, in a process of its own: its books are those of a whole process.
+
+#[path = "../examples/soak/account.rs"]
+mod account;
+#[path = "../examples/soak/closing.rs"]
+mod closing;
+#[path = "../examples/soak/options.rs"]
+mod options;
+#[path = "../examples/soak/soak.rs"]
+mod soak;
+#[path = "../examples/soak/work.rs"]
+mod work;
+
+use std::process::Command;
+
+/// How the test below says to its child what to do.
+const ARGUMENTS: &str = "GMP_SOAK_ARGUMENTS";
+
+/// The child: does nothing unless it was started by [`soak_for`].
+#[test]
+fn soak_child() {
+    let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
+    let options = options::Options::from_arguments(arguments.split_whitespace().map(str::to_owned));
+    let options = options.unwrap_or_else(|complaint| panic!("{complaint}\n{}", options::USAGE));
+    println!("{}", soak::run(&options).unwrap());
+}
+
+fn soak_for(arguments: &str) {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program)
+        .args(["--exact", "soak_child", "--nocapture"])
+        .env(ARGUMENTS, arguments)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success() && out.contains("soak ok"),
+        "{arguments}: {}\n{out}\n{err}",
+        output.status
+    );
+}
+
+#[test]
+fn three_seconds_of_random_work() {
+    soak_for("--seconds 3 --seed 1");
+}
+
+#[test]
+fn a_second_pinned_and_random() {
+    soak_for("--seconds 1 --seed 2 --mode pinned --policy random");
+}
+
+#[test]
+fn a_second_with_a_thread_for_each() {
+    soak_for("--seconds 1 --seed 3 --mode one-thread-each");
+}

@@ -114,7 +114,9 @@ impl<T> JoinHandle<T> {
             Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
             Outcome::Exited => Err(JoinError::Exited),
             // It still runs: its record must not go to another.
-            Outcome::Pending => crate::fatal!("a join ends when its goroutine has", "goroutine {}", this.number),
+            Outcome::Pending => {
+                crate::fatal!("a join ends when its goroutine has", "goroutine {}", this.number)
+            }
         };
         match inside.as_ref().and_then(|inside| inside.m().p_core()) {
             // SAFETY: a goroutine inside the runtime is on an M that holds this P.

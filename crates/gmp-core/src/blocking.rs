@@ -23,6 +23,7 @@ use core::sync::atomic::Ordering;
 /// As `f` does; the P is back by then.
 #[doc(alias = "entersyscall")]
 #[doc(alias = "exitsyscall")]
+#[track_caller]
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     let Some(inside) = gate::enter_or_plain("blocking") else { return f() };
     if inside.was_blocking() {

@@ -42,6 +42,7 @@ where
 /// # Panics
 /// Outside a goroutine; and it is itself an unwind that `catch_unwind` in user code stops.
 #[doc(alias = "Goexit")]
+#[track_caller]
 pub fn exit() -> ! {
     drop(gate::enter("exit"));
     crate::panics::unwind_goroutine()
@@ -52,6 +53,7 @@ pub fn exit() -> ! {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn park(timeout: Option<Duration>) -> Wake {
     let inside = gate::enter("park");
     let g = inside.g();
@@ -123,6 +125,7 @@ pub struct Current {
 
 impl Current {
     /// A right to unpark it.
+    #[track_caller]
     pub fn unparker(&self) -> Unparker {
         self.unparker.clone()
     }
@@ -166,6 +169,7 @@ pub struct ThreadLock {
 /// # Panics
 /// Outside a goroutine, and at the 65,536th lock in one goroutine.
 #[doc(alias = "LockOSThread")]
+#[track_caller]
 pub fn lock_os_thread() -> ThreadLock {
     crate::locked::lock(&gate::enter("lock_os_thread"));
     ThreadLock { not_send: PhantomData }
@@ -175,6 +179,7 @@ pub fn lock_os_thread() -> ThreadLock {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn thread_locks() -> usize {
     gate::enter("thread_locks").g().locks.get().into()
 }
@@ -192,6 +197,7 @@ impl Drop for ThreadLock {
 /// # Panics
 /// As `f` does.
 #[doc(alias = "systemstack")]
+#[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(inside) = gate::enter_or_plain("on_system_stack") else { return f() };
     if inside.g().header().thread_each {
@@ -210,6 +216,7 @@ pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
 /// # Panics
 /// Outside a goroutine, and for 0.
 #[doc(alias = "GOMAXPROCS")]
+#[track_caller]
 pub fn set_max_procs(procs: usize) -> usize {
     assert!(
         (1..=MAX_PROCS).contains(&procs),
@@ -241,6 +248,7 @@ pub fn handle() -> Option<Handle> {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn with_runtime<R>(call: &'static str, look: impl FnOnce(&Handle) -> R) -> R {
     let inside = gate::enter(call);
     look(&Handle::of(inside.g().header().runtime()))
@@ -259,6 +267,7 @@ pub fn unwind_if_closing(wake: Wake) {
 /// Outside a goroutine.
 #[doc(alias = "Gosched")]
 #[inline]
+#[track_caller]
 pub fn yield_now() {
     let inside = gate::enter("yield_now");
     if inside.g().header().is_unwinding() && !std::thread::panicking() {

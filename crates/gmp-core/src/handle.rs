@@ -45,7 +45,8 @@ impl fmt::Display for JoinError {
             Self::Exited => f.write_str("the goroutine called gmp::exit and left no result"),
             Self::Abandoned => f.write_str("the runtime closed before the goroutine ended"),
             Self::OutOfStacks => f.write_str(
-                "no stack could be had for the goroutine, so it never ran; allow more memory or spawn fewer at once",
+                "no stack could be had for the goroutine, so it never ran; ask for a smaller one, allow more memory or spawn \
+                 fewer at once",
             ),
         }
     }
@@ -93,6 +94,7 @@ impl<T> JoinHandle<T> {
     /// # Panics
     /// From inside a policy's code.
     #[inline]
+    #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let inside = gate::enter_or_plain("JoinHandle::join");
         let ended = self.g.join.is_done()

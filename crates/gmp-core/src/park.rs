@@ -49,6 +49,7 @@ pub enum Commit {
 /// - What `commit` holds may be used on another thread while the calling one waits: where each goroutine is a thread,
 ///   the scheduler's stack is another thread's.
 #[doc(alias = "gopark")]
+#[track_caller]
 pub unsafe fn park(
     reason: WaitReason,
     deadline: Option<Instant>,
@@ -94,6 +95,7 @@ unsafe fn call<F: FnOnce(Parked) -> Commit>(data: *mut (), parked: Parked) -> Op
 /// # Panics
 /// Outside a goroutine.
 #[doc(alias = "timeSleep")]
+#[track_caller]
 pub fn sleep(duration: Duration) -> Wake {
     if duration.is_zero() {
         return Wake::TimedOut;
@@ -115,6 +117,7 @@ pub fn sleep(duration: Duration) -> Wake {
 /// # Panics
 /// Outside a goroutine.
 #[doc(alias = "goyield")]
+#[track_caller]
 pub fn yield_local() {
     gate::enter("yield_local").leave(Leave::YieldLocal);
 }

@@ -168,6 +168,7 @@ impl Spawn {
 /// Outside a goroutine.
 #[doc(alias = "Gosched")]
 #[inline]
+#[track_caller]
 pub fn yield_now() {
     goroutine::yield_now();
 }
@@ -190,6 +191,7 @@ pub fn yield_now() {
 /// # Panics
 /// Outside a goroutine.
 #[doc(alias = "Goexit")]
+#[track_caller]
 pub fn exit() -> ! {
     goroutine::exit()
 }
@@ -213,6 +215,7 @@ pub fn exit() -> ! {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn sleep(duration: Duration) {
     goroutine::unwind_if_closing(gmp_core::park::sleep(duration));
 }
@@ -235,6 +238,7 @@ pub fn sleep(duration: Duration) {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn park() {
     goroutine::unwind_if_closing(goroutine::park(None));
 }
@@ -245,6 +249,7 @@ pub fn park() {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn park_timeout(timeout: Duration) -> Wake {
     let wake = goroutine::park(Some(timeout));
     goroutine::unwind_if_closing(wake);
@@ -284,6 +289,7 @@ pub fn current() -> Option<Current> {
 /// # Panics
 /// Outside a goroutine, and at the 65,536th lock of one goroutine.
 #[doc(alias = "LockOSThread")]
+#[track_caller]
 pub fn lock_os_thread() -> ThreadLock {
     goroutine::lock_os_thread()
 }
@@ -308,6 +314,7 @@ pub fn lock_os_thread() -> ThreadLock {
 /// # Panics
 /// As `f` does; and the calls of this crate that need a goroutine panic inside `f`.
 #[doc(alias = "systemstack")]
+#[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
     goroutine::on_system_stack(f)
 }
@@ -328,6 +335,7 @@ pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
 /// # Panics
 /// Outside a goroutine, for 0 and for more than 1,048,576.
 #[doc(alias = "GOMAXPROCS")]
+#[track_caller]
 pub fn set_max_procs(procs: usize) -> usize {
     goroutine::set_max_procs(procs)
 }
@@ -336,6 +344,7 @@ pub fn set_max_procs(procs: usize) -> usize {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn max_procs() -> usize {
     goroutine::with_runtime("max_procs", |runtime| runtime.max_procs())
 }
@@ -345,6 +354,7 @@ pub fn max_procs() -> usize {
 /// # Panics
 /// Outside a goroutine.
 #[doc(alias = "NumGoroutine")]
+#[track_caller]
 pub fn num_goroutines() -> usize {
     goroutine::with_runtime("num_goroutines", |runtime| runtime.num_goroutines())
 }
@@ -358,7 +368,9 @@ pub fn num_goroutines() -> usize {
 /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
 /// runtime.run(|| {
 ///     let parked = gmp::go(gmp::park);
-///     gmp::sleep(std::time::Duration::from_millis(5));
+///     while gmp::stats().waiting == 0 {
+///         gmp::sleep(std::time::Duration::from_millis(1));
+///     }
 ///     let stats = gmp::stats();
 ///     assert_eq!((stats.goroutines, stats.running, stats.waiting), (2, 1, 1));
 ///     drop(parked);
@@ -367,6 +379,7 @@ pub fn num_goroutines() -> usize {
 ///
 /// # Panics
 /// Outside a goroutine.
+#[track_caller]
 pub fn stats() -> Stats {
     goroutine::with_runtime("stats", |runtime| runtime.stats())
 }

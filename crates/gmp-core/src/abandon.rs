@@ -48,8 +48,9 @@ pub(crate) unsafe fn drop_closure(g: &G) {
 }
 
 impl<C: Config> Sched<C> {
-    /// Ends every goroutine that is queued or waits. With the runtime closing; may be called again by latecomers.
-    pub(crate) fn abandon_the_rest(&self) -> Leftover {
+    /// Ends every goroutine that is queued or waits, and counts them in `Lists::left`. With the runtime closing; once by
+    /// `run`, and by each M that comes late for that.
+    pub(crate) fn abandon_the_rest(&self) {
         let mut left = Leftover::default();
         self.abandon_queued(&mut left);
         self.abandon_waiting(&mut left);
@@ -57,15 +58,28 @@ impl<C: Config> Sched<C> {
         // not go before the last of them is through; nobody waits any more, so no other will come.
         crate::g::parked::wait_for_outsiders();
         self.abandon_queued(&mut left);
+        self.abandon_waiting(&mut left);
+        let mut lists = self.lock();
+        lists.left.suspended += left.suspended;
+        lists.left.never_started += left.never_started;
+    }
+
+    /// What was left behind in all, with those on the hands of Ms that are still to come counted as running.
+    pub(crate) fn count_left(&self) -> Leftover {
+        let mut left = Leftover::default();
         let (late, lost) = self.abandon_waiting(&mut left);
-        left.running = late;
-        left.suspended += lost.suspended;
-        left.never_started += lost.never_started;
         if lost != Leftover::default() {
             // Whoever has the `Runnable` may still look at its runtime.
             core::mem::forget(self.arc());
         }
-        left
+        let mut lists = self.lock();
+        lists.left.suspended += left.suspended;
+        let counted = lists.left;
+        Leftover {
+            suspended: counted.suspended + lost.suspended,
+            never_started: counted.never_started + lost.never_started,
+            running: late,
+        }
     }
 
     /// Ends every goroutine that waits; counts those on the hands of Ms that come late, and those that are runnable in

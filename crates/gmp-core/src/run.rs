@@ -276,7 +276,8 @@ impl<C: Config> Sched<C> {
             self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
         }
         crate::sync::full_fence();
-        let left = self.abandon_the_rest();
+        self.abandon_the_rest();
+        let left = self.settle_the_count(g0.m);
         self.give_records_back();
         self.join_ended();
         // m0 is a plain thread again.
@@ -292,6 +293,21 @@ impl<C: Config> Sched<C> {
             m.note.wake();
         }
         self.sysmon.note.wake();
+    }
+
+    /// Counts what is left behind, when no M is between user code and its end.
+    fn settle_the_count(&self, m0: &M) -> Leftover {
+        loop {
+            self.wait_for_ms(m0);
+            let before = self.lock().all_m.len();
+            let left = self.count_left();
+            // An M that came out of user code meanwhile has changed what we counted, or is about to.
+            let came = |m: &Arc<M>| !ptr::eq(&**m, m0) && m.running().is_null();
+            let lists = self.lock();
+            if lists.all_m.len() == before && !lists.all_m.iter().any(came) {
+                return left;
+            }
+        }
     }
 
     /// Waits until every M has ended or is in user code, where nobody can stop it.
@@ -331,6 +347,11 @@ impl<C: Config> Sched<C> {
     /// An M's thread is about to end.
     pub(crate) fn thread_ended(&self, m: &M) {
         let closing = self.attention() & attention::CLOSING != 0;
+        let late = self.is_closed_for_good();
+        if late {
+            // What its goroutine left behind is nobody else's to end. While it does that `run` sees it and waits.
+            self.abandon_the_rest();
+        }
         let mut lists = self.lock();
         // From here on nobody finds the M to give it a P.
         lists.idle_ms.retain(|&known| known != MRef::new(m));
@@ -344,12 +365,13 @@ impl<C: Config> Sched<C> {
             lists.threads.retain(|(id, _)| *id != m.id);
         }
         self.check_dead(&mut lists);
-        let late = self.closed.load(core::sync::atomic::Ordering::Relaxed);
-        drop(lists);
-        if late {
-            // What its goroutine left behind is nobody else's to end.
-            self.abandon_the_rest();
-        }
+    }
+
+    /// Whether `run` has abandoned the rest, or is about to. Asked under the lock, so that whoever learns that it has
+    /// not yet done so has left everything where it will be found.
+    fn is_closed_for_good(&self) -> bool {
+        let _lists = self.lock();
+        self.closed.load(core::sync::atomic::Ordering::Relaxed)
     }
 
     /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next

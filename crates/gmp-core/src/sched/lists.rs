@@ -1,6 +1,7 @@
 //! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
 
 use super::Config;
+use crate::abandon::Leftover;
 use crate::deadlock::DeadlockReport;
 use crate::g::runnable::Runnable;
 use crate::m::M;
@@ -66,6 +67,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) stopper: Option<MRef>,
     pub(crate) without_stack: List<Runnable>,
     pub(crate) deadlock: Option<DeadlockReport>,
+    /// What was abandoned so far, in a closing runtime.
+    pub(crate) left: Leftover,
     /// The M of the thread that called `run`.
     pub(crate) m0: Option<MRef>,
     /// Main has ended, or a deadlock was found: `run` is to return.
@@ -97,6 +100,7 @@ impl<C: Config> Lists<C> {
             stopper: None,
             without_stack: List::new(),
             deadlock: None,
+            left: Leftover::default(),
             m0: None,
             finished: false,
             thread_limit_hit: false,

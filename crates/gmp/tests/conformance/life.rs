@@ -41,12 +41,7 @@ pub(crate) fn goexit_defers() {
         let _done = exits.defer();
         let _recover = defer(|| ev("nil"));
         let _d1 = defer(|| ev("d1"));
-        (|| {
-            let _d2 = defer(|| ev("d2"));
-            gmp::yield_now();
-            ev("exit");
-            gmp::exit()
-        })()
+        exit_in_a_call();
     });
     let other = group.clone();
     go(move || {
@@ -57,6 +52,14 @@ pub(crate) fn goexit_defers() {
     });
     group.wait();
     ev("main");
+}
+
+/// A frame of its own, with a deferred call of its own.
+fn exit_in_a_call() {
+    let _d2 = defer(|| ev("d2"));
+    gmp::yield_now();
+    ev("exit");
+    gmp::exit();
 }
 
 /// Main exits: the others finish, and when none is left, that is a deadlock of its own kind.

@@ -237,7 +237,13 @@ pub(crate) fn sieve_trace() {
     let hash = Arc::new(Mutex::new(Hash::new()));
     let mut from: Chan<u32> = Chan::new();
     let to = from.clone();
-    go(move || (2..).for_each(|i| to.send(i)));
+    go(move || {
+        let mut i = 2;
+        loop {
+            to.send(i);
+            i += 1;
+        }
+    });
     for i in 0..48 {
         let prime = from.recv();
         hash.lock().unwrap().word(prime);

@@ -35,11 +35,13 @@ pub(crate) struct Named {
 }
 
 /// A list of functions with their names.
+#[allow(unused_macros, reason = "the goldens make their own list")]
 macro_rules! named {
     ($($call:ident),* $(,)?) => {
         &[$($crate::harness::Named { name: stringify!($call), call: $call }),*]
     };
 }
+#[allow(unused_imports, reason = "as above")]
 pub(crate) use named;
 
 /// `main` of a test binary.

@@ -113,6 +113,15 @@ impl<C: Config> Sched<C> {
         self.abandon_queued(&mut Leftover::default());
     }
 
+    /// Ends one that an M of the closing runtime has in hand and that nobody can run.
+    pub(crate) fn abandon_one(&self, token: Runnable) {
+        let mut left = Leftover::default();
+        self.abandon_runnable(token, &mut left);
+        let mut lists = self.lock();
+        lists.left.suspended += left.suspended;
+        lists.left.never_started += left.never_started;
+    }
+
     fn abandon_queued(&self, left: &mut Leftover) {
         let (every_p, all_m) = {
             let mut lists = self.lock();

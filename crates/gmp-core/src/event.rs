@@ -73,7 +73,8 @@ pub struct Event {
     pub value: u64,
 }
 
-/// Receives events. Called in the middle of the scheduler: it must not block, unwind, or call the runtime.
+/// Receives events. Called in the middle of the scheduler: it must not block, unwind, or call the runtime. A call of
+/// the runtime panics here, and an unwind ends the process.
 pub trait EventSink: Send + Sync + 'static {
     /// Takes one.
     fn event(&self, event: &Event);

@@ -230,6 +230,12 @@ pub fn set_max_procs(procs: usize) -> usize {
             return before;
         }
         inside.leave(Leave::Yield);
+        if inside.g().header().is_unwinding() {
+            // A closing runtime stops its world no more: without this we would ask for ever.
+            drop(inside);
+            unwind_if_closing(Wake::Closing);
+            return before;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::g::runnable::Runnable;
 use crate::g::{Flags, G};
 use crate::m::{Leave, M};
 use crate::p::add_own;
-use crate::sched::Config;
+use crate::sched::{Config, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -181,12 +181,19 @@ impl<C: Config> G0<'_, C> {
             // Pinned: its M may be running another goroutine, or be blocked in one.
             return self.sched.ready_pinned(runnable);
         }
+        let mut lists = self.sched.lock();
+        if self.sched.attention() & attention::CLOSING != 0 {
+            // Its M has ended, or has seen the same and is about to: a P given to it would be lost, and the goroutine.
+            drop(lists);
+            return self.sched.abandon_one(runnable);
+        }
         // Its M sleeps, or is about to, until it is given a P; the locked goroutine is what it will run.
         runnable.into_g();
-        self.sched.lock().locked_idle -= 1;
+        lists.locked_idle -= 1;
         let p = self.release();
         home.next_p.set(p.into_core());
         home.note.wake();
+        drop(lists);
         self.stop_m();
     }
 

@@ -135,7 +135,8 @@ impl<C: Config> G0<'_, C> {
     /// A share of the shared queue: the first to run, the others to the local queue.
     #[inline]
     fn take_shared(&self) -> Option<Popped<Runnable>> {
-        let limit = <C::Policy as Policy>::RULES.shared_batch;
+        // With 0 an M would see work there for ever, and take none.
+        let limit = <C::Policy as Policy>::RULES.shared_batch.max(1);
         let mut p = self.p();
         // SAFETY: this M holds a P during all of this.
         let sole = unsafe { self.sched.sole() };

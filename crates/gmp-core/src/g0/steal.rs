@@ -6,6 +6,10 @@ use crate::g::runnable::Runnable;
 use crate::p::word::PStatus;
 use crate::p::{P, add_own};
 use crate::sched::{AllP, Config};
+use std::time::Duration;
+
+/// The longest that a policy may keep a thief waiting, with its P in hand. Go's own back-off is 3 us.
+const LONGEST_BACK_OFF: Duration = Duration::from_millis(1);
 
 impl<C: Config> G0<'_, C> {
     /// Takes work from other Ps, if this M may spin.
@@ -40,7 +44,8 @@ impl<C: Config> G0<'_, C> {
         for round in 1..=rounds {
             let last = round == rounds;
             let seed = self.m.random();
-            for at in all.order.walk(seed).filter(|&at| at != own) {
+            // A walk that breaks V1 costs time, but ends.
+            for at in all.order.walk(seed).take(all.ps.len()).filter(|&at| at != own) {
                 if self.is_wanted() {
                     return None;
                 }
@@ -82,7 +87,7 @@ impl<C: Config> G0<'_, C> {
                     return Some(Popped { token, inherits: false });
                 }
                 Steal::BackOff(pause) if !look.backed_off => {
-                    std::thread::sleep(pause);
+                    std::thread::sleep(pause.min(LONGEST_BACK_OFF));
                     look.backed_off = true;
                 }
                 Steal::Retry | Steal::BackOff(_) | Steal::Empty => return None,

@@ -1,0 +1,47 @@
+//! A runtime that closes while goroutines of every kind are on their way: each handle that a plain thread holds gets an
+//! answer, and `run` returns.
+
+use gmp::{AtMainReturn, Builder, DeadlockRule, JoinError, JoinHandle};
+use std::time::Duration;
+
+fn runtime(round: u64, at_main_return: AtMainReturn) -> gmp::Runtime {
+    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
+    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = builder.procs(1 + round as usize % 3).seed(round).deadlock(DeadlockRule::Never);
+    builder.at_main_return(at_main_return).build().unwrap()
+}
+
+/// Runs `work` many times over in a runtime that closes after a moment that differs from round to round, and waits for
+/// each from a plain thread.
+fn each_handle_gets_an_answer(rounds: u64, work: fn(u64)) {
+    for round in 0..rounds {
+        let leaks = round.is_multiple_of(2);
+        let runtime = runtime(round, if leaks { AtMainReturn::Leak } else { AtMainReturn::Unwind });
+        let handle = runtime.handle();
+        let spawned: Vec<JoinHandle<()>> =
+            (0..16).map(|i| handle.go(move || (0..50).for_each(|_| work(i))).unwrap()).collect();
+        runtime.run(move || gmp::sleep(Duration::from_micros(1 + round * 37 % 700))).unwrap();
+        for goroutine in spawned {
+            assert!(matches!(goroutine.join(), Ok(()) | Err(JoinError::Abandoned | JoinError::Exited)));
+        }
+    }
+}
+
+/// A locked goroutine found runnable by another M in the moment in which its own M ends: the P and the goroutine that
+/// were handed over were lost, and whoever waited for it waited for ever.
+#[test]
+fn locked_goroutines_are_not_lost() {
+    each_handle_gets_an_answer(400, |_| {
+        let _lock = gmp::lock_os_thread();
+        gmp::yield_now();
+    });
+}
+
+/// A closing runtime stops its world no more: who asked for that asked for ever, and `run` did not return.
+#[test]
+fn a_resize_does_not_ask_for_ever() {
+    each_handle_gets_an_answer(400, |i| {
+        gmp::set_max_procs(1 + i as usize % 4);
+        gmp::blocking(|| gmp::yield_now());
+    });
+}

@@ -36,7 +36,16 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     let section = Section(g);
     let result = f();
     drop(section);
+    end_slice(&inside);
     result
+}
+
+/// A goroutine in a loop of short calls never comes to g0 by itself: when its slice is over it makes room here. Go:
+/// `exitsyscall`, which preempts a goroutine that was asked to.
+fn end_slice(inside: &gate::Inside) {
+    if inside.m().p_core().is_some_and(|p| p.preempt.load(Ordering::Relaxed)) {
+        inside.leave(Leave::Yield);
+    }
 }
 
 /// A blocking section; ends when dropped, by a panic too.

@@ -65,10 +65,9 @@ impl<C: Config> Sched<C> {
         if lists.finished || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
             return;
         }
-        if !self.shared.is_empty()
-            || lists.every_p.iter().any(|p| p.core.timers.next() != NEVER && p.core.timers.live() > 0)
-        {
-            return;
+        let timers = |p: &Arc<crate::p::P<C>>| p.core.timers.next() != NEVER && p.core.timers.live() > 0;
+        if !self.shared.is_empty() || lists.every_p.iter().any(timers) {
+            return self.rescue(lists);
         }
         if self.revive_stack_waiters(lists) {
             return;

@@ -45,12 +45,15 @@ struct Seen {
     since: u64,
     /// The M's CPU clock when the slice was first seen, and what it said.
     clock: (i32, Option<u64>),
+    /// The P's count of blocking calls at that moment.
+    calls: u64,
     call: Call,
     call_since: u64,
 }
 
 impl Seen {
-    const NOTHING: Seen = Seen { tick: 0, since: 0, clock: (0, None), call: Call::NONE, call_since: 0 };
+    const NOTHING: Seen =
+        Seen { tick: 0, since: 0, clock: (0, None), calls: 0, call: Call::NONE, call_since: 0 };
 }
 
 struct Sysmon<'a, C: Config> {
@@ -201,6 +204,7 @@ fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
     if seen.tick != tick || seen.clock.0 != clock {
         (seen.tick, seen.since) = (tick, now);
         seen.clock = (clock, cpu_time::<C>(clock));
+        seen.calls = p.core.word.calls();
         return;
     }
     let slice = crate::rt::nanos(LONGEST);
@@ -208,7 +212,9 @@ fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
         return;
     }
     let used = seen.clock.1.zip(cpu_time::<C>(clock)).map(|(then, now)| now.saturating_sub(then));
-    if used.is_none_or(|used| used >= slice) {
+    // Time in blocking calls is the goroutine's own doing, and no clock of the CPU counts it.
+    let called = seen.calls != p.core.word.calls();
+    if called || used.is_none_or(|used| used >= slice) {
         p.core.preempt.store(true, Ordering::Relaxed);
     }
 }

@@ -135,8 +135,10 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "newm")]
     #[doc(alias = "allocm")]
     pub(crate) fn new_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+        // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
+        let stuck = lists.busy_ms() <= 0;
         // sysmon counts as one, as in Go.
-        if lists.all_m.len() + 1 >= self.settings.max_threads {
+        if lists.all_m.len() + 1 >= self.settings.max_threads && !stuck {
             return self.no_thread(lists, p, spinning, "the limit of Builder::max_threads");
         }
         let m = self.register_m(lists);
@@ -155,6 +157,19 @@ impl<C: Config> Sched<C> {
                 let p = unsafe { OwnedP::from_core(core) };
                 self.no_thread(lists, p, spinning, "the operating system");
             }
+        }
+    }
+
+    /// There is work, or a timer to wait for, and every M sleeps: at the limit of threads, all of them for their locked
+    /// goroutines. Under the lock. sysmon makes the thread, since ours is about to sleep, perhaps locked.
+    pub(crate) fn rescue(&self, lists: &mut Lists<C>) {
+        if !lists.thread_limit_hit {
+            return;
+        }
+        if let Some(p) = self.take_idle_p(lists) {
+            lists.ms_to_make.push((p, false));
+            lists.sysmon_asleep = true;
+            self.rouse_sysmon(lists);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::p::{OwnedP, P};
 use crate::queue::List;
 use crate::sched::lists::{Lists, MRef};
 use crate::sched::{Config, Sched, attention};
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,6 +117,7 @@ impl<C: Config> Sched<C> {
             self.remove(p, &keep);
         }
         m.p.set(&raw const keep.core);
+        keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
     }
 

@@ -147,6 +147,11 @@ impl PWord {
         self.take(call, PStatus::Stopped)
     }
 
+    /// Changes with each blocking call.
+    pub(crate) fn calls(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) & !STATE
+    }
+
     /// The blocking call that this P is lent out to, if any.
     pub(crate) fn call(&self) -> Option<Call> {
         let word = self.0.load(Ordering::Relaxed);

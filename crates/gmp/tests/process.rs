@@ -4,6 +4,8 @@ mod harness;
 
 use gmp::{Builder, DeadlockRule, JoinError, RunError};
 use harness::{child, named};
+use std::collections::HashSet;
+use std::fs::DirEntry;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -312,12 +314,35 @@ fn a_backtrace_ends_at_the_first_frame() {
 // ---- memory ----
 
 /// Leaves the process this much address space beside what it has.
+///
+/// A thread that starts maps memory (its signal stack), and std panics in it if it cannot. So those that are on their
+/// way are waited for: a thread has its creator's name until it has done that, then its own.
 fn limit_address_space(more: u64) {
     use nix::sys::resource::{Resource, setrlimit};
+    let all_have_started = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let name =
+            |task: std::io::Result<DirEntry>| std::fs::read_to_string(task.unwrap().path().join("comm")).ok();
+        let mut seen = HashSet::new();
+        tasks.filter_map(name).all(|name| seen.insert(name))
+    };
+    while !all_have_started() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
     let limit = pages * 4096 + more;
     setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
+}
+
+/// A child that will have little address space, with a heap that needs no more of it.
+fn child_of_small_means(name: &'static str) -> harness::Child {
+    child(name).env("MALLOC_ARENA_MAX", "1").env("MALLOC_TOP_PAD_", "16777216")
+}
+
+/// The same, with threads too large for the C library to keep the stack of an ended one for the next.
+fn child_with_large_threads(name: &'static str) -> harness::Child {
+    child_of_small_means(name).env("RUST_MIN_STACK", "67108864")
 }
 
 /// More goroutines of 4 MiB than fit, all suspended at once.
@@ -360,7 +385,7 @@ fn stacks_run_out() {
 
 /// If no stack can come, the goroutine ends with `OutOfStacks`: its closure is dropped, the hook is told, none is lost.
 fn goroutines_without_a_stack_are_told() {
-    child("stacks_run_out").run().code(0).prints("true\ntrue\ntrue\n");
+    child_of_small_means("stacks_run_out").run().code(0).prints("true\ntrue\ntrue\n");
 }
 
 fn stacks_are_waited_for() {
@@ -382,7 +407,7 @@ fn stacks_are_waited_for() {
 
 /// If stacks are freed, goroutines wait for them, and all run.
 fn goroutines_wait_for_stacks() {
-    child("stacks_are_waited_for").run().code(0).prints("true\n");
+    child_of_small_means("stacks_are_waited_for").run().code(0).prints("true\n");
 }
 
 fn records_run_out() {
@@ -426,8 +451,7 @@ fn no_thread_at_all() {
 
 /// A runtime that cannot have its first threads says so.
 fn a_runtime_without_threads_is_an_error() {
-    // Threads too large for the C library to keep the stack of an ended one for the next.
-    child("no_thread_at_all").env("RUST_MIN_STACK", "67108864").run().code(0).prints("true\ntrue\n");
+    child_with_large_threads("no_thread_at_all").run().code(0).prints("true\ntrue\n");
 }
 
 fn no_more_threads() {
@@ -448,7 +472,7 @@ fn no_more_threads() {
 
 /// When the system gives no more threads, the goroutines share those that there are.
 fn goroutines_share_the_threads_there_are() {
-    child("no_more_threads").run().code(0).prints("4950\n");
+    child_with_large_threads("no_more_threads").run().code(0).prints("4950\n");
 }
 
 fn main() -> ExitCode {

@@ -129,7 +129,7 @@ impl<T> Chan<T> {
         if let Some(receiver) = state.receivers.pop(Fired::Done) {
             // SAFETY: a receiver's slot is room for a value in the frame it waits in, and we hold the channel's lock.
             unsafe { receiver.extra.unwrap_unchecked().cast::<T>().copy_from_nonoverlapping(slot, 1) };
-            return Ok(receiver.fire(Fired::Done));
+            return Ok(Some(receiver.fire(Fired::Done)));
         }
         if state.ring.is_full() {
             return Err(Refusal::NotReady);
@@ -237,7 +237,7 @@ impl<T> Chan<T> {
                 // SAFETY: as above.
                 None => unsafe { slot.copy_from_nonoverlapping(offered, 1) },
             }
-            return Ok(sender.fire(Fired::Done));
+            return Ok(Some(sender.fire(Fired::Done)));
         }
         match state.ring.pop() {
             Some(first) => {
@@ -339,7 +339,7 @@ impl<T> Chan<T> {
         let mut woken = Vec::new();
         for queue in [&state.receivers, &state.senders] {
             while let Some(node) = queue.pop(Fired::Closed) {
-                woken.extend(node.fire(Fired::Closed));
+                woken.push(node.fire(Fired::Closed));
             }
         }
         drop(state);

@@ -35,7 +35,7 @@ impl<E> Node<E> {
     /// this; what is given back is to be woken once the lock is released.
     #[inline]
     #[must_use]
-    pub(crate) fn fire(&self, fired: Fired) -> Option<Sleeper> {
+    pub(crate) fn fire(&self, fired: Fired) -> Sleeper {
         self.waiter().fire(self.case, fired)
     }
 

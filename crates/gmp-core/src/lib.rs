@@ -16,6 +16,7 @@ pub mod procs;
 pub mod queue;
 pub mod runtime;
 pub mod settings;
+pub mod sole;
 pub mod stats;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;

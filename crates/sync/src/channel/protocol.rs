@@ -54,7 +54,7 @@ pub(crate) enum Refusal {
 impl<T> Chan<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let (receivers, senders) = (Queue::new(), Queue::new());
-        Self { lock: Lock::new(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
+        Self { lock: Lock::biased(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
     }
 
     pub(crate) fn capacity(&self) -> usize {

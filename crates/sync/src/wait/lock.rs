@@ -1,15 +1,25 @@
 //! `Lock`: a spin lock that a goroutine may hold while it leaves its stack, to be given back on the other side.
 //!
 //! ```text
-//!  free --compare-and-swap, Acquire--> held --store(false), Release--> free
+//!   plain:   free ── compare-and-swap, Acquire ──► held ── store(false), Release ──► free
+//!
+//!   biased to runtime R, which has one P:
+//!            R's goroutines:  inside = true; still biased? ── yes: in ──► inside = false, Release
+//!                                                          └─ no: inside = false; plain
+//!            anybody else:    bias R → Revoking; far fence; wait until not inside; Revoking → none; plain from now on
 //! ```
 //!
 //! It protects queues of waiters and a few words beside them; a critical section moves a value or links a node, and
 //! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, which is
 //! what makes "queued" and "off its stack" one step for everybody else. Go: the channel's and the semaphore root's
 //! `mutex`, given back by `gopark`'s unlock function.
+//!
+//! **Invariant.** At most one holder. While the lock is plain, `held` decides. While it is biased, only the holder of
+//! R's only P enters, one at a time ([`gmp_core::sole`]), with plain stores. A bias is given at birth and taken once.
+//! Taking it: after the far fence, every `inside = true` that was stored before is seen, and every later look at the
+//! bias sees that it is gone; so whoever is seen inside is waited for, and nobody else gets in that way any more.
 
-use crate::seam::{AtomicBool, spin_loop, thread};
+use crate::seam::{AtomicBool, AtomicU32, spin_loop, thread};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -18,10 +28,16 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[cfg(not(loom))]
 const LOOKS: u32 = 64;
 
-/// A value under a test-and-test-and-set lock.
-#[derive(Default)]
+/// No bias: the lock is plain.
+const NONE: u32 = 0;
+/// The bias is being taken. No runtime has this serial number.
+const REVOKING: u32 = u32::MAX;
+
+/// A value under a lock.
 pub(crate) struct Lock<S> {
+    bias: AtomicU32,
     held: AtomicBool,
+    inside: AtomicBool,
     /// What loom watches in place of the value, which it cannot see.
     #[cfg(loom)]
     watched: loom::cell::UnsafeCell<()>,
@@ -33,15 +49,24 @@ pub(crate) struct Lock<S> {
 unsafe impl<S: Send> Sync for Lock<S> {}
 
 impl<S> Lock<S> {
+    /// A plain lock.
     #[cfg(not(loom))]
     pub(crate) const fn new(value: S) -> Self {
-        Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        let (bias, held, inside) = (AtomicU32::new(NONE), AtomicBool::new(false), AtomicBool::new(false));
+        Self { bias, held, inside, value: UnsafeCell::new(value) }
     }
 
-    #[cfg(loom)]
-    pub(crate) fn new(value: S) -> Self {
+    /// A lock biased to the caller's runtime, if the caller holds the only P of one.
+    pub(crate) fn biased(value: S) -> Self {
+        Self::biased_to(near::serial(), value)
+    }
+
+    fn biased_to(serial: u32, value: S) -> Self {
         Self {
+            bias: AtomicU32::new(if serial == REVOKING { NONE } else { serial }),
             held: AtomicBool::new(false),
+            inside: AtomicBool::new(false),
+            #[cfg(loom)]
             watched: loom::cell::UnsafeCell::new(()),
             value: UnsafeCell::new(value),
         }
@@ -50,13 +75,70 @@ impl<S> Lock<S> {
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, S> {
-        // ORDER: lock. Pairs with the store in `unlock`: the next holder sees all that this one did.
+        // ORDER: bias. Acquire pairs with the release in `revoke`: who sees the lock plain sees what its owners did.
+        let bias = self.bias.load(Acquire);
+        if bias != NONE {
+            return self.lock_biased(bias, near::serial());
+        }
+        self.lock_plain()
+    }
+
+    #[inline]
+    fn lock_plain(&self) -> Guard<'_, S> {
+        // ORDER: lock. Pairs with the store in `Held::unlock`: the next holder sees all that this one did.
         if self.held.compare_exchange(false, true, Acquire, Relaxed).is_err() {
             self.wait();
         }
+        self.entered(false)
+    }
+
+    /// Takes a lock that is, or was a moment ago, biased; `me` is the runtime whose only P the caller holds.
+    #[inline]
+    fn lock_biased(&self, bias: u32, me: u32) -> Guard<'_, S> {
+        if bias == me {
+            self.inside.store(true, Relaxed);
+            near::fence();
+            if self.bias.load(Relaxed) == me {
+                return self.entered(true);
+            }
+            // ORDER: inside. As in `Held::unlock`.
+            self.inside.store(false, Release);
+        }
+        self.revoke();
+        self.lock_plain()
+    }
+
+    #[inline]
+    fn entered(&self, by_bias: bool) -> Guard<'_, S> {
         #[cfg(loom)]
         self.watched.with_mut(|_| ());
-        Guard { lock: self }
+        Guard(Held { lock: self, by_bias })
+    }
+
+    /// Makes the lock plain.
+    #[cold]
+    #[inline(never)]
+    fn revoke(&self) {
+        loop {
+            // ORDER: bias. Acquire pairs with the release below: the revoker saw the last one leave, and so do we.
+            match self.bias.load(Acquire) {
+                NONE => return,
+                REVOKING => thread::yield_now(),
+                bias => {
+                    if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
+                        continue;
+                    }
+                    near::far_fence();
+                    // ORDER: inside. Acquire pairs with `Held::unlock`: what the last owner did is seen.
+                    while self.inside.load(Acquire) {
+                        thread::yield_now();
+                    }
+                    // ORDER: bias. Release pairs with the acquire above.
+                    self.bias.store(NONE, Release);
+                    return;
+                }
+            }
+        }
     }
 
     #[cold]
@@ -87,37 +169,78 @@ impl<S> Lock<S> {
         spin_loop();
         thread::yield_now();
     }
+}
 
-    /// Gives back a lock whose guard was left by [`Guard::keep`].
-    ///
-    /// # Safety
-    /// The caller was handed the held lock, once.
+/// What the caller knows of itself, and the two halves of the asymmetric fence.
+#[cfg(not(loom))]
+mod near {
+    pub(super) use gmp_core::sole::far_fence;
+
     #[inline]
-    pub(crate) unsafe fn unlock(&self) {
-        #[cfg(loom)]
-        self.watched.with_mut(|_| ());
-        // ORDER: lock. Pairs with the compare-and-swap in `lock`.
-        self.held.store(false, Release);
+    pub(super) fn serial() -> u32 {
+        gmp_core::sole::serial()
     }
 
-    /// The value, of a lock that nobody else can reach.
-    pub(crate) fn get_mut(&mut self) -> &mut S {
-        self.value.get_mut()
+    /// Keeps the compiler from swapping a store and a load; the CPU is seen to by the far fence.
+    #[inline]
+    pub(super) fn fence() {
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+/// In models the threads say who they are, and the pair of fences is two full ones, which is what it amounts to.
+#[cfg(loom)]
+mod near {
+    pub(super) fn serial() -> u32 {
+        0
+    }
+
+    pub(super) fn fence() {
+        loom::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+    }
+
+    pub(super) use fence as far_fence;
+}
+
+/// A held lock, without its guard: given back by hand.
+pub(crate) struct Held<'a, S> {
+    lock: &'a Lock<S>,
+    by_bias: bool,
+}
+
+impl<S> Clone for Held<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Held<'_, S> {}
+
+impl<S> Held<'_, S> {
+    /// Gives the lock back. Touches nothing after that.
+    ///
+    /// # Safety
+    /// Once for each lock taken, by the one who was handed this.
+    #[inline]
+    pub(crate) unsafe fn unlock(self) {
+        #[cfg(loom)]
+        self.lock.watched.with_mut(|_| ());
+        let flag = if self.by_bias { &self.lock.inside } else { &self.lock.held };
+        // ORDER: lock. Pairs with the compare-and-swap in `lock_plain`, and with `revoke`.
+        flag.store(false, Release);
     }
 }
 
 /// The held lock.
-pub(crate) struct Guard<'a, S> {
-    lock: &'a Lock<S>,
-}
+pub(crate) struct Guard<'a, S>(Held<'a, S>);
 
 impl<'a, S> Guard<'a, S> {
-    /// Keeps the lock held; whoever is given the result calls [`Lock::unlock`] once.
+    /// Keeps the lock held; whoever is given the result calls [`Held::unlock`] once.
     #[inline]
-    pub(crate) fn keep(self) -> &'a Lock<S> {
-        let lock = self.lock;
+    pub(crate) fn keep(self) -> Held<'a, S> {
+        let held = self.0;
         core::mem::forget(self);
-        lock
+        held
     }
 }
 
@@ -127,7 +250,7 @@ impl<S> Deref for Guard<'_, S> {
     #[inline]
     fn deref(&self) -> &S {
         // SAFETY: the lock is held.
-        unsafe { &*self.lock.value.get() }
+        unsafe { &*self.0.lock.value.get() }
     }
 }
 
@@ -135,7 +258,7 @@ impl<S> DerefMut for Guard<'_, S> {
     #[inline]
     fn deref_mut(&mut self) -> &mut S {
         // SAFETY: the lock is held, and the guard is borrowed for as long.
-        unsafe { &mut *self.lock.value.get() }
+        unsafe { &mut *self.0.lock.value.get() }
     }
 }
 
@@ -143,6 +266,87 @@ impl<S> Drop for Guard<'_, S> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the guard is the held lock, and it goes.
-        unsafe { self.lock.unlock() };
+        unsafe { self.0.unlock() };
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering::SeqCst;
+
+    #[test]
+    fn counts_of_four_threads_add_up() {
+        let count = Lock::new(0_u64);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..20_000).for_each(|_| *count.lock() += 1));
+            }
+        });
+        assert_eq!(*count.lock(), 80_000);
+    }
+
+    /// An owner that goes in and out by its bias, and strangers that come while it does.
+    #[test]
+    fn a_bias_is_taken_from_an_owner_at_work() {
+        // Installs the far fence.
+        // SAFETY: no goroutine runs.
+        drop(unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap());
+        if !gmp_core::sole::has_far_fence() {
+            return;
+        }
+        for _ in 0..500 {
+            let (lock, inside) = (Lock::biased_to(7, 0_u64), AtomicU32::new(0));
+            let enter = |me: u32| {
+                let mut count = match lock.bias.load(Acquire) {
+                    NONE => lock.lock_plain(),
+                    bias => lock.lock_biased(bias, me),
+                };
+                assert_eq!(inside.fetch_add(1, SeqCst), 0);
+                *count += 1;
+                inside.fetch_sub(1, SeqCst);
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(|| (0..2_000).for_each(|_| enter(7)));
+                for _ in 0..2 {
+                    scope.spawn(|| (0..200).for_each(|_| enter(0)));
+                }
+            });
+            assert_eq!(*lock.lock(), 2_400);
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_lock {
+    //! The bias is taken by two strangers at once while its owner goes in. Three threads, at most two preemptions,
+    //! seconds. Without the near fence, or with `revoke` not waiting for `inside`, it fails.
+
+    use super::*;
+    use loom::sync::Arc;
+
+    #[test]
+    fn loom_bias_is_taken() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(|| {
+            let lock = Arc::new(Lock::biased_to(7, 0));
+            let enter = |lock: &Lock<u32>, me: u32| {
+                let mut count = match lock.bias.load(Acquire) {
+                    NONE => lock.lock_plain(),
+                    bias => lock.lock_biased(bias, me),
+                };
+                *count += 1;
+            };
+            let strangers: Vec<_> = (0..2)
+                .map(|_| {
+                    let lock = lock.clone();
+                    thread::spawn(move || enter(&lock, 0))
+                })
+                .collect();
+            enter(&lock, 7);
+            strangers.into_iter().for_each(|stranger| stranger.join().unwrap());
+            assert_eq!(*lock.lock(), 3);
+        });
     }
 }

@@ -167,6 +167,10 @@ fn deadlock_never() {
     let (tell, hear) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let main: gmp::Unparker = hear.recv().unwrap();
+        while handle.stats().waiting == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Time for a report.
         std::thread::sleep(Duration::from_millis(100));
         let waiting = handle.stats().waiting;
         main.unpark();

@@ -224,11 +224,22 @@ impl<C: Config> Sched<C> {
 
     #[cold]
     fn finish_if_alone(&self) {
-        let mut lists = self.lock();
-        // Destructors of results that nobody took run as goroutines of the runtime's own.
-        let own = self.system.load(core::sync::atomic::Ordering::Relaxed);
-        if self.count_goroutines(&lists) == 0 && own == 0 {
-            self.finish(&mut lists);
+        loop {
+            let mut lists = self.lock();
+            if self.count_goroutines(&lists) != 0 {
+                return;
+            }
+            if lists.all_m.iter().any(|m| m.is_ending()) {
+                // It may need the lock to come to an end with that.
+                drop(lists);
+                std::thread::yield_now();
+                continue;
+            }
+            // Destructors of results that nobody took run as goroutines of the runtime's own.
+            if self.system.load(core::sync::atomic::Ordering::Relaxed) == 0 {
+                self.finish(&mut lists);
+            }
+            return;
         }
     }
 
@@ -248,9 +259,10 @@ impl<C: Config> Sched<C> {
 
     /// Goroutines that have not ended, the runtime's own left out.
     pub(crate) fn count_goroutines(&self, lists: &crate::sched::lists::Lists<C>) -> usize {
-        use core::sync::atomic::Ordering::Relaxed;
+        use core::sync::atomic::Ordering::{Acquire, Relaxed};
         // Ends before spawns: what is missed in between is one too many, never one too few.
-        let exited = self.sum(lists, |counters| i128::from(counters.exited.load(Relaxed)));
+        // ORDER: exited. Acquire pairs with the release in `count_exit`.
+        let exited = self.sum(lists, |counters| i128::from(counters.exited.load(Acquire)));
         let spawned = self.sum(lists, |counters| i128::from(counters.spawned.load(Relaxed)));
         usize::try_from(spawned - exited).unwrap_or(0)
     }

@@ -5,7 +5,9 @@ mod harness;
 use gmp::{Builder, DeadlockRule, JoinError, RunError};
 use harness::{child, named};
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::DirEntry;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -167,6 +169,10 @@ fn deadlock_never() {
     let (tell, hear) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let main: gmp::Unparker = hear.recv().unwrap();
+        while handle.stats().waiting == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Time for a report.
         std::thread::sleep(Duration::from_millis(100));
         let waiting = handle.stats().waiting;
         main.unpark();
@@ -184,6 +190,24 @@ fn deadlock_never() {
 /// Told not to, it waits.
 fn a_deadlock_is_never_reported_if_asked_for() {
     child("deadlock_never").run().code(0).prints("1\n");
+}
+
+// ---- the environment ----
+
+fn procs_by_environment() {
+    match builder().build() {
+        Ok(runtime) => println!("{}", runtime.handle().max_procs()),
+        Err(error) => println!("{error}"),
+    }
+}
+
+/// `GOMAXPROCS` is the default, and one that is no number, or no text, is an error that shows it.
+fn a_bad_gomaxprocs_is_an_error() {
+    child("procs_by_environment").env("GOMAXPROCS", "3").run().code(0).prints("3\n");
+    for (bad, shown) in [(&b"many"[..], r#"GOMAXPROCS="many""#), (b"3\xff", r#"GOMAXPROCS="3\xFF""#)] {
+        let done = child("procs_by_environment").env("GOMAXPROCS", OsStr::from_bytes(bad)).run();
+        done.code(0).check(done.stdout.contains(shown), "shows the value");
+    }
 }
 
 // ---- panics ----
@@ -486,6 +510,7 @@ fn main() -> ExitCode {
             a_deadlock_is_found_when_the_last_plain_thread_has_ended,
             a_deadlock_is_always_reported_if_asked_for,
             a_deadlock_is_never_reported_if_asked_for,
+            a_bad_gomaxprocs_is_an_error,
             a_panic_ends_the_process_if_asked_for,
             a_caught_panic_ends_nothing,
             a_panic_is_a_result,
@@ -507,6 +532,7 @@ fn main() -> ExitCode {
             plain_thread_ends,
             deadlock_always,
             deadlock_never,
+            procs_by_environment,
             panic_aborts,
             panic_is_caught_under_abort,
             panic_is_a_result,

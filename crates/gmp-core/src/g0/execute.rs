@@ -8,7 +8,6 @@ use crate::g::cargo::Outcome;
 use crate::g::runnable::Runnable;
 use crate::g::{Flags, G};
 use crate::m::{Leave, M};
-use crate::p::add_own;
 use crate::sched::{Config, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
@@ -158,7 +157,7 @@ impl<C: Config> G0<'_, C> {
         unsafe { crate::abandon::drop_closure(g) };
         g.outcome.set(outcome);
         g.word.to_discarded();
-        add_own(&self.p_shared().core.counters.exited, 1);
+        self.p_shared().core.counters.count_exit();
         self.finish(g);
         self.sched.finish_if_waited_for();
     }

@@ -9,6 +9,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,8 +23,8 @@ use std::time::{Duration, Instant};
 const CHILD: &str = "GMP_CHILD";
 /// The environment variable that says how often each test runs.
 const REPEAT: &str = "GMP_REPEAT";
-/// A child that lives longer hangs.
-const TIME_OUT: Duration = Duration::from_secs(60);
+/// A child that lives longer hangs: none needs a second, but a busy machine can take long over that.
+const TIME_OUT: Duration = Duration::from_secs(300);
 /// How many tests run at once.
 const AT_ONCE: usize = 2;
 
@@ -122,7 +123,7 @@ pub(crate) fn child(name: &'static str) -> Child {
 }
 
 impl Child {
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }

@@ -5,8 +5,8 @@
 //! Modelled: tickets, the end of a scope, and its frame, which is freed as soon as the wait is over. The token is a
 //! note that loom knows. Threads: three. Preemptions: unbounded. Time: a few seconds.
 //!
-//! Caught when broken: `leave` Relaxed, or without release; `offer` without release; a `leave` that looks at the token
-//! whenever it is the last.
+//! Caught when broken: `leave` without acquire, or without release; `offer` Relaxed; `is_done` Relaxed; a `leave` that
+//! takes the token whenever it is the last.
 
 use super::word::ScopeWord;
 use crate::sync::{Arc, AtomicBool, UnsafeCell};

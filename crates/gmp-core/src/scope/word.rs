@@ -50,8 +50,8 @@ impl<K> ScopeWord<K> {
     /// be gone as soon as that is done, or at once if there was nothing to do.
     #[must_use]
     pub(super) fn leave(&self) -> Option<K> {
-        // ORDER: scope. Release pairs with `is_done` and `offer`: what the child did to what it borrows is done; acquire
-        // pairs with `offer`, and with the other children's `leave`, whose doings are handed on with the token.
+        // ORDER: scope. Release pairs with `is_done`: what the child did to what it borrows is done.
+        // ORDER: scope-offer. Acquire pairs with `offer`: the token is in place.
         if self.state.fetch_sub(CHILD, Ordering::AcqRel) != CHILD | WAITING {
             return None;
         }
@@ -71,8 +71,9 @@ impl<K> ScopeWord<K> {
     pub(super) fn offer(&self, token: K) -> Option<K> {
         // SAFETY: the waiter's own until the word says WAITING.
         self.token.with_mut(|place| unsafe { *place = Some(token) });
-        // ORDER: scope. Release pairs with the last `leave`: the token is in place; acquire as in `is_done`.
-        if self.state.fetch_or(WAITING, Ordering::AcqRel) != 0 {
+        // ORDER: scope-offer. Release pairs with the last `leave`: the token is in place. What children did is seen by
+        // `is_done`, which is asked afterwards.
+        if self.state.fetch_or(WAITING, Ordering::Release) != 0 {
             return None;
         }
         // SAFETY: there is no child, so nobody has seen the offer.

@@ -28,7 +28,7 @@ const fn sized(
     Workload { name, procs, sizes, quick, about }
 }
 
-/// Every workload that needs no channel and no lock. Definitions of one operation are short here and exact in the
+/// Every workload of our own. Definitions of one operation are short here and exact in the
 /// files that run them.
 pub(crate) const WORKLOADS: &[Workload] = &[
     timed("switch_raw", &[1], "one one-way stack switch, no scheduler"),
@@ -45,6 +45,19 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     sized("spawn_tree", &[1, 2], &[20], 12, "one node of a binary tree of depth n"),
     sized("fib", &[1, 2], &[27], 16, "one call of fib(n), a spawn for every second one"),
     sized("park_unpark", &[2], &[2000], 100, "median of n times from unpark to running, all processors idle"),
+    sized("park_unpark_chan", &[2], &[2000], 100, "the same from the send of a message to its receipt"),
+    sized(
+        "skynet",
+        &[1, 2],
+        &[1_000_000],
+        10_000,
+        "one of n leaves of a tree of ten children a node, summed by channels",
+    ),
+    timed("chan_pingpong", &[1, 2], "one round trip over two unbuffered channels"),
+    timed("chan_buffered_spsc", &[1, 2], "one message over a channel of 128 from one sender to one receiver"),
+    timed("chan_mpmc", &[1, 2], "one message over a channel of 128 from 4 senders to 4 receivers"),
+    timed("select_2", &[1, 2], "one message received by a select over two unbuffered channels"),
+    timed("mutex_contended", &[2], "lock, add, unlock by one of 8 goroutines"),
     sized(
         "mem_parked",
         &[2],

@@ -38,6 +38,12 @@ pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
     }
 }
 
+/// Whether the caller is a goroutine inside `blocking`.
+#[inline(always)]
+pub(crate) fn is_blocking() -> bool {
+    matches!(current(), Current::G(g) if g.word.is_blocked())
+}
+
 #[inline(always)]
 #[track_caller]
 fn admit(g: &'static G, call: &'static str) -> Inside {

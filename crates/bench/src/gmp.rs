@@ -1,13 +1,18 @@
 //! gmp itself: one file for each workload, each written as a program on the public interface.
 
 mod blocking_sys;
+mod chan_buffered_spsc;
+mod chan_mpmc;
+mod chan_pingpong;
 mod fib;
 mod hog_fairness;
 mod latch;
 mod matmul_steal;
 mod mem_parked;
 mod park_unpark;
+mod park_unpark_chan;
 mod runq;
+mod skynet;
 mod sleep_many;
 mod spawn_burst;
 mod spawn_join;
@@ -32,6 +37,11 @@ pub(crate) const LIBRARY: Library = Library {
         "spawn_tree",
         "fib",
         "park_unpark",
+        "park_unpark_chan",
+        "skynet",
+        "chan_pingpong",
+        "chan_buffered_spsc",
+        "chan_mpmc",
         "mem_parked",
         "sleep_many",
         "hog_fairness",
@@ -55,6 +65,11 @@ fn run(cell: &Cell) -> Result<Figures> {
         "spawn_tree" => inside(cell, spawn_tree::main),
         "fib" => inside(cell, fib::main),
         "park_unpark" => inside(cell, park_unpark::main),
+        "park_unpark_chan" => inside(cell, park_unpark_chan::main),
+        "skynet" => inside(cell, skynet::main),
+        "chan_pingpong" => inside(cell, chan_pingpong::main),
+        "chan_buffered_spsc" => inside(cell, chan_buffered_spsc::main),
+        "chan_mpmc" => inside(cell, chan_mpmc::main),
         "sleep_many" => inside(cell, sleep_many::main),
         "hog_fairness" => inside(cell, hog_fairness::main),
         "blocking_sys" => inside(cell, |cell| blocking_sys::main(cell, false)),

@@ -5,6 +5,7 @@ mod chan_buffered_spsc;
 mod chan_mpmc;
 mod chan_pingpong;
 mod fib;
+pub(crate) mod go_benchmarks;
 mod hog_fairness;
 mod latch;
 mod matmul_steal;
@@ -54,6 +55,9 @@ pub(crate) const LIBRARY: Library = Library {
 };
 
 fn run(cell: &Cell) -> Result<Figures> {
+    if let Some(benchmark) = go_benchmarks::find(&cell.workload) {
+        return inside(cell, benchmark.run);
+    }
     match cell.workload.as_str() {
         "switch_raw" => switch_raw::run(cell),
         "runq" => runq::run(cell),

@@ -15,8 +15,12 @@ use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 impl<C: Config> AnyRuntime for Sched<C> {
-    fn ready(&self, g: Runnable) {
-        self.ready_here(g);
+    fn ready_near(&self, m: &M, g: Runnable) {
+        self.ready_beside(m, g);
+    }
+
+    fn ready_far(&self, g: Runnable) {
+        self.ready_from_outside(g);
     }
 
     #[inline(never)]

@@ -187,6 +187,7 @@ impl M {
         ptr::eq(self.parking.load(Ordering::Acquire), g)
     }
 
+    #[inline]
     pub(crate) fn set_parking(&self, g: *const G) {
         // ORDER: parking. Release pairs with `is_parking`; before a wait begins, `to_waiting` releases it.
         self.parking.store(g.cast_mut(), Ordering::Release);

@@ -89,7 +89,8 @@ impl Place {
     #[track_caller]
     #[inline]
     pub fn enter_at_once(call: &'static str) -> Option<Place> {
-        (!gate::is_blocking()).then(|| Self::enter(call))
+        let inside = gate::enter_at_once(call)?;
+        Some(inside.map_or(Place::Plain, |inside| Place::Goroutine(AtGate(inside))))
     }
 }
 
@@ -144,7 +145,7 @@ pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
     let data = core::ptr::from_mut(&mut commit).cast();
     inside.reserve_m_while_panicking();
     inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
-    inside.leave(Leave::Park);
+    inside.leave_reserved(Leave::Park);
     inside.g().wake.get()
 }
 

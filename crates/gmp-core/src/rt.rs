@@ -15,8 +15,11 @@ use std::time::Instant;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime: Send + Sync {
-    /// Queues a goroutine just readied: next on the caller's P where there is one, else in the shared queue.
-    fn ready(&self, g: Runnable);
+    /// Queues a goroutine just readied by the caller on `m`, an M of this runtime: next on its P, if it has one.
+    fn ready_near(&self, m: &M, g: Runnable);
+
+    /// Queues a goroutine just readied by a caller that is on no M of this runtime.
+    fn ready_far(&self, g: Runnable);
 
     /// Queues a goroutine just spawned by a goroutine of this runtime that runs on `m`.
     fn submit(&self, m: &M, g: Runnable);
@@ -151,6 +154,7 @@ impl Header {
     }
 
     /// The same, as sysmon last saw it.
+    #[inline]
     pub(crate) fn coarse_now(&self) -> u64 {
         self.coarse.load(Ordering::Relaxed)
     }

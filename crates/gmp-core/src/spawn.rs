@@ -4,6 +4,7 @@
 
 use crate::contract::Slot;
 use crate::g::cargo::{Outcome, table};
+use crate::g::parked::machine_beside;
 use crate::g::registry::{self, BATCH};
 use crate::g::runnable::Runnable;
 use crate::g::{Ancestor, Extra, Flags, G};
@@ -78,7 +79,11 @@ where
     let handle = JoinHandle::new(g);
     rt.count_outside_spawn();
     // SAFETY: just made Runnable, once.
-    rt.ready(unsafe { Runnable::new(g) });
+    let runnable = unsafe { Runnable::new(g) };
+    match machine_beside(g) {
+        Some(m) => rt.ready_near(m, runnable),
+        None => rt.ready_far(runnable),
+    }
     Ok(handle)
 }
 

@@ -17,7 +17,7 @@
 //! needs after that, the [`Sleeper`], it has taken out before.
 //!
 //! A waiter whose runtime was closed stays suspended for ever, and so does its frame: its node stays valid memory, and
-//! wakers pass over it ([`Sleeper::is_gone`]).
+//! wakers pass over it ([`Queue::pop`]).
 
 mod lock;
 mod queue;

@@ -22,35 +22,30 @@ use gmp_core::park::{Commit, Place};
 use gmp_core::{Parked, WaitReason, Wake};
 use std::time::Instant;
 
-/// Who sleeps, and the right to wake it.
-pub(crate) enum Sleeper {
-    /// A parked goroutine.
-    Goroutine(Parked),
-    /// A plain thread, which looks at its waiter's state each time it is unparked.
-    #[cfg(not(loom))]
-    Thread(std::thread::Thread),
-    /// One of loom's threads.
-    #[cfg(loom)]
-    Thread(loom::thread::Thread),
+#[cfg(loom)]
+use loom::thread::{Thread, current as this_thread};
+#[cfg(not(loom))]
+use std::thread::{Thread, current as this_thread};
+
+/// Who sleeps, and the right to wake it: a parked goroutine, or a plain thread, which looks at its waiter's state each
+/// time it is unparked.
+///
+/// Two words side by side and no enum: it is moved on every wake-up, and an enum's bytes would be read in other pieces
+/// than they were written in, which the CPU's store buffer cannot serve.
+pub(crate) struct Sleeper {
+    goroutine: Option<Parked>,
+    thread: Option<Thread>,
 }
 
 impl Sleeper {
     /// Wakes it. Never suspends.
     #[inline]
     pub(crate) fn wake(self) {
-        match self {
+        if let Some(parked) = self.goroutine {
             // Its wait may have ended by a time-out a moment ago: then it finds that it was fired, all the same.
-            Self::Goroutine(parked) => _ = parked.ready(),
-            Self::Thread(thread) => thread.unpark(),
-        }
-    }
-
-    /// Whether nobody waits for this any more: timed out and about to unlink itself, or left behind by its runtime.
-    #[inline]
-    fn is_gone(&self) -> bool {
-        match self {
-            Self::Goroutine(parked) => parked.is_stale(),
-            Self::Thread(_) => false,
+            parked.ready();
+        } else if let Some(thread) = self.thread {
+            thread.unpark();
         }
     }
 }
@@ -74,14 +69,16 @@ fn encode(case: u32, fired: Fired) -> u32 {
 pub(crate) struct Waiter {
     state: AtomicU32,
     shared: bool,
-    sleeper: Cell<Option<Sleeper>>,
+    goroutine: Cell<Option<Parked>>,
+    thread: Cell<Option<Thread>>,
 }
 
 impl Waiter {
     /// A wait with one node.
     #[inline]
     pub(crate) fn alone() -> Self {
-        Self { state: AtomicU32::new(PENDING), shared: false, sleeper: Cell::new(None) }
+        let (goroutine, thread) = (Cell::new(None), Cell::new(None));
+        Self { state: AtomicU32::new(PENDING), shared: false, goroutine, thread }
     }
 
     /// A wait with nodes in several queues.
@@ -104,11 +101,9 @@ impl Waiter {
     /// taken the node off. `false`: another case came first, or nobody waits any more.
     #[inline]
     pub(super) fn claim(&self, case: u32, fired: Fired) -> bool {
-        // Put in before the lock that we hold was given back, and taken out by the one who fires: if the wait is shared
-        // that may be another, now, so the content is looked at only by who has won.
         if !self.shared {
             // SAFETY: whoever waits alone is reached through one lock, which we hold: nobody changes it under us.
-            return unsafe { &*self.sleeper.as_ptr() }.as_ref().is_none_or(|sleeper| !sleeper.is_gone());
+            return !unsafe { self.is_gone() };
         }
         // ORDER: fire. Pairs with the load in `fired`.
         if self.state.load(Relaxed) != PENDING
@@ -117,20 +112,30 @@ impl Waiter {
             return false;
         }
         // SAFETY: the claim makes us the only one to touch it.
-        let lives = unsafe { &*self.sleeper.as_ptr() }.as_ref().is_none_or(|sleeper| !sleeper.is_gone());
-        if !lives {
+        if unsafe { self.is_gone() } {
             // Nothing will be moved. The one who waits, if it comes back at all, asks under all locks, ours too.
             self.state.store(PENDING, Relaxed);
+            return false;
         }
-        lives
+        true
+    }
+
+    /// Whether nobody waits any more: timed out and about to unlink itself, or left behind by a closed runtime.
+    ///
+    /// # Safety
+    /// Nobody puts the sleeper in or takes it out meanwhile.
+    #[inline]
+    unsafe fn is_gone(&self) -> bool {
+        // SAFETY: as the caller promises.
+        unsafe { &*self.goroutine.as_ptr() }.as_ref().is_some_and(Parked::is_stale)
     }
 
     /// Ends a claimed wait: the value has been moved. The waiter and its nodes must not be touched after this; what is
     /// given back is to be woken once the lock is released.
     #[inline]
     #[must_use]
-    pub(super) fn fire(&self, case: u32, fired: Fired) -> Option<Sleeper> {
-        let sleeper = self.sleeper.take();
+    pub(super) fn fire(&self, case: u32, fired: Fired) -> Sleeper {
+        let sleeper = Sleeper { goroutine: self.goroutine.take(), thread: self.thread.take() };
         if !self.shared {
             // ORDER: fire. Pairs with the load in `fired`: a plain thread may go on, and leave the frame, from here on.
             self.state.store(encode(case, fired), Release);
@@ -189,32 +194,22 @@ impl Caller {
                 unlock();
                 return Wake::Closing;
             }
-            let sleeper = &waiter.sleeper;
+            let place = &waiter.goroutine;
             // SAFETY: the commit's last touch of the frame is before `unlock` gives the last lock back, as our caller
             // promises, and the token is reachable only under those locks. All it holds is usable on any thread.
             return unsafe {
                 goroutine.park(reason, deadline, move |parked| {
-                    sleeper.set(Some(Sleeper::Goroutine(parked)));
+                    place.set(Some(parked));
                     unlock();
                     Commit::Stay
                 })
             };
         }
         let _ = (reason, Commit::Stay);
-        waiter.sleeper.set(Some(Sleeper::Thread(thread_handle())));
+        waiter.thread.set(Some(this_thread()));
         unlock();
         wait_as_thread(waiter, deadline)
     }
-}
-
-#[cfg(not(loom))]
-fn thread_handle() -> std::thread::Thread {
-    std::thread::current()
-}
-
-#[cfg(loom)]
-fn thread_handle() -> loom::thread::Thread {
-    thread::current()
 }
 
 #[cfg(not(loom))]

@@ -6,6 +6,8 @@
 
 #[path = "conformance/chans.rs"]
 mod chans;
+#[path = "conformance/flows.rs"]
+mod flows;
 #[path = "conformance/golden.rs"]
 mod golden;
 #[path = "conformance/life.rs"]
@@ -93,7 +95,10 @@ scenarios! {
     chans::chan_close_receivers,
     chans::runnext_pingpong_bystander twice,
     chans::runnext_kick,
+    chans::runnext_timeslice_bound,
     chans::sieve_trace twice,
+    flows::chan_of_chan,
+    flows::token_ring twice,
     timers::sleep_distinct twice,
     timers::sleep_zero,
     timers::no_deadlock_while_timer,

@@ -3,7 +3,8 @@
 use crate::prelude::*;
 use gmp::chan;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// Values go straight to waiting receivers, first come first; each wake takes run_next and kicks the one before.
 pub(crate) fn chan_recv_waiters() {
@@ -218,4 +219,30 @@ pub(crate) fn sieve_trace() {
     hash.lock().unwrap().line();
     // The filters wait for ever, as in Go: dropping the last receiver would close channel after channel.
     std::mem::forget(c);
+}
+
+/// Two goroutines in ping-pong share one slice: when it is over the bystander runs, long before they would stop.
+pub(crate) fn runnext_timeslice_bound() {
+    let ((a_tx, a), (b_tx, b), (tell, done)) = (chan(0), chan(0), chan(0));
+    let (stop, met) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    go!(a, b_tx, tell, || {
+        for v in &a {
+            b_tx.send(v).unwrap();
+        }
+        tell.send(true).unwrap();
+    });
+    go!(a_tx, b, stop, met, || {
+        let start = Instant::now();
+        let mut i = 0;
+        while !stop.load(Relaxed) && start.elapsed() < Duration::from_secs(5) {
+            a_tx.send(i).unwrap();
+            let _: i32 = b.recv().unwrap();
+            i += 1;
+        }
+        met.store(stop.load(Relaxed), Relaxed);
+        a_tx.close();
+    });
+    go!(stop, || stop.store(true, Relaxed));
+    done.recv().unwrap();
+    ev(&met.load(Relaxed).to_string());
 }

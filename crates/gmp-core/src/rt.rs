@@ -51,6 +51,9 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// How many Ps there are.
     fn procs(&self) -> usize;
 
+    /// Whether a goroutine on `m` may spin for a moment for what another running one holds.
+    fn may_spin(&self, m: &M) -> bool;
+
     /// How many goroutines there are, the runtime's own left out.
     fn num_goroutines(&self) -> usize;
 

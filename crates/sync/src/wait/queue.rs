@@ -136,6 +136,25 @@ impl<E> Queue<E> {
         }
     }
 
+    /// [`Queue::pop`] for a queue of those who wait at this one place: only if `wanted` says so of the first who still
+    /// waits. `gone` is called for each one that was taken off on the way, so that it counts no more.
+    #[inline]
+    pub(crate) fn pop_if(&self, wanted: impl Fn(&E) -> bool, mut gone: impl FnMut(&E)) -> Option<&Node<E>> {
+        loop {
+            let node = self.first()?;
+            // Who waits at one place is claimed by the lock alone, so this only asks whether it is there.
+            if node.waiter().claim(node.case, Fired::Done) {
+                let wanted = wanted(&node.extra);
+                return wanted.then(|| {
+                    self.unlink(node);
+                    node
+                });
+            }
+            self.unlink(node);
+            gone(&node.extra);
+        }
+    }
+
     /// Takes a node off; nothing if it is off already.
     #[doc(alias = "dequeueSudoG")]
     #[inline]

@@ -38,6 +38,11 @@ pub(crate) struct Sleeper {
 }
 
 impl Sleeper {
+    /// Whether it is a goroutine that sleeps.
+    pub(crate) fn is_goroutine(&self) -> bool {
+        self.goroutine.is_some()
+    }
+
     /// Wakes it. Never suspends.
     #[inline]
     pub(crate) fn wake(self) {
@@ -97,6 +102,19 @@ impl Waiter {
         (state != PENDING).then(|| ((state >> 1) - 1, fired))
     }
 
+    /// The one who waits is awake and stays queued: a waker is to fire it and need wake nobody. Under the queue's lock.
+    #[cfg(not(loom))]
+    pub(super) fn awake(&self) {
+        // The token of a wait that is over wakes nobody when it is dropped.
+        self.goroutine.set(None);
+    }
+
+    /// The calling thread waits for this, by blocking itself. Under the queue's lock, before it is fired.
+    #[cfg(not(loom))]
+    pub(super) fn sleeps_as_thread(&self) {
+        self.thread.set(Some(this_thread()));
+    }
+
     /// Takes the right to end the wait through `case`. By a waker, under the lock of the node's queue, which has just
     /// taken the node off. `false`: another case came first, or nobody waits any more.
     #[inline]
@@ -145,7 +163,7 @@ impl Waiter {
 }
 
 /// The one who is about to wait, past the runtime's gate.
-pub(crate) struct Caller(#[cfg(not(loom))] Place);
+pub(crate) struct Caller(#[cfg(not(loom))] pub(super) Place);
 
 impl Caller {
     /// **Suspends** a goroutine inside `blocking`, so: before any lock is taken.
@@ -159,6 +177,14 @@ impl Caller {
         return (_ = call, Self()).1;
         #[cfg(not(loom))]
         Self(Place::enter(call))
+    }
+
+    /// Whether it may spin for what somebody else holds.
+    pub(crate) fn may_spin(&self) -> bool {
+        #[cfg(loom)]
+        return false;
+        #[cfg(not(loom))]
+        self.0.may_spin()
     }
 
     /// The same without ever suspending; `None` if it would have to.
@@ -213,7 +239,7 @@ impl Caller {
 }
 
 #[cfg(not(loom))]
-fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>) -> Wake {
+pub(super) fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>) -> Wake {
     loop {
         if waiter.fired().is_some() {
             return Wake::Woken;

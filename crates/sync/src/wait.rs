@@ -23,6 +23,6 @@ mod lock;
 mod queue;
 mod sleeper;
 
-pub(crate) use lock::{Guard, Lock};
+pub(crate) use lock::{Guard, Lock, RawLock};
 pub(crate) use queue::{Node, Queue};
 pub(crate) use sleeper::{Caller, Fired, Sleeper, Waiter};

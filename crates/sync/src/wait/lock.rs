@@ -18,45 +18,44 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 #[cfg(not(loom))]
 const LOOKS: u32 = 64;
 
-/// A value under a test-and-test-and-set lock.
+/// A test-and-test-and-set lock without a value: what a select orders and takes, of channels of any type.
 #[derive(Default)]
-pub(crate) struct Lock<S> {
+pub(crate) struct RawLock {
     held: AtomicBool,
-    /// What loom watches in place of the value, which it cannot see.
+    /// What loom watches in place of the values, which it cannot see.
     #[cfg(loom)]
     watched: loom::cell::UnsafeCell<()>,
-    value: UnsafeCell<S>,
 }
 
-// SAFETY: the value is reached only by the holder of the lock, so sharing the lock amounts to sending the value from
-// holder to holder.
-unsafe impl<S: Send> Sync for Lock<S> {}
-
-impl<S> Lock<S> {
+impl RawLock {
     #[cfg(not(loom))]
-    pub(crate) const fn new(value: S) -> Self {
-        Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    pub(crate) const fn new() -> Self {
+        Self { held: AtomicBool::new(false) }
     }
 
     #[cfg(loom)]
-    pub(crate) fn new(value: S) -> Self {
-        Self {
-            held: AtomicBool::new(false),
-            watched: loom::cell::UnsafeCell::new(()),
-            value: UnsafeCell::new(value),
-        }
+    pub(crate) fn new() -> Self {
+        Self { held: AtomicBool::new(false), watched: loom::cell::UnsafeCell::new(()) }
     }
 
     /// Takes the lock.
     #[inline]
-    pub(crate) fn lock(&self) -> Guard<'_, S> {
-        // ORDER: lock. Pairs with the store in `unlock`: the next holder sees all that this one did.
-        if self.held.compare_exchange(false, true, Acquire, Relaxed).is_err() {
+    pub(crate) fn lock(&self) {
+        if !self.try_lock() {
             self.wait();
         }
+    }
+
+    /// Takes the lock if it is free.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> bool {
+        // ORDER: lock. Pairs with the store in `unlock`: the next holder sees all that this one did.
+        let taken = self.held.compare_exchange(false, true, Acquire, Relaxed).is_ok();
         #[cfg(loom)]
-        self.watched.with_mut(|_| ());
-        Guard { lock: self }
+        if taken {
+            self.watched.with_mut(|_| ());
+        }
+        taken
     }
 
     #[cold]
@@ -65,8 +64,7 @@ impl<S> Lock<S> {
         let mut looks = 0;
         loop {
             self.look_until_free(&mut looks);
-            // ORDER: lock, as in `lock`.
-            if self.held.compare_exchange(false, true, Acquire, Relaxed).is_ok() {
+            if self.try_lock() {
                 return;
             }
         }
@@ -88,16 +86,68 @@ impl<S> Lock<S> {
         thread::yield_now();
     }
 
+    /// Gives the lock back.
+    ///
+    /// # Safety
+    /// The caller took the held lock, or was handed it, once.
+    #[inline]
+    pub(crate) unsafe fn unlock(&self) {
+        #[cfg(loom)]
+        self.watched.with_mut(|_| ());
+        // ORDER: lock. Pairs with the compare-and-swap in `try_lock`.
+        self.held.store(false, Release);
+    }
+}
+
+/// A value under a lock.
+#[derive(Default)]
+pub(crate) struct Lock<S> {
+    raw: RawLock,
+    value: UnsafeCell<S>,
+}
+
+// SAFETY: the value is reached only by the holder of the lock, so sharing the lock amounts to sending the value from
+// holder to holder.
+unsafe impl<S: Send> Sync for Lock<S> {}
+
+impl<S> Lock<S> {
+    #[cfg(not(loom))]
+    pub(crate) const fn new(value: S) -> Self {
+        Self { raw: RawLock::new(), value: UnsafeCell::new(value) }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new(value: S) -> Self {
+        Self { raw: RawLock::new(), value: UnsafeCell::new(value) }
+    }
+
+    /// Takes the lock.
+    #[inline]
+    pub(crate) fn lock(&self) -> Guard<'_, S> {
+        self.raw.lock();
+        Guard { lock: self }
+    }
+
+    /// The lock without its value.
+    #[inline]
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.raw
+    }
+
+    /// The value, for whoever holds the lock.
+    #[inline]
+    pub(crate) fn value(&self) -> *mut S {
+        self.value.get()
+    }
+
     /// Gives back a lock whose guard was left by [`Guard::keep`].
     ///
     /// # Safety
     /// The caller was handed the held lock, once.
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
-        #[cfg(loom)]
-        self.watched.with_mut(|_| ());
-        // ORDER: lock. Pairs with the compare-and-swap in `lock`.
-        self.held.store(false, Release);
+        // SAFETY: as the caller promises.
+        unsafe { self.raw.unlock() };
     }
 
     /// The value, of a lock that nobody else can reach.

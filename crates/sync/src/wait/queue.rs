@@ -121,7 +121,7 @@ impl<E> Queue<E> {
         loop {
             let node = self.first()?;
             self.unlink(node);
-            if node.waiter().claim(node.case, fired) {
+            if node.waiter().claim() {
                 return Some(node);
             }
         }

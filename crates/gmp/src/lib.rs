@@ -85,6 +85,9 @@ pub use gmp_core::{
 #[doc(inline)]
 pub use gmp_sync::channel;
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};
+#[doc(inline)]
+pub use gmp_sync::select;
+pub use gmp_sync::select::block_forever;
 pub use goroutine::{
     Spawn, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
     park_timeout, set_max_procs, sleep, spawn, stats, try_go, yield_now,

@@ -15,14 +15,14 @@
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
 use super::ring::Ring;
-use crate::seam::AtomicUsize;
-use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Sleeper, Waiter};
-use core::sync::atomic::Ordering::Relaxed;
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, RawLock, Sleeper, Waiter};
+use core::ptr::NonNull;
 use gmp_core::WaitReason;
 use std::time::Instant;
 
-/// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move.
-pub(crate) type Slot = Option<*mut ()>;
+/// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move, and only
+/// wants to know when somebody else comes.
+pub(crate) type Slot = Option<NonNull<()>>;
 
 /// What the lock protects.
 pub(crate) struct State<T> {
@@ -32,19 +32,33 @@ pub(crate) struct State<T> {
     pub(crate) senders: Queue<Slot>,
 }
 
-/// A channel.
+/// A channel: all of it, but for the buffer's slots, in one cache line.
 #[doc(alias = "hchan")]
+#[repr(align(64))]
 pub(crate) struct Chan<T> {
     lock: Lock<State<T>>,
-    capacity: usize,
-    /// How many values are buffered, for those who look without the lock; written under it.
-    buffered: AtomicUsize,
 }
 
 // SAFETY: values are moved from thread to thread, which `T: Send` allows; nobody gets a reference to one in here.
 unsafe impl<T: Send> Sync for Chan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Chan<T> {}
+
+impl<T> State<T> {
+    /// Whether a send, or a receive, would not have to wait. A select that waits on the other side counts, though
+    /// another of its cases may come first.
+    pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<Sleeper>, Refusal> {
+        let (others, buffer) = match sends {
+            true => (&self.receivers, !self.ring.is_full()),
+            false => (&self.senders, self.ring.len() > 0),
+        };
+        if self.closed && (sends || !buffer) {
+            return Err(Refusal::Closed);
+        }
+        let ready = buffer || others.any_waits(|node| node.extra.is_some());
+        if ready { Ok(None) } else { Err(Refusal::NotReady) }
+    }
+}
 
 /// Why an operation did not take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,25 +72,45 @@ pub(crate) enum Refusal {
 impl<T> Chan<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let (receivers, senders) = (Queue::new(), Queue::new());
-        let lock = Lock::new(State { closed: false, ring: Ring::new(capacity), receivers, senders });
-        Self { lock, capacity, buffered: AtomicUsize::new(0) }
+        Self { lock: Lock::new(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.lock.lock().ring.capacity()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.buffered.load(Relaxed)
+        self.lock.lock().ring.len()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.lock.lock().closed
     }
 
+    /// The lock, for a select.
     #[inline]
-    pub(crate) fn lock(&self) -> Guard<'_, State<T>> {
-        self.lock.lock()
+    pub(crate) fn raw_lock(&self) -> &RawLock {
+        self.lock.raw()
+    }
+
+    /// What stands under the lock, for a select that holds it.
+    #[inline]
+    pub(crate) fn state(&self) -> *mut State<T> {
+        self.lock.value()
+    }
+
+    /// Where senders, or receivers, wait; to be used under the lock.
+    #[inline]
+    pub(crate) fn queue(&self, senders: bool) -> NonNull<Queue<Slot>> {
+        let state = self.lock.value();
+        // SAFETY: the channel lives, and only the addresses of its fields are taken.
+        unsafe {
+            NonNull::new_unchecked(if senders {
+                &raw mut (*state).senders
+            } else {
+                &raw mut (*state).receivers
+            })
+        }
     }
 
     /// Sends the value at `slot`, which is moved out if that is `Ok`. **Suspends.**
@@ -126,9 +160,13 @@ impl<T> Chan<T> {
         if state.closed {
             return Err(Refusal::Closed);
         }
-        if let Some(receiver) = state.receivers.pop(Fired::Done) {
+        while let Some(receiver) = state.receivers.pop() {
+            let Some(room) = receiver.extra else {
+                receiver.fire(Fired::Done).wake();
+                continue;
+            };
             // SAFETY: a receiver's slot is room for a value in the frame it waits in, and we hold the channel's lock.
-            unsafe { receiver.extra.unwrap_unchecked().cast::<T>().copy_from_nonoverlapping(slot, 1) };
+            unsafe { room.cast::<T>().as_ptr().copy_from_nonoverlapping(slot, 1) };
             return Ok(Some(receiver.fire(Fired::Done)));
         }
         if state.ring.is_full() {
@@ -136,7 +174,6 @@ impl<T> Chan<T> {
         }
         // SAFETY: not full, and written at once.
         unsafe { state.ring.push().copy_from_nonoverlapping(slot, 1) };
-        self.buffered.store(state.ring.len(), Relaxed);
         Ok(None)
     }
 
@@ -167,7 +204,7 @@ impl<T> Chan<T> {
             }
         };
         let waiter = Waiter::alone();
-        let node = Node::new(&waiter, 0, Some(slot.cast()));
+        let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
         // SAFETY: `wait` returns when the node is off the queue.
         unsafe { state.senders.push_back(&node) };
         // SAFETY: the node is queued, under the lock that is handed over.
@@ -225,9 +262,13 @@ impl<T> Chan<T> {
         state: &mut State<T>,
         slot: *mut T,
     ) -> Result<Option<Sleeper>, Refusal> {
-        if let Some(sender) = state.senders.pop(Fired::Done) {
-            // SAFETY: a sender's slot holds a value until it is fired, and we hold the channel's lock.
-            let offered: *mut T = unsafe { sender.extra.unwrap_unchecked() }.cast();
+        while let Some(sender) = state.senders.pop() {
+            let Some(offered) = sender.extra else {
+                sender.fire(Fired::Done).wake();
+                continue;
+            };
+            // A sender's slot holds a value until it is fired, and we hold the channel's lock.
+            let offered = offered.cast::<T>().as_ptr();
             match state.ring.pop() {
                 // SAFETY: as above; the ring has room for one since the pop, and `slot` is the caller's.
                 Some(first) => unsafe {
@@ -241,7 +282,6 @@ impl<T> Chan<T> {
         }
         match state.ring.pop() {
             Some(first) => {
-                self.buffered.store(state.ring.len(), Relaxed);
                 // SAFETY: `slot` is the caller's.
                 unsafe { slot.write(first) };
                 Ok(None)
@@ -278,7 +318,7 @@ impl<T> Chan<T> {
             }
         };
         let waiter = Waiter::alone();
-        let node = Node::new(&waiter, 0, Some(slot.cast()));
+        let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
         // SAFETY: `wait` returns when the node is off the queue.
         unsafe { state.receivers.push_back(&node) };
         // SAFETY: the node is queued, under the lock that is handed over.
@@ -338,7 +378,7 @@ impl<T> Chan<T> {
         // Go readies its list from the end: the one who waited longest is readied last, and so runs next.
         let mut woken = Vec::new();
         for queue in [&state.receivers, &state.senders] {
-            while let Some(node) = queue.pop(Fired::Closed) {
+            while let Some(node) = queue.pop() {
                 woken.push(node.fire(Fired::Closed));
             }
         }
@@ -351,7 +391,6 @@ impl<T> Chan<T> {
     pub(crate) fn close_and_empty(&self) {
         self.close();
         let emptied = core::mem::replace(&mut self.lock.lock().ring, Ring::new(0));
-        self.buffered.store(0, Relaxed);
         // Under no lock: destructors are the caller's code.
         drop(emptied);
     }
@@ -364,3 +403,6 @@ pub(crate) fn wake(sleeper: Option<Sleeper>) {
         sleeper.wake();
     }
 }
+
+#[cfg(not(loom))]
+const _: () = assert!(core::mem::size_of::<Chan<u64>>() == 64, "a channel is one cache line");

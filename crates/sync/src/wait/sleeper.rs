@@ -123,6 +123,12 @@ impl Waiter {
         true
     }
 
+    /// Whether the wait could still be claimed, as far as one can tell without doing so. By a waker, as [`Waiter::claim`].
+    pub(super) fn is_pending(&self) -> bool {
+        // SAFETY: as in `claim`; of a shared wait only the state is looked at.
+        self.state.load(Relaxed) == PENDING && (self.shared || !unsafe { self.is_gone() })
+    }
+
     /// Whether nobody waits any more: timed out and about to unlink itself, or left behind by a closed runtime.
     ///
     /// # Safety

@@ -6,12 +6,16 @@
 
 #[path = "conformance/chans.rs"]
 mod chans;
+#[path = "conformance/deadlocks.rs"]
+mod deadlocks;
 #[path = "conformance/flows.rs"]
 mod flows;
 #[path = "conformance/golden.rs"]
 mod golden;
 #[path = "conformance/life.rs"]
 mod life;
+#[path = "conformance/locks.rs"]
+mod locks;
 #[path = "conformance/prelude.rs"]
 mod prelude;
 #[path = "conformance/queues.rs"]
@@ -36,7 +40,7 @@ macro_rules! scenarios {
         /// Each scenario as a child.
         mod children {
             $(pub(crate) fn $name() {
-                super::run(scenarios!(@body $module $name $($again)?));
+                super::run(crate::$module::$name, scenarios!(@again $($again)?));
             })*
         }
         /// Each scenario's test, goroutines on stacks of their own.
@@ -68,8 +72,20 @@ macro_rules! scenarios {
             },
         ];
     };
-    (@body $module:ident $name:ident) => { crate::$module::$name };
-    (@body $module:ident $name:ident twice) => { || crate::twice(crate::$module::$name) };
+    (@again) => { Again::InThreads };
+    (@again twice) => { Again::Always };
+    (@again ends) => { Again::Never };
+}
+
+/// Whether a scenario repeats itself until two runs agree, because a slice may have ended in one.
+#[derive(PartialEq)]
+enum Again {
+    /// As in Go's program: it lasts, or goes by time.
+    Always,
+    /// Slices are of CPU time, and it is far shorter. In goroutines that are threads they are of the wall's, as in Go.
+    InThreads,
+    /// It ends the process.
+    Never,
 }
 
 /// A chain of 300 spawns is to fit in one slice of 10 ms, and 300 threads cannot be started in that.
@@ -98,18 +114,30 @@ scenarios! {
     chans::runnext_timeslice_bound,
     chans::sieve_trace twice,
     flows::chan_of_chan,
+    flows::worker_pool,
+    flows::semaphore_chan,
     flows::token_ring twice,
+    locks::waitgroup_waiters,
+    locks::waitgroup_reuse,
+    locks::mutex_normal_chain twice,
+    locks::mutex_starving_handoff twice,
+    locks::mutex_trylock twice,
+    locks::cond_broadcast,
+    locks::cond_queue twice,
     timers::sleep_distinct twice,
     timers::sleep_zero,
     timers::no_deadlock_while_timer,
     life::goexit_defers,
-    life::main_goexit_deadlock,
-    life::deadlock_chan,
-    life::main_exit_kills,
+    life::main_goexit_deadlock ends,
+    life::deadlock_chan ends,
+    deadlocks::deadlock_mutex ends,
+    deadlocks::deadlock_wg ends,
+    deadlocks::deadlock_cond ends,
+    life::main_exit_kills ends,
     life::lockosthread_roundtrip,
     life::gomaxprocs_noop,
     life::syscall_handoff,
-    life::os_exit_from_goroutine,
+    life::os_exit_from_goroutine ends,
 }
 
 /// A golden that nothing is compared with proves nothing.
@@ -126,16 +154,22 @@ fn every_golden_has_a_scenario() {
 const MODE: &str = "GMP_CONFORMANCE_MODE";
 
 /// A scenario's process.
-fn run(scenario: fn()) {
+fn run(scenario: fn(), again: Again) {
+    let threads = std::env::var(MODE).as_deref() == Ok("threads");
     let builder = Builder::new().policy::<Go>().procs(1);
-    let builder = match std::env::var(MODE).as_deref() {
-        Ok("threads") => builder.one_thread_each(),
-        // SAFETY: no scenario holds a borrow of a thread-local, or a lock, across a suspension.
-        _ => unsafe { builder.share_thread_locals() },
+    let builder = if threads {
+        builder.one_thread_each()
+    } else {
+        // SAFETY: no scenario holds a borrow of a thread-local, or a lock of std's, across a suspension.
+        unsafe { builder.share_thread_locals() }
     };
     let done = builder.build().unwrap().run(move || {
         setup();
-        scenario();
+        if again == Again::Always || threads && again == Again::InThreads {
+            twice(scenario);
+        } else {
+            scenario();
+        }
         flush();
     });
     if let Err(error) = done {

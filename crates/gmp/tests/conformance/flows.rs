@@ -1,8 +1,10 @@
 //! Pipelines, pools, servers and rings: channels as programs use them.
 
 use crate::prelude::*;
+use gmp::sync::WaitGroup;
 use gmp::{Receiver, Sender, chan};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 struct Request {
     n: i64,
@@ -49,6 +51,65 @@ pub(crate) fn chan_of_chan() {
     ask.close();
     evn("d", done.recv().unwrap());
     evn("d", done.recv().unwrap());
+    ev("main");
+}
+
+/// A pool of four workers on one P: jobs through a small buffer, results collected while jobs still come.
+pub(crate) fn worker_pool() {
+    let ((jobs_tx, jobs), (results_tx, results)) = (chan::<i64>(3), chan::<i64>(2));
+    let wg = WaitGroup::new();
+    for w in 1..=4 {
+        wg.add(1);
+        go!(jobs, results_tx, wg, || {
+            let _done = done_at_end(&wg);
+            for j in &jobs {
+                evn("j", w * 100 + j);
+                (0..j % 3).for_each(|_| gmp::yield_now());
+                results_tx.send(w * 100 + j).unwrap();
+            }
+            evn("end", w);
+        });
+    }
+    go!(jobs_tx, results_tx, wg, || {
+        for j in 1..=20 {
+            jobs_tx.send(j).unwrap();
+            evn("s", j);
+        }
+        jobs_tx.close();
+        wg.wait();
+        results_tx.close();
+    });
+    let mut n = 0;
+    for r in &results {
+        evn("r", r);
+        n += 1;
+    }
+    evn("n", n);
+    ev("main");
+}
+
+/// A buffered channel as a semaphore: eight goroutines, at most three inside.
+pub(crate) fn semaphore_chan() {
+    let (acquire, release) = chan::<()>(3);
+    let wg = WaitGroup::new();
+    let (inside, most) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
+    for i in 1..=8 {
+        let (acquire, release) = (acquire.clone(), release.clone());
+        let (inside, most) = (inside.clone(), most.clone());
+        wg.go(move || {
+            for k in 0..2 {
+                acquire.send(()).unwrap();
+                most.fetch_max(inside.fetch_add(1, Relaxed) + 1, Relaxed);
+                evn("in", i * 10 + k);
+                (0..i % 3).for_each(|_| gmp::yield_now());
+                inside.fetch_sub(1, Relaxed);
+                release.recv().unwrap();
+                evn("out", i * 10 + k);
+            }
+        });
+    }
+    wg.wait();
+    evn("most", most.load(Relaxed));
     ev("main");
 }
 

@@ -2,6 +2,7 @@
 
 use crate::prelude::*;
 use gmp::chan;
+use gmp::sync::WaitGroup;
 use std::io::{Read, Write};
 use std::time::Duration;
 

@@ -186,6 +186,9 @@ pub use gmp_core::{
 pub use gmp_sync::channel;
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};
 #[doc(inline)]
+pub use gmp_sync::select;
+pub use gmp_sync::select::block_forever;
+#[doc(inline)]
 pub use gmp_sync::sync;
 pub use goroutine::{
     Spawn, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,

@@ -1,46 +1,13 @@
-//! `Lock`: a spin lock that a goroutine may hold while it leaves its stack, to be given back on the other side.
-//!
-//! ```text
-//!   plain:   free ── compare-and-swap, Acquire ──► held ── store(false), Release ──► free
-//!
-//!   biased to runtime R, which has one P:
-//!            R's goroutines:  inside = true; still biased? ── yes: in ──► inside = false, Release
-//!                                                          └─ no: inside = false; plain
-//!            anybody else:    bias R → Revoking; far fence; wait until not inside; Revoking → none; plain from now on
-//! ```
-//!
-//! It protects queues of waiters and a few words beside them; a critical section moves a value or links a node, and
-//! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, which is
-//! what makes "queued" and "off its stack" one step for everybody else. Go: the channel's and the semaphore root's
-//! `mutex`, given back by `gopark`'s unlock function.
-//!
-//! **Invariant.** At most one holder. While the lock is plain, `held` decides. While it is biased, only the holder of
-//! R's only P enters, one at a time ([`gmp_core::sole`]), with plain stores. A bias is given at birth and taken once.
-//! Taking it: after the far fence, every `inside = true` that was stored before is seen, and every later look at the
-//! bias sees that it is gone; so whoever is seen inside is waited for, and nobody else gets in that way any more.
+//! `Lock`: a value under a [`RawLock`], which a goroutine may hold while it leaves its stack.
 
-use crate::seam::{AtomicBool, AtomicU32, spin_loop, thread};
+use super::raw::{By, RawLock};
+use crate::seam::const_fn;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-
-/// How often a waiter looks before it lets the holder's thread have the CPU: past this the holder has lost it.
-#[cfg(not(loom))]
-const LOOKS: u32 = 64;
-
-/// No bias: the lock is plain.
-const NONE: u32 = 0;
-/// The bias is being taken. No runtime has this serial number.
-const REVOKING: u32 = u32::MAX;
 
 /// A value under a lock.
 pub(crate) struct Lock<S> {
-    bias: AtomicU32,
-    held: AtomicBool,
-    inside: AtomicBool,
-    /// What loom watches in place of the value, which it cannot see.
-    #[cfg(loom)]
-    watched: loom::cell::UnsafeCell<()>,
+    raw: RawLock,
     value: UnsafeCell<S>,
 }
 
@@ -49,163 +16,42 @@ pub(crate) struct Lock<S> {
 unsafe impl<S: Send> Sync for Lock<S> {}
 
 impl<S> Lock<S> {
-    /// A plain lock.
-    #[cfg(not(loom))]
-    pub(crate) const fn new(value: S) -> Self {
-        let (bias, held, inside) = (AtomicU32::new(NONE), AtomicBool::new(false), AtomicBool::new(false));
-        Self { bias, held, inside, value: UnsafeCell::new(value) }
+    const_fn! {
+        /// A plain lock.
+        pub(crate) const fn new(value: S) -> Self {
+            Self { raw: RawLock::new(), value: UnsafeCell::new(value) }
+        }
     }
 
     /// A lock biased to the caller's runtime, if the caller holds the only P of one.
     pub(crate) fn biased(value: S) -> Self {
-        Self::biased_to(near::serial(), value)
-    }
-
-    fn biased_to(serial: u32, value: S) -> Self {
-        Self {
-            bias: AtomicU32::new(if serial == REVOKING { NONE } else { serial }),
-            held: AtomicBool::new(false),
-            inside: AtomicBool::new(false),
-            #[cfg(loom)]
-            watched: loom::cell::UnsafeCell::new(()),
-            value: UnsafeCell::new(value),
-        }
+        Self { raw: RawLock::biased(), value: UnsafeCell::new(value) }
     }
 
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, S> {
-        // ORDER: bias. Acquire pairs with the release in `revoke`: who sees the lock plain sees what its owners did.
-        let bias = self.bias.load(Acquire);
-        if bias != NONE {
-            return self.lock_biased(bias, near::serial());
-        }
-        self.lock_plain()
+        let by = self.raw.lock();
+        Guard(Held { lock: self, by })
     }
 
+    /// The lock without its value.
     #[inline]
-    fn lock_plain(&self) -> Guard<'_, S> {
-        // ORDER: lock. Pairs with the store in `Held::unlock`: the next holder sees all that this one did.
-        if self.held.compare_exchange(false, true, Acquire, Relaxed).is_err() {
-            self.wait();
-        }
-        self.entered(false)
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.raw
     }
 
-    /// Takes a lock that is, or was a moment ago, biased; `me` is the runtime whose only P the caller holds.
+    /// The value, for whoever holds the lock.
     #[inline]
-    fn lock_biased(&self, bias: u32, me: u32) -> Guard<'_, S> {
-        if bias == me {
-            self.inside.store(true, Relaxed);
-            near::fence();
-            if self.bias.load(Relaxed) == me {
-                return self.entered(true);
-            }
-            // ORDER: inside. As in `Held::unlock`.
-            self.inside.store(false, Release);
-        }
-        self.revoke();
-        self.lock_plain()
+    pub(crate) fn value(&self) -> *mut S {
+        self.value.get()
     }
-
-    #[inline]
-    fn entered(&self, by_bias: bool) -> Guard<'_, S> {
-        #[cfg(loom)]
-        self.watched.with_mut(|_| ());
-        Guard(Held { lock: self, by_bias })
-    }
-
-    /// Makes the lock plain.
-    #[cold]
-    #[inline(never)]
-    fn revoke(&self) {
-        loop {
-            // ORDER: bias. Acquire pairs with the release below: the revoker saw the last one leave, and so do we.
-            match self.bias.load(Acquire) {
-                NONE => return,
-                REVOKING => thread::yield_now(),
-                bias => {
-                    if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
-                        continue;
-                    }
-                    near::far_fence();
-                    // ORDER: inside. Acquire pairs with `Held::unlock`: what the last owner did is seen.
-                    while self.inside.load(Acquire) {
-                        thread::yield_now();
-                    }
-                    // ORDER: bias. Release pairs with the acquire above.
-                    self.bias.store(NONE, Release);
-                    return;
-                }
-            }
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) {
-        let mut looks = 0;
-        loop {
-            self.look_until_free(&mut looks);
-            // ORDER: lock, as in `lock`.
-            if self.held.compare_exchange(false, true, Acquire, Relaxed).is_ok() {
-                return;
-            }
-        }
-    }
-
-    /// Looks with plain loads, which leave the cache line with its holder.
-    #[cfg(not(loom))]
-    fn look_until_free(&self, looks: &mut u32) {
-        while self.held.load(Relaxed) {
-            *looks += 1;
-            if looks.is_multiple_of(LOOKS) { thread::yield_now() } else { spin_loop() }
-        }
-    }
-
-    /// A model may give a plain load the old value for ever: one look is worth as much as any, and the others run.
-    #[cfg(loom)]
-    fn look_until_free(&self, _looks: &mut u32) {
-        spin_loop();
-        thread::yield_now();
-    }
-}
-
-/// What the caller knows of itself, and the two halves of the asymmetric fence.
-#[cfg(not(loom))]
-mod near {
-    pub(super) use gmp_core::sole::far_fence;
-
-    #[inline]
-    pub(super) fn serial() -> u32 {
-        gmp_core::sole::serial()
-    }
-
-    /// Keeps the compiler from swapping a store and a load; the CPU is seen to by the far fence.
-    #[inline]
-    pub(super) fn fence() {
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-    }
-}
-
-/// In models the threads say who they are, and the pair of fences is two full ones, which is what it amounts to.
-#[cfg(loom)]
-mod near {
-    pub(super) fn serial() -> u32 {
-        0
-    }
-
-    pub(super) fn fence() {
-        loom::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
-    }
-
-    pub(super) use fence as far_fence;
 }
 
 /// A held lock, without its guard: given back by hand.
 pub(crate) struct Held<'a, S> {
     lock: &'a Lock<S>,
-    by_bias: bool,
+    by: By,
 }
 
 impl<S> Clone for Held<'_, S> {
@@ -216,18 +62,20 @@ impl<S> Clone for Held<'_, S> {
 
 impl<S> Copy for Held<'_, S> {}
 
-impl<S> Held<'_, S> {
-    /// Gives the lock back. Touches nothing after that.
+impl<'a, S> Held<'a, S> {
+    /// The lock.
+    pub(crate) fn lock(self) -> &'a Lock<S> {
+        self.lock
+    }
+
+    /// Gives the lock back, and touches nothing after that.
     ///
     /// # Safety
     /// Once for each lock taken, by the one who was handed this.
     #[inline]
     pub(crate) unsafe fn unlock(self) {
-        #[cfg(loom)]
-        self.lock.watched.with_mut(|_| ());
-        let flag = if self.by_bias { &self.lock.inside } else { &self.lock.held };
-        // ORDER: lock. Pairs with the compare-and-swap in `lock_plain`, and with `revoke`.
-        flag.store(false, Release);
+        // SAFETY: as the caller promises.
+        unsafe { self.lock.raw.unlock(self.by) };
     }
 }
 
@@ -267,86 +115,5 @@ impl<S> Drop for Guard<'_, S> {
     fn drop(&mut self) {
         // SAFETY: the guard is the held lock, and it goes.
         unsafe { self.0.unlock() };
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use std::sync::atomic::Ordering::SeqCst;
-
-    #[test]
-    fn counts_of_four_threads_add_up() {
-        let count = Lock::new(0_u64);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| (0..20_000).for_each(|_| *count.lock() += 1));
-            }
-        });
-        assert_eq!(*count.lock(), 80_000);
-    }
-
-    /// An owner that goes in and out by its bias, and strangers that come while it does.
-    #[test]
-    fn a_bias_is_taken_from_an_owner_at_work() {
-        // Installs the far fence.
-        // SAFETY: no goroutine runs.
-        drop(unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap());
-        if !gmp_core::sole::has_far_fence() {
-            return;
-        }
-        for _ in 0..500 {
-            let (lock, inside) = (Lock::biased_to(7, 0_u64), AtomicU32::new(0));
-            let enter = |me: u32| {
-                let mut count = match lock.bias.load(Acquire) {
-                    NONE => lock.lock_plain(),
-                    bias => lock.lock_biased(bias, me),
-                };
-                assert_eq!(inside.fetch_add(1, SeqCst), 0);
-                *count += 1;
-                inside.fetch_sub(1, SeqCst);
-            };
-            std::thread::scope(|scope| {
-                scope.spawn(|| (0..2_000).for_each(|_| enter(7)));
-                for _ in 0..2 {
-                    scope.spawn(|| (0..200).for_each(|_| enter(0)));
-                }
-            });
-            assert_eq!(*lock.lock(), 2_400);
-        }
-    }
-}
-
-#[cfg(all(test, loom))]
-mod loom_lock {
-    //! The bias is taken by two strangers at once while its owner goes in. Three threads, at most two preemptions,
-    //! seconds. Without the near fence, or with `revoke` not waiting for `inside`, it fails.
-
-    use super::*;
-    use loom::sync::Arc;
-
-    #[test]
-    fn loom_bias_is_taken() {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = Some(2);
-        model.check(|| {
-            let lock = Arc::new(Lock::biased_to(7, 0));
-            let enter = |lock: &Lock<u32>, me: u32| {
-                let mut count = match lock.bias.load(Acquire) {
-                    NONE => lock.lock_plain(),
-                    bias => lock.lock_biased(bias, me),
-                };
-                *count += 1;
-            };
-            let strangers: Vec<_> = (0..2)
-                .map(|_| {
-                    let lock = lock.clone();
-                    thread::spawn(move || enter(&lock, 0))
-                })
-                .collect();
-            enter(&lock, 7);
-            strangers.into_iter().for_each(|stranger| stranger.join().unwrap());
-            assert_eq!(*lock.lock(), 3);
-        });
     }
 }

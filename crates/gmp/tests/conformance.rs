@@ -10,6 +10,10 @@ mod chans;
 mod deadlocks;
 #[path = "conformance/flows.rs"]
 mod flows;
+#[path = "conformance/fuzz.rs"]
+mod fuzz;
+#[path = "conformance/fuzz_select.rs"]
+mod fuzz_select;
 #[path = "conformance/golden.rs"]
 mod golden;
 #[path = "conformance/life.rs"]
@@ -20,6 +24,8 @@ mod locks;
 mod prelude;
 #[path = "conformance/queues.rs"]
 mod queues;
+#[path = "conformance/selects.rs"]
+mod selects;
 #[path = "conformance/table.rs"]
 mod table;
 #[path = "conformance/timers.rs"]
@@ -72,9 +78,9 @@ macro_rules! scenarios {
             },
         ];
     };
-    (@again) => { Again::InThreads };
-    (@again twice) => { Again::Always };
-    (@again ends) => { Again::Never };
+    (@again) => { crate::Again::InThreads };
+    (@again twice) => { crate::Again::Always };
+    (@again ends) => { crate::Again::Never };
 }
 
 /// Whether a scenario repeats itself until two runs agree, because a slice may have ended in one.
@@ -109,13 +115,20 @@ scenarios! {
     chans::chan_buffered_prodcons,
     chans::chan_prodcons_buf_3x2,
     chans::chan_close_receivers,
+    chans::chan_direct_handoff,
+    chans::chan_closed_ops,
     chans::runnext_pingpong_bystander twice,
     chans::runnext_kick,
     chans::runnext_timeslice_bound,
     chans::sieve_trace twice,
+    selects::select_one_ready,
+    selects::select_send_recv_pair,
+    selects::select_many_ready,
+    selects::chan_close_select_mix,
     flows::chan_of_chan,
     flows::worker_pool,
     flows::semaphore_chan,
+    flows::prodcons_pipeline,
     flows::token_ring twice,
     locks::waitgroup_waiters,
     locks::waitgroup_reuse,
@@ -132,12 +145,16 @@ scenarios! {
     life::deadlock_chan ends,
     deadlocks::deadlock_mutex ends,
     deadlocks::deadlock_wg ends,
+    deadlocks::deadlock_select ends,
     deadlocks::deadlock_cond ends,
     life::main_exit_kills ends,
     life::lockosthread_roundtrip,
     life::gomaxprocs_noop,
     life::syscall_handoff,
     life::os_exit_from_goroutine ends,
+    fuzz::fuzz_small,
+    fuzz::fuzz_wide,
+    fuzz_select::fuzz_select,
 }
 
 /// A golden that nothing is compared with proves nothing.

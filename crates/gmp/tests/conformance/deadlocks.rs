@@ -2,6 +2,7 @@
 
 use crate::prelude::*;
 use gmp::sync::{Cond, Mutex, WaitGroup};
+use gmp::{block_forever, chan, select};
 use std::sync::Arc;
 
 /// On a mutex that its holder locks again.
@@ -30,6 +31,22 @@ pub(crate) fn deadlock_wg() {
     gmp::yield_now();
     flush();
     wg.wait();
+    ev("never");
+}
+
+/// In selects, one of them without a case.
+pub(crate) fn deadlock_select() {
+    let ((_a_tx, a), (_b_tx, b)) = (chan::<i64>(0), chan::<i64>(1));
+    go!(|| {
+        ev("g");
+        block_forever();
+    });
+    gmp::yield_now();
+    flush();
+    select! {
+        recv(a) -> _ => {},
+        recv(b) -> _ => {},
+    }
     ev("never");
 }
 

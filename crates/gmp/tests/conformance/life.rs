@@ -57,7 +57,7 @@ pub(crate) fn deadlock_chan() {
     go!(|| ev("a"));
     go!(|| {
         ev("b");
-        gmp::park();
+        gmp::block_forever();
     });
     gmp::yield_now();
     ev("main-blocks");

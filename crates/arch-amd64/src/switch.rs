@@ -63,6 +63,10 @@ unsafe impl Switch for Amd64 {
         crate::cpus::time_of(clock)
     }
 
+    fn far_fence() -> Option<fn()> {
+        crate::far_fence::far_fence()
+    }
+
     #[inline]
     fn attach_thread() -> std::io::Result<AttachedThread> {
         AttachedThread::attach()

@@ -68,6 +68,10 @@ impl<C: Config> AnyRuntime for Sched<C> {
         }
     }
 
+    fn may_spin(&self, m: &M) -> bool {
+        self.may_spin_here(m)
+    }
+
     fn num_goroutines(&self) -> usize {
         self.count_goroutines(&self.lock())
     }

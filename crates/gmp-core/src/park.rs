@@ -82,6 +82,17 @@ impl Place {
         gate::enter_or_plain(call).map_or(Place::Plain, |inside| Place::Goroutine(AtGate(inside)))
     }
 
+    /// Whether it makes sense to spin for a moment for what somebody else holds, who runs at this very time: on several
+    /// CPUs, and for a goroutine if another P runs goroutines and its own has no other to run. Never suspends.
+    #[doc(alias = "canSpin")]
+    pub fn may_spin(&self) -> bool {
+        crate::procs::cpus() > 1
+            && match self {
+                Place::Goroutine(AtGate(inside)) => inside.g().header().runtime().may_spin(inside.m()),
+                Place::Plain => true,
+            }
+    }
+
     /// [`Place::enter`], if it need not suspend; `None` for a goroutine that is inside `blocking`. Never suspends.
     ///
     /// # Panics

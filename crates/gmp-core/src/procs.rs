@@ -40,6 +40,13 @@ pub fn default_procs(cpus: usize, gomaxprocs: Option<&OsStr>) -> Result<usize, B
     default_procs_in(Path::new("/"), cpus, gomaxprocs)
 }
 
+/// How many CPUs the process may use, as it was when first asked. Go: `numCPUStartup`.
+pub(crate) fn cpus() -> usize {
+    static CPUS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    // Unknown: as if there were others.
+    *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(2, Into::into))
+}
+
 fn default_procs_in(root: &Path, cpus: usize, gomaxprocs: Option<&OsStr>) -> Result<usize, BadGomaxprocs> {
     if let Some(value) = gomaxprocs.filter(|value| !value.is_empty()) {
         return match value.to_str().map(|value| value.trim().parse::<usize>()) {

@@ -9,7 +9,7 @@ use crate::contract::RunQueue;
 use crate::current::{Current, current};
 use crate::deadlock::DeadlockReport;
 use crate::g::word::Status;
-use crate::g::{Flags, Wake, registry};
+use crate::g::{Flags, WaitReason, Wake, registry};
 use crate::g0::G0;
 use crate::handle::{JoinError, JoinHandle};
 use crate::m::M;
@@ -388,7 +388,8 @@ impl<C: Config> Sched<C> {
     }
 
     /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next
-    /// suspension; those that never started are dropped instead of run.
+    /// suspension; those that never started are dropped instead of run. A goroutine at the end of its scope is left to
+    /// its children, which may be among the running: for them this waits.
     fn unwind_the_rest(&self, g0: &G0<'_, C>) {
         debug_assert!(self.unwinding());
         loop {
@@ -402,7 +403,8 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Wakes all that waits, to unwind. How many that were, and how many others are runnable.
+    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, and how many others are
+    /// runnable.
     pub(crate) fn wake_to_unwind(&self) -> (usize, usize) {
         let (mut woken, mut runnable) = (0, 0);
         registry::for_each(|g| {
@@ -412,7 +414,9 @@ impl<C: Config> Sched<C> {
             match g.word.status() {
                 Status::Waiting => {
                     woken += 1;
-                    if let Some(wait) = self.settled_wait(g) {
+                    if !waits_for_scope(g)
+                        && let Some(wait) = self.settled_wait(g)
+                    {
                         crate::g::parked::ready(g, wait, Wake::Closing);
                     }
                 }
@@ -440,4 +444,10 @@ impl<C: Config> Sched<C> {
     pub(crate) fn drops_instead_of_running(&self, g: &crate::g::G) -> bool {
         self.unwinding() && !g.has(Flags::STARTED) && !g.has(Flags::DROPPING)
     }
+}
+
+/// Whether `g` waits for the goroutines of a scope, which may hold borrows of its stack. Only their end ends that wait.
+fn waits_for_scope(g: &crate::g::G) -> bool {
+    // Not to be read now: looked at again in the next round.
+    g.word.scan().is_none_or(|_scan| g.reason.get() == WaitReason::Scope)
 }

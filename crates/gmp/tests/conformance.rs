@@ -4,17 +4,28 @@
 //! `conformance/golden/`, with its exit code and the first line of its standard error where they are not 0 and empty.
 //! Each runs in a process of its own. `GMP_REPEAT=200 cargo test --test conformance` runs each 200 times.
 
+#[path = "conformance/chans.rs"]
+mod chans;
+#[path = "conformance/flows.rs"]
+mod flows;
+#[path = "conformance/golden.rs"]
+mod golden;
 #[path = "conformance/life.rs"]
 mod life;
 #[path = "conformance/prelude.rs"]
 mod prelude;
 #[path = "conformance/queues.rs"]
 mod queues;
+#[path = "conformance/table.rs"]
+mod table;
+#[path = "conformance/timers.rs"]
+mod timers;
 
 mod harness;
 
 use gmp::Builder;
 use gmp::policy::Go;
+use golden::Golden;
 use harness::{Named, child};
 use prelude::{flush, setup, twice};
 use std::process::ExitCode;
@@ -46,6 +57,15 @@ macro_rules! scenarios {
         const TESTS: &[Named] = &[
             $(Named { name: stringify!($name), call: tests::$name },)*
             $(Named { name: concat!("one_thread_each::", stringify!($name)), call: one_thread_each::$name },)*
+            Named { name: "golden::differences_are_found", call: crate::golden::differences_are_found },
+            Named {
+                name: "golden::every_golden_has_a_scenario",
+                call: every_golden_has_a_scenario,
+            },
+            Named {
+                name: "table::unknown_names_are_answered_with_the_known_ones",
+                call: crate::table::unknown_names_are_answered_with_the_known_ones,
+            },
         ];
     };
     (@body $module:ident $name:ident) => { crate::$module::$name };
@@ -66,22 +86,40 @@ scenarios! {
     queues::gosched_roundrobin,
     queues::spawn_nested_tree,
     queues::spawn_chain_starves_queue twice,
-    queues::runnext_pingpong_bystander twice,
-    queues::runnext_kick,
-    queues::sieve_trace twice,
     queues::spawn_exit_reuse twice,
     queues::goid_sequence,
-    life::sleep_distinct twice,
-    life::sleep_zero,
+    chans::chan_recv_waiters,
+    chans::chan_buffered_senders,
+    chans::chan_buffered_prodcons,
+    chans::chan_prodcons_buf_3x2,
+    chans::chan_close_receivers,
+    chans::runnext_pingpong_bystander twice,
+    chans::runnext_kick,
+    chans::runnext_timeslice_bound,
+    chans::sieve_trace twice,
+    flows::chan_of_chan,
+    flows::token_ring twice,
+    timers::sleep_distinct twice,
+    timers::sleep_zero,
+    timers::no_deadlock_while_timer,
     life::goexit_defers,
     life::main_goexit_deadlock,
     life::deadlock_chan,
-    life::no_deadlock_while_timer,
     life::main_exit_kills,
     life::lockosthread_roundtrip,
     life::gomaxprocs_noop,
     life::syscall_handoff,
     life::os_exit_from_goroutine,
+}
+
+/// A golden that nothing is compared with proves nothing.
+fn every_golden_has_a_scenario() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/golden");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(CHILDREN.iter().any(|child| child.name == name), "{name} has a golden and no scenario");
+    }
 }
 
 /// The environment variable that says what a goroutine is.
@@ -106,21 +144,28 @@ fn run(scenario: fn()) {
     }
 }
 
+/// Runs a scenario in a process of its own; the first difference from what Go did.
+#[track_caller]
+fn difference(name: &'static str, mode: &str) -> Option<String> {
+    match child(name).env(MODE, mode).try_run() {
+        Ok(done) => Golden::of(name).difference(&done),
+        Err(hung) => Some(format!("does not end, and has printed {:?} by then", hung.stdout)),
+    }
+}
+
 #[track_caller]
 fn matches_go(name: &'static str, mode: &str) {
-    let golden = |what: &str| {
-        let path = format!("{}/tests/conformance/golden/{name}.{what}", env!("CARGO_MANIFEST_DIR"));
-        std::fs::read_to_string(path).ok()
-    };
-    let done = child(name).env(MODE, mode).run();
-    done.prints(&golden("txt").expect("every scenario has a golden"));
-    done.code(golden("code").map_or(0, |code| code.trim().parse().expect("a code is a number")));
-    match golden("stderr") {
-        Some(line) => done.says_first(line.trim_end()),
-        None => done.check(done.stderr.is_empty(), "says nothing on stderr"),
-    };
+    if let Some(difference) = difference(name, mode) {
+        panic!("{name}: {difference}");
+    }
 }
 
 fn main() -> ExitCode {
-    harness::run(TESTS, CHILDREN)
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((first, rest)) if first == "--table" => {
+            table::print(CHILDREN, rest, |name| difference(name, "stacks"))
+        }
+        _ => harness::run(TESTS, CHILDREN),
+    }
 }

@@ -19,10 +19,14 @@
 //! A waiter whose runtime was closed stays suspended for ever, and so does its frame: its node stays valid memory, and
 //! wakers pass over it ([`Queue::pop`]).
 
+mod line;
 mod lock;
 mod queue;
+mod raw;
 mod sleeper;
 
+pub(crate) use line::{How, Left, wait};
 pub(crate) use lock::{Guard, Lock};
 pub(crate) use queue::{Node, Queue};
+pub(crate) use raw::{By, RawLock};
 pub(crate) use sleeper::{Caller, Fired, Sleeper, Waiter};

@@ -38,6 +38,8 @@ pub type Entry = unsafe extern "C" fn(Carry) -> Context;
 /// - **C6** After a switch the flow may be on another OS thread; no implementation caches a thread's address across it.
 /// - **C7** `attach_thread` makes a stack overflow on a goroutine of this thread end in a report and an abort, while
 ///   its guard lives.
+/// - **C8** If `far_fence` gives a call, then what this thread wrote before the call is seen by every other thread after
+///   some moment of it, and the reverse.
 pub unsafe trait Switch: Send + Sync + 'static {
     /// Where the thread's current G is kept. Each flow sets the slot itself after it has arrived on a thread.
     type Slot: CurrentSlot;
@@ -56,6 +58,11 @@ pub unsafe trait Switch: Send + Sync + 'static {
 
     /// What that clock says, in nanoseconds; `None`: the thread has ended, or there are no such clocks.
     fn cpu_time(_clock: i32) -> Option<u64> {
+        None
+    }
+
+    /// A call during which every other thread of the process passes a full fence; `None`: there is none here.
+    fn far_fence() -> Option<fn()> {
         None
     }
 

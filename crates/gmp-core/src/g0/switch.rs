@@ -58,6 +58,11 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
         // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
         unsafe { (table.run)(g) };
     }
+    if g.has(Flags::EXTRA)
+        && let Some(payload) = crate::local::end_of_goroutine()
+    {
+        crate::panics::end_in_panic(g, payload);
+    }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.
     let m = unsafe { &*g.m.get() };

@@ -128,8 +128,20 @@ impl Child {
         self
     }
 
-    /// Runs it to its end; kills it when its time is over, and fails with what it wrote until then.
-    pub(crate) fn run(mut self) -> Done {
+    /// Runs it to its end; fails with what it wrote until then if its time is over.
+    #[track_caller]
+    pub(crate) fn run(self) -> Done {
+        match self.try_run() {
+            Ok(done) => done,
+            Err(hung) => {
+                hung.check(false, &format!("ends within {TIME_OUT:?}"));
+                hung
+            }
+        }
+    }
+
+    /// Runs it to its end. The error is what there is of one that had to be killed as its time was over.
+    pub(crate) fn try_run(mut self) -> Result<Done, Done> {
         let mut child = self.command.spawn().expect("a child can be started");
         let stdout = reader(child.stdout.take().expect("piped"));
         let stderr = reader(child.stderr.take().expect("piped"));
@@ -154,8 +166,7 @@ impl Child {
             stdout: stdout.join().expect("reading does not panic"),
             stderr: stderr.join().expect("reading does not panic"),
         };
-        done.check(status.is_some(), &format!("ends within {TIME_OUT:?}"));
-        done
+        if status.is_some() { Ok(done) } else { Err(done) }
     }
 }
 

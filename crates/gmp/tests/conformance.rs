@@ -137,7 +137,7 @@ scenarios! {
     locks::mutex_trylock twice,
     locks::cond_broadcast,
     locks::cond_queue twice,
-    timers::sleep_distinct twice,
+    timers::sleep_distinct,
     timers::sleep_zero,
     timers::no_deadlock_while_timer,
     life::goexit_defers,

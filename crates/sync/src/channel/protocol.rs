@@ -15,9 +15,7 @@
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
 use super::ring::Ring;
-use crate::seam::AtomicUsize;
 use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Sleeper, Waiter};
-use core::sync::atomic::Ordering::Relaxed;
 use gmp_core::WaitReason;
 use std::time::Instant;
 
@@ -32,13 +30,11 @@ pub(crate) struct State<T> {
     pub(crate) senders: Queue<Slot>,
 }
 
-/// A channel.
+/// A channel: all of it, but for the buffer's slots, in one cache line.
 #[doc(alias = "hchan")]
+#[repr(align(64))]
 pub(crate) struct Chan<T> {
     lock: Lock<State<T>>,
-    capacity: usize,
-    /// How many values are buffered, for those who look without the lock; written under it.
-    buffered: AtomicUsize,
 }
 
 // SAFETY: values are moved from thread to thread, which `T: Send` allows; nobody gets a reference to one in here.
@@ -58,16 +54,15 @@ pub(crate) enum Refusal {
 impl<T> Chan<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let (receivers, senders) = (Queue::new(), Queue::new());
-        let lock = Lock::new(State { closed: false, ring: Ring::new(capacity), receivers, senders });
-        Self { lock, capacity, buffered: AtomicUsize::new(0) }
+        Self { lock: Lock::new(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.lock.lock().ring.capacity()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.buffered.load(Relaxed)
+        self.lock.lock().ring.len()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -136,7 +131,6 @@ impl<T> Chan<T> {
         }
         // SAFETY: not full, and written at once.
         unsafe { state.ring.push().copy_from_nonoverlapping(slot, 1) };
-        self.buffered.store(state.ring.len(), Relaxed);
         Ok(None)
     }
 
@@ -241,7 +235,6 @@ impl<T> Chan<T> {
         }
         match state.ring.pop() {
             Some(first) => {
-                self.buffered.store(state.ring.len(), Relaxed);
                 // SAFETY: `slot` is the caller's.
                 unsafe { slot.write(first) };
                 Ok(None)
@@ -351,7 +344,6 @@ impl<T> Chan<T> {
     pub(crate) fn close_and_empty(&self) {
         self.close();
         let emptied = core::mem::replace(&mut self.lock.lock().ring, Ring::new(0));
-        self.buffered.store(0, Relaxed);
         // Under no lock: destructors are the caller's code.
         drop(emptied);
     }
@@ -364,3 +356,6 @@ pub(crate) fn wake(sleeper: Option<Sleeper>) {
         sleeper.wake();
     }
 }
+
+#[cfg(not(loom))]
+const _: () = assert!(core::mem::size_of::<Chan<u64>>() == 64, "a channel is one cache line");

@@ -15,6 +15,11 @@ impl<T> Ring<T> {
     }
 
     #[inline]
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -46,11 +46,11 @@ impl<E> Node<E> {
     }
 }
 
-/// The queue. Each method is called under the lock that protects it.
+/// The queue, in one word: the first node, whose `prev` is the last. Each method is called under the lock that protects
+/// it.
 #[doc(alias = "waitq")]
 pub(crate) struct Queue<E> {
     first: Cell<*const Node<E>>,
-    last: Cell<*const Node<E>>,
 }
 
 // SAFETY: the nodes are reached under the lock only, whichever thread has it; their content moves between threads by the
@@ -65,7 +65,7 @@ impl<E> Default for Queue<E> {
 
 impl<E> Queue<E> {
     pub(crate) const fn new() -> Self {
-        Self { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()) }
+        Self { first: Cell::new(ptr::null()) }
     }
 
     #[inline]
@@ -86,15 +86,16 @@ impl<E> Queue<E> {
     /// The node is in no queue; neither it nor its waiter moves or goes before it is off this queue.
     #[inline]
     pub(crate) unsafe fn push_back(&self, node: &Node<E>) {
-        let last = self.last.replace(node);
-        node.prev.set(last);
         node.next.set(ptr::null());
         node.queued.set(true);
+        let Some(first) = self.first() else {
+            node.prev.set(node);
+            return self.first.set(node);
+        };
+        let last = first.prev.replace(node);
+        node.prev.set(last);
         // SAFETY: queued nodes live.
-        match unsafe { last.as_ref() } {
-            Some(last) => last.next.set(node),
-            None => self.first.set(node),
-        }
+        unsafe { &*last }.next.set(node);
     }
 
     /// Puts a node at the front.
@@ -102,15 +103,12 @@ impl<E> Queue<E> {
     /// # Safety
     /// As [`Queue::push_back`].
     pub(crate) unsafe fn push_front(&self, node: &Node<E>) {
-        let first = self.first.replace(node);
-        node.next.set(first);
-        node.prev.set(ptr::null());
-        node.queued.set(true);
-        // SAFETY: queued nodes live.
-        match unsafe { first.as_ref() } {
-            Some(first) => first.prev.set(node),
-            None => self.last.set(node),
+        match self.first() {
+            Some(first) => node.prev.set(first.prev.replace(node)),
+            None => node.prev.set(node),
         }
+        node.next.set(self.first.replace(node));
+        node.queued.set(true);
     }
 
     /// Takes off the first one that still waits, and claims it, to be [fired](Node::fire) with the same `fired`. Those
@@ -120,7 +118,7 @@ impl<E> Queue<E> {
     pub(crate) fn pop(&self, fired: Fired) -> Option<&Node<E>> {
         loop {
             let node = self.first()?;
-            self.unlink(node);
+            self.unlink_first(node);
             if node.waiter().claim(node.case, fired) {
                 return Some(node);
             }
@@ -146,23 +144,68 @@ impl<E> Queue<E> {
         }
     }
 
+    #[inline]
+    fn unlink_first(&self, node: &Node<E>) {
+        node.queued.set(false);
+        let next = node.next.get();
+        self.first.set(next);
+        // SAFETY: queued nodes live.
+        if let Some(next) = unsafe { next.as_ref() } {
+            next.prev.set(node.prev.get());
+        }
+    }
+
     /// Takes a node off; nothing if it is off already.
     #[doc(alias = "dequeueSudoG")]
     #[inline]
     pub(crate) fn unlink(&self, node: &Node<E>) {
-        if !node.queued.replace(false) {
+        if !node.queued.get() {
             return;
         }
-        let (prev, next) = (node.prev.get(), node.next.get());
-        // SAFETY: queued nodes live.
-        match unsafe { prev.as_ref() } {
-            Some(prev) => prev.next.set(next),
-            None => self.first.set(next),
+        if ptr::eq(self.first.get(), node) {
+            return self.unlink_first(node);
         }
-        // SAFETY: queued nodes live.
+        node.queued.set(false);
+        let (prev, next) = (node.prev.get(), node.next.get());
+        // SAFETY: queued nodes live, and one that is not the first has one before it.
+        unsafe { &*prev }.next.set(next);
+        // SAFETY: queued nodes live; after the last comes nothing, and then the first says who is the last.
         match unsafe { next.as_ref() } {
             Some(next) => next.prev.set(prev),
-            None => self.last.set(prev),
+            // SAFETY: the queue is not empty.
+            None => unsafe { &*self.first.get() }.prev.set(prev),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    proptest::proptest! {
+        /// Against a deque: pushes at both ends, pops, and removals from anywhere.
+        #[test]
+        fn keeps_its_order(steps in proptest::collection::vec((0_u8..4, 0_usize..16), 0..200)) {
+            let waiters: Vec<Waiter> = (0..16).map(|_| Waiter::alone()).collect();
+            let nodes: Vec<Node<usize>> = waiters.iter().enumerate().map(|(i, w)| Node::new(w, 0, i)).collect();
+            let (queue, mut model) = (Queue::new(), VecDeque::new());
+            for (step, i) in steps {
+                match step {
+                    // SAFETY: in no queue, and none moves before the end.
+                    0 if !model.contains(&i) => { unsafe { queue.push_back(&nodes[i]) }; model.push_back(i) }
+                    // SAFETY: as above.
+                    1 if !model.contains(&i) => { unsafe { queue.push_front(&nodes[i]) }; model.push_front(i) }
+                    2 => proptest::prop_assert_eq!(queue.pop(Fired::Done).map(|node| node.extra), model.pop_front()),
+                    _ => { queue.unlink(&nodes[i]); model.retain(|&other| other != i) }
+                }
+                proptest::prop_assert_eq!(queue.first().map(|node| node.extra), model.front().copied());
+                proptest::prop_assert_eq!(queue.is_empty(), model.is_empty());
+            }
+            while let Some(node) = queue.pop(Fired::Done) {
+                proptest::prop_assert_eq!(Some(node.extra), model.pop_front());
+            }
+            proptest::prop_assert!(model.is_empty());
         }
     }
 }

@@ -11,6 +11,9 @@ mod mutex;
 mod sema;
 mod wait_group;
 
+#[cfg(all(test, loom))]
+mod loom_mutex;
+
 pub use cond::Cond;
 pub use mutex::{Mutex, MutexGuard};
 pub use wait_group::WaitGroup;

@@ -103,7 +103,6 @@ impl Waiter {
     }
 
     /// The one who waits is awake and stays queued: a waker is to fire it and need wake nobody. Under the queue's lock.
-    #[cfg(not(loom))]
     pub(super) fn awake(&self) {
         // The token of a wait that is over wakes nobody when it is dropped.
         self.goroutine.set(None);

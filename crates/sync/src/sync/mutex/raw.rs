@@ -84,6 +84,12 @@ impl RawMutex {
         self.barge(self.state.load(Relaxed)).is_ok()
     }
 
+    /// Nobody holds it and nobody waits, as far as it knows.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.load(Relaxed) == 0 && self.sema.is_idle()
+    }
+
     #[inline]
     fn take_free(&self) -> bool {
         // ORDER: mutex. Pairs with the subtraction in `unlock`: the next holder sees all that this one did.
@@ -274,5 +280,14 @@ impl Attempt {
     fn woken(&mut self) {
         self.starving |= self.since.is_some_and(|since| since.elapsed() >= PATIENCE);
         (self.woken, self.spins) = (true, 0);
+    }
+}
+
+impl core::fmt::Debug for RawMutex {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let state = self.state.load(Relaxed);
+        let mut debug = f.debug_struct("RawMutex");
+        debug.field("locked", &(state & LOCKED != 0)).field("woken", &(state & WOKEN != 0));
+        debug.field("starving", &(state & STARVING != 0)).field("waiters", &(state / WAITER)).finish()
     }
 }

@@ -84,6 +84,9 @@ pub(crate) struct Header {
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     pub(crate) started: Instant,
+    /// The runtime's serial number while it has one P, else 0; see `sole`.
+    pub(crate) sole: AtomicU32,
+    pub(crate) serial: u32,
     /// What is more important than the next goroutine: the bits of `sched::attention`.
     pub(crate) attention: AtomicU32,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
@@ -107,6 +110,8 @@ impl Header {
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: Instant::now(),
+            sole: AtomicU32::new(0),
+            serial: crate::sole::next_serial(),
             attention: AtomicU32::new(0),
             coarse: AtomicU64::new(0),
             events: EventSeam::new(settings.events.clone()),

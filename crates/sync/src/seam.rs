@@ -28,3 +28,23 @@ macro_rules! const_fn {
     };
 }
 pub(crate) use const_fn;
+
+/// A random word, of a generator of this thread's own.
+///
+/// Not to be inlined: its caller may come back from a sleep on another thread, and must not remember where this thread's
+/// generator is.
+#[cfg(not(loom))]
+#[inline(never)]
+pub(crate) fn random() -> u64 {
+    fastrand::u64(..)
+}
+
+/// In a model the word is part of the model: all orders are explored by setting it.
+#[cfg(loom)]
+pub(crate) fn random() -> u64 {
+    RANDOM.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// What [`random`] gives in a model.
+#[cfg(loom)]
+pub(crate) static RANDOM: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

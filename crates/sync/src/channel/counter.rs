@@ -20,6 +20,8 @@ struct Counted<T> {
     senders: AtomicUsize,
     receivers: AtomicUsize,
     sides: AtomicUsize,
+    /// Whether it was made without senders.
+    never: bool,
     chan: Chan<T>,
 }
 
@@ -45,6 +47,7 @@ impl<T> Share<T> {
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
             sides: AtomicUsize::new(2),
+            never: false,
             chan,
         };
         let counted = NonNull::from(Box::leak(Box::new(counted)));
@@ -54,7 +57,7 @@ impl<T> Share<T> {
     /// A channel with one share on the receivers' side, and no senders, which therefore never close it.
     pub(super) fn without_senders(chan: Chan<T>) -> Self {
         let (senders, receivers) = (AtomicUsize::new(0), AtomicUsize::new(1));
-        let counted = Counted { senders, receivers, sides: AtomicUsize::new(1), chan };
+        let counted = Counted { senders, receivers, sides: AtomicUsize::new(1), never: true, chan };
         Self(NonNull::from(Box::leak(Box::new(counted))))
     }
 
@@ -77,6 +80,12 @@ impl<T> Share<T> {
             std::process::abort();
         }
         Self(self.0)
+    }
+
+    /// Whether nothing ever comes on this channel.
+    #[inline]
+    pub(super) fn is_never(&self) -> bool {
+        self.counted().never
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {

@@ -33,7 +33,8 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { chan: sender }, Receiver { chan: receiver })
 }
 
-/// A channel on which nothing ever comes and that is never closed: Go's nil channel. Never suspends.
+/// A channel on which nothing ever comes and that is never closed, also not by [`Receiver::close`]: Go's nil channel.
+/// Never suspends.
 ///
 /// For a case of a select that is switched off.
 #[doc(alias = "nil")]
@@ -205,6 +206,12 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Whether this is of a channel that [`never`] made.
+    #[inline]
+    pub(crate) fn is_never(&self) -> bool {
+        self.chan.is_never()
+    }
+
     /// Receives until the channel is closed and empty. **The iterator's `next` suspends.**
     pub fn iter(&self) -> Iter<'_, T> {
         Iter(self)
@@ -227,7 +234,7 @@ macro_rules! side {
             /// others, the latest first.
             #[doc(alias = "closechan")]
             pub fn close(&self) -> bool {
-                self.chan.close()
+                !self.chan.is_never() && self.chan.close()
             }
 
             /// Whether the channel is closed; it may still have values in its buffer. Never suspends.

@@ -15,12 +15,14 @@
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
 use super::ring::Ring;
-use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Sleeper, Waiter};
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, RawLock, Sleeper, Waiter};
+use core::ptr::NonNull;
 use gmp_core::WaitReason;
 use std::time::Instant;
 
-/// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move.
-pub(crate) type Slot = Option<*mut ()>;
+/// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move, and only
+/// wants to know when somebody else comes.
+pub(crate) type Slot = Option<NonNull<()>>;
 
 /// What the lock protects.
 pub(crate) struct State<T> {
@@ -42,6 +44,22 @@ unsafe impl<T: Send> Sync for Chan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Chan<T> {}
 
+impl<T> State<T> {
+    /// Whether a send, or a receive, would not have to wait. A select that waits on the other side counts, though
+    /// another of its cases may come first.
+    pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<Sleeper>, Refusal> {
+        let (others, buffer) = match sends {
+            true => (&self.receivers, !self.ring.is_full()),
+            false => (&self.senders, self.ring.len() > 0),
+        };
+        if self.closed && (sends || !buffer) {
+            return Err(Refusal::Closed);
+        }
+        let ready = buffer || others.any_waits(|node| node.extra.is_some());
+        if ready { Ok(None) } else { Err(Refusal::NotReady) }
+    }
+}
+
 /// Why an operation did not take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -54,7 +72,7 @@ pub(crate) enum Refusal {
 impl<T> Chan<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let (receivers, senders) = (Queue::new(), Queue::new());
-        Self { lock: Lock::new(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
+        Self { lock: Lock::biased(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -69,9 +87,30 @@ impl<T> Chan<T> {
         self.lock.lock().closed
     }
 
+    /// The lock, for a select.
     #[inline]
-    pub(crate) fn lock(&self) -> Guard<'_, State<T>> {
-        self.lock.lock()
+    pub(crate) fn raw_lock(&self) -> &RawLock {
+        self.lock.raw()
+    }
+
+    /// What stands under the lock, for a select that holds it.
+    #[inline]
+    pub(crate) fn state(&self) -> *mut State<T> {
+        self.lock.value()
+    }
+
+    /// Where senders, or receivers, wait; to be used under the lock.
+    #[inline]
+    pub(crate) fn queue(&self, senders: bool) -> NonNull<Queue<Slot>> {
+        let state = self.lock.value();
+        // SAFETY: the channel lives, and only the addresses of its fields are taken.
+        unsafe {
+            NonNull::new_unchecked(if senders {
+                &raw mut (*state).senders
+            } else {
+                &raw mut (*state).receivers
+            })
+        }
     }
 
     /// Sends the value at `slot`, which is moved out if that is `Ok`. **Suspends.**
@@ -121,9 +160,13 @@ impl<T> Chan<T> {
         if state.closed {
             return Err(Refusal::Closed);
         }
-        if let Some(receiver) = state.receivers.pop(Fired::Done) {
+        while let Some(receiver) = state.receivers.pop() {
+            let Some(room) = receiver.extra else {
+                receiver.fire(Fired::Done).wake();
+                continue;
+            };
             // SAFETY: a receiver's slot is room for a value in the frame it waits in, and we hold the channel's lock.
-            unsafe { receiver.extra.unwrap_unchecked().cast::<T>().copy_from_nonoverlapping(slot, 1) };
+            unsafe { room.cast::<T>().as_ptr().copy_from_nonoverlapping(slot, 1) };
             return Ok(Some(receiver.fire(Fired::Done)));
         }
         if state.ring.is_full() {
@@ -161,7 +204,7 @@ impl<T> Chan<T> {
             }
         };
         let waiter = Waiter::alone();
-        let node = Node::new(&waiter, 0, Some(slot.cast()));
+        let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
         // SAFETY: `wait` returns when the node is off the queue.
         unsafe { state.senders.push_back(&node) };
         // SAFETY: the node is queued, under the lock that is handed over.
@@ -219,9 +262,13 @@ impl<T> Chan<T> {
         state: &mut State<T>,
         slot: *mut T,
     ) -> Result<Option<Sleeper>, Refusal> {
-        if let Some(sender) = state.senders.pop(Fired::Done) {
-            // SAFETY: a sender's slot holds a value until it is fired, and we hold the channel's lock.
-            let offered: *mut T = unsafe { sender.extra.unwrap_unchecked() }.cast();
+        while let Some(sender) = state.senders.pop() {
+            let Some(offered) = sender.extra else {
+                sender.fire(Fired::Done).wake();
+                continue;
+            };
+            // A sender's slot holds a value until it is fired, and we hold the channel's lock.
+            let offered = offered.cast::<T>().as_ptr();
             match state.ring.pop() {
                 // SAFETY: as above; the ring has room for one since the pop, and `slot` is the caller's.
                 Some(first) => unsafe {
@@ -271,7 +318,7 @@ impl<T> Chan<T> {
             }
         };
         let waiter = Waiter::alone();
-        let node = Node::new(&waiter, 0, Some(slot.cast()));
+        let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
         // SAFETY: `wait` returns when the node is off the queue.
         unsafe { state.receivers.push_back(&node) };
         // SAFETY: the node is queued, under the lock that is handed over.
@@ -331,7 +378,7 @@ impl<T> Chan<T> {
         // Go readies its list from the end: the one who waited longest is readied last, and so runs next.
         let mut woken = Vec::new();
         for queue in [&state.receivers, &state.senders] {
-            while let Some(node) = queue.pop(Fired::Closed) {
+            while let Some(node) = queue.pop() {
                 woken.push(node.fire(Fired::Closed));
             }
         }

@@ -76,12 +76,12 @@ pub(crate) unsafe fn wait<'a, S, E>(
     let wake = if endures(caller, how) {
         // SAFETY: held, and kept for this.
         unsafe { held.unlock() };
-        endure(caller, held, waiter, how.deadline)
+        endure(caller, held.lock(), waiter, how.deadline)
     } else {
         // SAFETY: the node is queued and its lock held; giving it back touches nothing after the lock itself.
         unsafe { caller.sleep(waiter, WaitReason::Sync, how.deadline, move || held.unlock()) }
     };
-    leave(caller, held, queue, waiter, node, how, wake)
+    leave(caller, held.lock(), queue, waiter, node, how, wake)
 }
 
 /// The end of [`wait`], fired or not.
@@ -104,6 +104,7 @@ fn leave<'a, S, E>(
             return Ok(fired);
         }
         let queued = node.is_queued();
+        #[cfg(not(loom))]
         if wake == Wake::Closing && queued && endures(caller, how) {
             // It was asleep when the closing began. Nobody is to take it for gone from here on.
             waiter.awake();

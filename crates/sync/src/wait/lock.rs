@@ -1,30 +1,13 @@
-//! `Lock`: a spin lock that a goroutine may hold while it leaves its stack, to be given back on the other side.
-//!
-//! ```text
-//!  free --compare-and-swap, Acquire--> held --store(false), Release--> free
-//! ```
-//!
-//! It protects queues of waiters and a few words beside them; a critical section moves a value or links a node, and
-//! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, which is
-//! what makes "queued" and "off its stack" one step for everybody else. Go: the channel's and the semaphore root's
-//! `mutex`, given back by `gopark`'s unlock function.
+//! `Lock`: a value under a [`RawLock`], which a goroutine may hold while it leaves its stack.
 
-use crate::seam::{AtomicBool, spin_loop, thread};
+use super::raw::{By, RawLock};
+use crate::seam::const_fn;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// How often a waiter looks before it lets the holder's thread have the CPU: past this the holder has lost it.
-#[cfg(not(loom))]
-const LOOKS: u32 = 64;
-
-/// A value under a test-and-test-and-set lock.
-#[derive(Default)]
+/// A value under a lock.
 pub(crate) struct Lock<S> {
-    held: AtomicBool,
-    /// What loom watches in place of the value, which it cannot see.
-    #[cfg(loom)]
-    watched: loom::cell::UnsafeCell<()>,
+    raw: RawLock,
     value: UnsafeCell<S>,
 }
 
@@ -33,91 +16,79 @@ pub(crate) struct Lock<S> {
 unsafe impl<S: Send> Sync for Lock<S> {}
 
 impl<S> Lock<S> {
-    #[cfg(not(loom))]
-    pub(crate) const fn new(value: S) -> Self {
-        Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    const_fn! {
+        /// A plain lock.
+        pub(crate) const fn new(value: S) -> Self {
+            Self { raw: RawLock::new(), value: UnsafeCell::new(value) }
+        }
     }
 
-    #[cfg(loom)]
-    pub(crate) fn new(value: S) -> Self {
-        Self {
-            held: AtomicBool::new(false),
-            watched: loom::cell::UnsafeCell::new(()),
-            value: UnsafeCell::new(value),
-        }
+    /// A lock biased to the caller's runtime, if the caller holds the only P of one.
+    pub(crate) fn biased(value: S) -> Self {
+        Self { raw: RawLock::biased(), value: UnsafeCell::new(value) }
     }
 
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, S> {
-        // ORDER: lock. Pairs with the store in `unlock`: the next holder sees all that this one did.
-        if self.held.compare_exchange(false, true, Acquire, Relaxed).is_err() {
-            self.wait();
-        }
-        #[cfg(loom)]
-        self.watched.with_mut(|_| ());
-        Guard { lock: self }
+        let by = self.raw.lock();
+        Guard(Held { lock: self, by })
     }
 
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) {
-        let mut looks = 0;
-        loop {
-            self.look_until_free(&mut looks);
-            // ORDER: lock, as in `lock`.
-            if self.held.compare_exchange(false, true, Acquire, Relaxed).is_ok() {
-                return;
-            }
-        }
+    /// The lock without its value.
+    #[inline]
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.raw
     }
 
-    /// Looks with plain loads, which leave the cache line with its holder.
-    #[cfg(not(loom))]
-    fn look_until_free(&self, looks: &mut u32) {
-        while self.held.load(Relaxed) {
-            *looks += 1;
-            if looks.is_multiple_of(LOOKS) { thread::yield_now() } else { spin_loop() }
-        }
+    /// The value, for whoever holds the lock.
+    #[inline]
+    pub(crate) fn value(&self) -> *mut S {
+        self.value.get()
+    }
+}
+
+/// A held lock, without its guard: given back by hand.
+pub(crate) struct Held<'a, S> {
+    lock: &'a Lock<S>,
+    by: By,
+}
+
+impl<S> Clone for Held<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Held<'_, S> {}
+
+impl<'a, S> Held<'a, S> {
+    /// The lock.
+    pub(crate) fn lock(self) -> &'a Lock<S> {
+        self.lock
     }
 
-    /// A model may give a plain load the old value for ever: one look is worth as much as any, and the others run.
-    #[cfg(loom)]
-    fn look_until_free(&self, _looks: &mut u32) {
-        spin_loop();
-        thread::yield_now();
-    }
-
-    /// Gives back a lock whose guard was left by [`Guard::keep`].
+    /// Gives the lock back, and touches nothing after that.
     ///
     /// # Safety
-    /// The caller was handed the held lock, once.
+    /// Once for each lock taken, by the one who was handed this.
     #[inline]
-    pub(crate) unsafe fn unlock(&self) {
-        #[cfg(loom)]
-        self.watched.with_mut(|_| ());
-        // ORDER: lock. Pairs with the compare-and-swap in `lock`.
-        self.held.store(false, Release);
-    }
-
-    /// The value, of a lock that nobody else can reach.
-    pub(crate) fn get_mut(&mut self) -> &mut S {
-        self.value.get_mut()
+    pub(crate) unsafe fn unlock(self) {
+        // SAFETY: as the caller promises.
+        unsafe { self.lock.raw.unlock(self.by) };
     }
 }
 
 /// The held lock.
-pub(crate) struct Guard<'a, S> {
-    lock: &'a Lock<S>,
-}
+pub(crate) struct Guard<'a, S>(Held<'a, S>);
 
 impl<'a, S> Guard<'a, S> {
-    /// Keeps the lock held; whoever is given the result calls [`Lock::unlock`] once.
+    /// Keeps the lock held; whoever is given the result calls [`Held::unlock`] once.
     #[inline]
-    pub(crate) fn keep(self) -> &'a Lock<S> {
-        let lock = self.lock;
+    pub(crate) fn keep(self) -> Held<'a, S> {
+        let held = self.0;
         core::mem::forget(self);
-        lock
+        held
     }
 }
 
@@ -127,7 +98,7 @@ impl<S> Deref for Guard<'_, S> {
     #[inline]
     fn deref(&self) -> &S {
         // SAFETY: the lock is held.
-        unsafe { &*self.lock.value.get() }
+        unsafe { &*self.0.lock.value.get() }
     }
 }
 
@@ -135,7 +106,7 @@ impl<S> DerefMut for Guard<'_, S> {
     #[inline]
     fn deref_mut(&mut self) -> &mut S {
         // SAFETY: the lock is held, and the guard is borrowed for as long.
-        unsafe { &mut *self.lock.value.get() }
+        unsafe { &mut *self.0.lock.value.get() }
     }
 }
 
@@ -143,6 +114,6 @@ impl<S> Drop for Guard<'_, S> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the guard is the held lock, and it goes.
-        unsafe { self.lock.unlock() };
+        unsafe { self.0.unlock() };
     }
 }

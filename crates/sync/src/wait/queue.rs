@@ -111,36 +111,17 @@ impl<E> Queue<E> {
         node.queued.set(true);
     }
 
-    /// Takes off the first one that still waits, and claims it, to be [fired](Node::fire) with the same `fired`. Those
-    /// that another case has ended, or that are gone, are taken off on the way.
+    /// Takes off the first one that still waits, and claims it, to be [fired](Node::fire). Those that another
+    /// case has ended, or that are gone, are taken off on the way.
     #[doc(alias = "dequeue")]
     #[inline]
-    pub(crate) fn pop(&self, fired: Fired) -> Option<&Node<E>> {
+    pub(crate) fn pop(&self) -> Option<&Node<E>> {
         loop {
             let node = self.first()?;
             self.unlink_first(node);
-            if node.waiter().claim(node.case, fired) {
+            if node.waiter().claim() {
                 return Some(node);
             }
-        }
-    }
-
-    /// [`Queue::pop`] for a queue of those who wait at this one place: only if `wanted` says so of the first who still
-    /// waits. `gone` is called for each one that was taken off on the way, so that it counts no more.
-    #[inline]
-    pub(crate) fn pop_if(&self, wanted: impl Fn(&E) -> bool, mut gone: impl FnMut(&E)) -> Option<&Node<E>> {
-        loop {
-            let node = self.first()?;
-            // Who waits at one place is claimed by the lock alone, so this only asks whether it is there.
-            if node.waiter().claim(node.case, Fired::Done) {
-                let wanted = wanted(&node.extra);
-                return wanted.then(|| {
-                    self.unlink(node);
-                    node
-                });
-            }
-            self.unlink(node);
-            gone(&node.extra);
         }
     }
 
@@ -153,6 +134,38 @@ impl<E> Queue<E> {
         if let Some(next) = unsafe { next.as_ref() } {
             next.prev.set(node.prev.get());
         }
+    }
+
+    /// [`Queue::pop`] for a queue of those who wait at this one place: only if `wanted` says so of the first who still
+    /// waits. `gone` is called for each one that was taken off on the way, so that it counts no more.
+    #[inline]
+    pub(crate) fn pop_if(&self, wanted: impl Fn(&E) -> bool, mut gone: impl FnMut(&E)) -> Option<&Node<E>> {
+        loop {
+            let node = self.first()?;
+            // Who waits at one place is claimed by the lock alone, so this only asks whether it is there.
+            if node.waiter().claim() {
+                let wanted = wanted(&node.extra);
+                return wanted.then(|| {
+                    self.unlink(node);
+                    node
+                });
+            }
+            self.unlink(node);
+            gone(&node.extra);
+        }
+    }
+
+    /// Whether somebody still waits here of whom `and` holds.
+    pub(crate) fn any_waits(&self, and: impl Fn(&Node<E>) -> bool) -> bool {
+        let mut next = self.first();
+        while let Some(node) = next {
+            if and(node) && node.waiter().is_pending() {
+                return true;
+            }
+            // SAFETY: queued nodes live.
+            next = unsafe { node.next.get().as_ref() };
+        }
+        false
     }
 
     /// Takes a node off; nothing if it is off already.
@@ -196,13 +209,13 @@ mod tests {
                     0 if !model.contains(&i) => { unsafe { queue.push_back(&nodes[i]) }; model.push_back(i) }
                     // SAFETY: as above.
                     1 if !model.contains(&i) => { unsafe { queue.push_front(&nodes[i]) }; model.push_front(i) }
-                    2 => proptest::prop_assert_eq!(queue.pop(Fired::Done).map(|node| node.extra), model.pop_front()),
+                    2 => proptest::prop_assert_eq!(queue.pop().map(|node| node.extra), model.pop_front()),
                     _ => { queue.unlink(&nodes[i]); model.retain(|&other| other != i) }
                 }
                 proptest::prop_assert_eq!(queue.first().map(|node| node.extra), model.front().copied());
                 proptest::prop_assert_eq!(queue.is_empty(), model.is_empty());
             }
-            while let Some(node) = queue.pop(Fired::Done) {
+            while let Some(node) = queue.pop() {
                 proptest::prop_assert_eq!(Some(node.extra), model.pop_front());
             }
             proptest::prop_assert!(model.is_empty());

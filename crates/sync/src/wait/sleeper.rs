@@ -1,8 +1,9 @@
 //! `Waiter`: one wait of one goroutine or plain thread, and how it ended.
 //!
 //! ```text
-//!              claim (shared) or fire (alone), by a waker under its queue's lock
-//!   Pending ───────────────────────────────────────────────────────────────────► Fired(case, what)
+//!            claim, if shared             fire: the value has been moved
+//!   Pending ──────────────────► Claimed ──────────────────────────────► Fired(case, what)
+//!      │  by wakers under the lock of their queue; both in one step if the wait is alone
 //!      │ time-out, closing: the one who waits unlinks its nodes under their locks
 //!      ▼
 //!   over, still Pending
@@ -10,14 +11,15 @@
 //!
 //! **Invariant.** The state leaves Pending once. A waiter with one node is *alone*: the lock of that node's queue decides
 //! who ends the wait, so a plain store is enough. One with nodes in several queues is *shared*: wakers under different
-//! locks race, and the compare-and-swap decides. The sleeper is put in by the one who waits before any lock that guards
+//! locks race, and the compare-and-swap to Claimed decides; Fired tells the one who waits that the value has been moved and
+//! that nobody touches its frame any more, so it need not wait for that waker's lock. The sleeper is put in by the one who waits before any lock that guards
 //! a node is given back, and taken out by the one who fired, under such a lock.
 
 use crate::seam::AtomicU32;
 #[cfg(loom)]
 use crate::seam::thread;
 use core::cell::Cell;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::park::{Commit, Place};
 use gmp_core::{Parked, WaitReason, Wake};
 use std::time::Instant;
@@ -65,6 +67,7 @@ pub(crate) enum Fired {
 }
 
 const PENDING: u32 = 0;
+const CLAIMED: u32 = 1;
 
 fn encode(case: u32, fired: Fired) -> u32 {
     ((case + 1) << 1) | u32::from(fired == Fired::Closed)
@@ -96,10 +99,10 @@ impl Waiter {
     #[doc(alias = "selectDone")]
     #[inline]
     pub(crate) fn fired(&self) -> Option<(u32, Fired)> {
-        // ORDER: fire. Pairs with `claim` and `fire`: a plain thread that sees the wait ended sees the value moved.
+        // ORDER: fire. Pairs with `fire`: who sees the wait ended sees the value moved.
         let state = self.state.load(Acquire);
         let fired = if state & 1 == 0 { Fired::Done } else { Fired::Closed };
-        (state != PENDING).then(|| ((state >> 1) - 1, fired))
+        (state > CLAIMED).then(|| ((state >> 1) - 1, fired))
     }
 
     /// The one who waits is awake and stays queued: a waker is to fire it and need wake nobody. Under the queue's lock.
@@ -114,17 +117,17 @@ impl Waiter {
         self.thread.set(Some(this_thread()));
     }
 
-    /// Takes the right to end the wait through `case`. By a waker, under the lock of the node's queue, which has just
-    /// taken the node off. `false`: another case came first, or nobody waits any more.
+    /// Takes the right to end the wait. By a waker, under the lock of the node's queue, which has just taken the node
+    /// off. `false`: another case came first, or nobody waits any more.
     #[inline]
-    pub(super) fn claim(&self, case: u32, fired: Fired) -> bool {
+    pub(super) fn claim(&self) -> bool {
         if !self.shared {
             // SAFETY: whoever waits alone is reached through one lock, which we hold: nobody changes it under us.
             return !unsafe { self.is_gone() };
         }
-        // ORDER: fire. Pairs with the load in `fired`.
+        // Relaxed: it only decides. What the winner reads, the one who waits wrote before it gave this lock back.
         if self.state.load(Relaxed) != PENDING
-            || self.state.compare_exchange(PENDING, encode(case, fired), AcqRel, Relaxed).is_err()
+            || self.state.compare_exchange(PENDING, CLAIMED, Relaxed, Relaxed).is_err()
         {
             return false;
         }
@@ -135,6 +138,12 @@ impl Waiter {
             return false;
         }
         true
+    }
+
+    /// Whether the wait could still be claimed, as far as one can tell without doing so. By a waker, as [`Waiter::claim`].
+    pub(super) fn is_pending(&self) -> bool {
+        // SAFETY: as in `claim`; of a shared wait only the state is looked at.
+        self.state.load(Relaxed) == PENDING && (self.shared || !unsafe { self.is_gone() })
     }
 
     /// Whether nobody waits any more: timed out and about to unlink itself, or left behind by a closed runtime.
@@ -153,10 +162,8 @@ impl Waiter {
     #[must_use]
     pub(super) fn fire(&self, case: u32, fired: Fired) -> Sleeper {
         let sleeper = Sleeper { goroutine: self.goroutine.take(), thread: self.thread.take() };
-        if !self.shared {
-            // ORDER: fire. Pairs with the load in `fired`: a plain thread may go on, and leave the frame, from here on.
-            self.state.store(encode(case, fired), Release);
-        }
+        // ORDER: fire. Pairs with the load in `fired`: the one who waits may go on, and leave the frame, from here on.
+        self.state.store(encode(case, fired), Release);
         sleeper
     }
 }

@@ -150,14 +150,13 @@ fn endure<S>(caller: &Caller, lock: &Lock<S>, waiter: &Waiter, deadline: Option<
         AtGate::yield_local(goroutine);
     }
     gmp_core::blocking(|| {
-        {
-            let _guard = lock.lock();
-            if waiter.fired().is_some() {
-                return Wake::Woken;
-            }
-            waiter.sleeps_as_thread();
+        let guard = lock.lock();
+        if waiter.fired().is_some() {
+            return Wake::Woken;
         }
-        wait_as_thread(waiter, deadline)
+        let thread = waiter.sleeps_as_thread();
+        drop(guard);
+        wait_as_thread(waiter, deadline, &thread)
     })
 }
 

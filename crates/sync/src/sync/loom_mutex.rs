@@ -9,6 +9,7 @@
 
 use super::mutex::RawMutex;
 use crate::seam::Arc;
+use crate::wait::How;
 use loom::cell::UnsafeCell;
 use loom::thread;
 use std::time::Instant;
@@ -31,7 +32,7 @@ impl Protected {
 
     /// With a deadline; whether it came in time.
     fn add_in_time(&self) -> bool {
-        let locked = self.mutex.lock_until(Some(Instant::now()));
+        let locked = self.mutex.lock_how(How::until(Some(Instant::now())));
         if locked {
             self.add_and_unlock();
         }

@@ -64,19 +64,11 @@ impl RawMutex {
         }
     }
 
-    /// The same until `deadline`. `false`: in vain. **Suspends.**
+    /// The same, ended by a deadline or not ended by a closing runtime. `false`: in vain. **Suspends.**
     #[track_caller]
     #[inline]
-    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
-        self.take_free() || self.lock_slow(How::until(deadline))
-    }
-
-    /// The same whatever happens: a closing runtime does not end it. **Suspends.**
-    #[track_caller]
-    pub(crate) fn lock_for_sure(&self) {
-        if !self.take_free() {
-            self.lock_slow(How::to_the_end());
-        }
+    pub(crate) fn lock_how(&self, how: How) -> bool {
+        self.take_free() || self.lock_slow(how)
     }
 
     /// Takes the lock if it is free. Never suspends.
@@ -148,10 +140,7 @@ impl RawMutex {
                 Ok(Unit::Won) => attempt.woken(),
                 Err(Wake::Closing) => {
                     // Our place in the queue is gone. Who must not unwind from here begins anew, and endures.
-                    if !how.endures {
-                        gmp_core::goroutine::unwind_if_closing(Wake::Closing);
-                    }
-                    (attempt, how.endures) = (Attempt::default(), true);
+                    (attempt, how) = (Attempt::default(), how.after_closing());
                 }
                 Err(_) => return false,
             }

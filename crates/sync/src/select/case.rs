@@ -101,6 +101,16 @@ impl<'a> Case<'a> {
         unsafe { &*core::ptr::from_ref(self.port).cast() }
     }
 
+    /// The same case, only to know whether it is ready.
+    pub(super) fn without_slot(&self) -> Self {
+        Self { slot: None, moved: None, ..*self }
+    }
+
+    /// Whether this is a send, or a receive, on that channel.
+    pub(super) fn is_of<T>(&self, chan: &Chan<T>, sends: bool) -> bool {
+        core::ptr::addr_eq(self.port, chan) && self.sends == sends
+    }
+
     /// Notes how the case came up.
     #[inline]
     pub(super) fn end(&self, fired: Fired) {

@@ -400,10 +400,9 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
 /// See [`super::block_forever`].
 #[track_caller]
 pub(super) fn block_forever() -> ! {
-    loop {
-        let caller = Caller::enter("block_forever");
-        let woken = wait_for_nothing(&caller, None);
-        drop(caller);
-        unwind_if_closing(woken);
-    }
+    let caller = Caller::enter("block_forever");
+    let woken = wait_for_nothing(&caller, None);
+    drop(caller);
+    unwind_if_closing(woken);
+    panic!("gmp::block_forever was called by a goroutine that unwinds because its runtime closes")
 }

@@ -187,7 +187,7 @@ pub use gmp_sync::channel;
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};
 #[doc(inline)]
 pub use gmp_sync::select;
-pub use gmp_sync::select::block_forever;
+pub use gmp_sync::select::{Select, SelectedOperation, block_forever};
 #[doc(inline)]
 pub use gmp_sync::sync;
 pub use goroutine::{

@@ -36,7 +36,15 @@ pub(crate) use const_fn;
 #[cfg(not(loom))]
 #[inline(never)]
 pub(crate) fn random() -> u64 {
-    fastrand::u64(..)
+    std::thread_local! { static STEPS: core::cell::Cell<u64> = const { core::cell::Cell::new(0) } }
+    STEPS.with(|steps| {
+        // Two constants of wyrand (Wang Yi, version 4.2). What tells threads and processes apart is where `steps` is.
+        let step = steps.get().wrapping_add(0x2d35_8dcc_aa6c_78a5);
+        steps.set(step);
+        let seeded = step ^ core::ptr::from_ref(steps).addr() as u64;
+        let wide = u128::from(seeded) * u128::from(seeded ^ 0x8bb8_4b93_962e_acc9);
+        (wide >> 64) as u64 ^ wide as u64
+    })
 }
 
 /// In a model the word is part of the model: all orders are explored by setting it.

@@ -40,6 +40,17 @@ pub(crate) enum By {
     Bias,
 }
 
+/// Which runtime's only P the caller holds; asked once, if at all. Not to be kept where the caller may suspend.
+#[derive(Default)]
+pub(crate) struct Me(Option<u32>);
+
+impl Me {
+    #[inline]
+    fn serial(&mut self) -> u32 {
+        *self.0.get_or_insert_with(near::serial)
+    }
+}
+
 /// The lock.
 pub(crate) struct RawLock {
     bias: AtomicU32,
@@ -89,21 +100,27 @@ impl RawLock {
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) -> By {
+        self.lock_as(&mut Me::default())
+    }
+
+    /// [`RawLock::lock`] by a caller that takes several.
+    #[inline]
+    pub(crate) fn lock_as(&self, me: &mut Me) -> By {
         // ORDER: bias. Acquire pairs with the release in `revoke`: who sees the lock plain sees what its owners did.
         let bias = self.bias.load(Acquire);
         if bias != NONE {
-            return self.lock_biased(bias, near::serial());
+            return self.lock_biased(bias, me.serial());
         }
         self.lock_plain()
     }
 
     /// Takes the lock if that needs no wait. `None` also if the lock is biased to others, or is being made plain.
     #[inline]
-    pub(crate) fn try_lock(&self) -> Option<By> {
-        // ORDER: bias. As in `lock`.
+    pub(crate) fn try_lock_as(&self, me: &mut Me) -> Option<By> {
+        // ORDER: bias. As in `lock_as`.
         let bias = self.bias.load(Acquire);
         if bias != NONE {
-            return self.try_biased(bias, near::serial());
+            return self.try_biased(bias, me.serial());
         }
         self.try_plain().then_some(By::Flag)
     }

@@ -30,6 +30,7 @@ mod loom_scope;
 
 pub use fork::join;
 
+use crate::g::{G, WaitReason};
 use crate::gate;
 use crate::handle::{JoinError, JoinHandle};
 use crate::spawn::{NoRecord, Spec, spawn_unchecked};
@@ -229,6 +230,12 @@ impl<T> Packet<T> {
         // SAFETY: the child has ended and only one handle exists.
         unsafe { (*self.0.get()).take() }
     }
+}
+
+/// Whether `g` waits for the goroutines of a scope, which may hold borrows of its stack. Only their end ends that wait.
+pub(crate) fn waits_at_end(g: &G) -> bool {
+    // One that is not to be read now counts as one: whoever asks looks again in the next round.
+    g.word.scan().is_none_or(|_scan| g.reason.get() == WaitReason::Scope)
 }
 
 /// What a panic left behind.

@@ -73,9 +73,9 @@ unsafe impl Switch for Amd64 {
     }
 
     #[inline]
-    unsafe fn init(stack: &Stack, entry: Entry) -> Context {
+    unsafe fn init(stack: &Stack, entry: Entry) -> std::io::Result<Context> {
         // SAFETY: the caller owns the unused stack, as `Switch::init` demands.
-        unsafe { first_frame::init(stack, entry) }
+        Ok(unsafe { first_frame::init(stack, entry) })
     }
 
     #[inline(always)]

@@ -10,9 +10,11 @@ mod hog_fairness;
 mod latch;
 mod matmul_steal;
 mod mem_parked;
+mod mutex_contended;
 mod park_unpark;
 mod park_unpark_chan;
 mod runq;
+mod select_2;
 mod skynet;
 mod sleep_many;
 mod spawn_burst;
@@ -43,6 +45,8 @@ pub(crate) const LIBRARY: Library = Library {
         "chan_pingpong",
         "chan_buffered_spsc",
         "chan_mpmc",
+        "select_2",
+        "mutex_contended",
         "mem_parked",
         "sleep_many",
         "hog_fairness",
@@ -74,6 +78,8 @@ fn run(cell: &Cell) -> Result<Figures> {
         "chan_pingpong" => inside(cell, chan_pingpong::main),
         "chan_buffered_spsc" => inside(cell, chan_buffered_spsc::main),
         "chan_mpmc" => inside(cell, chan_mpmc::main),
+        "select_2" => inside(cell, select_2::main),
+        "mutex_contended" => inside(cell, mutex_contended::main),
         "sleep_many" => inside(cell, sleep_many::main),
         "hog_fairness" => inside(cell, hog_fairness::main),
         "blocking_sys" => inside(cell, |cell| blocking_sys::main(cell, false)),

@@ -127,6 +127,13 @@ impl<C: Config> AnyRuntime for Sched<C> {
         self.policy_name_here()
     }
 
+    fn timer_added(&self, when: u64) {
+        // The caller holds a P; if it is the only one, nobody else could run the timer.
+        if Sched::procs(self) > 1 {
+            Sched::timer_added(self, when);
+        }
+    }
+
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }

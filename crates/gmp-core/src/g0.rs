@@ -6,6 +6,7 @@ mod idle;
 mod leave;
 mod steal;
 mod switch;
+mod timers;
 
 use crate::contract::{Carry, Switch};
 use crate::m::M;

@@ -23,6 +23,7 @@ pub mod stats;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 pub mod sync;
+pub mod timer;
 
 mod abandon;
 mod blocking;

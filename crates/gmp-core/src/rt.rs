@@ -9,8 +9,8 @@ use crate::g::runnable::Runnable;
 use crate::m::M;
 use crate::stats::Stats;
 use core::cell::UnsafeCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
@@ -69,6 +69,9 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// The name of its policy.
     fn policy_name(&self) -> &'static str;
 
+    /// A timer was added to the P that the caller's M holds, earlier than all others of that P.
+    fn timer_added(&self, when: u64);
+
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;
 }
@@ -83,6 +86,7 @@ pub(crate) struct Header {
     pub(crate) thread_each: bool,
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
+    /// The [`epoch`].
     pub(crate) started: Instant,
     /// The runtime's serial number while it has one P, else 0; see `sole`.
     pub(crate) sole: AtomicU32,
@@ -109,11 +113,11 @@ impl Header {
             thread_each,
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
-            started: Instant::now(),
+            started: epoch(),
             sole: AtomicU32::new(0),
             serial: crate::sole::next_serial(),
             attention: AtomicU32::new(0),
-            coarse: AtomicU64::new(0),
+            coarse: AtomicU64::new(nanos(epoch().elapsed())),
             events: EventSeam::new(settings.events.clone()),
         }
     }
@@ -156,7 +160,8 @@ impl Header {
         self.events.emit(|| Event { kind, goroutine, p: m.and_then(M::p_id), m: m.map(|m| m.id), value });
     }
 
-    /// Nanoseconds since the runtime was made.
+    /// Nanoseconds since the epoch.
+    #[doc(alias = "nanotime")]
     pub(crate) fn now(&self) -> u64 {
         nanos(self.started.elapsed())
     }
@@ -167,10 +172,21 @@ impl Header {
         self.coarse.load(Ordering::Relaxed)
     }
 
-    /// The moment `nanos` after the start.
+    /// The moment `nanos` after the epoch; one that the system cannot express is far away.
     pub(crate) fn instant(&self, nanos: u64) -> Instant {
-        self.started + std::time::Duration::from_nanos(nanos)
+        let after = |nanos| self.started.checked_add(std::time::Duration::from_nanos(nanos));
+        after(nanos).or_else(|| after(FAR)).unwrap_or(self.started)
     }
+}
+
+/// 30 years: whoever sleeps until then looks again.
+const FAR: u64 = 30 * 365 * 24 * 60 * 60 * 1_000_000_000;
+
+/// When this process first asked for the time: the zero of all clocks here. One for all runtimes, since one timer may be
+/// set in several.
+pub(crate) fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
 }
 
 /// A duration in nanoseconds, at most 584 years.

@@ -133,6 +133,7 @@ fn conclude<T>(
     match handle.join() {
         Ok(value) => Ok(Finished { value, left }),
         Err(JoinError::Panicked(payload)) => Err(RunError::Panicked(payload)),
+        Err(JoinError::OutOfStacks) => Err(RunError::Os(std::io::ErrorKind::OutOfMemory.into())),
         Err(other) => crate::fatal!("run returns when main has", "main's result is {other:?}"),
     }
 }

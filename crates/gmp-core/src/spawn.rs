@@ -10,6 +10,7 @@ use crate::g::runnable::Runnable;
 use crate::g::{Ancestor, Extra, Flags, G};
 use crate::gate::Inside;
 use crate::handle::JoinHandle;
+use crate::m::M;
 use crate::p::add_own;
 use crate::rt::{AnyRuntime, Header};
 use core::panic::Location;
@@ -65,16 +66,40 @@ where
     T: Send,
 {
     let Some(g) = prepare(inside, spec, at) else { return Err(NoRecord(f)) };
-    // SAFETY: a record just prepared is ours and its cargo is empty.
+    Ok(submit(inside.m(), g, f))
+}
+
+/// Spawns from g0 of `m`, which holds a P: next on that P. Never suspends.
+pub(crate) fn spawn_on_g0<F, T>(
+    m: &M,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some((g, number)) = take_record(m) else { return Err(NoRecord(f)) };
+    fill(g, m.rt().header(), number, 0, at);
+    Ok(submit(m, g, f))
+}
+
+/// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds.
+#[inline]
+fn submit<F, T>(m: &M, g: &'static G, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: a record just filled is ours and its cargo is empty.
     unsafe { g.cargo.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
     let handle = JoinHandle::new(g);
     // SAFETY: just made Runnable, once.
     let runnable = unsafe { Runnable::new(g) };
-    let m = inside.m();
     m.rt().submit(m, runnable);
-    Ok(handle)
+    handle
 }
 
 /// Spawns from a plain thread: at the shared queue's tail.
@@ -111,8 +136,19 @@ where
 #[inline]
 fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
     let (parent, m) = (inside.g(), inside.m());
-    let p =
-        m.p_core().unwrap_or_else(|| crate::fatal!("a goroutine inside the runtime has a P", "M {}", m.id));
+    let (g, number) = take_record(m)?;
+    let header = parent.header();
+    fill(g, header, number, parent.number.get(), at);
+    if spec.is_some() || header.ancestors != 0 || parent.has(Flags::EXTRA) {
+        specify(g, Some(parent), spec);
+    }
+    Some(g)
+}
+
+/// A record and a number from the P that `m` holds, counted as a goroutine. On `m`'s thread.
+#[inline]
+fn take_record(m: &M) -> Option<(&'static G, u64)> {
+    let p = m.p_core().unwrap_or_else(|| crate::fatal!("who spawns holds a P", "M {} holds none", m.id));
     // SAFETY: our M holds the P, and the reference ends in this statement.
     let recycled = unsafe { p.free() }.pop();
     let g = match recycled {
@@ -126,13 +162,8 @@ fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>)
     };
     // SAFETY: our M holds the P.
     let number = unsafe { p.next_number(|| m.rt().number_batch()) };
-    let header = parent.header();
-    fill(g, header, number, parent.number.get(), at);
-    if spec.is_some() || header.ancestors != 0 || parent.has(Flags::EXTRA) {
-        specify(g, Some(parent), spec);
-    }
     add_own(&p.counters.spawned, 1);
-    Some(g)
+    Some((g, number))
 }
 
 #[inline]

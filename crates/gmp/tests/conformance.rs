@@ -6,16 +6,26 @@
 
 #[path = "conformance/chans.rs"]
 mod chans;
+#[path = "conformance/deadlocks.rs"]
+mod deadlocks;
 #[path = "conformance/flows.rs"]
 mod flows;
+#[path = "conformance/fuzz.rs"]
+mod fuzz;
+#[path = "conformance/fuzz_select.rs"]
+mod fuzz_select;
 #[path = "conformance/golden.rs"]
 mod golden;
 #[path = "conformance/life.rs"]
 mod life;
+#[path = "conformance/locks.rs"]
+mod locks;
 #[path = "conformance/prelude.rs"]
 mod prelude;
 #[path = "conformance/queues.rs"]
 mod queues;
+#[path = "conformance/selects.rs"]
+mod selects;
 #[path = "conformance/table.rs"]
 mod table;
 #[path = "conformance/timers.rs"]
@@ -36,7 +46,7 @@ macro_rules! scenarios {
         /// Each scenario as a child.
         mod children {
             $(pub(crate) fn $name() {
-                super::run(scenarios!(@body $module $name $($again)?));
+                super::run(crate::$module::$name, scenarios!(@again $($again)?));
             })*
         }
         /// Each scenario's test, goroutines on stacks of their own.
@@ -68,8 +78,20 @@ macro_rules! scenarios {
             },
         ];
     };
-    (@body $module:ident $name:ident) => { crate::$module::$name };
-    (@body $module:ident $name:ident twice) => { || crate::twice(crate::$module::$name) };
+    (@again) => { crate::Again::InThreads };
+    (@again twice) => { crate::Again::Always };
+    (@again ends) => { crate::Again::Never };
+}
+
+/// Whether a scenario repeats itself until two runs agree, because a slice may have ended in one.
+#[derive(PartialEq)]
+enum Again {
+    /// As in Go's program: it lasts, or goes by time.
+    Always,
+    /// Slices are of CPU time, and it is far shorter. In goroutines that are threads they are of the wall's, as in Go.
+    InThreads,
+    /// It ends the process.
+    Never,
 }
 
 /// A chain of 300 spawns is to fit in one slice of 10 ms, and 300 threads cannot be started in that.
@@ -93,23 +115,46 @@ scenarios! {
     chans::chan_buffered_prodcons,
     chans::chan_prodcons_buf_3x2,
     chans::chan_close_receivers,
+    chans::chan_direct_handoff,
+    chans::chan_closed_ops,
     chans::runnext_pingpong_bystander twice,
     chans::runnext_kick,
     chans::runnext_timeslice_bound,
     chans::sieve_trace twice,
+    selects::select_one_ready,
+    selects::select_send_recv_pair,
+    selects::select_many_ready,
+    selects::chan_close_select_mix,
     flows::chan_of_chan,
+    flows::worker_pool,
+    flows::semaphore_chan,
+    flows::prodcons_pipeline,
     flows::token_ring twice,
+    locks::waitgroup_waiters,
+    locks::waitgroup_reuse,
+    locks::mutex_normal_chain twice,
+    locks::mutex_starving_handoff twice,
+    locks::mutex_trylock twice,
+    locks::cond_broadcast,
+    locks::cond_queue twice,
     timers::sleep_distinct twice,
     timers::sleep_zero,
     timers::no_deadlock_while_timer,
     life::goexit_defers,
-    life::main_goexit_deadlock,
-    life::deadlock_chan,
-    life::main_exit_kills,
+    life::main_goexit_deadlock ends,
+    life::deadlock_chan ends,
+    deadlocks::deadlock_mutex ends,
+    deadlocks::deadlock_wg ends,
+    deadlocks::deadlock_select ends,
+    deadlocks::deadlock_cond ends,
+    life::main_exit_kills ends,
     life::lockosthread_roundtrip,
     life::gomaxprocs_noop,
     life::syscall_handoff,
-    life::os_exit_from_goroutine,
+    life::os_exit_from_goroutine ends,
+    fuzz::fuzz_small,
+    fuzz::fuzz_wide,
+    fuzz_select::fuzz_select,
 }
 
 /// A golden that nothing is compared with proves nothing.
@@ -126,16 +171,22 @@ fn every_golden_has_a_scenario() {
 const MODE: &str = "GMP_CONFORMANCE_MODE";
 
 /// A scenario's process.
-fn run(scenario: fn()) {
+fn run(scenario: fn(), again: Again) {
+    let threads = std::env::var(MODE).as_deref() == Ok("threads");
     let builder = Builder::new().policy::<Go>().procs(1);
-    let builder = match std::env::var(MODE).as_deref() {
-        Ok("threads") => builder.one_thread_each(),
-        // SAFETY: no scenario holds a borrow of a thread-local, or a lock, across a suspension.
-        _ => unsafe { builder.share_thread_locals() },
+    let builder = if threads {
+        builder.one_thread_each()
+    } else {
+        // SAFETY: no scenario holds a borrow of a thread-local, or a lock of std's, across a suspension.
+        unsafe { builder.share_thread_locals() }
     };
     let done = builder.build().unwrap().run(move || {
         setup();
-        scenario();
+        if again == Again::Always || threads && again == Again::InThreads {
+            twice(scenario);
+        } else {
+            scenario();
+        }
         flush();
     });
     if let Err(error) = done {

@@ -5,13 +5,15 @@
 
 mod chan;
 mod sched;
+mod select;
+mod sync;
 
 use crate::catalogue::{Benchmark, Workload, sized, timed};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
 use std::time::{Duration, Instant};
 
-const FAMILIES: [&[Benchmark]; 2] = [chan::ALL, sched::ALL];
+const FAMILIES: [&[Benchmark]; 4] = [chan::ALL, select::ALL, sync::ALL, sched::ALL];
 
 /// All of them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Benchmark> {
@@ -47,6 +49,9 @@ const fn fixed(
     let workload: Workload = sized(name, procs, sizes, quick, ABOUT);
     Benchmark { workload, run }
 }
+
+/// What a producer takes from the common counter at once.
+const BATCH: u64 = 1000;
 
 /// Shares `n` operations among goroutines and adds what they return.
 fn parallel(workers: usize, n: u64, body: impl Fn(u64) -> u64 + Clone + Send + 'static) -> u64 {

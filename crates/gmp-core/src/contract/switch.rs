@@ -76,10 +76,14 @@ pub unsafe trait Switch: Send + Sync + 'static {
 
     /// Prepares a stack so that the first switch to the result calls `entry`.
     ///
+    /// # Errors
+    /// What the operating system said, where a context needs more of it than its stack: the stack is unused then, and
+    /// its goroutine waits as if there were no stack.
+    ///
     /// # Safety
     /// The stack is owned by the caller and unused; it outlives the context.
     #[doc(alias = "gostartcall")]
-    unsafe fn init(stack: &Stack, entry: Entry) -> Context;
+    unsafe fn init(stack: &Stack, entry: Entry) -> std::io::Result<Context>;
 
     /// Saves the present flow in `*save` and continues `to`, which takes `carry` along. Returns the carry of whoever
     /// switches back.

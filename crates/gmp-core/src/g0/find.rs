@@ -4,7 +4,6 @@ use super::G0;
 use crate::contract::{Policy, Popped, RunQueue, SharedQueue};
 use crate::event::EventKind;
 use crate::g::runnable::Runnable;
-use crate::p::timers::NEVER;
 use crate::sched::{Config, attention};
 use core::sync::atomic::Ordering;
 
@@ -85,15 +84,6 @@ impl<C: Config> G0<'_, C> {
     fn has_left_some_to_unwind(&self) -> bool {
         let (woken, _) = self.sched.wake_to_unwind();
         woken != 0 || !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
-    }
-
-    /// Expired timers of this P: each readies its goroutine, next on this P.
-    #[inline]
-    fn run_own_timers(&self) {
-        let timers = &self.p_shared().core.timers;
-        if timers.next() != NEVER {
-            self.run_timers(timers);
-        }
     }
 
     /// Every so many slices the shared queue comes first, so that local work cannot starve it.
@@ -182,20 +172,6 @@ impl<C: Config> G0<'_, C> {
             self.sched.idle.give_up();
             self.sched.wake_for_submission();
         }
-    }
-
-    /// Runs what is due of some P's timers. `true`: something was.
-    #[inline(never)]
-    pub(super) fn run_timers(&self, timers: &crate::p::timers::Timers) -> bool {
-        let now = self.sched.header.now();
-        if timers.next() > now {
-            return false;
-        }
-        let mut ran = false;
-        while let Some(parked) = timers.pop_due(now) {
-            ran |= parked.ready_as(crate::g::Wake::TimedOut);
-        }
-        ran
     }
 
     /// The goroutine that this M is locked to, once another M has found it and given us its P. Go: `stoplockedm`.

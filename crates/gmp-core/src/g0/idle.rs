@@ -207,5 +207,5 @@ impl<C: Config> G0<'_, C> {
 }
 
 fn earliest_timer<C: Config>(all: &AllP<C>) -> u64 {
-    all.ps.iter().map(|p| p.core.timers.next()).min().unwrap_or(NEVER)
+    all.ps.iter().map(|p| p.core.timers.next_live()).min().unwrap_or(NEVER)
 }

@@ -108,7 +108,7 @@ impl<C: Config> G0<'_, C> {
         }
         if request.deadline != NEVER && g.word.is_in(wait) {
             let p = &self.p_shared().core;
-            let earliest = p.timers.add(request.deadline, Parked::new(g, wait));
+            let earliest = p.timers.add_deadline(request.deadline, Parked::new(g, wait));
             if earliest && self.sched.procs() > 1 {
                 self.sched.timer_added(request.deadline);
             }

@@ -61,11 +61,7 @@ impl<C: Config> G0<'_, C> {
 
     /// Runs a victim's expired timers; what they ready is ours.
     fn steal_timers(&self, victim: &P<C>) -> Option<Popped<Runnable>> {
-        let timers = &victim.core.timers;
-        if timers.next() != crate::p::timers::NEVER && self.run_timers(timers) {
-            return self.take_local();
-        }
-        None
+        if self.run_timers_of(&victim.core.timers) { self.take_local() } else { None }
     }
 
     fn steal_from(&self, victim: &P<C>, last: bool) -> Option<Popped<Runnable>> {

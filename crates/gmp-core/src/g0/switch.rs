@@ -21,8 +21,9 @@ impl<C: Config> G0<'_, C> {
         set_scheduler::<SlotOf<C>>(self.m);
     }
 
-    /// The context in which a fresh stack starts.
-    pub(crate) fn first_context(&self, stack: &crate::contract::Stack) -> Context {
+    /// The context in which a fresh stack starts, if the operating system gives what it needs.
+    #[inline]
+    pub(crate) fn first_context(&self, stack: &crate::contract::Stack) -> std::io::Result<Context> {
         // SAFETY: the stack is the goroutine's own, unused, and lives as long as the goroutine.
         unsafe { C::Switch::init(stack, goroutine_main::<C>) }
     }

@@ -1,7 +1,8 @@
 //! Channels: who waits, who is readied, and when they run.
 
 use crate::prelude::*;
-use gmp::chan;
+use gmp::sync::WaitGroup;
+use gmp::{chan, select};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -129,6 +130,64 @@ pub(crate) fn chan_close_receivers() {
     ev("main");
 }
 
+/// A value for a blocked receiver goes past the buffer: who tries to receive finds nothing, although the receiver has
+/// not run yet.
+pub(crate) fn chan_direct_handoff() {
+    for size in [0, 1, 3] {
+        let (tx, c) = chan::<i64>(size);
+        let (tell, done) = chan(0);
+        go!(c, tell, || tell.send(c.recv().unwrap()).unwrap());
+        gmp::yield_now();
+        tx.send(7).unwrap();
+        evn("len", c.len());
+        select! {
+            recv(c) -> v => evn("stolen", v.unwrap()),
+            default => ev("empty"),
+        }
+        evn("got", done.recv().unwrap());
+    }
+}
+
+/// A close with a full buffer and blocked senders, and everything after it. Where Go panics, an error comes back here.
+pub(crate) fn chan_closed_ops() {
+    let (tx, c) = chan::<i64>(2);
+    let wg = WaitGroup::new();
+    for i in 1..=5 {
+        wg.add(1);
+        go!(tx, wg, || {
+            let _done = done_at_end(&wg);
+            evn("w", i);
+            evn(if tx.send(i).is_err() { "e" } else { "s" }, i);
+        });
+    }
+    gmp::yield_now();
+    evn("len", c.len());
+    tx.close();
+    evn("len", c.len());
+    ev(&(!tx.close()).to_string());
+    ev(&tx.send(9).is_err().to_string());
+    select! {
+        send(tx, 9) -> sent => ev(&sent.is_err().to_string()),
+        default => ev("default"),
+    }
+    wg.wait();
+    for _ in 0..4 {
+        select! {
+            recv(c) -> v => match v {
+                Ok(v) => evn("r", v),
+                Err(_) => ev("closed"),
+            },
+            default => ev("empty"),
+        }
+    }
+    for v in &c {
+        evn("never", v);
+    }
+    evn("len", c.len());
+    evn("cap", c.capacity());
+    ev("main");
+}
+
 /// Two goroutines in ping-pong keep the P through run_next: those queued before them run only when they stop.
 pub(crate) fn runnext_pingpong_bystander() {
     let ((a_tx, a), (b_tx, b), (tell, done)) = (chan(0), chan(0), chan(0));
@@ -198,7 +257,11 @@ pub(crate) fn runnext_kick() {
 pub(crate) fn sieve_trace() {
     let hash = shared(Hash::new());
     let (tx, mut c) = chan::<u32>(0);
-    go!(|| (2..).for_each(|i| tx.send(i).unwrap()));
+    go!(|| {
+        for i in 2.. {
+            tx.send(i).unwrap();
+        }
+    });
     for i in 0..48 {
         let prime = c.recv().unwrap();
         hash.lock().unwrap().word(prime);

@@ -2,6 +2,7 @@
 
 use crate::prelude::*;
 use gmp::chan;
+use gmp::sync::WaitGroup;
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ pub(crate) fn deadlock_chan() {
     go!(|| ev("a"));
     go!(|| {
         ev("b");
-        gmp::park();
+        gmp::block_forever();
     });
     gmp::yield_now();
     ev("main-blocks");

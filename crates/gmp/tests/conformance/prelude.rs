@@ -2,7 +2,7 @@
 //!
 //! `align_tick`, `setup` and `twice` are what the Go programs have, line by line, on gmp's own spawn and yield.
 
-use gmp::Unparker;
+use gmp::sync::WaitGroup;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -126,36 +126,6 @@ pub(crate) fn defer<F: FnOnce()>(f: F) -> impl Drop + use<F> {
         }
     }
     Defer(Some(f))
-}
-
-/// Stands for a `sync.WaitGroup` with one waiter, who makes it: the last `done` readies the waiter at that very moment,
-/// next on this P, as `goready` does.
-#[derive(Clone)]
-pub(crate) struct WaitGroup {
-    left: Arc<AtomicUsize>,
-    waiter: Unparker,
-}
-
-impl WaitGroup {
-    pub(crate) fn new() -> Self {
-        Self { left: Arc::new(AtomicUsize::new(0)), waiter: gmp::current().unwrap().unparker() }
-    }
-
-    pub(crate) fn add(&self, n: usize) {
-        self.left.fetch_add(n, Relaxed);
-    }
-
-    pub(crate) fn done(&self) {
-        if self.left.fetch_sub(1, Relaxed) == 1 {
-            self.waiter.unpark();
-        }
-    }
-
-    pub(crate) fn wait(&self) {
-        while self.left.load(Relaxed) != 0 {
-            gmp::park();
-        }
-    }
 }
 
 /// Go's `defer wg.Done()`.

@@ -2,6 +2,7 @@
 
 use crate::prelude::*;
 use gmp::chan;
+use gmp::sync::WaitGroup;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

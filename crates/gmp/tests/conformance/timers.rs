@@ -1,6 +1,7 @@
 //! Sleepers and timers.
 
 use crate::prelude::*;
+use gmp::sync::WaitGroup;
 use std::time::Duration;
 
 const fn ms(n: u64) -> Duration {

@@ -1,6 +1,6 @@
 //! Loops of Go's `runtime/chan_test.go` that need no select.
 
-use super::{any, each, fixed, in_parallel, parallel, work};
+use super::{BATCH, any, each, fixed, in_parallel, parallel, work};
 use crate::catalogue::Benchmark;
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
@@ -71,9 +71,6 @@ pub(super) const ALL: &[Benchmark] = &[
 
 /// Values that go into a buffer before they come out again.
 const HUNDRED: usize = 100;
-
-/// What a producer takes from the common counter at once.
-const BATCH: u64 = 1000;
 
 fn rounds((send, receive): &(Sender<u64>, Receiver<u64>), count: u64) -> u64 {
     let mut sum = 0;

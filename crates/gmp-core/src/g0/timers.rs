@@ -1,0 +1,101 @@
+//! Run what is due of a P's timers. Go: `timers.check`, `timers.run` (time.go, Go 1.27).
+//!
+//! Due entries are taken out of the heap in batches, under one hold of its lock, and dealt with one after another. What
+//! they ready goes where a waker's goroutine goes: next on this P.
+
+use super::G0;
+use crate::contract::Thief;
+use crate::g::Wake;
+use crate::g::parked::Parked;
+use crate::g::runnable::Runnable;
+use crate::p::timers::{Batch, Entry, NEVER, Target, Timers};
+use crate::sched::Config;
+use crate::timer::TimerRef;
+use crate::timer::plan::Due;
+use core::ptr;
+
+/// With this much in the queue, what is due waits in its heap: it would only be spilled to the shared queue. Half a
+/// ring.
+const ENOUGH: usize = 128;
+
+impl<C: Config> G0<'_, C> {
+    /// Runs what is due of this P's timers.
+    #[inline(always)]
+    pub(super) fn run_own_timers(&self) {
+        let timers = &self.p_shared().core.timers;
+        if timers.next() != NEVER {
+            self.check_own_timers(timers);
+        }
+    }
+
+    #[inline(never)]
+    fn check_own_timers(&self, timers: &Timers) {
+        self.run_timers_of(timers);
+        if timers.wants_sweep() {
+            timers.sweep();
+        }
+    }
+
+    /// Runs what is due of some P's timers. `true`: there was something.
+    pub(super) fn run_timers_of(&self, timers: &Timers) -> bool {
+        if timers.next() == NEVER {
+            return false;
+        }
+        let now = self.sched.header.now();
+        let mut ran = false;
+        while timers.next() <= now {
+            let full = self.p_shared().thief.len() >= ENOUGH;
+            let mut due = Batch::new();
+            timers.take_due(now, if full { 1 } else { usize::MAX }, &mut due);
+            for entry in due.drain() {
+                ran |= self.run_entry(entry, now, timers);
+            }
+            if full {
+                break;
+            }
+        }
+        ran
+    }
+
+    fn run_entry(&self, entry: Entry, now: u64, timers: &Timers) -> bool {
+        match entry.target {
+            Target::Goroutine(parked) => self.end_sleep(parked),
+            Target::Timer(timer) => self.run_timer(timer, entry.when, now, timers),
+        }
+    }
+
+    /// A goroutine's deadline has come.
+    #[inline]
+    fn end_sleep(&self, parked: Parked) -> bool {
+        let (g, wait) = parked.into_parts();
+        if !ptr::eq(g.rt.get(), &self.sched.header) || g.is_inboxed() {
+            return crate::g::parked::ready(g, wait, Wake::TimedOut);
+        }
+        if !g.word.to_ready(wait) {
+            return false;
+        }
+        g.wake.set(Wake::TimedOut);
+        // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+        self.sched.ready_on(self.m, unsafe { Runnable::new(g) });
+        true
+    }
+
+    fn run_timer(&self, timer: TimerRef, entry: u64, now: u64, timers: &Timers) -> bool {
+        match timer.plan(|plan| plan.due(entry, now)) {
+            Due::Nothing => false,
+            Due::Later(when) => {
+                timers.add_timer(when, timer);
+                false
+            }
+            // The callback may wake whom it likes, but in a runtime that unwinds there is nobody to wake.
+            Due::Fire { .. } if self.sched.unwinding() => false,
+            Due::Fire { round, late, again } => {
+                if again != NEVER {
+                    timers.add_timer(again, timer.clone());
+                }
+                timer.fire(self.m, round, late);
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Timers of one's own: a callback on the scheduler's stack at a given time, once or again and again.
+//!
+//! A [`Timer`] lies in the heap of the P that armed it, beside the deadlines of parked goroutines (`p/timers.rs`), and
+//! the M that finds it due calls [`Fire::fire`]. Channels that deliver the time, functions run after a delay and
+//! contexts with deadlines are built of it. What a timer goes through is told in `timer/plan.rs`. Go: `timer`,
+//! `timers.run` (time.go, Go 1.27).
+
+pub(crate) mod plan;
+
+#[cfg(all(test, loom))]
+mod loom_plan;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use crate::current::{Current, current};
+use crate::gate::{self, Inside};
+use crate::handle::JoinHandle;
+use crate::m::M;
+use crate::p::timers::{NEVER, Timers};
+use crate::rt::{epoch, nanos};
+use crate::spawn::NoRecord;
+use crate::sync::SpinLock;
+use core::marker::PhantomData;
+use core::panic::Location;
+use core::ptr::NonNull;
+use plan::Plan;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a timer does when it goes off.
+pub trait Fire: Send + Sync + 'static {
+    /// Called on the scheduler's stack of the M that found the timer due. It may be called on several Ms at once, if the
+    /// period is shorter than the call, or if the timer is reset meanwhile.
+    ///
+    /// It is to be short. It may ready goroutines ([`Parked::ready`](crate::Parked::ready)), stop and reset timers and
+    /// spawn by [`Firing::spawn`]; everything else that needs a goroutine is refused. A panic that comes out of it ends
+    /// the process. The same holds for the destructor: the scheduler may hold the last reference.
+    fn fire(&self, firing: Firing<'_>);
+}
+
+/// One expiry, as its callback sees it.
+pub struct Firing<'a> {
+    head: &'a Head,
+    m: &'a M,
+    round: u64,
+    late: u64,
+    // Of this M's stack.
+    not_send: PhantomData<*mut ()>,
+}
+
+impl core::fmt::Debug for Firing<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Firing").field("late", &self.late()).finish_non_exhaustive()
+    }
+}
+
+impl Firing<'_> {
+    /// Makes the expiry final. `false`: a stop or a reset came before, was told that it was in time, and counts on the
+    /// callback to do nothing. A callback that takes a lock claims under it.
+    pub fn claim(&self) -> bool {
+        self.head.plan.with(|plan| plan.claim(self.round))
+    }
+
+    /// How long after its time the timer goes off, in nanoseconds at best; never negative.
+    pub fn late(&self) -> Duration {
+        Duration::from_nanos(self.late)
+    }
+
+    /// Spawns a goroutine, next on the P of the M that makes the call; `at` is told as its place of creation.
+    ///
+    /// # Errors
+    /// No memory for another record; the closure comes back.
+    #[doc(alias = "goFunc")]
+    pub fn spawn<F, T>(&self, at: &'static Location<'static>, f: F) -> Result<JoinHandle<T>, NoRecord<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        crate::spawn::spawn_on_g0(self.m, at, f)
+    }
+}
+
+/// A timer with its callback. Clones are the same timer. Dropping the last one stops nothing.
+///
+/// Each of the calls is one step: whatever the other threads do, an expiry is either claimed by its callback or undone by
+/// the one stop or reset that says `true`.
+///
+/// ```
+/// use gmp_core::timer::{Fire, Firing, Timer};
+///
+/// struct Note;
+/// impl Fire for Note {
+///     fn fire(&self, firing: Firing<'_>) {
+///         assert!(firing.claim());
+///     }
+/// }
+/// let timer = Timer::new(Note);
+/// assert!(!timer.is_pending() && !timer.stop());
+/// ```
+#[doc(alias = "timer")]
+pub struct Timer<F>(Arc<Node<F>>);
+
+impl<F> Clone for Timer<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F> core::fmt::Debug for Timer<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Timer").field(&self.0.head).finish()
+    }
+}
+
+impl<F: Fire> Timer<F> {
+    /// A timer that is not set.
+    pub fn new(fire: F) -> Self {
+        let table =
+            const { &Table { fire: fire_node::<F>, retain: retain_node::<F>, release: release_node::<F> } };
+        Self(Arc::new(Node { head: Head { plan: SpinLock::new(Plan::stopped()), table }, fire }))
+    }
+
+    /// What it does.
+    pub fn callback(&self) -> &F {
+        &self.0.fire
+    }
+
+    /// Whether it is set and has not gone off, or repeats. Never suspends.
+    pub fn is_pending(&self) -> bool {
+        self.0.head.plan.with(|plan| plan.is_pending())
+    }
+
+    /// Stops it; from any thread. `true`: an expiry was still to come, and will not. Never suspends.
+    #[doc(alias = "stopTimer")]
+    pub fn stop(&self) -> bool {
+        self.0.head.plan.with(Plan::stop)
+    }
+
+    /// Sets it to go off after `delay`, and then every `period` if that is not zero, whatever it was set to before.
+    /// `true`: that was still to come, and will not. Never suspends, but for a goroutine inside `blocking`, which is
+    /// brought back to a P.
+    ///
+    /// A beat that is missed is left out, so the beats keep their distance from the first. A delay of more than 500 years
+    /// never ends.
+    ///
+    /// # Panics
+    /// Outside a goroutine, unless the caller is a timer's callback.
+    #[doc(alias = "resetTimer")]
+    #[doc(alias = "modify")]
+    #[track_caller]
+    pub fn reset_in(&self, delay: Duration, period: Duration) -> bool {
+        let holder = Holder::enter("Timer::reset");
+        let now = nanos(epoch().elapsed());
+        self.reset(&holder, now.saturating_add(nanos(delay)), nanos(period))
+    }
+
+    /// [`Timer::reset_in`], for the first time at `at`; at once if that is past.
+    ///
+    /// # Panics
+    /// As [`Timer::reset_in`].
+    #[track_caller]
+    pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
+        let holder = Holder::enter("Timer::reset");
+        self.reset(&holder, nanos(at.saturating_duration_since(epoch())), nanos(period))
+    }
+
+    fn reset(&self, holder: &Holder<'_>, when: u64, period: u64) -> bool {
+        let when = when.min(NEVER - 1);
+        let m = holder.m();
+        let Some(p) = m.p_core() else {
+            crate::fatal!("who sets a timer holds a P", "M {} holds none", m.id)
+        };
+        let (pending, earliest) = self.set_in(&p.timers, when, period);
+        if earliest {
+            m.rt().timer_added(when);
+        }
+        pending
+    }
+
+    /// Whether an expiry was still to come, and whether the timer is the earliest of `timers` now.
+    fn set_in(&self, timers: &Timers, when: u64, period: u64) -> (bool, bool) {
+        let (pending, add) = self.0.head.plan.with(|plan| plan.reset(when, period, timers));
+        (pending, add && timers.add_timer(when, self.reference()))
+    }
+
+    fn reference(&self) -> TimerRef {
+        let node = Arc::into_raw(Arc::clone(&self.0));
+        // SAFETY: an Arc's pointer is not null; `Node` is `repr(C)` and begins with the head.
+        TimerRef(unsafe { NonNull::new_unchecked(node.cast_mut().cast()) })
+    }
+}
+
+/// Who sets a timer: somebody with a P.
+enum Holder<'a> {
+    Goroutine(Inside),
+    Callback(&'a M),
+}
+
+impl Holder<'_> {
+    #[track_caller]
+    fn enter(call: &'static str) -> Self {
+        if let Current::Scheduler(m) = current() {
+            // SAFETY: the slot names the M of this very thread.
+            let m = unsafe { &*m };
+            if !m.in_policy.get() && m.p_core().is_some() {
+                return Self::Callback(m);
+            }
+        }
+        Self::Goroutine(gate::enter(call))
+    }
+
+    fn m(&self) -> &M {
+        match self {
+            Self::Goroutine(inside) => inside.m(),
+            Self::Callback(m) => m,
+        }
+    }
+}
+
+/// A timer's memory. The head comes first, so that a heap can hold timers without knowing their callbacks' types.
+#[repr(C)]
+struct Node<F> {
+    head: Head,
+    fire: F,
+}
+
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) plan: SpinLock<Plan>,
+    table: &'static Table,
+}
+
+/// What depends on the callback's type.
+#[derive(Debug)]
+struct Table {
+    fire: unsafe fn(NonNull<Head>, Firing<'_>),
+    retain: unsafe fn(NonNull<Head>),
+    release: unsafe fn(NonNull<Head>),
+}
+
+/// # Safety
+/// `head` is that of a living `Node<F>`.
+unsafe fn fire_node<F: Fire>(head: NonNull<Head>, firing: Firing<'_>) {
+    // SAFETY: the caller says so, and the pointer came from the whole node's.
+    unsafe { head.cast::<Node<F>>().as_ref() }.fire.fire(firing);
+}
+
+/// # Safety
+/// As [`fire_node`]; the caller holds a count.
+unsafe fn retain_node<F>(head: NonNull<Head>) {
+    // SAFETY: the pointer came from `Arc::into_raw` of this very type.
+    unsafe { Arc::increment_strong_count(head.as_ptr().cast_const().cast::<Node<F>>()) };
+}
+
+/// # Safety
+/// As [`retain_node`]; the count is used up.
+unsafe fn release_node<F>(head: NonNull<Head>) {
+    // SAFETY: as above.
+    unsafe { Arc::decrement_strong_count(head.as_ptr().cast_const().cast::<Node<F>>()) };
+}
+
+/// A counted reference to a timer whose type is forgotten.
+#[derive(Debug)]
+pub(crate) struct TimerRef(NonNull<Head>);
+
+// SAFETY: it is an `Arc` of a node whose callback is `Send` and `Sync`.
+unsafe impl Send for TimerRef {}
+// SAFETY: as above.
+unsafe impl Sync for TimerRef {}
+
+impl TimerRef {
+    #[inline]
+    pub(crate) fn plan<R>(&self, look: impl FnOnce(&mut Plan) -> R) -> R {
+        // SAFETY: the reference is counted.
+        unsafe { self.0.as_ref() }.plan.with(look)
+    }
+
+    /// Calls the callback, on g0 of `m`.
+    pub(crate) fn fire(&self, m: &M, round: u64, late: u64) {
+        // SAFETY: the reference is counted, during the call too.
+        let head = unsafe { self.0.as_ref() };
+        let firing = Firing { head, m, round, late, not_send: PhantomData };
+        // SAFETY: the table is that of the node's type.
+        crate::fatal::no_unwind("a timer's callback", || unsafe { (head.table.fire)(self.0, firing) });
+    }
+}
+
+impl Clone for TimerRef {
+    fn clone(&self) -> Self {
+        // SAFETY: the reference is counted, and the table is that of the node's type.
+        unsafe { (self.0.as_ref().table.retain)(self.0) };
+        Self(self.0)
+    }
+}
+
+impl Drop for TimerRef {
+    fn drop(&mut self) {
+        // SAFETY: as in `clone`; the count is ours and nobody uses it after this.
+        let release = || unsafe { (self.0.as_ref().table.release)(self.0) };
+        crate::fatal::no_unwind("a timer's destructor", release);
+    }
+}

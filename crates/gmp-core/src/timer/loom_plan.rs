@@ -1,0 +1,129 @@
+//! loom models of a timer that is due while others stop and reset it, on the real plan and heap.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
+//!
+//! Modelled: an M that takes the timer out of its heap, asks the plan and claims, against a stop, a reset to an earlier
+//! and one to a later time. Threads: three. Preemptions: unbounded. Time: seconds.
+//!
+//! Law: each arming ends once, by a claim or by the one stop or reset that says so (invariant 1 of `plan`).
+//!
+//! Caught when broken: `claim` without its look at the round; `stop` that does not count a taken expiry; `reset` that
+//! leaves an earlier entry's time in `queued`.
+
+use super::plan::Due;
+use super::{Fire, Firing, Timer};
+use crate::p::timers::{Batch, Target, Timers};
+use crate::sync::{Arc, AtomicUsize};
+use core::sync::atomic::Ordering::Relaxed;
+use loom::thread;
+
+struct Nothing;
+
+impl Fire for Nothing {
+    fn fire(&self, _firing: Firing<'_>) {}
+}
+
+struct Bed {
+    heap: Timers,
+    timer: Timer<Nothing>,
+    /// Armings that have ended.
+    ended: AtomicUsize,
+}
+
+impl Bed {
+    /// A timer that is due at 10.
+    fn new() -> Arc<Self> {
+        let bed = Self { heap: Timers::new(), timer: Timer::new(Nothing), ended: AtomicUsize::new(0) };
+        bed.timer.set_in(&bed.heap, 10, 0);
+        Arc::new(bed)
+    }
+
+    fn count(&self, ended: bool) {
+        self.ended.fetch_add(usize::from(ended), Relaxed);
+    }
+
+    /// What an M does at `now`.
+    fn run(&self, now: u64) {
+        while self.heap.next() <= now {
+            let mut due = Batch::new();
+            self.heap.take_due(now, usize::MAX, &mut due);
+            for entry in due.drain() {
+                let Target::Timer(timer) = entry.target else { continue };
+                match timer.plan(|plan| plan.due(entry.when, now)) {
+                    Due::Nothing => {}
+                    Due::Later(when) => {
+                        self.heap.add_timer(when, timer);
+                    }
+                    Due::Fire { round, .. } => self.count(timer.plan(|plan| plan.claim(round))),
+                }
+            }
+        }
+    }
+
+    fn reset(&self, when: u64) {
+        let (pending, _) = self.timer.set_in(&self.heap, when, 0);
+        self.count(pending);
+    }
+
+    /// Lets all that is planned come, and says how many armings have ended.
+    fn all_ended(&self) -> usize {
+        self.run(1000);
+        self.ended.load(Relaxed)
+    }
+}
+
+fn with_runner(now: u64, act: fn(&Bed), armings: usize) {
+    loom::model(move || {
+        let bed = Bed::new();
+        let m = {
+            let bed = Arc::clone(&bed);
+            thread::spawn(move || bed.run(now))
+        };
+        act(&bed);
+        m.join().unwrap();
+        assert_eq!(bed.all_ended(), armings);
+    });
+}
+
+#[test]
+fn a_stop_against_an_expiry() {
+    with_runner(10, |bed| bed.count(bed.timer.stop()), 1);
+}
+
+#[test]
+fn a_reset_to_later_against_an_expiry() {
+    with_runner(10, |bed| bed.reset(20), 2);
+}
+
+#[test]
+fn a_reset_to_earlier_against_an_expiry() {
+    with_runner(10, |bed| bed.reset(5), 2);
+}
+
+#[test]
+fn a_reset_and_a_stop_against_an_expiry() {
+    let act = |bed: &Bed| {
+        bed.reset(20);
+        bed.count(bed.timer.stop());
+    };
+    with_runner(30, act, 2);
+}
+
+#[test]
+fn two_resets_and_two_ms() {
+    loom::model(|| {
+        let bed = Bed::new();
+        let threads: Vec<_> = [5, 20]
+            .into_iter()
+            .map(|when| {
+                let bed = Arc::clone(&bed);
+                thread::spawn(move || bed.reset(when))
+            })
+            .collect();
+        bed.run(10);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(bed.all_ended(), 3);
+    });
+}

@@ -4,6 +4,7 @@
 //! Users import the crate `gmp`, which re-exports all of this.
 
 pub mod channel;
+pub mod context;
 pub mod select;
 pub mod sync;
 

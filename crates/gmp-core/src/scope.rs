@@ -60,6 +60,9 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// Calls `f` with a scope, waits until every goroutine started in it has ended, and returns what `f` did.
 /// **Suspends.**
 ///
+/// Not for plain threads: where goroutines are left suspended when their runtime closes, a thread could only wait for ever,
+/// as it must not leave what they borrow.
+///
 /// # Panics
 /// Outside a goroutine; with the panic of `f`; and if a goroutine of the scope panicked and nobody joined it. Always
 /// after all of them have ended.

@@ -6,6 +6,7 @@
 #![cfg_attr(loom, allow(dead_code, unused_imports, unused_variables, unused_mut))]
 
 pub mod channel;
+pub mod context;
 pub mod select;
 pub mod sync;
 

@@ -152,9 +152,9 @@ proptest! {
                     for (which, plan) in model.iter_mut().enumerate() {
                         if let Some((when, period)) = *plan && when <= bed.now {
                             expected.push((which, bed.now - when));
-                            let beats = (1..).map(|beat| when + beat * period);
-                            *plan = (period != 0)
-                                .then(|| (beats.skip_while(|&beat| beat <= bed.now).next().unwrap_or(NEVER), period));
+                            let mut beats = (1..).map(|beat| when + beat * period);
+                            let mut next = || (beats.find(|&beat| beat > bed.now).unwrap_or(NEVER), period);
+                            *plan = (period != 0).then(&mut next);
                         }
                     }
                     prop_assert_eq!(fired, expected);

@@ -26,7 +26,10 @@ pub(crate) struct Args {
     /// Libraries side by side, separated by commas: gmp, tokio, tokio-ct, may, smol, rayon, corosensei, ...
     #[arg(long, value_delimiter = ',', default_value = "gmp")]
     lib: Vec<String>,
-    /// Only these workloads, separated by commas.
+    /// Which workloads: "workloads", "go-benchmarks" (the loops of Go's own benchmarks, on gmp and in Go), or "all".
+    #[arg(long, default_value = "workloads")]
+    group: String,
+    /// Only these workloads, of whatever group, separated by commas.
     #[arg(long, value_delimiter = ',')]
     workload: Vec<String>,
     /// Only with these numbers of processors, separated by commas.

@@ -137,7 +137,9 @@ fn models() -> Result<bool> {
 }
 
 fn bench_smoke() -> Result<bool> {
-    bench::run(&Of::<bench::Args>::try_parse_from(["bench", "--quick", "--policy", "all"])?.args)
+    bench::run(
+        &Of::<bench::Args>::try_parse_from(["bench", "--quick", "--policy", "all", "--group", "all"])?.args,
+    )
 }
 
 #[cfg(test)]

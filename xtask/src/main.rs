@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask bench | ci | loom | soak | tidy`. Depends on none of our crates, so it
+//! The project's own commands: `cargo xtask bench | ci | conformance | loom | soak | tidy`. Depends on none of our crates, so it
 //! works when they do not build.
 
 mod bench;
 mod ci;
+mod conformance;
 mod loom;
 mod root;
 mod soak;
@@ -25,6 +26,8 @@ enum Command {
     Bench(bench::Args),
     /// Run the gates that a change must pass.
     Ci(ci::Args),
+    /// Compare the order of goroutines with what real Go printed, scenario by scenario.
+    Conformance(conformance::Args),
     /// Run the loom models of the protocols.
     Loom(loom::Args),
     /// Run the soak test: random work for minutes, every goroutine accounted for.
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Loom(args) => loom::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Tidy => tidy::run(),
@@ -69,6 +73,7 @@ mod tests {
             ("xtask bench --procs 0", "0 is not in 1.."),
             ("xtask bench --runs none", "invalid value 'none'"),
             ("xtask soak --minutes 0", "0 is not in 1.."),
+            ("xtask conformance --repeat 0", "0 is not in 1.."),
             ("xtask bnech", "bench"),
         ] {
             let error = Cli::try_parse_from(line.split(' ')).map(|_| ()).unwrap_err().to_string();

@@ -27,7 +27,7 @@ fn switches(criterion: &mut Criterion) {
     // SAFETY: the slab is this function's alone and never released.
     let stack = unsafe { Stack::new(slab.base.add(slab.guard), slab.stride - slab.guard) };
     // SAFETY: the stack is unused and lives for ever.
-    unsafe { THERE = Amd64::init(&stack, echo) };
+    unsafe { THERE = Amd64::init(&stack, echo).unwrap() };
     group.bench_function("amd64", |bench| {
         bench.iter(|| {
             // SAFETY: as in `echo`.

@@ -63,15 +63,19 @@ unsafe impl Switch for Amd64 {
         crate::cpus::time_of(clock)
     }
 
+    fn far_fence() -> Option<fn()> {
+        crate::far_fence::far_fence()
+    }
+
     #[inline]
     fn attach_thread() -> std::io::Result<AttachedThread> {
         AttachedThread::attach()
     }
 
     #[inline]
-    unsafe fn init(stack: &Stack, entry: Entry) -> Context {
+    unsafe fn init(stack: &Stack, entry: Entry) -> std::io::Result<Context> {
         // SAFETY: the caller owns the unused stack, as `Switch::init` demands.
-        unsafe { first_frame::init(stack, entry) }
+        Ok(unsafe { first_frame::init(stack, entry) })
     }
 
     #[inline(always)]

@@ -68,7 +68,7 @@ struct Flows {
 
 fn run_on(stack: &Stack, entry: gmp_core::contract::Entry) {
     // SAFETY: the stack is fresh and lives for ever.
-    let inside = unsafe { Amd64::init(stack, entry) };
+    let inside = unsafe { Amd64::init(stack, entry) }.unwrap();
     let flows = Flows { outside: UnsafeCell::new(Context::NULL), inside };
     // SAFETY: the entry gets the flows and leaves to the outer one.
     unsafe { Amd64::switch(flows.outside.get(), flows.inside, (&raw const flows).cast_mut().cast()) };

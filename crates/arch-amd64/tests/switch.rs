@@ -20,7 +20,7 @@ struct Pair {
 impl Pair {
     fn new(entry: Entry) -> Self {
         // SAFETY: the stack is fresh and lives for ever.
-        let inside = unsafe { Amd64::init(&fresh::stack(), entry) };
+        let inside = unsafe { Amd64::init(&fresh::stack(), entry) }.unwrap();
         Self { outside: UnsafeCell::new(Context::NULL), inside: UnsafeCell::new(inside) }
     }
 

@@ -91,10 +91,12 @@ const LEAST_STACK: usize = 2 << 20;
 /// Starts a thread that waits to be continued, calls `entry`, continues what it returns with a null carry, and ends.
 ///
 /// A thread can be refused only for a moment, while ended ones are still being cleared away, so there are a few
-/// attempts in about half a second. After that the process aborts: `Switch::init` has no error to return, and a
-/// context that can not be continued would be worse.
-pub(crate) fn start(stack_size: usize, entry: Entry) -> Context {
-    const ATTEMPTS: u32 = 10;
+/// attempts in 31 ms. No more: the caller holds a P, and has a better way to wait.
+///
+/// # Errors
+/// What the system said to the last attempt.
+pub(crate) fn start(stack_size: usize, entry: Entry) -> std::io::Result<Context> {
+    const ATTEMPTS: u32 = 5;
     let mut attempt = 0;
     loop {
         let flow = Flow::new();
@@ -102,12 +104,12 @@ pub(crate) fn start(stack_size: usize, entry: Entry) -> Context {
         let builder =
             thread::Builder::new().name("gmp-hosted".into()).stack_size(stack_size.max(LEAST_STACK));
         match builder.spawn(move || run(flow, entry)) {
-            Ok(_) => return context,
+            Ok(_) => return Ok(context),
             Err(_) if attempt < ATTEMPTS => {
+                thread::sleep(Duration::from_millis(1 << attempt));
                 attempt += 1;
-                thread::sleep(Duration::from_millis(1 << attempt.min(7)));
             }
-            Err(error) => refused(stack_size, &error),
+            Err(error) => return Err(error),
         }
     }
 }
@@ -120,16 +122,4 @@ fn run(flow: Arc<Flow>, entry: Entry) {
     let next = unsafe { entry(carry) };
     // SAFETY: the entry returns a suspended context to leave to for good.
     unsafe { Flow::of(next) }.send(std::ptr::null_mut());
-}
-
-/// There is no thread for a goroutine.
-#[cold]
-fn refused(stack_size: usize, error: &std::io::Error) -> ! {
-    eprintln!(
-        "fatal: gmp-arch-hosted runs each goroutine on an OS thread of its own, and the system refuses another with a \
-         stack of {stack_size} bytes: {error}. What limits it is one of `ulimit -u`, `ulimit -v`, \
-         /proc/sys/kernel/threads-max, /proc/sys/vm/max_map_count and the control group's pids.max; \
-         gmp-arch-amd64 needs no threads for goroutines"
-    );
-    std::process::abort();
 }

@@ -33,7 +33,9 @@ unsafe impl<S: CurrentSlot> Switch for Hosted<S> {
         Ok(())
     }
 
-    unsafe fn init(stack: &Stack, entry: Entry) -> Context {
+    /// # Errors
+    /// The operating system gives no other thread.
+    unsafe fn init(stack: &Stack, entry: Entry) -> std::io::Result<Context> {
         flow::start(stack.size(), entry)
     }
 

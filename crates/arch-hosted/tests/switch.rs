@@ -21,7 +21,7 @@ impl Pair {
         let stacks = ThreadStacks::default();
         let stack = stacks.allocate(&mut stacks.cache(), 64 << 10).unwrap();
         // SAFETY: the stack is fresh.
-        let inside = unsafe { Threads::init(&stack, entry) };
+        let inside = unsafe { Threads::init(&stack, entry) }.unwrap();
         Self {
             outside: UnsafeCell::new(Context::NULL),
             inside: UnsafeCell::new(inside),

@@ -1,3 +1,3 @@
 module gmp-bench-go
 
-go 1.22
+go 1.25

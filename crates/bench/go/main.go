@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -30,7 +31,7 @@ type workload struct {
 	run   func(cell) (figures, error)
 }
 
-var catalogue = []workload{
+var workloads = []workload{
 	{"yield_2", []int{1}, []int{0}, 0, func(c cell) (figures, error) { return yields(c, 2) }},
 	{"yield_1000", []int{1}, []int{0}, 0, func(c cell) (figures, error) { return yields(c, 1000) }},
 	{"spawn_join", []int{1, 2}, []int{0}, 0, spawnJoin},
@@ -38,6 +39,14 @@ var catalogue = []workload{
 	{"spawn_tree", []int{1, 2}, []int{20}, 12, spawnTree},
 	{"fib", []int{1, 2}, []int{27}, 16, fibonacci},
 	{"park_unpark", []int{2}, []int{2000}, 100, parkUnpark},
+	// A channel is Go's only public way to park, so the two are one.
+	{"park_unpark_chan", []int{2}, []int{2000}, 100, parkUnpark},
+	{"skynet", []int{1, 2}, []int{1_000_000}, 10_000, skynet},
+	{"chan_pingpong", []int{1, 2}, []int{0}, 0, chanPingpong},
+	{"chan_buffered_spsc", []int{1, 2}, []int{0}, 0, chanSpsc},
+	{"chan_mpmc", []int{1, 2}, []int{0}, 0, chanMpmc},
+	{"select_2", []int{1, 2}, []int{0}, 0, select2},
+	{"mutex_contended", []int{2}, []int{0}, 0, mutexContended},
 	{"mem_parked", []int{2}, []int{100_000, 1_000_000}, 5_000, memParked},
 	{"sleep_many", []int{2}, []int{100_000}, 1_000, sleepMany},
 	{"hog_fairness", []int{1}, []int{500}, 100, hogFairness},
@@ -46,6 +55,12 @@ var catalogue = []workload{
 	{"blocking_sys_declared", []int{2}, []int{64}, 8, blockingSys},
 	{"matmul_steal", []int{2}, []int{4096}, 128, matmulSteal},
 }
+
+// catalogue is everything, by group.
+var catalogue = []struct {
+	group string
+	all   []workload
+}{{"workloads", workloads}, {"go-benchmarks", goBenchmarks}}
 
 // figures are a cell's answer.
 type figures struct {
@@ -86,21 +101,24 @@ func dispatch(arguments []string) error {
 }
 
 func list(quick bool) {
-	for _, w := range catalogue {
-		sizes := w.sizes
-		if quick {
-			sizes = []int{w.quick}
-		}
-		for _, procs := range w.procs {
-			for _, n := range sizes {
-				fmt.Printf(`{"lib":"go","policy":"-","workload":"%s","procs":%d,"n":%d}`+"\n", w.name, procs, n)
+	for _, group := range catalogue {
+		for _, w := range group.all {
+			sizes := w.sizes
+			if quick {
+				sizes = []int{w.quick}
+			}
+			for _, procs := range w.procs {
+				for _, n := range sizes {
+					fmt.Printf(`{"lib":"go","policy":"-","workload":"%s","procs":%d,"n":%d,"group":"%s"}`+"\n",
+						w.name, procs, n, group.group)
+				}
 			}
 		}
 	}
 }
 
 func measure(c cell) error {
-	for _, w := range catalogue {
+	for _, w := range slices.Concat(workloads, goBenchmarks) {
 		if w.name != c.workload {
 			continue
 		}

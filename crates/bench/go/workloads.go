@@ -87,29 +87,6 @@ func fibonacci(c cell) (figures, error) {
 	return whole(c, 2*b-1, func() error { return expect("fib", fib(c.n), a) })
 }
 
-// parkUnpark measures a hand-over to a goroutine that waits on a channel, Go's only public way to park.
-func parkUnpark(c cell) (figures, error) {
-	values := make([]float64, 0, c.n)
-	f, err := once(c, c.n, func() error {
-		send, done := make(chan time.Time), make(chan bool)
-		go func() {
-			for at := range send {
-				values = append(values, float64(time.Since(at)))
-			}
-			done <- true
-		}()
-		for range c.n {
-			time.Sleep(200 * time.Microsecond)
-			send <- time.Now()
-		}
-		close(send)
-		<-done
-		return expect("samples", len(values), c.n)
-	})
-	p50, p99, most := latencies(values)
-	return f.instead(p50).with("p99_ns", p99).with("max_ns", most), err
-}
-
 func memParked(c cell) (figures, error) {
 	before := rss()
 	var parked atomic.Int64

@@ -1,6 +1,7 @@
 //! What can be measured: workloads with their sizes, libraries with the workloads they know.
 
 use crate::cell::{Cell, Figures, Result};
+use crate::gmp::{self, go_benchmarks};
 
 /// A workload's name and its cells.
 pub(crate) struct Workload {
@@ -14,11 +15,11 @@ pub(crate) struct Workload {
     pub(crate) about: &'static str,
 }
 
-const fn timed(name: &'static str, procs: &'static [usize], about: &'static str) -> Workload {
+pub(crate) const fn timed(name: &'static str, procs: &'static [usize], about: &'static str) -> Workload {
     Workload { name, procs, sizes: &[0], quick: 0, about }
 }
 
-const fn sized(
+pub(crate) const fn sized(
     name: &'static str,
     procs: &'static [usize],
     sizes: &'static [u64],
@@ -28,7 +29,7 @@ const fn sized(
     Workload { name, procs, sizes, quick, about }
 }
 
-/// Every workload that needs no channel and no lock. Definitions of one operation are short here and exact in the
+/// Every workload of our own. Definitions of one operation are short here and exact in the
 /// files that run them.
 pub(crate) const WORKLOADS: &[Workload] = &[
     timed("switch_raw", &[1], "one one-way stack switch, no scheduler"),
@@ -45,6 +46,19 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     sized("spawn_tree", &[1, 2], &[20], 12, "one node of a binary tree of depth n"),
     sized("fib", &[1, 2], &[27], 16, "one call of fib(n), a spawn for every second one"),
     sized("park_unpark", &[2], &[2000], 100, "median of n times from unpark to running, all processors idle"),
+    sized("park_unpark_chan", &[2], &[2000], 100, "the same from the send of a message to its receipt"),
+    sized(
+        "skynet",
+        &[1, 2],
+        &[1_000_000],
+        10_000,
+        "one of n leaves of a tree of ten children a node, summed by channels",
+    ),
+    timed("chan_pingpong", &[1, 2], "one round trip over two unbuffered channels"),
+    timed("chan_buffered_spsc", &[1, 2], "one message over a channel of 128 from one sender to one receiver"),
+    timed("chan_mpmc", &[1, 2], "one message over a channel of 128 from 4 senders to 4 receivers"),
+    timed("select_2", &[1, 2], "one message received by a select over two unbuffered channels"),
+    timed("mutex_contended", &[2], "lock, add, unlock by one of 8 goroutines"),
     sized(
         "mem_parked",
         &[2],
@@ -66,6 +80,18 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     timed("runq", &[2], "push and pop of a run queue by its owner alone"),
 ];
 
+/// A workload of the second group, and what runs it on gmp.
+pub(crate) struct Benchmark {
+    pub(crate) workload: Workload,
+    pub(crate) run: fn(&Cell) -> Result<Figures>,
+}
+
+/// All workloads, each with the name of its group: a run measures one group, unless it names workloads.
+fn workloads() -> impl Iterator<Item = (&'static str, &'static Workload)> {
+    let ours = WORKLOADS.iter().map(|workload| ("workloads", workload));
+    ours.chain(go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload)))
+}
+
 /// A library: its policies (rivals have one without a name) and the function that runs a cell.
 pub(crate) struct Library {
     pub(crate) name: &'static str,
@@ -77,10 +103,18 @@ pub(crate) struct Library {
 /// The one policy of a library that offers no choice.
 pub(crate) const NO_POLICY: &str = "-";
 
+impl Library {
+    /// Whether it can run this workload. Go's benchmarks are written on gmp alone; Go has them in its own program.
+    pub(crate) fn knows(&self, workload: &str) -> bool {
+        let goes = || self.name == gmp::LIBRARY.name && go_benchmarks::find(workload).is_some();
+        self.workloads.contains(&workload) || goes()
+    }
+}
+
 /// Finds a workload by name; the error names the ones there are.
 pub(crate) fn workload(name: &str) -> Result<&'static Workload> {
-    WORKLOADS.iter().find(|w| w.name == name).ok_or_else(|| {
-        let names: Vec<_> = WORKLOADS.iter().map(|w| w.name).collect();
+    workloads().map(|(_, workload)| workload).find(|workload| workload.name == name).ok_or_else(|| {
+        let names: Vec<_> = workloads().map(|(_, workload)| workload.name).collect();
         format!("no workload {name:?}; there are: {}", names.join(", ")).into()
     })
 }
@@ -95,15 +129,15 @@ pub(crate) fn library<'a>(all: &'a [Library], name: &str) -> Result<&'a Library>
 
 /// Prints one line of JSON for each cell that this build can run.
 pub(crate) fn list(all: &[Library], quick: bool) {
-    for workload in WORKLOADS {
+    for (group, workload) in workloads() {
         let quick_size = [workload.quick];
         let sizes = if quick { &quick_size[..] } else { workload.sizes };
-        for library in all.iter().filter(|l| l.workloads.contains(&workload.name)) {
+        for library in all.iter().filter(|library| library.knows(workload.name)) {
             for policy in library.policies {
                 for procs in workload.procs {
                     for n in sizes {
                         println!(
-                            r#"{{"lib":"{}","policy":"{policy}","workload":"{}","procs":{procs},"n":{n},"about":"{}"}}"#,
+                            r#"{{"lib":"{}","policy":"{policy}","workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
                             library.name, workload.name, workload.about
                         );
                     }
@@ -124,6 +158,15 @@ mod tests {
                 assert!(workload(name).is_ok(), "{}: {name}", library.name);
             }
         }
+    }
+
+    #[test]
+    fn no_name_is_given_twice() {
+        let mut names: Vec<_> = workloads().map(|(_, workload)| workload.name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
     }
 
     #[test]

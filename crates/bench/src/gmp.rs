@@ -1,13 +1,21 @@
 //! gmp itself: one file for each workload, each written as a program on the public interface.
 
 mod blocking_sys;
+mod chan_buffered_spsc;
+mod chan_mpmc;
+mod chan_pingpong;
 mod fib;
+pub(crate) mod go_benchmarks;
 mod hog_fairness;
 mod latch;
 mod matmul_steal;
 mod mem_parked;
+mod mutex_contended;
 mod park_unpark;
+mod park_unpark_chan;
 mod runq;
+mod select_2;
+mod skynet;
 mod sleep_many;
 mod spawn_burst;
 mod spawn_join;
@@ -32,6 +40,13 @@ pub(crate) const LIBRARY: Library = Library {
         "spawn_tree",
         "fib",
         "park_unpark",
+        "park_unpark_chan",
+        "skynet",
+        "chan_pingpong",
+        "chan_buffered_spsc",
+        "chan_mpmc",
+        "select_2",
+        "mutex_contended",
         "mem_parked",
         "sleep_many",
         "hog_fairness",
@@ -44,6 +59,9 @@ pub(crate) const LIBRARY: Library = Library {
 };
 
 fn run(cell: &Cell) -> Result<Figures> {
+    if let Some(benchmark) = go_benchmarks::find(&cell.workload) {
+        return inside(cell, benchmark.run);
+    }
     match cell.workload.as_str() {
         "switch_raw" => switch_raw::run(cell),
         "runq" => runq::run(cell),
@@ -55,6 +73,13 @@ fn run(cell: &Cell) -> Result<Figures> {
         "spawn_tree" => inside(cell, spawn_tree::main),
         "fib" => inside(cell, fib::main),
         "park_unpark" => inside(cell, park_unpark::main),
+        "park_unpark_chan" => inside(cell, park_unpark_chan::main),
+        "skynet" => inside(cell, skynet::main),
+        "chan_pingpong" => inside(cell, chan_pingpong::main),
+        "chan_buffered_spsc" => inside(cell, chan_buffered_spsc::main),
+        "chan_mpmc" => inside(cell, chan_mpmc::main),
+        "select_2" => inside(cell, select_2::main),
+        "mutex_contended" => inside(cell, mutex_contended::main),
         "sleep_many" => inside(cell, sleep_many::main),
         "hog_fairness" => inside(cell, hog_fairness::main),
         "blocking_sys" => inside(cell, |cell| blocking_sys::main(cell, false)),

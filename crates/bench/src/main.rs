@@ -66,7 +66,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 fn checked<'a>(all: &'a [Library], cell: &Cell) -> Result<&'a Library> {
     catalogue::workload(&cell.workload)?;
     let library = catalogue::library(all, &cell.lib)?;
-    if !library.workloads.contains(&cell.workload.as_str()) {
+    if !library.knows(&cell.workload) {
         return Err(format!(
             "{} has no {}; it has: {}",
             cell.lib,

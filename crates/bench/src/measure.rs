@@ -13,7 +13,7 @@ const QUICK_REPETITION: Duration = Duration::from_millis(10);
 const CALIBRATED: u32 = 8;
 
 /// Repetitions of a cell: five as the definitions say, two in a smoke run.
-fn repetitions(cell: &Cell) -> usize {
+pub(crate) fn repetitions(cell: &Cell) -> usize {
     if cell.quick { 2 } else { 5 }
 }
 

@@ -1,6 +1,7 @@
 //! The other libraries, one file each, over the same definitions.
 
 mod corosensei;
+mod crossbeam_channel;
 mod may;
 mod queues;
 mod rayon;
@@ -10,12 +11,13 @@ mod tokio;
 use crate::catalogue::Library;
 
 /// All of them, in the order of the table's columns.
-pub(crate) const LIBRARIES: [Library; 8] = [
+pub(crate) const LIBRARIES: [Library; 9] = [
     tokio::MULTI_THREAD,
     tokio::CURRENT_THREAD,
     may::LIBRARY,
     smol::LIBRARY,
     rayon::LIBRARY,
+    crossbeam_channel::LIBRARY,
     corosensei::LIBRARY,
     queues::CROSSBEAM,
     queues::ST3,

@@ -1,5 +1,7 @@
 //! Rival: plain OS threads of std, one for each goroutine. What a program does that has no scheduler of its own.
 
+pub(crate) mod chan;
+
 use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies, TICK, Ticks};
@@ -12,7 +14,18 @@ use std::time::{Duration, Instant};
 pub(crate) const LIBRARY: Library = Library {
     name: "threads",
     policies: &[NO_POLICY],
-    workloads: &["yield_2", "spawn_join", "park_unpark", "hog_fairness", "blocking_sys", "matmul_steal"],
+    workloads: &[
+        "yield_2",
+        "spawn_join",
+        "park_unpark",
+        "park_unpark_chan",
+        "chan_pingpong",
+        "chan_buffered_spsc",
+        "mutex_contended",
+        "hog_fairness",
+        "blocking_sys",
+        "matmul_steal",
+    ],
     run,
 };
 
@@ -22,6 +35,10 @@ fn run(cell: &Cell) -> Result<Figures> {
         "yield_2" => yield_2(cell),
         "spawn_join" => spawn_join(cell),
         "park_unpark" => park_unpark(cell),
+        "park_unpark_chan" => chan::park_unpark::<chan::Std>(cell),
+        "chan_pingpong" => chan::pingpong::<chan::Std>(cell),
+        "chan_buffered_spsc" => chan::spsc::<chan::Std>(cell),
+        "mutex_contended" => mutex_contended(cell),
         "hog_fairness" => hog_fairness(cell),
         "blocking_sys" => blocking_sys(cell),
         _ => matmul_steal(cell),
@@ -30,7 +47,7 @@ fn run(cell: &Cell) -> Result<Figures> {
 
 /// Threads have no number of processors to set: with one asked for, the process is tied to one CPU, else a yield
 /// among two threads would measure nothing.
-fn confine(procs: usize) {
+pub(crate) fn confine(procs: usize) {
     if procs > 1 {
         return;
     }
@@ -88,6 +105,18 @@ fn park_unpark(cell: &Cell) -> Result<Figures> {
         expect("samples", latencies.len(), samples)
     })?;
     Ok(Latencies::of(latencies).figures(timed))
+}
+
+fn mutex_contended(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let (count, each) = (Mutex::new(0), n / work::LOCKERS);
+        thread::scope(|scope| {
+            for _ in 0..work::LOCKERS {
+                scope.spawn(|| (0..each).for_each(|_| *count.lock().unwrap() += 1));
+            }
+        });
+        expect("count", count.into_inner().unwrap(), each * work::LOCKERS)
+    })
 }
 
 fn hog_fairness(cell: &Cell) -> Result<Figures> {

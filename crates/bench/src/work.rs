@@ -67,6 +67,20 @@ pub(crate) const BLOCKED: Duration = Duration::from_millis(10);
 /// What the sender of `park_unpark` sleeps so that every processor has gone idle.
 pub(crate) const QUIET: Duration = Duration::from_micros(200);
 
+/// Children of an inner node of `skynet`.
+pub(crate) const CHILDREN: u64 = 10;
+/// Buffer of the channels of `chan_buffered_spsc` and `chan_mpmc`.
+pub(crate) const BUFFER: usize = 128;
+/// Senders of `chan_mpmc`, and receivers.
+pub(crate) const SENDERS: u64 = 4;
+/// Who fights for the lock of `mutex_contended`.
+pub(crate) const LOCKERS: u64 = 8;
+
+/// The sum of the numbers below `n`: what arrives when each is sent once.
+pub(crate) fn below(n: u64) -> u64 {
+    n * n.saturating_sub(1) / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +88,7 @@ mod tests {
     #[test]
     fn sizes_are_those_of_the_definitions() {
         assert_eq!(tree_nodes(20), (1 << 21) - 1);
+        assert_eq!((below(0), below(1), below(1_000_000)), (0, 0, 499_999_500_000));
         assert_eq!((fib(27), fib_calls(27)), (196_418, 635_621));
     }
 

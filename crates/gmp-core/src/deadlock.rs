@@ -128,6 +128,8 @@ impl<C: Config> Sched<C> {
             return false;
         }
         self.waiting_for_stack.store(0, Ordering::Relaxed);
+        // One that was freed as they began to wait may be kept by a P.
+        lists.idle_ps.iter_mut().for_each(|p| p.flush_stacks(&self.stacks));
         for waiter in waiters {
             waiter.g().set(Flags::STACKLESS);
             self.shared.push(waiter);

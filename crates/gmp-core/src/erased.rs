@@ -15,8 +15,12 @@ use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 impl<C: Config> AnyRuntime for Sched<C> {
-    fn ready(&self, g: Runnable) {
-        self.ready_here(g);
+    fn ready_near(&self, m: &M, g: Runnable) {
+        self.ready_beside(m, g);
+    }
+
+    fn ready_far(&self, g: Runnable) {
+        self.ready_from_outside(g);
     }
 
     #[inline(never)]
@@ -62,6 +66,10 @@ impl<C: Config> AnyRuntime for Sched<C> {
             0 => self.settings.procs,
             procs => procs,
         }
+    }
+
+    fn may_spin(&self, m: &M) -> bool {
+        self.may_spin_here(m)
     }
 
     fn num_goroutines(&self) -> usize {

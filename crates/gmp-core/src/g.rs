@@ -23,6 +23,7 @@ mod loom_join;
 mod loom_park;
 
 use crate::contract::{Context, Link, Stack};
+use crate::local::Locals;
 use crate::m::M;
 use crate::rt::Header;
 use cargo::{Cargo, CargoTable, Outcome};
@@ -96,7 +97,7 @@ impl HeaderRef {
 }
 
 /// What few goroutines have: kept out of the record.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Extra {
     /// The name given at spawn.
     pub name: Option<Arc<str>>,
@@ -106,6 +107,19 @@ pub(crate) struct Extra {
     pub ancestors: Vec<Ancestor>,
     /// The stack size asked for at spawn in bytes; 0: the runtime's default.
     pub stack_size: usize,
+    /// Its goroutine-locals.
+    pub locals: Locals,
+}
+
+impl Extra {
+    /// Whether it says nothing that a goroutine without one would not.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.name.is_none()
+            && self.labels.is_empty()
+            && self.ancestors.is_empty()
+            && self.stack_size == 0
+            && self.locals.is_empty()
+    }
 }
 
 /// A goroutine that spawned this one, directly or not.
@@ -185,6 +199,8 @@ pub enum WaitReason {
     Select,
     /// For a mutex, semaphore or condition of `gmp::sync`.
     Sync,
+    /// At the end of a scope or a `join`, for its goroutines. A closing runtime does not end this wait.
+    Scope,
 }
 
 impl core::fmt::Display for WaitReason {
@@ -197,6 +213,7 @@ impl core::fmt::Display for WaitReason {
             Self::ChanReceive => "chan receive",
             Self::Select => "select",
             Self::Sync => "sync",
+            Self::Scope => "scope",
         })
     }
 }
@@ -273,7 +290,8 @@ impl G {
         }
         let old = self.extra.replace(extra.map_or(ptr::null_mut(), Box::into_raw));
         if !old.is_null() {
-            // SAFETY: it came from `Box::into_raw` here, and nobody looks at a record that is being filled or freed.
+            // SAFETY: it came from `Box::into_raw` here, and nobody looks at a record that is being filled or freed, or at the
+            // extra of a goroutine that runs, but itself.
             drop(unsafe { Box::from_raw(old) });
         }
     }

@@ -38,6 +38,23 @@ pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
     }
 }
 
+/// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter_at_once(call: &'static str) -> Option<Option<Inside>> {
+    match current() {
+        Current::Plain => Some(None),
+        Current::G(g) => {
+            // SAFETY: as in `admit`.
+            if unsafe { &*g.m.get() }.in_policy.get() {
+                refuse(call);
+            }
+            (!g.word.is_blocked()).then_some(Some(Inside { g, was_blocking: false }))
+        }
+        Current::Scheduler(_) => refuse(call),
+    }
+}
+
 #[inline(always)]
 #[track_caller]
 fn admit(g: &'static G, call: &'static str) -> Inside {
@@ -76,6 +93,12 @@ impl Inside {
     #[inline]
     pub(crate) fn leave(&self, leave: crate::m::Leave) {
         self.reserve_m_while_panicking();
+        self.leave_reserved(leave);
+    }
+
+    /// [`Inside::leave`] after [`Inside::reserve_m_while_panicking`].
+    #[inline]
+    pub(crate) fn leave_reserved(&self, leave: crate::m::Leave) {
         self.m().leave.set(leave);
         // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
         unsafe { self.m().rt().leave(self.g) };

@@ -134,14 +134,14 @@ impl Current {
 /// The calling goroutine; `None` on a plain thread. Never suspends.
 pub fn current() -> Option<Current> {
     let Caller::G(g) = caller() else { return None };
-    let extra = g.extra().cloned().unwrap_or_default();
+    let extra = g.extra();
     Some(Current {
         number: g.number.get(),
         parent: g.parent.get(),
-        name: extra.name,
-        labels: extra.labels,
+        name: extra.and_then(|extra| extra.name.clone()),
+        labels: extra.map(|extra| extra.labels.clone()).unwrap_or_default(),
         created_at: g.created_at.get(),
-        ancestors: extra.ancestors,
+        ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
         unparker: Unparker { g, generation: g.word.generation() },
     })
 }

@@ -55,7 +55,6 @@ impl fmt::Display for JoinError {
 impl std::error::Error for JoinError {}
 
 /// The right to wait for a goroutine and take its result. Dropping it lets the goroutine go its own way.
-#[must_use = "dropping the handle detaches the goroutine; call join to wait for it"]
 pub struct JoinHandle<T> {
     g: &'static G,
     number: u64,

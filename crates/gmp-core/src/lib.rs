@@ -10,12 +10,15 @@ pub mod contract;
 pub mod event;
 pub mod fatal;
 pub mod goroutine;
+pub mod local;
 pub mod overflow;
 pub mod park;
 pub mod procs;
 pub mod queue;
 pub mod runtime;
+pub mod scope;
 pub mod settings;
+pub mod sole;
 pub mod stats;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;

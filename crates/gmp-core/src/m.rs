@@ -18,7 +18,7 @@ use crate::p::word::Call;
 use crate::rt::AnyRuntime;
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use inbox::Inbox;
 use note::Note;
 
@@ -82,6 +82,8 @@ pub(crate) struct M {
     /// The goroutine whose park's commit it is making: its stack is still read, so nobody but the token's holder may
     /// ready it. Asked by a closing runtime.
     parking: AtomicPtr<G>,
+    /// It has counted a goroutine as ended whose result it may still have to have dropped.
+    ending: AtomicBool,
     pub(crate) p: Cell<*const PCore>,
     pub(crate) next_p: Cell<*const PCore>,
     /// The P lent out by the present blocking call, and the call.
@@ -120,6 +122,7 @@ impl M {
             g0: Cell::new(Context::NULL),
             g: AtomicPtr::new(ptr::null_mut()),
             parking: AtomicPtr::new(ptr::null_mut()),
+            ending: AtomicBool::new(false),
             p: Cell::new(ptr::null()),
             next_p: Cell::new(ptr::null()),
             lent: Cell::new((ptr::null(), Call::NONE)),
@@ -180,13 +183,27 @@ impl M {
         self.g.load(Ordering::Acquire)
     }
 
+    /// Whether this M is between counting a goroutine as ended and counting what is to drop its result. Ask after an
+    /// acquire of the count.
+    pub(crate) fn is_ending(&self) -> bool {
+        // ORDER: ending. Acquire pairs with the release in `set_ending`: what drops the result has been counted.
+        self.ending.load(Ordering::Acquire)
+    }
+
     #[inline]
+    pub(crate) fn set_ending(&self, ending: bool) {
+        // ORDER: ending. Release pairs with `is_ending`; before the end is counted, the count releases it.
+        self.ending.store(ending, Ordering::Release);
+    }
+
     /// Whether this M is in the commit of this goroutine's park. Ask after an acquire of the wait.
+    #[inline]
     pub(crate) fn is_parking(&self, g: &G) -> bool {
         // ORDER: parking. Acquire pairs with the release in `set_parking`: the commit is over.
         ptr::eq(self.parking.load(Ordering::Acquire), g)
     }
 
+    #[inline]
     pub(crate) fn set_parking(&self, g: *const G) {
         // ORDER: parking. Release pairs with `is_parking`; before a wait begins, `to_waiting` releases it.
         self.parking.store(g.cast_mut(), Ordering::Release);

@@ -67,6 +67,14 @@ pub(crate) fn add_own(counter: &AtomicU64, n: u64) {
 }
 
 impl Counters {
+    /// Counts a goroutine that has ended, by the P's holder.
+    #[inline(always)]
+    pub(crate) fn count_exit(&self) {
+        let exited = self.exited.load(Ordering::Relaxed).wrapping_add(1);
+        // ORDER: exited. Release pairs with `count_goroutines`: who counts this end sees that its M is ending it.
+        self.exited.store(exited, Ordering::Release);
+    }
+
     #[inline(always)]
     pub(crate) fn book(&self, tokens: i64) {
         self.ledger.store(self.ledger.load(Ordering::Relaxed).wrapping_add(tokens), Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! Panics that leave a goroutine, and `exit`.
 
 use crate::current::{Current, current};
-use crate::g::G;
-use crate::g::cargo::Goexit;
+use crate::g::cargo::{Goexit, Outcome};
+use crate::g::{Flags, G};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
@@ -68,6 +68,25 @@ pub(crate) fn report(g: &G, payload: &(dyn Any + Send)) {
     if abort {
         std::process::exit(2);
     }
+}
+
+/// The destructor of one of the goroutine's locals has panicked: that is what its handle gets, in place of what the
+/// goroutine ended with.
+#[cold]
+pub(crate) fn end_in_panic(g: &G, payload: Box<dyn Any + Send>) {
+    report(g, payload.as_ref());
+    if g.has(Flags::DROPPING) {
+        // Nobody has a handle any more. A payload whose own drop panics is not worth more care than this.
+        core::mem::forget(payload);
+        return;
+    }
+    // SAFETY: the closure is over, and nobody gets at its outcome before the goroutine has left.
+    unsafe { crate::g::cargo::drop_unwanted(g) };
+    // SAFETY: the outcome has just left the cargo.
+    unsafe { g.cargo.put(payload) };
+    g.outcome.set(Outcome::Panicked);
+    // What the destructor of a lost result has made anew. One message is enough.
+    core::mem::forget(crate::local::end_of_goroutine());
 }
 
 /// Ends the calling goroutine: unwinds it, running every destructor, without the panic hook.

@@ -55,11 +55,93 @@ pub unsafe fn park(
     deadline: Option<Instant>,
     commit: impl FnOnce(Parked) -> Commit,
 ) -> Wake {
-    let inside = gate::enter("park");
-    let header = inside.g().header();
-    let deadline =
-        deadline.map_or(NEVER, |at| crate::rt::nanos(at.saturating_duration_since(header.started)));
-    park_inside(&inside, reason, deadline, commit)
+    // SAFETY: the caller promises the same.
+    unsafe { AtGate(gate::enter("park")).park(reason, deadline, commit) }
+}
+
+/// Who is about to wait, for primitives that goroutines and plain threads share.
+///
+/// Asked before the caller queues itself anywhere: what may not wait is refused here, and a goroutine inside `blocking`
+/// is brought back to a P, which may take a while.
+#[derive(Debug)]
+pub enum Place {
+    /// A goroutine; it may park.
+    Goroutine(AtGate),
+    /// A thread that is no M; it may block itself.
+    Plain,
+}
+
+impl Place {
+    /// Who is calling `call`. **Suspends** a goroutine that is inside `blocking`.
+    ///
+    /// # Panics
+    /// In the scheduler's place: in a policy, an event sink, a call on the system stack.
+    #[track_caller]
+    #[inline]
+    pub fn enter(call: &'static str) -> Place {
+        gate::enter_or_plain(call).map_or(Place::Plain, |inside| Place::Goroutine(AtGate(inside)))
+    }
+
+    /// Whether it makes sense to spin for a moment for what somebody else holds, who runs at this very time: on several
+    /// CPUs, and for a goroutine if another P runs goroutines and its own has no other to run. Never suspends.
+    #[doc(alias = "canSpin")]
+    pub fn may_spin(&self) -> bool {
+        crate::procs::cpus() > 1
+            && match self {
+                Place::Goroutine(AtGate(inside)) => inside.g().header().runtime().may_spin(inside.m()),
+                Place::Plain => true,
+            }
+    }
+
+    /// [`Place::enter`], if it need not suspend; `None` for a goroutine that is inside `blocking`. Never suspends.
+    ///
+    /// # Panics
+    /// As [`Place::enter`].
+    #[track_caller]
+    #[inline]
+    pub fn enter_at_once(call: &'static str) -> Option<Place> {
+        let inside = gate::enter_at_once(call)?;
+        Some(inside.map_or(Place::Plain, |inside| Place::Goroutine(AtGate(inside))))
+    }
+}
+
+/// A goroutine that has passed the gate and may park.
+pub struct AtGate(gate::Inside);
+
+impl core::fmt::Debug for AtGate {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("AtGate").field(&self.0.g().title()).finish()
+    }
+}
+
+impl AtGate {
+    /// Whether the runtime is closing and unwinds its goroutines: the caller is not to wait then.
+    #[inline]
+    pub fn is_closing(&self) -> bool {
+        self.0.g().header().is_unwinding()
+    }
+
+    /// [`park`], past the gate. **Suspends.**
+    ///
+    /// # Safety
+    /// As [`park`].
+    #[inline]
+    pub unsafe fn park(
+        &self,
+        reason: WaitReason,
+        deadline: Option<Instant>,
+        commit: impl FnOnce(Parked) -> Commit,
+    ) -> Wake {
+        let started = self.0.g().header().started;
+        let deadline = deadline
+            .map_or(NEVER, |at| crate::rt::nanos(at.saturating_duration_since(started)).min(NEVER - 1));
+        park_inside(&self.0, reason, deadline, commit)
+    }
+
+    /// [`yield_local`], past the gate. **Suspends.**
+    pub fn yield_local(&self) {
+        self.0.leave(Leave::YieldLocal);
+    }
 }
 
 /// [`park`] for a caller that has passed the gate; the deadline on the runtime's clock.
@@ -74,7 +156,7 @@ pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
     let data = core::ptr::from_mut(&mut commit).cast();
     inside.reserve_m_while_panicking();
     inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
-    inside.leave(Leave::Park);
+    inside.leave_reserved(Leave::Park);
     inside.g().wake.get()
 }
 

@@ -4,6 +4,7 @@
 //! use and its cgroup's CPU quota, rounded up but not below 2. Unlike Go (golang/go#81180), the limits of *all* ancestor
 //! groups count, since the tightest one throttles.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ const QUOTA_FLOOR: usize = 2;
 
 /// The value of `GOMAXPROCS` is no number of Ps.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadGomaxprocs(pub String);
+pub struct BadGomaxprocs(pub OsString);
 
 impl fmt::Display for BadGomaxprocs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,15 +36,22 @@ impl std::error::Error for BadGomaxprocs {}
 /// # Errors
 /// [`BadGomaxprocs`].
 #[doc(alias = "defaultGOMAXPROCS")]
-pub fn default_procs(cpus: usize, gomaxprocs: Option<&str>) -> Result<usize, BadGomaxprocs> {
+pub fn default_procs(cpus: usize, gomaxprocs: Option<&OsStr>) -> Result<usize, BadGomaxprocs> {
     default_procs_in(Path::new("/"), cpus, gomaxprocs)
 }
 
-fn default_procs_in(root: &Path, cpus: usize, gomaxprocs: Option<&str>) -> Result<usize, BadGomaxprocs> {
+/// How many CPUs the process may use, as it was when first asked. Go: `numCPUStartup`.
+pub(crate) fn cpus() -> usize {
+    static CPUS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    // Unknown: as if there were others.
+    *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(2, Into::into))
+}
+
+fn default_procs_in(root: &Path, cpus: usize, gomaxprocs: Option<&OsStr>) -> Result<usize, BadGomaxprocs> {
     if let Some(value) = gomaxprocs.filter(|value| !value.is_empty()) {
-        return match value.trim().parse::<usize>() {
-            Ok(procs) if (1..=crate::goroutine::MAX_PROCS).contains(&procs) => Ok(procs),
-            _ => Err(BadGomaxprocs(value.to_string())),
+        return match value.to_str().map(|value| value.trim().parse::<usize>()) {
+            Some(Ok(procs)) if (1..=crate::goroutine::MAX_PROCS).contains(&procs) => Ok(procs),
+            _ => Err(BadGomaxprocs(value.to_owned())),
         };
     }
     let cpus = cpus.max(1);

@@ -15,8 +15,11 @@ use std::time::Instant;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime: Send + Sync {
-    /// Queues a goroutine just readied: next on the caller's P where there is one, else in the shared queue.
-    fn ready(&self, g: Runnable);
+    /// Queues a goroutine just readied by the caller on `m`, an M of this runtime: next on its P, if it has one.
+    fn ready_near(&self, m: &M, g: Runnable);
+
+    /// Queues a goroutine just readied by a caller that is on no M of this runtime.
+    fn ready_far(&self, g: Runnable);
 
     /// Queues a goroutine just spawned by a goroutine of this runtime that runs on `m`.
     fn submit(&self, m: &M, g: Runnable);
@@ -47,6 +50,9 @@ pub(crate) trait AnyRuntime: Send + Sync {
 
     /// How many Ps there are.
     fn procs(&self) -> usize;
+
+    /// Whether a goroutine on `m` may spin for a moment for what another running one holds.
+    fn may_spin(&self, m: &M) -> bool;
 
     /// How many goroutines there are, the runtime's own left out.
     fn num_goroutines(&self) -> usize;
@@ -82,6 +88,9 @@ pub(crate) struct Header {
     pub(crate) ancestors: usize,
     /// The [`epoch`].
     pub(crate) started: Instant,
+    /// The runtime's serial number while it has one P, else 0; see `sole`.
+    pub(crate) sole: AtomicU32,
+    pub(crate) serial: u32,
     /// What is more important than the next goroutine: the bits of `sched::attention`.
     pub(crate) attention: AtomicU32,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
@@ -105,6 +114,8 @@ impl Header {
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),
+            sole: AtomicU32::new(0),
+            serial: crate::sole::next_serial(),
             attention: AtomicU32::new(0),
             coarse: AtomicU64::new(nanos(epoch().elapsed())),
             events: EventSeam::new(settings.events.clone()),
@@ -156,6 +167,7 @@ impl Header {
     }
 
     /// The same, as sysmon last saw it.
+    #[inline]
     pub(crate) fn coarse_now(&self) -> u64 {
         self.coarse.load(Ordering::Relaxed)
     }

@@ -9,7 +9,7 @@ use crate::contract::RunQueue;
 use crate::current::{Current, current};
 use crate::deadlock::DeadlockReport;
 use crate::g::word::Status;
-use crate::g::{Flags, Wake, registry};
+use crate::g::{Flags, WaitReason, Wake, registry};
 use crate::g0::G0;
 use crate::handle::{JoinError, JoinHandle};
 use crate::m::M;
@@ -133,6 +133,7 @@ fn conclude<T>(
     match handle.join() {
         Ok(value) => Ok(Finished { value, left }),
         Err(JoinError::Panicked(payload)) => Err(RunError::Panicked(payload)),
+        Err(JoinError::OutOfStacks) => Err(RunError::Os(std::io::ErrorKind::OutOfMemory.into())),
         Err(other) => crate::fatal!("run returns when main has", "main's result is {other:?}"),
     }
 }
@@ -224,11 +225,22 @@ impl<C: Config> Sched<C> {
 
     #[cold]
     fn finish_if_alone(&self) {
-        let mut lists = self.lock();
-        // Destructors of results that nobody took run as goroutines of the runtime's own.
-        let own = self.system.load(core::sync::atomic::Ordering::Relaxed);
-        if self.count_goroutines(&lists) == 0 && own == 0 {
-            self.finish(&mut lists);
+        loop {
+            let mut lists = self.lock();
+            if self.count_goroutines(&lists) != 0 {
+                return;
+            }
+            if lists.all_m.iter().any(|m| m.is_ending()) {
+                // It may need the lock to come to an end with that.
+                drop(lists);
+                std::thread::yield_now();
+                continue;
+            }
+            // Destructors of results that nobody took run as goroutines of the runtime's own.
+            if self.system.load(core::sync::atomic::Ordering::Relaxed) == 0 {
+                self.finish(&mut lists);
+            }
+            return;
         }
     }
 
@@ -248,9 +260,10 @@ impl<C: Config> Sched<C> {
 
     /// Goroutines that have not ended, the runtime's own left out.
     pub(crate) fn count_goroutines(&self, lists: &crate::sched::lists::Lists<C>) -> usize {
-        use core::sync::atomic::Ordering::Relaxed;
+        use core::sync::atomic::Ordering::{Acquire, Relaxed};
         // Ends before spawns: what is missed in between is one too many, never one too few.
-        let exited = self.sum(lists, |counters| i128::from(counters.exited.load(Relaxed)));
+        // ORDER: exited. Acquire pairs with the release in `count_exit`.
+        let exited = self.sum(lists, |counters| i128::from(counters.exited.load(Acquire)));
         let spawned = self.sum(lists, |counters| i128::from(counters.spawned.load(Relaxed)));
         usize::try_from(spawned - exited).unwrap_or(0)
     }
@@ -375,7 +388,8 @@ impl<C: Config> Sched<C> {
     }
 
     /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next
-    /// suspension; those that never started are dropped instead of run.
+    /// suspension; those that never started are dropped instead of run. A goroutine at the end of its scope is left to
+    /// its children, which may be among the running: for them this waits.
     fn unwind_the_rest(&self, g0: &G0<'_, C>) {
         debug_assert!(self.unwinding());
         loop {
@@ -389,7 +403,8 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Wakes all that waits, to unwind. How many that were, and how many others are runnable.
+    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, and how many others are
+    /// runnable.
     pub(crate) fn wake_to_unwind(&self) -> (usize, usize) {
         let (mut woken, mut runnable) = (0, 0);
         registry::for_each(|g| {
@@ -399,7 +414,9 @@ impl<C: Config> Sched<C> {
             match g.word.status() {
                 Status::Waiting => {
                     woken += 1;
-                    if let Some(wait) = self.settled_wait(g) {
+                    if !waits_for_scope(g)
+                        && let Some(wait) = self.settled_wait(g)
+                    {
                         crate::g::parked::ready(g, wait, Wake::Closing);
                     }
                 }
@@ -427,4 +444,10 @@ impl<C: Config> Sched<C> {
     pub(crate) fn drops_instead_of_running(&self, g: &crate::g::G) -> bool {
         self.unwinding() && !g.has(Flags::STARTED) && !g.has(Flags::DROPPING)
     }
+}
+
+/// Whether `g` waits for the goroutines of a scope, which may hold borrows of its stack. Only their end ends that wait.
+fn waits_for_scope(g: &crate::g::G) -> bool {
+    // Not to be read now: looked at again in the next round.
+    g.word.scan().is_none_or(|_scan| g.reason.get() == WaitReason::Scope)
 }

@@ -88,6 +88,7 @@ pub(crate) struct Sched<C: Config> {
 impl<C: Config> Sched<C> {
     pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
         crate::current::install::<SlotOf<C>>();
+        crate::sole::install(C::Switch::far_fence());
         let sched = Arc::new(Self {
             header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
             settings,
@@ -155,6 +156,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
         let order = OrderOf::<C>::new(ps.len());
         self.procs.store(ps.len(), Ordering::Relaxed);
+        let sole = ps.len() == 1 && C::Switch::far_fence().is_some();
+        self.header.sole.store(if sole { self.header.serial } else { 0 }, Ordering::Relaxed);
         let guard = epoch.pin();
         // ORDER: allp. Release pairs with the acquire in `with_all_p`.
         let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);

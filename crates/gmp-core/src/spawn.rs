@@ -4,6 +4,7 @@
 
 use crate::contract::Slot;
 use crate::g::cargo::{Outcome, table};
+use crate::g::parked::machine_beside;
 use crate::g::registry::{self, BATCH};
 use crate::g::runnable::Runnable;
 use crate::g::{Ancestor, Extra, Flags, G};
@@ -43,6 +44,26 @@ pub(crate) fn spawn<F, T>(
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
+{
+    // SAFETY: neither closure nor result borrows anything.
+    unsafe { spawn_unchecked(inside, spec, at, f) }
+}
+
+/// [`spawn`] for a closure and a result that may borrow.
+///
+/// # Safety
+/// What `f` borrows stays valid until `f` has run, or was dropped unrun; what the result borrows, until it was dropped
+/// or taken, or for ever out of reach.
+#[inline]
+pub(crate) unsafe fn spawn_unchecked<F, T>(
+    inside: &Inside,
+    spec: Option<&Spec>,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     let Some(g) = prepare(inside, spec, at) else { return Err(NoRecord(f)) };
     Ok(submit(inside.m(), g, f))
@@ -103,7 +124,11 @@ where
     let handle = JoinHandle::new(g);
     rt.count_outside_spawn();
     // SAFETY: just made Runnable, once.
-    rt.ready(unsafe { Runnable::new(g) });
+    let runnable = unsafe { Runnable::new(g) };
+    match machine_beside(g) {
+        Some(m) => rt.ready_near(m, runnable),
+        None => rt.ready_far(runnable),
+    }
     Ok(handle)
 }
 
@@ -178,11 +203,7 @@ fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
         let older = inherited.map_or(&[][..], |extra| &extra.ancestors);
         extra.ancestors = core::iter::once(nearest).chain(older.iter().copied()).take(depth).collect();
     }
-    let plain = extra.name.is_none()
-        && extra.stack_size == 0
-        && extra.labels.is_empty()
-        && extra.ancestors.is_empty();
-    g.set_extra((!plain).then(|| Box::new(extra)));
+    g.set_extra((!extra.is_plain()).then(|| Box::new(extra)));
 }
 
 /// Where a spawned goroutine goes.

@@ -4,7 +4,6 @@
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
 use crate::contract::{IdlePolicy, RunQueue, SharedQueue, Slot};
-use crate::current::{Current, current};
 use crate::event::{Event, EventKind};
 use crate::g::G;
 use crate::g::runnable::Runnable;
@@ -43,46 +42,9 @@ impl<C: Config> Sched<C> {
         p.core.counters.book(1 - spilled);
     }
 
-    /// Readies a goroutine. Go: `ready`.
-    #[inline]
-    pub(crate) fn ready_here(&self, g: Runnable) {
-        let record = g.g();
-        self.track_runnable(record);
-        self.emit(EventKind::GoUnblock, record, None, 0);
-        if record.is_inboxed() {
-            return self.ready_pinned(g);
-        }
-        match self.caller_with_p() {
-            Some(m) => {
-                self.push_local(m, g, Slot::Next);
-                self.wake_for_submission();
-            }
-            None => {
-                self.policy_from_anywhere(|| self.shared.push(g));
-                self.wake_from_outside();
-            }
-        }
-    }
-
-    /// Readies a goroutine that is not pinned, on the P that `m` holds.
-    #[inline]
-    pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
-        self.track_runnable(g.g());
-        self.emit(EventKind::GoUnblock, g.g(), Some(m), 0);
-        self.push_local(m, g, Slot::Next);
-        self.wake_for_submission();
-    }
-
-    /// The caller's M, if it is one of ours with a P in hand.
-    #[inline]
-    fn caller_with_p(&self) -> Option<&M> {
-        let m = match current() {
-            Current::Plain => return None,
-            // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Current::G(caller) => unsafe { &*caller.m.get() },
-            // SAFETY: as above.
-            Current::Scheduler(m) => unsafe { &*m },
-        };
+    /// Readies a goroutine from `m`, on which the caller is: next on its P, if it has one. Go: `ready`.
+    #[inline(always)]
+    pub(crate) fn ready_beside(&self, m: &M, g: Runnable) {
         if m.in_policy.get() {
             crate::fatal!(
                 "policies do not call the runtime",
@@ -90,8 +52,36 @@ impl<C: Config> Sched<C> {
                 m.rt().policy_name()
             );
         }
-        let ours = core::ptr::addr_eq(m.rt(), self);
-        (ours && !m.p.get().is_null()).then_some(m)
+        if m.p.get().is_null() || g.g().is_inboxed() {
+            return self.ready_from_outside(g);
+        }
+        self.ready_on(m, g);
+    }
+
+    /// Readies a goroutine that is not for the caller's P: it is pinned elsewhere, or the caller has no P of ours.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn ready_from_outside(&self, g: Runnable) {
+        self.observe_ready(g.g(), None);
+        if g.g().is_inboxed() {
+            return self.ready_pinned(g);
+        }
+        self.policy_from_anywhere(|| self.shared.push(g));
+        self.wake_from_outside();
+    }
+
+    /// Readies a goroutine that is not pinned, on the P that `m` holds.
+    #[inline]
+    pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
+        self.observe_ready(g.g(), Some(m));
+        self.push_local(m, g, Slot::Next);
+        self.wake_for_submission();
+    }
+
+    #[inline(always)]
+    fn observe_ready(&self, g: &G, m: Option<&M>) {
+        self.track_runnable(g);
+        self.emit(EventKind::GoUnblock, g, m, 0);
     }
 
     /// Wakes an M for work that a P's holder has just queued, if the policy thinks so. Go: `wakep`.
@@ -122,6 +112,18 @@ impl<C: Config> Sched<C> {
         }
     }
 
+    /// Whether a goroutine on `m` that waits for one on another P may do so by spinning: some other P runs goroutines,
+    /// and nobody queues for this one. Go: `sync_runtime_canSpin`.
+    pub(crate) fn may_spin_here(&self, m: &M) -> bool {
+        let view = self.view();
+        if view.procs <= view.idle + view.spinning + 1 || m.p.get().is_null() {
+            return false;
+        }
+        // SAFETY: the caller is on `m`, which holds a P; no other borrow of it is in use.
+        let mut p = unsafe { self.p_of(m) };
+        self.policy(m, || p.owner().queue.is_empty())
+    }
+
     /// Tells the sink what happened to a goroutine, if there is one that listens.
     #[inline(always)]
     pub(crate) fn emit(&self, kind: EventKind, g: &G, m: Option<&M>, value: u64) {
@@ -137,9 +139,16 @@ impl<C: Config> Sched<C> {
     /// Starts the latency clock of one goroutine in eight. Go: `casgstatus` with `gTrackingPeriod`.
     #[inline]
     pub(crate) fn track_runnable(&self, g: &G) {
+        if self.header.events.is_on() {
+            self.track(g);
+        }
+    }
+
+    #[cold]
+    fn track(&self, g: &G) {
         let seq = g.tracking.get().wrapping_add(1);
         g.tracking.set(seq);
-        if seq & TRACKING_MASK == 0 && self.header.events.is_on() {
+        if seq & TRACKING_MASK == 0 {
             g.since.set(self.header.now());
         }
     }

@@ -281,7 +281,7 @@ impl<P: Policy> Builder<P> {
         let procs = match self.procs {
             Some(procs) => procs,
             None => {
-                let environment = std::env::var("GOMAXPROCS").ok();
+                let environment = std::env::var_os("GOMAXPROCS");
                 gmp_core::procs::default_procs(available_cpus(), environment.as_deref())?
             }
         };

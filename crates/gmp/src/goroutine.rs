@@ -1,7 +1,7 @@
 //! What goroutines do: start others, wait, look around.
 
 use crate::error::SpawnError;
-use crate::{Current, Handle, JoinHandle, Stats, ThreadLock, Wake};
+use crate::{Current, Handle, JoinHandle, Scope, ScopedJoinHandle, Stats, ThreadLock, Wake};
 use core::time::Duration;
 use gmp_core::{NoRecord, Spec, goroutine};
 
@@ -143,6 +143,19 @@ impl Spawn {
         T: Send + 'static,
     {
         goroutine::spawn("Spawn::go", Some(&self.spec), f).map_err(|NoRecord(f)| SpawnError::OutOfMemory(f))
+    }
+
+    /// Starts it in a scope, see [`scope`](crate::scope()). Never suspends.
+    ///
+    /// # Panics
+    /// As [`Scope::go`].
+    #[track_caller]
+    pub fn go_in<'scope, F, T>(self, scope: &'scope Scope<'scope, '_>, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        scope.spawn("Spawn::go_in", Some(&self.spec), f)
     }
 
     /// Starts it from a plain thread, at the shared queue's tail. Never suspends.

@@ -11,6 +11,8 @@
 //! | --- | --- |
 //! | run a program | [`Builder`], [`Runtime::run`] |
 //! | start goroutines | [`go`], [`try_go`], [`go_pinned`], [`spawn`] for a name, labels or a stack size, [`Handle::go`] from plain threads |
+//! | borrow from the caller | [`scope()`], [`join`] |
+//! | keep something for each goroutine | [`g_local!`] |
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`current`], [`stats`], [`num_goroutines`] |
@@ -76,12 +78,118 @@ pub use gmp_core::JoinHandle;
 pub use gmp_core::blocking;
 #[doc(inline)]
 pub use gmp_core::event;
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::cell::{Cell, RefCell};
+///
+/// gmp::g_local! {
+///     /// Which request this goroutine serves.
+///     static REQUEST: Cell<u32> = Cell::new(0);
+///     static NOTES: RefCell<Vec<String>> = RefCell::new(Vec::new());
+/// }
+///
+/// runtime.run(|| {
+///     REQUEST.set(1);
+///     gmp::go(|| {
+///         assert_eq!(REQUEST.get(), 0);
+///         REQUEST.set(2);
+///         gmp::yield_now();
+///         NOTES.with_borrow_mut(|notes| notes.push(format!("request {}", REQUEST.get())));
+///         assert_eq!(NOTES.take(), ["request 2"]);
+///     }).join().unwrap();
+///     assert_eq!(REQUEST.get(), 1);
+/// }).unwrap();
+/// ```
+pub use gmp_core::g_local;
 pub use gmp_core::goroutine::{Current, ThreadLock, Unparker};
+pub use gmp_core::local::{AccessError, LocalKey};
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// /// Quicksort; the halves of a large slice are sorted at the same time.
+/// fn sort(slice: &mut [u32]) {
+///     let Some((&mut pivot, _)) = slice.split_first_mut() else { return };
+///     let mut left = 0;
+///     for i in 1..slice.len() {
+///         if slice[i] < pivot {
+///             left += 1;
+///             slice.swap(left, i);
+///         }
+///     }
+///     slice.swap(0, left);
+///     let (low, high) = slice.split_at_mut(left);
+///     if low.len() + high.len() > 1000 {
+///         gmp::join(|| sort(low), || sort(&mut high[1..]));
+///     } else {
+///         sort(low);
+///         sort(&mut high[1..]);
+///     }
+/// }
+///
+/// runtime.run(|| {
+///     let mut numbers: Vec<u32> = (0..10_000).map(|i: u32| i.wrapping_mul(2_654_435_761)).collect();
+///     sort(&mut numbers);
+///     assert!(numbers.is_sorted());
+/// }).unwrap();
+/// ```
+pub use gmp_core::scope::join;
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let words = ["one", "two", "three"];
+///     let mut longest = 0;
+///     gmp::scope(|s| {
+///         let lengths: Vec<_> = words.iter().map(|word| s.go(|| word.len())).collect();
+///         // Nobody joins this one; the scope waits for it.
+///         s.go(|| assert!(words.contains(&"two")));
+///         longest = lengths.into_iter().map(|length| length.join().unwrap()).max().unwrap();
+///     });
+///     assert_eq!(longest, 5);
+/// }).unwrap();
+/// ```
+///
+/// What a goroutine borrows must outlive the scope:
+///
+/// ```compile_fail,E0373
+/// gmp::scope(|s| {
+///     let inside = 7;
+///     s.go(|| println!("{inside}"));
+/// });
+/// ```
+///
+/// and neither the scope nor a handle leaves it:
+///
+/// ```compile_fail,E0521
+/// let mut kept = None;
+/// gmp::scope(|s| kept = Some(s.go(|| ())));
+/// ```
+///
+/// A goroutine of a scope cannot outlive a `&mut` that it holds:
+///
+/// ```compile_fail,E0499
+/// let mut count = 0;
+/// gmp::scope(|s| {
+///     s.go(|| count += 1);
+///     s.go(|| count += 1);
+/// });
+/// ```
+pub use gmp_core::scope::scope;
+pub use gmp_core::scope::{Scope, ScopedJoinHandle};
 pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 pub use gmp_core::{
     Ancestor, DeadlockReport, Finished, JoinError, Leftover, RunError, Sleeper, WaitReason, Wake,
 };
+#[doc(inline)]
+pub use gmp_sync::channel;
+pub use gmp_sync::channel::{Receiver, Sender, chan, never};
+#[doc(inline)]
+pub use gmp_sync::select;
+pub use gmp_sync::select::block_forever;
+#[doc(inline)]
+pub use gmp_sync::sync;
 pub use goroutine::{
     Spawn, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
     park_timeout, set_max_procs, sleep, spawn, stats, try_go, yield_now,

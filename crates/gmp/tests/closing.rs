@@ -2,6 +2,8 @@
 //! answer, and `run` returns.
 
 use gmp::{AtMainReturn, Builder, DeadlockRule, JoinError, JoinHandle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 fn runtime(round: u64, at_main_return: AtMainReturn) -> gmp::Runtime {
@@ -44,4 +46,32 @@ fn a_resize_does_not_ask_for_ever() {
         gmp::set_max_procs(1 + i as usize % 4);
         gmp::blocking(|| gmp::yield_now());
     });
+}
+
+/// Counts its drops; a drop suspends first.
+struct Slow(Arc<AtomicUsize>);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        gmp::yield_now();
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+/// A goroutine whose result nobody wants has ended before its destructor runs: `run` that looked in between, from
+/// another M, saw nobody left, and returned too early.
+#[test]
+fn waiting_covers_the_destructors_of_unwanted_results() {
+    for round in 0..600 {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let counted = dropped.clone();
+        let main = move || {
+            for _ in 0..8 {
+                let result = Slow(counted.clone());
+                drop(gmp::go(move || result));
+            }
+        };
+        let left = runtime(round, AtMainReturn::Wait).run(main).unwrap().left;
+        assert_eq!((left, dropped.load(Relaxed)), (gmp::Leftover::default(), 8));
+    }
 }

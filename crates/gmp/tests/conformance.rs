@@ -4,17 +4,38 @@
 //! `conformance/golden/`, with its exit code and the first line of its standard error where they are not 0 and empty.
 //! Each runs in a process of its own. `GMP_REPEAT=200 cargo test --test conformance` runs each 200 times.
 
+#[path = "conformance/chans.rs"]
+mod chans;
+#[path = "conformance/deadlocks.rs"]
+mod deadlocks;
+#[path = "conformance/flows.rs"]
+mod flows;
+#[path = "conformance/fuzz.rs"]
+mod fuzz;
+#[path = "conformance/fuzz_select.rs"]
+mod fuzz_select;
+#[path = "conformance/golden.rs"]
+mod golden;
 #[path = "conformance/life.rs"]
 mod life;
+#[path = "conformance/locks.rs"]
+mod locks;
 #[path = "conformance/prelude.rs"]
 mod prelude;
 #[path = "conformance/queues.rs"]
 mod queues;
+#[path = "conformance/selects.rs"]
+mod selects;
+#[path = "conformance/table.rs"]
+mod table;
+#[path = "conformance/timers.rs"]
+mod timers;
 
 mod harness;
 
 use gmp::Builder;
 use gmp::policy::Go;
+use golden::Golden;
 use harness::{Named, child};
 use prelude::{flush, setup, twice};
 use std::process::ExitCode;
@@ -25,7 +46,7 @@ macro_rules! scenarios {
         /// Each scenario as a child.
         mod children {
             $(pub(crate) fn $name() {
-                super::run(scenarios!(@body $module $name $($again)?));
+                super::run(crate::$module::$name, scenarios!(@again $($again)?));
             })*
         }
         /// Each scenario's test, goroutines on stacks of their own.
@@ -46,10 +67,31 @@ macro_rules! scenarios {
         const TESTS: &[Named] = &[
             $(Named { name: stringify!($name), call: tests::$name },)*
             $(Named { name: concat!("one_thread_each::", stringify!($name)), call: one_thread_each::$name },)*
+            Named { name: "golden::differences_are_found", call: crate::golden::differences_are_found },
+            Named {
+                name: "golden::every_golden_has_a_scenario",
+                call: every_golden_has_a_scenario,
+            },
+            Named {
+                name: "table::unknown_names_are_answered_with_the_known_ones",
+                call: crate::table::unknown_names_are_answered_with_the_known_ones,
+            },
         ];
     };
-    (@body $module:ident $name:ident) => { crate::$module::$name };
-    (@body $module:ident $name:ident twice) => { || crate::twice(crate::$module::$name) };
+    (@again) => { crate::Again::InThreads };
+    (@again twice) => { crate::Again::Always };
+    (@again ends) => { crate::Again::Never };
+}
+
+/// Whether a scenario repeats itself until two runs agree, because a slice may have ended in one.
+#[derive(PartialEq)]
+enum Again {
+    /// As in Go's program: it lasts, or goes by time.
+    Always,
+    /// Slices are of CPU time, and it is far shorter. In goroutines that are threads they are of the wall's, as in Go.
+    InThreads,
+    /// It ends the process.
+    Never,
 }
 
 /// A chain of 300 spawns is to fit in one slice of 10 ms, and 300 threads cannot be started in that.
@@ -66,38 +108,85 @@ scenarios! {
     queues::gosched_roundrobin,
     queues::spawn_nested_tree,
     queues::spawn_chain_starves_queue twice,
-    queues::runnext_pingpong_bystander twice,
-    queues::runnext_kick,
-    queues::sieve_trace twice,
     queues::spawn_exit_reuse twice,
     queues::goid_sequence,
-    life::sleep_distinct twice,
-    life::sleep_zero,
+    chans::chan_recv_waiters,
+    chans::chan_buffered_senders,
+    chans::chan_buffered_prodcons,
+    chans::chan_prodcons_buf_3x2,
+    chans::chan_close_receivers,
+    chans::chan_direct_handoff,
+    chans::chan_closed_ops,
+    chans::runnext_pingpong_bystander twice,
+    chans::runnext_kick,
+    chans::runnext_timeslice_bound,
+    chans::sieve_trace twice,
+    selects::select_one_ready,
+    selects::select_send_recv_pair,
+    selects::select_many_ready,
+    selects::chan_close_select_mix,
+    flows::chan_of_chan,
+    flows::worker_pool,
+    flows::semaphore_chan,
+    flows::prodcons_pipeline,
+    flows::token_ring twice,
+    locks::waitgroup_waiters,
+    locks::waitgroup_reuse,
+    locks::mutex_normal_chain twice,
+    locks::mutex_starving_handoff twice,
+    locks::mutex_trylock twice,
+    locks::cond_broadcast,
+    locks::cond_queue twice,
+    timers::sleep_distinct twice,
+    timers::sleep_zero,
+    timers::no_deadlock_while_timer,
     life::goexit_defers,
-    life::main_goexit_deadlock,
-    life::deadlock_chan,
-    life::no_deadlock_while_timer,
-    life::main_exit_kills,
+    life::main_goexit_deadlock ends,
+    life::deadlock_chan ends,
+    deadlocks::deadlock_mutex ends,
+    deadlocks::deadlock_wg ends,
+    deadlocks::deadlock_select ends,
+    deadlocks::deadlock_cond ends,
+    life::main_exit_kills ends,
     life::lockosthread_roundtrip,
     life::gomaxprocs_noop,
     life::syscall_handoff,
-    life::os_exit_from_goroutine,
+    life::os_exit_from_goroutine ends,
+    fuzz::fuzz_small,
+    fuzz::fuzz_wide,
+    fuzz_select::fuzz_select,
+}
+
+/// A golden that nothing is compared with proves nothing.
+fn every_golden_has_a_scenario() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/golden");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(CHILDREN.iter().any(|child| child.name == name), "{name} has a golden and no scenario");
+    }
 }
 
 /// The environment variable that says what a goroutine is.
 const MODE: &str = "GMP_CONFORMANCE_MODE";
 
 /// A scenario's process.
-fn run(scenario: fn()) {
+fn run(scenario: fn(), again: Again) {
+    let threads = std::env::var(MODE).as_deref() == Ok("threads");
     let builder = Builder::new().policy::<Go>().procs(1);
-    let builder = match std::env::var(MODE).as_deref() {
-        Ok("threads") => builder.one_thread_each(),
-        // SAFETY: no scenario holds a borrow of a thread-local, or a lock, across a suspension.
-        _ => unsafe { builder.share_thread_locals() },
+    let builder = if threads {
+        builder.one_thread_each()
+    } else {
+        // SAFETY: no scenario holds a borrow of a thread-local, or a lock of std's, across a suspension.
+        unsafe { builder.share_thread_locals() }
     };
     let done = builder.build().unwrap().run(move || {
         setup();
-        scenario();
+        if again == Again::Always || threads && again == Again::InThreads {
+            twice(scenario);
+        } else {
+            scenario();
+        }
         flush();
     });
     if let Err(error) = done {
@@ -106,21 +195,28 @@ fn run(scenario: fn()) {
     }
 }
 
+/// Runs a scenario in a process of its own; the first difference from what Go did.
+#[track_caller]
+fn difference(name: &'static str, mode: &str) -> Option<String> {
+    match child(name).env(MODE, mode).try_run() {
+        Ok(done) => Golden::of(name).difference(&done),
+        Err(hung) => Some(format!("does not end, and has printed {:?} by then", hung.stdout)),
+    }
+}
+
 #[track_caller]
 fn matches_go(name: &'static str, mode: &str) {
-    let golden = |what: &str| {
-        let path = format!("{}/tests/conformance/golden/{name}.{what}", env!("CARGO_MANIFEST_DIR"));
-        std::fs::read_to_string(path).ok()
-    };
-    let done = child(name).env(MODE, mode).run();
-    done.prints(&golden("txt").expect("every scenario has a golden"));
-    done.code(golden("code").map_or(0, |code| code.trim().parse().expect("a code is a number")));
-    match golden("stderr") {
-        Some(line) => done.says_first(line.trim_end()),
-        None => done.check(done.stderr.is_empty(), "says nothing on stderr"),
-    };
+    if let Some(difference) = difference(name, mode) {
+        panic!("{name}: {difference}");
+    }
 }
 
 fn main() -> ExitCode {
-    harness::run(TESTS, CHILDREN)
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((first, rest)) if first == "--table" => {
+            table::print(CHILDREN, rest, |name| difference(name, "stacks"))
+        }
+        _ => harness::run(TESTS, CHILDREN),
+    }
 }

@@ -21,7 +21,7 @@ mod stats;
 type Example = (&'static str, fn(), &'static [&'static str]);
 
 const EXAMPLES: &[Example] = &[
-    ("blocking_call", blocking_call::main, &["handed off: true", "overlapped: true"]),
+    ("blocking_call", blocking_call::main, &["8 calls that wait for each other", "handed off: true"]),
     (
         "custom_policy",
         custom_policy::main,

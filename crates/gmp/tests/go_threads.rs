@@ -5,6 +5,8 @@ mod harness;
 
 use harness::{child, named};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 fn builder(procs: usize) -> gmp::Builder {
@@ -81,14 +83,25 @@ fn threads_end_while_the_world_stops() {
 
 fn thread_exhaustion() {
     let ran = builder(2).max_threads(10).build().unwrap().run(|| {
+        let may_end = Arc::new(AtomicBool::new(false));
         let locked: Vec<_> = (0..100)
             .map(|_| {
-                gmp::go(|| {
+                let may_end = may_end.clone();
+                gmp::go(move || {
                     let _lock = gmp::lock_os_thread();
                     gmp::sleep(Duration::from_millis(5));
+                    while !may_end.load(Relaxed) {
+                        gmp::sleep(Duration::from_millis(1));
+                    }
                 })
             })
             .collect();
+        // Nobody's thread comes back before there are as many as allowed, and somebody has asked for one more.
+        while gmp::stats().threads < 10 {
+            gmp::sleep(Duration::from_millis(1));
+        }
+        (0..20).for_each(|_| gmp::sleep(Duration::from_millis(1)));
+        may_end.store(true, Relaxed);
         locked.into_iter().map(|one| one.join().unwrap()).count()
     });
     println!("{}", ran.unwrap().value);

@@ -5,7 +5,9 @@ mod harness;
 use gmp::{Builder, DeadlockRule, JoinError, RunError};
 use harness::{child, named};
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::DirEntry;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -167,6 +169,10 @@ fn deadlock_never() {
     let (tell, hear) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let main: gmp::Unparker = hear.recv().unwrap();
+        while handle.stats().waiting == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Time for a report.
         std::thread::sleep(Duration::from_millis(100));
         let waiting = handle.stats().waiting;
         main.unpark();
@@ -184,6 +190,24 @@ fn deadlock_never() {
 /// Told not to, it waits.
 fn a_deadlock_is_never_reported_if_asked_for() {
     child("deadlock_never").run().code(0).prints("1\n");
+}
+
+// ---- the environment ----
+
+fn procs_by_environment() {
+    match builder().build() {
+        Ok(runtime) => println!("{}", runtime.handle().max_procs()),
+        Err(error) => println!("{error}"),
+    }
+}
+
+/// `GOMAXPROCS` is the default, and one that is no number, or no text, is an error that shows it.
+fn a_bad_gomaxprocs_is_an_error() {
+    child("procs_by_environment").env("GOMAXPROCS", "3").run().code(0).prints("3\n");
+    for (bad, shown) in [(&b"many"[..], r#"GOMAXPROCS="many""#), (b"3\xff", r#"GOMAXPROCS="3\xFF""#)] {
+        let done = child("procs_by_environment").env("GOMAXPROCS", OsStr::from_bytes(bad)).run();
+        done.code(0).check(done.stdout.contains(shown), "shows the value");
+    }
 }
 
 // ---- panics ----
@@ -324,7 +348,8 @@ fn limit_address_space(more: u64) {
         let name =
             |task: std::io::Result<DirEntry>| std::fs::read_to_string(task.unwrap().path().join("comm")).ok();
         let mut seen = HashSet::new();
-        tasks.filter_map(name).all(|name| seen.insert(name))
+        // Threads that are goroutines share their name.
+        tasks.filter_map(name).all(|name| name.trim() == "gmp-hosted" || seen.insert(name))
     };
     while !all_have_started() {
         std::thread::sleep(Duration::from_millis(1));
@@ -475,6 +500,65 @@ fn goroutines_share_the_threads_there_are() {
     child_with_large_threads("no_more_threads").run().code(0).prints("4950\n");
 }
 
+fn run_in_threads(main: impl FnOnce() + Send + 'static) {
+    run_with(Builder::new().one_thread_each().procs(1), main);
+}
+
+/// Ten goroutines that are large threads and sleep, and no room for another such thread.
+fn ten_large_threads() -> (Vec<gmp::JoinHandle<()>>, Vec<gmp::Unparker>) {
+    let (tell, hear) = std::sync::mpsc::channel();
+    let go = |_| {
+        let tell = tell.clone();
+        go_large(move || {
+            tell.send(gmp::current().unwrap().unparker()).unwrap();
+            gmp::park();
+        })
+    };
+    let goroutines: Vec<_> = (0..10).map(go).collect();
+    while gmp::stats().waiting < 10 {
+        gmp::yield_now();
+    }
+    limit_address_space(1 << 20);
+    (goroutines, hear.try_iter().collect())
+}
+
+fn threads_are_waited_for() {
+    run_in_threads(|| {
+        let (first, unparkers) = ten_large_threads();
+        let others: Vec<_> = (0..20).map(|i| go_large(move || i)).collect();
+        // Each of them is refused a thread before one comes free.
+        gmp::yield_now();
+        unparkers.iter().for_each(|unparker| unparker.unpark());
+        first.into_iter().for_each(|one| one.join().unwrap());
+        println!("{}", others.into_iter().map(|one| one.join().unwrap()).sum::<i32>());
+    });
+}
+
+fn threads_run_out() {
+    run_in_threads(|| {
+        let _first = ten_large_threads();
+        println!("{:?}", go_large(|| {}).join());
+    });
+}
+
+/// Where goroutines are threads and the system gives no more of them, goroutines wait until others have ended, or are
+/// told. The process aborted.
+fn goroutines_without_a_thread_wait_or_are_told() {
+    child_of_small_means("threads_are_waited_for").run().code(0).prints("190\n");
+    child_of_small_means("threads_run_out").run().code(0).prints("Err(OutOfStacks)\n");
+}
+
+fn no_stack_for_main() {
+    let runtime = builder().procs(1).stack_size(64 << 20).build().unwrap();
+    limit_address_space(32 << 20);
+    println!("{}", matches!(runtime.run(|| ()), Err(RunError::Os(_))));
+}
+
+/// A main that cannot have its stack never runs, and `run` says so. It spoke of a deadlock.
+fn a_main_without_a_stack_is_an_error() {
+    child_of_small_means("no_stack_for_main").run().code(0).prints("true\n");
+}
+
 fn main() -> ExitCode {
     harness::run(
         named![
@@ -486,6 +570,7 @@ fn main() -> ExitCode {
             a_deadlock_is_found_when_the_last_plain_thread_has_ended,
             a_deadlock_is_always_reported_if_asked_for,
             a_deadlock_is_never_reported_if_asked_for,
+            a_bad_gomaxprocs_is_an_error,
             a_panic_ends_the_process_if_asked_for,
             a_caught_panic_ends_nothing,
             a_panic_is_a_result,
@@ -496,6 +581,8 @@ fn main() -> ExitCode {
             spawning_without_memory_is_an_error,
             a_runtime_without_threads_is_an_error,
             goroutines_share_the_threads_there_are,
+            goroutines_without_a_thread_wait_or_are_told,
+            a_main_without_a_stack_is_an_error,
         ],
         named![
             deadlock,
@@ -507,6 +594,7 @@ fn main() -> ExitCode {
             plain_thread_ends,
             deadlock_always,
             deadlock_never,
+            procs_by_environment,
             panic_aborts,
             panic_is_caught_under_abort,
             panic_is_a_result,
@@ -517,6 +605,9 @@ fn main() -> ExitCode {
             records_run_out,
             no_thread_at_all,
             no_more_threads,
+            threads_are_waited_for,
+            threads_run_out,
+            no_stack_for_main,
         ],
     )
 }

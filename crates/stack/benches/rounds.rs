@@ -30,7 +30,7 @@ fn round(criterion: &mut Criterion, name: &str, stacks: impl Iterator<Item = Sta
     let mut round: Vec<_> = stacks
         .map(|stack| {
             // SAFETY: the stack is unused and lives for ever.
-            Member { outside: Context::NULL, inside: unsafe { Amd64::init(&stack, take_part) } }
+            Member { outside: Context::NULL, inside: unsafe { Amd64::init(&stack, take_part) }.unwrap() }
         })
         .collect();
     criterion.bench_function(name, |bench| {

@@ -13,11 +13,18 @@ pub(crate) struct CellSpec {
     pub(crate) workload: String,
     pub(crate) procs: u64,
     pub(crate) n: u64,
+    #[serde(default = "CellSpec::first_group")]
+    pub(crate) group: String,
     #[serde(default)]
     pub(crate) about: String,
 }
 
 impl CellSpec {
+    /// The group of a program that knows no groups.
+    fn first_group() -> String {
+        "workloads".to_owned()
+    }
+
     /// Library and policy: who competes.
     pub(crate) fn contestant(&self) -> String {
         match self.policy.as_str() {
@@ -120,11 +127,16 @@ fn stretched(mut cells: Vec<CellSpec>, procs: &[u64]) -> Vec<CellSpec> {
 /// Go takes part whenever its program was given: there is no other reason to give it.
 const GO: &str = "go";
 
+/// Every policy, every group.
+const ALL: &str = "all";
+
 fn wanted(args: &Args, cell: &CellSpec) -> bool {
     let lib = cell.lib == GO || args.lib.contains(&cell.lib);
-    let policy =
-        cell.lib != "gmp" || args.policy == "all" || cell.policy == args.policy || cell.policy == "-";
-    let workload = args.workload.is_empty() || args.workload.contains(&cell.workload);
+    let policy = cell.lib != "gmp" || args.policy == ALL || cell.policy == args.policy || cell.policy == "-";
+    let workload = match args.workload.is_empty() {
+        true => args.group == ALL || args.group == cell.group,
+        false => args.workload.contains(&cell.workload),
+    };
     let procs = args.procs.is_empty() || args.procs.contains(&cell.procs);
     lib && policy && workload && procs
 }
@@ -140,7 +152,7 @@ fn check(args: &Args, offered: &[Entry<'_>]) -> Result<()> {
         }
         names
     };
-    let mut policies = vec!["all".to_owned()];
+    let mut policies = vec![ALL.to_owned()];
     policies.extend(
         offered.iter().filter(|e| e.cell.lib == "gmp" && e.cell.policy != "-").map(|e| e.cell.policy.clone()),
     );
@@ -149,6 +161,9 @@ fn check(args: &Args, offered: &[Entry<'_>]) -> Result<()> {
         known("policy", &[args.policy.as_str()], &policies)?;
     }
     known("lib", &args.lib, &of(|cell| cell.lib.clone()))?;
+    let mut groups = of(|cell| cell.group.clone());
+    groups.push(ALL.to_owned());
+    known("group", &[args.group.as_str()], &groups)?;
     known("workload", &args.workload, &of(|cell| cell.workload.clone()))?;
     let procs: Vec<String> = args.procs.iter().map(u64::to_string).collect();
     known("procs", &procs, &of(|cell| cell.procs.to_string()))
@@ -178,6 +193,7 @@ mod tests {
             workload: workload.into(),
             procs,
             n: 0,
+            group: CellSpec::first_group(),
             about: String::new(),
         };
         let cells = vec![cell("yield_2", 1), cell("fib", 1), cell("fib", 2)];

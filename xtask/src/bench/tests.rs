@@ -72,6 +72,7 @@ fn wrong_names_are_answered_with_the_right_ones() {
     );
     assert_eq!(refused("--lib tokyo"), "--lib tokyo: there is no such lib; allowed are: gmp, rival");
     assert!(refused("--workload goood").contains("allowed are: crash, good, hang, last, silent"));
+    assert!(refused("--group rivals").contains("allowed are: all, workloads"));
     assert!(refused("--procs 3").contains("allowed are: 1"));
     assert!(refused("--lib rival --workload hang").contains("no cell has all of that"));
 }

@@ -40,7 +40,7 @@ pub(super) fn run(cell: &Cell) -> Result<Figures> {
     // `bounce` needs less than a page and calls nothing else.
     let stack = unsafe { Stack::new(bottom, STACK.size()) };
     // SAFETY: the stack is unused and stays for ever.
-    let there = unsafe { Amd64::init(&stack, bounce) };
+    let there = unsafe { Amd64::init(&stack, bounce) }?;
     let mut pair = Pair { here: Context::NULL, there, trips: 0 };
     let carry: *mut Pair = &raw mut pair;
     measure::looped(cell, |n| {

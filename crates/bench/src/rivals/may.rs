@@ -1,6 +1,8 @@
 //! Rival: may, stackful coroutines with work stealing, the nearest relative. Over about 32,000 stacks it fails: each
 //! takes two mappings. That is a finding, so its large cells stay in the table.
 
+mod chan;
+
 use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies, TICK, Ticks};
@@ -21,6 +23,13 @@ pub(crate) const LIBRARY: Library = Library {
         "spawn_tree",
         "fib",
         "park_unpark",
+        "park_unpark_chan",
+        "skynet",
+        "chan_pingpong",
+        "chan_buffered_spsc",
+        "chan_mpmc",
+        "select_2",
+        "mutex_contended",
         "mem_parked",
         "sleep_many",
         "hog_fairness",
@@ -71,7 +80,8 @@ fn run(cell: &Cell) -> Result<Figures> {
         "sleep_many" => sleep_many(cell),
         "hog_fairness" => hog_fairness(cell),
         "blocking_sys" => blocking_sys(cell),
-        _ => matmul_steal(cell),
+        "matmul_steal" => matmul_steal(cell),
+        _ => chan::run(cell),
     }
 }
 

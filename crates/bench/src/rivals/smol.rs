@@ -1,5 +1,7 @@
 //! Rival: smol, one executor with a thread for each processor.
 
+mod chan;
+
 use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies, TICK, Ticks};
@@ -23,6 +25,13 @@ pub(crate) const LIBRARY: Library = Library {
         "spawn_tree",
         "fib",
         "park_unpark",
+        "park_unpark_chan",
+        "skynet",
+        "chan_pingpong",
+        "chan_buffered_spsc",
+        "chan_mpmc",
+        "select_2",
+        "mutex_contended",
         "mem_parked",
         "sleep_many",
         "hog_fairness",
@@ -74,13 +83,15 @@ fn run(cell: &Cell) -> Result<Figures> {
             let n = cell.n;
             measure::whole(cell, work::fib_calls(n), || expect("fib", enter(fib(n)), work::fib(n)))
         }
-        "park_unpark" => park_unpark(cell),
+        // It has no way to park that is not a channel, so the two are one.
+        "park_unpark" | "park_unpark_chan" => park_unpark(cell),
         "mem_parked" => mem_parked(cell),
         "sleep_many" => sleep_many(cell),
         "hog_fairness" => hog_fairness(cell),
         "blocking_sys" => blocking_sys(cell, false),
         "blocking_sys_declared" => blocking_sys(cell, true),
-        _ => matmul_steal(cell),
+        "matmul_steal" => matmul_steal(cell),
+        _ => chan::run(cell),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rival: tokio, as two libraries: its multi-threaded scheduler and its single-threaded one.
 
+mod chan;
+
 use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies, TICK, Ticks};
@@ -22,6 +24,13 @@ const WORKLOADS: &[&str] = &[
     "spawn_tree",
     "fib",
     "park_unpark",
+    "park_unpark_chan",
+    "skynet",
+    "chan_pingpong",
+    "chan_buffered_spsc",
+    "chan_mpmc",
+    "select_2",
+    "mutex_contended",
     "mem_parked",
     "sleep_many",
     "hog_fairness",
@@ -79,7 +88,8 @@ fn run(cell: &Cell) -> Result<Figures> {
         "hog_fairness" => hog_fairness(cell, &runtime),
         "blocking_sys" => blocking_sys(cell, &runtime, false),
         "blocking_sys_declared" => blocking_sys(cell, &runtime, true),
-        _ => matmul_steal(cell, &runtime),
+        "matmul_steal" => matmul_steal(cell, &runtime),
+        _ => chan::run(cell, &runtime),
     }
 }
 

@@ -38,6 +38,8 @@ pub type Entry = unsafe extern "C" fn(Carry) -> Context;
 /// - **C6** After a switch the flow may be on another OS thread; no implementation caches a thread's address across it.
 /// - **C7** `attach_thread` makes a stack overflow on a goroutine of this thread end in a report and an abort, while
 ///   its guard lives.
+/// - **C8** If `far_fence` gives a call, then what this thread wrote before the call is seen by every other thread after
+///   some moment of it, and the reverse.
 pub unsafe trait Switch: Send + Sync + 'static {
     /// Where the thread's current G is kept. Each flow sets the slot itself after it has arrived on a thread.
     type Slot: CurrentSlot;
@@ -59,6 +61,11 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
+    /// A call during which every other thread of the process passes a full fence; `None`: there is none here.
+    fn far_fence() -> Option<fn()> {
+        None
+    }
+
     /// Prepares the calling thread to run goroutines.
     ///
     /// # Errors
@@ -69,10 +76,14 @@ pub unsafe trait Switch: Send + Sync + 'static {
 
     /// Prepares a stack so that the first switch to the result calls `entry`.
     ///
+    /// # Errors
+    /// What the operating system said, where a context needs more of it than its stack: the stack is unused then, and
+    /// its goroutine waits as if there were no stack.
+    ///
     /// # Safety
     /// The stack is owned by the caller and unused; it outlives the context.
     #[doc(alias = "gostartcall")]
-    unsafe fn init(stack: &Stack, entry: Entry) -> Context;
+    unsafe fn init(stack: &Stack, entry: Entry) -> std::io::Result<Context>;
 
     /// Saves the present flow in `*save` and continues `to`, which takes `carry` along. Returns the carry of whoever
     /// switches back.

@@ -104,11 +104,7 @@ impl<F: FnOnce() -> T, T> TableFor<F, T> {
 }
 
 /// The table for a closure and its result.
-pub(crate) fn table<F, T>() -> &'static CargoTable
-where
-    F: FnOnce() -> T + 'static,
-    T: 'static,
-{
+pub(crate) fn table<F: FnOnce() -> T, T>() -> &'static CargoTable {
     const { &TableFor::<F, T>::TABLE }
 }
 

@@ -4,6 +4,7 @@ use super::word::Wait;
 use super::{G, Wake};
 use crate::current::{Current, current};
 use crate::g::runnable::Runnable;
+use crate::m::M;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// The right to ready one goroutine out of one wait. Given to a park's commit, to be put where the waker will find it.
@@ -26,11 +27,13 @@ impl Parked {
     /// Makes the goroutine runnable: next on the caller's P if the caller is a goroutine of the same runtime, in the
     /// shared queue otherwise. Never suspends. `false`: the wait was over already.
     #[doc(alias = "goready")]
+    #[inline]
     pub fn ready(self) -> bool {
         self.ready_as(Wake::Woken)
     }
 
     /// Whether the wait has ended without this token.
+    #[inline]
     pub fn is_stale(&self) -> bool {
         !self.g.word.is_in(self.wait)
     }
@@ -60,28 +63,47 @@ impl Drop for Parked {
 }
 
 /// Ends `wait` and queues the goroutine. `false`: it was over already.
-#[inline]
 pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
     // Asked before the wait is ended: until then the answer may be wrong, but then the wait is over.
-    let _outsider = (!caller_lives_with(g)).then(Outsider::enter);
-    if !g.word.to_ready(wait) {
-        return false;
-    }
-    g.wake.set(wake);
-    // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-    let runnable = unsafe { Runnable::new(g) };
-    g.header().runtime().ready(runnable);
+    let Some(m) = machine_beside(g) else { return ready_from_afar(g, wait, wake) };
+    let Some(runnable) = end(g, wait, wake) else { return false };
+    g.header().runtime().ready_near(m, runnable);
     true
 }
 
-/// Whether the calling thread is an M of the runtime that `g` lives in, and so keeps it alive.
-#[inline]
-fn caller_lives_with(g: &G) -> bool {
+/// [`ready`] by a plain thread or out of another runtime.
+#[cold]
+fn ready_from_afar(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    let _outsider = Outsider::enter();
+    let Some(runnable) = end(g, wait, wake) else { return false };
+    g.header().runtime().ready_far(runnable);
+    true
+}
+
+#[inline(always)]
+fn end(g: &'static G, wait: Wait, wake: Wake) -> Option<Runnable> {
+    if !g.word.to_ready(wait) {
+        return None;
+    }
+    g.wake.set(wake);
+    // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+    Some(unsafe { Runnable::new(g) })
+}
+
+/// The calling thread's M, if it is one of the runtime that `g` lives in, and so keeps it alive.
+#[inline(always)]
+pub(crate) fn machine_beside<'a>(g: &G) -> Option<&'a M> {
     match current() {
-        Current::G(caller) => core::ptr::eq(caller.rt.get(), g.rt.get()),
-        // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::Scheduler(m) => core::ptr::eq(unsafe { &*m }.rt().header(), g.rt.get()),
-        Current::Plain => false,
+        Current::G(caller) if core::ptr::eq(caller.rt.get(), g.rt.get()) => {
+            // SAFETY: the M that runs the caller is our own thread's, and lives.
+            Some(unsafe { &*caller.m.get() })
+        }
+        Current::Scheduler(m) => {
+            // SAFETY: as above.
+            let m = unsafe { &*m };
+            core::ptr::eq(m.rt().header(), g.rt.get()).then_some(m)
+        }
+        Current::G(_) | Current::Plain => None,
     }
 }
 

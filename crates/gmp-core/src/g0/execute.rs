@@ -8,10 +8,29 @@ use crate::g::cargo::Outcome;
 use crate::g::runnable::Runnable;
 use crate::g::{Flags, G};
 use crate::m::{Leave, M};
-use crate::p::add_own;
 use crate::sched::{Config, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
+
+/// Why a goroutine that is to run for the first time has no stack.
+#[derive(Clone, Copy, Debug)]
+enum Unbound {
+    /// Its runtime unwinds: it is dropped instead.
+    Unwanted,
+    /// There is none now: another goroutine must end first.
+    Short,
+    /// None will ever be of the size it asks for.
+    Impossible,
+}
+
+impl From<StackError> for Unbound {
+    fn from(error: StackError) -> Self {
+        match error {
+            StackError::BadSize { .. } => Self::Impossible,
+            StackError::OutOfMemory { .. } => Self::Short,
+        }
+    }
+}
 
 impl<C: Config> G0<'_, C> {
     /// Runs a goroutine and acts on why it left. `false`: this M's thread is to end.
@@ -24,7 +43,7 @@ impl<C: Config> G0<'_, C> {
         if !g.home.get().is_null() {
             return self.execute_at_home(runnable);
         }
-        if !g.has(Flags::STARTED) && !self.bind_stack(g) {
+        if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
             self.wait_for_stack(runnable);
             return true;
         }
@@ -41,7 +60,7 @@ impl<C: Config> G0<'_, C> {
             self.hand_to_home(runnable, unsafe { &*home });
             return true;
         }
-        if !g.has(Flags::STARTED) && !self.bind_stack(g) {
+        if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
             self.wait_for_stack(runnable);
             return true;
         }
@@ -94,21 +113,30 @@ impl<C: Config> G0<'_, C> {
         unsafe { (request.call)(request.data, self.m) };
     }
 
-    /// Gives a goroutine that runs for the first time its stack. `false`: there is none for it.
+    /// Gives a goroutine that runs for the first time its stack.
     #[inline]
-    fn bind_stack(&self, g: &G) -> bool {
+    fn bind_stack(&self, g: &G) -> Result<(), Unbound> {
         if self.sched.drops_instead_of_running(g) {
-            return false;
+            return Err(Unbound::Unwanted);
         }
-        let Ok(stack) = self.take_stack(g) else { return false };
-        g.context.set(self.first_context(&stack));
+        let stack = self.take_stack(g)?;
+        let Ok(context) = self.first_context(&stack) else { return Err(self.give_up_stack(stack)) };
+        g.context.set(context);
         g.stack.set(Some(stack));
         g.set(Flags::STARTED);
         if g.has(Flags::PINNED) {
             g.home.set(self.m);
             self.m.pinned.set(self.m.pinned.get() + 1);
         }
-        true
+        Ok(())
+    }
+
+    /// A stack that no context could be made for.
+    #[cold]
+    fn give_up_stack(&self, stack: Stack) -> Unbound {
+        // SAFETY: A5: it came from these stacks, and nobody has used it.
+        unsafe { self.sched.stacks.free(&mut self.p().owner().stacks, stack) };
+        Unbound::Short
     }
 
     #[inline]
@@ -130,14 +158,10 @@ impl<C: Config> G0<'_, C> {
         if self.sched.drops_instead_of_running(g) {
             return self.end_unstarted(runnable, Outcome::Abandoned);
         }
-        let impossible = match self.take_stack(g) {
+        let impossible = match self.bind_stack(g) {
             // One was freed in between.
-            Ok(stack) => {
-                // SAFETY: A5: it came from these stacks, and nobody has used it.
-                unsafe { self.sched.stacks.free(&mut self.p().owner().stacks, stack) };
-                return self.sched.shared.push(runnable);
-            }
-            Err(error) => matches!(error, StackError::BadSize { .. }),
+            Ok(()) => return self.sched.shared.push(runnable),
+            Err(error) => matches!(error, Unbound::Impossible),
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
             if let Some(hook) = &self.sched.settings.on_out_of_stacks {
@@ -158,9 +182,10 @@ impl<C: Config> G0<'_, C> {
         unsafe { crate::abandon::drop_closure(g) };
         g.outcome.set(outcome);
         g.word.to_discarded();
-        add_own(&self.p_shared().core.counters.exited, 1);
+        self.p_shared().core.counters.count_exit();
+        let is_main = g.number.get() == 1;
         self.finish(g);
-        self.sched.finish_if_waited_for();
+        if is_main { self.sched.main_returned() } else { self.sched.finish_if_waited_for() }
     }
 
     #[cold]

@@ -10,7 +10,6 @@ use crate::g::runnable::Runnable;
 use crate::g::word::Wait;
 use crate::g::{Flags, G};
 use crate::m::{Leave, ParkRequest};
-use crate::p::add_own;
 use crate::p::timers::NEVER;
 use crate::sched::Config;
 use core::ptr;
@@ -144,13 +143,15 @@ impl<C: Config> G0<'_, C> {
         g.unset(Flags::LOCKED);
         g.unset(Flags::PANICKING);
         g.word.to_exited();
+        self.m.set_ending(true);
         if g.has(Flags::SYSTEM) {
             self.sched.system.fetch_sub(1, Ordering::Relaxed);
         } else {
-            add_own(&self.p_shared().core.counters.exited, 1);
+            self.p_shared().core.counters.count_exit();
         }
         // From here on the record may be somebody else's.
         self.finish(g);
+        self.m.set_ending(false);
         if main_returned {
             self.sched.main_returned();
         } else {

@@ -21,8 +21,9 @@ impl<C: Config> G0<'_, C> {
         set_scheduler::<SlotOf<C>>(self.m);
     }
 
-    /// The context in which a fresh stack starts.
-    pub(crate) fn first_context(&self, stack: &crate::contract::Stack) -> Context {
+    /// The context in which a fresh stack starts, if the operating system gives what it needs.
+    #[inline]
+    pub(crate) fn first_context(&self, stack: &crate::contract::Stack) -> std::io::Result<Context> {
         // SAFETY: the stack is the goroutine's own, unused, and lives as long as the goroutine.
         unsafe { C::Switch::init(stack, goroutine_main::<C>) }
     }
@@ -56,6 +57,11 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     } else {
         // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
         unsafe { (table.run)(g) };
+    }
+    if g.has(Flags::EXTRA)
+        && let Some(payload) = crate::local::end_of_goroutine()
+    {
+        crate::panics::end_in_panic(g, payload);
     }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.

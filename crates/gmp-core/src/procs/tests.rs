@@ -91,14 +91,25 @@ fn the_tightest_ancestor_counts() {
 #[test]
 fn the_environment_wins() {
     let tree = Tree::new(&[V2, ("sys/fs/cgroup/a/b/cpu.max", "300000 100000")]);
-    assert_eq!(default_procs_in(&tree.0, 6, Some("5")), Ok(5));
-    assert_eq!(default_procs_in(&tree.0, 6, Some("")), Ok(3));
+    assert_eq!(default_procs_in(&tree.0, 6, Some("5".as_ref())), Ok(5));
+    assert_eq!(default_procs_in(&tree.0, 6, Some("".as_ref())), Ok(3));
 }
 
 #[test]
 fn a_bad_environment_value_is_named() {
     for bad in ["0", "-1", "four", "1.5", "99999999999999999999"] {
-        let error = default_procs_in(Path::new("/nonexistent"), 4, Some(bad)).unwrap_err().to_string();
+        let error =
+            default_procs_in(Path::new("/nonexistent"), 4, Some(bad.as_ref())).unwrap_err().to_string();
         assert!(error.contains(bad) && error.contains("from 1 to"), "{error}");
     }
+}
+
+/// It was taken for no value at all.
+#[test]
+fn an_environment_value_that_is_no_text_is_bad() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"4\xff");
+    let error = default_procs_in(Path::new("/nonexistent"), 4, Some(value)).unwrap_err();
+    assert_eq!(error, BadGomaxprocs(value.to_owned()));
+    assert!(error.to_string().contains(r#"GOMAXPROCS="4\xFF""#), "{error}");
 }

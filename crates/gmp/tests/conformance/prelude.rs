@@ -1,9 +1,9 @@
-//! What every scenario stands on: events kept in memory, a known phase of the 61 rule, and ways to wait.
+//! What every scenario stands on: events kept in memory, a known phase of the 61 rule, and Go's `go` and `defer`.
 //!
 //! `align_tick`, `setup` and `twice` are what the Go programs have, line by line, on gmp's own spawn and yield.
 
-use gmp::Unparker;
-use std::collections::{HashSet, VecDeque};
+use gmp::sync::WaitGroup;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -53,9 +53,19 @@ pub(crate) fn ranges(numbers: &[i64]) {
     }
 }
 
-/// Starts a goroutine that nobody joins.
-pub(crate) fn go(f: impl FnOnce() + Send + 'static) {
-    drop(gmp::go(f));
+/// Starts a goroutine that nobody joins. It gets clones of what stands before the closure: where Go's closures share
+/// variables, ours share what the clones lead to, and no end of a channel is the last one while the scenario runs.
+macro_rules! go {
+    ($($shared:ident,)* || $body:expr) => {{
+        $(let $shared = $shared.clone();)*
+        drop(gmp::go(move || $body));
+    }};
+}
+pub(crate) use go;
+
+/// A variable that goroutines share. Its lock is never held across a suspension.
+pub(crate) fn shared<T>(value: T) -> Arc<Mutex<T>> {
+    Arc::new(Mutex::new(value))
 }
 
 /// Brings the only P's tick to 1 (mod 61): main waits in the shared queue behind a long local one, so it comes back
@@ -64,8 +74,7 @@ pub(crate) fn align_tick() {
     const N: usize = 122;
     let ran = Arc::new(AtomicUsize::new(0));
     for _ in 0..N {
-        let ran = ran.clone();
-        go(move || _ = ran.fetch_add(1, Relaxed));
+        go!(ran, || ran.fetch_add(1, Relaxed));
     }
     gmp::yield_now();
     let mut tick = 1;
@@ -93,7 +102,7 @@ pub(crate) fn setup() {
 
 /// Runs `scenario`, each time from tick 1 (mod 61), until the same events came twice: a process that was stopped for
 /// over 10 ms has a slice ended by sysmon, which is not the subject.
-pub(crate) fn twice(scenario: fn()) {
+pub(crate) fn twice(scenario: impl Fn()) {
     let base = out().len();
     let mut seen = HashSet::new();
     for _ in 0..9 {
@@ -104,47 +113,6 @@ pub(crate) fn twice(scenario: fn()) {
             return;
         }
     }
-}
-
-/// Stands for a `sync.WaitGroup` with one waiter, and for a channel that is closed at the end: the last `done` readies
-/// the waiter at that very moment, by its unparker, next on this P, as `goready` does.
-#[derive(Clone)]
-pub(crate) struct Group {
-    left: Arc<AtomicUsize>,
-    waiter: Unparker,
-}
-
-impl Group {
-    /// For the caller to wait for `count` others.
-    pub(crate) fn of(count: usize) -> Self {
-        Self { left: Arc::new(AtomicUsize::new(count)), waiter: me() }
-    }
-
-    pub(crate) fn add(&self) {
-        self.left.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn done(&self) {
-        if self.left.fetch_sub(1, Relaxed) == 1 {
-            self.waiter.unpark();
-        }
-    }
-
-    pub(crate) fn wait(&self) {
-        while self.left.load(Relaxed) != 0 {
-            gmp::park();
-        }
-    }
-
-    /// A guard that calls `done`: Go's `defer wg.Done()`.
-    pub(crate) fn defer(&self) -> impl Drop + use<> {
-        let group = self.clone();
-        defer(move || group.done())
-    }
-}
-
-fn me() -> Unparker {
-    gmp::current().unwrap().unparker()
 }
 
 /// Calls `f` when dropped: Go's `defer`.
@@ -160,62 +128,16 @@ pub(crate) fn defer<F: FnOnce()>(f: F) -> impl Drop + use<F> {
     Defer(Some(f))
 }
 
-/// A channel without a buffer, on park and unpark: a value goes straight to a waiting receiver, whoever waited is
-/// readied next on this P, and the caller runs on. That is all the scenarios here need of one.
-pub(crate) struct Chan<T>(Arc<Mutex<Waiting<T>>>);
-
-struct Waiting<T> {
-    senders: VecDeque<(T, Unparker)>,
-    receivers: VecDeque<(Arc<Mutex<Option<T>>>, Unparker)>,
-}
-
-impl<T> Clone for Chan<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T: Send> Chan<T> {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Waiting { senders: VecDeque::new(), receivers: VecDeque::new() })))
-    }
-
-    pub(crate) fn send(&self, value: T) {
-        let mut waiting = self.0.lock().unwrap();
-        if let Some((place, receiver)) = waiting.receivers.pop_front() {
-            drop(waiting);
-            *place.lock().unwrap() = Some(value);
-            receiver.unpark();
-            return;
-        }
-        waiting.senders.push_back((value, me()));
-        drop(waiting);
-        gmp::park();
-    }
-
-    pub(crate) fn recv(&self) -> T {
-        let mut waiting = self.0.lock().unwrap();
-        if let Some((value, sender)) = waiting.senders.pop_front() {
-            drop(waiting);
-            sender.unpark();
-            return value;
-        }
-        let place = Arc::new(Mutex::new(None));
-        waiting.receivers.push_back((place.clone(), me()));
-        drop(waiting);
-        loop {
-            gmp::park();
-            if let Some(value) = place.lock().unwrap().take() {
-                return value;
-            }
-        }
-    }
+/// Go's `defer wg.Done()`.
+pub(crate) fn done_at_end(group: &WaitGroup) -> impl Drop + use<> {
+    let group = group.clone();
+    defer(move || group.done())
 }
 
 /// FNV-1a over little-endian 32-bit words, and how many they were.
 pub(crate) struct Hash {
     hash: u64,
-    events: usize,
+    pub(crate) events: usize,
 }
 
 impl Hash {

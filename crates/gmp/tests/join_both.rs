@@ -1,0 +1,94 @@
+//! `gmp::join`: both results, both ends, and no work of others on the caller's stack.
+
+use borrowed::{Borrowed, TouchesLate, message};
+use gmp::JoinError;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+mod borrowed;
+mod modes;
+
+#[test]
+fn join_gives_both_results() {
+    modes::everywhere(4, || {
+        fn fib(n: u32) -> u32 {
+            if n < 2 {
+                return n;
+            }
+            let (a, b) = gmp::join(|| fib(n - 1), || fib(n - 2));
+            a + b
+        }
+        assert_eq!(fib(9), 34);
+        let text = String::from("ab");
+        assert_eq!(gmp::join(|| &text[..1], || text[1..].to_owned()), ("a", "b".to_owned()));
+    });
+}
+
+#[test]
+fn join_waits_for_both_before_a_panic_goes_on() {
+    modes::everywhere(3, || {
+        for both in [false, true] {
+            let borrowed = Borrowed::new();
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                gmp::join(
+                    || -> () { resume_unwind(Box::new("a")) },
+                    || {
+                        gmp::sleep(Duration::from_millis(1));
+                        borrowed.touch();
+                        if both {
+                            resume_unwind(Box::new("b"));
+                        }
+                        TouchesLate(&borrowed)
+                    },
+                );
+            }));
+            assert_eq!(message(caught.unwrap_err().as_ref()), "a");
+            assert_eq!(borrowed.uses.load(SeqCst), if both { 1 } else { 2 });
+        }
+        let borrowed = Borrowed::new();
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            gmp::join(|| TouchesLate(&borrowed), || -> () { resume_unwind(Box::new("b")) });
+        }));
+        assert_eq!(message(caught.unwrap_err().as_ref()), "b");
+        assert_eq!(borrowed.uses.load(SeqCst), 1);
+        let exits = gmp::go(|| gmp::join(|| (), || -> u32 { gmp::exit() }));
+        assert!(matches!(exits.join(), Err(JoinError::Exited)));
+    });
+}
+
+/// rayon#592: a lock is held across a parallel call, and the thread that waits inside the call takes up other work,
+/// which wants the lock. Here who waits does nothing else, and others wait for the lock on stacks of their own.
+#[test]
+fn a_lock_held_across_join_is_no_deadlock() {
+    /// A lock that goroutines wait for by yielding.
+    struct YieldLock(AtomicBool);
+    impl YieldLock {
+        fn with<R>(&self, f: impl FnOnce() -> R) -> R {
+            while self.0.swap(true, SeqCst) {
+                gmp::yield_now();
+            }
+            let result = f();
+            self.0.store(false, SeqCst);
+            result
+        }
+    }
+    modes::everywhere(2, || {
+        let (lock, done) = (YieldLock(AtomicBool::new(false)), AtomicUsize::new(0));
+        gmp::scope(|s| {
+            for _ in 0..40 {
+                s.go(|| {
+                    lock.with(|| {
+                        let (a, b) = gmp::join(
+                            || (0..50).inspect(|_| gmp::yield_now()).sum::<u32>(),
+                            || (50..100).inspect(|_| gmp::yield_now()).sum::<u32>(),
+                        );
+                        assert_eq!(a + b, 4950);
+                    });
+                    done.fetch_add(1, SeqCst);
+                });
+            }
+        });
+        assert_eq!(done.load(SeqCst), 40);
+    });
+}

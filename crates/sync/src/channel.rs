@@ -1,0 +1,12 @@
+//! Channels: typed queues between goroutines, and plain threads, with Go's order of events.
+
+mod counter;
+mod error;
+mod handle;
+mod iter;
+pub(crate) mod protocol;
+mod ring;
+
+pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub use handle::{Receiver, Sender, chan, never};
+pub use iter::{IntoIter, Iter, TryIter};

@@ -1,0 +1,114 @@
+//! What sends and receives fail with. A value that was not sent comes back in the error.
+
+use core::fmt;
+
+macro_rules! sends_back {
+    ($name:ident { $($variant:ident => $text:literal),+ }) => {
+        impl<T> $name<T> {
+            /// The value that was not sent. Never suspends.
+            pub fn into_inner(self) -> T {
+                match self {
+                    $(Self::$variant(value) => value,)+
+                }
+            }
+        }
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant(_) => concat!(stringify!($variant), "(..)"),)+
+                })
+            }
+        }
+
+        impl<T> fmt::Display for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant(_) => $text,)+
+                })
+            }
+        }
+
+        impl<T> core::error::Error for $name<T> {}
+    };
+}
+
+/// The channel is closed; the value comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T>(pub T);
+
+impl<T> SendError<T> {
+    /// The value that was not sent. Never suspends.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendError(..)")
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("send on a closed channel")
+    }
+}
+
+impl<T> core::error::Error for SendError<T> {}
+
+/// Why [`Sender::try_send`](super::Sender::try_send) did not send; the value comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// The buffer is full and nobody waits for a value.
+    Full(T),
+    /// The channel is closed.
+    Closed(T),
+}
+
+sends_back!(TrySendError {
+    Full => "send on a channel with no room and no receiver waiting",
+    Closed => "send on a closed channel"
+});
+
+/// Why a send with a deadline did not send; the value comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// The deadline passed first.
+    TimedOut(T),
+    /// The channel is closed.
+    Closed(T),
+}
+
+sends_back!(SendTimeoutError {
+    TimedOut => "the time to send on a channel is over",
+    Closed => "send on a closed channel"
+});
+
+/// The channel is closed, and empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("receive from a closed and empty channel")]
+pub struct RecvError;
+
+/// Why [`Receiver::try_recv`](super::Receiver::try_recv) received nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TryRecvError {
+    /// The channel is empty and no sender waits.
+    #[error("receive from an empty channel")]
+    Empty,
+    /// The channel is closed, and empty.
+    #[error("receive from a closed and empty channel")]
+    Closed,
+}
+
+/// Why a receive with a deadline received nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecvTimeoutError {
+    /// The deadline passed first.
+    #[error("the time to receive from a channel is over")]
+    TimedOut,
+    /// The channel is closed, and empty.
+    #[error("receive from a closed and empty channel")]
+    Closed,
+}

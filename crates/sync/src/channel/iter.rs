@@ -1,0 +1,60 @@
+//! Iterators over what a channel gives.
+
+use super::{Receiver, RecvError};
+
+/// Receives until the channel is closed and empty. **`next` suspends.** Made by [`Receiver::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, T>(pub(super) &'a Receiver<T>);
+
+impl<T> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.recv().ok()
+    }
+}
+
+/// Receives what is there now. Never suspends. Made by [`Receiver::try_iter`].
+#[derive(Debug)]
+pub struct TryIter<'a, T>(pub(super) &'a Receiver<T>);
+
+impl<T> Iterator for TryIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.try_recv().ok()
+    }
+}
+
+/// Receives until the channel is closed and empty, and owns the receiver. **`next` suspends.**
+#[derive(Debug)]
+pub struct IntoIter<T>(pub(super) Receiver<T>);
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        match self.0.recv() {
+            Ok(value) => Some(value),
+            Err(RecvError) => None,
+        }
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter(self)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}

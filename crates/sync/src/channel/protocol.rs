@@ -1,0 +1,408 @@
+//! The channel itself: buffer, waiting senders and receivers, under one lock.
+//!
+//! ```text
+//!   send:     closed? error ─► a receiver waits? hand it the value ─► room? buffer it ─► wait among the senders
+//!   receive:  closed and empty? error ─► a sender waits? take its value, or the first of the buffer and put its value
+//!             behind the others ─► buffered? take the first ─► wait among the receivers
+//!   close:    mark, then end every wait: receivers in order, then senders; readied last to first
+//! ```
+//!
+//! **Invariant.** Receivers wait only while the buffer is empty and no sender waits; senders only while it is full and
+//! no receiver waits; nobody while it is closed. (A select may wait on both sides of one channel; it never meets itself,
+//! because it looks under the lock before it waits, and a pop claims its one waiter for one case.)
+//!
+//! Values move by plain copies under the lock: into a receiver's frame, out of a sender's frame, or through the buffer.
+//! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
+
+use super::ring::Ring;
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, RawLock, Sleeper, Waiter};
+use core::ptr::NonNull;
+use gmp_core::WaitReason;
+use std::time::Instant;
+
+/// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move, and only
+/// wants to know when somebody else comes.
+pub(crate) type Slot = Option<NonNull<()>>;
+
+/// What the lock protects.
+pub(crate) struct State<T> {
+    closed: bool,
+    ring: Ring<T>,
+    pub(crate) receivers: Queue<Slot>,
+    pub(crate) senders: Queue<Slot>,
+}
+
+/// A channel: all of it, but for the buffer's slots, in one cache line.
+#[doc(alias = "hchan")]
+#[repr(align(64))]
+pub(crate) struct Chan<T> {
+    lock: Lock<State<T>>,
+}
+
+// SAFETY: values are moved from thread to thread, which `T: Send` allows; nobody gets a reference to one in here.
+unsafe impl<T: Send> Sync for Chan<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Send for Chan<T> {}
+
+impl<T> State<T> {
+    /// Whether a send, or a receive, would not have to wait. A select that waits on the other side counts, though
+    /// another of its cases may come first.
+    pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<Sleeper>, Refusal> {
+        let (others, buffer) = match sends {
+            true => (&self.receivers, !self.ring.is_full()),
+            false => (&self.senders, self.ring.len() > 0),
+        };
+        if self.closed && (sends || !buffer) {
+            return Err(Refusal::Closed);
+        }
+        let ready = buffer || others.any_waits(|node| node.extra.is_some());
+        if ready { Ok(None) } else { Err(Refusal::NotReady) }
+    }
+}
+
+/// Why an operation did not take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The channel is closed (and empty, for a receive).
+    Closed,
+    /// Nobody was ready, until the deadline if there was one.
+    NotReady,
+}
+
+impl<T> Chan<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let (receivers, senders) = (Queue::new(), Queue::new());
+        Self { lock: Lock::biased(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.lock.lock().ring.capacity()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock.lock().ring.len()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock.lock().closed
+    }
+
+    /// The lock, for a select.
+    #[inline]
+    pub(crate) fn raw_lock(&self) -> &RawLock {
+        self.lock.raw()
+    }
+
+    /// What stands under the lock, for a select that holds it.
+    #[inline]
+    pub(crate) fn state(&self) -> *mut State<T> {
+        self.lock.value()
+    }
+
+    /// Where senders, or receivers, wait; to be used under the lock.
+    #[inline]
+    pub(crate) fn queue(&self, senders: bool) -> NonNull<Queue<Slot>> {
+        let state = self.lock.value();
+        // SAFETY: the channel lives, and only the addresses of its fields are taken.
+        unsafe {
+            NonNull::new_unchecked(if senders {
+                &raw mut (*state).senders
+            } else {
+                &raw mut (*state).receivers
+            })
+        }
+    }
+
+    /// Sends the value at `slot`, which is moved out if that is `Ok`. **Suspends.**
+    ///
+    /// # Safety
+    /// `slot` holds a value; after `Ok` it does no more.
+    #[inline]
+    pub(crate) unsafe fn send(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+        let mut state = self.lock.lock();
+        // SAFETY: as the caller promises.
+        match unsafe { self.send_now(&mut state, slot) } {
+            Ok(receiver) => {
+                drop(state);
+                wake(receiver);
+                Ok(())
+            }
+            Err(Refusal::Closed) => Err(Refusal::Closed),
+            // SAFETY: as the caller promises.
+            Err(Refusal::NotReady) => unsafe { self.wait_to_send(state, slot, deadline) },
+        }
+    }
+
+    /// Sends if that needs no wait. Never suspends.
+    ///
+    /// # Safety
+    /// As [`Chan::send`].
+    #[inline]
+    pub(crate) unsafe fn try_send(&self, slot: *mut T) -> Result<(), Refusal> {
+        let mut state = self.lock.lock();
+        // SAFETY: as the caller promises.
+        let receiver = unsafe { self.send_now(&mut state, slot) }?;
+        drop(state);
+        wake(receiver);
+        Ok(())
+    }
+
+    /// The part of a send that needs no wait. What it gives is to be woken without the lock.
+    ///
+    /// # Safety
+    /// As [`Chan::send`].
+    #[inline]
+    pub(crate) unsafe fn send_now(
+        &self,
+        state: &mut State<T>,
+        slot: *mut T,
+    ) -> Result<Option<Sleeper>, Refusal> {
+        if state.closed {
+            return Err(Refusal::Closed);
+        }
+        while let Some(receiver) = state.receivers.pop() {
+            let Some(room) = receiver.extra else {
+                receiver.fire(Fired::Done).wake();
+                continue;
+            };
+            // SAFETY: a receiver's slot is room for a value in the frame it waits in, and we hold the channel's lock.
+            unsafe { room.cast::<T>().as_ptr().copy_from_nonoverlapping(slot, 1) };
+            return Ok(Some(receiver.fire(Fired::Done)));
+        }
+        if state.ring.is_full() {
+            return Err(Refusal::NotReady);
+        }
+        // SAFETY: not full, and written at once.
+        unsafe { state.ring.push().copy_from_nonoverlapping(slot, 1) };
+        Ok(None)
+    }
+
+    /// # Safety
+    /// As [`Chan::send`].
+    #[inline(never)]
+    unsafe fn wait_to_send<'a>(
+        &'a self,
+        mut state: Guard<'a, State<T>>,
+        slot: *mut T,
+        deadline: Option<Instant>,
+    ) -> Result<(), Refusal> {
+        let caller = match Caller::enter_at_once("send") {
+            Some(caller) => caller,
+            None => {
+                drop(state);
+                let caller = Caller::enter("send");
+                state = self.lock.lock();
+                // SAFETY: as the caller promises.
+                match unsafe { self.send_now(&mut state, slot) } {
+                    Err(Refusal::NotReady) => {}
+                    other => {
+                        drop(state);
+                        return other.map(wake);
+                    }
+                }
+                caller
+            }
+        };
+        let waiter = Waiter::alone();
+        let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
+        // SAFETY: `wait` returns when the node is off the queue.
+        unsafe { state.senders.push_back(&node) };
+        // SAFETY: the node is queued, under the lock that is handed over.
+        let fired = unsafe {
+            self.wait(&caller, state, &waiter, &node, WaitReason::ChanSend, deadline, |state| &state.senders)
+        };
+        match fired {
+            Some(Fired::Done) => Ok(()),
+            Some(Fired::Closed) => Err(Refusal::Closed),
+            None => Err(Refusal::NotReady),
+        }
+    }
+
+    /// Receives into `slot`, which holds a value after `Ok`. **Suspends.**
+    ///
+    /// # Safety
+    /// `slot` is valid for writes; what it holds is overwritten.
+    #[inline]
+    pub(crate) unsafe fn receive(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+        let mut state = self.lock.lock();
+        // SAFETY: as the caller promises.
+        match unsafe { self.receive_now(&mut state, slot) } {
+            Ok(sender) => {
+                drop(state);
+                wake(sender);
+                Ok(())
+            }
+            Err(Refusal::Closed) => Err(Refusal::Closed),
+            // SAFETY: as the caller promises.
+            Err(Refusal::NotReady) => unsafe { self.wait_to_receive(state, slot, deadline) },
+        }
+    }
+
+    /// Receives if that needs no wait. Never suspends.
+    ///
+    /// # Safety
+    /// As [`Chan::receive`].
+    #[inline]
+    pub(crate) unsafe fn try_receive(&self, slot: *mut T) -> Result<(), Refusal> {
+        let mut state = self.lock.lock();
+        // SAFETY: as the caller promises.
+        let sender = unsafe { self.receive_now(&mut state, slot) }?;
+        drop(state);
+        wake(sender);
+        Ok(())
+    }
+
+    /// The part of a receive that needs no wait. What it gives is to be woken without the lock.
+    ///
+    /// # Safety
+    /// As [`Chan::receive`].
+    #[inline]
+    pub(crate) unsafe fn receive_now(
+        &self,
+        state: &mut State<T>,
+        slot: *mut T,
+    ) -> Result<Option<Sleeper>, Refusal> {
+        while let Some(sender) = state.senders.pop() {
+            let Some(offered) = sender.extra else {
+                sender.fire(Fired::Done).wake();
+                continue;
+            };
+            // A sender's slot holds a value until it is fired, and we hold the channel's lock.
+            let offered = offered.cast::<T>().as_ptr();
+            match state.ring.pop() {
+                // SAFETY: as above; the ring has room for one since the pop, and `slot` is the caller's.
+                Some(first) => unsafe {
+                    state.ring.push().copy_from_nonoverlapping(offered, 1);
+                    slot.write(first);
+                },
+                // SAFETY: as above.
+                None => unsafe { slot.copy_from_nonoverlapping(offered, 1) },
+            }
+            return Ok(Some(sender.fire(Fired::Done)));
+        }
+        match state.ring.pop() {
+            Some(first) => {
+                // SAFETY: `slot` is the caller's.
+                unsafe { slot.write(first) };
+                Ok(None)
+            }
+            None if state.closed => Err(Refusal::Closed),
+            None => Err(Refusal::NotReady),
+        }
+    }
+
+    /// # Safety
+    /// As [`Chan::receive`].
+    #[inline(never)]
+    unsafe fn wait_to_receive<'a>(
+        &'a self,
+        mut state: Guard<'a, State<T>>,
+        slot: *mut T,
+        deadline: Option<Instant>,
+    ) -> Result<(), Refusal> {
+        let caller = match Caller::enter_at_once("recv") {
+            Some(caller) => caller,
+            None => {
+                drop(state);
+                let caller = Caller::enter("recv");
+                state = self.lock.lock();
+                // SAFETY: as the caller promises.
+                match unsafe { self.receive_now(&mut state, slot) } {
+                    Err(Refusal::NotReady) => {}
+                    other => {
+                        drop(state);
+                        return other.map(wake);
+                    }
+                }
+                caller
+            }
+        };
+        let waiter = Waiter::alone();
+        let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
+        // SAFETY: `wait` returns when the node is off the queue.
+        unsafe { state.receivers.push_back(&node) };
+        // SAFETY: the node is queued, under the lock that is handed over.
+        let fired = unsafe {
+            self.wait(&caller, state, &waiter, &node, WaitReason::ChanReceive, deadline, |state| {
+                &state.receivers
+            })
+        };
+        match fired {
+            Some(Fired::Done) => Ok(()),
+            Some(Fired::Closed) => Err(Refusal::Closed),
+            None => Err(Refusal::NotReady),
+        }
+    }
+
+    /// Waits with one node queued. `None`: the deadline passed. Unwinds the goroutine if its runtime closes.
+    ///
+    /// # Safety
+    /// `node` is queued in `queue(state)`, belongs to `waiter`, and both live on.
+    #[expect(clippy::too_many_arguments, reason = "one call each from send and receive")]
+    #[inline]
+    unsafe fn wait(
+        &self,
+        caller: &Caller,
+        state: Guard<'_, State<T>>,
+        waiter: &Waiter,
+        node: &Node<Slot>,
+        reason: WaitReason,
+        deadline: Option<Instant>,
+        queue: impl FnOnce(&State<T>) -> &Queue<Slot>,
+    ) -> Option<Fired> {
+        let held = state.keep();
+        // SAFETY: the node is queued and its lock held; giving it back touches nothing after the lock itself.
+        let wake = unsafe { caller.sleep(waiter, reason, deadline, move || held.unlock()) };
+        if let Some((_, fired)) = waiter.fired() {
+            return Some(fired);
+        }
+        {
+            let state = self.lock.lock();
+            queue(&state).unlink(node);
+        }
+        // A waker may have come in between: then it has moved the value.
+        let fired = waiter.fired().map(|(_, fired)| fired);
+        if fired.is_none() {
+            gmp_core::goroutine::unwind_if_closing(wake);
+        }
+        fired
+    }
+
+    /// Closes the channel. `false`: it was closed. Never suspends.
+    #[doc(alias = "closechan")]
+    pub(crate) fn close(&self) -> bool {
+        let mut state = self.lock.lock();
+        if core::mem::replace(&mut state.closed, true) {
+            return false;
+        }
+        // Go readies its list from the end: the one who waited longest is readied last, and so runs next.
+        let mut woken = Vec::new();
+        for queue in [&state.receivers, &state.senders] {
+            while let Some(node) = queue.pop() {
+                woken.push(node.fire(Fired::Closed));
+            }
+        }
+        drop(state);
+        woken.into_iter().rev().for_each(Sleeper::wake);
+        true
+    }
+
+    /// Closes the channel and drops what is buffered: nobody can receive from it any more.
+    pub(crate) fn close_and_empty(&self) {
+        self.close();
+        let emptied = core::mem::replace(&mut self.lock.lock().ring, Ring::new(0));
+        // Under no lock: destructors are the caller's code.
+        drop(emptied);
+    }
+}
+
+/// Wakes one who was fired, if it sleeps already.
+#[inline]
+pub(crate) fn wake(sleeper: Option<Sleeper>) {
+    if let Some(sleeper) = sleeper {
+        sleeper.wake();
+    }
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(core::mem::size_of::<Chan<u64>>() == 64, "a channel is one cache line");

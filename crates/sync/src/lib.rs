@@ -1,0 +1,18 @@
+//! Channels, select, mutexes and their kin, for goroutines and for plain threads.
+//!
+//! Built on park and ready alone: a goroutine that waits gives its P away, a plain thread that waits blocks itself.
+//! Users import the crate `gmp`, which re-exports all of this.
+
+pub mod channel;
+pub mod select;
+pub mod sync;
+
+mod seam;
+mod wait;
+
+use std::time::{Duration, Instant};
+
+/// The moment so much later than now; `None` if that is later than any clock goes.
+fn after_now(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}

@@ -1,0 +1,141 @@
+//! What stands between an arm of `select!` and its case: where the value is, and how the arm learns what became of it.
+//!
+//! A received value lands in the frame that selects ([`Landing`]). A value to send is either a variable, which stays
+//! where it is until it is sent ([`InPlace`]), or any other expression, whose value is kept beside ([`Offer`]).
+
+use super::case::Case;
+use super::round::{self, Patience, Seat};
+use crate::channel::{Receiver, RecvError, SendError, Sender};
+use core::cell::Cell;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+/// Where a receive's value goes.
+pub struct Landing<T> {
+    value: MaybeUninit<T>,
+    filled: Cell<bool>,
+}
+
+impl<T> Landing<T> {
+    /// Room for a value.
+    #[inline]
+    #[expect(clippy::new_without_default, reason = "only the macro makes one")]
+    pub fn new() -> Self {
+        Self { value: MaybeUninit::uninit(), filled: Cell::new(false) }
+    }
+
+    /// The case that fills it.
+    #[inline]
+    pub fn case<'a>(&'a mut self, receiver: &'a Receiver<T>) -> Case<'a> {
+        let slot = NonNull::from(&mut self.value).cast();
+        // SAFETY: the slot is ours, and borrowed for as long as the case.
+        unsafe { Case::new(receiver.chan(), receiver.is_never(), false, Some(slot), Some(&self.filled)) }
+    }
+
+    /// What the receive gave, in its arm.
+    ///
+    /// # Errors
+    /// The channel was closed and empty.
+    #[inline]
+    pub fn finish(&mut self) -> Result<T, RecvError> {
+        if self.filled.replace(false) {
+            // SAFETY: a value was moved in, and it is taken out once.
+            Ok(unsafe { self.value.assume_init_read() })
+        } else {
+            Err(RecvError)
+        }
+    }
+}
+
+/// The value of a send, if it is no variable. Dropped with this if it was not sent.
+pub struct Offer<T> {
+    value: MaybeUninit<T>,
+    gone: Cell<bool>,
+}
+
+impl<T> Offer<T> {
+    /// The sender says of what type the value is to be.
+    #[inline]
+    pub fn new(_: &Sender<T>, value: T) -> Self {
+        Self { value: MaybeUninit::new(value), gone: Cell::new(false) }
+    }
+
+    /// The case that sends it.
+    #[inline]
+    pub fn case<'a>(&'a mut self, sender: &'a Sender<T>) -> Case<'a> {
+        let slot = (!self.gone.get()).then(|| NonNull::from(&mut self.value).cast());
+        // SAFETY: the slot is ours, borrowed for as long as the case, and holds a value until `gone` says otherwise.
+        unsafe { Case::new(sender.chan(), false, true, slot, Some(&self.gone)) }
+    }
+
+    /// What became of the value, in the send's arm.
+    ///
+    /// # Errors
+    /// The channel was closed; the value comes back.
+    #[inline]
+    pub fn finish(&mut self) -> Result<(), SendError<T>> {
+        if self.gone.replace(true) {
+            Ok(())
+        } else {
+            // SAFETY: not sent, and taken out once.
+            Err(SendError(unsafe { self.value.assume_init_read() }))
+        }
+    }
+}
+
+impl<T> Drop for Offer<T> {
+    fn drop(&mut self) {
+        if !self.gone.get() {
+            // SAFETY: not sent, and not taken out.
+            unsafe { self.value.assume_init_drop() };
+        }
+    }
+}
+
+/// The value of a send that is a variable. If it was sent, the arm must forget the variable ([`sent`]) at once.
+pub struct InPlace<'v, T> {
+    value: &'v T,
+    gone: Cell<bool>,
+}
+
+impl<'v, T> InPlace<'v, T> {
+    /// The variable.
+    #[inline]
+    pub fn new(value: &'v T) -> Self {
+        Self { value, gone: Cell::new(false) }
+    }
+
+    /// The case that sends it.
+    #[inline]
+    pub fn case<'a>(&'a self, sender: &'a Sender<T>) -> Case<'a> {
+        // SAFETY: the variable is borrowed for as long as the case, and holds its value until `gone` says otherwise:
+        // then the macro forgets it before anything else can look at it.
+        unsafe { Case::new(sender.chan(), false, true, Some(NonNull::from(self.value)), Some(&self.gone)) }
+    }
+
+    /// Whether its value was sent.
+    #[inline]
+    pub fn is_sent(&self) -> bool {
+        self.gone.get()
+    }
+}
+
+/// Forgets a variable whose value was sent out of it.
+#[inline(always)]
+pub fn sent<T>(value: T) {
+    core::mem::forget(value);
+}
+
+/// The numbers of the cases.
+#[inline(always)]
+pub fn indexes<const N: usize>() -> [usize; N] {
+    core::array::from_fn(|i| i)
+}
+
+/// Selects: the number of the case that came up, or `None` for the default. **Suspends**, if it may wait.
+#[track_caller]
+#[inline]
+pub fn run<const N: usize>(cases: [Case<'_>; N], patience: Patience) -> Option<usize> {
+    let seats = [const { Seat::new() }; N];
+    round::select(&cases, &seats, patience)
+}

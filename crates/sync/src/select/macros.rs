@@ -1,0 +1,166 @@
+//! The macro `select!`.
+
+/// Waits for the first of several sends and receives, and runs its arm: Go's `select`. **Suspends**, unless it has a
+/// `default`.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let (numbers, from_numbers) = gmp::chan(1);
+///     let (to_words, words) = gmp::chan(0);
+///     let (stop, stopped) = gmp::chan::<()>(0);
+///     let reader = gmp::go(move || words.recv().unwrap());
+///     numbers.send(7).unwrap();
+///     let (mut number, mut done) = (0, false);
+///     while number == 0 || !done {
+///         gmp::select! {
+///             recv(from_numbers) -> n => number = n.unwrap_or(number),
+///             send(to_words, "seven") -> sent => done = sent.is_ok(),
+///             recv(stopped) -> _ => break,
+///         }
+///         if done {
+///             stop.close();
+///         }
+///     }
+///     assert_eq!(reader.join().unwrap(), "seven");
+/// }).unwrap();
+/// ```
+///
+/// | arm | comes up when | gives |
+/// | --- | --- | --- |
+/// | `recv(receiver) -> pattern => ...` | there is a value, or the channel is closed and empty | `Result<T, RecvError>` |
+/// | `send(sender, value) -> pattern => ...` | a receiver takes the value, or the buffer has room, or the channel is closed | `Result<(), SendError<T>>` |
+/// | `default => ...` | no other is ready | |
+/// | `default(timeout) => ...` | no other has become ready within this [`Duration`](std::time::Duration) | |
+///
+/// Of several that are ready, each is as likely. Arms end with a comma unless they are blocks, and have one type, as
+/// those of a `match`; `break`, `continue`, `return` and `?` in them mean what they mean around the macro. The patterns
+/// must always match. `select! {}` without arms waits for ever, as [`block_forever`](crate::select::block_forever).
+///
+/// Senders, receivers and values are evaluated once, from top to bottom, before anything else, and what they hold is
+/// dropped after the arm. A value that is a plain variable is moved out of it only if its arm comes up; that of any other
+/// expression is dropped if it was not sent. A variable must be of the very type that the channel carries.
+///
+/// With one arm it is the plain operation, with one arm and `default` the `try_` one. A goroutine that unwinds because
+/// its runtime closes waits for nothing: `default` comes up if there is one, else the first arm, as if closed.
+///
+/// # Panics
+/// As [`Sender::send`](crate::channel::Sender::send).
+#[macro_export]
+macro_rules! select {
+    () => {
+        $crate::select::block_forever()
+    };
+    ($($arms:tt)+) => {
+        $crate::__select!(@head [] [] $($arms)+)
+    };
+}
+
+/// The parts of `select!`. `@head` takes one arm up to its arrow, `@body` the rest of it, `@emit` writes it all down. Each
+/// arm's names are made in a step of their own, and so are strangers to those of the other arms.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select {
+    (@head $arms:tt $default:tt) => {
+        $crate::__select!(@emit $arms $default)
+    };
+    (@head $arms:tt $default:tt recv($receiver:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $arms $default [landing slot index handle {$receiver} {} {$result}] $($rest)+)
+    };
+    (@head $arms:tt $default:tt send($sender:expr, $value:ident $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $arms $default [in_place slot index handle {$sender} {$value} {$result}] $($rest)+)
+    };
+    (@head $arms:tt $default:tt send($sender:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $arms $default [offer slot index handle {$sender} {$value} {$result}] $($rest)+)
+    };
+    (@head $arms:tt [] default $(())? => $($rest:tt)+) => {
+        $crate::__select!(@body $arms [] [default {$crate::select::expansion::Patience::none()}] $($rest)+)
+    };
+    (@head $arms:tt [] default($timeout:expr $(,)?) => $($rest:tt)+) => {
+        $crate::__select!(
+            @body $arms [] [default {$crate::select::expansion::Patience::timeout($timeout)}] $($rest)+
+        )
+    };
+    (@head $arms:tt [$($default:tt)+] default $($rest:tt)*) => {
+        ::core::compile_error!("`select!` has more than one `default`")
+    };
+    (@head $arms:tt $default:tt $($rest:tt)+) => {
+        ::core::compile_error!(::core::concat!(
+            "`select!` expects `recv(receiver) -> pattern => ...`, `send(sender, value) -> pattern => ...`, ",
+            "`default => ...` or `default(timeout) => ...`, but here is: ",
+            ::core::stringify!($($rest)+)
+        ))
+    };
+
+    (@body $arms:tt $default:tt $head:tt $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@push $arms $default $head {$body} $($rest)*)
+    };
+    (@body $arms:tt $default:tt $head:tt $body:expr) => {
+        $crate::__select!(@push $arms $default $head {$body})
+    };
+    (@body $arms:tt $default:tt $head:tt $body:block $($rest:tt)*) => {
+        $crate::__select!(@push $arms $default $head {$body} $($rest)*)
+    };
+    (@body $arms:tt $default:tt $head:tt $($rest:tt)*) => {
+        ::core::compile_error!("an arm of `select!` that is no block ends with a comma")
+    };
+
+    (@push $arms:tt [] [default $patience:tt] $body:tt $($rest:tt)*) => {
+        $crate::__select!(@head $arms [$patience $body] $($rest)*)
+    };
+    (@push [$($arms:tt)*] $default:tt [$($head:tt)*] $body:tt $($rest:tt)*) => {
+        $crate::__select!(@head [$($arms)* [$($head)* $body]] $default $($rest)*)
+    };
+
+    (@emit $arms:tt []) => {
+        $crate::__select!(
+            @emit $arms [
+                {$crate::select::expansion::Patience::forever()}
+                {::core::unreachable!("a select without a default ends with one of its cases")}
+            ]
+        )
+    };
+    (@emit [
+        $([$kind:ident $slot:ident $index:ident $handle:ident
+            {$channel:expr} {$($value:tt)?} {$result:pat} {$body:expr}])*
+    ] [{$patience:expr} {$default:expr}]) => {{
+        $($crate::__select!(@prepare $kind $slot $handle {$channel} {$($value)?});)*
+        let [$($index),*] = $crate::select::expansion::indexes();
+        match $crate::select::expansion::run([$($slot.case($handle)),*], $patience) {
+            $(::core::option::Option::Some(at) if at == $index => {
+                let $result = $crate::__select!(@finish $kind $slot {$($value)?});
+                $body
+            })*
+            _ => $default,
+        }
+    }};
+
+    (@prepare landing $slot:ident $handle:ident {$receiver:expr} {}) => {
+        let $handle = &$receiver;
+        let mut $slot = $crate::select::expansion::Landing::new();
+    };
+    (@prepare offer $slot:ident $handle:ident {$sender:expr} {$value:expr}) => {
+        let $handle = &$sender;
+        let mut $slot = $crate::select::expansion::Offer::new($handle, $value);
+    };
+    (@prepare in_place $slot:ident $handle:ident {$sender:expr} {$value:ident}) => {
+        let $handle = &$sender;
+        let $slot = $crate::select::expansion::InPlace::new(&$value);
+    };
+
+    (@finish landing $slot:ident {}) => {
+        $slot.finish()
+    };
+    (@finish offer $slot:ident {$value:expr}) => {
+        $slot.finish()
+    };
+    (@finish in_place $slot:ident {$value:ident}) => {
+        if $slot.is_sent() {
+            $crate::select::expansion::sent($value);
+            ::core::result::Result::Ok(())
+        } else {
+            ::core::result::Result::Err($crate::channel::SendError($value))
+        }
+    };
+}

@@ -1,0 +1,193 @@
+//! `Cond`: wait under a mutex until somebody says that something has changed.
+//!
+//! ```text
+//!   wait:   queue ─► let the mutex go ─► fired already? else sleep ─► take the mutex back
+//!   notify: the first in the queue, or all, in order
+//! ```
+//!
+//! **Invariant.** Whoever calls `wait` is queued before the mutex is free, so no notification under the mutex can miss
+//! it, and the queue is in the order of those calls, which is that of the tickets. Go draws the ticket at that point and
+//! queues later; a signal then looks for the lowest ticket, which is the same goroutine. Go: `sync.Cond`, `notifyList`
+//! (Go 1.27).
+
+use super::mutex::{MutexGuard, yield_to_heir};
+use crate::seam::const_fn;
+use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use core::fmt;
+use gmp_core::Wake;
+use std::time::{Duration, Instant};
+
+/// A condition that goroutines, and plain threads, wait for under a [`Mutex`](super::Mutex).
+///
+/// Waiters are served first come, first served, and none is woken without a notification.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::sync::{Cond, Mutex};
+///
+/// static READY: Mutex<bool> = Mutex::new(false);
+/// static CHANGED: Cond = Cond::new();
+///
+/// runtime.run(|| {
+///     gmp::go(|| {
+///         *READY.lock() = true;
+///         CHANGED.notify_one();
+///     });
+///     let mut ready = READY.lock();
+///     CHANGED.wait_while(&mut ready, |ready| !*ready);
+///     assert!(*ready);
+/// }).unwrap();
+/// ```
+#[doc(alias = "sync.Cond")]
+#[doc(alias = "Condvar")]
+#[doc(alias = "notifyList")]
+pub struct Cond(Lock<Line>);
+
+/// What the lock protects.
+struct Line {
+    /// The next ticket.
+    next: u64,
+    /// A node's content is its ticket.
+    queue: Queue<u64>,
+}
+
+impl Cond {
+    const_fn! {
+        /// A condition that nobody waits for. Never suspends.
+        pub const fn new() -> Self {
+            Self(Lock::new(Line { next: 0, queue: Queue::new() }))
+        }
+    }
+
+    /// Lets the mutex go, waits to be notified, and takes the mutex back. **Suspends.**
+    ///
+    /// A goroutine whose runtime closes meanwhile takes the mutex back and unwinds from here, or waits on with its
+    /// thread, as told at [`Mutex::lock`](super::Mutex::lock).
+    ///
+    /// # Panics
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
+    #[doc(alias = "Wait")]
+    #[track_caller]
+    pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
+        self.wait_until(guard, None);
+    }
+
+    /// [`Cond::wait`] for as long as `condition` holds; not at all if it does not. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Cond::wait`], and as `condition` does.
+    #[track_caller]
+    pub fn wait_while<T: ?Sized>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) {
+        while condition(guard) {
+            self.wait(guard);
+        }
+    }
+
+    /// [`Cond::wait`] for at most `timeout`, and for as long after it as it takes to get the mutex back. `false`: nobody
+    /// notified in time. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Cond::wait`].
+    #[track_caller]
+    pub fn wait_timeout<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, timeout: Duration) -> bool {
+        self.wait_until(guard, crate::after_now(timeout))
+    }
+
+    /// [`Cond::wait`] until `deadline` at most, as [`Cond::wait_timeout`]. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Cond::wait`].
+    #[track_caller]
+    pub fn wait_deadline<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
+        self.wait_until(guard, Some(deadline))
+    }
+
+    #[track_caller]
+    fn wait_until<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, deadline: Option<Instant>) -> bool {
+        let caller = Caller::enter("Cond::wait");
+        let waiter = Waiter::alone();
+        let mut line = self.0.lock();
+        let node = Node::new(&waiter, 0, line.next);
+        line.next += 1;
+        // SAFETY: nothing below unwinds or returns before `fired` has seen the node off the queue.
+        unsafe { line.queue.push_back(&node) };
+        drop(line);
+        let mutex = MutexGuard::raw(guard);
+        // SAFETY: the guard says that the lock is held, and is not used before it is taken back.
+        if unsafe { mutex.unlock() } {
+            yield_to_heir();
+        }
+        // SAFETY: queued above.
+        let (fired, wake) = unsafe { self.fired(&caller, &waiter, &node, deadline) };
+        drop(caller);
+        mutex.lock_for_sure();
+        if !fired {
+            gmp_core::goroutine::unwind_if_closing(wake);
+        }
+        fired
+    }
+
+    /// Waits with a node that may have been fired already.
+    ///
+    /// # Safety
+    /// The node was queued here, and is the waiter's only one.
+    unsafe fn fired(
+        &self,
+        caller: &Caller,
+        waiter: &Waiter,
+        node: &Node<u64>,
+        deadline: Option<Instant>,
+    ) -> (bool, Wake) {
+        let line = self.0.lock();
+        if waiter.fired().is_some() {
+            return (true, Wake::Woken);
+        }
+        // SAFETY: not fired, so still queued: while it is awake nobody takes it for gone.
+        match unsafe { wait(caller, line, |line| &line.queue, waiter, node, How::until(deadline)) } {
+            Ok(_) => (true, Wake::Woken),
+            Err(Left { wake, .. }) => (false, wake),
+        }
+    }
+
+    /// Wakes the one who has waited longest, if anybody waits. With or without the mutex. Never suspends.
+    #[doc(alias = "Signal")]
+    pub fn notify_one(&self) {
+        self.wake_before(u64::MAX);
+    }
+
+    /// Wakes all who wait now, in the order in which they came. With or without the mutex. Never suspends.
+    #[doc(alias = "Broadcast")]
+    pub fn notify_all(&self) {
+        let next = self.0.lock().next;
+        while self.wake_before(next) {}
+    }
+
+    /// Wakes the first whose ticket is below `end`. `false`: there is none.
+    fn wake_before(&self, end: u64) -> bool {
+        let line = self.0.lock();
+        let sleeper = line.queue.pop_if(|&ticket| ticket < end, |_| ()).map(|node| node.fire(Fired::Done));
+        drop(line);
+        let found = sleeper.is_some();
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+        found
+    }
+}
+
+impl Default for Cond {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Cond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cond").finish_non_exhaustive()
+    }
+}

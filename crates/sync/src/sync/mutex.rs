@@ -1,0 +1,228 @@
+//! `Mutex` and its guard.
+
+mod raw;
+
+pub(crate) use raw::RawMutex;
+
+use crate::seam::const_fn;
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
+use gmp_core::park::Place;
+use std::time::{Duration, Instant};
+
+/// A lock around a value, for goroutines and for plain threads.
+///
+/// As Go's it has two modes. Normally whoever runs takes it, and those who wait are woken one at a time, in order, to
+/// try; that is fast. When one of them has tried in vain for 1 ms, the mutex is handed over in the order of the queue
+/// until all have caught up. It is not reentrant, and a panic under it leaves it usable: there is no poisoning.
+///
+/// Taking it free costs one locked instruction, letting it go one more.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::sync::Mutex;
+///
+/// static TOTAL: Mutex<u32> = Mutex::new(0);
+///
+/// runtime.run(|| {
+///     let handles: Vec<_> = (1..=10).map(|n| gmp::go(move || *TOTAL.lock() += n)).collect();
+///     handles.into_iter().for_each(|handle| handle.join().unwrap());
+///     assert_eq!(*TOTAL.lock(), 55);
+/// }).unwrap();
+/// ```
+#[doc(alias = "sync.Mutex")]
+pub struct Mutex<T: ?Sized> {
+    raw: RawMutex,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached by the holder of the lock alone, so sharing the mutex amounts to sending the value from
+// holder to holder.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+// SAFETY: as for the value.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    const_fn! {
+        /// A free mutex around `value`. Never suspends.
+        pub const fn new(value: T) -> Self {
+            Self { raw: RawMutex::new(), value: UnsafeCell::new(value) }
+        }
+    }
+
+    /// The value. Never suspends.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Takes the lock, and waits for it if somebody has it. **Suspends.**
+    ///
+    /// A goroutine whose runtime closes meanwhile unwinds from here. If it is in a destructor of an unwind already, it
+    /// waits all the same, its thread with it; should the lock never come free, that thread is left behind, as
+    /// [`Leftover::running`](gmp_core::Leftover::running) tells.
+    ///
+    /// # Panics
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
+    #[doc(alias = "Lock")]
+    #[track_caller]
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.raw.lock();
+        MutexGuard::of(self)
+    }
+
+    /// Takes the lock if it is free. Never suspends.
+    #[doc(alias = "TryLock")]
+    #[inline]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.raw.try_lock().then(|| MutexGuard::of(self))
+    }
+
+    /// [`Mutex::lock`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Mutex::lock`].
+    #[track_caller]
+    pub fn lock_timeout(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
+        self.raw.lock_until(crate::after_now(timeout)).then(|| MutexGuard::of(self))
+    }
+
+    /// [`Mutex::lock`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Mutex::lock`].
+    #[track_caller]
+    pub fn lock_deadline(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
+        self.raw.lock_until(Some(deadline)).then(|| MutexGuard::of(self))
+    }
+
+    /// The value of a mutex that nobody else can reach. Never suspends.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Some(guard) => debug.field("value", &&*guard),
+            None => debug.field("value", &format_args!("<locked>")),
+        };
+        debug.finish()
+    }
+}
+
+/// The held lock of a [`Mutex`].
+///
+/// Dropping it lets go, and never suspends: if the mutex is in its fair mode, the next in line owns it from then on, and
+/// runs when the scheduler comes to it. [`MutexGuard::unlock`] also yields to it, as Go does.
+///
+/// A guard goes where its goroutine goes, from thread to thread: nothing in it belongs to a thread. It is not `Send` all
+/// the same, as std's is not. Handing it to another goroutine is no part of Go's order of events, and what is sent
+/// into a channel that nobody reads is a lock that nobody opens.
+#[must_use = "the lock lasts as long as the guard"]
+pub struct MutexGuard<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    not_send: PhantomData<*mut ()>,
+}
+
+// SAFETY: a shared guard gives shared references to the value, no more.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// The lock is held, by nobody else.
+    #[inline]
+    fn of(mutex: &'a Mutex<T>) -> Self {
+        Self { mutex, not_send: PhantomData }
+    }
+
+    /// Lets go. If the mutex is in its fair mode, hands it to the next in line and lets that goroutine run at once, in
+    /// what is left of this time slice. **Suspends** in that case only.
+    ///
+    /// ```
+    /// let total = gmp::sync::Mutex::new(1);
+    /// let mut guard = total.lock();
+    /// *guard += 1;
+    /// guard.unlock();
+    /// assert_eq!(total.into_inner(), 2);
+    /// ```
+    #[doc(alias = "Unlock")]
+    #[inline]
+    pub fn unlock(self) {
+        let guard = ManuallyDrop::new(self);
+        // SAFETY: the guard is the held lock, and goes here.
+        if unsafe { guard.mutex.raw.unlock() } {
+            yield_to_heir();
+        }
+    }
+
+    /// The raw lock, for those who let it go and take it back behind the guard's back.
+    pub(crate) fn raw(guard: &Self) -> &'a RawMutex {
+        &guard.mutex.raw
+    }
+}
+
+/// Lets the goroutine run that was just handed a lock: it is the next on this P.
+#[cold]
+pub(crate) fn yield_to_heir() {
+    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once("unlock") {
+        goroutine.yield_local();
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the lock is held, and the guard is borrowed for as long.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the guard is the held lock, and goes here.
+        unsafe { self.mutex.raw.unlock() };
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,278 @@
+//! `RawMutex`: Go's mutex, without the value.
+//!
+//! ```text
+//!                      lock: compare-and-swap                     unlock: minus LOCKED
+//!   0 ─────────────────────────────────────────► LOCKED ─────────────────────────────────► 0
+//!
+//!   normal     unlock wakes the first of WAITERS and marks WOKEN: no other is woken until that one has tried. It
+//!              competes with whoever runs; if it loses, it waits at the front.
+//!   STARVING   set by one who was woken, has waited for over 1 ms and found it locked. Unlock hands the lock to the first
+//!              in the queue, newcomers queue at once. Ended by an owner that waited less, or is the last of them.
+//! ```
+//!
+//! **Invariant.** WAITERS counts those who wait and have not been granted anything; it grows before they queue, and
+//! shrinks under the semaphore's lock, by a grant or by one who leaves. At most one holds WOKEN: a waiter that was granted
+//! a try, or a spinner that took it so that no waiter is woken for nothing. STARVING without LOCKED says that an unlock is
+//! about to hand over; under the semaphore's lock any unlock may do that for it.
+//!
+//! Go marks the lock taken when the new owner runs; here the hand-over itself does, so that a waiter with a deadline may
+//! leave at any time. Nobody can tell: STARVING keeps newcomers out in between. Go: `internal/sync.Mutex` (Go 1.27).
+
+use crate::seam::{AtomicU32, const_fn, spin_loop};
+use crate::sync::sema::{Grant, Sema, Unit};
+use crate::wait::{Caller, How};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use gmp_core::Wake;
+use std::time::{Duration, Instant};
+
+const LOCKED: u32 = 1;
+const WOKEN: u32 = 2;
+const STARVING: u32 = 4;
+/// One waiter.
+const WAITER: u32 = 8;
+
+/// Who waits for longer turns the fair mode on. Go: `starvationThresholdNs`.
+#[cfg(not(loom))]
+const PATIENCE: Duration = Duration::from_millis(1);
+/// A model's clock must not decide anything: whoever was woken once has lost patience.
+#[cfg(loom)]
+const PATIENCE: Duration = Duration::ZERO;
+
+/// How often a newcomer spins, and how many PAUSEs that takes. Go: `active_spin`, `active_spin_cnt`.
+const SPINS: u32 = 4;
+const PAUSES: u32 = 30;
+
+/// The lock.
+pub(crate) struct RawMutex {
+    state: AtomicU32,
+    sema: Sema,
+}
+
+impl RawMutex {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self { state: AtomicU32::new(0), sema: Sema::new() }
+        }
+    }
+
+    /// Takes the lock. **Suspends.**
+    #[track_caller]
+    #[inline]
+    pub(crate) fn lock(&self) {
+        if !self.take_free() {
+            self.lock_slow(How::FOR_EVER);
+        }
+    }
+
+    /// The same until `deadline`. `false`: in vain. **Suspends.**
+    #[track_caller]
+    #[inline]
+    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
+        self.take_free() || self.lock_slow(How::until(deadline))
+    }
+
+    /// The same whatever happens: a closing runtime does not end it. **Suspends.**
+    #[track_caller]
+    pub(crate) fn lock_for_sure(&self) {
+        if !self.take_free() {
+            self.lock_slow(How::to_the_end());
+        }
+    }
+
+    /// Takes the lock if it is free. Never suspends.
+    pub(crate) fn try_lock(&self) -> bool {
+        self.barge(self.state.load(Relaxed)).is_ok()
+    }
+
+    #[inline]
+    fn take_free(&self) -> bool {
+        // ORDER: mutex. Pairs with the subtraction in `unlock`: the next holder sees all that this one did.
+        self.state.compare_exchange(0, LOCKED, Acquire, Relaxed).is_ok()
+    }
+
+    /// Takes the lock past those who wait, unless it is held or in its fair mode; then gives what the state was.
+    #[inline]
+    fn barge(&self, mut old: u32) -> Result<(), u32> {
+        while old & (LOCKED | STARVING) == 0 {
+            // ORDER: mutex, as in `take_free`.
+            match self.state.compare_exchange(old, old | LOCKED, Acquire, Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => old = now,
+            }
+        }
+        Err(old)
+    }
+
+    #[doc(alias = "lockSlow")]
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn lock_slow(&self, mut how: How) -> bool {
+        let Err(mut old) = self.barge(self.state.load(Relaxed)) else { return true };
+        let caller = Caller::enter("Mutex::lock");
+        let mut attempt = Attempt::default();
+        loop {
+            if old & (LOCKED | STARVING) == LOCKED && attempt.may_spin(&caller) {
+                old = self.spin(&mut attempt, old);
+                continue;
+            }
+            if old & (LOCKED | STARVING) == 0 {
+                let new = attempt.without_woken(old) | LOCKED;
+                // ORDER: mutex, as in `take_free`.
+                match self.state.compare_exchange(old, new, Acquire, Relaxed) {
+                    Ok(_) => return true,
+                    Err(now) => old = now,
+                }
+                continue;
+            }
+            let leaves = attempt.is_late(how);
+            let new = match leaves {
+                true => attempt.without_woken(old),
+                false => attempt.waiting(old),
+            };
+            if let Err(now) = self.state.compare_exchange(old, new, Relaxed, Relaxed) {
+                old = now;
+                continue;
+            }
+            if leaves {
+                return false;
+            }
+            match self.sema.acquire(&caller, attempt.queues(), how, || self.leave()) {
+                Ok(Unit::Ticket) => return self.inherit(&mut attempt),
+                Ok(Unit::Won) => attempt.woken(),
+                Err(Wake::Closing) => {
+                    // Our place in the queue is gone. Who must not unwind from here begins anew, and endures.
+                    if !how.endures {
+                        gmp_core::goroutine::unwind_if_closing(Wake::Closing);
+                    }
+                    (attempt, how.endures) = (Attempt::default(), true);
+                }
+                Err(_) => return false,
+            }
+            old = self.state.load(Relaxed);
+        }
+    }
+
+    /// Spins once, and sees to it that unlock wakes nobody meanwhile.
+    #[doc(alias = "doSpin")]
+    fn spin(&self, attempt: &mut Attempt, old: u32) -> u32 {
+        if !attempt.woken
+            && old & WOKEN == 0
+            && old >= WAITER
+            && self.state.compare_exchange(old, old | WOKEN, Relaxed, Relaxed).is_ok()
+        {
+            attempt.woken = true;
+        }
+        attempt.spins += 1;
+        (0..PAUSES).for_each(|_| spin_loop());
+        self.state.load(Relaxed)
+    }
+
+    /// The lock was handed to the caller. Ends the fair mode if the caller is the last to wait or waited only shortly.
+    fn inherit(&self, attempt: &mut Attempt) -> bool {
+        attempt.woken();
+        if !attempt.starving || self.state.load(Relaxed) < WAITER {
+            self.state.fetch_and(!STARVING, Relaxed);
+        }
+        true
+    }
+
+    /// A waiter goes without the lock. Under the semaphore's lock. A fair mode for nobody ends, and if the lock was about
+    /// to be handed over, it is free.
+    fn leave(&self) -> bool {
+        let left = |old: u32| {
+            let new = old - WAITER;
+            if new < WAITER { new & !STARVING } else { new }
+        };
+        let _ = self.state.fetch_update(Relaxed, Relaxed, |old| Some(left(old)));
+        true
+    }
+
+    /// Lets go. Whether a sleeping goroutine was handed the lock, to which the caller may yield. Never suspends.
+    ///
+    /// # Safety
+    /// The caller holds the lock.
+    #[inline]
+    pub(crate) unsafe fn unlock(&self) -> bool {
+        // ORDER: mutex. Pairs with the compare-and-swaps of `lock`.
+        let now = self.state.fetch_sub(LOCKED, Release) - LOCKED;
+        now != 0 && self.unlock_slow(now)
+    }
+
+    #[doc(alias = "unlockSlow")]
+    #[cold]
+    #[inline(never)]
+    fn unlock_slow(&self, now: u32) -> bool {
+        // Nobody waits, or somebody is awake and will try: nothing to do.
+        now >= WAITER
+            && now & (LOCKED | WOKEN) == 0
+            && self.sema.release(|| self.grant(), || _ = self.leave())
+    }
+
+    /// Takes one waiter out of the count, to be woken or to own the lock. Under the semaphore's lock. `None`: another has
+    /// seen to it.
+    fn grant(&self) -> Option<Grant> {
+        let mut old = self.state.load(Relaxed);
+        loop {
+            if old < WAITER || old & (LOCKED | WOKEN) != 0 {
+                return None;
+            }
+            let (grant, new) = match old & STARVING {
+                0 => (Grant::Count, (old - WAITER) | WOKEN),
+                _ => (Grant::Ticket, (old - WAITER) | LOCKED),
+            };
+            // ORDER: mutex. This may hand over for another unlock, whose holder's writes then go on through us.
+            match self.state.compare_exchange(old, new, Acquire, Relaxed) {
+                Ok(_) => return Some(grant),
+                Err(now) => old = now,
+            }
+        }
+    }
+}
+
+/// One caller's attempt at the lock.
+#[derive(Default)]
+struct Attempt {
+    spins: u32,
+    /// It holds WOKEN.
+    woken: bool,
+    starving: bool,
+    since: Option<Instant>,
+}
+
+impl Attempt {
+    fn may_spin(&self, caller: &Caller) -> bool {
+        !cfg!(loom) && self.spins < SPINS && caller.may_spin()
+    }
+
+    /// The deadline is past. A model's has no moment: it comes while the caller sleeps.
+    fn is_late(&self, how: How) -> bool {
+        !cfg!(loom) && how.deadline.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// `old` without the mark that this attempt holds.
+    fn without_woken(&self, old: u32) -> u32 {
+        debug_assert!(!self.woken || old & WOKEN != 0, "whoever was woken holds the mark");
+        if self.woken { old & !WOKEN } else { old }
+    }
+
+    /// `old` with one waiter more.
+    fn waiting(&self, old: u32) -> u32 {
+        let starving = if self.starving && old & LOCKED != 0 { STARVING } else { 0 };
+        (self.without_woken(old) | starving) + WAITER
+    }
+
+    /// Queues now: whether at the front, for it has waited before.
+    fn queues(&mut self) -> bool {
+        self.woken = false;
+        let again = self.since.is_some();
+        self.since.get_or_insert_with(Instant::now);
+        again
+    }
+
+    /// Was woken.
+    fn woken(&mut self) {
+        self.starving |= self.since.is_some_and(|since| since.elapsed() >= PATIENCE);
+        (self.woken, self.spins) = (true, 0);
+    }
+}

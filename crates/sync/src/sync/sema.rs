@@ -1,0 +1,169 @@
+//! `Sema`: Go's semaphore, on which mutexes are built: a count of units, and a queue of those who wait for one.
+//!
+//! ```text
+//!   acquire: a unit there? take it ─► queue (at the end, or at the front) ─► sleep ─► woken with a ticket? done
+//!                 ▲                                                            │
+//!                 └────────────── the unit may be gone again ◄────────────────┘
+//!   release: somebody waits? ─► with hand-off: the first gets a ticket, which is the unit itself
+//!                            ─► without: the count goes up and the first is woken to try for it
+//! ```
+//!
+//! **Invariant.** Count and queue change under one lock, and nobody queues while the count is not zero. Without hand-off
+//! a woken waiter competes with newcomers for its unit; a loser queues again. So at each moment the units released and
+//! not yet taken, and those still owed, are as many as those who wait, are woken, or are on their way: whoever leaves
+//! early takes its share out of what is owed, under the same lock.
+//!
+//! Go keeps the queues of all semaphores in one table of trees by address, and the count outside its lock; here each
+//! object has its own. Go: `semacquire1`, `semrelease1` (sema.go, Go 1.27).
+
+use crate::seam::const_fn;
+use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Sleeper, Waiter, wait};
+use core::cell::Cell;
+use gmp_core::Wake;
+
+/// The semaphore.
+#[doc(alias = "semaRoot")]
+pub(crate) struct Sema(Lock<Units>);
+
+/// What the lock protects.
+struct Units {
+    count: u32,
+    /// The one unit of `count` is a ticket for which nobody had queued yet.
+    ticket: bool,
+    /// The node's cell says whether the waiter was woken with a ticket.
+    queue: Queue<Cell<bool>>,
+}
+
+/// How a unit was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// By winning it.
+    Won,
+    /// It was handed over.
+    Ticket,
+}
+
+/// What a release does with its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// Adds it, and wakes the first who waits to try for it.
+    Count,
+    /// Hands it to the first who waits, or is on its way.
+    Ticket,
+}
+
+impl Sema {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self(Lock::new(Units { count: 0, ticket: false, queue: Queue::new() }))
+        }
+    }
+
+    /// Takes a unit, and waits for it if there is none, at the front of the queue if `first`. **Suspends.**
+    ///
+    /// When the wait ends without one, `leave` is called under the lock, to take the caller's share out of what is owed;
+    /// `false` from it says that a unit is on its way, to be waited for.
+    ///
+    /// # Errors
+    /// How the wait ended without a unit.
+    #[doc(alias = "semacquire1")]
+    pub(crate) fn acquire(
+        &self,
+        caller: &Caller,
+        mut first: bool,
+        mut how: How,
+        leave: impl Fn() -> bool,
+    ) -> Result<Unit, Wake> {
+        let mut units = self.0.lock();
+        loop {
+            if let Some(unit) = units.take() {
+                return Ok(unit);
+            }
+            let waiter = Waiter::alone();
+            let node = Node::new(&waiter, 0, Cell::new(false));
+            // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
+            unsafe { if first { units.queue.push_front(&node) } else { units.queue.push_back(&node) } }
+            // SAFETY: the node is queued, and the waiter's only one.
+            match unsafe { wait(caller, units, |units| &units.queue, &waiter, &node, how) } {
+                Ok(_) if node.extra.get() => return Ok(Unit::Ticket),
+                Ok(_) => units = self.0.lock(),
+                Err(Left { wake, guard, queued }) => {
+                    if !queued || leave() {
+                        return Err(wake);
+                    }
+                    (how, first) = (How::to_the_end(), true);
+                    units = guard;
+                }
+            }
+        }
+    }
+
+    /// Gives a unit, in the way that `grant` says under the lock; `None` from it calls the release off. `gone` is called,
+    /// under the lock, for each waiter that was found gone. Whether a goroutine that slept was handed a ticket, so that
+    /// the caller may yield to it. Never suspends.
+    #[doc(alias = "semrelease1")]
+    pub(crate) fn release(&self, grant: impl FnOnce() -> Option<Grant>, mut gone: impl FnMut()) -> bool {
+        let mut units = self.0.lock();
+        // Those that are gone first, so that `grant` sees what is owed to the living.
+        let _ = units.queue.pop_if(|_| false, |_| gone());
+        let Some(grant) = grant() else { return false };
+        let sleeper = units.give(grant);
+        drop(units);
+        let handed = grant == Grant::Ticket && sleeper.as_ref().is_some_and(Sleeper::is_goroutine);
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+        handed
+    }
+
+    /// Gives `owed` units, one after the other, to as many who wait or are on their way. How many of them were gone, and
+    /// their units withdrawn. Never suspends.
+    ///
+    /// The caller sees to it that nobody comes meanwhile to whom none of these units is owed.
+    pub(crate) fn release_to_all(&self, owed: u32) -> u32 {
+        let mut gone = 0;
+        for given in 0..owed {
+            let mut units = self.0.lock();
+            // They may be gone by the time of the pop, too.
+            let _ = units.queue.pop_if(|_| false, |_| gone += 1);
+            if units.queue.is_empty() {
+                // The rest are on their way, or gone.
+                units.count += owed - given - gone;
+                return gone;
+            }
+            let sleeper = units.give(Grant::Count);
+            drop(units);
+            if let Some(sleeper) = sleeper {
+                sleeper.wake();
+            }
+        }
+        gone
+    }
+}
+
+impl Units {
+    #[inline]
+    fn take(&mut self) -> Option<Unit> {
+        self.count = self.count.checked_sub(1)?;
+        Some(if core::mem::take(&mut self.ticket) { Unit::Ticket } else { Unit::Won })
+    }
+
+    /// Gives a unit to the first in the queue, or to the count.
+    fn give(&mut self, grant: Grant) -> Option<Sleeper> {
+        match self.queue.first() {
+            Some(node) => {
+                self.queue.unlink(node);
+                match grant {
+                    Grant::Ticket => node.extra.set(true),
+                    Grant::Count => self.count += 1,
+                }
+                Some(node.fire(Fired::Done))
+            }
+            None => {
+                self.count += 1;
+                self.ticket |= grant == Grant::Ticket;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! `WaitGroup`: waits until a counter is zero.
+//!
+//! ```text
+//!   add: counter + n                        wait: counter 0? done
+//!   done: counter - 1                             else, locked: one waiter more, queue with this generation, sleep
+//!   done, the last, with waiters: locked: both to 0, next generation; then wake those of the old one, in order
+//! ```
+//!
+//! **Invariant.** The number of waiters changes under the lock only, and so does a counter that reaches zero while there
+//! are any: so those queued with the present generation are those who wait for the present counter, and a group can be
+//! used again at once. Go, which counts both without a lock, panics on some such uses instead. Go: `sync.WaitGroup`
+//! (waitgroup.go, Go 1.27).
+
+use crate::seam::{Arc, AtomicU64};
+use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use core::fmt;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use gmp_core::{NoRecord, Wake};
+use std::time::{Duration, Instant};
+
+/// Counter in the upper half, waiters in the lower.
+const ONE: u64 = 1 << 32;
+const WAITERS: u64 = ONE - 1;
+/// As far as the counter goes. Go: a signed number of 32 bits.
+const MOST: u64 = i32::MAX as u64;
+
+/// Waits for a number of things to be done. Clones are handles on the same counter.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::sync::{Mutex, WaitGroup};
+/// use std::sync::Arc;
+///
+/// runtime.run(|| {
+///     let (group, total) = (WaitGroup::new(), Arc::new(Mutex::new(0)));
+///     for n in 1..=10 {
+///         let total = total.clone();
+///         group.go(move || *total.lock() += n);
+///     }
+///     group.wait();
+///     assert_eq!(*total.lock(), 55);
+/// }).unwrap();
+/// ```
+#[doc(alias = "sync.WaitGroup")]
+#[derive(Clone)]
+pub struct WaitGroup(Arc<Group>);
+
+struct Group {
+    counts: AtomicU64,
+    line: Lock<Line>,
+}
+
+/// What the lock protects.
+struct Line {
+    generation: u64,
+    /// A node's content is the generation for whose end it waits.
+    queue: Queue<u64>,
+}
+
+impl WaitGroup {
+    /// A group with nothing to wait for. Never suspends.
+    pub fn new() -> Self {
+        let line = Lock::new(Line { generation: 0, queue: Queue::new() });
+        Self(Arc::new(Group { counts: AtomicU64::new(0), line }))
+    }
+
+    /// There are `n` things more to wait for. Never suspends.
+    ///
+    /// # Panics
+    /// If there are more than 2,147,483,647 then.
+    #[doc(alias = "Add")]
+    #[track_caller]
+    pub fn add(&self, n: usize) {
+        let n = u64::try_from(n).unwrap_or(u64::MAX);
+        let more = |old: u64| {
+            let count = (old / ONE).checked_add(n).filter(|&count| count <= MOST)?;
+            Some(old & WAITERS | count * ONE)
+        };
+        // Relaxed: whoever adds hands nothing over.
+        if self.0.counts.fetch_update(Relaxed, Relaxed, more).is_err() {
+            panic!("WaitGroup::add({n}): a group counts to {MOST} at most");
+        }
+    }
+
+    /// One thing is done. The last wakes all that wait, in the order in which they came. Never suspends.
+    ///
+    /// # Panics
+    /// If there was none left to be done.
+    #[doc(alias = "Done")]
+    #[track_caller]
+    pub fn done(&self) {
+        let mut old = self.0.counts.load(Relaxed);
+        loop {
+            assert!(
+                old >= ONE,
+                "WaitGroup::done: negative counter, done was called more often than was added"
+            );
+            if old / ONE == 1 && old & WAITERS != 0 {
+                return self.0.last_done();
+            }
+            // ORDER: wait-group. Pairs with the load in `is_done`, and with `last_done`: what was done is seen by those
+            // who waited for it.
+            match self.0.counts.compare_exchange_weak(old, old - ONE, Release, Relaxed) {
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Starts a goroutine and counts it until it ends, also if it panics. Never suspends.
+    ///
+    /// # Panics
+    /// Outside a goroutine, as [`WaitGroup::add`], and if there is no memory for the goroutine's record.
+    #[doc(alias = "Go")]
+    #[track_caller]
+    pub fn go(&self, f: impl FnOnce() + Send + 'static) {
+        struct Done(WaitGroup);
+        impl Drop for Done {
+            fn drop(&mut self) {
+                self.0.done();
+            }
+        }
+        self.add(1);
+        let done = Done(self.clone());
+        let counted = move || {
+            let _done = done;
+            f();
+        };
+        if let Err(NoRecord(counted)) = gmp_core::goroutine::spawn("WaitGroup::go", None, counted) {
+            drop(counted);
+            panic!("WaitGroup::go: no memory for another goroutine's record of 192 bytes");
+        }
+    }
+
+    /// Waits until nothing is left to be done. **Suspends.**
+    ///
+    /// A goroutine whose runtime closes meanwhile unwinds from here, or waits on with its thread, as told at
+    /// [`Mutex::lock`](super::Mutex::lock).
+    ///
+    /// # Panics
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
+    #[doc(alias = "Wait")]
+    #[track_caller]
+    pub fn wait(&self) {
+        self.0.wait(None);
+    }
+
+    /// [`WaitGroup::wait`] for at most `timeout`. `false`: something is left to be done. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`WaitGroup::wait`].
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        self.0.wait(crate::after_now(timeout))
+    }
+
+    /// [`WaitGroup::wait`] until `deadline` at most. `false`: something is left to be done. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`WaitGroup::wait`].
+    #[track_caller]
+    pub fn wait_deadline(&self, deadline: Instant) -> bool {
+        self.0.wait(Some(deadline))
+    }
+}
+
+impl Group {
+    fn is_done(&self) -> bool {
+        // ORDER: wait-group. Pairs with the subtractions in `done`.
+        self.counts.load(Acquire) < ONE
+    }
+
+    /// The counter is one and there are waiters, or was a moment ago.
+    #[cold]
+    #[track_caller]
+    fn last_done(&self) {
+        let mut line = self.line.lock();
+        // ORDER: wait-group. Acquire pairs with the other subtractions, whose writes go to those who are woken; Release
+        // as in `done`.
+        let done = |old: u64| if old / ONE == 1 { Some(0) } else { old.checked_sub(ONE) };
+        match self.counts.fetch_update(core::sync::atomic::Ordering::AcqRel, Relaxed, done) {
+            Ok(old) if old / ONE == 1 => {}
+            Ok(_) => return,
+            Err(_) => {
+                drop(line);
+                panic!("WaitGroup::done: negative counter, done was called more often than was added")
+            }
+        }
+        let old = line.generation;
+        line.generation += 1;
+        loop {
+            let Some(node) = line.queue.pop_if(|&generation| generation <= old, |_| ()) else { return };
+            let sleeper = node.fire(Fired::Done);
+            drop(line);
+            sleeper.wake();
+            line = self.line.lock();
+        }
+    }
+
+    #[track_caller]
+    fn wait(&self, deadline: Option<Instant>) -> bool {
+        if self.is_done() {
+            return true;
+        }
+        let caller = Caller::enter("WaitGroup::wait");
+        let line = self.line.lock();
+        let more = |old: u64| (old >= ONE).then_some(old + 1);
+        // ORDER: wait-group, as in `is_done`.
+        if self.counts.fetch_update(Relaxed, Acquire, more).is_err() {
+            return true;
+        }
+        let generation = line.generation;
+        let waiter = Waiter::alone();
+        let node = Node::new(&waiter, 0, generation);
+        // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
+        unsafe { line.queue.push_back(&node) };
+        // SAFETY: the node is queued, and the waiter's only one.
+        match unsafe { wait(&caller, line, |line| &line.queue, &waiter, &node, How::until(deadline)) } {
+            Ok(_) => true,
+            // The last was done, and would have come to us in a moment.
+            Err(Left { guard, .. }) if guard.generation != generation => true,
+            Err(Left { wake, guard, .. }) => {
+                self.counts.fetch_sub(1, Relaxed);
+                drop(guard);
+                gmp_core::goroutine::unwind_if_closing(wake);
+                debug_assert_eq!(wake, Wake::TimedOut, "a wait that must not end has endured");
+                false
+            }
+        }
+    }
+}
+
+impl Default for WaitGroup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.0.counts.load(Relaxed);
+        let mut debug = f.debug_struct("WaitGroup");
+        debug.field("counter", &(counts / ONE)).field("waiters", &(counts & WAITERS)).finish()
+    }
+}

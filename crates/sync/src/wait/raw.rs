@@ -1,0 +1,334 @@
+//! `RawLock`: the spin lock without a value, which a select orders and takes, of channels of any type.
+//!
+//! ```text
+//!   plain:   free ── compare-and-swap, Acquire ──► held ── store(false), Release ──► free
+//!
+//!   biased to runtime R, which has one P:
+//!            R's goroutines:  inside = true; still biased? ── yes: in ──► inside = false, Release
+//!                                                          └─ no: inside = false; plain
+//!            anybody else:    bias R → Revoking; far fence; wait until not inside; Revoking → none; plain from now on
+//! ```
+//!
+//! It protects queues of waiters and a few words beside them; a critical section moves a value or links a node, and
+//! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, which is
+//! what makes "queued" and "off its stack" one step for everybody else. Go: the channel's and the semaphore root's
+//! `mutex`, given back by `gopark`'s unlock function.
+//!
+//! **Invariant.** At most one holder. While the lock is plain, `held` decides. While it is biased, only the holder of
+//! R's only P enters, one at a time ([`gmp_core::sole`]), with plain stores. A bias is given at birth and taken once.
+//! Taking it: after the far fence, every `inside = true` that was stored before is seen, and every later look at the
+//! bias sees that it is gone; so whoever is seen inside is waited for, and nobody else gets in that way any more.
+
+use crate::seam::{AtomicBool, AtomicU32, const_fn, spin_loop, thread};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// How often a waiter looks before it lets the holder's thread have the CPU: past this the holder has lost it.
+#[cfg(not(loom))]
+const LOOKS: u32 = 64;
+
+/// No bias: the lock is plain.
+const NONE: u32 = 0;
+/// The bias is being taken. No runtime has this serial number.
+const REVOKING: u32 = u32::MAX;
+
+/// How a lock was taken, which is how it is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// By its flag.
+    Flag,
+    /// By its bias.
+    Bias,
+}
+
+/// The lock.
+pub(crate) struct RawLock {
+    bias: AtomicU32,
+    held: AtomicBool,
+    inside: AtomicBool,
+    /// What loom watches in place of the values, which it cannot see.
+    #[cfg(loom)]
+    watched: loom::cell::UnsafeCell<()>,
+}
+
+impl RawLock {
+    const_fn! {
+        /// A plain lock.
+        #[inline]
+        pub(crate) const fn new() -> Self {
+            Self::biased_to(NONE)
+        }
+    }
+
+    /// A lock biased to the caller's runtime, if the caller holds the only P of one.
+    #[inline]
+    pub(crate) fn biased() -> Self {
+        match near::serial() {
+            REVOKING => Self::new(),
+            serial => Self::biased_to(serial),
+        }
+    }
+
+    const_fn! {
+        #[inline]
+        const fn biased_to(serial: u32) -> Self {
+            Self {
+                bias: AtomicU32::new(serial),
+                held: AtomicBool::new(false),
+                inside: AtomicBool::new(false),
+                #[cfg(loom)]
+                watched: loom::cell::UnsafeCell::new(()),
+            }
+        }
+    }
+
+    /// Takes the lock.
+    #[inline]
+    pub(crate) fn lock(&self) -> By {
+        // ORDER: bias. Acquire pairs with the release in `revoke`: who sees the lock plain sees what its owners did.
+        let bias = self.bias.load(Acquire);
+        if bias != NONE {
+            return self.lock_biased(bias, near::serial());
+        }
+        self.lock_plain()
+    }
+
+    /// Takes the lock if that needs no wait. `None` also if the lock is biased to others, or is being made plain.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<By> {
+        // ORDER: bias. As in `lock`.
+        let bias = self.bias.load(Acquire);
+        if bias != NONE {
+            return self.try_biased(bias, near::serial());
+        }
+        self.try_plain().then_some(By::Flag)
+    }
+
+    /// Takes a plain lock if it is free.
+    #[inline]
+    fn try_plain(&self) -> bool {
+        // ORDER: lock. Pairs with the store in `unlock`: the next holder sees all that this one did.
+        let taken = self.held.compare_exchange(false, true, Acquire, Relaxed).is_ok();
+        #[cfg(loom)]
+        if taken {
+            self.watched.with_mut(|_| ());
+        }
+        taken
+    }
+
+    #[inline]
+    fn lock_plain(&self) -> By {
+        if !self.try_plain() {
+            self.wait();
+        }
+        By::Flag
+    }
+
+    /// Takes a lock that was biased a moment ago by that bias; `me` is the runtime whose only P the caller holds. `None`
+    /// if the bias is another's or is being taken, and if the caller is inside already.
+    #[inline]
+    fn try_biased(&self, bias: u32, me: u32) -> Option<By> {
+        if bias != me || self.inside.load(Relaxed) {
+            return None;
+        }
+        self.inside.store(true, Relaxed);
+        near::fence();
+        if self.bias.load(Relaxed) != me {
+            // ORDER: inside. As in `unlock`.
+            self.inside.store(false, Release);
+            return None;
+        }
+        #[cfg(loom)]
+        self.watched.with_mut(|_| ());
+        Some(By::Bias)
+    }
+
+    #[inline]
+    fn lock_biased(&self, bias: u32, me: u32) -> By {
+        self.try_biased(bias, me).unwrap_or_else(|| {
+            self.revoke();
+            self.lock_plain()
+        })
+    }
+
+    /// Makes the lock plain.
+    #[cold]
+    #[inline(never)]
+    fn revoke(&self) {
+        loop {
+            // ORDER: bias. Acquire pairs with the release below: the revoker saw the last one leave, and so do we.
+            match self.bias.load(Acquire) {
+                NONE => return,
+                REVOKING => thread::yield_now(),
+                bias => {
+                    if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
+                        continue;
+                    }
+                    near::far_fence();
+                    // ORDER: inside. Acquire pairs with `unlock`: what the last owner did is seen.
+                    while self.inside.load(Acquire) {
+                        thread::yield_now();
+                    }
+                    // ORDER: bias. Release pairs with the acquire above and in `lock`.
+                    self.bias.store(NONE, Release);
+                    return;
+                }
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) {
+        let mut looks = 0;
+        loop {
+            self.look_until_free(&mut looks);
+            if self.try_plain() {
+                return;
+            }
+        }
+    }
+
+    /// Looks with plain loads, which leave the cache line with its holder.
+    #[cfg(not(loom))]
+    fn look_until_free(&self, looks: &mut u32) {
+        while self.held.load(Relaxed) {
+            *looks += 1;
+            if looks.is_multiple_of(LOOKS) { thread::yield_now() } else { spin_loop() }
+        }
+    }
+
+    /// A model may give a plain load the old value for ever: one look is worth as much as any, and the others run.
+    #[cfg(loom)]
+    fn look_until_free(&self, _looks: &mut u32) {
+        spin_loop();
+        thread::yield_now();
+    }
+
+    /// Gives the lock back, and touches nothing after that.
+    ///
+    /// # Safety
+    /// The caller took the held lock so, or was handed it, once.
+    #[inline]
+    pub(crate) unsafe fn unlock(&self, by: By) {
+        #[cfg(loom)]
+        self.watched.with_mut(|_| ());
+        let flag = if by == By::Bias { &self.inside } else { &self.held };
+        // ORDER: lock. Pairs with the compare-and-swap in `try_plain`, and with `revoke`.
+        flag.store(false, Release);
+    }
+}
+
+/// What the caller knows of itself, and the two halves of the asymmetric fence.
+#[cfg(not(loom))]
+mod near {
+    pub(super) use gmp_core::sole::far_fence;
+
+    #[inline]
+    pub(super) fn serial() -> u32 {
+        gmp_core::sole::serial()
+    }
+
+    /// Keeps the compiler from swapping a store and a load; the CPU is seen to by the far fence.
+    #[inline]
+    pub(super) fn fence() {
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+/// In models the threads say who they are, and the pair of fences is two full ones, which is what it amounts to.
+#[cfg(loom)]
+mod near {
+    pub(super) fn serial() -> u32 {
+        0
+    }
+
+    pub(super) fn fence() {
+        loom::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+    }
+
+    pub(super) use fence as far_fence;
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering::SeqCst;
+
+    #[test]
+    fn counts_of_four_threads_add_up() {
+        let count = crate::wait::Lock::new(0_u64);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..20_000).for_each(|_| *count.lock() += 1));
+            }
+        });
+        assert_eq!(*count.lock(), 80_000);
+    }
+
+    /// An owner that goes in and out by its bias, and strangers that come while it does.
+    #[test]
+    fn a_bias_is_taken_from_an_owner_at_work() {
+        // Installs the far fence.
+        // SAFETY: no goroutine runs.
+        drop(unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap());
+        if !gmp_core::sole::has_far_fence() {
+            return;
+        }
+        for _ in 0..500 {
+            let (lock, inside, count) = (RawLock::biased_to(7), AtomicU32::new(0), AtomicU32::new(0));
+            let enter = |me: u32| {
+                let by = match lock.bias.load(Acquire) {
+                    NONE => lock.lock_plain(),
+                    bias => lock.lock_biased(bias, me),
+                };
+                assert_eq!(inside.fetch_add(1, SeqCst), 0);
+                count.store(count.load(Relaxed) + 1, Relaxed);
+                inside.fetch_sub(1, SeqCst);
+                // SAFETY: just taken.
+                unsafe { lock.unlock(by) };
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(|| (0..2_000).for_each(|_| enter(7)));
+                for _ in 0..2 {
+                    scope.spawn(|| (0..200).for_each(|_| enter(0)));
+                }
+            });
+            assert_eq!(count.load(Relaxed), 2_400);
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_lock {
+    //! The bias is taken by two strangers at once while its owner goes in. Three threads, at most two preemptions,
+    //! seconds. Without the near fence, or with `revoke` not waiting for `inside`, it fails.
+
+    use super::*;
+    use loom::sync::Arc;
+
+    #[test]
+    fn loom_bias_is_taken() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(|| {
+            let lock = Arc::new(RawLock::biased_to(7));
+            let enter = |lock: &RawLock, me: u32| {
+                let by = match lock.bias.load(Acquire) {
+                    NONE => lock.lock_plain(),
+                    bias => lock.lock_biased(bias, me),
+                };
+                // SAFETY: just taken.
+                unsafe { lock.unlock(by) };
+            };
+            let strangers: Vec<_> = (0..2)
+                .map(|_| {
+                    let lock = lock.clone();
+                    thread::spawn(move || enter(&lock, 0))
+                })
+                .collect();
+            enter(&lock, 7);
+            strangers.into_iter().for_each(|stranger| stranger.join().unwrap());
+            enter(&lock, 0);
+        });
+    }
+}

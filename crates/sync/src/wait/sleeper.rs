@@ -1,0 +1,275 @@
+//! `Waiter`: one wait of one goroutine or plain thread, and how it ended.
+//!
+//! ```text
+//!            claim, if shared             fire: the value has been moved
+//!   Pending ──────────────────► Claimed ──────────────────────────────► Fired(case, what)
+//!      │  by wakers under the lock of their queue; both in one step if the wait is alone
+//!      │ time-out, closing: the one who waits unlinks its nodes under their locks
+//!      ▼
+//!   over, still Pending
+//! ```
+//!
+//! **Invariant.** The state leaves Pending once. A waiter with one node is *alone*: the lock of that node's queue decides
+//! who ends the wait, so a plain store is enough. One with nodes in several queues is *shared*: wakers under different
+//! locks race, and the compare-and-swap to Claimed decides; Fired tells the one who waits that the value has been moved and
+//! that nobody touches its frame any more, so it need not wait for that waker's lock. The sleeper is put in by the one who waits before any lock that guards
+//! a node is given back, and taken out by the one who fired, under such a lock.
+
+use crate::seam::AtomicU32;
+#[cfg(loom)]
+use crate::seam::thread;
+use core::cell::Cell;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use gmp_core::park::{Commit, Place};
+use gmp_core::{Parked, WaitReason, Wake};
+use std::time::Instant;
+
+#[cfg(loom)]
+use loom::thread::{Thread, current as this_thread};
+#[cfg(not(loom))]
+use std::thread::{Thread, current as this_thread};
+
+/// Who sleeps, and the right to wake it: a parked goroutine, or a plain thread, which looks at its waiter's state each
+/// time it is unparked.
+///
+/// Two words side by side and no enum: it is moved on every wake-up, and an enum's bytes would be read in other pieces
+/// than they were written in, which the CPU's store buffer cannot serve.
+pub(crate) struct Sleeper {
+    goroutine: Option<Parked>,
+    thread: Option<Thread>,
+}
+
+impl Sleeper {
+    /// Whether it is a goroutine that sleeps.
+    pub(crate) fn is_goroutine(&self) -> bool {
+        self.goroutine.is_some()
+    }
+
+    /// Wakes it. Never suspends.
+    #[inline]
+    pub(crate) fn wake(self) {
+        if let Some(parked) = self.goroutine {
+            // Its wait may have ended by a time-out a moment ago: then it finds that it was fired, all the same.
+            parked.ready();
+        } else if let Some(thread) = self.thread {
+            thread.unpark();
+        }
+    }
+}
+
+/// How a wait was ended by a waker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fired {
+    /// It got what it waited for.
+    Done,
+    /// What it waited for will not come: the channel was closed.
+    Closed,
+}
+
+const PENDING: u32 = 0;
+const CLAIMED: u32 = 1;
+
+fn encode(case: u32, fired: Fired) -> u32 {
+    ((case + 1) << 1) | u32::from(fired == Fired::Closed)
+}
+
+/// One wait. Lives in the frame of the one who waits.
+pub(crate) struct Waiter {
+    state: AtomicU32,
+    shared: bool,
+    goroutine: Cell<Option<Parked>>,
+    thread: Cell<Option<Thread>>,
+}
+
+impl Waiter {
+    /// A wait with one node.
+    #[inline]
+    pub(crate) fn alone() -> Self {
+        let (goroutine, thread) = (Cell::new(None), Cell::new(None));
+        Self { state: AtomicU32::new(PENDING), shared: false, goroutine, thread }
+    }
+
+    /// A wait with nodes in several queues.
+    #[inline]
+    pub(crate) fn shared() -> Self {
+        Self { shared: true, ..Self::alone() }
+    }
+
+    /// How the wait was ended, and through which case. Asked by the one who waits.
+    #[doc(alias = "selectDone")]
+    #[inline]
+    pub(crate) fn fired(&self) -> Option<(u32, Fired)> {
+        // ORDER: fire. Pairs with `fire`: who sees the wait ended sees the value moved.
+        let state = self.state.load(Acquire);
+        let fired = if state & 1 == 0 { Fired::Done } else { Fired::Closed };
+        (state > CLAIMED).then(|| ((state >> 1) - 1, fired))
+    }
+
+    /// The one who waits is awake and stays queued: a waker is to fire it and need wake nobody. Under the queue's lock.
+    #[cfg(not(loom))]
+    pub(super) fn awake(&self) {
+        // The token of a wait that is over wakes nobody when it is dropped.
+        self.goroutine.set(None);
+    }
+
+    /// The calling thread waits for this, by blocking itself. Under the queue's lock, before it is fired.
+    #[cfg(not(loom))]
+    pub(super) fn sleeps_as_thread(&self) {
+        self.thread.set(Some(this_thread()));
+    }
+
+    /// Takes the right to end the wait. By a waker, under the lock of the node's queue, which has just taken the node
+    /// off. `false`: another case came first, or nobody waits any more.
+    #[inline]
+    pub(super) fn claim(&self) -> bool {
+        if !self.shared {
+            // SAFETY: whoever waits alone is reached through one lock, which we hold: nobody changes it under us.
+            return !unsafe { self.is_gone() };
+        }
+        // Relaxed: it only decides. What the winner reads, the one who waits wrote before it gave this lock back.
+        if self.state.load(Relaxed) != PENDING
+            || self.state.compare_exchange(PENDING, CLAIMED, Relaxed, Relaxed).is_err()
+        {
+            return false;
+        }
+        // SAFETY: the claim makes us the only one to touch it.
+        if unsafe { self.is_gone() } {
+            // Nothing will be moved. The one who waits, if it comes back at all, asks under all locks, ours too.
+            self.state.store(PENDING, Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// Whether the wait could still be claimed, as far as one can tell without doing so. By a waker, as [`Waiter::claim`].
+    pub(super) fn is_pending(&self) -> bool {
+        // SAFETY: as in `claim`; of a shared wait only the state is looked at.
+        self.state.load(Relaxed) == PENDING && (self.shared || !unsafe { self.is_gone() })
+    }
+
+    /// Whether nobody waits any more: timed out and about to unlink itself, or left behind by a closed runtime.
+    ///
+    /// # Safety
+    /// Nobody puts the sleeper in or takes it out meanwhile.
+    #[inline]
+    unsafe fn is_gone(&self) -> bool {
+        // SAFETY: as the caller promises.
+        unsafe { &*self.goroutine.as_ptr() }.as_ref().is_some_and(Parked::is_stale)
+    }
+
+    /// Ends a claimed wait: the value has been moved. The waiter and its nodes must not be touched after this; what is
+    /// given back is to be woken once the lock is released.
+    #[inline]
+    #[must_use]
+    pub(super) fn fire(&self, case: u32, fired: Fired) -> Sleeper {
+        let sleeper = Sleeper { goroutine: self.goroutine.take(), thread: self.thread.take() };
+        // ORDER: fire. Pairs with the load in `fired`: the one who waits may go on, and leave the frame, from here on.
+        self.state.store(encode(case, fired), Release);
+        sleeper
+    }
+}
+
+/// The one who is about to wait, past the runtime's gate.
+pub(crate) struct Caller(#[cfg(not(loom))] pub(super) Place);
+
+impl Caller {
+    /// **Suspends** a goroutine inside `blocking`, so: before any lock is taken.
+    ///
+    /// # Panics
+    /// In the scheduler's place.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn enter(call: &'static str) -> Self {
+        #[cfg(loom)]
+        return (_ = call, Self()).1;
+        #[cfg(not(loom))]
+        Self(Place::enter(call))
+    }
+
+    /// Whether it may spin for what somebody else holds.
+    pub(crate) fn may_spin(&self) -> bool {
+        #[cfg(loom)]
+        return false;
+        #[cfg(not(loom))]
+        self.0.may_spin()
+    }
+
+    /// The same without ever suspending; `None` if it would have to.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn enter_at_once(call: &'static str) -> Option<Self> {
+        #[cfg(loom)]
+        return Some(Self::enter(call));
+        #[cfg(not(loom))]
+        Place::enter_at_once(call).map(Self)
+    }
+
+    /// Sleeps until the waiter is fired, or until the deadline, or until a closing runtime wants its goroutines to
+    /// unwind. `unlock` gives back every lock that guards a node of the waiter.
+    ///
+    /// After anything but [`Wake::Woken`] the wait may have been fired all the same: to be asked under the locks, where
+    /// the nodes are then unlinked.
+    ///
+    /// # Safety
+    /// The nodes of the waiter are queued and their locks held, to be given back by `unlock` and by nothing else; and
+    /// `unlock` touches nothing in the caller's frame after it has given back the last of them.
+    #[inline]
+    pub(crate) unsafe fn sleep(
+        &self,
+        waiter: &Waiter,
+        reason: WaitReason,
+        deadline: Option<Instant>,
+        unlock: impl FnOnce(),
+    ) -> Wake {
+        #[cfg(not(loom))]
+        if let Place::Goroutine(goroutine) = &self.0 {
+            if goroutine.is_closing() {
+                unlock();
+                return Wake::Closing;
+            }
+            let place = &waiter.goroutine;
+            // SAFETY: the commit's last touch of the frame is before `unlock` gives the last lock back, as our caller
+            // promises, and the token is reachable only under those locks. All it holds is usable on any thread.
+            return unsafe {
+                goroutine.park(reason, deadline, move |parked| {
+                    place.set(Some(parked));
+                    unlock();
+                    Commit::Stay
+                })
+            };
+        }
+        let _ = (reason, Commit::Stay);
+        waiter.thread.set(Some(this_thread()));
+        unlock();
+        wait_as_thread(waiter, deadline)
+    }
+}
+
+#[cfg(not(loom))]
+pub(super) fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>) -> Wake {
+    loop {
+        if waiter.fired().is_some() {
+            return Wake::Woken;
+        }
+        match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+            None => std::thread::park(),
+            Some(left) if left.is_zero() => return Wake::TimedOut,
+            Some(left) => std::thread::park_timeout(left),
+        }
+    }
+}
+
+/// In a model a deadline is one more way to end at any moment: the past one ends at once, others never.
+#[cfg(loom)]
+fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>) -> Wake {
+    loop {
+        if waiter.fired().is_some() {
+            return Wake::Woken;
+        }
+        if deadline.is_some() {
+            thread::yield_now();
+            return Wake::TimedOut;
+        }
+        thread::park();
+    }
+}

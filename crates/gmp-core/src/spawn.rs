@@ -66,7 +66,8 @@ where
     T: Send,
 {
     let Some(g) = prepare(inside, spec, at) else { return Err(NoRecord(f)) };
-    Ok(submit(inside.m(), g, f))
+    // SAFETY: as the caller promises.
+    Ok(unsafe { submit(inside.m(), g, f) })
 }
 
 /// Spawns from g0 of `m`, which holds a P: next on that P. Never suspends.
@@ -81,15 +82,19 @@ where
 {
     let Some((g, number)) = take_record(m) else { return Err(NoRecord(f)) };
     fill(g, m.rt().header(), number, 0, at);
-    Ok(submit(m, g, f))
+    // SAFETY: neither closure nor result borrows anything.
+    Ok(unsafe { submit(m, g, f) })
 }
 
 /// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
 #[inline]
-fn submit<F, T>(m: &M, g: &'static G, f: F) -> JoinHandle<T>
+unsafe fn submit<F, T>(m: &M, g: &'static G, f: F) -> JoinHandle<T>
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     // SAFETY: a record just filled is ours and its cargo is empty.
     unsafe { g.cargo.put(f) };

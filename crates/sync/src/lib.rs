@@ -6,6 +6,7 @@
 pub mod channel;
 pub mod select;
 pub mod sync;
+pub mod time;
 
 mod seam;
 mod wait;

@@ -20,7 +20,7 @@ use loom::thread;
 struct Nothing;
 
 impl Fire for Nothing {
-    fn fire(&self, _firing: Firing<'_>) {}
+    fn fire(_: &Timer<Self>, _firing: Firing<'_>) {}
 }
 
 struct Bed {
@@ -36,7 +36,7 @@ impl Bed {
         let bed = Self { heap: Timers::new(), timer: Timer::new(Nothing), ended: AtomicUsize::new(0) };
         // A heap does not move while timers lie in it.
         let bed = Arc::new(bed);
-        bed.timer.set_in(&bed.heap, 10, 0);
+        bed.timer.as_any().set_in(&bed.heap, 10, 0);
         bed
     }
 
@@ -63,7 +63,7 @@ impl Bed {
     }
 
     fn reset(&self, when: u64) {
-        let (pending, _) = self.timer.set_in(&self.heap, when, 0);
+        let (pending, _) = self.timer.as_any().set_in(&self.heap, when, 0);
         self.count(pending);
     }
 
@@ -89,7 +89,7 @@ fn with_runner(now: u64, act: fn(&Bed), armings: usize) {
 
 #[test]
 fn a_stop_against_an_expiry() {
-    with_runner(10, |bed| bed.count(bed.timer.stop()), 1);
+    with_runner(10, |bed| bed.count(bed.timer.as_any().stop()), 1);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_reset_to_earlier_against_an_expiry() {
 fn a_reset_and_a_stop_against_an_expiry() {
     let act = |bed: &Bed| {
         bed.reset(20);
-        bed.count(bed.timer.stop());
+        bed.count(bed.timer.as_any().stop());
     };
     with_runner(30, act, 2);
 }

@@ -198,6 +198,12 @@ pub use goroutine::{
 };
 pub use runtime::{Handle, Runtime};
 
+/// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].
+pub mod time {
+    pub use crate::sleep;
+    pub use gmp_sync::time::*;
+}
+
 /// What a policy, or a tool beside the scheduler, is written against.
 pub mod contract {
     pub use gmp_core::contract::*;

@@ -8,5 +8,6 @@ pub(crate) mod protocol;
 mod ring;
 
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub(crate) use handle::of_timer;
 pub use handle::{Receiver, Sender, chan, never};
 pub use iter::{IntoIter, Iter, TryIter};

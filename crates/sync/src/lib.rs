@@ -9,6 +9,7 @@ pub mod channel;
 pub mod context;
 pub mod select;
 pub mod sync;
+pub mod time;
 
 mod seam;
 mod wait;

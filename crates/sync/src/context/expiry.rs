@@ -32,13 +32,14 @@ impl Expiry {
 }
 
 impl Fire for Expiry {
-    fn fire(&self, firing: Firing<'_>) {
+    fn fire(timer: &Timer<Self>, firing: Firing<'_>) {
         if !firing.claim() {
             return;
         }
-        let Some((node, cause)) = self.take() else { return };
+        let expiry = timer.callback();
+        let Some((node, cause)) = expiry.take() else { return };
         let cancel = move || node.cancel(ContextError::DeadlineExceeded, Some(cause));
-        if let Err(NoRecord(cancel)) = firing.spawn(self.created_at, cancel) {
+        if let Err(NoRecord(cancel)) = firing.spawn(expiry.created_at, cancel) {
             // Nobody is served by a deadline that does not come.
             cancel();
         }
@@ -47,6 +48,6 @@ impl Fire for Expiry {
 
 /// Stops a timer of a node that has ended, and lets the node go.
 pub(super) fn call_off(timer: &Timer<Expiry>) {
-    timer.stop();
+    timer.as_any().stop();
     drop(timer.callback().take());
 }

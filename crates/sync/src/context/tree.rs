@@ -102,7 +102,7 @@ impl Node {
             return;
         }
         let timer = Expiry::timer(self, cause);
-        timer.reset_at(at, Duration::ZERO);
+        timer.as_any().reset_at(at, Duration::ZERO);
         let mut state = self.lock();
         if state.ended.is_some() {
             drop(state);

@@ -21,21 +21,27 @@ use crate::rt::{epoch, nanos};
 use crate::spawn::NoRecord;
 use crate::sync::SpinLock;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::NonNull;
 use plan::Plan;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a timer does when it goes off.
-pub trait Fire: Send + Sync + 'static {
+pub trait Fire: Send + Sync + Sized + 'static {
+    /// Whether the destructor may run on the scheduler's stack, under the rules of [`Fire::fire`]. If not, and the
+    /// scheduler finds itself with the last reference, a goroutine is spawned to drop it.
+    const LIGHT: bool = !core::mem::needs_drop::<Self>();
+
     /// Called on the scheduler's stack of the M that found the timer due. It may be called on several Ms at once, if the
     /// period is shorter than the call, or if the timer is reset meanwhile.
     ///
     /// It is to be short. It may ready goroutines ([`Parked::ready`](crate::Parked::ready)), stop and reset timers and
     /// spawn by [`Firing::spawn`]; everything else that needs a goroutine is refused. A panic that comes out of it ends
-    /// the process. The same holds for the destructor: the scheduler may hold the last reference.
-    fn fire(&self, firing: Firing<'_>);
+    /// the process.
+    fn fire(timer: &Timer<Self>, firing: Firing<'_>);
 }
 
 /// One expiry, as its callback sees it.
@@ -61,6 +67,11 @@ impl Firing<'_> {
         self.head.plan.with(|plan| plan.claim(self.round))
     }
 
+    /// Stops the timer, if it repeats: for a callback that finds that nobody wants it any more.
+    pub fn stop(&self) {
+        self.head.plan.with(Plan::stop);
+    }
+
     /// How long after its time the timer goes off, in nanoseconds at best; never negative.
     pub fn late(&self) -> Duration {
         Duration::from_nanos(self.late)
@@ -80,7 +91,7 @@ impl Firing<'_> {
     }
 }
 
-/// A timer with its callback. Clones are the same timer. Dropping the last one stops nothing.
+/// A timer with its callback; [`AnyTimer`] has what is done with it. Clones are the same timer. Dropping the last one stops nothing.
 ///
 /// Each of the calls is one step: whatever the other threads do, an expiry is either claimed by its callback or undone by
 /// the one stop or reset that says `true`.
@@ -90,11 +101,11 @@ impl Firing<'_> {
 ///
 /// struct Note;
 /// impl Fire for Note {
-///     fn fire(&self, firing: Firing<'_>) {
+///     fn fire(_: &Timer<Self>, firing: Firing<'_>) {
 ///         assert!(firing.claim());
 ///     }
 /// }
-/// let timer = Timer::new(Note);
+/// let timer = Timer::new(Note).as_any();
 /// assert!(!timer.is_pending() && !timer.stop());
 /// ```
 #[doc(alias = "timer")]
@@ -125,68 +136,17 @@ impl<F: Fire> Timer<F> {
         &self.0.fire
     }
 
-    /// Whether it is set and has not gone off, or repeats. Never suspends.
-    pub fn is_pending(&self) -> bool {
-        self.0.head.plan.with(|plan| plan.is_pending())
-    }
-
-    /// Stops it; from any thread. `true`: an expiry was still to come, and will not. Never suspends.
-    #[doc(alias = "stopTimer")]
-    pub fn stop(&self) -> bool {
-        self.0.head.plan.with(Plan::stop)
-    }
-
-    /// Sets it to go off after `delay`, and then every `period` if that is not zero, whatever it was set to before.
-    /// `true`: that was still to come, and will not. Never suspends, but for a goroutine inside `blocking`, which is
-    /// brought back to a P.
-    ///
-    /// A beat that is missed is left out, so the beats keep their distance from the first. A delay of more than 500 years
-    /// never ends.
-    ///
-    /// # Panics
-    /// Outside a goroutine, unless the caller is a timer's callback.
-    #[doc(alias = "resetTimer")]
-    #[doc(alias = "modify")]
-    #[track_caller]
-    pub fn reset_in(&self, delay: Duration, period: Duration) -> bool {
-        let holder = Holder::enter("Timer::reset");
-        let now = nanos(epoch().elapsed());
-        self.reset(&holder, now.saturating_add(nanos(delay)), nanos(period))
-    }
-
-    /// [`Timer::reset_in`], for the first time at `at`; at once if that is past.
-    ///
-    /// # Panics
-    /// As [`Timer::reset_in`].
-    #[track_caller]
-    pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
-        let holder = Holder::enter("Timer::reset");
-        self.reset(&holder, nanos(at.saturating_duration_since(epoch())), nanos(period))
-    }
-
-    fn reset(&self, holder: &Holder<'_>, when: u64, period: u64) -> bool {
-        let when = when.min(NEVER - 1);
-        let m = holder.m();
-        let Some(p) = m.p_core() else {
-            crate::fatal!("who sets a timer holds a P", "M {} holds none", m.id)
-        };
-        let (pending, earliest) = self.set_in(&p.timers, when, period);
-        if earliest {
-            m.rt().timer_added(when);
-        }
-        pending
-    }
-
-    /// Whether an expiry was still to come, and whether the timer is the earliest of `timers` now.
-    fn set_in(&self, timers: &Timers, when: u64, period: u64) -> (bool, bool) {
-        let (pending, add) = self.0.head.plan.with(|plan| plan.reset(when, period, timers));
-        (pending, add && timers.add_timer(when, self.reference()))
-    }
-
-    fn reference(&self) -> TimerRef {
+    /// The timer with its callback's type forgotten.
+    pub fn as_any(&self) -> AnyTimer {
         let node = Arc::into_raw(Arc::clone(&self.0));
         // SAFETY: an Arc's pointer is not null; `Node` is `repr(C)` and begins with the head.
-        TimerRef(unsafe { NonNull::new_unchecked(node.cast_mut().cast()) })
+        AnyTimer(unsafe { NonNull::new_unchecked(node.cast_mut().cast()) })
+    }
+}
+
+impl<F: Fire> From<Timer<F>> for AnyTimer {
+    fn from(timer: Timer<F>) -> Self {
+        timer.as_any()
     }
 }
 
@@ -239,36 +199,124 @@ struct Table {
 }
 
 /// # Safety
-/// `head` is that of a living `Node<F>`.
+/// `head` is that of a `Node<F>`, and the caller keeps a count.
 unsafe fn fire_node<F: Fire>(head: NonNull<Head>, firing: Firing<'_>) {
-    // SAFETY: the caller says so, and the pointer came from the whole node's.
-    unsafe { head.cast::<Node<F>>().as_ref() }.fire.fire(firing);
+    // SAFETY: the caller says so, and the pointer came from `Arc::into_raw` of this very type.
+    let timer = ManuallyDrop::new(Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) }));
+    F::fire(&timer, firing);
 }
 
 /// # Safety
-/// As [`fire_node`]; the caller holds a count.
+/// As [`fire_node`].
 unsafe fn retain_node<F>(head: NonNull<Head>) {
-    // SAFETY: the pointer came from `Arc::into_raw` of this very type.
-    unsafe { Arc::increment_strong_count(head.as_ptr().cast_const().cast::<Node<F>>()) };
+    // SAFETY: as above.
+    unsafe { Arc::increment_strong_count(head.cast::<Node<F>>().as_ptr().cast_const()) };
 }
 
 /// # Safety
-/// As [`retain_node`]; the count is used up.
-unsafe fn release_node<F>(head: NonNull<Head>) {
+/// As [`fire_node`]; the count is used up.
+unsafe fn release_node<F: Fire>(head: NonNull<Head>) {
     // SAFETY: as above.
-    unsafe { Arc::decrement_strong_count(head.as_ptr().cast_const().cast::<Node<F>>()) };
+    let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
+    if F::LIGHT {
+        return drop(node);
+    }
+    let Current::Scheduler(m) = current() else { return drop(node) };
+    if let Some(node) = Arc::into_inner(node) {
+        // SAFETY: the slot names the M of this very thread.
+        drop_on_a_stack(unsafe { &*m }, node);
+    }
 }
 
-/// A counted reference to a timer whose type is forgotten.
+/// Drops what must not be dropped here: in a goroutine, unless there will be none any more.
+#[cold]
+fn drop_on_a_stack<T: Send + 'static>(m: &M, it: T) {
+    let (rt, at) = (m.rt(), Location::caller());
+    if rt.is_closed() {
+        // What comes out of it concerns nobody any more.
+        core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(it))).err());
+        return;
+    }
+    let on_a_stack = move || drop(it);
+    let spawned = match m.p_core() {
+        Some(_) => crate::spawn::spawn_on_g0(m, at, on_a_stack),
+        None => crate::spawn::spawn_outside(rt, rt.header(), None, at, on_a_stack),
+    };
+    if let Err(NoRecord(leaked)) = spawned {
+        // There is no memory to do better.
+        core::mem::forget(leaked);
+    }
+}
+
+/// A timer whose callback's type is forgotten, and all that can be done with it. Clones are the same timer.
 #[derive(Debug)]
-pub(crate) struct TimerRef(NonNull<Head>);
+#[doc(alias = "timer")]
+pub struct AnyTimer(NonNull<Head>);
 
 // SAFETY: it is an `Arc` of a node whose callback is `Send` and `Sync`.
-unsafe impl Send for TimerRef {}
+unsafe impl Send for AnyTimer {}
 // SAFETY: as above.
-unsafe impl Sync for TimerRef {}
+unsafe impl Sync for AnyTimer {}
 
-impl TimerRef {
+impl AnyTimer {
+    /// Whether it is set and has not gone off, or repeats. Never suspends.
+    pub fn is_pending(&self) -> bool {
+        self.plan(|plan| plan.is_pending())
+    }
+
+    /// Stops it; from any thread. `true`: an expiry was still to come, and will not. Never suspends.
+    #[doc(alias = "stopTimer")]
+    pub fn stop(&self) -> bool {
+        self.plan(Plan::stop)
+    }
+
+    /// Sets it to go off after `delay`, and then every `period` if that is not zero, whatever it was set to before.
+    /// `true`: that was still to come, and will not. Never suspends, but for a goroutine inside `blocking`, which is
+    /// brought back to a P.
+    ///
+    /// A beat that is missed is left out, so the beats keep their distance from the first. A delay of more than 500 years
+    /// never ends.
+    ///
+    /// # Panics
+    /// Outside a goroutine, unless the caller is a timer's callback.
+    #[doc(alias = "resetTimer")]
+    #[doc(alias = "modify")]
+    #[track_caller]
+    pub fn reset_in(&self, delay: Duration, period: Duration) -> bool {
+        let holder = Holder::enter("time::Timer");
+        let now = nanos(epoch().elapsed());
+        self.reset(&holder, now.saturating_add(nanos(delay)), nanos(period))
+    }
+
+    /// [`AnyTimer::reset_in`], for the first time at `at`; at once if that is past.
+    ///
+    /// # Panics
+    /// As [`AnyTimer::reset_in`].
+    #[track_caller]
+    pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
+        let holder = Holder::enter("time::Timer");
+        self.reset(&holder, nanos(at.saturating_duration_since(epoch())), nanos(period))
+    }
+
+    fn reset(&self, holder: &Holder<'_>, when: u64, period: u64) -> bool {
+        let when = when.min(NEVER - 1);
+        let m = holder.m();
+        let Some(p) = m.p_core() else {
+            crate::fatal!("who sets a timer holds a P", "M {} holds none", m.id)
+        };
+        let (pending, earliest) = self.set_in(&p.timers, when, period);
+        if earliest {
+            m.rt().timer_added(when);
+        }
+        pending
+    }
+
+    /// Whether an expiry was still to come, and whether the timer is the earliest of `timers` now.
+    fn set_in(&self, timers: &Timers, when: u64, period: u64) -> (bool, bool) {
+        let (pending, add) = self.plan(|plan| plan.reset(when, period, timers));
+        (pending, add && timers.add_timer(when, self.clone()))
+    }
+
     #[inline]
     pub(crate) fn plan<R>(&self, look: impl FnOnce(&mut Plan) -> R) -> R {
         // SAFETY: the reference is counted.
@@ -285,7 +333,7 @@ impl TimerRef {
     }
 }
 
-impl Clone for TimerRef {
+impl Clone for AnyTimer {
     fn clone(&self) -> Self {
         // SAFETY: the reference is counted, and the table is that of the node's type.
         unsafe { (self.0.as_ref().table.retain)(self.0) };
@@ -293,7 +341,7 @@ impl Clone for TimerRef {
     }
 }
 
-impl Drop for TimerRef {
+impl Drop for AnyTimer {
     fn drop(&mut self) {
         // SAFETY: as in `clone`; the count is ours and nobody uses it after this.
         let release = || unsafe { (self.0.as_ref().table.release)(self.0) };

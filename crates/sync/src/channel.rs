@@ -11,5 +11,6 @@ mod ring;
 pub(crate) mod loom_chan;
 
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub(crate) use handle::of_timer;
 pub use handle::{Receiver, Sender, chan, never};
 pub use iter::{IntoIter, Iter, TryIter};

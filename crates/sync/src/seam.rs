@@ -56,3 +56,29 @@ pub(crate) fn random() -> u64 {
 /// What [`random`] gives in a model.
 #[cfg(loom)]
 pub(crate) static RANDOM: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// A model's thread, to be woken. loom's own can be woken out of a join by a wake-up that comes late, and takes that ill.
+#[cfg(loom)]
+#[derive(Clone)]
+pub(crate) struct Thread(std::sync::Arc<(loom::sync::Mutex<()>, loom::sync::Condvar)>);
+
+/// The calling thread, for one wait.
+#[cfg(loom)]
+pub(crate) fn this_thread() -> Thread {
+    Thread(std::sync::Arc::new((loom::sync::Mutex::new(()), loom::sync::Condvar::new())))
+}
+
+#[cfg(loom)]
+impl Thread {
+    pub(crate) fn park_until(&self, over: impl Fn() -> bool) {
+        let mut parked = self.0.0.lock().unwrap();
+        while !over() {
+            parked = self.0.1.wait(parked).unwrap();
+        }
+    }
+
+    pub(crate) fn unpark(self) {
+        drop(self.0.0.lock().unwrap());
+        self.0.1.notify_one();
+    }
+}

@@ -10,7 +10,7 @@ use crate::g::parked::Parked;
 use crate::g::runnable::Runnable;
 use crate::p::timers::{Batch, Entry, NEVER, Target, Timers};
 use crate::sched::Config;
-use crate::timer::TimerRef;
+use crate::timer::AnyTimer;
 use crate::timer::plan::Due;
 use core::ptr;
 
@@ -80,7 +80,7 @@ impl<C: Config> G0<'_, C> {
         true
     }
 
-    fn run_timer(&self, timer: TimerRef, entry: u64, now: u64, timers: &Timers) -> bool {
+    fn run_timer(&self, timer: AnyTimer, entry: u64, now: u64, timers: &Timers) -> bool {
         match timer.plan(|plan| plan.due(entry, now)) {
             Due::Nothing => false,
             Due::Later(when) => {

@@ -22,7 +22,7 @@
 //! callback called.
 
 use crate::g::parked::Parked;
-use crate::timer::TimerRef;
+use crate::timer::AnyTimer;
 use core::cmp::Reverse;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::collections::BinaryHeap;
@@ -40,7 +40,7 @@ pub(crate) enum Target {
     /// This wait ends.
     Goroutine(Parked),
     /// This timer goes off.
-    Timer(TimerRef),
+    Timer(AnyTimer),
 }
 
 /// Something that is to happen at a certain time.
@@ -74,7 +74,7 @@ impl Entry {
 
 /// References to stale timers, kept until the heap's lock is given back: the last one runs the callback's destructor.
 /// Declare it before the lock's guard.
-type Dead = Vec<TimerRef>;
+type Dead = Vec<AnyTimer>;
 
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
@@ -171,7 +171,7 @@ impl Timers {
     }
 
     /// Adds a timer. `true`: it is the earliest now.
-    pub(crate) fn add_timer(&self, when: u64, timer: TimerRef) -> bool {
+    pub(crate) fn add_timer(&self, when: u64, timer: AnyTimer) -> bool {
         self.add(Entry { when, target: Target::Timer(timer) })
     }
 

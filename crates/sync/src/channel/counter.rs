@@ -12,6 +12,8 @@ use crate::seam::AtomicUsize;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use gmp_core::timer::AnyTimer;
+use std::sync::{Mutex, PoisonError};
 
 /// More handles than memory has room for: a clone that is forgotten in a loop ends here, not in an overflow.
 const MOST: usize = isize::MAX as usize;
@@ -20,9 +22,18 @@ struct Counted<T> {
     senders: AtomicUsize,
     receivers: AtomicUsize,
     sides: AtomicUsize,
-    /// Whether it was made without senders.
-    never: bool,
+    kind: Kind,
     chan: Chan<T>,
+}
+
+/// What a channel is.
+enum Kind {
+    Plain,
+    /// Made without senders.
+    Never,
+    /// A timer's: its sender is the timer's callback, and goes without closing it; the last receiver stops the timer.
+    /// The timer is put in before anybody else has the channel, and taken out once: it holds the sender.
+    Timer(Mutex<Option<AnyTimer>>),
 }
 
 /// Which side of a channel.
@@ -43,11 +54,20 @@ unsafe impl<T: Send> Sync for Share<T> {}
 impl<T> Share<T> {
     /// A channel with one share on each side.
     pub(super) fn pair(chan: Chan<T>) -> (Self, Self) {
+        Self::pair_of(chan, Kind::Plain)
+    }
+
+    /// A timer's channel, with one share on each side.
+    pub(super) fn of_timer(chan: Chan<T>) -> (Self, Self) {
+        Self::pair_of(chan, Kind::Timer(Mutex::new(None)))
+    }
+
+    fn pair_of(chan: Chan<T>, kind: Kind) -> (Self, Self) {
         let counted = Counted {
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
             sides: AtomicUsize::new(2),
-            never: false,
+            kind,
             chan,
         };
         let counted = NonNull::from(Box::leak(Box::new(counted)));
@@ -57,7 +77,7 @@ impl<T> Share<T> {
     /// A channel with one share on the receivers' side, and no senders, which therefore never close it.
     pub(super) fn without_senders(chan: Chan<T>) -> Self {
         let (senders, receivers) = (AtomicUsize::new(0), AtomicUsize::new(1));
-        let counted = Counted { senders, receivers, sides: AtomicUsize::new(1), never: true, chan };
+        let counted = Counted { senders, receivers, sides: AtomicUsize::new(1), kind: Kind::Never, chan };
         Self(NonNull::from(Box::leak(Box::new(counted))))
     }
 
@@ -85,7 +105,19 @@ impl<T> Share<T> {
     /// Whether nothing ever comes on this channel.
     #[inline]
     pub(super) fn is_never(&self) -> bool {
-        self.counted().never
+        matches!(self.counted().kind, Kind::Never)
+    }
+
+    /// Whether it is a timer's channel.
+    #[inline]
+    pub(super) fn is_timers(&self) -> bool {
+        matches!(self.counted().kind, Kind::Timer(_))
+    }
+
+    /// Ties a timer's channel to its timer, or unties it with `None`, and gives what was there before.
+    pub(super) fn tie(&self, timer: Option<AnyTimer>) -> Option<AnyTimer> {
+        let Kind::Timer(place) = &self.counted().kind else { return None };
+        core::mem::replace(&mut *place.lock().unwrap_or_else(PoisonError::into_inner), timer)
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
@@ -93,7 +125,7 @@ impl<T> Share<T> {
     }
 
     /// Gives the share back. The last one of a side runs `last`, the last one of both frees the channel.
-    pub(super) fn give_back(&self, side: Side, last: impl FnOnce(&Chan<T>)) {
+    pub(super) fn give_back(&self, side: Side, last: impl FnOnce(&Self)) {
         // ORDER: handles. Release and acquire pair with each other: who sees the count reach 0 sees all that the other
         // handles of this side did.
         if self.count(side).fetch_sub(1, Release) != 1 {

@@ -7,6 +7,7 @@ use super::{
 };
 use core::fmt;
 use core::mem::MaybeUninit;
+use gmp_core::timer::AnyTimer;
 use std::time::{Duration, Instant};
 
 /// A channel for values of `T` with room for `capacity` of them; with 0 each send waits for a receive. Never suspends.
@@ -40,6 +41,12 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 #[doc(alias = "nil")]
 pub fn never<T>() -> Receiver<T> {
     Receiver { chan: Share::without_senders(Chan::new(0)) }
+}
+
+/// The channel of a timer that is tied to it by [`Receiver::tie`].
+pub(crate) fn of_timer<T>() -> (Sender<T>, Receiver<T>) {
+    let (sender, receiver) = Share::of_timer(Chan::new(1));
+    (Sender { chan: sender }, Receiver { chan: receiver })
 }
 
 /// The sending side of a channel. Clones send on the same channel; when the last is dropped the channel is closed.
@@ -131,6 +138,15 @@ impl<T> Sender<T> {
     }
 }
 
+impl<T> Sender<T> {
+    /// The last sender has gone.
+    fn last(chan: &Share<T>) {
+        if !chan.is_timers() {
+            chan.close();
+        }
+    }
+}
+
 impl<T> Receiver<T> {
     /// Receives a value, and waits until there is one. **Suspends.**
     ///
@@ -212,6 +228,19 @@ impl<T> Receiver<T> {
         self.chan.is_never()
     }
 
+    /// Has the timer stopped when the last receiver goes.
+    pub(crate) fn tie(&self, timer: AnyTimer) {
+        self.chan.tie(Some(timer));
+    }
+
+    /// The last receiver has gone.
+    fn last(chan: &Share<T>) {
+        if let Some(timer) = chan.tie(None) {
+            timer.stop();
+        }
+        chan.close_and_empty();
+    }
+
     /// Receives until the channel is closed and empty. **The iterator's `next` suspends.**
     pub fn iter(&self) -> Iter<'_, T> {
         Iter(self)
@@ -225,7 +254,7 @@ impl<T> Receiver<T> {
 
 /// What both sides have.
 macro_rules! side {
-    ($handle:ident, $side:expr, $last:ident) => {
+    ($handle:ident, $side:expr) => {
         impl<T> $handle<T> {
             /// Closes the channel: sends fail from now on, receives get what is buffered and then fail. `false`: it
             /// was closed already. Never suspends.
@@ -242,16 +271,17 @@ macro_rules! side {
                 self.chan.is_closed()
             }
 
-            /// How many values are in the buffer; values of senders that wait do not count. Never suspends.
+            /// How many values are in the buffer; values of senders that wait do not count, nor does a timer's. Never
+            /// suspends.
             #[doc(alias = "chanlen")]
             pub fn len(&self) -> usize {
-                self.chan.len()
+                if self.chan.is_timers() { 0 } else { self.chan.len() }
             }
 
-            /// How many values the buffer has room for. Never suspends.
+            /// How many values the buffer has room for; 0 for a timer's channel. Never suspends.
             #[doc(alias = "cap")]
             pub fn capacity(&self) -> usize {
-                self.chan.capacity()
+                if self.chan.is_timers() { 0 } else { self.chan.capacity() }
             }
 
             /// Whether the buffer holds no value; always so if the capacity is 0. Never suspends.
@@ -282,7 +312,7 @@ macro_rules! side {
 
         impl<T> Drop for $handle<T> {
             fn drop(&mut self) {
-                self.chan.give_back($side, |chan| _ = chan.$last());
+                self.chan.give_back($side, Self::last);
             }
         }
 
@@ -298,5 +328,5 @@ macro_rules! side {
     };
 }
 
-side!(Sender, Side::Senders, close);
-side!(Receiver, Side::Receivers, close_and_empty);
+side!(Sender, Side::Senders);
+side!(Receiver, Side::Receivers);

@@ -59,6 +59,9 @@ pub(crate) struct RawLock {
     /// What loom watches in place of the values, which it cannot see.
     #[cfg(loom)]
     watched: loom::cell::UnsafeCell<()>,
+    /// Where a model's threads wait: two that spin would give the CPU to each other for ever.
+    #[cfg(loom)]
+    changed: (loom::sync::Mutex<()>, loom::sync::Condvar),
 }
 
 impl RawLock {
@@ -88,6 +91,8 @@ impl RawLock {
                 inside: AtomicBool::new(false),
                 #[cfg(loom)]
                 watched: loom::cell::UnsafeCell::new(()),
+                #[cfg(loom)]
+                changed: (loom::sync::Mutex::new(()), loom::sync::Condvar::new()),
             }
         }
     }
@@ -152,6 +157,7 @@ impl RawLock {
         if self.bias.load(Relaxed) != me {
             // ORDER: inside. As in `unlock`.
             self.inside.store(false, Release);
+            self.tell_model();
             return None;
         }
         #[cfg(loom)]
@@ -175,50 +181,69 @@ impl RawLock {
             // ORDER: bias. Acquire pairs with the release below: the revoker saw the last one leave, and so do we.
             match self.bias.load(Acquire) {
                 NONE => return,
-                REVOKING => thread::yield_now(),
+                // ORDER: bias. Acquire, as above.
+                REVOKING => self.yield_until(|| self.bias.load(Acquire) != REVOKING),
                 bias => {
                     if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
                         continue;
                     }
                     near::far_fence();
                     // ORDER: inside. Acquire pairs with `unlock`: what the last owner did is seen.
-                    while self.inside.load(Acquire) {
-                        thread::yield_now();
-                    }
+                    self.yield_until(|| !self.inside.load(Acquire));
                     // ORDER: bias. Release pairs with the acquire above and in `lock`.
                     self.bias.store(NONE, Release);
+                    self.tell_model();
                     return;
                 }
             }
         }
     }
 
+    #[cfg(not(loom))]
     #[cold]
     #[inline(never)]
     fn wait(&self) {
         let mut looks = 0;
         loop {
-            self.look_until_free(&mut looks);
+            // Looks with plain loads, which leave the cache line with its holder.
+            while self.held.load(Relaxed) {
+                looks += 1;
+                if looks % LOOKS == 0 { thread::yield_now() } else { spin_loop() }
+            }
             if self.try_plain() {
                 return;
             }
         }
     }
 
-    /// Looks with plain loads, which leave the cache line with its holder.
     #[cfg(not(loom))]
-    fn look_until_free(&self, looks: &mut u32) {
-        while self.held.load(Relaxed) {
-            *looks += 1;
-            if looks.is_multiple_of(LOOKS) { thread::yield_now() } else { spin_loop() }
+    fn yield_until(&self, over: impl Fn() -> bool) {
+        while !over() {
+            thread::yield_now();
         }
     }
 
-    /// A model may give a plain load the old value for ever: one look is worth as much as any, and the others run.
     #[cfg(loom)]
-    fn look_until_free(&self, _looks: &mut u32) {
-        spin_loop();
-        thread::yield_now();
+    fn wait(&self) {
+        self.yield_until(|| self.try_plain());
+    }
+
+    #[cfg(loom)]
+    fn yield_until(&self, over: impl Fn() -> bool) {
+        let mut waiting = self.changed.0.lock().unwrap();
+        while !over() {
+            waiting = self.changed.1.wait(waiting).unwrap();
+        }
+    }
+
+    /// Something has changed for those who wait in a model. Behind the change: whoever needs no wait gets no edge here.
+    #[inline(always)]
+    fn tell_model(&self) {
+        #[cfg(loom)]
+        {
+            drop(self.changed.0.lock().unwrap());
+            self.changed.1.notify_all();
+        }
     }
 
     /// Gives the lock back, and touches nothing after that.
@@ -232,6 +257,7 @@ impl RawLock {
         let flag = if by == By::Bias { &self.inside } else { &self.held };
         // ORDER: lock. Pairs with the compare-and-swap in `try_plain`, and with `revoke`.
         flag.store(false, Release);
+        self.tell_model();
     }
 }
 

@@ -1,0 +1,328 @@
+//! Go's own tests of package time, ported: `tick_test.go` (Go 1.27.3). Each is named after Go's. Covered by
+//! LICENSE-THIRD-PARTY. The others are in `go_time.rs`.
+
+use gmp::time::{Ticker, Timer, after, after_func, tick};
+use gmp::{Builder, Receiver, chan};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+const MS: Duration = Duration::from_millis(1);
+const NS: Duration = Duration::from_nanos(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {
+    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
+    let builder = unsafe { Builder::new().share_thread_locals() };
+    builder.procs(procs).build().unwrap().run(main).unwrap().value
+}
+
+#[test]
+fn test_ticker() {
+    run(2, || {
+        let (count, delta) = (10, 20 * MS);
+        let ticker = Ticker::new(delta);
+        let start = Instant::now();
+        (0..count / 2).for_each(|_| _ = ticker.tick());
+        assert!(start.elapsed() >= delta * (count / 2) - delta);
+        ticker.reset(2 * delta);
+        let start = Instant::now();
+        (0..count / 2).for_each(|_| _ = ticker.tick());
+        assert!(start.elapsed() >= delta * count - 2 * delta);
+        ticker.stop();
+        gmp::sleep(4 * delta);
+        assert!(ticker.channel().try_recv().is_err(), "the ticker did not stop");
+    });
+}
+
+#[test]
+fn test_teardown() {
+    run(2, || {
+        for _ in 0..3 {
+            let ticker = Ticker::new(20 * MS);
+            ticker.channel().recv().unwrap();
+            ticker.stop();
+        }
+    });
+}
+
+#[test]
+fn test_tick() {
+    run(2, || {
+        assert!(tick(Duration::ZERO).try_recv().is_err());
+        let beats = tick(MS);
+        let first = beats.recv().unwrap();
+        assert!(beats.recv().unwrap() > first);
+    });
+}
+
+/// Go: TestNewTickerLtZeroDuration, TestTickerResetLtZeroDuration.
+#[test]
+fn a_ticker_needs_a_period() {
+    run(1, || {
+        let failed = gmp::go(|| drop(Ticker::new(Duration::ZERO))).join();
+        assert!(matches!(failed, Err(gmp::JoinError::Panicked(_))));
+        let failed = gmp::go(|| Ticker::new(HOUR).reset(Duration::ZERO)).join();
+        assert!(matches!(failed, Err(gmp::JoinError::Panicked(_))));
+    });
+}
+
+#[test]
+fn test_long_adjust_timers() {
+    run(2, || {
+        let sleepers: Vec<_> = (0..5000).map(|_| gmp::go(|| gmp::sleep(MS / 100))).collect();
+        (0..5000).for_each(|_| gmp::sleep(MS / 1000));
+        let (work, from_work) = chan::<u32>(0);
+        let (to_done, done) = chan::<u32>(0);
+        let queue = gmp::go(move || {
+            let mut queue = std::collections::VecDeque::new();
+            loop {
+                let Some(&first) = queue.front() else {
+                    match from_work.recv() {
+                        Ok(item) => queue.push_back(item),
+                        Err(_) => return,
+                    }
+                    continue;
+                };
+                gmp::select! {
+                    send(to_done, first) -> _ => _ = queue.pop_front(),
+                    recv(from_work) -> item => match item {
+                        Ok(item) => queue.push_back(item),
+                        Err(_) => return,
+                    },
+                }
+            }
+        });
+        for round in 0..1000 {
+            (0..20).for_each(|i| work.send(i).unwrap());
+            for _ in 0..20 {
+                gmp::select! {
+                    recv(done) -> item => assert!(item.is_ok()),
+                    recv(after(PATIENCE)) -> _ => panic!("no work came back in round {round}"),
+                }
+            }
+        }
+        drop(work);
+        queue.join().unwrap();
+        sleepers.into_iter().for_each(|one| one.join().unwrap());
+    });
+}
+
+/// Timer and ticker behind one face.
+trait Beat {
+    const REPEATS: bool;
+    fn c(&self) -> &Receiver<Instant>;
+    fn stop(&self) -> Option<bool>;
+    fn reset(&self, d: Duration) -> Option<bool>;
+}
+
+impl Beat for Timer {
+    const REPEATS: bool = false;
+    fn c(&self) -> &Receiver<Instant> {
+        self.channel()
+    }
+    fn stop(&self) -> Option<bool> {
+        Some(Timer::stop(self))
+    }
+    fn reset(&self, d: Duration) -> Option<bool> {
+        Some(Timer::reset(self, d))
+    }
+}
+
+impl Beat for Ticker {
+    const REPEATS: bool = true;
+    fn c(&self) -> &Receiver<Instant> {
+        self.channel()
+    }
+    fn stop(&self) -> Option<bool> {
+        Ticker::stop(self);
+        None
+    }
+    fn reset(&self, d: Duration) -> Option<bool> {
+        Ticker::reset(self, d);
+        None
+    }
+}
+
+fn no_tick(c: &Receiver<Instant>) {
+    assert!(c.try_recv().is_err(), "one beat too many");
+}
+
+fn a_tick(c: &Receiver<Instant>) {
+    c.recv_timeout(PATIENCE).expect("a beat comes");
+}
+
+/// Until whoever can run has run, and what is due has come.
+fn settle() {
+    gmp::sleep(10 * MS);
+}
+
+fn timer_chan<B: Beat>(beat: &B) {
+    let c = beat.c();
+    beat.stop();
+    no_tick(c);
+    beat.reset(HOUR);
+    no_tick(c);
+    beat.reset(NS);
+    settle();
+    assert_eq!((c.len(), c.capacity()), (0, 0));
+    a_tick(c);
+    settle();
+    beat.reset(HOUR);
+    no_tick(c);
+
+    // While somebody waits.
+    let (done, told) = chan::<()>(1);
+    let waiter = {
+        let (c, done) = (c.clone(), done.clone());
+        gmp::go(move || (c.recv().unwrap(), done.send(()).unwrap()).1)
+    };
+    settle();
+    beat.reset(2 * HOUR);
+    settle();
+    assert!(told.try_recv().is_err());
+    beat.reset(NS);
+    told.recv_timeout(PATIENCE).unwrap();
+    waiter.join().unwrap();
+    if B::REPEATS {
+        a_tick(c)
+    } else {
+        no_tick(c)
+    }
+    beat.stop();
+    no_tick(c);
+
+    // Two wait in a select.
+    beat.reset(HOUR);
+    let (stop, stopped) = chan::<()>(0);
+    let woken = Arc::new(AtomicUsize::new(0));
+    let two: Vec<_> = (0..2)
+        .map(|_| {
+            let (c, stopped, woken) = (c.clone(), stopped.clone(), Arc::clone(&woken));
+            gmp::go(move || {
+                gmp::select! {
+                    recv(c) -> at => _ = (at.unwrap(), woken.fetch_add(1, Relaxed)),
+                    recv(stopped) -> _ => {}
+                }
+            })
+        })
+        .collect();
+    settle();
+    assert_eq!(woken.load(Relaxed), 0);
+    beat.reset(5 * MS);
+    while woken.load(Relaxed) == 0 {
+        settle();
+    }
+    beat.stop();
+    stop.close();
+    two.into_iter().for_each(|one| one.join().unwrap());
+    assert!(B::REPEATS || woken.load(Relaxed) == 1);
+
+    // Two wait for a timer that is stopped.
+    no_tick(c);
+    let (stop, stopped) = chan::<()>(0);
+    let two: Vec<_> = (0..2)
+        .map(|_| {
+            let (c, stopped) = (c.clone(), stopped.clone());
+            gmp::go(move || {
+                gmp::select! {
+                    recv(c) -> _ => panic!("a stopped timer sent"),
+                    recv(stopped) -> _ => {}
+                }
+            })
+        })
+        .collect();
+    settle();
+    stop.close();
+    two.into_iter().for_each(|one| one.join().unwrap());
+
+    // Neither stop nor reset lets an old value through. Go: issue 37196.
+    beat.reset(NS);
+    settle();
+    assert_ne!(beat.stop(), Some(false));
+    no_tick(c);
+    beat.reset(HOUR);
+    no_tick(c);
+    assert_ne!(beat.reset(NS), Some(false));
+    a_tick(c);
+    settle();
+    if B::REPEATS {
+        a_tick(c)
+    } else {
+        no_tick(c)
+    }
+    settle();
+    assert_ne!(beat.reset(HOUR), Some(true));
+    no_tick(c);
+}
+
+#[test]
+fn test_chan() {
+    for procs in [1, 2] {
+        run(procs, || {
+            timer_chan(&Timer::new(HOUR));
+            timer_chan(&Ticker::new(HOUR));
+        });
+    }
+}
+
+/// A value that is looked at late is of the time it was due. Go: TestAfterTimes, TestTickTimes.
+#[test]
+fn times_are_those_of_the_expiry() {
+    run(2, || {
+        let start = Instant::now();
+        let (once, beats) = (after(10 * MS), tick(10 * MS));
+        gmp::sleep(500 * MS);
+        for c in [once, beats] {
+            let at = c.recv().unwrap() - start;
+            assert!(at >= 10 * MS && at < 400 * MS, "{at:?}");
+        }
+    });
+}
+
+/// Nobody receives, so nothing is kept: Go's TestTimerGC, as far as it goes without a collector.
+#[test]
+fn channels_that_nobody_has_are_stopped() {
+    run(1, || {
+        struct Count(Arc<AtomicUsize>);
+        impl Drop for Count {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Relaxed);
+            }
+        }
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for _ in 0..10_000 {
+            drop((after(HOUR), tick(HOUR), Timer::new(HOUR), Ticker::new(HOUR)));
+            let count = Count(Arc::clone(&dropped));
+            after_func(HOUR, move || _ = &count).stop();
+        }
+        gmp::yield_now();
+        gmp::sleep(MS);
+        let kept = 10_000 - dropped.load(Relaxed);
+        assert!(kept < 1000, "{kept} functions of stopped timers are still there");
+    });
+}
+
+/// Go has no such test: there a channel that only receives cannot be closed.
+#[test]
+fn a_closed_channel_ends_its_ticker() {
+    run(2, || {
+        let beats = tick(MS);
+        beats.recv().unwrap();
+        assert!(beats.close());
+        beats.iter().for_each(drop);
+        assert!(beats.is_closed());
+    });
+}
+
+/// A timer that is over does not close its channel: in a select it just never comes up again.
+#[test]
+fn an_expired_channel_stays_silent() {
+    run(2, || {
+        let once = after(MS);
+        once.recv().unwrap();
+        settle();
+        assert_eq!(once.try_recv(), Err(gmp::channel::TryRecvError::Empty));
+    });
+}

@@ -1,0 +1,89 @@
+//! `Ticker`: something that happens again and again.
+
+use super::timed::Timed;
+use crate::channel::{Receiver, never};
+use core::fmt;
+use std::time::{Duration, Instant};
+
+/// Sends the time on its channel at even distances. Dropping it stops it, unless somebody has a clone of the channel.
+///
+/// A beat that finds the one before not received yet is left out, and so are beats that were missed because nobody could
+/// run the timer; the others stay at multiples of the period.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::time::Ticker;
+/// use std::time::Duration;
+///
+/// runtime.run(|| {
+///     let ticker = Ticker::new(Duration::from_millis(2));
+///     let first = ticker.tick();
+///     assert!(ticker.tick() - first >= Duration::from_millis(2));
+///     ticker.stop();
+/// }).unwrap();
+/// ```
+pub struct Ticker(Timed);
+
+impl Ticker {
+    /// A ticker that goes off after `period` for the first time. Never suspends, but for a goroutine inside `blocking`.
+    ///
+    /// # Panics
+    /// If the period is zero; outside a goroutine.
+    #[doc(alias = "NewTicker")]
+    #[track_caller]
+    pub fn new(period: Duration) -> Self {
+        assert!(!period.is_zero(), "gmp::time::Ticker::new: the period must not be zero");
+        Self(Timed::start(period, period))
+    }
+
+    /// Where the time comes. Never suspends.
+    #[doc(alias = "C")]
+    pub fn channel(&self) -> &Receiver<Instant> {
+        &self.0.receiver
+    }
+
+    /// Waits for the next beat: the moment at which it was due. **Suspends**, and for ever if the ticker is stopped.
+    ///
+    /// If the channel was closed by a receiver it returns at once.
+    #[track_caller]
+    pub fn tick(&self) -> Instant {
+        self.0.receiver.recv().unwrap_or_else(|_| Instant::now())
+    }
+
+    /// Starts anew: the next beat comes after `period`, and then one every `period`. Never suspends, but for a goroutine
+    /// inside `blocking`.
+    ///
+    /// # Panics
+    /// As [`Ticker::new`].
+    #[doc(alias = "Reset")]
+    #[track_caller]
+    pub fn reset(&self, period: Duration) {
+        assert!(!period.is_zero(), "gmp::time::Ticker::reset: the period must not be zero");
+        self.0.reset(period, period);
+    }
+
+    /// Stops it: no beat comes from now on, nor the one that was not received yet. The channel is not closed. Never
+    /// suspends.
+    #[doc(alias = "Stop")]
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+}
+
+impl fmt::Debug for Ticker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticker").finish_non_exhaustive()
+    }
+}
+
+/// The channel of a ticker that lasts as long as the channel has receivers; for a period of zero nothing ever comes.
+/// Never suspends, but for a goroutine inside `blocking`.
+///
+/// # Panics
+/// Outside a goroutine, unless the period is zero.
+#[doc(alias = "Tick")]
+#[track_caller]
+pub fn tick(period: Duration) -> Receiver<Instant> {
+    if period.is_zero() { never() } else { Timed::start(period, period).receiver }
+}

@@ -66,7 +66,7 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
-    /// A hint: these `bytes` of memory will be read soon. The address need not be valid.
+    /// A hint: these `bytes` of memory will be written soon. The address need not be valid.
     #[inline(always)]
     fn prefetch(_at: *const (), _bytes: usize) {}
 

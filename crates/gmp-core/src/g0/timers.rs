@@ -18,6 +18,8 @@ use core::ptr;
 /// ring.
 const ENOUGH: usize = 128;
 
+/// The part of a record that has its word and its context.
+const LINE: usize = 64;
 /// How much of a stack a goroutine reads on its way out of a sleep: a few frames.
 const FRAMES: usize = 384;
 
@@ -68,7 +70,7 @@ impl<C: Config> G0<'_, C> {
     /// all at once, and their stacks as soon as the records say where they are, well before they run.
     fn run_batch(&self, mut due: Batch, now: u64, timers: &Timers) -> bool {
         for g in due.goroutines() {
-            C::Switch::prefetch(ptr::from_ref(g).cast(), size_of::<G>());
+            C::Switch::prefetch(ptr::from_ref(g).cast(), LINE);
         }
         let mut ran = false;
         let mut awake = Awake { tokens: [const { None }; BATCH], len: 0 };
@@ -95,6 +97,7 @@ impl<C: Config> G0<'_, C> {
         if !g.word.to_ready(wait) {
             return false;
         }
+        C::Switch::prefetch(ptr::from_ref(g).cast::<()>().wrapping_byte_add(LINE), size_of::<G>() - LINE);
         C::Switch::prefetch(g.context.get().0.cast_const(), FRAMES);
         // SAFETY: the wait was ours to end, so this is the only Runnable for it.
         awake.tokens[awake.len] = Some(unsafe { Runnable::new(g) });

@@ -41,7 +41,12 @@ impl<C: Config> G0<'_, C> {
 
     #[inline(never)]
     fn check_own_timers(&self, timers: &Timers) {
-        self.run_timers_of(timers);
+        // What a goroutine read a moment ago is good enough: nothing runs early by it, and the next look reads anew.
+        let now = match self.m.clock.replace(0) {
+            0 => self.sched.header.now(),
+            now => now,
+        };
+        self.run_due(timers, now);
         if timers.wants_sweep() {
             timers.sweep();
         }
@@ -49,10 +54,10 @@ impl<C: Config> G0<'_, C> {
 
     /// Runs what is due of some P's timers. `true`: there was something.
     pub(super) fn run_timers_of(&self, timers: &Timers) -> bool {
-        if timers.next() == NEVER {
-            return false;
-        }
-        let now = self.sched.header.now();
+        timers.next() != NEVER && self.run_due(timers, self.sched.header.now())
+    }
+
+    fn run_due(&self, timers: &Timers, now: u64) -> bool {
         let mut ran = false;
         while timers.next() <= now {
             let full = self.p_shared().thief.len() >= ENOUGH;

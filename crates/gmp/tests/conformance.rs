@@ -6,6 +6,8 @@
 
 #[path = "conformance/chans.rs"]
 mod chans;
+#[path = "conformance/contexts.rs"]
+mod contexts;
 #[path = "conformance/deadlocks.rs"]
 mod deadlocks;
 #[path = "conformance/flows.rs"]
@@ -14,6 +16,8 @@ mod flows;
 mod fuzz;
 #[path = "conformance/fuzz_select.rs"]
 mod fuzz_select;
+#[path = "conformance/fuzz_sync.rs"]
+mod fuzz_sync;
 #[path = "conformance/golden.rs"]
 mod golden;
 #[path = "conformance/life.rs"]
@@ -137,17 +141,25 @@ scenarios! {
     locks::mutex_normal_chain twice,
     locks::mutex_starving_handoff twice,
     locks::mutex_trylock twice,
+    locks::rwmutex_queue twice,
+    locks::once_waiters twice,
     locks::cond_broadcast,
     locks::cond_queue twice,
     timers::sleep_distinct,
     timers::sleep_zero,
+    timers::afterfunc_order twice,
+    timers::select_timeout,
+    timers::timer_stop_reset twice,
+    timers::ticker_select twice,
     timers::no_deadlock_while_timer,
+    contexts::context_tree twice,
     life::goexit_defers,
     life::main_goexit_deadlock ends,
     life::deadlock_chan ends,
     deadlocks::deadlock_mutex ends,
     deadlocks::deadlock_wg ends,
     deadlocks::deadlock_select ends,
+    deadlocks::deadlock_rwmutex ends,
     deadlocks::deadlock_cond ends,
     life::main_exit_kills ends,
     life::lockosthread_roundtrip,
@@ -157,6 +169,7 @@ scenarios! {
     fuzz::fuzz_small,
     fuzz::fuzz_wide,
     fuzz_select::fuzz_select,
+    fuzz_sync::fuzz_sync,
 }
 
 /// A golden that nothing is compared with proves nothing.

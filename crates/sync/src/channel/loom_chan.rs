@@ -8,8 +8,7 @@
 //! Threads: at most three. Preemptions: 3 with two threads, 2 with three, or what `LOOM_MAX_PREEMPTIONS` says.
 //! Time: 10 s.
 //!
-//! Caught when broken: `fire` Relaxed; a fire that takes the sleeper after it has stored the state; `close` that leaves
-//! the senders; a time-out that does not ask again once it is off the queue; a lock given back Relaxed.
+//! Caught when broken: `fire` Relaxed; `close` that leaves the senders; a lock given back Relaxed.
 
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, chan};
 use loom::cell::UnsafeCell;

@@ -8,7 +8,7 @@
 //! Time: 20 s.
 //!
 //! Caught when broken: a claim that counts as fired (the one who waits goes on while the value is being moved); the
-//! nodes of the other cases left where they are; locks taken in the order of looking; the look without all locks.
+//! nodes of the other cases left where they are; locks waited for in the order of looking.
 
 use crate::channel::loom_chan::{Note, explore};
 use crate::channel::{TrySendError, chan};

@@ -2,6 +2,7 @@
 
 mod counter;
 mod error;
+pub(crate) mod face;
 mod handle;
 mod iter;
 pub(crate) mod protocol;

@@ -34,11 +34,16 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     root::succeeds(test(&format!("{PREFIX}{wanted}")).arg("--test-threads=1"))
 }
 
-/// The test program of core under loom. It has a target folder of its own, else each switch between `--cfg loom` and
+/// The crates that have models.
+const CRATES: [&str; 2] = ["gmp-core", "gmp-sync"];
+
+/// The test programs of these crates under loom. They have a target folder of its own, else each switch between `--cfg loom` and
 /// not would build the world anew.
 fn test(argument: &str) -> Command {
-    let mut command =
-        root::cargo(&["test", "--quiet", "--release", "-p", "gmp-core", "--lib", "--", argument]);
+    let crates = CRATES.iter().flat_map(|name| ["-p", name]);
+    let words: Vec<&str> =
+        ["test", "--quiet", "--release"].into_iter().chain(crates).chain(["--lib", "--", argument]).collect();
+    let mut command = root::cargo(&words);
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{flags} --cfg loom").trim());
     command.env("CARGO_TARGET_DIR", root::target().join("loom"));

@@ -1,4 +1,5 @@
-//! The contracts of `gmp-arch-amd64` kept by the standard library alone: one OS thread per goroutine.
+//! The contracts of `gmp-arch-amd64` kept by the standard library alone (but for a CPU clock, on Linux): one OS thread
+//! per goroutine.
 //!
 //! A context is a *flow*: a thread that waits for mail. To switch is to send the carry to another flow and to wait for
 //! mail oneself, so one thread of a scheduler's machine and of all goroutines on it runs at a time. That is some
@@ -13,8 +14,8 @@
 //!
 //! # Limits
 //!
-//! - Every goroutine that has started costs a thread until it ends. The system allows some ten thousand; past that the
-//!   process aborts with a message, because [`Switch::init`](gmp_core::contract::Switch::init) has no error to return.
+//! - Every goroutine that has started costs a thread until it ends. The system allows some ten thousand; past that
+//!   [`Switch::init`](gmp_core::contract::Switch::init) is an error, and goroutines wait until others have ended.
 //! - A context that is never continued leaves its thread waiting until the process ends.
 //! - Thread-locals belong to the goroutine here, and to the machine it runs on with real stacks: a program that relies
 //!   on either is not portable between the two.

@@ -25,6 +25,18 @@ unsafe impl<S: CurrentSlot> Switch for Hosted<S> {
 
     const THREAD_EACH: bool = true;
 
+    /// The process's: one thread of a machine and its goroutines runs at a time, and none of them for long.
+    #[cfg(target_os = "linux")]
+    fn cpu_clock() -> Option<i32> {
+        Some(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID.as_raw())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn cpu_time(clock: i32) -> Option<u64> {
+        let time = nix::time::clock_gettime(nix::time::ClockId::from_raw(clock)).ok()?;
+        u64::try_from(std::time::Duration::from(time).as_nanos()).ok()
+    }
+
     /// Does nothing: the standard library has prepared its threads already.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -26,6 +27,11 @@ func sky(parent chan<- int, first, size int) {
 }
 
 func skynet(c cell) (figures, error) {
+	for size := c.n; size != 1; size /= 10 {
+		if size%10 != 0 || size == 0 {
+			return figures{}, fmt.Errorf("skynet takes a power of ten, not %d", c.n)
+		}
+	}
 	return whole(c, c.n, func() error {
 		top := make(chan int)
 		go sky(top, 0, c.n)

@@ -1,5 +1,6 @@
 //! The parts of the workloads that are the same in every library: sizes, sums, CPU work.
 
+use crate::cell::Result;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -69,6 +70,18 @@ pub(crate) const QUIET: Duration = Duration::from_micros(200);
 
 /// Children of an inner node of `skynet`.
 pub(crate) const CHILDREN: u64 = 10;
+/// The sum of the numbers of `skynet`'s leaves.
+///
+/// # Errors
+/// `n` is no power of ten: then some node would have children without leaves, and so without an end.
+pub(crate) fn sky(n: u64) -> Result<u64> {
+    let mut size = n;
+    while size > 1 && size % CHILDREN == 0 {
+        size /= CHILDREN;
+    }
+    if size == 1 { Ok(below(n)) } else { Err(format!("skynet takes a power of ten, not {n}").into()) }
+}
+
 /// Buffer of the channels of `chan_buffered_spsc` and `chan_mpmc`.
 pub(crate) const BUFFER: usize = 128;
 /// Senders of `chan_mpmc`, and receivers.
@@ -88,6 +101,7 @@ mod tests {
     #[test]
     fn sizes_are_those_of_the_definitions() {
         assert_eq!(tree_nodes(20), (1 << 21) - 1);
+        assert!(sky(10_000).is_ok() && sky(30_000).is_err() && sky(0).is_err());
         assert_eq!((below(0), below(1), below(1_000_000)), (0, 0, 499_999_500_000));
         assert_eq!((fib(27), fib_calls(27)), (196_418, 635_621));
     }

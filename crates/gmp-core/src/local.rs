@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A goroutine that uses none pays one test of its flags at its end. One that does keeps its values in a table
-//! that hangs in the part of the record that few goroutines have ([`Extra`]).
+//! that hangs in the part of the record that few goroutines have (`Extra`).
 //!
 //! **Whose.** The table belongs to the goroutine while it runs: nobody else looks at it, ever. A goroutine that is
 //! abandoned by a closing runtime leaves its values as it leaves its stack: leaked, since that stack may refer to them.

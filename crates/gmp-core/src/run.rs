@@ -9,7 +9,7 @@ use crate::contract::RunQueue;
 use crate::current::{Current, current};
 use crate::deadlock::DeadlockReport;
 use crate::g::word::Status;
-use crate::g::{Flags, WaitReason, Wake, registry};
+use crate::g::{Flags, Wake, registry};
 use crate::g0::G0;
 use crate::handle::{JoinError, JoinHandle};
 use crate::m::M;
@@ -414,7 +414,7 @@ impl<C: Config> Sched<C> {
             match g.word.status() {
                 Status::Waiting => {
                     woken += 1;
-                    if !waits_for_scope(g)
+                    if !crate::scope::waits_at_end(g)
                         && let Some(wait) = self.settled_wait(g)
                     {
                         crate::g::parked::ready(g, wait, Wake::Closing);
@@ -444,10 +444,4 @@ impl<C: Config> Sched<C> {
     pub(crate) fn drops_instead_of_running(&self, g: &crate::g::G) -> bool {
         self.unwinding() && !g.has(Flags::STARTED) && !g.has(Flags::DROPPING)
     }
-}
-
-/// Whether `g` waits for the goroutines of a scope, which may hold borrows of its stack. Only their end ends that wait.
-fn waits_for_scope(g: &crate::g::G) -> bool {
-    // Not to be read now: looked at again in the next round.
-    g.word.scan().is_none_or(|_scan| g.reason.get() == WaitReason::Scope)
 }

@@ -30,6 +30,7 @@ mod loom_scope;
 
 pub use fork::join;
 
+use crate::g::{G, WaitReason};
 use crate::gate;
 use crate::handle::{JoinError, JoinHandle};
 use crate::spawn::{NoRecord, Spec, spawn_unchecked};
@@ -58,6 +59,9 @@ pub struct Scope<'scope, 'env: 'scope> {
 
 /// Calls `f` with a scope, waits until every goroutine started in it has ended, and returns what `f` did.
 /// **Suspends.**
+///
+/// Not for plain threads: where goroutines are left suspended when their runtime closes, a thread could only wait for ever,
+/// as it must not leave what they borrow.
 ///
 /// # Panics
 /// Outside a goroutine; with the panic of `f`; and if a goroutine of the scope panicked and nobody joined it. Always
@@ -229,6 +233,12 @@ impl<T> Packet<T> {
         // SAFETY: the child has ended and only one handle exists.
         unsafe { (*self.0.get()).take() }
     }
+}
+
+/// Whether `g` waits for the goroutines of a scope, which may hold borrows of its stack. Only their end ends that wait.
+pub(crate) fn waits_at_end(g: &G) -> bool {
+    // One that is not to be read now counts as one: whoever asks looks again in the next round.
+    g.word.scan().is_none_or(|_scan| g.reason.get() == WaitReason::Scope)
 }
 
 /// What a panic left behind.

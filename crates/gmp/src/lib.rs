@@ -14,6 +14,7 @@
 //! | borrow from the caller | [`scope()`], [`join`] |
 //! | keep something for each goroutine | [`g_local!`] |
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
+//! | stop others in time | [`context::Context`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`current`], [`stats`], [`num_goroutines`] |
 //! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`] or your own [`contract::Policy`] |
@@ -185,9 +186,10 @@ pub use gmp_core::{
 #[doc(inline)]
 pub use gmp_sync::channel;
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};
+pub use gmp_sync::context;
 #[doc(inline)]
 pub use gmp_sync::select;
-pub use gmp_sync::select::block_forever;
+pub use gmp_sync::select::{Select, SelectedOperation, block_forever};
 #[doc(inline)]
 pub use gmp_sync::sync;
 pub use goroutine::{
@@ -223,6 +225,10 @@ mod texts {
     struct Policies;
     #[doc = include_str!("../../../docs/thread-locals.md")]
     struct ThreadLocals;
+    #[doc = include_str!("../../../docs/coming-from-go.md")]
+    struct ComingFromGo;
+    #[doc = include_str!("../../../docs/coming-from-tokio-or-crossbeam.md")]
+    struct ComingFromTokioOrCrossbeam;
 }
 
 /// The policy of a runtime whose builder names none.

@@ -12,8 +12,16 @@ mod custom_stack;
 mod hello;
 #[path = "../examples/parallel_sum.rs"]
 mod parallel_sum;
+#[path = "../examples/philosophers.rs"]
+mod philosophers;
 #[path = "../examples/pinned.rs"]
 mod pinned;
+#[path = "../examples/pipeline.rs"]
+mod pipeline;
+#[path = "../examples/prime_sieve.rs"]
+mod prime_sieve;
+#[path = "../examples/rate_limiter.rs"]
+mod rate_limiter;
 #[path = "../examples/stats.rs"]
 mod stats;
 
@@ -34,11 +42,23 @@ const EXAMPLES: &[Example] = &[
     ),
     ("hello", hello::main, &["42"]),
     ("parallel_sum", parallel_sum::main, &["the sum is 499999500000, by 128 goroutines"]),
+    ("philosophers", philosophers::main, &["500 meals, forks used 1000 times"]),
     (
         "pinned",
         pinned::main,
         &["go_pinned stays: true", "a locked one stays: true", "all of a pinned runtime stay: true"],
     ),
+    (
+        "pipeline",
+        pipeline::main,
+        &[
+            "100 squares of numbers below 120: true",
+            "the source was less than 20 ahead: true",
+            "stopped: context canceled",
+        ],
+    ),
+    ("prime_sieve", prime_sieve::main, &["22 goroutines, then 1", "[2, 3, 5, 7, 11", "61, 67, 71]"]),
+    ("rate_limiter", rate_limiter::main, &["8 requests served", "kept to the rate: true"]),
     ("stats", stats::main, &["101 goroutines, 100 of them wait", "goroutine 1 was", "101 spawned, 0 left"]),
 ];
 

@@ -6,6 +6,8 @@ mod account;
 mod closing;
 #[path = "../examples/soak/options.rs"]
 mod options;
+#[path = "../examples/soak/scopes.rs"]
+mod scopes;
 #[path = "../examples/soak/soak.rs"]
 mod soak;
 #[path = "../examples/soak/work.rs"]

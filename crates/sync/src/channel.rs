@@ -7,6 +7,9 @@ mod iter;
 pub(crate) mod protocol;
 mod ring;
 
+#[cfg(all(test, loom))]
+pub(crate) mod loom_chan;
+
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub(crate) use handle::of_timer;
 pub use handle::{Receiver, Sender, chan, never};

@@ -3,7 +3,10 @@
 //! Built on park and ready alone: a goroutine that waits gives its P away, a plain thread that waits blocks itself.
 //! Users import the crate `gmp`, which re-exports all of this.
 
+#![cfg_attr(loom, allow(dead_code, unused_imports, unused_variables, unused_mut))]
+
 pub mod channel;
+pub mod context;
 pub mod select;
 pub mod sync;
 pub mod time;

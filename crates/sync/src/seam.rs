@@ -36,7 +36,15 @@ pub(crate) use const_fn;
 #[cfg(not(loom))]
 #[inline(never)]
 pub(crate) fn random() -> u64 {
-    fastrand::u64(..)
+    std::thread_local! { static STEPS: core::cell::Cell<u64> = const { core::cell::Cell::new(0) } }
+    STEPS.with(|steps| {
+        // Two constants of wyrand (Wang Yi, version 4.2). What tells threads and processes apart is where `steps` is.
+        let step = steps.get().wrapping_add(0x2d35_8dcc_aa6c_78a5);
+        steps.set(step);
+        let seeded = step ^ core::ptr::from_ref(steps).addr() as u64;
+        let wide = u128::from(seeded) * u128::from(seeded ^ 0x8bb8_4b93_962e_acc9);
+        (wide >> 64) as u64 ^ wide as u64
+    })
 }
 
 /// In a model the word is part of the model: all orders are explored by setting it.
@@ -48,3 +56,29 @@ pub(crate) fn random() -> u64 {
 /// What [`random`] gives in a model.
 #[cfg(loom)]
 pub(crate) static RANDOM: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// A model's thread, to be woken. loom's own can be woken out of a join by a wake-up that comes late, and takes that ill.
+#[cfg(loom)]
+#[derive(Clone)]
+pub(crate) struct Thread(std::sync::Arc<(loom::sync::Mutex<()>, loom::sync::Condvar)>);
+
+/// The calling thread, for one wait.
+#[cfg(loom)]
+pub(crate) fn this_thread() -> Thread {
+    Thread(std::sync::Arc::new((loom::sync::Mutex::new(()), loom::sync::Condvar::new())))
+}
+
+#[cfg(loom)]
+impl Thread {
+    pub(crate) fn park_until(&self, over: impl Fn() -> bool) {
+        let mut parked = self.0.0.lock().unwrap();
+        while !over() {
+            parked = self.0.1.wait(parked).unwrap();
+        }
+    }
+
+    pub(crate) fn unpark(self) {
+        drop(self.0.0.lock().unwrap());
+        self.0.1.notify_one();
+    }
+}

@@ -14,11 +14,14 @@
 //! heap; [`Select`] is for sets that change. Go: `selectgo` (select.go, Go 1.27).
 
 mod arm;
+mod builder;
 
 mod case;
 mod dice;
 mod macros;
 mod round;
+
+pub use builder::{Select, SelectedOperation};
 
 /// What [`select!`](crate::select!) expands to. Not for use by hand: a case made here is a promise that the macro keeps.
 #[doc(hidden)]
@@ -30,7 +33,8 @@ pub mod expansion {
 /// Waits for ever, as Go's `select {}`. **Suspends.** A goroutine's destructors still run when its runtime closes.
 ///
 /// # Panics
-/// In the scheduler's place: in a policy, an event sink, a call on the system stack.
+/// In the scheduler's place: in a policy, an event sink, a call on the system stack. And in a goroutine that unwinds already
+/// because its runtime closes: it would neither go on nor end.
 #[doc(alias = "select")]
 #[doc(alias = "block")]
 #[track_caller]

@@ -4,13 +4,28 @@
 //! | --- | --- |
 //! | `sync.Mutex` | [`Mutex`], which owns what it protects |
 //! | `sync.WaitGroup` | [`WaitGroup`], a handle that is cloned |
+//! | `sync.RWMutex` | [`RwLock`], which owns what it protects |
 //! | `sync.Cond` | [`Cond`], given the guard each time |
+//! | `sync.Once`, `sync.OnceValue` | [`Once`], [`OnceCell`], [`Lazy`] |
+//! | `golang.org/x/sync/semaphore` | [`Semaphore`] |
+//! | none | [`Barrier`] |
 
+mod barrier;
 mod cond;
 mod mutex;
+mod once;
+mod rw_lock;
 mod sema;
+mod semaphore;
 mod wait_group;
 
+#[cfg(all(test, loom))]
+mod loom_mutex;
+
+pub use barrier::{Barrier, BarrierResult};
 pub use cond::Cond;
 pub use mutex::{Mutex, MutexGuard};
+pub use once::{Lazy, Once, OnceCell};
+pub use rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{Permit, Semaphore};
 pub use wait_group::WaitGroup;

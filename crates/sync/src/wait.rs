@@ -28,5 +28,5 @@ mod sleeper;
 pub(crate) use line::{How, Left, wait};
 pub(crate) use lock::{Guard, Lock};
 pub(crate) use queue::{Node, Queue};
-pub(crate) use raw::{By, RawLock};
+pub(crate) use raw::{By, Me, RawLock};
 pub(crate) use sleeper::{Caller, Fired, Sleeper, Waiter};

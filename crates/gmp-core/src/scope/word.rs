@@ -11,7 +11,7 @@
 //! **Invariant.** The word stands in the frame of the goroutine that waits, and that frame stays until no child is left.
 //! A child's last look at the word is its `leave`; only the child that finds itself the last one *and* the goroutine
 //! waiting looks further, and until it has used the token up the goroutine cannot run. So no child is ever late, and
-//! nobody spins. Nothing else ends this wait: a closing runtime leaves it alone (`run.rs`, `wake_to_unwind`).
+//! nobody spins. Nothing else ends this wait: a closing runtime leaves it alone (`waits_at_end`).
 
 use crate::g::WaitReason;
 use crate::g::parked::Parked;

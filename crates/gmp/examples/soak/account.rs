@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Account {
     pub(crate) spawned: AtomicU64,
     pub(crate) ended: AtomicU64,
+    /// Values of goroutine-locals made and not dropped.
+    pub(crate) locals: AtomicUsize,
     /// Steps of work done; the watchdog looks at it.
     pub(crate) steps: AtomicU64,
     pub(crate) panics: AtomicU64,
@@ -26,6 +28,7 @@ pub(crate) struct Account {
 pub(crate) static ACCOUNT: Account = Account {
     spawned: AtomicU64::new(0),
     ended: AtomicU64::new(0),
+    locals: AtomicUsize::new(0),
     steps: AtomicU64::new(0),
     panics: AtomicU64::new(0),
     resizes: AtomicU64::new(0),

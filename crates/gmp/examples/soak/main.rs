@@ -8,6 +8,7 @@
 mod account;
 mod closing;
 mod options;
+mod scopes;
 mod soak;
 mod work;
 

@@ -180,6 +180,7 @@ fn discrepancy(world: &World, before: u64, stats: &gmp::Stats) -> Option<String>
     let rules = [
         (spawned == ended, "spawned as many as have ended, by our count"),
         (stats.spawned == spawned - before + 1, "the runtime counts the same spawns"),
+        (ACCOUNT.locals.load(Relaxed) == 0, "every goroutine-local was dropped"),
         (stats.goroutines == 1 && stats.running == 1, "only main is left, and runs"),
         (stats.waiting + stats.runnable + stats.blocked == 0, "nobody waits or is queued"),
         (stats.system_goroutines == 0, "no system goroutine is left"),

@@ -2,6 +2,7 @@
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
+use crate::scopes;
 use fastrand::Rng;
 use gmp::{JoinError, JoinHandle, Unparker};
 use std::hint::black_box;
@@ -75,7 +76,7 @@ fn may_start(world: &World, depth: u32) -> bool {
     depth > 0 && ACCOUNT.live() < most
 }
 
-fn step(world: &World, rng: &mut Rng, depth: u32) {
+pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
     let may_start = may_start(world, depth);
     match rng.u32(..40) {
         0..=5 => gmp::yield_now(),
@@ -100,6 +101,8 @@ fn step(world: &World, rng: &mut Rng, depth: u32) {
         }
         32 if may_start => race_a_timeout(rng),
         33 => deep(rng),
+        34 if may_start => scopes::borrow(world, rng, depth),
+        35 if may_start => scopes::both(world, rng, depth),
         _ => {
             black_box(gmp::current().unwrap().number);
         }

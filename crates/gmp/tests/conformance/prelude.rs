@@ -115,6 +115,18 @@ pub(crate) fn twice(scenario: impl Fn()) {
     }
 }
 
+/// Runs `scenario`, each time from tick 1 (mod 61), until it says that its events count.
+pub(crate) fn again_until(mut scenario: impl FnMut() -> bool) {
+    let base = out().len();
+    loop {
+        out().truncate(base);
+        align_tick();
+        if scenario() {
+            return;
+        }
+    }
+}
+
 /// Calls `f` when dropped: Go's `defer`.
 pub(crate) fn defer<F: FnOnce()>(f: F) -> impl Drop + use<F> {
     struct Defer<F: FnOnce()>(Option<F>);

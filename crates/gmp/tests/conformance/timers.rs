@@ -2,25 +2,36 @@
 
 use crate::prelude::*;
 use gmp::sync::WaitGroup;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Sleepers of distinct durations wake in the order of their durations.
+/// Sleepers of distinct durations wake in the order of their durations. If the process was held up for half of the gap
+/// between two of them, their order says nothing: then again, with gaps twice as long.
 pub(crate) fn sleep_distinct() {
-    let wg = WaitGroup::new();
-    for d in [200, 50, 150, 100, 250] {
-        wg.add(1);
-        go!(wg, || {
-            let _done = done_at_end(&wg);
-            gmp::sleep(ms(d));
-            evn("s", d);
-        });
-    }
-    wg.wait();
-    ev("main");
+    let mut stretch = 1;
+    again_until(|| {
+        let (wg, latest) = (WaitGroup::new(), shared(Duration::ZERO));
+        let start = Instant::now();
+        for d in [200, 50, 150, 100, 250] {
+            wg.add(1);
+            go!(wg, latest, || {
+                let _done = done_at_end(&wg);
+                let sleep = ms(d) * stretch;
+                gmp::sleep(sleep);
+                let mut latest = latest.lock().unwrap();
+                *latest = (*latest).max(start.elapsed() - sleep);
+                evn("s", d);
+            });
+        }
+        wg.wait();
+        ev("main");
+        let undisturbed = *latest.lock().unwrap() < ms(25) * stretch;
+        stretch *= 2;
+        undisturbed
+    });
 }
 
 /// A sleep of zero returns at once, without a yield. Go's negative one has no counterpart in `Duration`: it is a second

@@ -25,6 +25,7 @@ use std::time::Instant;
 pub(crate) type Slot = Option<NonNull<()>>;
 
 /// What the lock protects.
+#[repr(C)]
 pub(crate) struct State<T> {
     closed: bool,
     ring: Ring<T>,
@@ -34,7 +35,7 @@ pub(crate) struct State<T> {
 
 /// A channel: all of it, but for the buffer's slots, in one cache line.
 #[doc(alias = "hchan")]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Chan<T> {
     lock: Lock<State<T>>,
 }
@@ -57,6 +58,45 @@ impl<T> State<T> {
         }
         let ready = buffer || others.any_waits(|node| node.extra.is_some());
         if ready { Ok(None) } else { Err(Refusal::NotReady) }
+    }
+}
+
+/// A channel whose type of values is forgotten: what a select locks, glances at and waits in.
+///
+/// With `repr(C)` all the way down, and a `Box` of a slice laid out alike whatever is in the slice, a channel looks the same
+/// for every type of values: a pointer to one may be cast to a pointer to its face, which never touches a value.
+#[repr(transparent)]
+pub(crate) struct Face(Chan<()>);
+
+impl Face {
+    /// The channel's lock.
+    #[inline]
+    pub(crate) fn lock(&self) -> &RawLock {
+        self.0.lock.raw()
+    }
+
+    /// Where senders, or receivers, wait.
+    ///
+    /// # Safety
+    /// The lock is held as long as this is used.
+    #[inline]
+    pub(crate) unsafe fn queue(&self, senders: bool) -> &Queue<Slot> {
+        // SAFETY: the channel lives, and the caller holds the lock.
+        let state = unsafe { &*self.0.lock.value() };
+        if senders { &state.senders } else { &state.receivers }
+    }
+
+    /// Whether a send, or a receive, has something to look at: nothing is ready without.
+    ///
+    /// # Safety
+    /// The lock is held.
+    #[inline]
+    pub(crate) unsafe fn may_be_ready(&self, sends: bool) -> bool {
+        // SAFETY: the channel lives, and the caller holds the lock.
+        let state = unsafe { &*self.0.lock.value() };
+        let (others, ring) = (if sends { &state.receivers } else { &state.senders }, &state.ring);
+        let unready = if sends { ring.capacity() } else { 0 };
+        !others.is_empty() | (ring.len() != unready) | state.closed
     }
 }
 
@@ -87,30 +127,10 @@ impl<T> Chan<T> {
         self.lock.lock().closed
     }
 
-    /// The lock, for a select.
-    #[inline]
-    pub(crate) fn raw_lock(&self) -> &RawLock {
-        self.lock.raw()
-    }
-
     /// What stands under the lock, for a select that holds it.
     #[inline]
     pub(crate) fn state(&self) -> *mut State<T> {
         self.lock.value()
-    }
-
-    /// Where senders, or receivers, wait; to be used under the lock.
-    #[inline]
-    pub(crate) fn queue(&self, senders: bool) -> NonNull<Queue<Slot>> {
-        let state = self.lock.value();
-        // SAFETY: the channel lives, and only the addresses of its fields are taken.
-        unsafe {
-            NonNull::new_unchecked(if senders {
-                &raw mut (*state).senders
-            } else {
-                &raw mut (*state).receivers
-            })
-        }
     }
 
     /// Sends the value at `slot`, which is moved out if that is `Ok`. **Suspends.**

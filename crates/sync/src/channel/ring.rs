@@ -3,6 +3,7 @@
 use core::mem::MaybeUninit;
 
 /// The buffer. Used under the channel's lock.
+#[repr(C)]
 pub(super) struct Ring<T> {
     slots: Box<[MaybeUninit<T>]>,
     first: usize,

@@ -4,7 +4,7 @@
 //! where it is until it is sent ([`InPlace`]), or any other expression, whose value is kept beside ([`Offer`]).
 
 use super::case::Case;
-use super::round::{self, Patience, Seat};
+use super::round::{self, Patience};
 use crate::channel::{Receiver, RecvError, SendError, Sender};
 use core::cell::Cell;
 use core::mem::MaybeUninit;
@@ -136,6 +136,5 @@ pub fn indexes<const N: usize>() -> [usize; N] {
 #[track_caller]
 #[inline]
 pub fn run<const N: usize>(cases: [Case<'_>; N], patience: Patience) -> Option<usize> {
-    let seats = [const { Seat::new() }; N];
-    round::select(&cases, &seats, patience)
+    round::select(&cases, patience)
 }

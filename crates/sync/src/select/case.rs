@@ -1,13 +1,16 @@
 //! `Case`: one case of a select, its channel's type forgotten.
 
-use crate::channel::protocol::{Chan, Refusal, Slot};
-use crate::wait::{Fired, Queue, RawLock, Sleeper};
+use crate::channel::protocol::{Chan, Face, Refusal, Slot};
+use crate::wait::{Fired, Sleeper};
 use core::cell::Cell;
 use core::ptr::NonNull;
 use std::time::Instant;
 
-/// What a select does with a channel beyond its lock and its queues.
-pub(super) trait Port {
+/// What a select does with a channel that depends on the type of its values.
+///
+/// # Safety
+/// Only a [`Chan`] is a port: others find its [`Face`] at its address.
+pub(super) unsafe trait Port {
     /// What of the operation needs no wait. Without a slot: whether there is such a part.
     ///
     /// # Safety
@@ -27,7 +30,8 @@ pub(super) trait Port {
     ) -> Result<(), Refusal>;
 }
 
-impl<T> Port for Chan<T> {
+// SAFETY: a channel.
+unsafe impl<T> Port for Chan<T> {
     #[inline]
     unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<Sleeper>, Refusal> {
         // SAFETY: the caller holds the lock.
@@ -63,17 +67,16 @@ impl<T> Port for Chan<T> {
 }
 
 /// One case, for as long as `'a`: then its channel and its slot may go.
+#[derive(Clone, Copy)]
 pub struct Case<'a> {
-    /// `None`: the case never comes up, its channel is one on which nothing ever comes.
-    pub(super) port: Option<&'a dyn Port>,
-    pub(super) lock: &'a RawLock,
-    /// Where it waits: the channel's senders or receivers; used under the lock.
-    pub(super) queue: NonNull<Queue<Slot>>,
+    pub(super) port: &'a dyn Port,
     /// The value to send, or room for the one received; `None` if the case only wants to know whether it is ready.
     pub(super) slot: Slot,
     /// Told when the value has been moved.
     moved: Option<&'a Cell<bool>>,
     pub(super) sends: bool,
+    /// Its channel is one on which nothing ever comes.
+    pub(super) never: bool,
 }
 
 impl<'a> Case<'a> {
@@ -88,9 +91,24 @@ impl<'a> Case<'a> {
         slot: Option<NonNull<T>>,
         moved: Option<&'a Cell<bool>>,
     ) -> Self {
-        let queue = chan.queue(sends);
-        let port = if never { None } else { Some(chan as &dyn Port) };
-        Self { port, lock: chan.raw_lock(), queue, slot: slot.map(NonNull::cast), moved, sends }
+        Self { port: chan, slot: slot.map(NonNull::cast), moved, sends, never }
+    }
+
+    /// The channel, without its type.
+    #[inline]
+    pub(super) fn face(&self) -> &'a Face {
+        // SAFETY: every port is a channel, and has its face where it is itself.
+        unsafe { &*core::ptr::from_ref(self.port).cast() }
+    }
+
+    /// The same case, only to know whether it is ready.
+    pub(super) fn without_slot(&self) -> Self {
+        Self { slot: None, moved: None, ..*self }
+    }
+
+    /// Whether this is a send, or a receive, on that channel.
+    pub(super) fn is_of<T>(&self, chan: &Chan<T>, sends: bool) -> bool {
+        core::ptr::addr_eq(self.port, chan) && self.sends == sends
     }
 
     /// Notes how the case came up.

@@ -21,7 +21,7 @@
 use super::case::Case;
 use super::dice::Dice;
 use crate::channel::protocol::{Refusal, Slot, wake};
-use crate::wait::{By, Caller, Fired, Lock, Node, RawLock, Waiter};
+use crate::wait::{By, Caller, Fired, Lock, Me, Node, RawLock, Waiter};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use gmp_core::goroutine::unwind_if_closing;
@@ -75,301 +75,324 @@ impl Patience {
     }
 }
 
-/// Room for what a round notes of one case, in the frame of the one who selects.
-pub(super) struct Seat {
-    /// The case that is looked at in this turn.
-    poll: Cell<u32>,
-    /// The case that is locked in this turn.
-    locks: Cell<u32>,
-    /// How it took the lock; `None` if an earlier one is of the same channel.
+/// Room for what a round notes of one turn, in the frame of the one who selects.
+pub(super) struct Seat<'s, 'a> {
+    /// The case that is locked in this turn, and looked at, if no other is named below.
+    case: Cell<&'s Case<'a>>,
+    /// The case that is looked at in this turn, when all are locked in order.
+    poll: Cell<&'s Case<'a>>,
+    /// How this turn took the lock; `None` if an earlier one is of the same channel.
     took: Cell<Option<By>>,
     /// The place in the queue of the case that is locked in this turn.
     node: UnsafeCell<MaybeUninit<Node<Slot>>>,
 }
 
-impl Seat {
-    pub(super) const fn new() -> Self {
-        Self {
-            poll: Cell::new(0),
-            locks: Cell::new(0),
-            took: Cell::new(None),
-            node: UnsafeCell::new(MaybeUninit::uninit()),
-        }
+impl<'s, 'a> Seat<'s, 'a> {
+    #[inline(always)]
+    pub(super) fn new(case: &'s Case<'a>) -> Self {
+        let node = UnsafeCell::new(MaybeUninit::uninit());
+        Self { case: Cell::new(case), poll: Cell::new(case), took: Cell::new(None), node }
     }
 }
 
-/// Waits for the first of `cases`: its number, or `None` if the patience came to an end. There is a seat for each case.
-/// **Suspends**, if it may wait.
+/// Waits for the first of `cases`: its number, or `None` if the patience came to an end. **Suspends**, if it may wait.
 #[track_caller]
 #[inline]
-pub(super) fn select(cases: &[Case<'_>], seats: &[Seat], patience: Patience) -> Option<usize> {
-    if let [case] = cases
-        && let Some(slot) = case.slot
-        && let Some(port) = case.port
-    {
-        // SAFETY: the slot is as whoever made the case promised.
-        let alone = |try_only, deadline| unsafe { port.alone(case.sends, slot, try_only, deadline) };
-        let ended = match patience.0 {
-            Kind::Forever => alone(false, None),
-            Kind::None => alone(true, None),
-            Kind::For(_) | Kind::Until(_) => match alone(true, None) {
-                Err(Refusal::NotReady) => alone(false, patience.deadline()),
-                ended => ended,
-            },
-        };
-        let fired = match (ended, patience.0) {
-            (Ok(()), _) => Fired::Done,
-            // Without a deadline: the goroutine unwinds because its runtime closes, and nothing will come any more.
-            (Err(Refusal::Closed), _) | (Err(Refusal::NotReady), Kind::Forever) => Fired::Closed,
-            (Err(Refusal::NotReady), _) => return None,
-        };
-        case.end(fired);
-        return Some(0);
+pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], patience: Patience) -> Option<usize> {
+    match &cases[..] {
+        [case] if !case.never => alone(case, patience).then_some(0),
+        _ => several(cases, patience),
     }
-    let (at, fired) = several(cases, seats, patience)?;
-    cases[at].end(fired);
-    Some(at)
+}
+
+/// A select of one case.
+#[track_caller]
+#[inline]
+pub(super) fn alone(case: &Case<'_>, patience: Patience) -> bool {
+    let Some(slot) = case.slot else {
+        return select_in(core::slice::from_ref(case), &[Seat::new(case)], patience).is_some();
+    };
+    // SAFETY: the slot is as whoever made the case promised.
+    let run = |try_only, deadline| unsafe { case.port.alone(case.sends, slot, try_only, deadline) };
+    let ended = match patience.0 {
+        Kind::Forever => run(false, None),
+        Kind::None => run(true, None),
+        Kind::For(_) | Kind::Until(_) => match run(true, None) {
+            Err(Refusal::NotReady) => run(false, patience.deadline()),
+            ended => ended,
+        },
+    };
+    match (ended, patience.0) {
+        (Ok(()), _) => case.end(Fired::Done),
+        // Without a deadline: the goroutine unwinds because its runtime closes, and nothing will come any more.
+        (Err(Refusal::Closed), _) | (Err(Refusal::NotReady), Kind::Forever) => case.end(Fired::Closed),
+        (Err(Refusal::NotReady), _) => return false,
+    }
+    true
 }
 
 #[track_caller]
-fn several(cases: &[Case<'_>], seats: &[Seat], patience: Patience) -> Option<(usize, Fired)> {
-    let round = Round::shuffled(cases, seats);
-    if let Some(ended) = round.look() {
-        return Some(ended);
-    }
-    if matches!(patience.0, Kind::None) {
-        round.unlock(round.turns);
-        return None;
-    }
-    let caller = match Caller::enter_at_once("select") {
-        Some(caller) => caller,
-        None => {
-            round.unlock(round.turns);
-            let caller = Caller::enter("select");
-            if let Some(ended) = round.look() {
-                return Some(ended);
-            }
-            caller
-        }
-    };
-    let deadline = patience.deadline();
-    loop {
-        match round.wait(&caller, deadline) {
-            // A case that only wants to know may have been overtaken; if none is ready the locks are held again.
-            Ok((at, _)) if cases[at].slot.is_none() => {
-                if let Some(ended) = round.look() {
-                    return Some(ended);
-                }
-            }
-            Ok(ended) => return Some(ended),
-            Err(wake) => {
-                unwind_if_closing(wake);
-                // A goroutine that unwinds because its runtime closes waits for nothing.
-                return matches!(patience.0, Kind::Forever).then_some((0, Fired::Closed));
-            }
-        }
-    }
+#[inline(never)]
+fn several<const N: usize>(cases: &[Case<'_>; N], patience: Patience) -> Option<usize> {
+    let seats: [_; N] = core::array::from_fn(|at| Seat::new(&cases[at]));
+    select_in(cases, &seats, patience)
 }
 
-/// The cases in their order; copied freely, it only says where things are.
+/// [`select`], with a seat for each case brought along.
+#[track_caller]
+#[inline(always)]
+pub(super) fn select_in<'s, 'a>(
+    cases: &'s [Case<'a>],
+    seats: &'s [Seat<'s, 'a>],
+    patience: Patience,
+) -> Option<usize> {
+    let round = Round::shuffled(cases, seats);
+    let (case, fired) = match round.look() {
+        Some(ended) => ended,
+        None if matches!(patience.0, Kind::None) => {
+            unlock_all(round.seats);
+            return None;
+        }
+        None => round.wait_for_one(patience, cases.first())?,
+    };
+    case.end(fired);
+    // SAFETY: a reference to one of the cases.
+    Some(unsafe { core::ptr::from_ref(case).offset_from_unsigned(cases.as_ptr()) })
+}
+
+/// The cases that may come up at all, in a random order.
 #[derive(Clone, Copy)]
 struct Round<'s, 'a> {
-    cases: &'s [Case<'a>],
-    seats: &'s [Seat],
-    /// How many cases may come up at all.
-    turns: usize,
+    seats: &'s [Seat<'s, 'a>],
 }
 
+type Ended<'s, 'a> = (&'s Case<'a>, Fired);
+
 impl<'s, 'a> Round<'s, 'a> {
-    #[inline]
-    fn shuffled(cases: &'s [Case<'a>], seats: &'s [Seat]) -> Self {
-        debug_assert!(cases.len() <= seats.len());
+    #[inline(always)]
+    fn shuffled(cases: &'s [Case<'a>], seats: &'s [Seat<'s, 'a>]) -> Self {
         let (mut dice, mut turns) = (Dice::roll(), 0);
-        for (at, case) in cases.iter().enumerate() {
-            if case.port.is_some() {
+        for case in cases {
+            if !case.never {
                 let turn = dice.below(turns + 1);
-                seats[turns].poll.set(seats[turn].poll.get());
-                seats[turn].poll.set(at as u32);
+                seats[turns].case.set(seats[turn].case.get());
+                seats[turn].case.set(case);
                 turns += 1;
             }
         }
-        Self { cases, seats, turns }
-    }
-
-    #[inline]
-    fn locked_in(&self, turn: usize) -> &'s Case<'a> {
-        &self.cases[self.seats[turn].locks.get() as usize]
+        Self { seats: &seats[..turns] }
     }
 
     /// Takes the first case that is ready. `None`: there is none, and all locks are held.
-    #[inline]
-    fn look(&self) -> Option<(usize, Fired)> {
-        let mut highest: *const RawLock = core::ptr::null();
-        for turn in 0..self.turns {
-            let seat = &self.seats[turn];
-            let at = seat.poll.get();
-            seat.locks.set(at);
-            let lock = self.cases[at as usize].lock;
+    #[inline(always)]
+    fn look(&self) -> Option<Ended<'s, 'a>> {
+        let (mut me, mut highest) = (Me::default(), core::ptr::null::<RawLock>());
+        for (turn, seat) in self.seats.iter().enumerate() {
+            let case = seat.case.get();
+            let lock = case.face().lock();
             let took = if core::ptr::from_ref(lock) > highest {
                 highest = lock;
-                Some(lock.lock())
-            } else if let Some(by) = lock.try_lock() {
+                Some(lock.lock_as(&mut me))
+            } else if let Some(by) = lock.try_lock_as(&mut me) {
                 Some(by)
-            } else if self.holds(lock, turn) {
+            } else if holds(&self.seats[..turn], lock) {
                 None
             } else {
-                self.unlock(turn);
+                unlock_all(&self.seats[..turn]);
                 return self.look_in_order();
             };
             seat.took.set(took);
-            if let Some(ended) = self.ask(at as usize, turn + 1) {
+            if let Some(ended) = ask(case, &self.seats[..=turn]) {
                 return Some(ended);
             }
         }
         None
     }
 
-    /// Whether one of the first so many turns took this lock.
-    #[cold]
-    fn holds(&self, lock: &RawLock, turns: usize) -> bool {
-        (0..turns).any(|turn| core::ptr::eq(self.locked_in(turn).lock, lock))
-    }
-
-    /// [`Round::look`], with all locks taken before.
+    /// [`Round::look`], with all locks taken before, in the order of their addresses.
     #[cold]
     #[inline(never)]
-    fn look_in_order(&self) -> Option<(usize, Fired)> {
-        let seats = &self.seats[..self.turns];
-        seats.iter().for_each(|seat| seat.locks.set(seat.poll.get()));
-        self.sort();
+    fn look_in_order(&self) -> Option<Ended<'s, 'a>> {
+        self.seats.iter().for_each(|seat| seat.poll.set(seat.case.get()));
+        sort(self.seats);
         let mut before: *const RawLock = core::ptr::null();
-        for (turn, seat) in seats.iter().enumerate() {
-            let lock = self.locked_in(turn).lock;
+        for seat in self.seats {
+            let lock = seat.case.get().face().lock();
             let again = core::ptr::eq(lock, before);
             seat.took.set((!again).then(|| lock.lock()));
             before = lock;
         }
-        seats.iter().find_map(|seat| self.ask(seat.poll.get() as usize, self.turns))
+        self.seats.iter().find_map(|seat| ask(seat.poll.get(), self.seats))
     }
 
-    /// Sorts the turns of locking by address: a heap sort, which needs no memory and has no bad case.
-    fn sort(&self) {
-        let key = |turn: usize| core::ptr::from_ref(self.locked_in(turn).lock);
-        let sink = |mut turn: usize, end: usize| {
-            loop {
-                let mut child = 2 * turn + 1;
-                if child >= end {
-                    return;
+    /// Waits until a case comes up; all locks are held. `None`: the patience came to an end. `first`: some case.
+    #[track_caller]
+    fn wait_for_one(&self, patience: Patience, first: Option<&'s Case<'a>>) -> Option<Ended<'s, 'a>> {
+        let caller = match Caller::enter_at_once("select") {
+            Some(caller) => caller,
+            None => {
+                unlock_all(self.seats);
+                let caller = Caller::enter("select");
+                if let Some(ended) = self.look() {
+                    return Some(ended);
                 }
-                if child + 1 < end && key(child) < key(child + 1) {
-                    child += 1;
-                }
-                if key(turn) >= key(child) {
-                    return;
-                }
-                self.seats[turn].locks.swap(&self.seats[child].locks);
-                turn = child;
+                caller
             }
         };
-        (0..self.turns / 2).rev().for_each(|turn| sink(turn, self.turns));
-        for end in (1..self.turns).rev() {
-            self.seats[0].locks.swap(&self.seats[end].locks);
-            sink(0, end);
+        let deadline = patience.deadline();
+        loop {
+            match self.wait(&caller, deadline) {
+                // A case that only wants to know may have been overtaken; if none is ready the locks are held again.
+                Ok((case, _)) if case.slot.is_none() => {
+                    if let Some(ended) = self.look() {
+                        return Some(ended);
+                    }
+                }
+                Ok(ended) => return Some(ended),
+                Err(wake) => {
+                    unwind_if_closing(wake);
+                    // A goroutine that unwinds because its runtime closes waits for nothing.
+                    return first
+                        .filter(|_| matches!(patience.0, Kind::Forever))
+                        .map(|case| (case, Fired::Closed));
+                }
+            }
         }
-    }
-
-    /// Takes case `at` if it is ready, and gives back the locks of the first `held` turns.
-    #[inline]
-    fn ask(&self, at: usize, held: usize) -> Option<(usize, Fired)> {
-        let case = &self.cases[at];
-        // SAFETY: its lock is held, and the slot is as whoever made the case promised.
-        let (sleeper, fired) = match unsafe { case.port?.now(case.sends, case.slot) } {
-            Ok(sleeper) => (sleeper, Fired::Done),
-            Err(Refusal::Closed) => (None, Fired::Closed),
-            Err(Refusal::NotReady) => return None,
-        };
-        self.unlock(held);
-        wake(sleeper);
-        Some((at, fired))
-    }
-
-    /// Gives back the locks that the first `held` turns took.
-    #[inline]
-    fn unlock(&self, held: usize) {
-        // SAFETY: they took them, and we give them back once.
-        unsafe { unlock(self.cases.as_ptr(), self.seats.as_ptr(), held) };
     }
 
     /// Waits at all channels; their locks are held, and are not when this returns. `Err`: no case came up.
-    fn wait(&self, caller: &Caller, deadline: Option<Instant>) -> Result<(usize, Fired), Wake> {
-        if self.turns == 0 {
-            return Err(wait_for_nothing(caller, deadline, WaitReason::Select));
+    #[inline]
+    fn wait(&self, caller: &Caller, deadline: Option<Instant>) -> Result<Ended<'s, 'a>, Wake> {
+        if self.seats.is_empty() {
+            return Err(wait_for_nothing(caller, deadline));
         }
         let waiter = Waiter::shared();
-        for turn in 0..self.turns {
-            let case = self.locked_in(turn);
-            let node = Node::new(&waiter, self.seats[turn].locks.get(), case.slot);
+        for (turn, seat) in self.seats.iter().enumerate() {
+            let case = seat.case.get();
+            let node = Node::new(&waiter, turn as u32, case.slot);
             // SAFETY: the seat is ours. The channel's lock is held; node and waiter stay where they are until the node
             // is off the queue again, below.
-            unsafe { case.queue.as_ref().push_back((*self.seats[turn].node.get()).write(node)) };
+            unsafe { case.face().queue(case.sends).push_back((*seat.node.get()).write(node)) };
         }
-        let (cases, seats, turns) = (self.cases.as_ptr(), self.seats.as_ptr(), self.turns);
+        let (seats, turns) = (self.seats.as_ptr(), self.seats.len());
         // SAFETY: the nodes are queued and their locks held; `unlock` touches the frame for the last time before it
         // gives back the last of them.
-        let woken = unsafe {
-            caller.sleep(&waiter, WaitReason::Select, deadline, move || unlock(cases, seats, turns))
-        };
+        let woken =
+            unsafe { caller.sleep(&waiter, WaitReason::Select, deadline, move || unlock(seats, turns)) };
         let ended = waiter.fired();
         // A waker takes off the node that it claims.
-        self.unlink_all_but(ended.map(|(at, _)| at));
+        self.unlink_all_but(ended.map(|(turn, _)| turn as usize));
         // Without that: now nobody reaches us any more, so this is final.
-        let (at, fired) = ended.or_else(|| waiter.fired()).ok_or(woken)?;
-        Ok((at as usize, fired))
+        let (turn, fired) = ended.or_else(|| waiter.fired()).ok_or(woken)?;
+        Ok((self.seats[turn as usize].case.get(), fired))
     }
 
-    fn unlink_all_but(&self, ended: Option<u32>) {
-        for (turn, seat) in self.seats[..self.turns].iter().enumerate() {
-            if Some(seat.locks.get()) != ended {
-                let case = self.locked_in(turn);
-                let by = case.lock.lock();
+    #[inline]
+    fn unlink_all_but(&self, ended: Option<usize>) {
+        for (turn, seat) in self.seats.iter().enumerate() {
+            if Some(turn) != ended {
+                let case = seat.case.get();
+                let by = case.face().lock().lock();
                 // SAFETY: the node was written when it was queued, and the lock is held.
                 unsafe {
-                    case.queue.as_ref().unlink((*seat.node.get()).assume_init_ref());
-                    case.lock.unlock(by);
+                    case.face().queue(case.sends).unlink((*seat.node.get()).assume_init_ref());
+                    case.face().lock().unlock(by);
                 }
             }
         }
     }
 }
 
-/// Gives back the locks that the first `held` turns took, the first turn's last. With pointers and no references:
-/// what they point to may be gone when the last lock is back.
+/// Takes `case` if it is ready, and gives back the locks of the seats that hold some, the case's own among them.
+#[inline(always)]
+fn ask<'s, 'a>(case: &'s Case<'a>, held: &'s [Seat<'s, 'a>]) -> Option<Ended<'s, 'a>> {
+    // SAFETY: its lock is held.
+    if !unsafe { case.face().may_be_ready(case.sends) } {
+        return None;
+    }
+    take(case, held)
+}
+
+#[inline(never)]
+fn take<'s, 'a>(case: &'s Case<'a>, held: &'s [Seat<'s, 'a>]) -> Option<Ended<'s, 'a>> {
+    // SAFETY: its lock is held, and the slot is as whoever made the case promised.
+    let (sleeper, fired) = match unsafe { case.port.now(case.sends, case.slot) } {
+        Ok(sleeper) => (sleeper, Fired::Done),
+        Err(Refusal::Closed) => (None, Fired::Closed),
+        Err(Refusal::NotReady) => return None,
+    };
+    unlock_all(held);
+    wake(sleeper);
+    Some((case, fired))
+}
+
+/// Whether one of the seats took this lock.
+#[cold]
+fn holds(seats: &[Seat<'_, '_>], lock: &RawLock) -> bool {
+    seats.iter().any(|seat| core::ptr::eq(seat.case.get().face().lock(), lock))
+}
+
+/// Sorts the cases by the addresses of their locks: a heap sort, which needs no memory and has no bad case.
+fn sort(seats: &[Seat<'_, '_>]) {
+    let key = |turn: usize| core::ptr::from_ref(seats[turn].case.get().face().lock());
+    let sink = |mut turn: usize, end: usize| {
+        loop {
+            let mut child = 2 * turn + 1;
+            if child >= end {
+                return;
+            }
+            if child + 1 < end && key(child) < key(child + 1) {
+                child += 1;
+            }
+            if key(turn) >= key(child) {
+                return;
+            }
+            seats[turn].case.swap(&seats[child].case);
+            turn = child;
+        }
+    };
+    (0..seats.len() / 2).rev().for_each(|turn| sink(turn, seats.len()));
+    for end in (1..seats.len()).rev() {
+        seats[0].case.swap(&seats[end].case);
+        sink(0, end);
+    }
+}
+
+/// Gives back the locks that the seats took.
+#[inline]
+fn unlock_all(seats: &[Seat<'_, '_>]) {
+    // SAFETY: they took them, and we give them back once.
+    unsafe { unlock(seats.as_ptr(), seats.len()) };
+}
+
+/// Gives back the locks that so many seats took, the first one's last. With pointers and no references: what they point
+/// to may be gone when the last lock is back.
 ///
 /// # Safety
-/// So many turns have noted what they took, and nobody else gives it back.
+/// They have noted what they took, and nobody else gives it back.
 #[inline]
-unsafe fn unlock(cases: *const Case<'_>, seats: *const Seat, held: usize) {
-    for turn in (0..held).rev() {
+unsafe fn unlock(seats: *const Seat<'_, '_>, turns: usize) {
+    for turn in (0..turns).rev() {
         // SAFETY: the caller says so; the lock of turn 0 is still held, so whoever waits has not left the frame. The
         // channel outlives the lock's return, as its handles' owners see to.
         unsafe {
             let seat = seats.add(turn);
             if let Some(by) = (*seat).took.get() {
-                (*cases.add((*seat).locks.get() as usize)).lock.unlock(by);
+                (*seat).case.get().face().lock().unlock(by);
             }
         }
     }
 }
 
 /// Sleeps where no waker can come: until the deadline, or until the runtime closes.
-fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>, reason: WaitReason) -> Wake {
+fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
     // The sleep's commit writes into the waiter after others may have ended the wait: this keeps us here until it is
     // through.
     let through = Lock::new(());
     let waiter = Waiter::alone();
     let held = through.lock().keep();
     // SAFETY: no node is queued; giving the lock back is the commit's last touch of the frame.
-    let woken = unsafe { caller.sleep(&waiter, reason, deadline, move || held.unlock()) };
+    let woken = unsafe { caller.sleep(&waiter, WaitReason::Select, deadline, move || held.unlock()) };
     drop(through.lock());
     woken
 }
@@ -377,10 +400,9 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>, reason: WaitReas
 /// See [`super::block_forever`].
 #[track_caller]
 pub(super) fn block_forever() -> ! {
-    loop {
-        let caller = Caller::enter("block_forever");
-        let woken = wait_for_nothing(&caller, None, WaitReason::Select);
-        drop(caller);
-        unwind_if_closing(woken);
-    }
+    let caller = Caller::enter("block_forever");
+    let woken = wait_for_nothing(&caller, None);
+    drop(caller);
+    unwind_if_closing(woken);
+    panic!("gmp::block_forever was called by a goroutine that unwinds because its runtime closes")
 }

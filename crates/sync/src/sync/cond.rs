@@ -125,7 +125,7 @@ impl Cond {
         // SAFETY: queued above.
         let (fired, wake) = unsafe { self.fired(&caller, &waiter, &node, deadline) };
         drop(caller);
-        mutex.lock_for_sure();
+        mutex.lock_how(How::to_the_end());
         if !fired {
             gmp_core::goroutine::unwind_if_closing(wake);
         }

@@ -5,6 +5,7 @@ mod raw;
 pub(crate) use raw::RawMutex;
 
 use crate::seam::const_fn;
+use crate::wait::How;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -90,7 +91,7 @@ impl<T: ?Sized> Mutex<T> {
     /// As [`Mutex::lock`].
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
-        self.raw.lock_until(crate::after_now(timeout)).then(|| MutexGuard::of(self))
+        self.raw.lock_how(How::until(crate::after_now(timeout))).then(|| MutexGuard::of(self))
     }
 
     /// [`Mutex::lock`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
@@ -99,7 +100,7 @@ impl<T: ?Sized> Mutex<T> {
     /// As [`Mutex::lock`].
     #[track_caller]
     pub fn lock_deadline(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
-        self.raw.lock_until(Some(deadline)).then(|| MutexGuard::of(self))
+        self.raw.lock_how(How::until(Some(deadline))).then(|| MutexGuard::of(self))
     }
 
     /// The value of a mutex that nobody else can reach. Never suspends.

@@ -59,6 +59,13 @@ impl Sema {
         }
     }
 
+    /// No unit, and nobody waits for one.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        let units = self.0.lock();
+        units.count == 0 && units.queue.is_empty()
+    }
+
     /// Takes a unit, and waits for it if there is none, at the front of the queue if `first`. **Suspends.**
     ///
     /// When the wait ends without one, `leave` is called under the lock, to take the caller's share out of what is owed;

@@ -49,6 +49,14 @@ impl How {
     pub(crate) fn to_the_end() -> Self {
         Self { deadline: None, endures: true }
     }
+
+    /// For the next try after a wait that was ended by a closing runtime. Unwinds from here, unless the caller must not.
+    pub(crate) fn after_closing(self) -> Self {
+        if !self.endures {
+            gmp_core::goroutine::unwind_if_closing(Wake::Closing);
+        }
+        Self { endures: true, ..self }
+    }
 }
 
 /// A wait that was not fired. The node is off the queue, whose lock is held.
@@ -150,14 +158,13 @@ fn endure<S>(caller: &Caller, lock: &Lock<S>, waiter: &Waiter, deadline: Option<
         AtGate::yield_local(goroutine);
     }
     gmp_core::blocking(|| {
-        {
-            let _guard = lock.lock();
-            if waiter.fired().is_some() {
-                return Wake::Woken;
-            }
-            waiter.sleeps_as_thread();
+        let guard = lock.lock();
+        if waiter.fired().is_some() {
+            return Wake::Woken;
         }
-        wait_as_thread(waiter, deadline)
+        let thread = waiter.sleeps_as_thread();
+        drop(guard);
+        wait_as_thread(waiter, deadline, &thread)
     })
 }
 

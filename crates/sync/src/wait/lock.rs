@@ -6,6 +6,7 @@ use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
 /// A value under a lock.
+#[repr(C)]
 pub(crate) struct Lock<S> {
     raw: RawLock,
     value: UnsafeCell<S>,

@@ -40,6 +40,17 @@ pub(crate) enum By {
     Bias,
 }
 
+/// Which runtime's only P the caller holds; asked once, if at all. Not to be kept where the caller may suspend.
+#[derive(Default)]
+pub(crate) struct Me(Option<u32>);
+
+impl Me {
+    #[inline]
+    fn serial(&mut self) -> u32 {
+        *self.0.get_or_insert_with(near::serial)
+    }
+}
+
 /// The lock.
 pub(crate) struct RawLock {
     bias: AtomicU32,
@@ -48,6 +59,9 @@ pub(crate) struct RawLock {
     /// What loom watches in place of the values, which it cannot see.
     #[cfg(loom)]
     watched: loom::cell::UnsafeCell<()>,
+    /// Where a model's threads wait: two that spin would give the CPU to each other for ever.
+    #[cfg(loom)]
+    changed: (loom::sync::Mutex<()>, loom::sync::Condvar),
 }
 
 impl RawLock {
@@ -77,6 +91,8 @@ impl RawLock {
                 inside: AtomicBool::new(false),
                 #[cfg(loom)]
                 watched: loom::cell::UnsafeCell::new(()),
+                #[cfg(loom)]
+                changed: (loom::sync::Mutex::new(()), loom::sync::Condvar::new()),
             }
         }
     }
@@ -84,21 +100,27 @@ impl RawLock {
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) -> By {
+        self.lock_as(&mut Me::default())
+    }
+
+    /// [`RawLock::lock`] by a caller that takes several.
+    #[inline]
+    pub(crate) fn lock_as(&self, me: &mut Me) -> By {
         // ORDER: bias. Acquire pairs with the release in `revoke`: who sees the lock plain sees what its owners did.
         let bias = self.bias.load(Acquire);
         if bias != NONE {
-            return self.lock_biased(bias, near::serial());
+            return self.lock_biased(bias, me.serial());
         }
         self.lock_plain()
     }
 
     /// Takes the lock if that needs no wait. `None` also if the lock is biased to others, or is being made plain.
     #[inline]
-    pub(crate) fn try_lock(&self) -> Option<By> {
-        // ORDER: bias. As in `lock`.
+    pub(crate) fn try_lock_as(&self, me: &mut Me) -> Option<By> {
+        // ORDER: bias. As in `lock_as`.
         let bias = self.bias.load(Acquire);
         if bias != NONE {
-            return self.try_biased(bias, near::serial());
+            return self.try_biased(bias, me.serial());
         }
         self.try_plain().then_some(By::Flag)
     }
@@ -135,6 +157,7 @@ impl RawLock {
         if self.bias.load(Relaxed) != me {
             // ORDER: inside. As in `unlock`.
             self.inside.store(false, Release);
+            self.tell_model();
             return None;
         }
         #[cfg(loom)]
@@ -158,50 +181,69 @@ impl RawLock {
             // ORDER: bias. Acquire pairs with the release below: the revoker saw the last one leave, and so do we.
             match self.bias.load(Acquire) {
                 NONE => return,
-                REVOKING => thread::yield_now(),
+                // ORDER: bias. Acquire, as above.
+                REVOKING => self.yield_until(|| self.bias.load(Acquire) != REVOKING),
                 bias => {
                     if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
                         continue;
                     }
                     near::far_fence();
                     // ORDER: inside. Acquire pairs with `unlock`: what the last owner did is seen.
-                    while self.inside.load(Acquire) {
-                        thread::yield_now();
-                    }
+                    self.yield_until(|| !self.inside.load(Acquire));
                     // ORDER: bias. Release pairs with the acquire above and in `lock`.
                     self.bias.store(NONE, Release);
+                    self.tell_model();
                     return;
                 }
             }
         }
     }
 
+    #[cfg(not(loom))]
     #[cold]
     #[inline(never)]
     fn wait(&self) {
         let mut looks = 0;
         loop {
-            self.look_until_free(&mut looks);
+            // Looks with plain loads, which leave the cache line with its holder.
+            while self.held.load(Relaxed) {
+                looks += 1;
+                if looks % LOOKS == 0 { thread::yield_now() } else { spin_loop() }
+            }
             if self.try_plain() {
                 return;
             }
         }
     }
 
-    /// Looks with plain loads, which leave the cache line with its holder.
     #[cfg(not(loom))]
-    fn look_until_free(&self, looks: &mut u32) {
-        while self.held.load(Relaxed) {
-            *looks += 1;
-            if looks.is_multiple_of(LOOKS) { thread::yield_now() } else { spin_loop() }
+    fn yield_until(&self, over: impl Fn() -> bool) {
+        while !over() {
+            thread::yield_now();
         }
     }
 
-    /// A model may give a plain load the old value for ever: one look is worth as much as any, and the others run.
     #[cfg(loom)]
-    fn look_until_free(&self, _looks: &mut u32) {
-        spin_loop();
-        thread::yield_now();
+    fn wait(&self) {
+        self.yield_until(|| self.try_plain());
+    }
+
+    #[cfg(loom)]
+    fn yield_until(&self, over: impl Fn() -> bool) {
+        let mut waiting = self.changed.0.lock().unwrap();
+        while !over() {
+            waiting = self.changed.1.wait(waiting).unwrap();
+        }
+    }
+
+    /// Something has changed for those who wait in a model. Behind the change: whoever needs no wait gets no edge here.
+    #[inline(always)]
+    fn tell_model(&self) {
+        #[cfg(loom)]
+        {
+            drop(self.changed.0.lock().unwrap());
+            self.changed.1.notify_all();
+        }
     }
 
     /// Gives the lock back, and touches nothing after that.
@@ -215,38 +257,24 @@ impl RawLock {
         let flag = if by == By::Bias { &self.inside } else { &self.held };
         // ORDER: lock. Pairs with the compare-and-swap in `try_plain`, and with `revoke`.
         flag.store(false, Release);
+        self.tell_model();
     }
 }
 
 /// What the caller knows of itself, and the two halves of the asymmetric fence.
-#[cfg(not(loom))]
 mod near {
-    pub(super) use gmp_core::sole::far_fence;
+    #[cfg(not(loom))]
+    pub(super) use gmp_core::sole::{far_fence, serial};
+    pub(super) use gmp_core::sync::near_fence as fence;
 
-    #[inline]
-    pub(super) fn serial() -> u32 {
-        gmp_core::sole::serial()
-    }
-
-    /// Keeps the compiler from swapping a store and a load; the CPU is seen to by the far fence.
-    #[inline]
-    pub(super) fn fence() {
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-    }
-}
-
-/// In models the threads say who they are, and the pair of fences is two full ones, which is what it amounts to.
-#[cfg(loom)]
-mod near {
+    /// In models the threads say who they are.
+    #[cfg(loom)]
     pub(super) fn serial() -> u32 {
         0
     }
 
-    pub(super) fn fence() {
-        loom::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
-    }
-
-    pub(super) use fence as far_fence;
+    #[cfg(loom)]
+    pub(super) use gmp_core::sync::full_fence as far_fence;
 }
 
 #[cfg(all(test, not(loom)))]

@@ -17,15 +17,13 @@
 
 use crate::seam::AtomicU32;
 #[cfg(loom)]
-use crate::seam::thread;
+use crate::seam::{Thread, this_thread, thread};
 use core::cell::Cell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::park::{Commit, Place};
 use gmp_core::{Parked, WaitReason, Wake};
 use std::time::Instant;
 
-#[cfg(loom)]
-use loom::thread::{Thread, current as this_thread};
 #[cfg(not(loom))]
 use std::thread::{Thread, current as this_thread};
 
@@ -106,7 +104,6 @@ impl Waiter {
     }
 
     /// The one who waits is awake and stays queued: a waker is to fire it and need wake nobody. Under the queue's lock.
-    #[cfg(not(loom))]
     pub(super) fn awake(&self) {
         // The token of a wait that is over wakes nobody when it is dropped.
         self.goroutine.set(None);
@@ -114,8 +111,10 @@ impl Waiter {
 
     /// The calling thread waits for this, by blocking itself. Under the queue's lock, before it is fired.
     #[cfg(not(loom))]
-    pub(super) fn sleeps_as_thread(&self) {
-        self.thread.set(Some(this_thread()));
+    pub(super) fn sleeps_as_thread(&self) -> Thread {
+        let thread = this_thread();
+        self.thread.set(Some(thread.clone()));
+        thread
     }
 
     /// Takes the right to end the wait. By a waker, under the lock of the node's queue, which has just taken the node
@@ -239,14 +238,15 @@ impl Caller {
             };
         }
         let _ = (reason, Commit::Stay);
-        waiter.thread.set(Some(this_thread()));
+        let thread = this_thread();
+        waiter.thread.set(Some(thread.clone()));
         unlock();
-        wait_as_thread(waiter, deadline)
+        wait_as_thread(waiter, deadline, &thread)
     }
 }
 
 #[cfg(not(loom))]
-pub(super) fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>) -> Wake {
+pub(super) fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>, _thread: &Thread) -> Wake {
     loop {
         if waiter.fired().is_some() {
             return Wake::Woken;
@@ -261,15 +261,11 @@ pub(super) fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>) -> Wake
 
 /// In a model a deadline is one more way to end at any moment: the past one ends at once, others never.
 #[cfg(loom)]
-fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>) -> Wake {
-    loop {
-        if waiter.fired().is_some() {
-            return Wake::Woken;
-        }
-        if deadline.is_some() {
-            thread::yield_now();
-            return Wake::TimedOut;
-        }
-        thread::park();
+fn wait_as_thread(waiter: &Waiter, deadline: Option<Instant>, thread: &Thread) -> Wake {
+    if deadline.is_some() {
+        thread::yield_now();
+        return if waiter.fired().is_some() { Wake::Woken } else { Wake::TimedOut };
     }
+    thread.park_until(|| waiter.fired().is_some());
+    Wake::Woken
 }

@@ -14,8 +14,8 @@ use std::time::Instant;
 pub(super) fn run(cell: &Cell) -> Result<Figures> {
     match cell.workload.as_str() {
         "skynet" => {
-            let n = cell.n;
-            measure::whole(cell, n, || expect("sum of the leaves", enter(move || top(n))?, work::below(n)))
+            let (n, want) = (cell.n, work::sky(cell.n)?);
+            measure::whole(cell, n, || expect("sum of the leaves", enter(move || top(n))?, want))
         }
         "chan_pingpong" => measure::looped(cell, |n| expect("round trips", enter(move || pingpong(n))?, n)),
         "chan_buffered_spsc" => measure::looped(cell, |n| {

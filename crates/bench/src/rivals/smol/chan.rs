@@ -14,8 +14,8 @@ use std::sync::Arc;
 pub(super) fn run(cell: &Cell) -> Result<Figures> {
     match cell.workload.as_str() {
         "skynet" => {
-            let n = cell.n;
-            measure::whole(cell, n, || expect("sum of the leaves", enter(top(n)), work::below(n)))
+            let (n, want) = (cell.n, work::sky(cell.n)?);
+            measure::whole(cell, n, || expect("sum of the leaves", enter(top(n)), want))
         }
         "chan_pingpong" => measure::looped(cell, |n| expect("round trips", enter(pingpong(n)), n)),
         "chan_buffered_spsc" => {

@@ -17,8 +17,8 @@ use tokio::{spawn, time::sleep};
 pub(super) fn run(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
     match cell.workload.as_str() {
         "skynet" => {
-            let n = cell.n;
-            measure::whole(cell, n, || expect("sum of the leaves", enter(runtime, top(n))?, work::below(n)))
+            let (n, want) = (cell.n, work::sky(cell.n)?);
+            measure::whole(cell, n, || expect("sum of the leaves", enter(runtime, top(n))?, want))
         }
         "chan_pingpong" => measure::looped(cell, |n| expect("round trips", enter(runtime, pingpong(n))?, n)),
         "chan_buffered_spsc" => {

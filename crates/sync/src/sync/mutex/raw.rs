@@ -64,24 +64,22 @@ impl RawMutex {
         }
     }
 
-    /// The same until `deadline`. `false`: in vain. **Suspends.**
+    /// The same, ended by a deadline or not ended by a closing runtime. `false`: in vain. **Suspends.**
     #[track_caller]
     #[inline]
-    pub(crate) fn lock_until(&self, deadline: Option<Instant>) -> bool {
-        self.take_free() || self.lock_slow(How::until(deadline))
-    }
-
-    /// The same whatever happens: a closing runtime does not end it. **Suspends.**
-    #[track_caller]
-    pub(crate) fn lock_for_sure(&self) {
-        if !self.take_free() {
-            self.lock_slow(How::to_the_end());
-        }
+    pub(crate) fn lock_how(&self, how: How) -> bool {
+        self.take_free() || self.lock_slow(how)
     }
 
     /// Takes the lock if it is free. Never suspends.
     pub(crate) fn try_lock(&self) -> bool {
         self.barge(self.state.load(Relaxed)).is_ok()
+    }
+
+    /// Nobody holds it and nobody waits, as far as it knows.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.load(Relaxed) == 0 && self.sema.is_idle()
     }
 
     #[inline]
@@ -142,10 +140,7 @@ impl RawMutex {
                 Ok(Unit::Won) => attempt.woken(),
                 Err(Wake::Closing) => {
                     // Our place in the queue is gone. Who must not unwind from here begins anew, and endures.
-                    if !how.endures {
-                        gmp_core::goroutine::unwind_if_closing(Wake::Closing);
-                    }
-                    (attempt, how.endures) = (Attempt::default(), true);
+                    (attempt, how) = (Attempt::default(), how.after_closing());
                 }
                 Err(_) => return false,
             }
@@ -274,5 +269,14 @@ impl Attempt {
     fn woken(&mut self) {
         self.starving |= self.since.is_some_and(|since| since.elapsed() >= PATIENCE);
         (self.woken, self.spins) = (true, 0);
+    }
+}
+
+impl core::fmt::Debug for RawMutex {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let state = self.state.load(Relaxed);
+        let mut debug = f.debug_struct("RawMutex");
+        debug.field("locked", &(state & LOCKED != 0)).field("woken", &(state & WOKEN != 0));
+        debug.field("starving", &(state & STARVING != 0)).field("waiters", &(state / WAITER)).finish()
     }
 }

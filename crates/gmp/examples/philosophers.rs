@@ -1,0 +1,50 @@
+//! Dining philosophers (Dijkstra, 1965): five goroutines, five forks, each needs two. They borrow the table from the
+//! scope's caller. Whoever took the left fork first at every place could wait for ever; so the fork of the lower number
+//! comes first.
+
+use gmp::sync::Mutex;
+use std::time::Duration;
+
+const SEATS: usize = 5;
+const MEALS: u32 = 100;
+
+/// A fork counts how often it was used.
+#[derive(Default)]
+struct Fork {
+    used: u32,
+}
+
+fn dine(forks: &[Mutex<Fork>; SEATS], seat: usize) -> u32 {
+    let (left, right) = (seat, (seat + 1) % SEATS);
+    let (first, second) = (left.min(right), left.max(right));
+    for meal in 0..MEALS {
+        let mut one = forks[first].lock();
+        let mut other = forks[second].lock();
+        one.used += 1;
+        other.used += 1;
+        if meal % 10 == 0 {
+            // Takes its time with both forks in hand: others wait, their threads do not.
+            gmp::sleep(Duration::from_micros(50));
+        }
+        drop((one, other));
+        gmp::yield_now(); // thinks
+    }
+    MEALS
+}
+
+pub(crate) fn main() {
+    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
+    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    runtime
+        .run(|| {
+            let forks: [Mutex<Fork>; SEATS] = Default::default();
+            let table = &forks;
+            let meals: u32 = gmp::scope(|s| {
+                let diners: Vec<_> = (0..SEATS).map(|seat| s.go(move || dine(table, seat))).collect();
+                diners.into_iter().map(|diner| diner.join().expect("nobody panics")).sum()
+            });
+            let used: u32 = forks.into_iter().map(|fork| fork.into_inner().used).sum();
+            println!("{meals} meals, forks used {used} times");
+        })
+        .unwrap();
+}

@@ -1,0 +1,260 @@
+//! The tree along which cancellation goes: from a node down to everything derived from it. Go: `cancelCtx`, `timerCtx`,
+//! `afterFuncCtx`, `propagateCancel` (context.go, Go 1.27).
+//!
+//! ```text
+//!   live: children come (adopt) and go (disown)
+//!     │ cancel: under the node's lock the error is set, the channel closed, the children taken
+//!     ▼
+//!   ended: nobody is adopted; the children taken are cancelled next, one lock at a time
+//! ```
+//!
+//! **Invariant.** A node ends once. A child is in its parent's list from its making until one of the two ends, so an end
+//! reaches it: the parent takes the list under the lock under which `adopt` looks whether it has ended. Whoever takes a
+//! child out of a list owns it: a function is started or given back to `stop`, never both.
+//!
+//! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No lock is
+//! held while another is taken, and none over a suspension; closing a channel under the lock only readies goroutines.
+//! The list of those to cancel next is on the heap: a tree may be deeper than a goroutine's stack.
+
+use super::cancel::Call;
+use super::expiry::{self, Expiry};
+use super::{Cause, ContextError, Never};
+use crate::channel::{Receiver, Sender, chan};
+use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+use gmp_core::timer::Timer;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How a node ended.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) error: ContextError,
+    pub(super) cause: Cause,
+}
+
+/// Who is told when a node ends.
+#[derive(Debug)]
+pub(super) enum Child {
+    Node(Arc<Node>),
+    Call(Call),
+}
+
+/// A child's place in its parent's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot(usize);
+
+/// One link of the tree.
+pub(super) struct Node {
+    parent: Option<(Arc<Node>, OnceLock<Slot>)>,
+    deadline: Option<Instant>,
+    /// Set under the lock before the channel is closed: who sees neither need not take the lock.
+    ending: AtomicBool,
+    done: OnceLock<Done>,
+    state: Mutex<State>,
+}
+
+/// The channel that closes at the end; made when somebody first asks for it.
+struct Done {
+    closes: Sender<Never>,
+    closed: Receiver<Never>,
+}
+
+#[derive(Default)]
+struct State {
+    ended: Option<Ended>,
+    children: Children,
+    timer: Option<Timer<Expiry>>,
+}
+
+impl Node {
+    /// A node under `parent`; it ends at once if that has ended.
+    pub(super) fn under(parent: Option<&Arc<Node>>, deadline: Option<Instant>) -> Arc<Self> {
+        let deadline = deadline.or_else(|| parent.and_then(|parent| parent.deadline));
+        let node = Arc::new(Self {
+            parent: parent.map(|parent| (parent.clone(), OnceLock::new())),
+            deadline,
+            ending: AtomicBool::new(false),
+            done: OnceLock::new(),
+            state: Mutex::default(),
+        });
+        if let Some((parent, place)) = &node.parent {
+            match parent.adopt(Child::Node(node.clone())) {
+                // Nobody else sets it; and whoever reads it has the node from us, or from the parent's list.
+                Ok(slot) => drop(place.set(slot)),
+                Err(_) => {
+                    if let Some(Ended { error, cause }) = parent.ended() {
+                        node.cancel(error, Some(cause));
+                    }
+                }
+            }
+        }
+        node
+    }
+
+    /// Cancels the node at `at`, at once if that is past.
+    #[track_caller]
+    pub(super) fn cancel_at(self: &Arc<Self>, at: Instant, cause: Cause) {
+        if at <= Instant::now() {
+            return self.cancel(ContextError::DeadlineExceeded, Some(cause));
+        }
+        if self.ending.load(Ordering::Relaxed) {
+            return;
+        }
+        let timer = Expiry::timer(self, cause);
+        timer.as_any().reset_at(at, Duration::ZERO);
+        let mut state = self.lock();
+        if state.ended.is_some() {
+            drop(state);
+            expiry::call_off(&timer);
+        } else {
+            state.timer = Some(timer);
+        }
+    }
+
+    /// The deadline, or an ancestor's if that is earlier.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// How the node ended, if it has.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        if !self.ending.load(Ordering::Relaxed) {
+            // Whoever has seen the channel closed sees this set, by the channel's own edge.
+            return None;
+        }
+        self.lock().ended.clone()
+    }
+
+    /// The channel that closes when the node ends.
+    pub(super) fn done(&self) -> &Receiver<Never> {
+        let make = || {
+            let (closes, closed) = chan(0);
+            Done { closes, closed }
+        };
+        if let Some(done) = self.done.get() {
+            return &done.closed;
+        }
+        // Under the lock, so that an end meanwhile closes this channel, or is seen here.
+        let state = self.lock();
+        let done = self.done.get_or_init(make);
+        if state.ended.is_some() {
+            done.closes.close();
+        }
+        &done.closed
+    }
+
+    /// Takes a child in, to be told of the end; gives it back if that has come.
+    pub(super) fn adopt(&self, child: Child) -> Result<Slot, Child> {
+        let mut state = self.lock();
+        if state.ended.is_some() { Err(child) } else { Ok(state.children.insert(child)) }
+    }
+
+    /// Lets a child go, unless the end has come first. Once for each child.
+    pub(super) fn disown(&self, slot: Slot) -> bool {
+        let child = self.lock().children.remove(slot);
+        // Dropped without the lock: a function may drop anything.
+        child.is_some()
+    }
+
+    /// Ends the node and all below it.
+    pub(super) fn cancel(&self, error: ContextError, cause: Option<Cause>) {
+        let cause = cause.unwrap_or_else(|| Arc::new(error));
+        let Some(mut next) = self.end(error, &cause) else { return };
+        if let Some((parent, slot)) = &self.parent
+            && let Some(&slot) = slot.get()
+        {
+            parent.disown(slot);
+        }
+        while let Some(child) = next.pop() {
+            match child {
+                Child::Node(node) => next.extend(node.end(error, &cause).into_iter().flatten()),
+                Child::Call(call) => call.start(),
+            }
+        }
+    }
+
+    /// Ends this one node, and hands out those to be told. `None`: it had ended before.
+    fn end(&self, error: ContextError, cause: &Cause) -> Option<Vec<Child>> {
+        let mut state = self.lock();
+        if state.ended.is_some() {
+            return None;
+        }
+        state.ended = Some(Ended { error, cause: cause.clone() });
+        self.ending.store(true, Ordering::Relaxed);
+        if let Some(done) = self.done.get() {
+            done.closes.close();
+        }
+        let (timer, children) = (state.timer.take(), state.children.take());
+        drop(state);
+        if let Some(timer) = timer {
+            expiry::call_off(&timer);
+        }
+        Some(children)
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn children(&self) -> usize {
+        self.lock().children.slots.iter().flatten().count()
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn parent(&self) -> Option<&Arc<Node>> {
+        self.parent.as_ref().map(|(parent, _)| parent)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code of others runs under the lock, so none can panic there.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Node {
+    /// Link by link, as the values.
+    fn drop(&mut self) {
+        let mut next = self.parent.take();
+        while let Some(mut last) = next.and_then(|(parent, _)| Arc::into_inner(parent)) {
+            next = last.parent.take();
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("ended", &self.ended()).finish_non_exhaustive()
+    }
+}
+
+/// A node's children, each in a slot of its own.
+#[derive(Default)]
+struct Children {
+    slots: Vec<Option<Child>>,
+    free: Vec<usize>,
+}
+
+impl Children {
+    fn insert(&mut self, child: Child) -> Slot {
+        match self.free.pop() {
+            Some(at) => {
+                self.slots[at] = Some(child);
+                Slot(at)
+            }
+            None => {
+                self.slots.push(Some(child));
+                Slot(self.slots.len() - 1)
+            }
+        }
+    }
+
+    /// Empties a slot, once; it may be another's afterwards.
+    fn remove(&mut self, slot: Slot) -> Option<Child> {
+        let child = self.slots.get_mut(slot.0)?.take()?;
+        self.free.push(slot.0);
+        Some(child)
+    }
+
+    fn take(&mut self) -> Vec<Child> {
+        self.free.clear();
+        core::mem::take(&mut self.slots).into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,358 @@
+//! `Select`: a set of cases that is made while the program runs.
+
+use super::case::Case;
+use super::round::{self, Patience, Seat};
+use crate::channel::{Receiver, RecvError, SendError, Sender};
+use core::cell::Cell;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+/// So many cases need no memory from the heap for a round; those of `select!` never do.
+const FEW: usize = 16;
+
+/// Where one case's value is.
+struct Room<T> {
+    /// Whether the select has moved it: in, for a receive; out, for a send.
+    moved: Cell<bool>,
+    sends: bool,
+    value: MaybeUninit<T>,
+}
+
+impl<T> Room<T> {
+    fn take(&mut self) -> Option<T> {
+        let here = self.moved.replace(self.sends) != self.sends;
+        // SAFETY: a receive's value is here once it was moved, a send's until it is; and from now on neither counts.
+        here.then(|| unsafe { self.value.assume_init_read() })
+    }
+}
+
+impl<T> Drop for Room<T> {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+/// A room whose type is forgotten.
+trait AnyRoom {
+    fn clear(&mut self);
+}
+
+impl<T> AnyRoom for Room<T> {
+    fn clear(&mut self) {
+        drop(self.take());
+    }
+}
+
+/// An owned room that others point into.
+struct Owned<'a>(NonNull<dyn AnyRoom + 'a>);
+
+impl Drop for Owned<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it came out of a box, and its case is never looked at again.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// A set of sends and receives, of which each call of [`select`](Select::select) takes one: for sets that are not known
+/// when the program is written. Otherwise [`select!`](crate::select!) is shorter and faster.
+///
+/// As in Go, and other than in crossbeam, the operation has *taken place* when a select returns: nobody waits in between
+/// for what the caller does next, and nothing is lost if that is nothing. Therefore a send's value is given to the set in
+/// advance, and a [`SelectedOperation`] holds the value that was received.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let channels: Vec<_> = (0..5).map(|_| gmp::chan(0)).collect();
+///     for (i, (sender, _)) in channels.iter().enumerate() {
+///         let sender = sender.clone();
+///         gmp::go(move || sender.send(i).unwrap());
+///     }
+///     let mut all = gmp::Select::new();
+///     for (_, receiver) in &channels {
+///         all.recv(receiver);
+///     }
+///     for _ in 0..5 {
+///         let one = all.select();
+///         let i = one.index();
+///         assert_eq!(one.recv(&channels[i].1), Ok(i));
+///     }
+///     assert!(all.try_select().is_none());
+/// }).unwrap();
+/// ```
+#[derive(Default)]
+pub struct Select<'a> {
+    cases: Vec<Case<'a>>,
+    /// `None`: the case has been removed, and never comes up.
+    rooms: Vec<Option<Owned<'a>>>,
+}
+
+impl<'a> Select<'a> {
+    /// A set without cases. Never suspends.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a receive, and gives its number: the lowest that no case has. Never suspends.
+    pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
+        self.add(MaybeUninit::uninit(), false, |slot, moved| {
+            // SAFETY: the room lives until the case is removed, and the case is not used after that.
+            unsafe { Case::new(receiver.chan(), receiver.is_never(), false, Some(slot), Some(moved)) }
+        })
+    }
+
+    /// Adds a send of `value`, and gives its number: the lowest that no case has. Never suspends.
+    ///
+    /// The case is there for one send: it is removed when it has come up.
+    pub fn send<T>(&mut self, sender: &'a Sender<T>, value: T) -> usize {
+        self.add(MaybeUninit::new(value), true, |slot, moved| {
+            // SAFETY: the room lives until the case is removed, and the case is not used after that.
+            unsafe { Case::new(sender.chan(), false, true, Some(slot), Some(moved)) }
+        })
+    }
+
+    fn add<T: 'a>(
+        &mut self,
+        value: MaybeUninit<T>,
+        sends: bool,
+        case: impl FnOnce(NonNull<T>, &'a Cell<bool>) -> Case<'a>,
+    ) -> usize {
+        let room = Box::into_raw(Box::new(Room { moved: Cell::new(false), sends, value }));
+        // SAFETY: fresh from its box. The rest of the room is used through pointers only, as long as a case has this.
+        let (slot, moved, room) = unsafe {
+            let slot = NonNull::new_unchecked(&raw mut (*room).value).cast();
+            (slot, &(*room).moved, NonNull::new_unchecked(room as *mut (dyn AnyRoom + 'a)))
+        };
+        let (case, room) = (case(slot, moved), Some(Owned(room)));
+        let index = self.rooms.iter().position(Option::is_none).unwrap_or(self.rooms.len());
+        if index == self.rooms.len() {
+            self.cases.push(case);
+            self.rooms.push(room);
+        } else {
+            (self.cases[index], self.rooms[index]) = (case, room);
+        }
+        index
+    }
+
+    /// Removes a case; the value of a send is dropped. Its number may be given to another. Never suspends.
+    ///
+    /// # Panics
+    /// If there is no such case.
+    #[track_caller]
+    pub fn remove(&mut self, index: usize) {
+        assert!(self.has(index), "Select::remove: there is no case {index}");
+        self.cases[index].never = true;
+        self.rooms[index] = None;
+    }
+
+    /// Removes a send and gives its value back. Never suspends.
+    ///
+    /// # Panics
+    /// If there is no such case, or it is not a send on `sender`'s channel.
+    #[track_caller]
+    pub fn withdraw<T>(&mut self, index: usize, sender: &Sender<T>) -> T {
+        assert!(
+            self.has(index) && self.cases[index].is_of(sender.chan(), true),
+            "Select::withdraw: case {index} is no send on this channel"
+        );
+        // SAFETY: just asked.
+        let value = unsafe { self.take(index) };
+        self.remove(index);
+        value.expect("a send that is still in the set has its value")
+    }
+
+    fn has(&self, index: usize) -> bool {
+        self.rooms.get(index).is_some_and(Option::is_some)
+    }
+
+    /// The value of a case, if it is here.
+    ///
+    /// # Safety
+    /// The case is there, and of a channel for `T`.
+    unsafe fn take<T>(&mut self, index: usize) -> Option<T> {
+        let room = self.rooms[index].as_ref()?.0.cast::<Room<T>>();
+        // SAFETY: of that type, as the caller says; outside of a select nobody else uses it.
+        unsafe { (*room.as_ptr()).take() }
+    }
+
+    /// Waits until one of the cases comes up; of several that can, each is as likely. **Suspends.** Without cases it
+    /// waits for ever, as [`block_forever`](super::block_forever).
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[doc(alias = "selectgo")]
+    #[track_caller]
+    pub fn select(&mut self) -> SelectedOperation<'_, 'a> {
+        match self.select_with(Patience::forever()) {
+            Some(selected) => selected,
+            None => super::block_forever(),
+        }
+    }
+
+    /// Takes a case if one can come up at once. Never suspends.
+    #[track_caller]
+    pub fn try_select(&mut self) -> Option<SelectedOperation<'_, 'a>> {
+        self.select_with(Patience::none())
+    }
+
+    /// [`Select::select`] that waits for at most `timeout`. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[track_caller]
+    pub fn select_timeout(&mut self, timeout: Duration) -> Option<SelectedOperation<'_, 'a>> {
+        self.select_with(Patience::timeout(timeout))
+    }
+
+    /// [`Select::select`] that waits until `deadline` at most. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[track_caller]
+    pub fn select_deadline(&mut self, deadline: Instant) -> Option<SelectedOperation<'_, 'a>> {
+        self.select_with(Patience::until(deadline))
+    }
+
+    #[track_caller]
+    fn select_with(&mut self, patience: Patience) -> Option<SelectedOperation<'_, 'a>> {
+        // A removed one comes up only in a goroutine that unwinds because its runtime closes, if there is no other.
+        let index = run(&self.cases, patience).filter(|&index| self.has(index))?;
+        // Its value is gone: from now on it is out of the set, whatever becomes of what we return.
+        self.cases[index].never |= self.cases[index].sends;
+        Some(SelectedOperation { select: self, index })
+    }
+
+    /// Waits until one of the cases could come up, and gives its number without taking it. **Suspends.** Somebody else
+    /// may be faster: what follows is to be a `try_` operation.
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[track_caller]
+    pub fn ready(&mut self) -> usize {
+        self.ready_with(Patience::forever()).unwrap_or_else(|| super::block_forever())
+    }
+
+    /// The number of a case that could come up now. Never suspends.
+    #[track_caller]
+    pub fn try_ready(&mut self) -> Option<usize> {
+        self.ready_with(Patience::none())
+    }
+
+    /// [`Select::ready`] that waits for at most `timeout`. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[track_caller]
+    pub fn ready_timeout(&mut self, timeout: Duration) -> Option<usize> {
+        self.ready_with(Patience::timeout(timeout))
+    }
+
+    /// [`Select::ready`] that waits until `deadline` at most. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[track_caller]
+    pub fn ready_deadline(&mut self, deadline: Instant) -> Option<usize> {
+        self.ready_with(Patience::until(deadline))
+    }
+
+    #[track_caller]
+    fn ready_with(&mut self, patience: Patience) -> Option<usize> {
+        let cases: Vec<_> = self.cases.iter().map(Case::without_slot).collect();
+        run(&cases, patience)
+    }
+}
+
+#[track_caller]
+fn run(cases: &[Case<'_>], patience: Patience) -> Option<usize> {
+    let first = cases.first()?;
+    if cases.len() <= FEW {
+        let seats: [_; FEW] = core::array::from_fn(|at| Seat::new(cases.get(at).unwrap_or(first)));
+        round::select_in(cases, &seats, patience)
+    } else {
+        let seats: Vec<_> = cases.iter().map(Seat::new).collect();
+        round::select_in(cases, &seats, patience)
+    }
+}
+
+impl fmt::Debug for Select<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = |at: usize| if self.cases[at].sends { "send" } else { "recv" };
+        let here = (0..self.cases.len()).filter(|&at| self.has(at));
+        f.debug_map().entries(here.map(|at| (at, kind(at)))).finish()
+    }
+}
+
+/// A case that has come up. It has taken place: dropping this drops the value that was received, or that a closed channel
+/// did not take.
+#[must_use = "the value that was received is dropped with this"]
+pub struct SelectedOperation<'s, 'a> {
+    select: &'s mut Select<'a>,
+    index: usize,
+}
+
+impl SelectedOperation<'_, '_> {
+    /// The number of the case. Never suspends.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What was received. Never suspends.
+    ///
+    /// # Errors
+    /// The channel was closed and empty.
+    ///
+    /// # Panics
+    /// If the case is not a receive from `receiver`'s channel.
+    #[track_caller]
+    pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
+        assert!(
+            self.select.cases[self.index].is_of(receiver.chan(), false),
+            "SelectedOperation::recv: case {} is no receive from this channel",
+            self.index
+        );
+        // SAFETY: just asked.
+        unsafe { self.select.take(self.index) }.ok_or(RecvError)
+    }
+
+    /// What became of the send. Never suspends.
+    ///
+    /// # Errors
+    /// The channel was closed; the value comes back.
+    ///
+    /// # Panics
+    /// If the case is not a send on `sender`'s channel.
+    #[track_caller]
+    pub fn send<T>(self, sender: &Sender<T>) -> Result<(), SendError<T>> {
+        assert!(
+            self.select.cases[self.index].is_of(sender.chan(), true),
+            "SelectedOperation::send: case {} is no send on this channel",
+            self.index
+        );
+        // SAFETY: just asked.
+        match unsafe { self.select.take(self.index) } {
+            None => Ok(()),
+            Some(value) => Err(SendError(value)),
+        }
+    }
+}
+
+impl Drop for SelectedOperation<'_, '_> {
+    fn drop(&mut self) {
+        if self.select.cases[self.index].sends {
+            self.select.remove(self.index);
+        } else if let Some(room) = &mut self.select.rooms[self.index] {
+            // SAFETY: outside of a select nobody else uses it.
+            unsafe { room.0.as_mut() }.clear();
+        }
+    }
+}
+
+impl fmt::Debug for SelectedOperation<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SelectedOperation").field("index", &self.index).finish()
+    }
+}

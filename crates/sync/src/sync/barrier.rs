@@ -1,0 +1,142 @@
+//! `Barrier`: waits until a number of others have come as well.
+//!
+//! ```text
+//!   wait: not the last: queue with this generation, sleep
+//!         the last: next generation, nobody has come to it yet; wake those of the old one, in order
+//! ```
+//!
+//! **Invariant.** `arrived` is the number of those who wait with the present generation, queued or gone for good.
+
+use crate::seam::const_fn;
+use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use core::fmt;
+use std::time::{Duration, Instant};
+
+/// A place where a number of goroutines, or plain threads, wait for each other, again and again.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::sync::Barrier;
+///
+/// static ALL: Barrier = Barrier::new(4);
+///
+/// runtime.run(|| {
+///     let all: Vec<_> = (0..4).map(|_| gmp::go(|| ALL.wait().is_leader())).collect();
+///     let leaders = all.into_iter().filter_map(|one| one.join().ok()).filter(|&leads| leads).count();
+///     assert_eq!(leaders, 1);
+/// }).unwrap();
+/// ```
+pub struct Barrier {
+    n: usize,
+    line: Lock<Line>,
+}
+
+/// What the lock protects.
+struct Line {
+    generation: u64,
+    arrived: usize,
+    /// A node's content is its generation.
+    queue: Queue<u64>,
+}
+
+/// What [`Barrier::wait`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BarrierResult {
+    leader: bool,
+}
+
+impl BarrierResult {
+    /// Whether this was the last to come; one in each round was.
+    pub fn is_leader(&self) -> bool {
+        self.leader
+    }
+}
+
+impl Barrier {
+    const_fn! {
+        /// For so many at a time; 0 counts as 1. Never suspends.
+        pub const fn new(n: usize) -> Self {
+            Self { n, line: Lock::new(Line { generation: 0, arrived: 0, queue: Queue::new() }) }
+        }
+    }
+
+    /// Waits until all have come. **Suspends.**
+    ///
+    /// A goroutine whose runtime closes meanwhile unwinds from here and is taken out of the count, or waits on as told at
+    /// [`Mutex::lock`](super::Mutex::lock).
+    ///
+    /// # Panics
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
+    #[track_caller]
+    pub fn wait(&self) -> BarrierResult {
+        // Without a deadline it ends in one way.
+        self.wait_until(None).unwrap_or(BarrierResult { leader: false })
+    }
+
+    /// [`Barrier::wait`] for at most `timeout`; `None`, and one fewer has come, if that was not enough. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Barrier::wait`].
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> Option<BarrierResult> {
+        self.wait_until(crate::after_now(timeout))
+    }
+
+    /// [`Barrier::wait_timeout`] with the moment at which it gives up. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Barrier::wait`].
+    #[track_caller]
+    pub fn wait_deadline(&self, deadline: Instant) -> Option<BarrierResult> {
+        self.wait_until(Some(deadline))
+    }
+
+    #[track_caller]
+    fn wait_until(&self, deadline: Option<Instant>) -> Option<BarrierResult> {
+        let caller = Caller::enter("Barrier::wait");
+        let mut line = self.line.lock();
+        let generation = line.generation;
+        if line.arrived + 1 >= self.n {
+            (line.generation, line.arrived) = (generation + 1, 0);
+            drop(line);
+            self.wake_all_of(generation);
+            return Some(BarrierResult { leader: true });
+        }
+        line.arrived += 1;
+        let waiter = Waiter::alone();
+        let node = Node::new(&waiter, 0, generation);
+        // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
+        unsafe { line.queue.push_back(&node) };
+        // SAFETY: the node is queued, and the waiter's only one.
+        match unsafe { wait(&caller, line, |line| &line.queue, &waiter, &node, How::until(deadline)) } {
+            Ok(_) => Some(BarrierResult { leader: false }),
+            // All have come; we would have been woken in a moment.
+            Err(Left { guard, .. }) if guard.generation != generation => {
+                Some(BarrierResult { leader: false })
+            }
+            Err(Left { wake, mut guard, .. }) => {
+                guard.arrived -= 1;
+                drop(guard);
+                gmp_core::goroutine::unwind_if_closing(wake);
+                None
+            }
+        }
+    }
+
+    fn wake_all_of(&self, generation: u64) {
+        loop {
+            let line = self.line.lock();
+            let Some(node) = line.queue.pop_if(|&node| node <= generation, |_| ()) else { return };
+            let sleeper = node.fire(Fired::Done);
+            drop(line);
+            sleeper.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier").field("n", &self.n).finish_non_exhaustive()
+    }
+}

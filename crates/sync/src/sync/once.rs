@@ -1,0 +1,101 @@
+//! `Once`, `OnceCell` and `Lazy`: what is done once.
+//!
+//! ```text
+//!   not done ── the mutex, f, done: store, Release ──► done      done: load, Acquire: the fast way
+//! ```
+//!
+//! Whoever comes while `f` runs waits at the mutex, so nobody goes on before it is done. Go: `sync.Once` (once.go, Go
+//! 1.27).
+
+mod cell;
+mod lazy;
+
+pub use cell::OnceCell;
+pub use lazy::Lazy;
+
+use super::mutex::Mutex;
+use crate::seam::{AtomicBool, const_fn};
+use core::fmt;
+use core::sync::atomic::Ordering::{Acquire, Release};
+
+/// Runs a function once.
+///
+/// ```
+/// use gmp::sync::Once;
+///
+/// static START: Once = Once::new();
+///
+/// let mut times = 0;
+/// START.call_once(|| times += 1);
+/// START.call_once(|| times += 1);
+/// assert_eq!(times, 1);
+/// ```
+#[doc(alias = "sync.Once")]
+pub struct Once {
+    done: AtomicBool,
+    running: Mutex<()>,
+}
+
+impl Once {
+    const_fn! {
+        /// With nothing run yet. Never suspends.
+        pub const fn new() -> Self {
+            Self { done: AtomicBool::new(false), running: Mutex::new(()) }
+        }
+    }
+
+    /// Calls `f`, unless this has called a function before; returns when that one is through. **Suspends.**
+    ///
+    /// A panic in `f` counts as done: the caller gets it, and later callers return at once, as in Go. Calling the same
+    /// `Once` from inside `f` waits for ever.
+    ///
+    /// # Panics
+    /// As `f`; and where nobody may wait, if somebody else is at it.
+    #[doc(alias = "Do")]
+    #[track_caller]
+    #[inline]
+    pub fn call_once(&self, f: impl FnOnce()) {
+        if !self.is_completed() {
+            self.call_slow(f);
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn call_slow(&self, f: impl FnOnce()) {
+        /// Done, by a panic too.
+        struct Done<'a>(&'a AtomicBool);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                // ORDER: once. Pairs with the load in `is_completed`: what the function did is seen.
+                self.0.store(true, Release);
+            }
+        }
+        let running = self.running.lock();
+        if !self.is_completed() {
+            let done = Done(&self.done);
+            f();
+            drop(done);
+        }
+        drop(running);
+    }
+
+    /// Whether a function has been called and is through. Never suspends.
+    #[inline]
+    pub fn is_completed(&self) -> bool {
+        // ORDER: once. Pairs with the store in `call_slow`.
+        self.done.load(Acquire)
+    }
+}
+
+impl Default for Once {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once").field("completed", &self.is_completed()).finish()
+    }
+}

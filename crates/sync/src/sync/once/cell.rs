@@ -1,0 +1,146 @@
+//! `OnceCell`: a place that is filled once.
+
+use crate::seam::{AtomicBool, const_fn};
+use crate::sync::mutex::Mutex;
+use core::cell::UnsafeCell;
+use core::convert::Infallible;
+use core::fmt;
+use core::sync::atomic::Ordering::{Acquire, Release};
+
+/// A value that is set once and then shared.
+///
+/// ```
+/// use gmp::sync::OnceCell;
+///
+/// static NAME: OnceCell<String> = OnceCell::new();
+///
+/// assert_eq!(NAME.get(), None);
+/// assert_eq!(NAME.get_or_init(|| "gopher".into()), "gopher");
+/// assert_eq!(NAME.set("other".into()), Err("other".into()));
+/// ```
+#[doc(alias = "OnceLock")]
+#[doc(alias = "OnceValue")]
+pub struct OnceCell<T> {
+    filled: AtomicBool,
+    filling: Mutex<()>,
+    value: UnsafeCell<Option<T>>,
+}
+
+// SAFETY: the value is written under the mutex, before `filled` says so, and only shared after that. One thread may fill
+// the cell and another drop it, hence `Send`.
+unsafe impl<T: Send + Sync> Sync for OnceCell<T> {}
+
+impl<T> OnceCell<T> {
+    const_fn! {
+        /// An empty cell. Never suspends.
+        pub const fn new() -> Self {
+            Self { filled: AtomicBool::new(false), filling: Mutex::new(()), value: UnsafeCell::new(None) }
+        }
+    }
+
+    /// The value, if there is one yet. Never suspends.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        // ORDER: once-cell. Pairs with the store in `fill`: the value is seen.
+        if !self.filled.load(Acquire) {
+            return None;
+        }
+        // SAFETY: filled, and never written to again while shared.
+        unsafe { &*self.value.get() }.as_ref()
+    }
+
+    /// The value, made by `init` if there is none yet; if somebody else makes it, waits for that. **Suspends.**
+    ///
+    /// A panic in `init` leaves the cell empty: the next one tries again. Asking for the value of the same cell in `init`
+    /// waits for ever.
+    ///
+    /// # Panics
+    /// As `init`; and where nobody may wait, if somebody else is at it.
+    #[track_caller]
+    #[inline]
+    pub fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        match self.get_or_try_init(|| Ok::<T, Infallible>(init())) {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// [`OnceCell::get_or_init`] with an `init` that may fail, which leaves the cell empty. **Suspends.**
+    ///
+    /// # Errors
+    /// That of `init`.
+    ///
+    /// # Panics
+    /// As [`OnceCell::get_or_init`].
+    #[track_caller]
+    #[inline]
+    pub fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        match self.get() {
+            Some(value) => Ok(value),
+            None => self.fill(init),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn fill<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        let _filling = self.filling.lock();
+        if let Some(value) = self.get() {
+            return Ok(value);
+        }
+        let value = init()?;
+        // SAFETY: not filled, so nobody reads, and the mutex is ours, so nobody else writes.
+        let value = unsafe { &mut *self.value.get() }.insert(value);
+        // ORDER: once-cell. Pairs with the load in `get`.
+        self.filled.store(true, Release);
+        Ok(value)
+    }
+
+    /// Sets the value. **Suspends**, if somebody else is making one.
+    ///
+    /// # Errors
+    /// There is one already; `value` comes back.
+    ///
+    /// # Panics
+    /// Where nobody may wait, if somebody else is at it.
+    #[track_caller]
+    pub fn set(&self, value: T) -> Result<(), T> {
+        let mut value = Some(value);
+        // Taken only if this is the one call that fills the cell.
+        let _ = self.get_or_try_init(|| value.take().ok_or(()));
+        value.map_or(Ok(()), Err)
+    }
+
+    /// The value of a cell that nobody else can reach. Never suspends.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        self.value.get_mut().as_mut()
+    }
+
+    /// Takes the value out, which leaves the cell empty. Never suspends.
+    pub fn take(&mut self) -> Option<T> {
+        core::mem::take(self).into_inner()
+    }
+
+    /// The value, if there is one. Never suspends.
+    pub fn into_inner(self) -> Option<T> {
+        self.value.into_inner()
+    }
+}
+
+impl<T> Default for OnceCell<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> From<T> for OnceCell<T> {
+    fn from(value: T) -> Self {
+        Self { filled: AtomicBool::new(true), value: UnsafeCell::new(Some(value)), ..Self::new() }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnceCell").field(&self.get()).finish()
+    }
+}

@@ -1,0 +1,166 @@
+//! `RwLock` and its guards.
+
+mod guards;
+mod raw;
+
+pub use guards::{RwLockReadGuard, RwLockWriteGuard};
+
+use crate::seam::const_fn;
+use core::cell::UnsafeCell;
+use core::fmt;
+
+pub(crate) use raw::RawRwLock;
+use std::time::{Duration, Instant};
+
+/// A lock around a value that many may read or one may write, for goroutines and for plain threads.
+///
+/// As Go's: a writer that waits keeps new readers out, and when it is done all readers that waited meanwhile come before
+/// the next writer; so neither side starves. A goroutine that reads and asks to read again may therefore wait for ever,
+/// if a writer came in between. There is no poisoning.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::sync::RwLock;
+///
+/// static NAMES: RwLock<Vec<&str>> = RwLock::new(Vec::new());
+///
+/// runtime.run(|| {
+///     gmp::go(|| NAMES.write().push("gopher")).join().unwrap();
+///     let (one, other) = (NAMES.read(), NAMES.read());
+///     assert_eq!(*one, *other);
+/// }).unwrap();
+/// ```
+#[doc(alias = "sync.RWMutex")]
+pub struct RwLock<T: ?Sized> {
+    raw: RawRwLock,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: readers share references, which `T: Sync` allows; a writer has the value to itself, which amounts to sending it.
+unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
+// SAFETY: as for the value.
+unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
+
+impl<T> RwLock<T> {
+    const_fn! {
+        /// A free lock around `value`. Never suspends.
+        pub const fn new(value: T) -> Self {
+            Self { raw: RawRwLock::new(), value: UnsafeCell::new(value) }
+        }
+    }
+
+    /// The value. Never suspends.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Takes the lock for reading, and waits while somebody writes or waits to write. **Suspends.**
+    ///
+    /// When the runtime closes meanwhile it ends as [`Mutex::lock`](super::Mutex::lock) does.
+    ///
+    /// # Panics
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack; and at 2,147,483,647 readers.
+    #[doc(alias = "RLock")]
+    #[track_caller]
+    #[inline]
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.raw.read(None);
+        RwLockReadGuard::of(self)
+    }
+
+    /// Takes the lock for reading, if nobody writes or waits to write. Never suspends.
+    #[doc(alias = "TryRLock")]
+    #[inline]
+    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+        self.raw.try_read().then(|| RwLockReadGuard::of(self))
+    }
+
+    /// [`RwLock::read`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`RwLock::read`].
+    #[track_caller]
+    pub fn read_timeout(&self, timeout: Duration) -> Option<RwLockReadGuard<'_, T>> {
+        self.raw.read(crate::after_now(timeout)).then(|| RwLockReadGuard::of(self))
+    }
+
+    /// [`RwLock::read`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`RwLock::read`].
+    #[track_caller]
+    pub fn read_deadline(&self, deadline: Instant) -> Option<RwLockReadGuard<'_, T>> {
+        self.raw.read(Some(deadline)).then(|| RwLockReadGuard::of(self))
+    }
+
+    /// Takes the lock for writing, and waits until nobody else has it. **Suspends.**
+    ///
+    /// When the runtime closes meanwhile it ends as [`Mutex::lock`](super::Mutex::lock) does.
+    ///
+    /// # Panics
+    /// As [`RwLock::read`].
+    #[doc(alias = "Lock")]
+    #[track_caller]
+    #[inline]
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.raw.write(None);
+        RwLockWriteGuard::of(self)
+    }
+
+    /// Takes the lock for writing, if nobody has it. Never suspends.
+    #[doc(alias = "TryLock")]
+    #[inline]
+    pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        self.raw.try_write().then(|| RwLockWriteGuard::of(self))
+    }
+
+    /// [`RwLock::write`] that waits for at most `timeout`; `None` if that was not enough, and readers that waited behind it
+    /// go on. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`RwLock::read`].
+    #[track_caller]
+    pub fn write_timeout(&self, timeout: Duration) -> Option<RwLockWriteGuard<'_, T>> {
+        self.raw.write(crate::after_now(timeout)).then(|| RwLockWriteGuard::of(self))
+    }
+
+    /// [`RwLock::write_timeout`] with the moment at which it gives up. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`RwLock::read`].
+    #[track_caller]
+    pub fn write_deadline(&self, deadline: Instant) -> Option<RwLockWriteGuard<'_, T>> {
+        self.raw.write(Some(deadline)).then(|| RwLockWriteGuard::of(self))
+    }
+
+    /// The value of a lock that nobody else can reach. Never suspends.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("RwLock");
+        match self.try_read() {
+            Some(guard) => debug.field("value", &&*guard),
+            None => debug.field("value", &format_args!("<locked>")),
+        };
+        debug.finish()
+    }
+}

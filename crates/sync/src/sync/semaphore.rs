@@ -1,0 +1,247 @@
+//! `Semaphore`: a number of permits, given out in the order in which they were asked for.
+//!
+//! ```text
+//!   acquire n: nobody waits and n are there? take them ─► else queue, sleep
+//!   give back: permits + n; then, as long as the first in the queue can be served, serve it
+//! ```
+//!
+//! **Invariant.** Whenever the lock is free, the first who waits asks for more than there is. So one who asks for many
+//! is not passed by those who ask for few, and nobody waits without need. Whoever leaves the queue serves those behind.
+
+use crate::seam::const_fn;
+use crate::wait::{Caller, Fired, Guard, How, Left, Lock, Node, Queue, Waiter, wait};
+use core::fmt;
+use core::mem::ManuallyDrop;
+use gmp_core::Wake;
+use std::time::{Duration, Instant};
+
+/// A number of permits, for goroutines and for plain threads.
+///
+/// Strictly first come, first served: even a permit that is free is not given to a newcomer while others wait.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::sync::Semaphore;
+///
+/// static AT_ONCE: Semaphore = Semaphore::new(3);
+///
+/// runtime.run(|| {
+///     let all: Vec<_> = (0..10).map(|n| gmp::go(move || {
+///         let _permit = AT_ONCE.acquire();
+///         gmp::yield_now();
+///         n
+///     })).collect();
+///     assert_eq!(all.into_iter().map(|one| one.join().unwrap()).sum::<i32>(), 45);
+///     assert_eq!(AT_ONCE.available(), 3);
+/// }).unwrap();
+/// ```
+#[doc(alias = "semaphore.Weighted")]
+pub struct Semaphore(Lock<Permits>);
+
+/// What the lock protects.
+struct Permits {
+    free: usize,
+    /// A node's content is how many it asks for.
+    queue: Queue<usize>,
+}
+
+impl Semaphore {
+    const_fn! {
+        /// With this many permits. Never suspends.
+        pub const fn new(permits: usize) -> Self {
+            Self(Lock::new(Permits { free: permits, queue: Queue::new() }))
+        }
+    }
+
+    /// Takes one permit, and waits for it if there is none. **Suspends.**
+    ///
+    /// A goroutine whose runtime closes meanwhile ends as told at [`Mutex::lock`](super::Mutex::lock).
+    ///
+    /// # Panics
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
+    #[doc(alias = "Acquire")]
+    #[track_caller]
+    pub fn acquire(&self) -> Permit<'_> {
+        self.acquire_many(1)
+    }
+
+    /// Takes `n` permits at once, and waits until there are so many. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[track_caller]
+    pub fn acquire_many(&self, n: usize) -> Permit<'_> {
+        self.take(n, None);
+        Permit { semaphore: self, n }
+    }
+
+    /// Takes one permit, if one is free and nobody waits. Never suspends.
+    #[doc(alias = "TryAcquire")]
+    pub fn try_acquire(&self) -> Option<Permit<'_>> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `n` permits, if they are free and nobody waits. Never suspends.
+    pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
+        self.0.lock().take(n).then_some(Permit { semaphore: self, n })
+    }
+
+    /// [`Semaphore::acquire`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[track_caller]
+    pub fn acquire_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
+        self.acquire_many_until(1, crate::after_now(timeout))
+    }
+
+    /// [`Semaphore::acquire`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[track_caller]
+    pub fn acquire_deadline(&self, deadline: Instant) -> Option<Permit<'_>> {
+        self.acquire_many_until(1, Some(deadline))
+    }
+
+    /// [`Semaphore::acquire_many`] that waits for at most `timeout`. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[track_caller]
+    pub fn acquire_many_timeout(&self, n: usize, timeout: Duration) -> Option<Permit<'_>> {
+        self.acquire_many_until(n, crate::after_now(timeout))
+    }
+
+    /// [`Semaphore::acquire_many`] that waits until `deadline` at most. **Suspends.**
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[track_caller]
+    pub fn acquire_many_deadline(&self, n: usize, deadline: Instant) -> Option<Permit<'_>> {
+        self.acquire_many_until(n, Some(deadline))
+    }
+
+    #[track_caller]
+    fn acquire_many_until(&self, n: usize, deadline: Option<Instant>) -> Option<Permit<'_>> {
+        self.take(n, deadline).then_some(Permit { semaphore: self, n })
+    }
+
+    /// How many permits are free now. Never suspends.
+    pub fn available(&self) -> usize {
+        self.0.lock().free
+    }
+
+    /// There are `n` permits more. Never suspends.
+    ///
+    /// # Panics
+    /// If there are more than `usize::MAX` then.
+    #[doc(alias = "Release")]
+    #[track_caller]
+    pub fn add_permits(&self, n: usize) {
+        let mut permits = self.0.lock();
+        let Some(free) = permits.free.checked_add(n) else {
+            drop(permits);
+            panic!("Semaphore::add_permits({n}): more permits than a usize counts");
+        };
+        permits.free = free;
+        self.serve(permits);
+    }
+
+    /// Serves the first in the queue as long as that can be done.
+    fn serve<'a>(&'a self, mut permits: Guard<'a, Permits>) {
+        loop {
+            let free = permits.free;
+            let Some(node) = permits.queue.pop_if(|&n| n <= free, |_| ()) else { return };
+            let n = node.extra;
+            let sleeper = node.fire(Fired::Done);
+            permits.free -= n;
+            drop(permits);
+            sleeper.wake();
+            permits = self.0.lock();
+        }
+    }
+
+    #[track_caller]
+    fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
+        if self.0.lock().take(n) {
+            return true;
+        }
+        let caller = Caller::enter("Semaphore::acquire");
+        let mut how = How::until(deadline);
+        loop {
+            let mut permits = self.0.lock();
+            if permits.take(n) {
+                return true;
+            }
+            let waiter = Waiter::alone();
+            let node = Node::new(&waiter, 0, n);
+            // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
+            unsafe { permits.queue.push_back(&node) };
+            // SAFETY: the node is queued, and the waiter's only one.
+            match unsafe { wait(&caller, permits, |permits| &permits.queue, &waiter, &node, how) } {
+                Ok(_) => return true,
+                Err(Left { wake, guard, .. }) => {
+                    // Those behind may ask for less.
+                    self.serve(guard);
+                    if wake != Wake::Closing {
+                        return false;
+                    }
+                    how = how.after_closing();
+                }
+            }
+        }
+    }
+}
+
+impl Permits {
+    /// Takes `n`, unless somebody waits.
+    fn take(&mut self, n: usize) -> bool {
+        let may = self.queue.is_empty() && n <= self.free;
+        if may {
+            self.free -= n;
+        }
+        may
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore").field("available", &self.available()).finish_non_exhaustive()
+    }
+}
+
+/// Permits of a [`Semaphore`], given back when this is dropped. Dropping never suspends.
+#[must_use = "the permits last as long as this"]
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+    n: usize,
+}
+
+impl Permit<'_> {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.n
+    }
+
+    /// Uses them up: they are not given back. Never suspends.
+    pub fn forget(self) {
+        let _ = ManuallyDrop::new(self);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut permits = self.semaphore.0.lock();
+        // No overflow, short of `add_permits` beyond all reason: they were taken out of this number.
+        permits.free = permits.free.saturating_add(self.n);
+        self.semaphore.serve(permits);
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("count", &self.n).finish_non_exhaustive()
+    }
+}

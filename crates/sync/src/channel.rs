@@ -2,6 +2,7 @@
 
 mod counter;
 mod error;
+mod expiry;
 mod handle;
 mod iter;
 pub(crate) mod protocol;

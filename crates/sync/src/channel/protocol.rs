@@ -27,8 +27,8 @@ pub(crate) type Slot = Option<NonNull<()>>;
 /// What the lock protects.
 #[repr(C)]
 pub(crate) struct State<T> {
-    closed: bool,
-    ring: Ring<T>,
+    pub(super) closed: bool,
+    pub(super) ring: Ring<T>,
     pub(crate) receivers: Queue<Slot>,
     pub(crate) senders: Queue<Slot>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct State<T> {
 #[doc(alias = "hchan")]
 #[repr(C, align(64))]
 pub(crate) struct Chan<T> {
-    lock: Lock<State<T>>,
+    pub(super) lock: Lock<State<T>>,
 }
 
 // SAFETY: values are moved from thread to thread, which `T: Send` allows; nobody gets a reference to one in here.
@@ -386,40 +386,6 @@ impl<T> Chan<T> {
             gmp_core::goroutine::unwind_if_closing(wake);
         }
         fired
-    }
-
-    /// A timer's expiry: sends the value if there is somebody or room for it, and if it still counts, which is asked
-    /// under the lock. `false`: the channel is closed. Never suspends.
-    #[doc(alias = "sendTime")]
-    pub(crate) fn deliver(&self, value: T, counts: impl FnOnce() -> bool) -> bool
-    where
-        T: Copy,
-    {
-        let mut slot = value;
-        let mut state = self.lock.lock();
-        if !counts() {
-            return !state.closed;
-        }
-        // SAFETY: the slot holds a value, and one that may be copied may be moved and left alone, too.
-        let sent = unsafe { self.send_now(&mut state, &raw mut slot) };
-        drop(state);
-        match sent {
-            Ok(receiver) => wake(receiver),
-            Err(refusal) => return refusal == Refusal::NotReady,
-        }
-        true
-    }
-
-    /// A timer is stopped or reset: does that under the lock and takes away what it has left here. `true`: one of both
-    /// was still to come. Never suspends.
-    #[doc(alias = "timerchandrain")]
-    pub(crate) fn undo(&self, stop: impl FnOnce() -> bool) -> bool
-    where
-        T: Copy,
-    {
-        let mut state = self.lock.lock();
-        let stopped = stop();
-        stopped | state.ring.pop().is_some()
     }
 
     /// Closes the channel. `false`: it was closed. Never suspends.

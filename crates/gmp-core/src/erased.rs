@@ -68,8 +68,8 @@ impl<C: Config> AnyRuntime for Sched<C> {
         }
     }
 
-    fn may_spin(&self, m: &M) -> bool {
-        self.may_spin_here(m)
+    fn may_spin(&self) -> bool {
+        self.may_spin_here()
     }
 
     fn num_goroutines(&self) -> usize {

@@ -83,12 +83,12 @@ impl Place {
     }
 
     /// Whether it makes sense to spin for a moment for what somebody else holds, who runs at this very time: on several
-    /// CPUs, and for a goroutine if another P runs goroutines and its own has no other to run. Never suspends.
+    /// CPUs, and for a goroutine if another P runs goroutines. Never suspends.
     #[doc(alias = "canSpin")]
     pub fn may_spin(&self) -> bool {
         crate::procs::cpus() > 1
             && match self {
-                Place::Goroutine(AtGate(inside)) => inside.g().header().runtime().may_spin(inside.m()),
+                Place::Goroutine(AtGate(inside)) => inside.g().header().runtime().may_spin(),
                 Place::Plain => true,
             }
     }
@@ -186,7 +186,9 @@ pub fn sleep(duration: Duration) -> Wake {
     if inside.g().header().is_unwinding() {
         return Wake::Closing;
     }
-    let deadline = inside.g().header().now().saturating_add(crate::rt::nanos(duration)).min(NEVER - 1);
+    let now = inside.g().header().now();
+    inside.m().clock.set(now);
+    let deadline = now.saturating_add(crate::rt::nanos(duration)).min(NEVER - 1);
     park_inside(&inside, WaitReason::Sleep, deadline, |parked| {
         // The timer holds a twin, which alone is to wake us.
         let _ = parked.into_parts();

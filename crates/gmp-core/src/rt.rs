@@ -51,8 +51,8 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// How many Ps there are.
     fn procs(&self) -> usize;
 
-    /// Whether a goroutine on `m` may spin for a moment for what another running one holds.
-    fn may_spin(&self, m: &M) -> bool;
+    /// Whether a goroutine may spin for a moment for what another running one holds.
+    fn may_spin(&self) -> bool;
 
     /// How many goroutines there are, the runtime's own left out.
     fn num_goroutines(&self) -> usize;

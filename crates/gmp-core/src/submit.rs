@@ -73,9 +73,15 @@ impl<C: Config> Sched<C> {
     /// Readies a goroutine that is not pinned, on the P that `m` holds.
     #[inline]
     pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
+        self.queue_ready(m, g);
+        self.wake_for_submission();
+    }
+
+    /// [`Sched::ready_on`] without the wake, which the caller makes after the last of several.
+    #[inline]
+    pub(crate) fn queue_ready(&self, m: &M, g: Runnable) {
         self.observe_ready(g.g(), Some(m));
         self.push_local(m, g, Slot::Next);
-        self.wake_for_submission();
     }
 
     #[inline(always)]
@@ -112,16 +118,11 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Whether a goroutine on `m` that waits for one on another P may do so by spinning: some other P runs goroutines,
-    /// and nobody queues for this one. Go: `sync_runtime_canSpin`.
-    pub(crate) fn may_spin_here(&self, m: &M) -> bool {
+    /// Whether a goroutine that waits for one on another P may do so by spinning: some other P runs goroutines. Go:
+    /// `sync_runtime_canSpin`, which also wants nobody to queue for this P.
+    pub(crate) fn may_spin_here(&self) -> bool {
         let view = self.view();
-        if view.procs <= view.idle + view.spinning + 1 || m.p.get().is_null() {
-            return false;
-        }
-        // SAFETY: the caller is on `m`, which holds a P; no other borrow of it is in use.
-        let mut p = unsafe { self.p_of(m) };
-        self.policy(m, || p.owner().queue.is_empty())
+        view.procs > view.idle + view.spinning + 1
     }
 
     /// Tells the sink what happened to a goroutine, if there is one that listens.

@@ -20,6 +20,8 @@ mod semaphore;
 mod wait_group;
 
 #[cfg(all(test, loom))]
+mod loom_kin;
+#[cfg(all(test, loom))]
 mod loom_mutex;
 
 pub use barrier::{Barrier, BarrierResult};

@@ -76,7 +76,7 @@ pub(crate) const CHILDREN: u64 = 10;
 /// `n` is no power of ten: then some node would have children without leaves, and so without an end.
 pub(crate) fn sky(n: u64) -> Result<u64> {
     let mut size = n;
-    while size > 1 && size % CHILDREN == 0 {
+    while size > 1 && size.is_multiple_of(CHILDREN) {
         size /= CHILDREN;
     }
     if size == 1 { Ok(below(n)) } else { Err(format!("skynet takes a power of ten, not {n}").into()) }

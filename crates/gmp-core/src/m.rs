@@ -103,6 +103,8 @@ pub(crate) struct M {
     /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
     pub(crate) inbox_first: Cell<bool>,
     pub(crate) inbox: Inbox,
+    /// The time as its goroutine read it on its way into a sleep, for the look at the timers that follows; 0: none.
+    pub(crate) clock: Cell<u64>,
     /// It slept until it was given a P, and has not looked for work since.
     pub(crate) just_fed: Cell<bool>,
 }
@@ -142,6 +144,7 @@ impl M {
             pinned: Cell::new(0),
             inbox_first: Cell::new(false),
             inbox: Inbox::new(),
+            clock: Cell::new(0),
             just_fed: Cell::new(false),
         }
     }

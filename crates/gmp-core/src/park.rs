@@ -186,7 +186,9 @@ pub fn sleep(duration: Duration) -> Wake {
     if inside.g().header().is_unwinding() {
         return Wake::Closing;
     }
-    let deadline = inside.g().header().now().saturating_add(crate::rt::nanos(duration)).min(NEVER - 1);
+    let now = inside.g().header().now();
+    inside.m().clock.set(now);
+    let deadline = now.saturating_add(crate::rt::nanos(duration)).min(NEVER - 1);
     park_inside(&inside, WaitReason::Sleep, deadline, |parked| {
         // The timer holds a twin, which alone is to wake us.
         let _ = parked.into_parts();

@@ -52,6 +52,8 @@ pub struct Scope<'scope, 'env: 'scope> {
     word: ScopeWord,
     /// Children that panicked, less those whose panic a `join` has taken.
     panics: AtomicUsize,
+    /// Children that never ran, less those of which a `join` was told.
+    unrun: AtomicUsize,
     // Both lifetimes invariant: neither may be shrunk to smuggle a shorter borrow in, nor grown to get one out.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -64,16 +66,24 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// as it must not leave what they borrow.
 ///
 /// # Panics
-/// Outside a goroutine; with the panic of `f`; and if a goroutine of the scope panicked and nobody joined it. Always
-/// after all of them have ended.
+/// Outside a goroutine; with the panic of `f`; and if a goroutine of the scope panicked, or never ran because no stack
+/// could be had for it, and nobody joined it. Always after all of them have ended.
+///
+/// In a runtime that closes, `scope` ends its goroutine, as `exit` does, if a goroutine of the scope was dropped before it
+/// ran.
 #[track_caller]
 pub fn scope<'env, F, R>(f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
     drop(gate::enter("scope"));
-    let scope =
-        Scope { word: ScopeWord::new(), panics: AtomicUsize::new(0), scope: PhantomData, env: PhantomData };
+    let scope = Scope {
+        word: ScopeWord::new(),
+        panics: AtomicUsize::new(0),
+        unrun: AtomicUsize::new(0),
+        scope: PhantomData,
+        env: PhantomData,
+    };
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
     scope.word.wait();
     match result {
@@ -81,8 +91,20 @@ where
         Ok(_) if scope.panics.load(Ordering::Relaxed) != 0 => {
             panic!("gmp::scope: a goroutine of the scope panicked, and its panic was not joined")
         }
+        Ok(_) if scope.unrun.load(Ordering::Relaxed) != 0 => never_ran(),
         Ok(value) => value,
     }
+}
+
+/// Not all that the scope was to do has been done, and nobody has been told.
+#[cold]
+#[track_caller]
+fn never_ran() -> ! {
+    let header = gate::enter("scope").g().header();
+    if header.is_unwinding() || header.is_closing() {
+        crate::panics::unwind_goroutine();
+    }
+    panic!("gmp::scope: a goroutine of the scope never ran: {}", JoinError::OutOfStacks)
 }
 
 impl<'scope> Scope<'scope, '_> {
@@ -119,10 +141,12 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: `scope` waits for its children before it leaves the word's frame. It has not begun to: `&'scope self`
         // exists only in its closure and in children, and is of no use to plain threads, which the gate refuses.
         let ticket = unsafe { Ticket::new(&self.word) };
-        let panics = &self.panics;
+        let (panics, unrun) = (&self.panics, &self.unrun);
         let theirs = packet.clone();
+        let marks_unrun = Unrun(unrun);
         let child = Child::new(
             move || {
+                core::mem::forget(marks_unrun);
                 let result = child::call(|| {
                     let value = f();
                     match theirs {
@@ -146,7 +170,7 @@ impl<'scope> Scope<'scope, '_> {
         // is after the closure is gone, run or not. Its result, which may lie in the record for longer, has no destructor
         // and is read by a handle of the scope only.
         match unsafe { spawn_unchecked(&inside, spec, Location::caller(), move || child.run()) } {
-            Ok(handle) => ScopedJoinHandle { handle, packet, panics },
+            Ok(handle) => ScopedJoinHandle { handle, packet, panics, unrun },
             Err(NoRecord(closure)) => {
                 drop(closure);
                 panic!("gmp::{call}: no memory for another goroutine's record of 192 bytes")
@@ -161,6 +185,7 @@ pub struct ScopedJoinHandle<'scope, T> {
     handle: JoinHandle<Option<ManuallyDrop<T>>>,
     packet: Option<Arc<Packet<T>>>,
     panics: &'scope AtomicUsize,
+    unrun: &'scope AtomicUsize,
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
@@ -192,8 +217,10 @@ impl<T> ScopedJoinHandle<'_, T> {
                 None => crate::fatal!("a child that ended well left its result", "the packet is empty"),
             },
             Err(error) => {
-                if matches!(error, JoinError::Panicked(_)) {
-                    self.panics.fetch_sub(1, Ordering::Relaxed);
+                match error {
+                    JoinError::Panicked(_) => _ = self.panics.fetch_sub(1, Ordering::Relaxed),
+                    JoinError::OutOfStacks => _ = self.unrun.fetch_sub(1, Ordering::Relaxed),
+                    JoinError::Exited | JoinError::Abandoned => {}
                 }
                 Err(error)
             }
@@ -207,6 +234,15 @@ impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
             .field("number", &self.number())
             .field("finished", &self.is_finished())
             .finish()
+    }
+}
+
+/// Part of a child's closure: counts it if it is dropped instead of run.
+struct Unrun<'scope>(&'scope AtomicUsize);
+
+impl Drop for Unrun<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -73,9 +73,15 @@ impl<C: Config> Sched<C> {
     /// Readies a goroutine that is not pinned, on the P that `m` holds.
     #[inline]
     pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
+        self.queue_ready(m, g);
+        self.wake_for_submission();
+    }
+
+    /// [`Sched::ready_on`] without the wake, which the caller makes after the last of several.
+    #[inline]
+    pub(crate) fn queue_ready(&self, m: &M, g: Runnable) {
         self.observe_ready(g.g(), Some(m));
         self.push_local(m, g, Slot::Next);
-        self.wake_for_submission();
     }
 
     #[inline(always)]

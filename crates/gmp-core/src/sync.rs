@@ -40,3 +40,14 @@ pub fn full_fence() {
     #[cfg(not(loom))]
     core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
 }
+
+/// The near half of an asymmetric fence: keeps the compiler from swapping a store and a later load. The CPU is seen to
+/// by the other side's [`far_fence`](crate::sole::far_fence). In a model it is a full one, which is what the two amount
+/// to.
+#[inline(always)]
+pub fn near_fence() {
+    #[cfg(loom)]
+    full_fence();
+    #[cfg(not(loom))]
+    core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+}

@@ -11,7 +11,7 @@ use crate::p::word::{Call, PStatus};
 use crate::p::{OwnedP, P};
 use crate::sched::lists::Lists;
 use crate::sched::{Config, Sched, attention};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,11 +30,21 @@ const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 /// sysmon's own note.
 pub(crate) struct SysmonNote {
     pub(crate) note: Note,
+    /// It dozes: whoever needs it within the longest pause wakes it.
+    dozing: AtomicBool,
 }
 
 impl SysmonNote {
     pub(crate) fn new() -> Self {
-        Self { note: Note::new() }
+        Self { note: Note::new(), dozing: AtomicBool::new(false) }
+    }
+
+    /// A P is lent to a blocking call, and others may want it soon.
+    #[inline]
+    pub(crate) fn rouse_from_doze(&self) {
+        if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
+            self.note.wake();
+        }
     }
 }
 
@@ -62,6 +72,8 @@ struct Sysmon<'a, C: Config> {
     seen: Vec<Seen>,
     /// Since when work has been seen waiting beside an idle P.
     waiting_since: Option<u64>,
+    /// [`Lists::awakenings`] in the last round.
+    awakenings: u64,
 }
 
 impl<C: Config> Sched<C> {
@@ -73,7 +85,7 @@ impl<C: Config> Sched<C> {
             sched.sysmon.note.adopt();
             let epoch = sched.collector.register();
             let guard = Sched::<C>::no_unwind();
-            Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None }.watch();
+            Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None, awakenings: 0 }.watch();
             core::mem::forget(guard);
         })
     }
@@ -90,6 +102,7 @@ impl<C: Config> Sched<C> {
 
     /// Wakes sysmon out of its deep sleep. Under the lock.
     pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
+        lists.awakenings = lists.awakenings.wrapping_add(1);
         if core::mem::replace(&mut lists.sysmon_asleep, false) {
             self.sysmon.note.wake();
         }
@@ -100,12 +113,21 @@ impl<C: Config> Sysmon<'_, C> {
     fn watch(mut self) {
         let mut fruitless = 0;
         let mut pause = SHORTEST;
+        let mut dozed = false;
         while self.sched.attention() & attention::CLOSING == 0 {
             self.sched.sysmon.note.sleep_until(Instant::now() + pause);
             self.sched.sysmon.note.clear();
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);
             self.make_threads();
+            if self.may_doze() {
+                (fruitless, pause, dozed) = (0, LONGEST, true);
+                continue;
+            }
+            if core::mem::take(&mut dozed) {
+                self.sched.sysmon.dozing.store(false, Ordering::Relaxed);
+                pause = SHORTEST;
+            }
             if self.deep_sleep() {
                 (fruitless, pause) = (0, SHORTEST);
                 continue;
@@ -120,6 +142,20 @@ impl<C: Config> Sysmon<'_, C> {
             }
             self.keep_bounded_law(now);
         }
+    }
+
+    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon dozes for its longest pause,
+    /// and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then need not each wake
+    /// sysmon, too.
+    fn may_doze(&mut self) -> bool {
+        let lists = self.sched.lock();
+        let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
+        let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
+        let may = idle && active && !lists.deadlock_suspected;
+        if may {
+            self.sched.sysmon.dozing.store(true, Ordering::Relaxed);
+        }
+        may
     }
 
     /// Sleeps while all Ps are idle or the world is stopped. `true`: it did.

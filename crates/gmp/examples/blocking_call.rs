@@ -16,7 +16,7 @@ pub(crate) fn main() {
         let calls: Vec<_> = (0..CALLS)
             .map(|_| {
                 let all_inside = all_inside.clone();
-                gmp::go(move || gmp::blocking(|| drop(all_inside.wait())))
+                gmp::go(move || gmp::blocking(|| _ = all_inside.wait()))
             })
             .collect();
         let others = gmp::go(|| (0..100).for_each(|_| gmp::yield_now()));

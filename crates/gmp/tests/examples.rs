@@ -20,6 +20,8 @@ mod pinned;
 mod pipeline;
 #[path = "../examples/prime_sieve.rs"]
 mod prime_sieve;
+#[path = "../examples/rate_limiter.rs"]
+mod rate_limiter;
 #[path = "../examples/stats.rs"]
 mod stats;
 
@@ -56,6 +58,7 @@ const EXAMPLES: &[Example] = &[
         ],
     ),
     ("prime_sieve", prime_sieve::main, &["22 goroutines, then 1", "[2, 3, 5, 7, 11", "61, 67, 71]"]),
+    ("rate_limiter", rate_limiter::main, &["8 requests served", "kept to the rate: true"]),
     ("stats", stats::main, &["101 goroutines, 100 of them wait", "goroutine 1 was", "101 spawned, 0 left"]),
 ];
 

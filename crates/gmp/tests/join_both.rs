@@ -2,8 +2,9 @@
 
 use borrowed::{Borrowed, TouchesLate, message};
 use gmp::JoinError;
+use gmp::sync::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 mod borrowed;
@@ -61,34 +62,21 @@ fn join_waits_for_both_before_a_panic_goes_on() {
 /// which wants the lock. Here who waits does nothing else, and others wait for the lock on stacks of their own.
 #[test]
 fn a_lock_held_across_join_is_no_deadlock() {
-    /// A lock that goroutines wait for by yielding.
-    struct YieldLock(AtomicBool);
-    impl YieldLock {
-        fn with<R>(&self, f: impl FnOnce() -> R) -> R {
-            while self.0.swap(true, SeqCst) {
-                gmp::yield_now();
-            }
-            let result = f();
-            self.0.store(false, SeqCst);
-            result
-        }
-    }
     modes::everywhere(2, || {
-        let (lock, done) = (YieldLock(AtomicBool::new(false)), AtomicUsize::new(0));
+        let done = Mutex::new(0);
         gmp::scope(|s| {
             for _ in 0..40 {
                 s.go(|| {
-                    lock.with(|| {
-                        let (a, b) = gmp::join(
-                            || (0..50).inspect(|_| gmp::yield_now()).sum::<u32>(),
-                            || (50..100).inspect(|_| gmp::yield_now()).sum::<u32>(),
-                        );
-                        assert_eq!(a + b, 4950);
-                    });
-                    done.fetch_add(1, SeqCst);
+                    let mut done = done.lock();
+                    let (a, b) = gmp::join(
+                        || (0..50).inspect(|_| gmp::yield_now()).sum::<u32>(),
+                        || (50..100).inspect(|_| gmp::yield_now()).sum::<u32>(),
+                    );
+                    assert_eq!(a + b, 4950);
+                    *done += 1;
                 });
             }
         });
-        assert_eq!(done.load(SeqCst), 40);
+        assert_eq!(done.into_inner(), 40);
     });
 }

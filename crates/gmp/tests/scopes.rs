@@ -213,6 +213,26 @@ fn exit_in_closure_and_children() {
     });
 }
 
+/// Work that was not done is not passed over in silence.
+#[test]
+fn a_child_that_gets_no_stack() {
+    modes::on_stacks(2, || {
+        let impossible = || gmp::spawn().stack_size(1 << 50);
+        let borrowed = Borrowed::new();
+        gmp::scope(|s| {
+            let child = impossible().go_in(s, || borrowed.touch());
+            assert!(matches!(child.join(), Err(JoinError::OutOfStacks)));
+        });
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            gmp::scope(|s| {
+                impossible().go_in(s, || borrowed.touch());
+            })
+        }));
+        assert!(message(caught.unwrap_err().as_ref()).contains("never ran"));
+        assert_eq!(borrowed.uses.load(SeqCst), 0);
+    });
+}
+
 #[test]
 fn names_and_labels_in_scopes() {
     modes::on_go(2, || {

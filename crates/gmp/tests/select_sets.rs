@@ -74,28 +74,27 @@ fn sends_that_wait_are_taken_once() {
             take(a).join().unwrap() + take(b).join().unwrap()
         });
         let mut set = Select::new();
-        let (mut left, mut on_a, mut on_b) = (1000_usize, None, None);
-        let mut expected = 0;
-        while left > 0 {
-            on_a = on_a.or_else(|| Some(set.send(&to_a, left)));
-            // b is taken from when a is closed.
-            if left == 500 && on_b.is_none() {
+        let (mut expected, mut on_b) = (0, None);
+        for value in 0..1000_usize {
+            let on_a = set.send(&to_a, value);
+            if value == 500 {
+                // Now b has a receiver as well, and a none.
                 to_a.close();
                 on_b = Some(set.send(&to_b, 7));
             }
-            let selected = set.select();
-            if Some(selected.index()) == on_a {
-                on_a = None;
-                match selected.send(&to_a) {
-                    Ok(()) => expected += left,
-                    Err(SendError(value)) => assert_eq!(value, left),
+            loop {
+                let selected = set.select();
+                if selected.index() == on_a {
+                    match selected.send(&to_a) {
+                        Ok(()) => expected += value,
+                        Err(SendError(back)) => assert_eq!(back, value),
+                    }
+                    break;
                 }
-            } else {
+                assert_eq!(Some(selected.index()), on_b.take());
                 assert_eq!(selected.send(&to_b), Ok(()));
                 expected += 7;
-                on_b = None;
             }
-            left -= 1;
         }
         drop(set);
         drop((to_a, to_b));

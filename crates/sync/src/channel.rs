@@ -2,10 +2,15 @@
 
 mod counter;
 mod error;
+pub(crate) mod face;
+mod expiry;
 mod handle;
 mod iter;
 pub(crate) mod protocol;
 mod ring;
+
+#[cfg(all(test, loom))]
+pub(crate) mod loom_chan;
 
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub(crate) use handle::of_timer;

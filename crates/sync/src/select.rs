@@ -21,6 +21,9 @@ mod dice;
 mod macros;
 mod round;
 
+#[cfg(all(test, loom))]
+mod loom_select;
+
 pub use builder::{Select, SelectedOperation};
 
 /// What [`select!`](crate::select!) expands to. Not for use by hand: a case made here is a promise that the macro keeps.

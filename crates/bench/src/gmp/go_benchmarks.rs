@@ -4,16 +4,18 @@
 //! The benchmarks follow those of the Go project, whose licence is in `LICENSE-THIRD-PARTY`.
 
 mod chan;
+mod rw_sema;
 mod sched;
 mod select;
 mod sync;
+mod time;
 
 use crate::catalogue::{Benchmark, Workload, sized, timed};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
 use std::time::{Duration, Instant};
 
-const FAMILIES: [&[Benchmark]; 4] = [chan::ALL, select::ALL, sync::ALL, sched::ALL];
+const FAMILIES: [&[Benchmark]; 6] = [chan::ALL, select::ALL, sync::ALL, rw_sema::ALL, time::ALL, sched::ALL];
 
 /// All of them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Benchmark> {

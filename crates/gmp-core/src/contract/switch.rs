@@ -66,6 +66,10 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
+    /// A hint: these `bytes` of memory will be written soon. The address need not be valid.
+    #[inline(always)]
+    fn prefetch(_at: *const (), _bytes: usize) {}
+
     /// Prepares the calling thread to run goroutines.
     ///
     /// # Errors

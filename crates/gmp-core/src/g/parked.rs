@@ -48,6 +48,10 @@ impl Parked {
         ready(g, wait, wake)
     }
 
+    pub(crate) fn g(&self) -> &'static G {
+        self.g
+    }
+
     #[inline]
     pub(crate) fn into_parts(self) -> (&'static G, Wait) {
         let parts = (self.g, self.wait);

@@ -4,11 +4,11 @@
 //! they ready goes where a waker's goroutine goes: next on this P.
 
 use super::G0;
-use crate::contract::Thief;
-use crate::g::Wake;
+use crate::contract::{Switch, Thief};
 use crate::g::parked::Parked;
 use crate::g::runnable::Runnable;
-use crate::p::timers::{Batch, Entry, NEVER, Target, Timers};
+use crate::g::{G, Wake};
+use crate::p::timers::{BATCH, Batch, NEVER, Target, Timers};
 use crate::sched::Config;
 use crate::timer::AnyTimer;
 use crate::timer::plan::Due;
@@ -17,6 +17,17 @@ use core::ptr;
 /// With this much in the queue, what is due waits in its heap: it would only be spilled to the shared queue. Half a
 /// ring.
 const ENOUGH: usize = 128;
+
+/// The part of a record that has its word and its context.
+const LINE: usize = 64;
+/// How much of a stack a goroutine reads on its way out of a sleep: a few frames.
+const FRAMES: usize = 384;
+
+/// Woken goroutines on their way into the queue.
+struct Awake {
+    tokens: [Option<Runnable>; BATCH],
+    len: usize,
+}
 
 impl<C: Config> G0<'_, C> {
     /// Runs what is due of this P's timers.
@@ -30,7 +41,12 @@ impl<C: Config> G0<'_, C> {
 
     #[inline(never)]
     fn check_own_timers(&self, timers: &Timers) {
-        self.run_timers_of(timers);
+        // What a goroutine read a moment ago is good enough: nothing runs early by it, and the next look reads anew.
+        let now = match self.m.clock.replace(0) {
+            0 => self.sched.header.now(),
+            now => now,
+        };
+        self.run_due(timers, now);
         if timers.wants_sweep() {
             timers.sweep();
         }
@@ -38,18 +54,16 @@ impl<C: Config> G0<'_, C> {
 
     /// Runs what is due of some P's timers. `true`: there was something.
     pub(super) fn run_timers_of(&self, timers: &Timers) -> bool {
-        if timers.next() == NEVER {
-            return false;
-        }
-        let now = self.sched.header.now();
+        timers.next() != NEVER && self.run_due(timers, self.sched.header.now())
+    }
+
+    fn run_due(&self, timers: &Timers, now: u64) -> bool {
         let mut ran = false;
         while timers.next() <= now {
             let full = self.p_shared().thief.len() >= ENOUGH;
             let mut due = Batch::new();
             timers.take_due(now, if full { 1 } else { usize::MAX }, &mut due);
-            for entry in due.drain() {
-                ran |= self.run_entry(entry, now, timers);
-            }
+            ran |= self.run_batch(due, now, timers);
             if full {
                 break;
             }
@@ -57,16 +71,30 @@ impl<C: Config> G0<'_, C> {
         ran
     }
 
-    fn run_entry(&self, entry: Entry, now: u64, timers: &Timers) -> bool {
-        match entry.target {
-            Target::Goroutine(parked) => self.end_sleep(parked),
-            Target::Timer(timer) => self.run_timer(timer, entry.when, now, timers),
+    /// Deals with due entries in their order. Goroutines that slept for long are in no cache: their records are asked for
+    /// all at once, and their stacks as soon as the records say where they are, well before they run.
+    fn run_batch(&self, mut due: Batch, now: u64, timers: &Timers) -> bool {
+        for g in due.goroutines() {
+            C::Switch::prefetch(ptr::from_ref(g).cast(), LINE);
         }
+        let mut ran = false;
+        let mut awake = Awake { tokens: [const { None }; BATCH], len: 0 };
+        for entry in due.drain() {
+            match entry.target {
+                Target::Goroutine(parked) => ran |= self.end_sleep(parked, &mut awake),
+                Target::Timer(timer) => {
+                    self.queue_awake(&mut awake);
+                    ran |= self.run_timer(timer, entry.when, now, timers);
+                }
+            }
+        }
+        self.queue_awake(&mut awake);
+        ran
     }
 
     /// A goroutine's deadline has come.
     #[inline]
-    fn end_sleep(&self, parked: Parked) -> bool {
+    fn end_sleep(&self, parked: Parked, awake: &mut Awake) -> bool {
         let (g, wait) = parked.into_parts();
         if !ptr::eq(g.rt.get(), &self.sched.header) || g.is_inboxed() {
             return crate::g::parked::ready(g, wait, Wake::TimedOut);
@@ -74,10 +102,25 @@ impl<C: Config> G0<'_, C> {
         if !g.word.to_ready(wait) {
             return false;
         }
-        g.wake.set(Wake::TimedOut);
+        C::Switch::prefetch(ptr::from_ref(g).cast::<()>().wrapping_byte_add(LINE), size_of::<G>() - LINE);
+        C::Switch::prefetch(g.context.get().0.cast_const(), FRAMES);
         // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-        self.sched.ready_on(self.m, unsafe { Runnable::new(g) });
+        awake.tokens[awake.len] = Some(unsafe { Runnable::new(g) });
+        awake.len += 1;
         true
+    }
+
+    /// Queues whom the deadlines of a batch have woken, and wakes an M for them.
+    #[inline]
+    fn queue_awake(&self, awake: &mut Awake) {
+        let len = core::mem::take(&mut awake.len);
+        for token in awake.tokens[..len].iter_mut().filter_map(Option::take) {
+            token.g().wake.set(Wake::TimedOut);
+            self.sched.queue_ready(self.m, token);
+        }
+        if len != 0 {
+            self.sched.wake_for_submission();
+        }
     }
 
     fn run_timer(&self, timer: AnyTimer, entry: u64, now: u64, timers: &Timers) -> bool {

@@ -21,6 +21,7 @@
 //! The heap's lock comes before a timer's own (`timer/plan.rs`), and neither is held while a goroutine is readied or a
 //! callback called.
 
+use crate::g::G;
 use crate::g::parked::Parked;
 use crate::timer::AnyTimer;
 use core::cmp::Reverse;
@@ -33,7 +34,7 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// A heap below this size is never swept.
 const SWEEP_FLOOR: usize = 64;
 /// How many due entries are taken under one hold of the lock: what they ready is then readied from a few warm lines.
-const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 32;
 
 /// What is to happen.
 pub(crate) enum Target {
@@ -107,6 +108,14 @@ impl Batch {
     fn push(&mut self, entry: Entry) {
         self.entries[self.len] = Some(entry);
         self.len += 1;
+    }
+
+    /// Whose deadlines are among them.
+    pub(crate) fn goroutines(&self) -> impl Iterator<Item = &'static G> {
+        self.entries[..self.len].iter().flatten().filter_map(|entry| match &entry.target {
+            Target::Goroutine(parked) => Some(parked.g()),
+            Target::Timer(_) => None,
+        })
     }
 
     /// The entries, earliest first.

@@ -57,6 +57,8 @@ pub(crate) struct Lists<C: Config> {
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
     pub(crate) sysmon_asleep: bool,
+    /// How often sysmon would have been woken, had it been asleep.
+    pub(crate) awakenings: u64,
     /// Ps that have yet to stop.
     /// When the number of Ps last changed, and the P time (nanoseconds times Ps) used up by then.
     #[doc(alias = "procresizetime")]
@@ -94,6 +96,7 @@ impl<C: Config> Lists<C> {
             timer_sleeper: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
+            awakenings: 0,
             resized_at: 0,
             p_time: 0,
             stop_wait: 0,

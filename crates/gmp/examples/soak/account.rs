@@ -14,6 +14,11 @@ pub(crate) struct Account {
     pub(crate) ended: AtomicU64,
     /// Values of goroutine-locals made and not dropped.
     pub(crate) locals: AtomicUsize,
+    /// Values sent over channels: made and not dropped, and made at all.
+    pub(crate) parcels: AtomicUsize,
+    pub(crate) parcels_ever: AtomicU64,
+    /// Goroutines that panicked in the middle of that.
+    pub(crate) crashes: AtomicU64,
     /// Steps of work done; the watchdog looks at it.
     pub(crate) steps: AtomicU64,
     pub(crate) panics: AtomicU64,
@@ -29,6 +34,9 @@ pub(crate) static ACCOUNT: Account = Account {
     spawned: AtomicU64::new(0),
     ended: AtomicU64::new(0),
     locals: AtomicUsize::new(0),
+    parcels: AtomicUsize::new(0),
+    parcels_ever: AtomicU64::new(0),
+    crashes: AtomicU64::new(0),
     steps: AtomicU64::new(0),
     panics: AtomicU64::new(0),
     resizes: AtomicU64::new(0),

@@ -10,6 +10,7 @@ mod closing;
 mod options;
 mod scopes;
 mod soak;
+mod traffic;
 mod work;
 
 fn main() -> std::process::ExitCode {

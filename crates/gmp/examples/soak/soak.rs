@@ -63,7 +63,7 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
         closings.some::<P>(options, &mut rng)?;
     }
     Ok(format!(
-        "soak ok: {:.1} s, {:?}, {:?}, seed {}: {} goroutines, {} steps, {rounds} rounds, {runtimes} runtimes, \
+        "soak ok: {:.1} s, {:?}, {:?}, seed {}: {} goroutines, {} steps, {} parcels, {} crashes, {rounds} rounds, {runtimes} runtimes, \
          {closings}, {} resizes, {} steals, {} wake-ups, {} hand-offs, peak {}, {} records",
         began.elapsed().as_secs_f64(),
         options.mode,
@@ -71,6 +71,8 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
         options.seed,
         ACCOUNT.ended.load(Relaxed),
         ACCOUNT.steps.load(Relaxed),
+        ACCOUNT.parcels_ever.load(Relaxed),
+        ACCOUNT.crashes.load(Relaxed),
         ACCOUNT.resizes.load(Relaxed),
         totals.steals,
         totals.wakeups,
@@ -112,6 +114,7 @@ fn generation<P: Policy>(
 fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, joins: bool) {
     for errand in errands {
         match errand {
+            Errand::Call(call) => call(),
             Errand::Unpark(sleeper, done) => {
                 done.store(true, Release);
                 sleeper.unpark();
@@ -181,6 +184,7 @@ fn discrepancy(world: &World, before: u64, stats: &gmp::Stats) -> Option<String>
         (spawned == ended, "spawned as many as have ended, by our count"),
         (stats.spawned == spawned - before + 1, "the runtime counts the same spawns"),
         (ACCOUNT.locals.load(Relaxed) == 0, "every goroutine-local was dropped"),
+        (ACCOUNT.parcels.load(Relaxed) == 0, "every value on a channel was dropped"),
         (stats.goroutines == 1 && stats.running == 1, "only main is left, and runs"),
         (stats.waiting + stats.runnable + stats.blocked == 0, "nobody waits or is queued"),
         (stats.system_goroutines == 0, "no system goroutine is left"),

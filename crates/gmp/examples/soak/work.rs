@@ -2,7 +2,7 @@
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
-use crate::scopes;
+use crate::{scopes, traffic};
 use fastrand::Rng;
 use gmp::{JoinError, JoinHandle, Unparker};
 use std::hint::black_box;
@@ -29,6 +29,7 @@ pub(crate) struct World {
 pub(crate) enum Errand {
     Unpark(Unparker, Arc<AtomicBool>),
     Spawn(u64, Unparker, Arc<AtomicBool>),
+    Call(Box<dyn FnOnce() + Send>),
 }
 
 /// What a worker of this seed returns: so a result that comes back to the wrong joiner is seen.
@@ -103,6 +104,7 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         33 => deep(rng),
         34 if may_start => scopes::borrow(world, rng, depth),
         35 if may_start => scopes::both(world, rng, depth),
+        36 if may_start => traffic::traffic(world, rng),
         _ => {
             black_box(gmp::current().unwrap().number);
         }

@@ -1,7 +1,7 @@
 //! Everything that waits for ever is a deadlock, whatever it waits on.
 
 use crate::prelude::*;
-use gmp::sync::{Cond, Mutex, WaitGroup};
+use gmp::sync::{Cond, Mutex, RwLock, WaitGroup};
 use gmp::{block_forever, chan, select};
 use std::sync::Arc;
 
@@ -47,6 +47,21 @@ pub(crate) fn deadlock_select() {
         recv(a) -> _ => {},
         recv(b) -> _ => {},
     }
+    ev("never");
+}
+
+/// A reader that reads again behind a waiting writer.
+pub(crate) fn deadlock_rwmutex() {
+    let mu = Arc::new(RwLock::new(()));
+    let _held = mu.read();
+    go!(mu, || {
+        ev("g");
+        let _held = mu.write();
+        ev("never");
+    });
+    gmp::yield_now();
+    flush();
+    let _again = mu.read();
     ev("never");
 }
 

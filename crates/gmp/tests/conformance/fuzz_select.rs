@@ -1,10 +1,10 @@
 //! Pseudo-random programs whose selects have at most one ready case, so that the random choice does not matter.
 //!
 //! Who may be ready is counted beside the channels: whoever may be blocked on one is counted before it blocks, and
-//! until it runs again.
+//! until it runs again. Odd seeds select by `select!`, even ones by [`Select`]; Go's program knows no such difference.
 use crate::fuzz::Rng;
 use crate::prelude::*;
-use gmp::{Receiver, Sender, chan, never, select};
+use gmp::{Receiver, Select, Sender, chan, never, select};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -31,6 +31,7 @@ struct World {
     live: AtomicUsize,
     id: AtomicUsize,
     log: std::sync::Mutex<Hash>,
+    by_macro: bool,
 }
 
 impl World {
@@ -90,7 +91,7 @@ impl World {
     /// Which case it was, and what was received.
     fn select(&self, id: u32, cases: &[Case], default: bool) -> (u32, u32) {
         let _counted = self.counted(cases);
-        self.by_macro(id, cases, default)
+        if self.by_macro { self.by_macro(id, cases, default) } else { self.by_builder(id, cases, default) }
     }
 
     fn by_macro(&self, id: u32, cases: &[Case], default: bool) -> (u32, u32) {
@@ -118,6 +119,28 @@ impl World {
             recv(r[1]) -> v => (1, v.unwrap()),
             send(s[2], id) -> _ => (2, 0),
             recv(r[2]) -> v => (2, v.unwrap()),
+        }
+    }
+
+    fn by_builder(&self, id: u32, cases: &[Case], default: bool) -> (u32, u32) {
+        let mut select = Select::new();
+        for case in cases {
+            let channel = &self.channels[case.channel];
+            if case.sends {
+                select.send(&channel.tx, id)
+            } else {
+                select.recv(&channel.rx)
+            };
+        }
+        let operation = if default { select.try_select() } else { Some(select.select()) };
+        let Some(operation) = operation else { return (7, 0) };
+        let index = operation.index();
+        let channel = &self.channels[cases[index].channel];
+        if cases[index].sends {
+            operation.send(&channel.tx).unwrap();
+            (index as u32, 0)
+        } else {
+            (index as u32, operation.recv(&channel.rx).unwrap())
         }
     }
 
@@ -217,6 +240,7 @@ fn run(seed: u32, roots: u32) {
         live: AtomicUsize::new(0),
         id: AtomicUsize::new(0),
         log: std::sync::Mutex::new(Hash::new()),
+        by_macro: seed % 2 == 1,
     });
     let mut rng = Rng(seed.wrapping_mul(2_654_435_761));
     for _ in 0..roots {

@@ -1,8 +1,9 @@
 //! Wait groups, mutexes and condition variables: who is let through, and who runs first.
 
 use crate::prelude::*;
-use gmp::sync::{Cond, Mutex, WaitGroup};
+use gmp::sync::{Cond, Mutex, Once, OnceCell, RwLock, WaitGroup};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,6 +140,100 @@ pub(crate) fn mutex_trylock() {
             evn("busy", k);
             gmp::yield_now();
         }
+    }
+    wg.wait();
+    ev("main");
+}
+
+/// Readers share; a waiting writer stops new readers; its unlock lets all waiting readers in before the next writer.
+pub(crate) fn rwmutex_queue() {
+    let mu = Arc::new(RwLock::new(()));
+    let wg = WaitGroup::new();
+    let reader = |i| {
+        go!(mu, wg, || {
+            let _done = done_at_end(&wg);
+            evn("r?", i);
+            let held = mu.read();
+            evn("R", i);
+            gmp::yield_now();
+            evn("r", i);
+            drop(held);
+        });
+    };
+    let writer = |i| {
+        go!(mu, wg, || {
+            let _done = done_at_end(&wg);
+            evn("w?", i);
+            let held = mu.write();
+            evn("W", i);
+            gmp::yield_now();
+            evn("w", i);
+            drop(held);
+            evn("u", i);
+        });
+    };
+    let held = mu.read();
+    wg.add(9);
+    reader(1);
+    reader(2);
+    gmp::yield_now();
+    writer(3);
+    gmp::yield_now();
+    ev(&mu.try_read().is_some().to_string());
+    ev(&mu.try_write().is_some().to_string());
+    reader(4);
+    writer(5);
+    reader(6);
+    gmp::yield_now();
+    ev("unlock");
+    drop(held);
+    ev("unlocked");
+    reader(7);
+    writer(8);
+    reader(9);
+    wg.wait();
+    ev(&mu.try_read().is_some().to_string());
+    let held = mu.try_write();
+    ev(&held.is_some().to_string());
+    ev(&mu.try_read().is_some().to_string());
+    ev("main");
+}
+
+/// Those who come while the first is at it wait for it; a panic counts as done.
+pub(crate) fn once_waiters() {
+    let (once, bad) = (Arc::new(Once::new()), Once::new());
+    let wg = WaitGroup::new();
+    for i in 1..=5 {
+        wg.add(1);
+        go!(once, wg, || {
+            let _done = done_at_end(&wg);
+            evn("g", i);
+            once.call_once(|| {
+                evn("do", i);
+                gmp::yield_now();
+                gmp::yield_now();
+                evn("did", i);
+            });
+            evn("after", i);
+        });
+    }
+    wg.wait();
+    once.call_once(|| ev("never"));
+    let broken = catch_unwind(AssertUnwindSafe(|| bad.call_once(|| resume_unwind(Box::new("broken")))));
+    ev(broken.unwrap_err().downcast_ref::<&str>().unwrap());
+    bad.call_once(|| ev("never"));
+    let v = Arc::new(OnceCell::new());
+    for i in 1..=3 {
+        wg.add(1);
+        go!(v, wg, || {
+            let _done = done_at_end(&wg);
+            let v = v.get_or_init(|| {
+                ev("compute");
+                gmp::yield_now();
+                7
+            });
+            evn("v", i * 10 + v);
+        });
     }
     wg.wait();
     ev("main");

@@ -15,7 +15,7 @@
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
 use super::ring::Ring;
-use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, RawLock, Sleeper, Waiter};
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Sleeper, Waiter};
 use core::ptr::NonNull;
 use gmp_core::WaitReason;
 use std::time::Instant;
@@ -27,8 +27,8 @@ pub(crate) type Slot = Option<NonNull<()>>;
 /// What the lock protects.
 #[repr(C)]
 pub(crate) struct State<T> {
-    closed: bool,
-    ring: Ring<T>,
+    pub(super) closed: bool,
+    pub(super) ring: Ring<T>,
     pub(crate) receivers: Queue<Slot>,
     pub(crate) senders: Queue<Slot>,
 }
@@ -37,68 +37,13 @@ pub(crate) struct State<T> {
 #[doc(alias = "hchan")]
 #[repr(C, align(64))]
 pub(crate) struct Chan<T> {
-    lock: Lock<State<T>>,
+    pub(super) lock: Lock<State<T>>,
 }
 
 // SAFETY: values are moved from thread to thread, which `T: Send` allows; nobody gets a reference to one in here.
 unsafe impl<T: Send> Sync for Chan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Chan<T> {}
-
-impl<T> State<T> {
-    /// Whether a send, or a receive, would not have to wait. A select that waits on the other side counts, though
-    /// another of its cases may come first.
-    pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<Sleeper>, Refusal> {
-        let (others, buffer) = match sends {
-            true => (&self.receivers, !self.ring.is_full()),
-            false => (&self.senders, self.ring.len() > 0),
-        };
-        if self.closed && (sends || !buffer) {
-            return Err(Refusal::Closed);
-        }
-        let ready = buffer || others.any_waits(|node| node.extra.is_some());
-        if ready { Ok(None) } else { Err(Refusal::NotReady) }
-    }
-}
-
-/// A channel whose type of values is forgotten: what a select locks, glances at and waits in.
-///
-/// With `repr(C)` all the way down, and a `Box` of a slice laid out alike whatever is in the slice, a channel looks the same
-/// for every type of values: a pointer to one may be cast to a pointer to its face, which never touches a value.
-#[repr(transparent)]
-pub(crate) struct Face(Chan<()>);
-
-impl Face {
-    /// The channel's lock.
-    #[inline]
-    pub(crate) fn lock(&self) -> &RawLock {
-        self.0.lock.raw()
-    }
-
-    /// Where senders, or receivers, wait.
-    ///
-    /// # Safety
-    /// The lock is held as long as this is used.
-    #[inline]
-    pub(crate) unsafe fn queue(&self, senders: bool) -> &Queue<Slot> {
-        // SAFETY: the channel lives, and the caller holds the lock.
-        let state = unsafe { &*self.0.lock.value() };
-        if senders { &state.senders } else { &state.receivers }
-    }
-
-    /// Whether a send, or a receive, has something to look at: nothing is ready without.
-    ///
-    /// # Safety
-    /// The lock is held.
-    #[inline]
-    pub(crate) unsafe fn may_be_ready(&self, sends: bool) -> bool {
-        // SAFETY: the channel lives, and the caller holds the lock.
-        let state = unsafe { &*self.0.lock.value() };
-        let (others, ring) = (if sends { &state.receivers } else { &state.senders }, &state.ring);
-        let unready = if sends { ring.capacity() } else { 0 };
-        !others.is_empty() | (ring.len() != unready) | state.closed
-    }
-}
 
 /// Why an operation did not take place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,40 +331,6 @@ impl<T> Chan<T> {
             gmp_core::goroutine::unwind_if_closing(wake);
         }
         fired
-    }
-
-    /// A timer's expiry: sends the value if there is somebody or room for it, and if it still counts, which is asked
-    /// under the lock. `false`: the channel is closed. Never suspends.
-    #[doc(alias = "sendTime")]
-    pub(crate) fn deliver(&self, value: T, counts: impl FnOnce() -> bool) -> bool
-    where
-        T: Copy,
-    {
-        let mut slot = value;
-        let mut state = self.lock.lock();
-        if !counts() {
-            return !state.closed;
-        }
-        // SAFETY: the slot holds a value, and one that may be copied may be moved and left alone, too.
-        let sent = unsafe { self.send_now(&mut state, &raw mut slot) };
-        drop(state);
-        match sent {
-            Ok(receiver) => wake(receiver),
-            Err(refusal) => return refusal == Refusal::NotReady,
-        }
-        true
-    }
-
-    /// A timer is stopped or reset: does that under the lock and takes away what it has left here. `true`: one of both
-    /// was still to come. Never suspends.
-    #[doc(alias = "timerchandrain")]
-    pub(crate) fn undo(&self, stop: impl FnOnce() -> bool) -> bool
-    where
-        T: Copy,
-    {
-        let mut state = self.lock.lock();
-        let stopped = stop();
-        stopped | state.ring.pop().is_some()
     }
 
     /// Closes the channel. `false`: it was closed. Never suspends.

@@ -1,6 +1,7 @@
 //! `Case`: one case of a select, its channel's type forgotten.
 
-use crate::channel::protocol::{Chan, Face, Refusal, Slot};
+use crate::channel::face::Face;
+use crate::channel::protocol::{Chan, Refusal, Slot};
 use crate::wait::{Fired, Sleeper};
 use core::cell::Cell;
 use core::ptr::NonNull;

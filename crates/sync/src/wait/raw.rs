@@ -262,34 +262,19 @@ impl RawLock {
 }
 
 /// What the caller knows of itself, and the two halves of the asymmetric fence.
-#[cfg(not(loom))]
 mod near {
-    pub(super) use gmp_core::sole::far_fence;
+    #[cfg(not(loom))]
+    pub(super) use gmp_core::sole::{far_fence, serial};
+    pub(super) use gmp_core::sync::near_fence as fence;
 
-    #[inline]
-    pub(super) fn serial() -> u32 {
-        gmp_core::sole::serial()
-    }
-
-    /// Keeps the compiler from swapping a store and a load; the CPU is seen to by the far fence.
-    #[inline]
-    pub(super) fn fence() {
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-    }
-}
-
-/// In models the threads say who they are, and the pair of fences is two full ones, which is what it amounts to.
-#[cfg(loom)]
-mod near {
+    /// In models the threads say who they are.
+    #[cfg(loom)]
     pub(super) fn serial() -> u32 {
         0
     }
 
-    pub(super) fn fence() {
-        loom::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
-    }
-
-    pub(super) use fence as far_fence;
+    #[cfg(loom)]
+    pub(super) use gmp_core::sync::full_fence as far_fence;
 }
 
 #[cfg(all(test, not(loom)))]

@@ -10,6 +10,8 @@ mod options;
 mod scopes;
 #[path = "../examples/soak/soak.rs"]
 mod soak;
+#[path = "../examples/soak/traffic.rs"]
+mod traffic;
 #[path = "../examples/soak/work.rs"]
 mod work;
 

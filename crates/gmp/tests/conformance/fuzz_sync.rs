@@ -5,6 +5,7 @@ use crate::prelude::*;
 use gmp::sync::{Cond, Mutex, Once, RwLock, WaitGroup};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 struct World {
     mutexes: [Mutex<()>; 2],
@@ -157,9 +158,16 @@ fn run(seed: u32, roots: u32) {
     nl();
 }
 
-/// 40 seeds, 5 goroutines to begin with.
+/// 40 seeds, 5 goroutines to begin with. A mutex that somebody has waited for over 1 ms hands itself over, which is not
+/// the subject: a run counts if all of it took less. That takes a few tries on a busy machine.
 pub(crate) fn fuzz_sync() {
     for seed in 1..=40 {
-        twice(|| run(seed, 5));
+        let mut tries = 0;
+        again_until(|| {
+            let start = Instant::now();
+            run(seed, 5);
+            tries += 1;
+            start.elapsed() < Duration::from_millis(1) || tries == 1000
+        });
     }
 }

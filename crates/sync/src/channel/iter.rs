@@ -1,6 +1,6 @@
 //! Iterators over what a channel gives.
 
-use super::{Receiver, RecvError};
+use super::Receiver;
 
 /// Receives until the channel is closed and empty. **`next` suspends.** Made by [`Receiver::iter`].
 #[derive(Debug)]
@@ -34,10 +34,7 @@ impl<T> Iterator for IntoIter<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        match self.0.recv() {
-            Ok(value) => Some(value),
-            Err(RecvError) => None,
-        }
+        self.0.recv().ok()
     }
 }
 

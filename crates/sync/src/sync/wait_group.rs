@@ -75,7 +75,7 @@ impl WaitGroup {
         let n = u64::try_from(n).unwrap_or(u64::MAX);
         let more = |old: u64| {
             let count = (old / ONE).checked_add(n).filter(|&count| count <= MOST)?;
-            Some(old & WAITERS | count * ONE)
+            Some((old & WAITERS) | (count * ONE))
         };
         // Relaxed: whoever adds hands nothing over.
         if self.0.counts.fetch_update(Relaxed, Relaxed, more).is_err() {

@@ -25,6 +25,9 @@ use std::time::Duration;
 
 /// How often a closing runtime looks whether the others are done.
 const CLOSING_PERIOD: Duration = Duration::from_micros(50);
+/// How long it lets goroutines run that might be unwinding: in their destructors they may yield for a lock, and then they
+/// are not to be left behind. Long against a destructor, short against a program's end.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// What `run` came to.
 #[derive(Debug)]
@@ -387,14 +390,17 @@ impl<C: Config> Sched<C> {
         self.closed.load(core::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Wakes what waits, again and again, until nothing but running goroutines is left. They unwind at their next
-    /// suspension; those that never started are dropped instead of run. A goroutine at the end of its scope is left to
+    /// Wakes what waits, again and again, until nothing is left but goroutines that have done nothing but run for
+    /// [`GRACE`]. They unwind at their next suspension; those that never started are dropped instead of run. A goroutine at the end of its scope is left to
     /// its children, which may be among the running: for them this waits.
     fn unwind_the_rest(&self, g0: &G0<'_, C>) {
         debug_assert!(self.unwinding());
+        let mut settled = std::time::Instant::now();
         loop {
-            let (woken, runnable) = self.wake_to_unwind();
-            if woken + runnable == 0 {
+            let (woken, runnable, running) = self.wake_to_unwind();
+            if woken + runnable != 0 {
+                settled = std::time::Instant::now();
+            } else if running == 0 || settled.elapsed() >= GRACE {
                 return;
             }
             if !g0.serve_own() {
@@ -403,10 +409,10 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, and how many others are
-    /// runnable.
-    pub(crate) fn wake_to_unwind(&self) -> (usize, usize) {
-        let (mut woken, mut runnable) = (0, 0);
+    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, how many others are runnable,
+    /// and how many run.
+    pub(crate) fn wake_to_unwind(&self) -> (usize, usize, usize) {
+        let (mut woken, mut runnable, mut running) = (0, 0, 0);
         registry::for_each(|g| {
             if !ptr::eq(g.rt.get(), &self.header) {
                 return;
@@ -421,10 +427,11 @@ impl<C: Config> Sched<C> {
                     }
                 }
                 Status::Runnable => runnable += 1,
-                Status::Free | Status::Running | Status::Blocked => {}
+                Status::Running => running += 1,
+                Status::Free | Status::Blocked => {}
             }
         });
-        (woken, runnable)
+        (woken, runnable, running)
     }
 
     /// The wait that `g` is in, if its park is through: while an M makes the commit it reads the goroutine's stack, and

@@ -3,6 +3,7 @@
 mod counter;
 mod error;
 pub(crate) mod face;
+mod expiry;
 mod handle;
 mod iter;
 pub(crate) mod protocol;

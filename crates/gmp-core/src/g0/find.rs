@@ -82,7 +82,7 @@ impl<C: Config> G0<'_, C> {
     /// The runtime closes, and whoever has seen all goroutines settled may have missed one that was on its way into a
     /// queue or a park on this M, or got there since: it unwinds now, here.
     fn has_left_some_to_unwind(&self) -> bool {
-        let (woken, _) = self.sched.wake_to_unwind();
+        let (woken, ..) = self.sched.wake_to_unwind();
         woken != 0 || !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
     }
 

@@ -13,7 +13,8 @@
 //! | who | does | locked instructions |
 //! | --- | --- | --- |
 //! | owner | push Back, push_batch: fill slots, then publish `tail` | 0 |
-//! | owner | push Next: swap into `run_next`, kick the old one to the tail | 1 |
+//! | owner | push Next: store into an empty `run_next` | 0 |
+//! | owner | push Next: swap into a filled one, kick the old one to the tail | 1 |
 //! | owner | pop: `run_next` if it is set, else the slot at `head` | 1 |
 //! | owner | overflow: the oldest half leaves by one compare-and-swap of `head` | 1 a half |
 //! | thief | half of the victim, rounded up, by one compare-and-swap of `head` | 1 a steal |
@@ -263,9 +264,15 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
         let mut raw = token.into_raw();
         if slot == Slot::Next {
+            let run_next = &self.words.own.run_next;
+            if run_next.load(Relaxed).is_null() {
+                // Thieves only empty it, so it stays empty until we fill it, without a locked instruction.
+                // ORDER: run-next. As below.
+                return run_next.store(raw.as_ptr(), Release);
+            }
             // ORDER: run-next. Release pairs with the thief's compare-and-swap, which takes the token over. No
             // Acquire: what comes out is the owner's own.
-            let old = self.words.own.run_next.swap(raw.as_ptr(), Release);
+            let old = run_next.swap(raw.as_ptr(), Release);
             match NonNull::new(old) {
                 Some(kicked) => raw = kicked,
                 None => return,

@@ -6,9 +6,6 @@
 //! and one to a later time. Threads: two. Preemptions: unbounded. Time: seconds.
 //!
 //! Law: each arming ends once, by a claim or by the one stop or reset that says so (invariant 1 of `plan`).
-//!
-//! Caught when broken: `claim` without its look at the round; `stop` that does not count a taken expiry; `reset` that
-//! leaves an earlier entry's time in `queued`.
 
 use super::plan::Due;
 use super::{Fire, Firing, Timer};

@@ -73,12 +73,15 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let mut value = MaybeUninit::new(value);
-        // SAFETY: the slot holds the value; it is read again only if it was not moved.
-        match unsafe { self.chan.send(value.as_mut_ptr(), None) } {
-            Ok(()) => Ok(()),
-            // SAFETY: not moved.
-            Err(_) => Err(SendError(unsafe { value.assume_init() })),
+        // It stays an ordinary variable: if the wait unwinds, it is dropped.
+        let mut value = value;
+        // SAFETY: the slot holds the value; it is used again only if it was not moved.
+        match unsafe { self.chan.send(&raw mut value, None) } {
+            Ok(()) => {
+                core::mem::forget(value);
+                Ok(())
+            }
+            Err(_) => Err(SendError(value)),
         }
     }
 
@@ -89,14 +92,16 @@ impl<T> Sender<T> {
     #[doc(alias = "selectnbsend")]
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let mut value = MaybeUninit::new(value);
-        // SAFETY: the slot holds the value; it is read again only if it was not moved.
-        match unsafe { self.chan.try_send(value.as_mut_ptr()) } {
-            Ok(()) => Ok(()),
-            // SAFETY: not moved.
-            Err(Refusal::Closed) => Err(TrySendError::Closed(unsafe { value.assume_init() })),
-            // SAFETY: not moved.
-            Err(Refusal::NotReady) => Err(TrySendError::Full(unsafe { value.assume_init() })),
+        // It stays an ordinary variable: if the wait unwinds, it is dropped.
+        let mut value = value;
+        // SAFETY: the slot holds the value; it is used again only if it was not moved.
+        match unsafe { self.chan.try_send(&raw mut value) } {
+            Ok(()) => {
+                core::mem::forget(value);
+                Ok(())
+            }
+            Err(Refusal::Closed) => Err(TrySendError::Closed(value)),
+            Err(Refusal::NotReady) => Err(TrySendError::Full(value)),
         }
     }
 
@@ -126,14 +131,16 @@ impl<T> Sender<T> {
 
     #[track_caller]
     fn send_until(&self, value: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
-        let mut value = MaybeUninit::new(value);
-        // SAFETY: the slot holds the value; it is read again only if it was not moved.
-        match unsafe { self.chan.send(value.as_mut_ptr(), deadline) } {
-            Ok(()) => Ok(()),
-            // SAFETY: not moved.
-            Err(Refusal::Closed) => Err(SendTimeoutError::Closed(unsafe { value.assume_init() })),
-            // SAFETY: not moved.
-            Err(Refusal::NotReady) => Err(SendTimeoutError::TimedOut(unsafe { value.assume_init() })),
+        // It stays an ordinary variable: if the wait unwinds, it is dropped.
+        let mut value = value;
+        // SAFETY: the slot holds the value; it is used again only if it was not moved.
+        match unsafe { self.chan.send(&raw mut value, deadline) } {
+            Ok(()) => {
+                core::mem::forget(value);
+                Ok(())
+            }
+            Err(Refusal::Closed) => Err(SendTimeoutError::Closed(value)),
+            Err(Refusal::NotReady) => Err(SendTimeoutError::TimedOut(value)),
         }
     }
 }

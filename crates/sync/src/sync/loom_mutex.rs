@@ -5,7 +5,8 @@
 //! Modelled: locking with a queue, barging, the fair mode (a model's waiters lose patience when they have been woken
 //! once), hand-over with and without somebody asleep, and deadlines, which in a model pass whenever their waiter sleeps.
 //! What the mutex protects is in loom's cell, so two holders at once, or an ordering that does not hand it over, are
-//! failures; so is a waiter that nobody wakes. Threads: three. Preemptions: 3, or what `LOOM_MAX_PREEMPTIONS` says.
+//! failures; so is a waiter that nobody wakes. Threads: three. Preemptions: as each model says, or
+//! `LOOM_MAX_PREEMPTIONS`.
 
 use super::mutex::RawMutex;
 use crate::seam::Arc;
@@ -100,7 +101,7 @@ fn three_exclude_each_other() {
 /// One that stays and one that comes again turn the fair mode on.
 #[test]
 fn the_fair_mode_ends() {
-    explore(3, || {
+    explore(2, || {
         let shared = Protected::new();
         let others = [1, 2].map(|times| {
             let shared = shared.clone();
@@ -131,7 +132,7 @@ fn a_deadline_leaves_no_trace() {
 /// One leaves while others wait, are woken, or are handed the lock.
 #[test]
 fn a_deadline_among_waiters() {
-    explore(3, || {
+    explore(2, || {
         let shared = Protected::new();
         let patient = thread::spawn({
             let shared = shared.clone();

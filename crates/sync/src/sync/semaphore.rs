@@ -84,7 +84,7 @@ impl Semaphore {
 
     /// Takes `n` permits, if they are free and nobody waits. Never suspends.
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
-        self.0.lock().take(n).then_some(Permit { semaphore: self, n })
+        self.0.lock().take(n).then(|| Permit { semaphore: self, n })
     }
 
     /// [`Semaphore::acquire`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
@@ -125,7 +125,7 @@ impl Semaphore {
 
     #[track_caller]
     fn acquire_many_until(&self, n: usize, deadline: Option<Instant>) -> Option<Permit<'_>> {
-        self.take(n, deadline).then_some(Permit { semaphore: self, n })
+        self.take(n, deadline).then(|| Permit { semaphore: self, n })
     }
 
     /// How many permits are free now. Never suspends.

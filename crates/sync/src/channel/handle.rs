@@ -229,7 +229,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether this is of a channel that [`never`] made.
+    /// Whether this is of a channel that [`never()`] made.
     #[inline]
     pub(crate) fn is_never(&self) -> bool {
         self.chan.is_never()

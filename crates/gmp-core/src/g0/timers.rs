@@ -132,11 +132,11 @@ impl<C: Config> G0<'_, C> {
             }
             // The callback may wake whom it likes, but in a runtime that unwinds there is nobody to wake.
             Due::Fire { .. } if self.sched.unwinding() => false,
-            Due::Fire { round, late, again } => {
+            Due::Fire { round, when, again } => {
                 if again != NEVER {
                     timers.add_timer(again, timer.clone());
                 }
-                timer.fire(self.m, round, late);
+                timer.fire(self.m, round, when);
                 true
             }
         }

@@ -92,11 +92,11 @@ impl Bed {
                     match timer.plan(|plan| plan.due(entry.when, self.now)) {
                         Due::Nothing => {}
                         Due::Later(when) => drop(self.heaps[at].add_timer(when, timer)),
-                        Due::Fire { round, late, again } => {
+                        Due::Fire { round, when, again } => {
                             if again != NEVER {
                                 self.heaps[at].add_timer(again, timer);
                             }
-                            fired.push((which, late));
+                            fired.push((which, self.now - when));
                             self.taken.push((which, round));
                         }
                     }
@@ -249,5 +249,5 @@ fn a_period_that_reaches_beyond_the_clock_ends_there() {
     let (heap, timer) = (Timers::new(), Timer::new(Nothing));
     timer.as_any().set_in(&heap, 1, u64::MAX);
     let due = timer.0.head.plan.with(|plan| plan.due(1, 5));
-    assert!(matches!(due, Due::Fire { late: 4, again, .. } if again == NEVER - 1));
+    assert!(matches!(due, Due::Fire { when: 1, again, .. } if again == NEVER - 1));
 }

@@ -208,18 +208,23 @@ impl<C: Config> Sched<C> {
 
     /// [`Sched::policy`] on any thread, an M of another runtime's included: nor may its goroutine suspend in here.
     pub(crate) fn policy_from_anywhere<R>(&self, call: impl FnOnce() -> R) -> R {
-        match current() {
+        let m = match current() {
             // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Current::G(g) => self.policy(unsafe { &*g.m.get() }, call),
+            Current::G(g) => unsafe { &*g.m.get() },
             // SAFETY: as above.
-            Current::Scheduler(m) => self.policy(unsafe { &*m }, call),
+            Current::Scheduler(m) => unsafe { &*m },
             Current::Plain => {
                 let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
                 let result = call();
                 core::mem::forget(guard);
-                result
+                return result;
             }
-        }
+        };
+        // An event sink or a policy of another runtime may have called us: it still must not suspend after this.
+        let outer = m.in_policy.get();
+        let result = self.policy(m, call);
+        m.in_policy.set(outer);
+        result
     }
 
     /// Until it is forgotten, an unwind on this thread, which runs the scheduler, is fatal: policies are called from

@@ -9,7 +9,7 @@ use harness::{child, named};
 use std::cell::Cell;
 use std::panic::panic_any;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -161,6 +161,21 @@ fn sink_sleeps_in_a_spawn() {
     with_sink(EventKind::GoCreate, || gmp::sleep(Duration::from_micros(50))).run(block_and_spawn).unwrap();
 }
 
+static TO_STRANGER: OnceLock<gmp::Sender<()>> = OnceLock::new();
+
+fn sink_yields_after_it_woke_a_stranger() {
+    let (to, from) = gmp::chan(0);
+    TO_STRANGER.set(to).unwrap();
+    std::thread::spawn(move || shared().build().unwrap().run(move || from.iter().for_each(drop)));
+    let wake_and_yield = || {
+        if TO_STRANGER.get().is_some_and(|to| to.try_send(()).is_ok()) {
+            gmp::yield_now();
+        }
+    };
+    let runtime = with_sink(EventKind::GoSyscallBegin, wake_and_yield);
+    runtime.run(|| (0..100).for_each(|_| block_and_spawn())).unwrap();
+}
+
 fn sink_panics() {
     with_sink(EventKind::GoUnblock, || panic!("no more events")).run(block_and_spawn).unwrap();
 }
@@ -172,6 +187,8 @@ fn a_sink_may_not_call_the_runtime() {
         ("sink_yields_in_a_blocking_call", "gmp::yield_now"),
         ("sink_spawns_without_a_p", "gmp::go"),
         ("sink_sleeps_in_a_spawn", "gmp::sleep"),
+        // The other runtime's policy was called and came back in between.
+        ("sink_yields_after_it_woke_a_stranger", "gmp::yield_now"),
     ] {
         let done = child(name).run();
         done.aborted().says(&format!("{call} was called from inside the scheduler"));
@@ -189,6 +206,12 @@ fn main() -> ExitCode {
             a_call_on_the_system_stack_stays_on_the_thread,
             a_sink_may_not_call_the_runtime,
         ],
-        named![sink_yields_in_a_blocking_call, sink_spawns_without_a_p, sink_sleeps_in_a_spawn, sink_panics,],
+        named![
+            sink_yields_in_a_blocking_call,
+            sink_spawns_without_a_p,
+            sink_sleeps_in_a_spawn,
+            sink_yields_after_it_woke_a_stranger,
+            sink_panics,
+        ],
     )
 }

@@ -220,6 +220,12 @@ fn destructors_of_a_closing_runtime_do_not_wait() {
                 recv(from) -> _ => unreachable!(),
                 default(Duration::from_secs(60)) => {}
             }
+            let mut set = gmp::Select::new();
+            let gone = set.recv(from);
+            let left = set.recv(from);
+            set.remove(gone);
+            assert_eq!(set.ready(), left, "a removed case comes up for nobody");
+            assert!(set.select().recv(from).is_err());
             self.2.fetch_add(1, SeqCst);
         }
     }

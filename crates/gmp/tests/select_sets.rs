@@ -216,3 +216,46 @@ fn the_wrong_channel_is_refused() {
     }));
     assert!(refused.unwrap_err().downcast_ref::<String>().unwrap().contains("no receive from this channel"));
 }
+
+/// An empty set came back at once, where one whose cases were all removed waited.
+#[test]
+fn an_empty_set_waits_until_its_deadline() {
+    let check = || {
+        let began = Instant::now();
+        assert!(Select::new().select_timeout(SHORT).is_none());
+        assert!(Select::new().ready_timeout(SHORT).is_none());
+        assert!(began.elapsed() >= 2 * SHORT);
+        assert!(Select::new().try_select().is_none() && Select::new().try_ready().is_none());
+    };
+    check();
+    on_go(1, check);
+}
+
+/// Where nobody may wait a select panics; it did so with its channels' locks held, and whoever used one of them next
+/// spun for ever.
+#[test]
+fn a_refused_select_leaves_its_channels_unlocked() {
+    for procs in [1, 2] {
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let check = || {
+                let ((to_a, a), (to_b, b)) = (chan::<u8>(1), chan::<u8>(1));
+                let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    gmp::on_system_stack(|| {
+                        gmp::select! {
+                            recv(a) -> _ => {}
+                            recv(b) -> _ => {}
+                        }
+                    });
+                }));
+                assert!(refused.is_err());
+                to_a.send(1).unwrap();
+                to_b.send(2).unwrap();
+                assert_eq!((a.recv(), b.recv()), (Ok(1), Ok(2)));
+            };
+            on_go(procs, check);
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(LONG).expect("the channels can be used");
+    }
+}

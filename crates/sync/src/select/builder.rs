@@ -276,8 +276,7 @@ impl<'a> Select<'a> {
 
     #[track_caller]
     fn select_with(&mut self, patience: Patience) -> Option<SelectedOperation<'_, 'a>> {
-        // A removed one comes up only in a goroutine that unwinds because its runtime closes, if there is no other.
-        let index = run(&self.cases, patience).filter(|&index| self.has(index))?;
+        let index = self.run(&self.cases, patience)?;
         // Its value is gone: from now on it is out of the set, whatever becomes of what we return.
         self.cases[index].never |= self.cases[index].sends;
         Some(SelectedOperation { select: self, index })
@@ -347,13 +346,20 @@ impl<'a> Select<'a> {
     #[track_caller]
     fn ready_with(&mut self, patience: Patience) -> Option<usize> {
         let cases: Vec<_> = self.cases.iter().map(Case::without_slot).collect();
-        run(&cases, patience)
+        self.run(&cases, patience)
+    }
+
+    #[track_caller]
+    fn run(&self, cases: &[Case<'_>], patience: Patience) -> Option<usize> {
+        let index = run(cases, patience)?;
+        // A removed one comes up only in a goroutine that unwinds because its runtime closes: any other will do.
+        if self.has(index) { Some(index) } else { self.rooms.iter().position(Option::is_some) }
     }
 }
 
 #[track_caller]
 fn run(cases: &[Case<'_>], patience: Patience) -> Option<usize> {
-    let first = cases.first()?;
+    let Some(first) = cases.first() else { return round::select_in(cases, &[], patience) };
     if cases.len() <= FEW {
         let seats: [_; FEW] = core::array::from_fn(|at| Seat::new(cases.get(at).unwrap_or(first)));
         round::select_in(cases, &seats, patience)

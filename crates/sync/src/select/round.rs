@@ -228,10 +228,15 @@ impl<'s, 'a> Round<'s, 'a> {
     /// Waits until a case comes up; all locks are held. `None`: the patience came to an end. `first`: some case.
     #[track_caller]
     fn wait_for_one(&self, patience: Patience, first: Option<&'s Case<'a>>) -> Option<Ended<'s, 'a>> {
+        // Whoever may not wait is refused by a panic.
+        let locks = Locks(self.seats);
         let caller = match Caller::enter_at_once("select") {
-            Some(caller) => caller,
+            Some(caller) => {
+                core::mem::forget(locks);
+                caller
+            }
             None => {
-                unlock_all(self.seats);
+                drop(locks);
                 let caller = Caller::enter("select");
                 if let Some(ended) = self.look() {
                     return Some(ended);
@@ -355,6 +360,15 @@ fn sort(seats: &[Seat<'_, '_>]) {
     for end in (1..seats.len()).rev() {
         seats[0].case.swap(&seats[end].case);
         sink(0, end);
+    }
+}
+
+/// The locks that the seats took, to be given back.
+struct Locks<'r, 's, 'a>(&'r [Seat<'s, 'a>]);
+
+impl Drop for Locks<'_, '_, '_> {
+    fn drop(&mut self) {
+        unlock_all(self.0);
     }
 }
 

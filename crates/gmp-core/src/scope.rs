@@ -123,8 +123,11 @@ impl<'scope> Scope<'scope, '_> {
 
     /// [`Scope::go`] with a name, labels or a stack size; `call` is named in the panic outside a goroutine.
     ///
+    /// For the facade, whose `Spawn::go_in` it is.
+    ///
     /// # Panics
     /// As [`Scope::go`].
+    #[doc(hidden)]
     #[track_caller]
     pub fn spawn<F, T>(
         &'scope self,

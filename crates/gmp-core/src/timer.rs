@@ -49,14 +49,14 @@ pub struct Firing<'a> {
     head: &'a Head,
     m: &'a M,
     round: u64,
-    late: u64,
+    when: u64,
     // Of this M's stack.
     not_send: PhantomData<*mut ()>,
 }
 
 impl core::fmt::Debug for Firing<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Firing").field("late", &self.late()).finish_non_exhaustive()
+        f.debug_struct("Firing").field("when", &self.when()).finish_non_exhaustive()
     }
 }
 
@@ -72,9 +72,12 @@ impl Firing<'_> {
         self.head.plan.with(Plan::stop);
     }
 
-    /// How long after its time the timer goes off, in nanoseconds at best; never negative.
-    pub fn late(&self) -> Duration {
-        Duration::from_nanos(self.late)
+    /// The moment that the timer was set to, or that of this beat, however late it is now.
+    ///
+    /// Exact, so that the beats of a period are multiples of it apart. (Go subtracts the delay from a second look at the
+    /// clock.)
+    pub fn when(&self) -> Instant {
+        epoch() + Duration::from_nanos(self.when)
     }
 
     /// Spawns a goroutine, next on the P of the M that makes the call; `at` is told as its place of creation.
@@ -363,10 +366,10 @@ impl AnyTimer {
     }
 
     /// Calls the callback, on g0 of `m`.
-    pub(crate) fn fire(&self, m: &M, round: u64, late: u64) {
+    pub(crate) fn fire(&self, m: &M, round: u64, when: u64) {
         // SAFETY: the reference is counted, during the call too.
         let head = unsafe { self.0.as_ref() };
-        let firing = Firing { head, m, round, late, not_send: PhantomData };
+        let firing = Firing { head, m, round, when, not_send: PhantomData };
         // SAFETY: the table is that of the node's type.
         crate::fatal::no_unwind("a timer's callback", || unsafe { (head.table.fire)(self.0, firing) });
     }

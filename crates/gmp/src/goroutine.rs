@@ -1,7 +1,7 @@
 //! What goroutines do: start others, wait, look around.
 
 use crate::error::SpawnError;
-use crate::{Current, Handle, JoinHandle, Scope, ScopedJoinHandle, Stats, ThreadLock, Wake};
+use crate::{Current, JoinHandle, Stats, ThreadLock, Wake};
 use core::time::Duration;
 use gmp_core::{NoRecord, Spec, goroutine};
 
@@ -45,6 +45,18 @@ fn no_record() -> ! {
 
 /// [`go`], but gives the closure back if there is no memory for the goroutine's record. Never suspends.
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     match gmp::try_go(|| 6 * 7) {
+///         Ok(handle) => assert_eq!(handle.join().unwrap(), 42),
+///         // Do it here, then.
+///         Err(error) => assert_eq!(error.into_inner()(), 42),
+///     }
+/// }).unwrap();
+/// ```
+///
 /// # Errors
 /// [`SpawnError::OutOfMemory`].
 ///
@@ -64,6 +76,18 @@ where
 /// Until it first runs, any thread may take it. From then on it waits for that one thread, even if the thread is busy
 /// with another goroutine or sits in a blocking call.
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     gmp::go_pinned(|| {
+///         let thread = std::thread::current().id();
+///         gmp::yield_now();
+///         assert_eq!(std::thread::current().id(), thread);
+///     }).join().unwrap();
+/// }).unwrap();
+/// ```
+///
 /// # Panics
 /// As [`go`].
 #[track_caller]
@@ -79,103 +103,23 @@ where
     }
 }
 
-/// A goroutine with a name, labels or a stack size, to be started by [`Spawn::go`]. Never suspends.
+/// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
+///
+/// With nothing else to run it returns at once. If the runtime is closing with
+/// [`AtMainReturn::Unwind`](crate::AtMainReturn), the goroutine unwinds from here.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
 /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
 /// runtime.run(|| {
-///     let handle = gmp::spawn().name("parser").label("file", "a.txt").stack_size(256 << 10).go(|| {
-///         gmp::current().unwrap().name
-///     });
-///     assert_eq!(handle.unwrap().join().unwrap().as_deref(), Some("parser"));
+///     let (sender, receiver) = gmp::chan(1);
+///     gmp::go(move || sender.send(7));
+///     while receiver.is_empty() {
+///         gmp::yield_now();
+///     }
+///     assert_eq!(receiver.try_recv(), Ok(7));
 /// }).unwrap();
 /// ```
-pub fn spawn() -> Spawn {
-    Spawn { spec: Spec::default() }
-}
-
-/// A goroutine about to be started. Made by [`spawn`]; may be kept and used as a template, as each start takes a clone.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is started until go is called"]
-pub struct Spawn {
-    spec: Spec,
-}
-
-impl Spawn {
-    /// A name, for reports: panics, deadlocks, stack overflows, [`current`].
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.spec.name = Some(name.into().into());
-        self
-    }
-
-    /// Usable bytes of its stack, rounded up to a power of two; see [`Builder::stack_size`](crate::Builder::stack_size).
-    /// Less than 16 KiB counts as 16 KiB; more than can be had ends in `JoinError::OutOfStacks`.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.spec.stack_size = bytes.max(1);
-        self
-    }
-
-    /// A label, inherited by the goroutines it starts; replaces an inherited one of the same key.
-    #[doc(alias = "SetGoroutineLabels")]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.spec.labels.push((key.into(), value.into()));
-        self
-    }
-
-    /// Stays on the thread that first runs it.
-    pub fn pinned(mut self) -> Self {
-        self.spec.pinned = true;
-        self
-    }
-
-    /// Starts it. Never suspends.
-    ///
-    /// # Errors
-    /// [`SpawnError::OutOfMemory`], with the closure.
-    ///
-    /// # Panics
-    /// Outside a goroutine.
-    #[track_caller]
-    pub fn go<F, T>(self, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        goroutine::spawn("Spawn::go", Some(&self.spec), f).map_err(|NoRecord(f)| SpawnError::OutOfMemory(f))
-    }
-
-    /// Starts it in a scope, see [`scope`](crate::scope()). Never suspends.
-    ///
-    /// # Panics
-    /// As [`Scope::go`].
-    #[track_caller]
-    pub fn go_in<'scope, F, T>(self, scope: &'scope Scope<'scope, '_>, f: F) -> ScopedJoinHandle<'scope, T>
-    where
-        F: FnOnce() -> T + Send + 'scope,
-        T: Send + 'scope,
-    {
-        scope.spawn("Spawn::go_in", Some(&self.spec), f)
-    }
-
-    /// Starts it from a plain thread, at the shared queue's tail. Never suspends.
-    ///
-    /// # Errors
-    /// [`SpawnError`], with the closure.
-    #[track_caller]
-    pub fn go_on<F, T>(self, runtime: &Handle, f: F) -> Result<JoinHandle<T>, SpawnError<F>>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        runtime.0.spawn(Some(&self.spec), f).map_err(SpawnError::from)
-    }
-}
-
-/// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
-///
-/// With nothing else to run it returns at once. If the runtime is closing with
-/// [`AtMainReturn::Unwind`](crate::AtMainReturn), the goroutine unwinds from here.
 ///
 /// # Panics
 /// Outside a goroutine.
@@ -259,6 +203,19 @@ pub fn park() {
 /// [`park`], for at most `timeout`. **Suspends.**
 ///
 /// Gives [`Wake::Woken`] if an unparker was used, [`Wake::TimedOut`] otherwise.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::Wake;
+/// use std::time::Duration;
+///
+/// runtime.run(|| {
+///     assert_eq!(gmp::park_timeout(Duration::from_millis(1)), Wake::TimedOut);
+///     gmp::current().unwrap().unparker().unpark();
+///     assert_eq!(gmp::park_timeout(Duration::from_secs(3600)), Wake::Woken);
+/// }).unwrap();
+/// ```
 ///
 /// # Panics
 /// Outside a goroutine.
@@ -355,6 +312,8 @@ pub fn set_max_procs(procs: usize) -> usize {
 
 /// The number of Ps. Never suspends.
 ///
+/// Shown at [`set_max_procs`].
+///
 /// # Panics
 /// Outside a goroutine.
 #[track_caller]
@@ -363,6 +322,16 @@ pub fn max_procs() -> usize {
 }
 
 /// How many goroutines of this runtime have not ended. Never suspends.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let parked = gmp::go(gmp::park);
+///     assert_eq!(gmp::num_goroutines(), 2);
+///     drop(parked);
+/// }).unwrap();
+/// ```
 ///
 /// # Panics
 /// Outside a goroutine.

@@ -45,6 +45,7 @@ mod error;
 mod goroutine;
 mod make;
 mod runtime;
+mod spawn;
 
 pub use builder::{Builder, Retention};
 pub use error::{BuildError, SpawnError};
@@ -104,7 +105,97 @@ pub use gmp_core::event;
 /// ```
 pub use gmp_core::g_local;
 pub use gmp_core::goroutine::{Current, ThreadLock, Unparker};
-pub use gmp_core::local::{AccessError, LocalKey};
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::cell::Cell;
+///
+/// gmp::g_local! {
+///     static FIRST: Cell<u32> = Cell::new(7);
+///     static LAST: Guard = Guard;
+/// }
+///
+/// struct Guard;
+/// impl Drop for Guard {
+///     fn drop(&mut self) {
+///         // Made after `FIRST`, so dropped before it; but this very value is on its way out.
+///         assert_eq!(FIRST.try_with(Cell::get), Ok(7));
+///         assert!(LAST.try_with(|_| ()).is_err());
+///     }
+/// }
+///
+/// runtime.run(|| {
+///     gmp::go(|| {
+///         assert_eq!(FIRST.get(), 7);
+///         LAST.with(|_| ());
+///     }).join().unwrap();
+/// }).unwrap();
+/// ```
+pub use gmp_core::local::AccessError;
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::cell::{Cell, RefCell};
+///
+/// gmp::g_local! {
+///     static DEPTH: Cell<u32> = Cell::new(0);
+///     static PATH: RefCell<Vec<&'static str>> = RefCell::new(vec!["root"]);
+///     static ID: u64 = gmp::current().unwrap().number;
+/// }
+///
+/// runtime.run(|| {
+///     // Any type: `with` lends a shared reference. Each goroutine makes a value of its own.
+///     let mine = ID.with(|id| *id);
+///     assert_ne!(gmp::go(|| ID.with(|id| *id)).join().unwrap(), mine);
+///
+///     // A `Cell`:
+///     DEPTH.set(1);
+///     assert_eq!(DEPTH.replace(2), 1);
+///     assert_eq!((DEPTH.take(), DEPTH.get()), (2, 0));
+///
+///     // A `RefCell`:
+///     PATH.with_borrow_mut(|path| path.push("leaf"));
+///     assert_eq!(PATH.with_borrow(|path| path.len()), 2);
+///     assert_eq!(PATH.replace(vec!["other"]), ["root", "leaf"]);
+///     assert_eq!(PATH.take(), ["other"]);
+///     PATH.set(vec!["root"]);
+/// }).unwrap();
+/// ```
+pub use gmp_core::local::LocalKey;
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let mut cells = [1, 2, 3, 4];
+///     gmp::scope(|s| {
+///         let (low, high) = cells.split_at_mut(2);
+///         s.go(|| low.iter_mut().for_each(|cell| *cell *= 10));
+///         // A goroutine of the scope may start others in it.
+///         s.go(|| {
+///             let (one, other) = high.split_at_mut(1);
+///             s.go(|| one[0] *= 10);
+///             other[0] *= 10;
+///         });
+///     });
+///     assert_eq!(cells, [10, 20, 30, 40]);
+/// }).unwrap();
+/// ```
+pub use gmp_core::scope::Scope;
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let text = String::from("seven");
+///     gmp::scope(|s| {
+///         let length = s.go(|| text.len());
+///         let broken = s.go(|| -> u32 { text.parse().unwrap() });
+///         assert_eq!(length.join().unwrap(), 5);
+///         // Whoever joins it gets the panic, and then the scope does not panic.
+///         assert!(matches!(broken.join(), Err(gmp::JoinError::Panicked(_))));
+///     });
+/// }).unwrap();
+/// ```
+pub use gmp_core::scope::ScopedJoinHandle;
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
 /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
@@ -177,7 +268,6 @@ pub use gmp_core::scope::join;
 /// });
 /// ```
 pub use gmp_core::scope::scope;
-pub use gmp_core::scope::{Scope, ScopedJoinHandle};
 pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 pub use gmp_core::{
@@ -193,10 +283,11 @@ pub use gmp_sync::select::{Select, SelectedOperation, block_forever};
 #[doc(inline)]
 pub use gmp_sync::sync;
 pub use goroutine::{
-    Spawn, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
-    park_timeout, set_max_procs, sleep, spawn, stats, try_go, yield_now,
+    current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
+    park_timeout, set_max_procs, sleep, stats, try_go, yield_now,
 };
 pub use runtime::{Handle, Runtime};
+pub use spawn::{Spawn, spawn};
 
 /// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].
 pub mod time {

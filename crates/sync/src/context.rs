@@ -30,12 +30,18 @@ use tree::Node;
 use values::Values;
 
 /// What the channel of [`Context::done`] never carries: it only closes.
+///
+/// Shown at [`Context::done`].
 pub type Never = Infallible;
 
 /// Why a context was cancelled, in more detail than a [`ContextError`].
+///
+/// Shown at [`Cancel::cancel_because`].
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
 /// Why a context is done.
+///
+/// Shown at [`Context`] and [`Context::with_deadline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContextError {
     /// It, or one that it was derived from, was cancelled.
@@ -91,6 +97,13 @@ static NEVER_DONE: OnceLock<Receiver<Never>> = OnceLock::new();
 
 impl Context {
     /// The context that others are derived from: never done, without values or deadline. Never suspends.
+    ///
+    /// ```
+    /// use gmp::context::Context;
+    ///
+    /// let context = Context::background();
+    /// assert!(context.err().is_none() && context.deadline().is_none());
+    /// ```
     #[doc(alias = "Background")]
     #[doc(alias = "TODO")]
     pub fn background() -> Self {
@@ -100,6 +113,15 @@ impl Context {
     /// A context that is done when the [`Cancel`] says so, or when this one is. Never suspends.
     ///
     /// Dropping the last clone of the `Cancel` cancels, too.
+    ///
+    /// ```
+    /// use gmp::context::{Context, ContextError};
+    ///
+    /// let (parent, cancel) = Context::background().with_cancel();
+    /// let (child, _cancel) = parent.with_cancel();
+    /// cancel.cancel();
+    /// assert_eq!(child.err(), Some(ContextError::Canceled));
+    /// ```
     #[doc(alias = "WithCancel")]
     #[doc(alias = "WithCancelCause")]
     pub fn with_cancel(&self) -> (Self, Cancel) {
@@ -133,6 +155,8 @@ impl Context {
 
     /// [`Context::with_deadline`], so much later than now. Never suspends.
     ///
+    /// As shown at [`Context::with_deadline`].
+    ///
     /// # Panics
     /// As [`Context::with_deadline`].
     #[doc(alias = "WithTimeout")]
@@ -143,6 +167,23 @@ impl Context {
 
     /// [`Context::with_deadline`]; `cause` is what [`Context::cause`] says if it is this deadline that passes. Never
     /// suspends.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::context::{Context, ContextError};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// runtime.run(|| {
+    ///     let late = std::io::Error::other("the reader took too long");
+    ///     let at = Instant::now() + Duration::from_millis(1);
+    ///     let (context, _cancel) = Context::background().with_deadline_cause(at, late);
+    ///     assert_eq!(context.deadline(), Some(at));
+    ///     assert!(context.done().recv().is_err());
+    ///     assert_eq!(context.err(), Some(ContextError::DeadlineExceeded));
+    ///     assert_eq!(context.cause().unwrap().to_string(), "the reader took too long");
+    /// }).unwrap();
+    /// ```
     ///
     /// # Panics
     /// As [`Context::with_deadline`].
@@ -163,6 +204,8 @@ impl Context {
     }
 
     /// [`Context::with_deadline_cause`], so much later than now. Never suspends.
+    ///
+    /// As shown at [`Context::with_deadline_cause`].
     ///
     /// # Panics
     /// As [`Context::with_deadline`].
@@ -203,12 +246,24 @@ impl Context {
     }
 
     /// This context's values, with nobody to cancel it and no deadline. Never suspends.
+    ///
+    /// ```
+    /// use gmp::context::Context;
+    ///
+    /// let (request, cancel) = Context::background().with_value(7_u32).with_cancel();
+    /// let clean_up = request.without_cancel();
+    /// cancel.cancel();
+    /// assert!(request.err().is_some() && clean_up.err().is_none());
+    /// assert_eq!(clean_up.value::<u32>(), Some(&7));
+    /// ```
     #[doc(alias = "WithoutCancel")]
     pub fn without_cancel(&self) -> Self {
         Self { node: None, values: self.values.clone() }
     }
 
     /// The value of this type that was put in last. Never suspends.
+    ///
+    /// Shown at [`Context::with_value`].
     #[doc(alias = "Value")]
     pub fn value<T: Any + Send + Sync>(&self) -> Option<&T> {
         self.values.get()
@@ -218,6 +273,29 @@ impl Context {
     /// it does.
     ///
     /// Also one for a context that is never done, so that a select needs no case distinction.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::context::Context;
+    ///
+    /// runtime.run(|| {
+    ///     let (context, cancel) = Context::background().with_cancel();
+    ///     let (sender, numbers) = gmp::chan(0);
+    ///     gmp::go(move || {
+    ///         for n in 0.. {
+    ///             gmp::select! {
+    ///                 send(sender, n) -> _ => {}
+    ///                 recv(context.done()) -> _ => return,
+    ///             }
+    ///         }
+    ///     });
+    ///     assert_eq!(numbers.iter().take(3).sum::<u32>(), 3);
+    ///     cancel.cancel();
+    ///     // The sender has gone with its goroutine, after at most one value more.
+    ///     assert!(numbers.iter().count() <= 1);
+    /// }).unwrap();
+    /// ```
     #[doc(alias = "Done")]
     pub fn done(&self) -> &Receiver<Never> {
         match &self.node {
@@ -229,6 +307,8 @@ impl Context {
     /// Why the context is done; `None`: it is not. Never suspends.
     ///
     /// Says why from the moment in which [`Context::done`] closes, and not before.
+    ///
+    /// Shown at [`Context`].
     #[doc(alias = "Err")]
     pub fn err(&self) -> Option<ContextError> {
         self.node.as_ref()?.ended().map(|ended| ended.error)
@@ -236,12 +316,16 @@ impl Context {
 
     /// Why the context is done, as whoever cancelled it said: see [`Cancel::cancel_because`]. If they said nothing, the
     /// [`ContextError`]. Never suspends.
+    ///
+    /// Shown at [`Cancel::cancel_because`].
     #[doc(alias = "Cause")]
     pub fn cause(&self) -> Option<Cause> {
         self.node.as_ref()?.ended().map(|ended| ended.cause.clone())
     }
 
     /// When the context will be done at the latest. Never suspends.
+    ///
+    /// Shown at [`Context::with_deadline_cause`].
     #[doc(alias = "Deadline")]
     pub fn deadline(&self) -> Option<Instant> {
         self.node.as_ref()?.deadline()

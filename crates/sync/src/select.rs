@@ -35,6 +35,16 @@ pub mod expansion {
 
 /// Waits for ever, as Go's `select {}`. **Suspends.** A goroutine's destructors still run when its runtime closes.
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     gmp::go(|| gmp::block_forever());
+///     // Main's end is the program's, whoever waits.
+///     gmp::yield_now();
+/// }).unwrap();
+/// ```
+///
 /// # Panics
 /// In the scheduler's place: in a policy, an event sink, a call on the system stack. And in a goroutine that unwinds already
 /// because its runtime closes: it would neither go on nor end.

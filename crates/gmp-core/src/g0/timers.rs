@@ -136,11 +136,11 @@ impl<C: Config> G0<'_, C> {
                 timers.add_timer(when, timer);
                 false
             }
-            Due::Fire { round, late, again } => {
+            Due::Fire { round, when, again } => {
                 if again != NEVER {
                     timers.add_timer(again, timer.clone());
                 }
-                timer.fire(self.m, round, late);
+                timer.fire(self.m, round, when);
                 true
             }
         }

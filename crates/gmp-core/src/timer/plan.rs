@@ -54,8 +54,8 @@ pub(crate) enum Due {
     Nothing,
     /// It was moved: its entry goes back into the heap under this time.
     Later(u64),
-    /// It goes off, this late; if `again` is not [`NEVER`], the entry goes back under that time.
-    Fire { round: u64, late: u64, again: u64 },
+    /// It goes off, for this time; if `again` is not [`NEVER`], the entry goes back under that time.
+    Fire { round: u64, when: u64, again: u64 },
 }
 
 impl Plan {
@@ -109,21 +109,21 @@ impl Plan {
             self.queued = self.when;
             return Due::Later(self.when);
         }
-        let late = now - self.when;
+        let when = self.when;
         // Missed beats are left out. Go: `unlockAndRun`.
-        let again = match late.checked_div(self.period) {
+        let again = match (now - when).checked_div(self.period) {
             None => NEVER,
             Some(missed) => self
                 .period
                 .checked_mul(missed + 1)
-                .and_then(|ahead| self.when.checked_add(ahead))
+                .and_then(|ahead| when.checked_add(ahead))
                 .map_or(NEVER - 1, |at| at.min(NEVER - 1)),
         };
         self.when = again;
         self.queued = again;
         self.begin_round();
         self.taken = true;
-        Due::Fire { round: self.round, late, again }
+        Due::Fire { round: self.round, when, again }
     }
 
     /// Whether the expiry of `round` still counts; from here on nothing undoes it. At most one claim of a round is told

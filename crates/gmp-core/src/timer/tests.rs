@@ -92,11 +92,11 @@ impl Bed {
                     match timer.plan(|plan| plan.due(entry.when, &self.heaps[at], self.now)) {
                         Due::Nothing => {}
                         Due::Later(when) => drop(self.heaps[at].add_timer(when, timer)),
-                        Due::Fire { round, late, again } => {
+                        Due::Fire { round, when, again } => {
                             if again != NEVER {
                                 self.heaps[at].add_timer(again, timer);
                             }
-                            fired.push((which, late));
+                            fired.push((which, self.now - when));
                             self.taken.push((which, round));
                         }
                     }
@@ -249,7 +249,7 @@ fn a_period_that_reaches_beyond_the_clock_ends_there() {
     let (heap, timer) = (Timers::new(1), Timer::new(Nothing));
     timer.as_any().set_in(&heap, 1, u64::MAX);
     let due = timer.0.head.plan.with(|plan| plan.due(1, &heap, 5));
-    assert!(matches!(due, Due::Fire { late: 4, again, .. } if again == NEVER - 1));
+    assert!(matches!(due, Due::Fire { when: 1, again, .. } if again == NEVER - 1));
 }
 
 /// A timer that one runtime had stopped, and another set to a later time, stayed in the first one's heap: it went off
@@ -265,5 +265,5 @@ fn a_reset_by_another_runtime_takes_the_timer_there() {
     new.clear();
     assert!(timer.as_any().is_pending(), "the heap that was cleared is no longer the timer's");
     let due = timer.0.head.plan.with(|plan| plan.due(2000, &old, 2000));
-    assert!(matches!(due, Due::Fire { late: 0, again: NEVER, .. }));
+    assert!(matches!(due, Due::Fire { when: 2000, again: NEVER, .. }));
 }

@@ -34,6 +34,14 @@ macro_rules! sends_back {
 }
 
 /// The channel is closed; the value comes back.
+///
+/// ```
+/// let (sender, receiver) = gmp::chan(0);
+/// drop(receiver);
+/// let error = sender.send(7).unwrap_err();
+/// assert_eq!(error.to_string(), "send on a closed channel");
+/// assert_eq!(error.into_inner(), 7);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -59,6 +67,17 @@ impl<T> fmt::Display for SendError<T> {
 impl<T> core::error::Error for SendError<T> {}
 
 /// Why [`Sender::try_send`](super::Sender::try_send) did not send; the value comes back.
+///
+/// ```
+/// use gmp::channel::TrySendError;
+///
+/// let (sender, _receiver) = gmp::chan(1);
+/// sender.send("one").unwrap();
+/// match sender.try_send("two") {
+///     Err(TrySendError::Full(word)) => assert_eq!(word, "two"),
+///     Err(TrySendError::Closed(_)) | Ok(()) => unreachable!(),
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The buffer is full and nobody waits for a value.
@@ -73,6 +92,8 @@ sends_back!(TrySendError {
 });
 
 /// Why a send with a deadline did not send; the value comes back.
+///
+/// Shown at [`Sender::send_timeout`](super::Sender::send_timeout).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// The deadline passed first.
@@ -87,11 +108,15 @@ sends_back!(SendTimeoutError {
 });
 
 /// The channel is closed, and empty.
+///
+/// Shown at [`Receiver::recv`](super::Receiver::recv).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("receive from a closed and empty channel")]
 pub struct RecvError;
 
 /// Why [`Receiver::try_recv`](super::Receiver::try_recv) received nothing.
+///
+/// Shown at [`Receiver::try_recv`](super::Receiver::try_recv).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TryRecvError {
     /// The channel is empty and no sender waits.
@@ -103,6 +128,8 @@ pub enum TryRecvError {
 }
 
 /// Why a receive with a deadline received nothing.
+///
+/// Shown at [`Receiver::recv_timeout`](super::Receiver::recv_timeout).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecvTimeoutError {
     /// The deadline passed first.

@@ -27,6 +27,17 @@ impl<T> Iterator for TryIter<'_, T> {
 }
 
 /// Receives until the channel is closed and empty, and owns the receiver. **`next` suspends.**
+///
+/// ```
+/// let (sender, receiver) = gmp::chan(2);
+/// (1..=2).for_each(|n| sender.send(n).unwrap());
+/// drop(sender);
+/// let mut sum = 0;
+/// for n in receiver {
+///     sum += n;
+/// }
+/// assert_eq!(sum, 3);
+/// ```
 #[derive(Debug)]
 pub struct IntoIter<T>(pub(super) Receiver<T>);
 

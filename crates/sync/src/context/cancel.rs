@@ -12,6 +12,15 @@ use std::sync::Arc;
 /// **Dropping the last clone cancels**, with [`ContextError::Canceled`]: a context that nobody can cancel any more would
 /// stay among its parent's children for as long as that lives, which is what Go's `defer cancel()` is for. So bind it to
 /// a name, as `_cancel`; `_` would drop it at once. [`Cancel::detach`] leaves the context to its parent and its deadline.
+///
+/// ```
+/// use gmp::context::Context;
+///
+/// let (context, cancel) = Context::background().with_cancel();
+/// assert!(context.err().is_none());
+/// drop(cancel);
+/// assert!(context.err().is_some());
+/// ```
 #[derive(Clone)]
 #[must_use = "dropping it cancels the context"]
 #[doc(alias = "CancelFunc")]
@@ -27,18 +36,40 @@ impl Cancel {
 
     /// Cancels the context and everything derived from it, unless that is done already. When this returns, all their
     /// channels are closed. From goroutines and plain threads. Never suspends.
+    ///
+    /// Shown at [`Context`](super::Context).
     pub fn cancel(&self) {
         self.0.cancel(None);
     }
 
     /// [`Cancel::cancel`], with a cause for [`Context::cause`](super::Context::cause). If the context is done already, its
     /// cause stays. Never suspends.
+    ///
+    /// ```
+    /// use gmp::context::{Context, ContextError};
+    ///
+    /// let (context, cancel) = Context::background().with_cancel();
+    /// cancel.cancel_because("the user went away");
+    /// assert_eq!(context.err(), Some(ContextError::Canceled));
+    /// assert_eq!(context.cause().unwrap().to_string(), "the user went away");
+    /// ```
     pub fn cancel_because(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
         self.0.cancel(Some(Arc::from(cause.into())));
     }
 
     /// Gives the right up without cancelling: the context is done when its parent is, or at its deadline. Other clones
     /// keep theirs. Never suspends.
+    ///
+    /// ```
+    /// use gmp::context::Context;
+    ///
+    /// let (parent, cancel) = Context::background().with_cancel();
+    /// let (child, of_child) = parent.with_cancel();
+    /// of_child.detach();
+    /// assert!(child.err().is_none());
+    /// cancel.cancel();
+    /// assert!(child.err().is_some());
+    /// ```
     pub fn detach(self) {
         if let Ok(mut last) = Arc::try_unwrap(self.0) {
             last.0 = None;
@@ -67,6 +98,8 @@ impl fmt::Debug for Cancel {
 }
 
 /// A function that is to run when a context is done. Made by [`Context::after_func`](super::Context::after_func).
+///
+/// Shown at [`Context::after_func`](super::Context::after_func).
 #[derive(Debug)]
 pub struct AfterFunc(Place);
 
@@ -96,6 +129,8 @@ impl AfterFunc {
     }
 
     /// Keeps the function from being called. `false`: its goroutine has been started. Never suspends.
+    ///
+    /// Shown at [`Context::after_func`](super::Context::after_func).
     pub fn stop(self) -> bool {
         match self.0 {
             Place::Waits(node, slot) => node.disown(slot),

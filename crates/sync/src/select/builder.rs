@@ -97,6 +97,18 @@ impl<'a> Select<'a> {
     }
 
     /// Adds a receive, and gives its number: the lowest that no case has. Never suspends.
+    ///
+    /// ```
+    /// let ((one, ones), (_two, twos)) = (gmp::chan(1), gmp::chan::<&str>(1));
+    /// let mut set = gmp::Select::new();
+    /// let (first, second) = (set.recv(&ones), set.recv(&twos));
+    /// one.send(7).unwrap();
+    /// match set.select() {
+    ///     case if case.index() == first => assert_eq!(case.recv(&ones), Ok(7)),
+    ///     case if case.index() == second => assert!(case.recv(&twos).is_err()),
+    ///     _ => unreachable!("there are two cases"),
+    /// }
+    /// ```
     pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
         self.add(MaybeUninit::uninit(), false, |slot, moved| {
             // SAFETY: the room lives until the case is removed, and the case is not used after that.
@@ -107,6 +119,16 @@ impl<'a> Select<'a> {
     /// Adds a send of `value`, and gives its number: the lowest that no case has. Never suspends.
     ///
     /// The case is there for one send: it is removed when it has come up.
+    ///
+    /// ```
+    /// let (sender, receiver) = gmp::chan(1);
+    /// let mut set = gmp::Select::new();
+    /// set.send(&sender, "hello");
+    /// assert_eq!(set.select().send(&sender), Ok(()));
+    /// assert_eq!(receiver.recv(), Ok("hello"));
+    /// // It was there for one send.
+    /// assert!(set.try_select().is_none());
+    /// ```
     pub fn send<T>(&mut self, sender: &'a Sender<T>, value: T) -> usize {
         self.add(MaybeUninit::new(value), true, |slot, moved| {
             // SAFETY: the room lives until the case is removed, and the case is not used after that.
@@ -139,6 +161,15 @@ impl<'a> Select<'a> {
 
     /// Removes a case; the value of a send is dropped. Its number may be given to another. Never suspends.
     ///
+    /// ```
+    /// let (sender, receiver) = gmp::chan(1);
+    /// sender.send(7).unwrap();
+    /// let mut set = gmp::Select::new();
+    /// let case = set.recv(&receiver);
+    /// set.remove(case);
+    /// assert!(set.try_select().is_none());
+    /// ```
+    ///
     /// # Panics
     /// If there is no such case.
     #[track_caller]
@@ -149,6 +180,14 @@ impl<'a> Select<'a> {
     }
 
     /// Removes a send and gives its value back. Never suspends.
+    ///
+    /// ```
+    /// let (sender, _receiver) = gmp::chan(0);
+    /// let mut set = gmp::Select::new();
+    /// let case = set.send(&sender, String::from("hello"));
+    /// assert!(set.try_select().is_none());
+    /// assert_eq!(set.withdraw(case, &sender), "hello");
+    /// ```
     ///
     /// # Panics
     /// If there is no such case, or it is not a send on `sender`'s channel.
@@ -181,6 +220,8 @@ impl<'a> Select<'a> {
     /// Waits until one of the cases comes up; of several that can, each is as likely. **Suspends.** Without cases it
     /// waits for ever, as [`block_forever`](super::block_forever).
     ///
+    /// Shown at [`Select`].
+    ///
     /// # Panics
     /// As [`Sender::send`].
     #[doc(alias = "selectgo")]
@@ -193,12 +234,27 @@ impl<'a> Select<'a> {
     }
 
     /// Takes a case if one can come up at once. Never suspends.
+    ///
+    /// Shown at [`Select::send`].
     #[track_caller]
     pub fn try_select(&mut self) -> Option<SelectedOperation<'_, 'a>> {
         self.select_with(Patience::none())
     }
 
     /// [`Select::select`] that waits for at most `timeout`. **Suspends.**
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let (_sender, receiver) = gmp::chan::<u32>(0);
+    ///     let mut set = gmp::Select::new();
+    ///     set.recv(&receiver);
+    ///     assert!(set.select_timeout(Duration::from_millis(1)).is_none());
+    /// }).unwrap();
+    /// ```
     ///
     /// # Panics
     /// As [`Sender::send`].
@@ -208,6 +264,8 @@ impl<'a> Select<'a> {
     }
 
     /// [`Select::select`] that waits until `deadline` at most. **Suspends.**
+    ///
+    /// As shown at [`Select::select_timeout`].
     ///
     /// # Panics
     /// As [`Sender::send`].
@@ -228,6 +286,16 @@ impl<'a> Select<'a> {
     /// Waits until one of the cases could come up, and gives its number without taking it. **Suspends.** Somebody else
     /// may be faster: what follows is to be a `try_` operation.
     ///
+    /// ```
+    /// let (sender, receiver) = gmp::chan(1);
+    /// let mut set = gmp::Select::new();
+    /// let case = set.recv(&receiver);
+    /// assert_eq!(set.try_ready(), None);
+    /// sender.send(7).unwrap();
+    /// assert_eq!(set.ready(), case);
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// ```
+    ///
     /// # Panics
     /// As [`Sender::send`].
     #[track_caller]
@@ -236,12 +304,27 @@ impl<'a> Select<'a> {
     }
 
     /// The number of a case that could come up now. Never suspends.
+    ///
+    /// Shown at [`Select::ready`].
     #[track_caller]
     pub fn try_ready(&mut self) -> Option<usize> {
         self.ready_with(Patience::none())
     }
 
     /// [`Select::ready`] that waits for at most `timeout`. **Suspends.**
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let (_sender, receiver) = gmp::chan::<u32>(0);
+    ///     let mut set = gmp::Select::new();
+    ///     set.recv(&receiver);
+    ///     assert_eq!(set.ready_timeout(Duration::from_millis(1)), None);
+    /// }).unwrap();
+    /// ```
     ///
     /// # Panics
     /// As [`Sender::send`].
@@ -251,6 +334,8 @@ impl<'a> Select<'a> {
     }
 
     /// [`Select::ready`] that waits until `deadline` at most. **Suspends.**
+    ///
+    /// As shown at [`Select::ready_timeout`].
     ///
     /// # Panics
     /// As [`Sender::send`].
@@ -288,6 +373,8 @@ impl fmt::Debug for Select<'_> {
 
 /// A case that has come up. It has taken place: dropping this drops the value that was received, or that a closed channel
 /// did not take.
+///
+/// Shown at [`Select::recv`] and [`Select::send`].
 #[must_use = "the value that was received is dropped with this"]
 pub struct SelectedOperation<'s, 'a> {
     select: &'s mut Select<'a>,

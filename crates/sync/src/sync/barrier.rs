@@ -41,6 +41,8 @@ struct Line {
 }
 
 /// What [`Barrier::wait`] says.
+///
+/// Shown at [`Barrier`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarrierResult {
     leader: bool,
@@ -48,6 +50,8 @@ pub struct BarrierResult {
 
 impl BarrierResult {
     /// Whether this was the last to come; one in each round was.
+    ///
+    /// Shown at [`Barrier`].
     pub fn is_leader(&self) -> bool {
         self.leader
     }
@@ -66,6 +70,8 @@ impl Barrier {
     /// A goroutine whose runtime closes meanwhile unwinds from here and is taken out of the count, or waits on as told at
     /// [`Mutex::lock`](super::Mutex::lock).
     ///
+    /// Shown at [`Barrier`].
+    ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[track_caller]
@@ -76,6 +82,13 @@ impl Barrier {
 
     /// [`Barrier::wait`] for at most `timeout`; `None`, and one fewer has come, if that was not enough. **Suspends.**
     ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let both = gmp::sync::Barrier::new(2);
+    /// assert_eq!(both.wait_timeout(Duration::from_millis(1)), None);
+    /// ```
+    ///
     /// # Panics
     /// As [`Barrier::wait`].
     #[track_caller]
@@ -84,6 +97,8 @@ impl Barrier {
     }
 
     /// [`Barrier::wait_timeout`] with the moment at which it gives up. **Suspends.**
+    ///
+    /// As shown at [`Barrier::wait_timeout`].
     ///
     /// # Panics
     /// As [`Barrier::wait`].

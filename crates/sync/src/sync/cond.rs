@@ -65,6 +65,31 @@ impl Cond {
     /// A goroutine whose runtime closes meanwhile takes the mutex back and unwinds from here, or waits on with its
     /// thread, as told at [`Mutex::lock`](super::Mutex::lock).
     ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::sync::{Cond, Mutex};
+    ///
+    /// static QUEUE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+    /// static FILLED: Cond = Cond::new();
+    ///
+    /// runtime.run(|| {
+    ///     let taker = gmp::go(|| {
+    ///         let mut queue = QUEUE.lock();
+    ///         loop {
+    ///             match queue.pop() {
+    ///                 Some(n) => return n,
+    ///                 None => FILLED.wait(&mut queue),
+    ///             }
+    ///         }
+    ///     });
+    ///     gmp::yield_now();
+    ///     QUEUE.lock().push(7);
+    ///     FILLED.notify_one();
+    ///     assert_eq!(taker.join().unwrap(), 7);
+    /// }).unwrap();
+    /// ```
+    ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[doc(alias = "Wait")]
@@ -74,6 +99,8 @@ impl Cond {
     }
 
     /// [`Cond::wait`] for as long as `condition` holds; not at all if it does not. **Suspends.**
+    ///
+    /// Shown at [`Cond`].
     ///
     /// # Panics
     /// As [`Cond::wait`], and as `condition` does.
@@ -91,6 +118,15 @@ impl Cond {
     /// [`Cond::wait`] for at most `timeout`, and for as long after it as it takes to get the mutex back. `false`: nobody
     /// notified in time. **Suspends.**
     ///
+    /// ```
+    /// use gmp::sync::{Cond, Mutex};
+    /// use std::time::Duration;
+    ///
+    /// let (ready, changed) = (Mutex::new(false), Cond::new());
+    /// let mut guard = ready.lock();
+    /// assert!(!changed.wait_timeout(&mut guard, Duration::from_millis(1)));
+    /// ```
+    ///
     /// # Panics
     /// As [`Cond::wait`].
     #[track_caller]
@@ -99,6 +135,8 @@ impl Cond {
     }
 
     /// [`Cond::wait`] until `deadline` at most, as [`Cond::wait_timeout`]. **Suspends.**
+    ///
+    /// As shown at [`Cond::wait_timeout`]; of use in a loop, which then has one deadline for all rounds.
     ///
     /// # Panics
     /// As [`Cond::wait`].
@@ -155,12 +193,32 @@ impl Cond {
     }
 
     /// Wakes the one who has waited longest, if anybody waits. With or without the mutex. Never suspends.
+    ///
+    /// Shown at [`Cond`] and [`Cond::wait`].
     #[doc(alias = "Signal")]
     pub fn notify_one(&self) {
         self.wake_before(u64::MAX);
     }
 
     /// Wakes all who wait now, in the order in which they came. With or without the mutex. Never suspends.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::sync::{Cond, Mutex};
+    ///
+    /// static OPEN: Mutex<bool> = Mutex::new(false);
+    /// static OPENED: Cond = Cond::new();
+    ///
+    /// runtime.run(|| {
+    ///     let guests: Vec<_> = (0..3).map(|_| gmp::go(|| {
+    ///         OPENED.wait_while(&mut OPEN.lock(), |open| !*open);
+    ///     })).collect();
+    ///     *OPEN.lock() = true;
+    ///     OPENED.notify_all();
+    ///     guests.into_iter().for_each(|guest| guest.join().unwrap());
+    /// }).unwrap();
+    /// ```
     #[doc(alias = "Broadcast")]
     pub fn notify_all(&self) {
         let next = self.0.lock().next;

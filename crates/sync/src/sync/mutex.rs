@@ -56,6 +56,10 @@ impl<T> Mutex<T> {
     }
 
     /// The value. Never suspends.
+    ///
+    /// ```
+    /// assert_eq!(gmp::sync::Mutex::from(7).into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -68,6 +72,22 @@ impl<T: ?Sized> Mutex<T> {
     /// waits all the same, its thread with it; should the lock never come free, that thread is left behind, as
     /// [`Leftover::running`](gmp_core::Leftover::running) tells.
     ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::sync::Mutex;
+    /// use std::sync::Arc;
+    ///
+    /// runtime.run(|| {
+    ///     let total = Arc::new(Mutex::new(0));
+    ///     let theirs = total.clone();
+    ///     let adder = gmp::go(move || *theirs.lock() += 1);
+    ///     *total.lock() += 2;
+    ///     adder.join().unwrap();
+    ///     assert_eq!(*total.lock(), 3);
+    /// }).unwrap();
+    /// ```
+    ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[doc(alias = "Lock")]
@@ -79,6 +99,14 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Takes the lock if it is free. Never suspends.
+    ///
+    /// ```
+    /// let total = gmp::sync::Mutex::new(1);
+    /// let guard = total.try_lock().unwrap();
+    /// assert!(total.try_lock().is_none());
+    /// drop(guard);
+    /// assert!(total.try_lock().is_some());
+    /// ```
     #[doc(alias = "TryLock")]
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
@@ -86,6 +114,16 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// [`Mutex::lock`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let total = gmp::sync::Mutex::new(1);
+    /// let guard = total.lock();
+    /// assert!(total.lock_timeout(Duration::from_millis(1)).is_none());
+    /// drop(guard);
+    /// assert!(total.lock_timeout(Duration::from_millis(1)).is_some());
+    /// ```
     ///
     /// # Panics
     /// As [`Mutex::lock`].
@@ -96,6 +134,8 @@ impl<T: ?Sized> Mutex<T> {
 
     /// [`Mutex::lock`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
     ///
+    /// As shown at [`Mutex::lock_timeout`].
+    ///
     /// # Panics
     /// As [`Mutex::lock`].
     #[track_caller]
@@ -104,6 +144,12 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// The value of a mutex that nobody else can reach. Never suspends.
+    ///
+    /// ```
+    /// let mut total = gmp::sync::Mutex::new(1);
+    /// *total.get_mut() += 1;
+    /// assert_eq!(total.into_inner(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -140,6 +186,18 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 /// A guard goes where its goroutine goes, from thread to thread: nothing in it belongs to a thread. It is not `Send` all
 /// the same, as std's is not. Handing it to another goroutine is no part of Go's order of events, and what is sent
 /// into a channel that nobody reads is a lock that nobody opens.
+///
+/// ```
+/// use gmp::sync::Mutex;
+///
+/// let names = Mutex::new(vec!["one"]);
+/// {
+///     let mut guard = names.lock();
+///     guard.push("two");
+///     assert!(names.try_lock().is_none());
+/// }
+/// assert_eq!(names.lock().len(), 2);
+/// ```
 #[must_use = "the lock lasts as long as the guard"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,

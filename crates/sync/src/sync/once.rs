@@ -49,6 +49,8 @@ impl Once {
     /// A panic in `f` counts as done: the caller gets it, and later callers return at once, as in Go. Calling the same
     /// `Once` from inside `f` waits for ever.
     ///
+    /// Shown at [`Once`].
+    ///
     /// # Panics
     /// As `f`; and where nobody may wait, if somebody else is at it.
     #[doc(alias = "Do")]
@@ -81,6 +83,13 @@ impl Once {
     }
 
     /// Whether a function has been called and is through. Never suspends.
+    ///
+    /// ```
+    /// let once = gmp::sync::Once::new();
+    /// assert!(!once.is_completed());
+    /// once.call_once(|| ());
+    /// assert!(once.is_completed());
+    /// ```
     #[inline]
     pub fn is_completed(&self) -> bool {
         // ORDER: once. Pairs with the store in `call_slow`.

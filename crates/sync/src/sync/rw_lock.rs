@@ -51,6 +51,10 @@ impl<T> RwLock<T> {
     }
 
     /// The value. Never suspends.
+    ///
+    /// ```
+    /// assert_eq!(gmp::sync::RwLock::from(7).into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -60,6 +64,8 @@ impl<T: ?Sized> RwLock<T> {
     /// Takes the lock for reading, and waits while somebody writes or waits to write. **Suspends.**
     ///
     /// When the runtime closes meanwhile it ends as [`Mutex::lock`](super::Mutex::lock) does.
+    ///
+    /// Shown at [`RwLock`].
     ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack; and at 2,147,483,647 readers.
@@ -72,6 +78,15 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Takes the lock for reading, if nobody writes or waits to write. Never suspends.
+    ///
+    /// ```
+    /// let names = gmp::sync::RwLock::new(vec!["gopher"]);
+    /// let reader = names.read();
+    /// assert_eq!(names.try_read().unwrap().len(), 1);
+    /// drop(reader);
+    /// let _writer = names.write();
+    /// assert!(names.try_read().is_none());
+    /// ```
     #[doc(alias = "TryRLock")]
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
@@ -79,6 +94,14 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// [`RwLock::read`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let names = gmp::sync::RwLock::new(vec!["gopher"]);
+    /// let _writer = names.write();
+    /// assert!(names.read_timeout(Duration::from_millis(1)).is_none());
+    /// ```
     ///
     /// # Panics
     /// As [`RwLock::read`].
@@ -88,6 +111,8 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// [`RwLock::read`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
+    ///
+    /// As shown at [`RwLock::read_timeout`].
     ///
     /// # Panics
     /// As [`RwLock::read`].
@@ -100,6 +125,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// When the runtime closes meanwhile it ends as [`Mutex::lock`](super::Mutex::lock) does.
     ///
+    /// Shown at [`RwLock`].
+    ///
     /// # Panics
     /// As [`RwLock::read`].
     #[doc(alias = "Lock")]
@@ -111,6 +138,15 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Takes the lock for writing, if nobody has it. Never suspends.
+    ///
+    /// ```
+    /// let names = gmp::sync::RwLock::new(vec!["gopher"]);
+    /// let reader = names.read();
+    /// assert!(names.try_write().is_none());
+    /// drop(reader);
+    /// names.try_write().unwrap().push("ferris");
+    /// assert_eq!(*names.read(), ["gopher", "ferris"]);
+    /// ```
     #[doc(alias = "TryLock")]
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
@@ -119,6 +155,15 @@ impl<T: ?Sized> RwLock<T> {
 
     /// [`RwLock::write`] that waits for at most `timeout`; `None` if that was not enough, and readers that waited behind it
     /// go on. **Suspends.**
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let names = gmp::sync::RwLock::new(vec!["gopher"]);
+    /// let _reader = names.read();
+    /// assert!(names.write_timeout(Duration::from_millis(1)).is_none());
+    /// assert!(names.try_read().is_some());
+    /// ```
     ///
     /// # Panics
     /// As [`RwLock::read`].
@@ -129,6 +174,8 @@ impl<T: ?Sized> RwLock<T> {
 
     /// [`RwLock::write_timeout`] with the moment at which it gives up. **Suspends.**
     ///
+    /// As shown at [`RwLock::write_timeout`].
+    ///
     /// # Panics
     /// As [`RwLock::read`].
     #[track_caller]
@@ -137,6 +184,12 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// The value of a lock that nobody else can reach. Never suspends.
+    ///
+    /// ```
+    /// let mut total = gmp::sync::RwLock::new(1);
+    /// *total.get_mut() += 1;
+    /// assert_eq!(total.into_inner(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }

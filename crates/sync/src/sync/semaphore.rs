@@ -59,6 +59,8 @@ impl Semaphore {
     ///
     /// A goroutine whose runtime closes meanwhile ends as told at [`Mutex::lock`](super::Mutex::lock).
     ///
+    /// Shown at [`Semaphore`].
+    ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[doc(alias = "Acquire")]
@@ -69,6 +71,15 @@ impl Semaphore {
 
     /// Takes `n` permits at once, and waits until there are so many. **Suspends.**
     ///
+    /// ```
+    /// let memory = gmp::sync::Semaphore::new(100);
+    /// let much = memory.acquire_many(70);
+    /// assert_eq!((much.count(), memory.available()), (70, 30));
+    /// assert!(memory.try_acquire_many(40).is_none());
+    /// drop(much);
+    /// assert!(memory.try_acquire_many(40).is_some());
+    /// ```
+    ///
     /// # Panics
     /// As [`Semaphore::acquire`].
     #[track_caller]
@@ -78,17 +89,34 @@ impl Semaphore {
     }
 
     /// Takes one permit, if one is free and nobody waits. Never suspends.
+    ///
+    /// ```
+    /// let seats = gmp::sync::Semaphore::new(1);
+    /// let seat = seats.try_acquire().unwrap();
+    /// assert!(seats.try_acquire().is_none());
+    /// drop(seat);
+    /// assert!(seats.try_acquire().is_some());
+    /// ```
     #[doc(alias = "TryAcquire")]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
     }
 
     /// Takes `n` permits, if they are free and nobody waits. Never suspends.
+    ///
+    /// Shown at [`Semaphore::acquire_many`].
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
         self.take_now(n).then(|| Permit { semaphore: self, n })
     }
 
     /// [`Semaphore::acquire`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let seats = gmp::sync::Semaphore::new(0);
+    /// assert!(seats.acquire_timeout(Duration::from_millis(1)).is_none());
+    /// ```
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
@@ -99,6 +127,8 @@ impl Semaphore {
 
     /// [`Semaphore::acquire`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
     ///
+    /// As shown at [`Semaphore::acquire_timeout`].
+    ///
     /// # Panics
     /// As [`Semaphore::acquire`].
     #[track_caller]
@@ -108,6 +138,8 @@ impl Semaphore {
 
     /// [`Semaphore::acquire_many`] that waits for at most `timeout`. **Suspends.**
     ///
+    /// As shown at [`Semaphore::acquire_timeout`].
+    ///
     /// # Panics
     /// As [`Semaphore::acquire`].
     #[track_caller]
@@ -116,6 +148,8 @@ impl Semaphore {
     }
 
     /// [`Semaphore::acquire_many`] that waits until `deadline` at most. **Suspends.**
+    ///
+    /// As shown at [`Semaphore::acquire_timeout`].
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
@@ -130,11 +164,29 @@ impl Semaphore {
     }
 
     /// How many permits are free now. Never suspends.
+    ///
+    /// Shown at [`Semaphore::acquire_many`].
     pub fn available(&self) -> usize {
         self.0.lock().free
     }
 
     /// There are `n` permits more. Never suspends.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::sync::Semaphore;
+    ///
+    /// static LETTERS: Semaphore = Semaphore::new(0);
+    ///
+    /// runtime.run(|| {
+    ///     // Permits that one side makes and the other uses up.
+    ///     let reader = gmp::go(|| (0..3).for_each(|_| LETTERS.acquire().forget()));
+    ///     LETTERS.add_permits(3);
+    ///     reader.join().unwrap();
+    ///     assert_eq!(LETTERS.available(), 0);
+    /// }).unwrap();
+    /// ```
     ///
     /// # Panics
     /// If there are more than `usize::MAX` then.
@@ -228,6 +280,8 @@ impl fmt::Debug for Semaphore {
 }
 
 /// Permits of a [`Semaphore`], given back when this is dropped. Dropping never suspends.
+///
+/// Shown at [`Semaphore`] and [`Semaphore::acquire_many`].
 #[must_use = "the permits last as long as this"]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
@@ -236,11 +290,15 @@ pub struct Permit<'a> {
 
 impl Permit<'_> {
     /// How many they are.
+    ///
+    /// Shown at [`Semaphore::acquire_many`].
     pub fn count(&self) -> usize {
         self.n
     }
 
     /// Uses them up: they are not given back. Never suspends.
+    ///
+    /// Shown at [`Semaphore::add_permits`].
     pub fn forget(self) {
         let _ = ManuallyDrop::new(self);
     }

@@ -67,6 +67,28 @@ impl WaitGroup {
 
     /// There are `n` things more to wait for. Never suspends.
     ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::sync::WaitGroup;
+    ///
+    /// runtime.run(|| {
+    ///     let group = WaitGroup::new();
+    ///     let (sender, halves) = gmp::chan(3);
+    ///     // Before the goroutines are started: `wait` might come first.
+    ///     group.add(3);
+    ///     for n in [2, 4, 6] {
+    ///         let (group, sender) = (group.clone(), sender.clone());
+    ///         gmp::go(move || {
+    ///             sender.send(n / 2).unwrap();
+    ///             group.done();
+    ///         });
+    ///     }
+    ///     group.wait();
+    ///     assert_eq!(halves.try_iter().sum::<u32>(), 6);
+    /// }).unwrap();
+    /// ```
+    ///
     /// # Panics
     /// If there are more than 2,147,483,647 then.
     #[doc(alias = "Add")]
@@ -84,6 +106,8 @@ impl WaitGroup {
     }
 
     /// One thing is done. The last wakes all that wait, in the order in which they came. Never suspends.
+    ///
+    /// Shown at [`WaitGroup::add`]; [`WaitGroup::go`] calls it by itself.
     ///
     /// # Panics
     /// If there was none left to be done.
@@ -109,6 +133,8 @@ impl WaitGroup {
     }
 
     /// Starts a goroutine and counts it until it ends, also if it panics. Never suspends.
+    ///
+    /// Shown at [`WaitGroup`].
     ///
     /// # Panics
     /// Outside a goroutine, as [`WaitGroup::add`], and if there is no memory for the goroutine's record.
@@ -138,6 +164,8 @@ impl WaitGroup {
     /// A goroutine whose runtime closes meanwhile unwinds from here, or waits on with its thread, as told at
     /// [`Mutex::lock`](super::Mutex::lock).
     ///
+    /// Shown at [`WaitGroup`].
+    ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[doc(alias = "Wait")]
@@ -148,6 +176,21 @@ impl WaitGroup {
 
     /// [`WaitGroup::wait`] for at most `timeout`. `false`: something is left to be done. **Suspends.**
     ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::sync::WaitGroup;
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let group = WaitGroup::new();
+    ///     group.go(|| gmp::sleep(Duration::from_millis(20)));
+    ///     assert!(!group.wait_timeout(Duration::from_millis(1)));
+    ///     group.wait();
+    ///     assert!(group.wait_timeout(Duration::ZERO));
+    /// }).unwrap();
+    /// ```
+    ///
     /// # Panics
     /// As [`WaitGroup::wait`].
     #[track_caller]
@@ -156,6 +199,8 @@ impl WaitGroup {
     }
 
     /// [`WaitGroup::wait`] until `deadline` at most. `false`: something is left to be done. **Suspends.**
+    ///
+    /// As shown at [`WaitGroup::wait_timeout`].
     ///
     /// # Panics
     /// As [`WaitGroup::wait`].

@@ -28,6 +28,8 @@ pub struct Ticker(Timed);
 impl Ticker {
     /// A ticker that goes off after `period` for the first time. Never suspends, but for a goroutine inside `blocking`.
     ///
+    /// Shown at [`Ticker`].
+    ///
     /// # Panics
     /// If the period is zero; outside a goroutine.
     #[doc(alias = "NewTicker")]
@@ -38,6 +40,23 @@ impl Ticker {
     }
 
     /// Where the time comes. Never suspends.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::time::{Ticker, after};
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let (ticker, end) = (Ticker::new(Duration::from_millis(1)), after(Duration::from_secs(60)));
+    ///     for _ in 0..3 {
+    ///         gmp::select! {
+    ///             recv(ticker.channel()) -> at => assert!(at.is_ok()),
+    ///             recv(end) -> _ => panic!("a minute is over"),
+    ///         }
+    ///     }
+    /// }).unwrap();
+    /// ```
     #[doc(alias = "C")]
     pub fn channel(&self) -> &Receiver<Instant> {
         &self.0.receiver
@@ -46,6 +65,8 @@ impl Ticker {
     /// Waits for the next beat: the moment at which it was due. **Suspends**, and for ever if the ticker is stopped.
     ///
     /// If the channel was closed by a receiver it returns at once.
+    ///
+    /// Shown at [`Ticker`].
     #[track_caller]
     pub fn tick(&self) -> Instant {
         self.0.receiver.recv().unwrap_or_else(|_| Instant::now())
@@ -53,6 +74,20 @@ impl Ticker {
 
     /// Starts anew: the next beat comes after `period`, and then one every `period`. Never suspends, but for a goroutine
     /// inside `blocking`.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::time::Ticker;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// runtime.run(|| {
+    ///     let ticker = Ticker::new(Duration::from_secs(3600));
+    ///     let start = Instant::now();
+    ///     ticker.reset(Duration::from_millis(1));
+    ///     assert!(ticker.tick() >= start + Duration::from_millis(1));
+    /// }).unwrap();
+    /// ```
     ///
     /// # Panics
     /// As [`Ticker::new`].
@@ -65,6 +100,19 @@ impl Ticker {
 
     /// Stops it: no beat comes from now on, nor the one that was not received yet. The channel is not closed. Never
     /// suspends.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::time::Ticker;
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let ticker = Ticker::new(Duration::from_millis(1));
+    ///     ticker.stop();
+    ///     assert!(ticker.channel().recv_timeout(Duration::from_millis(5)).is_err());
+    /// }).unwrap();
+    /// ```
     #[doc(alias = "Stop")]
     pub fn stop(&self) {
         self.0.stop();
@@ -79,6 +127,21 @@ impl fmt::Debug for Ticker {
 
 /// The channel of a ticker that lasts as long as the channel has receivers; for a period of zero nothing ever comes.
 /// Never suspends, but for a goroutine inside `blocking`.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use gmp::time::tick;
+/// use std::time::Duration;
+///
+/// runtime.run(|| {
+///     let (beats, mut count) = (tick(Duration::from_millis(1)), 0);
+///     for _at in beats.iter().take(3) {
+///         count += 1;
+///     }
+///     assert_eq!(count, 3);
+/// }).unwrap();
+/// ```
 ///
 /// # Panics
 /// Outside a goroutine, unless the period is zero.

@@ -32,10 +32,7 @@ impl Fire for SendTime {
     const LIGHT: bool = true;
 
     fn fire(timer: &Timer<Self>, firing: Firing<'_>) {
-        let now = Instant::now();
-        // The moment that it was set to, however late it is.
-        let at = now.checked_sub(firing.late()).unwrap_or(now);
-        if !timer.callback().0.chan().deliver(at, || firing.claim()) {
+        if !timer.callback().0.chan().deliver(firing.when(), || firing.claim()) {
             firing.stop();
         }
     }

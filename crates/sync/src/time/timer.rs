@@ -41,6 +41,8 @@ impl Timer {
     /// A timer that sends the time on its channel after `duration`. Never suspends, but for a goroutine inside
     /// `blocking`.
     ///
+    /// Shown at [`Timer`].
+    ///
     /// # Panics
     /// Outside a goroutine.
     #[doc(alias = "NewTimer")]
@@ -55,6 +57,8 @@ impl Timer {
 
     /// Where the time comes: the moment that the timer was set to. Nothing ever comes for a timer that runs a function.
     /// Never suspends.
+    ///
+    /// Shown at [`Timer`].
     #[doc(alias = "C")]
     pub fn channel(&self) -> &Receiver<Instant> {
         match &self.0 {
@@ -66,6 +70,19 @@ impl Timer {
     /// Stops it, from any thread. `true`: it was still to go off, or its value was still to be received, and neither will
     /// be. `false`: it was stopped, or is over; a function may still be running then, and this does not wait for it. Never
     /// suspends.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::time::Timer;
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let timer = Timer::new(Duration::from_secs(3600));
+    ///     assert!(timer.stop());
+    ///     assert!(!timer.stop());
+    /// }).unwrap();
+    /// ```
     #[doc(alias = "Stop")]
     pub fn stop(&self) -> bool {
         match &self.0 {
@@ -78,6 +95,20 @@ impl Timer {
     /// [`Timer::stop`] would. Never suspends, but for a goroutine inside `blocking`.
     ///
     /// A function that has been run is run again, also while it still runs.
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::time::Timer;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// runtime.run(|| {
+    ///     let timer = Timer::new(Duration::from_secs(3600));
+    ///     let start = Instant::now();
+    ///     assert!(timer.reset(Duration::from_millis(1)));
+    ///     assert!(timer.channel().recv().unwrap() >= start + Duration::from_millis(1));
+    /// }).unwrap();
+    /// ```
     ///
     /// # Panics
     /// Outside a goroutine.

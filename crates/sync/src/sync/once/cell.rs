@@ -39,6 +39,8 @@ impl<T> OnceCell<T> {
     }
 
     /// The value, if there is one yet. Never suspends.
+    ///
+    /// Shown at [`OnceCell`].
     #[inline]
     pub fn get(&self) -> Option<&T> {
         // ORDER: once-cell. Pairs with the store in `fill`: the value is seen.
@@ -54,6 +56,8 @@ impl<T> OnceCell<T> {
     /// A panic in `init` leaves the cell empty: the next one tries again. Asking for the value of the same cell in `init`
     /// waits for ever.
     ///
+    /// Shown at [`OnceCell`].
+    ///
     /// # Panics
     /// As `init`; and where nobody may wait, if somebody else is at it.
     #[track_caller]
@@ -66,6 +70,12 @@ impl<T> OnceCell<T> {
     }
 
     /// [`OnceCell::get_or_init`] with an `init` that may fail, which leaves the cell empty. **Suspends.**
+    ///
+    /// ```
+    /// let port = gmp::sync::OnceCell::<u16>::new();
+    /// assert!(port.get_or_try_init(|| "no number".parse()).is_err());
+    /// assert_eq!(port.get_or_try_init(|| "80".parse()), Ok(&80));
+    /// ```
     ///
     /// # Errors
     /// That of `init`.
@@ -98,6 +108,8 @@ impl<T> OnceCell<T> {
 
     /// Sets the value. **Suspends**, if somebody else is making one.
     ///
+    /// Shown at [`OnceCell`].
+    ///
     /// # Errors
     /// There is one already; `value` comes back.
     ///
@@ -112,16 +124,31 @@ impl<T> OnceCell<T> {
     }
 
     /// The value of a cell that nobody else can reach. Never suspends.
+    ///
+    /// ```
+    /// let mut name = gmp::sync::OnceCell::from(String::from("go"));
+    /// name.get_mut().unwrap().push_str("pher");
+    /// assert_eq!(name.get().unwrap(), "gopher");
+    /// ```
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut().as_mut()
     }
 
     /// Takes the value out, which leaves the cell empty. Never suspends.
+    ///
+    /// ```
+    /// let mut cell = gmp::sync::OnceCell::from(7);
+    /// assert_eq!(cell.take(), Some(7));
+    /// assert_eq!(cell.set(8), Ok(()));
+    /// assert_eq!(cell.into_inner(), Some(8));
+    /// ```
     pub fn take(&mut self) -> Option<T> {
         core::mem::take(self).into_inner()
     }
 
     /// The value, if there is one. Never suspends.
+    ///
+    /// Shown at [`OnceCell::take`].
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }

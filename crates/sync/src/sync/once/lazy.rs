@@ -38,6 +38,15 @@ impl<T, F> Lazy<T, F> {
 impl<T, F: FnOnce() -> T> Lazy<T, F> {
     /// The value, made now if it was not before. **Suspends**, if somebody else is making it.
     ///
+    /// ```
+    /// use gmp::sync::Lazy;
+    ///
+    /// let answer = Lazy::new(|| 6 * 7);
+    /// assert_eq!(Lazy::get(&answer), None);
+    /// assert_eq!(Lazy::force(&answer), &42);
+    /// assert_eq!(Lazy::get(&answer), Some(&42));
+    /// ```
+    ///
     /// # Panics
     /// As the function; and for ever after, if it panicked: it cannot be called again.
     #[track_caller]
@@ -50,6 +59,8 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
     }
 
     /// The value, if it was made. Never suspends.
+    ///
+    /// Shown at [`Lazy::force`].
     pub fn get(this: &Self) -> Option<&T> {
         this.cell.get()
     }

@@ -9,6 +9,12 @@ use core::ops::{Deref, DerefMut};
 
 /// A [`RwLock`] held for reading. Dropping it lets go, and never suspends. Not `Send`, as told at
 /// [`MutexGuard`](crate::sync::MutexGuard).
+///
+/// ```
+/// let names = gmp::sync::RwLock::new(vec!["gopher"]);
+/// let (one, other) = (names.read(), names.read());
+/// assert_eq!(one.len(), other.len());
+/// ```
 #[must_use = "the lock lasts as long as the guard"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -47,6 +53,14 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
 
 /// A [`RwLock`] held for writing. Dropping it lets go, and never suspends. Not `Send`, as told at
 /// [`MutexGuard`](crate::sync::MutexGuard).
+///
+/// ```
+/// let names = gmp::sync::RwLock::new(Vec::new());
+/// let mut guard = names.write();
+/// guard.push("gopher");
+/// drop(guard);
+/// assert_eq!(*names.read(), ["gopher"]);
+/// ```
 #[must_use = "the lock lasts as long as the guard"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -65,6 +79,14 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
 
     /// Lets go. If writers queue in their mutex's fair mode, lets the next of them run at once, as Go does, in what is
     /// left of this time slice. **Suspends** in that case only.
+    ///
+    /// ```
+    /// let names = gmp::sync::RwLock::new(Vec::new());
+    /// let mut guard = names.write();
+    /// guard.push("gopher");
+    /// guard.unlock();
+    /// assert_eq!(names.into_inner(), ["gopher"]);
+    /// ```
     #[doc(alias = "Unlock")]
     pub fn unlock(self) {
         let guard = ManuallyDrop::new(self);

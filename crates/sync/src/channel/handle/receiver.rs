@@ -1,0 +1,213 @@
+//! `Receiver`: the side that takes.
+
+use crate::channel::counter::Share;
+use crate::channel::protocol::Refusal;
+use crate::channel::{Iter, RecvError, RecvTimeoutError, TryIter, TryRecvError};
+use core::mem::MaybeUninit;
+use gmp_core::timer::AnyTimer;
+use std::time::{Duration, Instant};
+
+/// The receiving side of a channel. Clones receive from the same channel, each value goes to one of them; when the last
+/// is dropped the channel is closed and what is in its buffer is dropped.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let (sender, numbers) = gmp::chan(0);
+///     let workers: Vec<_> = (0..3).map(|_| {
+///         let numbers = numbers.clone();
+///         gmp::go(move || numbers.iter().sum::<u32>())
+///     }).collect();
+///     (1..=10).for_each(|n| sender.send(n).unwrap());
+///     drop(sender);
+///     assert_eq!(workers.into_iter().map(|worker| worker.join().unwrap()).sum::<u32>(), 55);
+/// }).unwrap();
+/// ```
+pub struct Receiver<T> {
+    pub(super) chan: Share<T>,
+}
+
+impl<T> Receiver<T> {
+    /// Receives a value, and waits until there is one. **Suspends.**
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::channel::RecvError;
+    ///
+    /// runtime.run(|| {
+    ///     let (sender, numbers) = gmp::chan(0);
+    ///     gmp::go(move || sender.send(7));
+    ///     assert_eq!(numbers.recv(), Ok(7));
+    ///     // The sender has gone with its goroutine.
+    ///     assert_eq!(numbers.recv(), Err(RecvError));
+    /// }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The channel is closed and empty, or becomes so while this waits. Also in a goroutine that is unwinding because
+    /// its runtime closes, if it would have to wait.
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[doc(alias = "chanrecv")]
+    #[track_caller]
+    #[inline]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        let mut value = MaybeUninit::uninit();
+        // SAFETY: the slot is ours.
+        match unsafe { self.chan.receive(value.as_mut_ptr(), None) } {
+            // SAFETY: received.
+            Ok(()) => Ok(unsafe { value.assume_init() }),
+            Err(_) => Err(RecvError),
+        }
+    }
+
+    /// Receives a value if one is there. Never suspends.
+    ///
+    /// ```
+    /// use gmp::channel::TryRecvError;
+    ///
+    /// let (sender, receiver) = gmp::chan(1);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(7).unwrap();
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    /// ```
+    ///
+    /// # Errors
+    /// Nothing is there, or the channel is closed and empty.
+    #[doc(alias = "selectnbrecv")]
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut value = MaybeUninit::uninit();
+        // SAFETY: the slot is ours.
+        match unsafe { self.chan.try_receive(value.as_mut_ptr()) } {
+            // SAFETY: received.
+            Ok(()) => Ok(unsafe { value.assume_init() }),
+            Err(Refusal::Closed) => Err(TryRecvError::Closed),
+            Err(Refusal::NotReady) => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// [`Receiver::recv`] that waits for at most `timeout`. **Suspends.**
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use gmp::channel::RecvTimeoutError;
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let (sender, receiver) = gmp::chan::<u32>(0);
+    ///     let received = receiver.recv_timeout(Duration::from_millis(1));
+    ///     assert_eq!(received, Err(RecvTimeoutError::TimedOut));
+    ///     drop(sender);
+    ///     let received = receiver.recv_timeout(Duration::from_secs(3600));
+    ///     assert_eq!(received, Err(RecvTimeoutError::Closed));
+    /// }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The time is over, or the channel is closed and empty.
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv_until(crate::after_now(timeout))
+    }
+
+    /// [`Receiver::recv`] that waits until `deadline` at most. **Suspends.**
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// use std::time::{Duration, Instant};
+    ///
+    /// runtime.run(|| {
+    ///     let (sender, numbers) = gmp::chan(0);
+    ///     gmp::go(move || (1..=3).for_each(|n| sender.send(n).unwrap()));
+    ///     // One deadline for all of them.
+    ///     let deadline = Instant::now() + Duration::from_secs(60);
+    ///     let mut sum = 0;
+    ///     while let Ok(n) = numbers.recv_deadline(deadline) {
+    ///         sum += n;
+    ///     }
+    ///     assert_eq!(sum, 6);
+    /// }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Receiver::recv_timeout`].
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_until(Some(deadline))
+    }
+
+    #[track_caller]
+    fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let mut value = MaybeUninit::uninit();
+        // SAFETY: the slot is ours.
+        match unsafe { self.chan.receive(value.as_mut_ptr(), deadline) } {
+            // SAFETY: received.
+            Ok(()) => Ok(unsafe { value.assume_init() }),
+            Err(Refusal::Closed) => Err(RecvTimeoutError::Closed),
+            Err(Refusal::NotReady) => Err(RecvTimeoutError::TimedOut),
+        }
+    }
+
+    /// Whether this is of a channel that [`never()`] made.
+    #[inline]
+    pub(crate) fn is_never(&self) -> bool {
+        self.chan.is_never()
+    }
+
+    /// Has the timer stopped when the last receiver goes.
+    pub(crate) fn tie(&self, timer: AnyTimer) {
+        self.chan.tie(Some(timer));
+    }
+
+    /// The last receiver has gone.
+    pub(super) fn last(chan: &Share<T>) {
+        if let Some(timer) = chan.tie(None) {
+            timer.stop();
+        }
+        chan.close_and_empty();
+    }
+
+    /// Receives until the channel is closed and empty. **The iterator's `next` suspends.**
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// runtime.run(|| {
+    ///     let (sender, words) = gmp::chan(0);
+    ///     gmp::go(move || ["one", "two"].into_iter().for_each(|word| sender.send(word).unwrap()));
+    ///     // The same as `words.iter()`; `for word in words` uses the receiver up.
+    ///     for word in &words {
+    ///         assert_eq!(word.len(), 3);
+    ///     }
+    /// }).unwrap();
+    /// ```
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter(self)
+    }
+
+    /// Receives what is there now. Never suspends.
+    ///
+    /// ```
+    /// let (sender, receiver) = gmp::chan(3);
+    /// (1..=2).for_each(|n| sender.send(n).unwrap());
+    /// // The channel is open, and would make `iter` wait for a third.
+    /// assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1, 2]);
+    /// ```
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter(self)
+    }
+}

@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum AtMainReturn {
     /// They never run again, as in Go: closures that never started are dropped, suspended stacks are leaked.
+    /// What such a goroutine holds, or was given a moment before and has not taken up (a lock, a permit, the turn to try
+    /// for a mutex), is gone with it: plain threads and other runtimes that wait for it wait for ever.
     #[default]
     Leak,
     /// `run` returns when all have ended.

@@ -286,9 +286,25 @@ impl AnyTimer {
     #[doc(alias = "modify")]
     #[track_caller]
     pub fn reset_in(&self, delay: Duration, period: Duration) -> bool {
+        self.reset_in_step(delay, period, |set| set())
+    }
+
+    /// [`AnyTimer::reset_in`] for those who keep something of their own in step with the timer: `step` takes their lock,
+    /// calls its argument, which says what `reset_in` would, and answers for the whole. What may suspend or panic here is
+    /// done before `step` is called, and the argument does neither.
+    ///
+    /// # Panics
+    /// As [`AnyTimer::reset_in`].
+    #[track_caller]
+    pub fn reset_in_step(
+        &self,
+        delay: Duration,
+        period: Duration,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> bool {
         let holder = Holder::enter("time::Timer");
         let now = nanos(epoch().elapsed());
-        self.reset(&holder, now.saturating_add(nanos(delay)), nanos(period))
+        self.reset(&holder, now.saturating_add(nanos(delay)), nanos(period), step)
     }
 
     /// [`AnyTimer::reset_in`], for the first time at `at`; at once if that is past.
@@ -298,26 +314,49 @@ impl AnyTimer {
     #[track_caller]
     pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
         let holder = Holder::enter("time::Timer");
-        self.reset(&holder, nanos(at.saturating_duration_since(epoch())), nanos(period))
+        self.reset(&holder, nanos(at.saturating_duration_since(epoch())), nanos(period), |set| set())
     }
 
-    fn reset(&self, holder: &Holder<'_>, when: u64, period: u64) -> bool {
+    fn reset(
+        &self,
+        holder: &Holder<'_>,
+        when: u64,
+        period: u64,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> bool {
         let when = when.min(NEVER - 1);
         let m = holder.m();
         let Some(p) = m.p_core() else {
             crate::fatal!("who sets a timer holds a P", "M {} holds none", m.id)
         };
-        let (pending, earliest) = self.set_in(&p.timers, when, period);
+        let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
         if earliest {
             m.rt().timer_added(when);
         }
-        pending
+        answer
+    }
+
+    /// What `step` answers, and whether the timer is the earliest of `timers` now.
+    fn set_in_step(
+        &self,
+        timers: &Timers,
+        when: u64,
+        period: u64,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> (bool, bool) {
+        let mut add = false;
+        let answer = step(&mut || {
+            let (pending, adds) = self.plan(|plan| plan.reset(when, period, timers));
+            add |= adds;
+            pending
+        });
+        (answer, add && timers.add_timer(when, self.clone()))
     }
 
     /// Whether an expiry was still to come, and whether the timer is the earliest of `timers` now.
+    #[cfg(test)]
     fn set_in(&self, timers: &Timers, when: u64, period: u64) -> (bool, bool) {
-        let (pending, add) = self.plan(|plan| plan.reset(when, period, timers));
-        (pending, add && timers.add_timer(when, self.clone()))
+        self.set_in_step(timers, when, period, |set| set())
     }
 
     #[inline]

@@ -199,14 +199,14 @@ impl Semaphore {
             panic!("Semaphore::add_permits({n}): more permits than a usize counts");
         };
         permits.free = free;
-        self.serve(permits);
+        drop(self.serve(permits));
     }
 
     /// Serves the first in the queue as long as that can be done.
-    fn serve<'a>(&'a self, mut permits: Guard<'a, Permits>) {
+    fn serve<'a>(&'a self, mut permits: Guard<'a, Permits>) -> Guard<'a, Permits> {
         loop {
             let free = permits.free;
-            let Some(node) = permits.queue.pop_if(|&n| n <= free, |_| ()) else { return };
+            let Some(node) = permits.queue.pop_if(|&n| n <= free, |_| ()) else { return permits };
             let n = node.extra;
             let sleeper = node.fire(Fired::Done);
             permits.free -= n;
@@ -227,8 +227,7 @@ impl Semaphore {
             return false;
         }
         // The first may have been abandoned by its runtime, of which nobody has told us; those behind it come first.
-        self.serve(permits);
-        self.0.lock().take(n)
+        self.serve(permits).take(n)
     }
 
     #[track_caller]
@@ -252,7 +251,7 @@ impl Semaphore {
                 Ok(_) => return true,
                 Err(Left { wake, guard, .. }) => {
                     // Those behind may ask for less.
-                    self.serve(guard);
+                    drop(self.serve(guard));
                     if wake != Wake::Closing {
                         return false;
                     }

@@ -4,7 +4,7 @@
 //!   M, on g0                                       who stops or resets
 //!   ────────                                       ───────────────────
 //!   take the timer out of its heap                 lock the channel
-//!   lock the channel                               stop the timer
+//!   lock the channel                               stop or set the timer
 //!   claim the expiry; if it counts, send           take what is buffered
 //!   unlock                                         unlock
 //! ```
@@ -56,8 +56,7 @@ impl Timed {
 
     #[track_caller]
     pub(super) fn reset(&self, delay: Duration, period: Duration) -> bool {
-        let pending = self.stop();
-        self.timer.reset_in(delay, period);
-        pending
+        // In one step: of two at once, what the first one's expiry leaves must not survive the second.
+        self.timer.reset_in_step(delay, period, |set| self.receiver.chan().undo(set))
     }
 }

@@ -1,0 +1,38 @@
+//! Timers that several goroutines set at once.
+
+use gmp::Builder;
+use gmp::time::Timer;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A reset stopped the timer and set it anew in two steps: of two at once, the earlier one's value could come in between
+/// and stay there, though the later one had moved the timer.
+#[test]
+fn of_two_resets_at_once_one_is_the_last() {
+    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
+    let runtime = unsafe { Builder::new().share_thread_locals() }.procs(3).build().unwrap();
+    let work = || {
+        let timer = Arc::new(Timer::new(HOUR));
+        for round in 0..3000 {
+            let here = Arc::new(AtomicUsize::new(0));
+            let resets = [Duration::ZERO, HOUR].map(|delay| {
+                let (timer, here) = (timer.clone(), here.clone());
+                gmp::go(move || {
+                    here.fetch_add(1, SeqCst);
+                    // Not for ever: the two may share a P.
+                    (0..200).take_while(|_| here.load(SeqCst) < 2).for_each(|_| std::hint::spin_loop());
+                    timer.reset(delay);
+                })
+            });
+            resets.into_iter().for_each(|reset| reset.join().unwrap());
+            gmp::yield_now();
+            let came = timer.channel().try_recv().is_ok();
+            let still_to_come = timer.stop();
+            assert!(!(came && still_to_come), "both resets were the last, in round {round}");
+        }
+    };
+    runtime.run(work).unwrap();
+}

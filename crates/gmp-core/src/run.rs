@@ -21,12 +21,11 @@ use core::ptr;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a closing runtime looks whether the others are done.
 const CLOSING_PERIOD: Duration = Duration::from_micros(50);
-/// How long it lets goroutines run that might be unwinding: in their destructors they may yield for a lock, and then they
-/// are not to be left behind. Long against a destructor, short against a program's end.
+/// How long it lets goroutines run that may be in their destructors: long against those, short for a program's end.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// What `run` came to.
@@ -39,7 +38,7 @@ pub struct Finished<T> {
     pub left: Leftover,
 }
 
-/// Why `run` has no value.
+/// Why `run` has no value. `Send`, not `Sync`, for the payload; where both are asked for, take its text.
 #[non_exhaustive]
 pub enum RunError {
     /// All goroutines were asleep.
@@ -390,18 +389,16 @@ impl<C: Config> Sched<C> {
         self.closed.load(core::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Wakes what waits, again and again, until nothing is left but goroutines that have done nothing but run for
-    /// [`GRACE`]. They unwind at their next suspension; those that never started are dropped instead of run. A goroutine at the end of its scope is left to
-    /// its children, which may be among the running: for them this waits.
+    /// Wakes what waits, again and again, until the rest has only run for [`GRACE`]. It unwinds at its next suspension;
+    /// what never started is dropped. One at the end of its scope is left to its children: for them this waits.
     fn unwind_the_rest(&self, g0: &G0<'_, C>) {
         debug_assert!(self.unwinding());
-        let mut settled = std::time::Instant::now();
+        let mut settled = Instant::now();
         loop {
-            let (woken, runnable, running) = self.wake_to_unwind();
-            if woken + runnable != 0 {
-                settled = std::time::Instant::now();
-            } else if running == 0 || settled.elapsed() >= GRACE {
-                return;
+            match self.wake_to_unwind() {
+                (0, 0, running) if running == 0 || settled.elapsed() >= GRACE => return,
+                (0, 0, _) => {}
+                _ => settled = Instant::now(),
             }
             if !g0.serve_own() {
                 std::thread::sleep(CLOSING_PERIOD);
@@ -409,8 +406,7 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, how many others are runnable,
-    /// and how many run.
+    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, are runnable otherwise, run.
     pub(crate) fn wake_to_unwind(&self) -> (usize, usize, usize) {
         let (mut woken, mut runnable, mut running) = (0, 0, 0);
         registry::for_each(|g| {

@@ -10,7 +10,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | run a program | [`Builder`], [`Runtime::run`] |
-//! | start goroutines | [`go`], [`try_go`], [`go_pinned`], [`spawn`] for a name, labels or a stack size, [`Handle::go`] from plain threads |
+//! | start goroutines | [`go`], [`try_go`], [`go_pinned`], [`spawn()`] for a name, labels or a stack size, [`Handle::go`] from plain threads |
 //! | borrow from the caller | [`scope()`], [`join`] |
 //! | keep something for each goroutine | [`g_local!`] |
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |

@@ -26,7 +26,7 @@ fn goroutines_and_threads_share_a_mutex() {
         let work = {
             let (count, in_time) = (count.clone(), in_time.clone());
             move |i: usize| {
-                for n in 0..2000 {
+                for n in 0..500 {
                     let guard = match (i + n) % 3 {
                         0 => count.lock_timeout(Duration::from_micros(20)),
                         _ => Some(count.lock()),
@@ -68,7 +68,7 @@ fn goroutines_and_threads_share_an_rw_lock() {
         let work = {
             let pair = pair.clone();
             move |i: usize| {
-                for n in 0..1000 {
+                for n in 0..400 {
                     match (i + n) % 4 {
                         0 => {
                             let mut pair = pair.write();

@@ -23,6 +23,8 @@ mod wait_group;
 mod loom_kin;
 #[cfg(all(test, loom))]
 mod loom_mutex;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub use barrier::{Barrier, BarrierResult};
 pub use cond::Cond;

@@ -140,25 +140,30 @@ pub(crate) fn gomaxprocs_noop() {
 
 /// A goroutine blocked in a system call loses the P: the others go on with the only one.
 pub(crate) fn syscall_handoff() {
-    let (mut reader, mut writer) = std::io::pipe().unwrap();
-    let (tell, done) = chan(0);
-    go!(tell, || {
-        let mut byte = [0];
-        ev("read");
-        let n = gmp::blocking(|| reader.read(&mut byte).unwrap());
-        evn("got", n);
-        tell.send(true).unwrap();
+    until_timely(|stretch, lateness| {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let (tell, done) = chan(0);
+        go!(tell, || {
+            let mut byte = [0];
+            ev("read");
+            let n = gmp::blocking(|| reader.read(&mut byte).unwrap());
+            evn("got", n);
+            tell.send(true).unwrap();
+        });
+        for i in 1..=3 {
+            go!(lateness, || {
+                lateness.of(Duration::ZERO);
+                evn("g", i);
+            });
+        }
+        go!(|| {
+            gmp::sleep(Duration::from_millis(50) * stretch);
+            ev("write");
+            gmp::blocking(|| writer.write_all(&[1]).unwrap());
+        });
+        done.recv().unwrap();
+        ev("main");
     });
-    for i in 1..=3 {
-        go!(|| evn("g", i));
-    }
-    go!(|| {
-        gmp::sleep(Duration::from_millis(50));
-        ev("write");
-        gmp::blocking(|| writer.write_all(&[1]).unwrap());
-    });
-    done.recv().unwrap();
-    ev("main");
 }
 
 /// The process exits with a code from a goroutine while main waits: no destructor runs.

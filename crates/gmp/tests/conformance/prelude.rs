@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 /// Events, written at the end only: a write is a system call.
 static OUT: Mutex<String> = Mutex::new(String::new());
@@ -125,6 +126,35 @@ pub(crate) fn again_until(mut scenario: impl FnMut() -> bool) {
             return;
         }
     }
+}
+
+/// How late the events of a run were: if the process was held up for half of the gap between two of them, their order
+/// says nothing.
+#[derive(Clone)]
+pub(crate) struct Lateness {
+    start: Instant,
+    worst: Arc<Mutex<Duration>>,
+}
+
+impl Lateness {
+    /// What was due so long after the start happens now.
+    pub(crate) fn of(&self, due: Duration) {
+        let mut worst = self.worst.lock().unwrap();
+        *worst = (*worst).max(self.start.elapsed().saturating_sub(due));
+    }
+}
+
+/// Runs `scenario`, whose events are 50 ms apart, until none was late by half of that; each time with gaps so many times
+/// as long as it is told.
+pub(crate) fn until_timely(scenario: impl Fn(u32, &Lateness)) {
+    let mut stretch = 1;
+    again_until(|| {
+        let lateness = Lateness { start: Instant::now(), worst: shared(Duration::ZERO) };
+        scenario(stretch, &lateness);
+        let timely = *lateness.worst.lock().unwrap() < Duration::from_millis(25) * stretch;
+        stretch *= 2;
+        timely
+    });
 }
 
 /// Calls `f` when dropped: Go's `defer`.

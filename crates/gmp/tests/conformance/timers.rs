@@ -12,29 +12,21 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Sleepers of distinct durations wake in the order of their durations. If the process was held up for half of the gap
-/// between two of them, their order says nothing: then again, with gaps twice as long.
+/// Sleepers of distinct durations wake in the order of their durations.
 pub(crate) fn sleep_distinct() {
-    let mut stretch = 1;
-    again_until(|| {
-        let (wg, latest) = (WaitGroup::new(), shared(Duration::ZERO));
-        let start = Instant::now();
+    until_timely(|stretch, lateness| {
+        let wg = WaitGroup::new();
         for d in [200, 50, 150, 100, 250] {
             wg.add(1);
-            go!(wg, latest, || {
+            go!(wg, lateness, || {
                 let _done = done_at_end(&wg);
-                let sleep = ms(d) * stretch;
-                gmp::sleep(sleep);
-                let mut latest = latest.lock().unwrap();
-                *latest = (*latest).max(start.elapsed() - sleep);
+                gmp::sleep(ms(d) * stretch);
+                lateness.of(ms(d) * stretch);
                 evn("s", d);
             });
         }
         wg.wait();
         ev("main");
-        let undisturbed = *latest.lock().unwrap() < ms(25) * stretch;
-        stretch *= 2;
-        undisturbed
     });
 }
 
@@ -53,31 +45,34 @@ pub(crate) fn sleep_zero() {
 
 /// Each call-back runs in a goroutine of its own, by expiry; of those that expired together the last runs first.
 pub(crate) fn afterfunc_order() {
-    let (tell, done) = chan(16);
-    for d in [150, 50, 100] {
-        let tell = tell.clone();
-        after_func(ms(d), move || {
-            evn("f", d);
-            tell.send(true).unwrap();
-        });
-    }
-    for _ in 0..3 {
-        done.recv().unwrap();
-    }
-    ev("|");
-    for i in 1..=4 {
-        let tell = tell.clone();
-        after_func(ms(i), move || {
-            evn("e", i);
-            tell.send(true).unwrap();
-        });
-    }
-    let start = Instant::now();
-    while start.elapsed() < ms(6) {}
-    for _ in 0..4 {
-        done.recv().unwrap();
-    }
-    ev("main");
+    until_timely(|stretch, lateness| {
+        let (tell, done) = chan(16);
+        for d in [150, 50, 100] {
+            let (tell, lateness) = (tell.clone(), lateness.clone());
+            after_func(ms(d) * stretch, move || {
+                lateness.of(ms(d) * stretch);
+                evn("f", d);
+                tell.send(true).unwrap();
+            });
+        }
+        for _ in 0..3 {
+            done.recv().unwrap();
+        }
+        ev("|");
+        for i in 1..=4 {
+            let tell = tell.clone();
+            after_func(ms(i), move || {
+                evn("e", i);
+                tell.send(true).unwrap();
+            });
+        }
+        let start = Instant::now();
+        while start.elapsed() < ms(6) {}
+        for _ in 0..4 {
+            done.recv().unwrap();
+        }
+        ev("main");
+    });
 }
 
 /// A channel against a time-out: first the channel, then the time-out; then a timer is stopped and set again.
@@ -141,7 +136,7 @@ pub(crate) fn timer_stop_reset() {
 
     // A timer that sets itself again, and one that another stops.
     let (tell, done) = chan(0);
-    let victim = after_func(ms(50), || ev("never"));
+    let victim = after_func(ms(400), || ev("never"));
     let itself: Arc<OnceLock<Timer>> = Arc::default();
     let n = AtomicI64::new(0);
     let f = {
@@ -161,11 +156,11 @@ pub(crate) fn timer_stop_reset() {
     let f = itself.get_or_init(|| f);
     evn("done", done.recv().unwrap());
     ev(&f.stop().to_string());
-    gmp::sleep(ms(60));
+    gmp::sleep(ms(500));
     ev("|");
 
     // Earlier and later.
-    let (a, b) = (Timer::new(hour), Timer::new(ms(30)));
+    let (a, b) = (Timer::new(hour), Timer::new(ms(300)));
     ev(&a.reset(ms(10)).to_string());
     for _ in 0..2 {
         select! {
@@ -182,8 +177,8 @@ pub(crate) fn timer_stop_reset() {
 
 /// A ticker, its reset and its end, beside a time-out. Missed ticks are dropped.
 pub(crate) fn ticker_select() {
-    let t = Ticker::new(ms(60));
-    let timeout = after(ms(400));
+    let t = Ticker::new(ms(150));
+    let timeout = after(ms(1000));
     let mut n = 0;
     loop {
         select! {
@@ -191,7 +186,7 @@ pub(crate) fn ticker_select() {
                 n += 1;
                 evn("t", n);
                 if n == 2 {
-                    t.reset(ms(80));
+                    t.reset(ms(200));
                 }
                 if n == 4 {
                     t.stop();
@@ -204,15 +199,15 @@ pub(crate) fn ticker_select() {
         }
     }
     // Of those that fell due while nobody looked there is one.
-    t.reset(ms(100));
-    gmp::sleep(ms(350));
+    t.reset(ms(300));
+    gmp::sleep(ms(1050));
     t.tick();
     select! {
         recv(t.channel()) -> _ => ev("second"),
         default => ev("one"),
     }
     t.stop();
-    gmp::sleep(ms(120));
+    gmp::sleep(ms(350));
     select! {
         recv(t.channel()) -> _ => ev("stale"),
         default => ev("none"),

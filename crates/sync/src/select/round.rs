@@ -186,12 +186,12 @@ impl<'s, 'a> Round<'s, 'a> {
     /// Takes the first case that is ready. `None`: there is none, and all locks are held.
     #[inline(always)]
     fn look(&self) -> Option<Ended<'s, 'a>> {
-        let (mut me, mut highest) = (Me::default(), core::ptr::null::<RawLock>());
+        let (mut me, mut highest) = (Me::default(), 0);
         for (turn, seat) in self.seats.iter().enumerate() {
             let case = seat.case.get();
             let lock = case.face().lock();
-            let took = if core::ptr::from_ref(lock) > highest {
-                highest = lock;
+            let took = if lock.rank() > highest {
+                highest = lock.rank();
                 Some(lock.lock_as(&mut me))
             } else if let Some(by) = lock.try_lock_as(&mut me) {
                 Some(by)
@@ -215,12 +215,12 @@ impl<'s, 'a> Round<'s, 'a> {
     fn look_in_order(&self) -> Option<Ended<'s, 'a>> {
         self.seats.iter().for_each(|seat| seat.poll.set(seat.case.get()));
         sort(self.seats);
-        let mut before: *const RawLock = core::ptr::null();
+        let mut before = 0;
         for seat in self.seats {
             let lock = seat.case.get().face().lock();
-            let again = core::ptr::eq(lock, before);
+            let again = lock.rank() == before;
             seat.took.set((!again).then(|| lock.lock()));
-            before = lock;
+            before = lock.rank();
         }
         self.seats.iter().find_map(|seat| ask(seat.poll.get(), self.seats))
     }
@@ -334,7 +334,7 @@ fn holds(seats: &[Seat<'_, '_>], lock: &RawLock) -> bool {
 
 /// Sorts the cases by the addresses of their locks: a heap sort, which needs no memory and has no bad case.
 fn sort(seats: &[Seat<'_, '_>]) {
-    let key = |turn: usize| core::ptr::from_ref(seats[turn].case.get().face().lock());
+    let key = |turn: usize| seats[turn].case.get().face().lock().rank();
     let sink = |mut turn: usize, end: usize| {
         loop {
             let mut child = 2 * turn + 1;

@@ -60,7 +60,7 @@ impl Sema {
     }
 
     /// No unit, and nobody waits for one.
-    #[cfg(all(test, loom))]
+    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         let units = self.0.lock();
         units.count == 0 && units.queue.is_empty()

@@ -62,6 +62,8 @@ pub(crate) struct RawLock {
     /// Where a model's threads wait: two that spin would give the CPU to each other for ever.
     #[cfg(loom)]
     changed: (loom::sync::Mutex<()>, loom::sync::Condvar),
+    #[cfg(loom)]
+    rank: usize,
 }
 
 impl RawLock {
@@ -93,8 +95,23 @@ impl RawLock {
                 watched: loom::cell::UnsafeCell::new(()),
                 #[cfg(loom)]
                 changed: (loom::sync::Mutex::new(()), loom::sync::Condvar::new()),
+                #[cfg(loom)]
+                rank: next_rank(),
             }
         }
+    }
+
+    /// Its place in the order in which several are waited for: where it is.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn rank(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// In a model, the order in which they were made: addresses differ from run to run.
+    #[cfg(loom)]
+    pub(crate) fn rank(&self) -> usize {
+        self.rank
     }
 
     /// Takes the lock.
@@ -259,6 +276,12 @@ impl RawLock {
         flag.store(false, Release);
         self.tell_model();
     }
+}
+
+#[cfg(loom)]
+fn next_rank() -> usize {
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
+    NEXT.fetch_add(1, Relaxed)
 }
 
 /// What the caller knows of itself, and the two halves of the asymmetric fence.

@@ -80,7 +80,7 @@ impl RawMutex {
     }
 
     /// Nobody holds it and nobody waits, as far as it knows.
-    #[cfg(all(test, loom))]
+    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.state.load(Relaxed) == 0 && self.sema.is_idle()
     }

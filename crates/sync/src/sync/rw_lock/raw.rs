@@ -57,7 +57,7 @@ impl RawRwLock {
     }
 
     /// Nobody holds it and nobody waits, as far as it knows.
-    #[cfg(all(test, loom))]
+    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.word.load(Relaxed) == 0
             && self.writers.is_idle()

@@ -147,7 +147,7 @@ unsafe impl<C: Config> Sync for P<C> {}
 unsafe impl<C: Config> Send for P<C> {}
 
 impl<C: Config> P<C> {
-    pub(crate) fn new(id: u32, seed: u64, stacks: &C::Stacks) -> Self {
+    pub(crate) fn new(id: u32, runtime: u32, seed: u64, stacks: &C::Stacks) -> Self {
         let config = QueueConfig { seed: (seed ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15) };
         let (queue, thief) = QueueOf::<C>::new(&config);
         Self {
@@ -157,7 +157,7 @@ impl<C: Config> P<C> {
                 sched_tick: AtomicU32::new(0),
                 preempt: AtomicBool::new(false),
                 cpu_clock: AtomicI32::new(0),
-                timers: Timers::new(),
+                timers: Timers::new(runtime),
                 counters: Counters::default(),
                 free: UnsafeCell::new(FreeGs::new()),
                 numbers: Cell::new((0, 0)),

@@ -131,7 +131,8 @@ impl<C: Config> Sched<C> {
     fn grow(&self, lists: &mut Lists<C>, procs: usize) {
         while lists.every_p.len() < procs {
             let id = u32::try_from(lists.every_p.len()).expect("the number of Ps fits in 32 bits");
-            lists.every_p.push(Arc::new(P::new(id, self.settings.seed, &self.stacks)));
+            let p = P::new(id, self.header.serial, self.settings.seed, &self.stacks);
+            lists.every_p.push(Arc::new(p));
         }
     }
 

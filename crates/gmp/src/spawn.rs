@@ -30,7 +30,7 @@ pub struct Spawn {
 }
 
 impl Spawn {
-    /// A name, for reports: panics, deadlocks, stack overflows, [`current`](crate::current).
+    /// A name, for reports: panics, deadlocks, stack overflows, [`current`](crate::current()).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.spec.name = Some(name.into().into());
         self

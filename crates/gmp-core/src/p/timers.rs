@@ -53,11 +53,11 @@ pub(crate) struct Entry {
 const _: () = assert!(size_of::<Entry>() == 24, "a million timers take 24 MB");
 
 impl Entry {
-    /// Whether anything would come of it.
-    fn is_live(&self) -> bool {
+    /// Whether anything would come of it, in the heap that it lies in.
+    fn is_live(&self, heap: &Timers) -> bool {
         match &self.target {
             Target::Goroutine(parked) => !parked.is_stale(),
-            Target::Timer(timer) => timer.plan(|plan| plan.keeps(self.when)),
+            Target::Timer(timer) => timer.plan(|plan| plan.keeps(self.when, heap)),
         }
     }
 
@@ -134,6 +134,8 @@ struct Heap {
 /// The timers of a P.
 #[doc(alias = "timers")]
 pub(crate) struct Timers {
+    /// The serial number of the P's runtime.
+    pub(crate) runtime: u32,
     heap: Mutex<Heap>,
     /// When the earliest is due; [`NEVER`] for none. Changes under the lock.
     next: AtomicU64,
@@ -144,8 +146,10 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    pub(crate) fn new() -> Self {
+    /// Those of a P of the runtime with this serial number.
+    pub(crate) fn new(runtime: u32) -> Self {
         Self {
+            runtime,
             heap: Mutex::new(Heap::default()),
             next: AtomicU64::new(NEVER),
             stale: AtomicUsize::new(0),
@@ -166,7 +170,7 @@ impl Timers {
         }
         let mut dead = Dead::new();
         let mut heap = self.lock();
-        while heap.entries.peek().is_some_and(|entry| !entry.is_live()) {
+        while heap.entries.peek().is_some_and(|entry| !entry.is_live(self)) {
             if let Some(entry) = heap.entries.pop() {
                 entry.bury(&mut dead);
             }
@@ -226,7 +230,7 @@ impl Timers {
         let mut heap = self.lock();
         self.stale.store(0, Ordering::Relaxed);
         let mut entries = core::mem::take(&mut heap.entries).into_vec();
-        for entry in entries.extract_if(.., |entry| !entry.is_live()) {
+        for entry in entries.extract_if(.., |entry| !entry.is_live(self)) {
             entry.bury(&mut dead);
         }
         heap.entries = entries.into();
@@ -239,7 +243,7 @@ impl Timers {
     pub(crate) fn move_to(&self, to: &Timers) {
         for entry in self.take_all() {
             if let Target::Timer(timer) = &entry.target {
-                timer.plan(|plan| plan.move_home(entry.when, to));
+                timer.plan(|plan| plan.move_home(entry.when, self, to));
             }
             to.add(entry);
         }
@@ -253,14 +257,14 @@ impl Timers {
                 Target::Goroutine(parked) => {
                     let _ = parked.into_parts();
                 }
-                Target::Timer(timer) => timer.plan(|plan| plan.forget(when)),
+                Target::Timer(timer) => timer.plan(|plan| plan.forget(when, self)),
             }
         }
     }
 
     /// How many entries are not stale.
     pub(crate) fn live(&self) -> usize {
-        self.lock().entries.iter().filter(|entry| entry.is_live()).count()
+        self.lock().entries.iter().filter(|entry| entry.is_live(self)).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, Heap> {

@@ -30,7 +30,7 @@ struct Bed {
 impl Bed {
     /// A timer that is due at 10.
     fn new() -> Arc<Self> {
-        let bed = Self { heap: Timers::new(), timer: Timer::new(Nothing), ended: AtomicUsize::new(0) };
+        let bed = Self { heap: Timers::new(1), timer: Timer::new(Nothing), ended: AtomicUsize::new(0) };
         // A heap does not move while timers lie in it.
         let bed = Arc::new(bed);
         bed.timer.as_any().set_in(&bed.heap, 10, 0);
@@ -48,7 +48,7 @@ impl Bed {
             self.heap.take_due(now, usize::MAX, &mut due);
             for entry in due.drain() {
                 let Target::Timer(timer) = entry.target else { continue };
-                match timer.plan(|plan| plan.due(entry.when, now)) {
+                match timer.plan(|plan| plan.due(entry.when, &self.heap, now)) {
                     Due::Nothing => {}
                     Due::Later(when) => {
                         self.heap.add_timer(when, timer);

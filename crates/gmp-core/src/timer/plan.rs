@@ -15,9 +15,11 @@
 //! callback claims the expiry; a stop or reset that comes in that stretch still wins.
 //!
 //! **Invariant 2.** While `queued` is not [`NEVER`], an entry of that time lies in the heap `home`, or is in the hands of
-//! an M that took it from there, and `home` lives. An entry of another time is *stale*. So a later `when` needs no new
-//! entry: the old one finds out when it is due. A stop leaves the entry where it is, too. Two entries of the same time
-//! may exist (one of them was stale for a while); whichever is looked at first counts, and the other is stale then.
+//! an M that took it from there, and `home` lives. An entry of another time, or in another heap, is *stale*. So a later
+//! `when` in the same runtime needs no new entry: the old one finds out when it is due. A stop leaves the entry where it
+//! is, too. Two entries of the same time may lie in one heap (one of them was stale for a while); whichever is looked at
+//! first counts, and the other is stale then. A reset by another runtime always makes an entry there: the old runtime may
+//! close before the new time comes.
 //!
 //! Go: `timer.stop`, `modify`, `unlockAndRun` (time.go, Go 1.27), with `seq` and `isSending` for what is `round` and
 //! `taken` here. Go corrects the heap for every change; here only a change to an earlier time adds to it.
@@ -83,7 +85,7 @@ impl Plan {
         self.when = when;
         self.period = period;
         self.begin_round();
-        let add = when < self.queued;
+        let add = when < self.queued || !self.is_queued_beside(home);
         if add {
             if self.queued != NEVER {
                 self.entry_is_stale();
@@ -94,9 +96,9 @@ impl Plan {
         (pending, add)
     }
 
-    /// The entry of `entry` has come up at `now`.
-    pub(crate) fn due(&mut self, entry: u64, now: u64) -> Due {
-        if self.queued != entry {
+    /// The entry of `entry`, of the heap `heap`, has come up at `now`.
+    pub(crate) fn due(&mut self, entry: u64, heap: &Timers, now: u64) -> Due {
+        if !self.counts(entry, heap) {
             return Due::Nothing;
         }
         if self.when == NEVER {
@@ -135,8 +137,8 @@ impl Plan {
     }
 
     /// A sweep asks whether the entry of `entry` is to stay.
-    pub(crate) fn keeps(&mut self, entry: u64) -> bool {
-        if self.queued != entry {
+    pub(crate) fn keeps(&mut self, entry: u64, heap: &Timers) -> bool {
+        if !self.counts(entry, heap) {
             return false;
         }
         if self.when == NEVER {
@@ -146,19 +148,30 @@ impl Plan {
         true
     }
 
-    /// The heap goes, or lets go of the entry of `entry`; the timer is as if stopped.
-    pub(crate) fn forget(&mut self, entry: u64) {
-        if self.queued == entry {
+    /// `heap` goes, or lets go of the entry of `entry`; the timer is as if stopped.
+    pub(crate) fn forget(&mut self, entry: u64, heap: &Timers) {
+        if self.counts(entry, heap) {
             self.queued = NEVER;
             self.when = NEVER;
         }
     }
 
-    /// The entry of `entry` moves to another heap.
-    pub(crate) fn move_home(&mut self, entry: u64, home: &Timers) {
-        if self.queued == entry {
-            self.home = home;
+    /// The entry of `entry` moves from a heap to another one of its runtime.
+    pub(crate) fn move_home(&mut self, entry: u64, from: &Timers, to: &Timers) {
+        if self.counts(entry, from) {
+            self.home = to;
         }
+    }
+
+    /// Whether the entry of `entry` in `heap` is the one that counts.
+    fn counts(&self, entry: u64, heap: &Timers) -> bool {
+        self.queued == entry && ptr::eq(self.home, heap)
+    }
+
+    /// Whether the entry that counts lies in a heap of the same runtime as `other`.
+    fn is_queued_beside(&self, other: &Timers) -> bool {
+        // SAFETY: invariant 2: there is an entry, so the heap lives.
+        self.queued != NEVER && unsafe { &*self.home }.runtime == other.runtime
     }
 
     fn begin_round(&mut self) {

@@ -69,7 +69,7 @@ impl Bed {
     fn new() -> Self {
         Self {
             now: 1,
-            heaps: std::array::from_fn(|_| Timers::new()),
+            heaps: std::array::from_fn(|_| Timers::new(1)),
             timers: std::array::from_fn(|_| Timer::new(Nothing)),
             taken: Vec::new(),
         }
@@ -89,7 +89,7 @@ impl Bed {
                 for entry in due.drain() {
                     let Target::Timer(timer) = entry.target else { unreachable!("nobody is parked here") };
                     let which = self.which(timer.0.as_ptr());
-                    match timer.plan(|plan| plan.due(entry.when, self.now)) {
+                    match timer.plan(|plan| plan.due(entry.when, &self.heaps[at], self.now)) {
                         Due::Nothing => {}
                         Due::Later(when) => drop(self.heaps[at].add_timer(when, timer)),
                         Due::Fire { round, when, again } => {
@@ -207,7 +207,7 @@ proptest! {
 
 #[test]
 fn a_stopped_timer_leaves_the_heap_before_its_time() {
-    let heap = Timers::new();
+    let heap = Timers::new(1);
     let timers: Vec<_> = (0..1000).map(|_| Timer::new(Nothing)).collect();
     for (i, timer) in timers.iter().enumerate() {
         timer.as_any().set_in(&heap, 1_000_000 + i as u64, 0);
@@ -225,7 +225,7 @@ fn a_stopped_timer_leaves_the_heap_before_its_time() {
 
 #[test]
 fn resets_to_a_later_time_add_nothing() {
-    let (heap, timer) = (Timers::new(), Timer::new(Nothing));
+    let (heap, timer) = (Timers::new(1), Timer::new(Nothing));
     timer.as_any().set_in(&heap, 1000, 0);
     for when in 1001..2000 {
         assert_eq!(timer.as_any().set_in(&heap, when, 0), (true, false));
@@ -235,7 +235,7 @@ fn resets_to_a_later_time_add_nothing() {
 
 #[test]
 fn a_cleared_heap_lets_go_of_its_timers() {
-    let (heap, timer) = (Timers::new(), Timer::new(Nothing));
+    let (heap, timer) = (Timers::new(1), Timer::new(Nothing));
     timer.as_any().set_in(&heap, 1000, 0);
     heap.clear();
     assert!(!timer.as_any().is_pending());
@@ -246,8 +246,24 @@ fn a_cleared_heap_lets_go_of_its_timers() {
 
 #[test]
 fn a_period_that_reaches_beyond_the_clock_ends_there() {
-    let (heap, timer) = (Timers::new(), Timer::new(Nothing));
+    let (heap, timer) = (Timers::new(1), Timer::new(Nothing));
     timer.as_any().set_in(&heap, 1, u64::MAX);
-    let due = timer.0.head.plan.with(|plan| plan.due(1, 5));
+    let due = timer.0.head.plan.with(|plan| plan.due(1, &heap, 5));
     assert!(matches!(due, Due::Fire { when: 1, again, .. } if again == NEVER - 1));
+}
+
+/// A timer that one runtime had stopped, and another set to a later time, stayed in the first one's heap: it went off
+/// there, or not at all if that runtime closed first.
+#[test]
+fn a_reset_by_another_runtime_takes_the_timer_there() {
+    let (old, new, timer) = (Timers::new(1), Timers::new(2), Timer::new(Nothing));
+    timer.as_any().set_in(&old, 1000, 0);
+    assert!(timer.as_any().stop());
+    assert_eq!(timer.as_any().set_in(&new, 1000, 0), (false, true));
+    assert_eq!((old.next_live(), new.next_live()), (NEVER, 1000));
+    assert_eq!(timer.as_any().set_in(&old, 2000, 0), (true, true));
+    new.clear();
+    assert!(timer.as_any().is_pending(), "the heap that was cleared is no longer the timer's");
+    let due = timer.0.head.plan.with(|plan| plan.due(2000, &old, 2000));
+    assert!(matches!(due, Due::Fire { when: 2000, again: NEVER, .. }));
 }

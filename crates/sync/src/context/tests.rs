@@ -47,3 +47,34 @@ fn ended_nodes_are_freed() {
     drop((parent, cancel));
     assert!(nodes[0].upgrade().is_none());
 }
+
+/// Whoever cancelled while another was at it returned at once, before what was derived had ended. In Go the second waits
+/// for the first's lock.
+#[test]
+fn a_second_cancel_returns_when_all_have_ended() {
+    for _ in 0..50 {
+        let (context, cancel) = Context::background().with_cancel();
+        let mut derived = vec![context.with_cancel()];
+        for _ in 0..500 {
+            let next = derived[derived.len() - 1].0.with_cancel();
+            derived.push(next);
+        }
+        let (deepest, middle) = (&derived[500].0, &derived[250].1);
+        let start = std::sync::Barrier::new(3);
+        std::thread::scope(|threads| {
+            for cancel in [&cancel, &cancel, middle] {
+                let start = &start;
+                threads.spawn(move || {
+                    start.wait();
+                    cancel.cancel();
+                    assert_eq!(deepest.err(), Some(ContextError::Canceled));
+                });
+            }
+        });
+        assert!(derived.iter().all(|(context, _)| children(context) == 0));
+        let nodes: Vec<_> =
+            derived.iter().map(|(context, _)| Arc::downgrade(context.node.as_ref().unwrap())).collect();
+        drop(derived);
+        assert!(nodes.iter().all(|node| node.upgrade().is_none()), "nothing holds them any more");
+    }
+}

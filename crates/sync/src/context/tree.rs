@@ -3,14 +3,19 @@
 //!
 //! ```text
 //!   live: children come (adopt) and go (disown)
-//!     │ cancel: under the node's lock the error is set, the channel closed, the children taken
+//!     │ cancel: under the node's lock the error is set, the channel closed, the children are put below
 //!     ▼
-//!   ended: nobody is adopted; the children taken are cancelled next, one lock at a time
+//!   ending: nobody is adopted; the nodes below are ended next, one lock at a time, by all who cancel meanwhile
+//!     │ all below have ended
+//!     ▼
+//!   ended: nothing below
 //! ```
 //!
 //! **Invariant.** A node ends once. A child is in its parent's list from its making until one of the two ends, so an end
 //! reaches it: the parent takes the list under the lock under which `adopt` looks whether it has ended. Whoever takes a
-//! child out of a list owns it: a function is started or given back to `stop`, never both.
+//! child out of a list owns it: a function is started or given back to `stop`, never both. An ended node with nothing
+//! below has only ended ones under it. So whoever cancels returns when all have ended, whoever was first: the second
+//! helps, where Go's waits for the first's lock.
 //!
 //! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No lock is
 //! held while another is taken, and none over a suspension; closing a channel under the lock only readies goroutines.
@@ -44,6 +49,17 @@ pub(super) enum Child {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(usize);
 
+/// The children of a node that ends.
+type Below = Arc<[Arc<Node>]>;
+
+/// What [`Node::end`] found.
+struct Ending {
+    /// It had not ended before.
+    first: bool,
+    how: Ended,
+    below: Option<Below>,
+}
+
 /// One link of the tree.
 pub(super) struct Node {
     parent: Option<(Arc<Node>, OnceLock<Slot>)>,
@@ -64,6 +80,8 @@ struct Done {
 struct State {
     ended: Option<Ended>,
     children: Children,
+    /// Of an ended node: the children that it had then, until all under it have ended.
+    below: Option<Below>,
     timer: Option<Timer<Expiry>>,
 }
 
@@ -157,40 +175,58 @@ impl Node {
         child.is_some()
     }
 
-    /// Ends the node and all below it.
+    /// Ends the node and all below it. They have ended when this returns, also if somebody else began.
     pub(super) fn cancel(&self, error: ContextError, cause: Option<Cause>) {
         let cause = cause.unwrap_or_else(|| Arc::new(error));
-        let Some(mut next) = self.end(error, &cause) else { return };
-        if let Some((parent, slot)) = &self.parent
+        let Ending { first, how, below } = self.end(&Ended { error, cause });
+        if let Some(below) = below {
+            let mut found = Vec::new();
+            end_all(&below, &how, &mut found);
+            let mut done = 0;
+            while let Some((_, how, below)) = found.get(done).cloned() {
+                end_all(&below, &how, &mut found);
+                done += 1;
+            }
+            self.settle();
+            found.iter().for_each(|(node, ..)| node.settle());
+        }
+        // Not before: until all under it have ended, an end of the parent must find the way to them.
+        if first
+            && let Some((parent, slot)) = &self.parent
             && let Some(&slot) = slot.get()
         {
             parent.disown(slot);
         }
-        while let Some(child) = next.pop() {
-            match child {
-                Child::Node(node) => next.extend(node.end(error, &cause).into_iter().flatten()),
-                Child::Call(call) => call.start(),
-            }
-        }
     }
 
-    /// Ends this one node, and hands out those to be told. `None`: it had ended before.
-    fn end(&self, error: ContextError, cause: &Cause) -> Option<Vec<Child>> {
+    /// Ends this one node, unless it has ended.
+    fn end(&self, how: &Ended) -> Ending {
         let mut state = self.lock();
-        if state.ended.is_some() {
-            return None;
+        if let Some(how) = &state.ended {
+            return Ending { first: false, how: how.clone(), below: state.below.clone() };
         }
-        state.ended = Some(Ended { error, cause: cause.clone() });
+        state.ended = Some(how.clone());
         self.ending.store(true, Ordering::Relaxed);
         if let Some(done) = self.done.get() {
             done.closes.close();
         }
-        let (timer, children) = (state.timer.take(), state.children.take());
+        let (nodes, calls) = state.children.take();
+        let below: Option<Below> = (!nodes.is_empty()).then(|| nodes.into());
+        state.below.clone_from(&below);
+        let timer = state.timer.take();
         drop(state);
         if let Some(timer) = timer {
             expiry::call_off(&timer);
         }
-        Some(children)
+        calls.into_iter().rev().for_each(Call::start);
+        Ending { first: true, how: how.clone(), below }
+    }
+
+    /// All below have ended.
+    fn settle(&self) {
+        let below = self.lock().below.take();
+        // Without the lock: these may be the last references.
+        drop(below);
     }
 
     #[cfg(all(test, not(loom)))]
@@ -206,6 +242,14 @@ impl Node {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code of others runs under the lock, so none can panic there.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends each of these; those that may have others under them that have not ended go to `found`.
+fn end_all(nodes: &[Arc<Node>], how: &Ended, found: &mut Vec<(Arc<Node>, Ended, Below)>) {
+    for node in nodes.iter().rev() {
+        let Ending { how, below, .. } = node.end(how);
+        found.extend(below.map(|below| (node.clone(), how, below)));
     }
 }
 
@@ -253,8 +297,16 @@ impl Children {
         Some(child)
     }
 
-    fn take(&mut self) -> Vec<Child> {
+    /// All of them, for the end.
+    fn take(&mut self) -> (Vec<Arc<Node>>, Vec<Call>) {
         self.free.clear();
-        core::mem::take(&mut self.slots).into_iter().flatten().collect()
+        let (mut nodes, mut calls) = (Vec::new(), Vec::new());
+        for child in core::mem::take(&mut self.slots).into_iter().flatten() {
+            match child {
+                Child::Node(node) => nodes.push(node),
+                Child::Call(call) => calls.push(call),
+            }
+        }
+        (nodes, calls)
     }
 }

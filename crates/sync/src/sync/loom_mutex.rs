@@ -5,7 +5,8 @@
 //! Modelled: locking with a queue, barging, the fair mode (a model's waiters lose patience when they have been woken
 //! once), hand-over with and without somebody asleep, and deadlines, which in a model pass whenever their waiter sleeps.
 //! What the mutex protects is in loom's cell, so two holders at once, or an ordering that does not hand it over, are
-//! failures; so is a waiter that nobody wakes. Threads: three. Preemptions: as each model says, or
+//! failures; so is a waiter that nobody wakes. Caught when broken: `unlock` Relaxed; an unlock that wakes nobody; one who
+//! gives up and leaves the fair mode on for nobody, or keeps the mark of the woken. Threads: three. Preemptions: as each model says, or
 //! `LOOM_MAX_PREEMPTIONS`.
 
 use super::mutex::RawMutex;

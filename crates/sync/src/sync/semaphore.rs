@@ -7,6 +7,7 @@
 //!
 //! **Invariant.** Whenever the lock is free, the first who waits asks for more than there is. So one who asks for many
 //! is not passed by those who ask for few, and nobody waits without need. Whoever leaves the queue serves those behind.
+//! One whom a closed runtime has abandoned cannot; the next who comes does it.
 
 use crate::seam::const_fn;
 use crate::wait::{Caller, Fired, Guard, How, Left, Lock, Node, Queue, Waiter, wait};
@@ -105,7 +106,7 @@ impl Semaphore {
     ///
     /// Shown at [`Semaphore::acquire_many`].
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
-        self.0.lock().take(n).then(|| Permit { semaphore: self, n })
+        self.take_now(n).then(|| Permit { semaphore: self, n })
     }
 
     /// [`Semaphore::acquire`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
@@ -215,9 +216,24 @@ impl Semaphore {
         }
     }
 
+    /// Takes `n` if nobody who can still come waits.
+    #[inline]
+    fn take_now(&self, n: usize) -> bool {
+        let mut permits = self.0.lock();
+        if permits.take(n) {
+            return true;
+        }
+        if permits.queue.is_empty() {
+            return false;
+        }
+        // The first may have been abandoned by its runtime, of which nobody has told us; those behind it come first.
+        self.serve(permits);
+        self.0.lock().take(n)
+    }
+
     #[track_caller]
     fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
-        if self.0.lock().take(n) {
+        if self.take_now(n) {
             return true;
         }
         let caller = Caller::enter("Semaphore::acquire");

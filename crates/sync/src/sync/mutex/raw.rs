@@ -245,9 +245,9 @@ impl Attempt {
         !cfg!(loom) && self.spins < SPINS && caller.may_spin()
     }
 
-    /// The deadline is past. A model's has no moment: it comes while the caller sleeps.
+    /// The deadline is past. In a model it is once the caller has waited.
     fn is_late(&self, how: How) -> bool {
-        !cfg!(loom) && how.deadline.is_some_and(|at| at <= Instant::now())
+        how.deadline.is_some_and(|at| if cfg!(loom) { self.since.is_some() } else { at <= Instant::now() })
     }
 
     /// `old` without the mark that this attempt holds.

@@ -13,6 +13,9 @@ use std::any::Any;
 use std::fmt;
 
 /// Why a goroutine has no result.
+///
+/// `Send`, but not `Sync`, since a payload need not be: to make it an error that has to be both, take its text,
+/// `error.to_string()`.
 #[non_exhaustive]
 pub enum JoinError {
     /// It panicked with this payload.

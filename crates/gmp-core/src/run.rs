@@ -38,7 +38,7 @@ pub struct Finished<T> {
     pub left: Leftover,
 }
 
-/// Why `run` has no value.
+/// Why `run` has no value. `Send`, not `Sync`, for the payload; where both are asked for, take its text.
 #[non_exhaustive]
 pub enum RunError {
     /// All goroutines were asleep.

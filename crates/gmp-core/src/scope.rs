@@ -47,7 +47,6 @@ use std::sync::Arc;
 use word::{ScopeWord, Ticket};
 
 /// A scope, in which goroutines may be started that borrow what lives longer than the scope. Made by [`scope`].
-#[derive(Debug)]
 pub struct Scope<'scope, 'env: 'scope> {
     word: ScopeWord,
     /// Children that panicked, less those whose panic a `join` has taken.
@@ -179,6 +178,12 @@ impl<'scope> Scope<'scope, '_> {
                 panic!("gmp::{call}: no memory for another goroutine's record of 192 bytes")
             }
         }
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").finish_non_exhaustive()
     }
 }
 

@@ -161,15 +161,23 @@ enum Holder<'a> {
 
 impl Holder<'_> {
     #[track_caller]
-    fn enter(call: &'static str) -> Self {
-        if let Current::Scheduler(m) = current() {
-            // SAFETY: the slot names the M of this very thread.
-            let m = unsafe { &*m };
-            if !m.in_policy.get() && m.p_core().is_some() {
-                return Self::Callback(m);
+    fn enter() -> Self {
+        match current() {
+            // Several calls of the facade set timers; none of them can be made through a `Handle`.
+            Current::Plain => panic!(
+                "gmp::time: a timer was set outside a goroutine; timers, and contexts with a deadline, belong to the \
+                 runtime of the goroutine that sets them: do it in a closure given to Runtime::run or gmp::go"
+            ),
+            Current::Scheduler(m) => {
+                // SAFETY: the slot names the M of this very thread.
+                let m = unsafe { &*m };
+                if !m.in_policy.get() && m.p_core().is_some() {
+                    return Self::Callback(m);
+                }
             }
+            Current::G(_) => {}
         }
-        Self::Goroutine(gate::enter(call))
+        Self::Goroutine(gate::enter("time::Timer"))
     }
 
     fn m(&self) -> &M {
@@ -302,7 +310,7 @@ impl AnyTimer {
         period: Duration,
         step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
     ) -> bool {
-        let holder = Holder::enter("time::Timer");
+        let holder = Holder::enter();
         let now = nanos(epoch().elapsed());
         self.reset(&holder, now.saturating_add(nanos(delay)), nanos(period), step)
     }
@@ -313,7 +321,7 @@ impl AnyTimer {
     /// As [`AnyTimer::reset_in`].
     #[track_caller]
     pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
-        let holder = Holder::enter("time::Timer");
+        let holder = Holder::enter();
         self.reset(&holder, nanos(at.saturating_duration_since(epoch())), nanos(period), |set| set())
     }
 

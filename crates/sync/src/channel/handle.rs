@@ -9,6 +9,7 @@ pub use sender::Sender;
 use super::counter::{Share, Side};
 use super::protocol::Chan;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A channel for values of `T` with room for `capacity` of them; with 0 each send waits for a receive. Never suspends.
 ///
@@ -155,6 +156,10 @@ macro_rules! side {
                 &self.chan
             }
         }
+
+        // A panic elsewhere leaves a channel whole; at worst it drops a handle.
+        impl<T> UnwindSafe for $handle<T> {}
+        impl<T> RefUnwindSafe for $handle<T> {}
 
         impl<T> Clone for $handle<T> {
             fn clone(&self) -> Self {

@@ -1,6 +1,7 @@
 //! Iterators over what a channel gives.
 
 use super::Receiver;
+use core::iter::FusedIterator;
 
 /// Receives until the channel is closed and empty. **`next` suspends.** Made by [`Receiver::iter`].
 #[derive(Debug)]
@@ -66,3 +67,7 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
         self.iter()
     }
 }
+
+// Closed and empty is for good.
+impl<T> FusedIterator for Iter<'_, T> {}
+impl<T> FusedIterator for IntoIter<T> {}

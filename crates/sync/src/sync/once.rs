@@ -16,6 +16,7 @@ pub use lazy::Lazy;
 use super::mutex::Mutex;
 use crate::seam::{AtomicBool, const_fn};
 use core::fmt;
+use core::panic::RefUnwindSafe;
 use core::sync::atomic::Ordering::{Acquire, Release};
 
 /// Runs a function once.
@@ -96,6 +97,9 @@ impl Once {
         self.done.load(Acquire)
     }
 }
+
+// A panic counts as done, and nothing else stands under the mutex.
+impl RefUnwindSafe for Once {}
 
 impl Default for Once {
     fn default() -> Self {

@@ -153,7 +153,7 @@ impl WaitGroup {
             let _done = done;
             f();
         };
-        if let Err(NoRecord(counted)) = gmp_core::goroutine::spawn("WaitGroup::go", None, counted) {
+        if let Err(NoRecord(counted)) = gmp_core::goroutine::spawn("sync::WaitGroup::go", None, counted) {
             drop(counted);
             panic!("WaitGroup::go: no memory for another goroutine's record of 192 bytes");
         }

@@ -4,6 +4,7 @@ use super::raw::{By, RawLock};
 use crate::seam::const_fn;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A value under a lock.
 #[repr(C)]
@@ -15,6 +16,10 @@ pub(crate) struct Lock<S> {
 // SAFETY: the value is reached only by the holder of the lock, so sharing the lock amounts to sending the value from
 // holder to holder.
 unsafe impl<S: Send> Sync for Lock<S> {}
+
+// Users' code does not unwind out of a critical section, so what stands under the lock is always whole.
+impl<S> UnwindSafe for Lock<S> {}
+impl<S> RefUnwindSafe for Lock<S> {}
 
 impl<S> Lock<S> {
     const_fn! {

@@ -50,7 +50,7 @@ impl<T> Receiver<T> {
     /// its runtime closes, if it would have to wait.
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// As [`Sender::send`](crate::channel::Sender::send).
     #[doc(alias = "chanrecv")]
     #[track_caller]
     #[inline]
@@ -114,7 +114,7 @@ impl<T> Receiver<T> {
     /// The time is over, or the channel is closed and empty.
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// As [`Sender::send`](crate::channel::Sender::send).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_until(crate::after_now(timeout))
@@ -144,7 +144,7 @@ impl<T> Receiver<T> {
     /// As [`Receiver::recv_timeout`].
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// As [`Sender::send`](crate::channel::Sender::send).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_until(Some(deadline))
@@ -162,7 +162,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether this is of a channel that [`never()`] made.
+    /// Whether this is of a channel that [`never()`](crate::channel::never()) made.
     #[inline]
     pub(crate) fn is_never(&self) -> bool {
         self.chan.is_never()

@@ -5,6 +5,7 @@ use crate::sync::mutex::Mutex;
 use core::cell::UnsafeCell;
 use core::convert::Infallible;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::sync::atomic::Ordering::{Acquire, Release};
 
 /// A value that is set once and then shared.
@@ -153,6 +154,9 @@ impl<T> OnceCell<T> {
         self.value.into_inner()
     }
 }
+
+// A panic in `init` leaves the cell empty, so nobody sees a half-made value.
+impl<T: RefUnwindSafe + UnwindSafe> RefUnwindSafe for OnceCell<T> {}
 
 impl<T> Default for OnceCell<T> {
     fn default() -> Self {

@@ -5,6 +5,7 @@ use crate::seam::const_fn;
 use core::cell::Cell;
 use core::fmt;
 use core::ops::Deref;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A value made by a function when it is first used.
 ///
@@ -74,6 +75,9 @@ impl<T, F: FnOnce() -> T> Deref for Lazy<T, F> {
         Self::force(self)
     }
 }
+
+// As for its cell; a function that has panicked is never called again.
+impl<T: RefUnwindSafe + UnwindSafe, F: UnwindSafe> RefUnwindSafe for Lazy<T, F> {}
 
 impl<T: fmt::Debug, F> fmt::Debug for Lazy<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -378,9 +378,7 @@ impl fmt::Debug for Select<'_> {
 }
 
 /// A case that has come up. It has taken place: dropping this drops the value that was received, or that a closed channel
-/// did not take.
-///
-/// Shown at [`Select::recv`] and [`Select::send`].
+/// did not take. Shown at [`Select::recv`] and [`Select::send`].
 #[must_use = "the value that was received is dropped with this"]
 pub struct SelectedOperation<'s, 'a> {
     select: &'s mut Select<'a>,

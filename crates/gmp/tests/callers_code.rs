@@ -9,8 +9,8 @@ use harness::{child, named};
 use std::cell::Cell;
 use std::panic::panic_any;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 fn shared() -> Builder {

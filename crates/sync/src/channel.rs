@@ -2,8 +2,8 @@
 
 mod counter;
 mod error;
-pub(crate) mod face;
 mod expiry;
+pub(crate) mod face;
 mod handle;
 mod iter;
 pub(crate) mod protocol;

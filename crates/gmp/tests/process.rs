@@ -10,7 +10,7 @@ use std::fs::DirEntry;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 fn builder() -> Builder {
@@ -379,24 +379,35 @@ fn go_large<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> gmp::J
 
 fn stacks_run_out() {
     static HOOKED: AtomicUsize = AtomicUsize::new(0);
+    static STARTED: [AtomicBool; MANY] = [const { AtomicBool::new(false) }; MANY];
     let builder = builder().procs(1).on_out_of_stacks(|_| _ = HOOKED.fetch_add(1, SeqCst));
     run_with(builder, || {
         gmp::yield_now();
         limit_address_space(256 << 20);
         let in_closure = Arc::new(());
         let all: Vec<_> = (0..MANY)
-            .map(|_| {
+            .map(|i| {
                 let in_closure = in_closure.clone();
                 go_large(move || {
+                    STARTED[i].store(true, SeqCst);
                     gmp::park();
                     drop(in_closure);
                 })
             })
             .collect();
-        // The last in the queue (the last spawned ran first) cannot have a stack while the first ones keep theirs and
-        // sleep for ever: nobody is left to free one, so its end is OutOfStacks.
+        let started = || STARTED.iter().filter(|one| one.load(SeqCst)).count();
+        // Whoever can have a stack has one when nobody has started for a while; which of them is the policy's affair.
+        let (mut before, mut quiet) = (0, 0);
+        while quiet < 100 {
+            gmp::yield_now();
+            quiet = if started() == before { quiet + 1 } else { 0 };
+            before = started();
+        }
+        // The others cannot have one while the first ones keep theirs and sleep for ever: nobody is left to free one, so
+        // their end is OutOfStacks.
         let mut all = all;
-        let last = all.remove(MANY - 2).join();
+        let without = STARTED.iter().position(|one| !one.load(SeqCst)).unwrap();
+        let last = all.remove(without).join();
         println!("{}", matches!(last, Err(JoinError::OutOfStacks)));
         // Each of the others sleeps or is told the same; one that was lost would make this wait for ever.
         while gmp::stats().waiting + HOOKED.load(SeqCst) < MANY {

@@ -241,7 +241,10 @@ fn destructors_of_a_closing_runtime_do_not_wait() {
                 gmp::block_forever()
             });
         }
-        sleep(SHORT);
+        // One that never started would be dropped in the scheduler's place.
+        while gmp::stats().waiting < 10 {
+            sleep(SHORT);
+        }
         // The other ends live on in a goroutine that is never woken.
         std::mem::forget((to, keep));
     });

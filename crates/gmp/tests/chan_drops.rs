@@ -241,6 +241,7 @@ fn destructors_of_a_closing_runtime_do_not_wait() {
                 gmp::block_forever()
             });
         }
+        // One that never started would be dropped in the scheduler's place.
         while gmp::stats().waiting < 10 {
             sleep(SHORT);
         }

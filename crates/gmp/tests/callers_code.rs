@@ -9,7 +9,7 @@ use harness::{child, named};
 use std::cell::Cell;
 use std::panic::panic_any;
 use std::process::ExitCode;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,6 +44,13 @@ impl Drop for Busy {
 
 const ALL: [Does; 4] = [Does::Yields, Does::Panics, Does::Spawns, Does::Exits];
 
+/// Runs `main` with one P until all goroutines have ended: each of the four destructors ran, in a goroutine.
+fn all_are_dropped_in_goroutines(main: impl FnOnce() + Send + 'static, hear: Receiver<bool>) {
+    let runtime = shared().procs(1).at_main_return(AtMainReturn::Wait).build().unwrap();
+    assert!(runtime.run(main).unwrap().left.is_clean());
+    assert_eq!(hear.iter().collect::<Vec<_>>(), [true; 4]);
+}
+
 /// Nobody takes the result: its destructor runs on a goroutine's stack, and what it throws goes no further.
 fn unwanted_results_are_dropped_on_a_stack() {
     let (said, hear) = channel();
@@ -53,18 +60,7 @@ fn unwanted_results_are_dropped_on_a_stack() {
             drop(gmp::go(move || Busy(does, said)));
         }
     };
-    assert!(
-        shared()
-            .procs(1)
-            .at_main_return(AtMainReturn::Wait)
-            .build()
-            .unwrap()
-            .run(main)
-            .unwrap()
-            .left
-            .is_clean()
-    );
-    assert_eq!(hear.iter().collect::<Vec<_>>(), [true; 4]);
+    all_are_dropped_in_goroutines(main, hear);
 }
 
 /// A panic's payload is a value like any other, also when the goroutine's own result needs no destructor.
@@ -76,18 +72,7 @@ fn unwanted_payloads_are_dropped_on_a_stack() {
             drop(gmp::go(move || panic_any(Busy(does, said))));
         }
     };
-    assert!(
-        shared()
-            .procs(1)
-            .at_main_return(AtMainReturn::Wait)
-            .build()
-            .unwrap()
-            .run(main)
-            .unwrap()
-            .left
-            .is_clean()
-    );
-    assert_eq!(hear.iter().collect::<Vec<_>>(), [true; 4]);
+    all_are_dropped_in_goroutines(main, hear);
 }
 
 struct AtThreadEnd(Sender<bool>);

@@ -54,6 +54,56 @@ pub(crate) enum Refusal {
     NotReady,
 }
 
+/// The two ways over a channel: what differs between a send and a receive.
+trait Way {
+    /// The call's name, for those who may not wait.
+    const CALL: &'static str;
+    const REASON: WaitReason;
+
+    /// The part that needs no wait.
+    ///
+    /// # Safety
+    /// The slot is as [`Chan::send`] or [`Chan::receive`] wants it.
+    unsafe fn now<T>(chan: &Chan<T>, state: &mut State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal>;
+
+    /// Where it waits.
+    fn queue<T>(state: &State<T>) -> &Queue<Slot>;
+}
+
+enum Sending {}
+
+impl Way for Sending {
+    const CALL: &'static str = "send";
+    const REASON: WaitReason = WaitReason::ChanSend;
+
+    #[inline(always)]
+    unsafe fn now<T>(chan: &Chan<T>, state: &mut State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+        // SAFETY: as the caller promises.
+        unsafe { chan.send_now(state, slot) }
+    }
+
+    fn queue<T>(state: &State<T>) -> &Queue<Slot> {
+        &state.senders
+    }
+}
+
+enum Receiving {}
+
+impl Way for Receiving {
+    const CALL: &'static str = "recv";
+    const REASON: WaitReason = WaitReason::ChanReceive;
+
+    #[inline(always)]
+    unsafe fn now<T>(chan: &Chan<T>, state: &mut State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+        // SAFETY: as the caller promises.
+        unsafe { chan.receive_now(state, slot) }
+    }
+
+    fn queue<T>(state: &State<T>) -> &Queue<Slot> {
+        &state.receivers
+    }
+}
+
 impl<T> Chan<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let (receivers, senders) = (Queue::new(), Queue::new());
@@ -84,18 +134,8 @@ impl<T> Chan<T> {
     /// `slot` holds a value; after `Ok` it does no more.
     #[inline]
     pub(crate) unsafe fn send(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
-        let mut state = self.lock.lock();
         // SAFETY: as the caller promises.
-        match unsafe { self.send_now(&mut state, slot) } {
-            Ok(receiver) => {
-                drop(state);
-                wake(receiver);
-                Ok(())
-            }
-            Err(Refusal::Closed) => Err(Refusal::Closed),
-            // SAFETY: as the caller promises.
-            Err(Refusal::NotReady) => unsafe { self.wait_to_send(state, slot, deadline) },
-        }
+        unsafe { self.operate::<Sending>(slot, deadline) }
     }
 
     /// Sends if that needs no wait. Never suspends.
@@ -104,12 +144,8 @@ impl<T> Chan<T> {
     /// As [`Chan::send`].
     #[inline]
     pub(crate) unsafe fn try_send(&self, slot: *mut T) -> Result<(), Refusal> {
-        let mut state = self.lock.lock();
         // SAFETY: as the caller promises.
-        let receiver = unsafe { self.send_now(&mut state, slot) }?;
-        drop(state);
-        wake(receiver);
-        Ok(())
+        unsafe { self.try_operate::<Sending>(slot) }
     }
 
     /// The part of a send that needs no wait. What it gives is to be woken without the lock.
@@ -142,65 +178,14 @@ impl<T> Chan<T> {
         Ok(None)
     }
 
-    /// # Safety
-    /// As [`Chan::send`].
-    #[inline(never)]
-    unsafe fn wait_to_send<'a>(
-        &'a self,
-        mut state: Guard<'a, State<T>>,
-        slot: *mut T,
-        deadline: Option<Instant>,
-    ) -> Result<(), Refusal> {
-        let caller = match Caller::enter_at_once("send") {
-            Some(caller) => caller,
-            None => {
-                drop(state);
-                let caller = Caller::enter("send");
-                state = self.lock.lock();
-                // SAFETY: as the caller promises.
-                match unsafe { self.send_now(&mut state, slot) } {
-                    Err(Refusal::NotReady) => {}
-                    other => {
-                        drop(state);
-                        return other.map(wake);
-                    }
-                }
-                caller
-            }
-        };
-        let waiter = Waiter::alone();
-        let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
-        // SAFETY: `wait` returns when the node is off the queue.
-        unsafe { state.senders.push_back(&node) };
-        // SAFETY: the node is queued, under the lock that is handed over.
-        let fired = unsafe {
-            self.wait(&caller, state, &waiter, &node, WaitReason::ChanSend, deadline, |state| &state.senders)
-        };
-        match fired {
-            Some(Fired::Done) => Ok(()),
-            Some(Fired::Closed) => Err(Refusal::Closed),
-            None => Err(Refusal::NotReady),
-        }
-    }
-
     /// Receives into `slot`, which holds a value after `Ok`. **Suspends.**
     ///
     /// # Safety
     /// `slot` is valid for writes; what it holds is overwritten.
     #[inline]
     pub(crate) unsafe fn receive(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
-        let mut state = self.lock.lock();
         // SAFETY: as the caller promises.
-        match unsafe { self.receive_now(&mut state, slot) } {
-            Ok(sender) => {
-                drop(state);
-                wake(sender);
-                Ok(())
-            }
-            Err(Refusal::Closed) => Err(Refusal::Closed),
-            // SAFETY: as the caller promises.
-            Err(Refusal::NotReady) => unsafe { self.wait_to_receive(state, slot, deadline) },
-        }
+        unsafe { self.operate::<Receiving>(slot, deadline) }
     }
 
     /// Receives if that needs no wait. Never suspends.
@@ -209,12 +194,8 @@ impl<T> Chan<T> {
     /// As [`Chan::receive`].
     #[inline]
     pub(crate) unsafe fn try_receive(&self, slot: *mut T) -> Result<(), Refusal> {
-        let mut state = self.lock.lock();
         // SAFETY: as the caller promises.
-        let sender = unsafe { self.receive_now(&mut state, slot) }?;
-        drop(state);
-        wake(sender);
-        Ok(())
+        unsafe { self.try_operate::<Receiving>(slot) }
     }
 
     /// The part of a receive that needs no wait. What it gives is to be woken without the lock.
@@ -257,22 +238,52 @@ impl<T> Chan<T> {
     }
 
     /// # Safety
-    /// As [`Chan::receive`].
+    /// As [`Way::now`].
+    #[inline]
+    unsafe fn operate<W: Way>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+        let mut state = self.lock.lock();
+        // SAFETY: as the caller promises.
+        match unsafe { W::now(self, &mut state, slot) } {
+            Ok(other) => {
+                drop(state);
+                wake(other);
+                Ok(())
+            }
+            Err(Refusal::Closed) => Err(Refusal::Closed),
+            // SAFETY: as the caller promises.
+            Err(Refusal::NotReady) => unsafe { self.wait_to::<W>(state, slot, deadline) },
+        }
+    }
+
+    /// # Safety
+    /// As [`Way::now`].
+    #[inline]
+    unsafe fn try_operate<W: Way>(&self, slot: *mut T) -> Result<(), Refusal> {
+        let mut state = self.lock.lock();
+        // SAFETY: as the caller promises.
+        let other = unsafe { W::now(self, &mut state, slot) }?;
+        drop(state);
+        wake(other);
+        Ok(())
+    }
+
+    /// # Safety
+    /// As [`Way::now`].
     #[inline(never)]
-    unsafe fn wait_to_receive<'a>(
+    unsafe fn wait_to<'a, W: Way>(
         &'a self,
         mut state: Guard<'a, State<T>>,
         slot: *mut T,
         deadline: Option<Instant>,
     ) -> Result<(), Refusal> {
-        let caller = match Caller::enter_at_once("recv") {
+        let caller = match Caller::enter_at_once(W::CALL) {
             Some(caller) => caller,
             None => {
                 drop(state);
-                let caller = Caller::enter("recv");
+                let caller = Caller::enter(W::CALL);
                 state = self.lock.lock();
                 // SAFETY: as the caller promises.
-                match unsafe { self.receive_now(&mut state, slot) } {
+                match unsafe { W::now(self, &mut state, slot) } {
                     Err(Refusal::NotReady) => {}
                     other => {
                         drop(state);
@@ -285,14 +296,9 @@ impl<T> Chan<T> {
         let waiter = Waiter::alone();
         let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
         // SAFETY: `wait` returns when the node is off the queue.
-        unsafe { state.receivers.push_back(&node) };
+        unsafe { W::queue(&state).push_back(&node) };
         // SAFETY: the node is queued, under the lock that is handed over.
-        let fired = unsafe {
-            self.wait(&caller, state, &waiter, &node, WaitReason::ChanReceive, deadline, |state| {
-                &state.receivers
-            })
-        };
-        match fired {
+        match unsafe { self.wait(&caller, state, &waiter, &node, W::REASON, deadline, W::queue) } {
             Some(Fired::Done) => Ok(()),
             Some(Fired::Closed) => Err(Refusal::Closed),
             None => Err(Refusal::NotReady),

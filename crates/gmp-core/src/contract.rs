@@ -25,6 +25,7 @@ mod stack_allocator;
 mod switch;
 mod token;
 mod victim_order;
+mod with_idle;
 
 pub use idle_policy::{IdlePolicy, IdleView};
 pub use policy::{Policy, Rules};
@@ -36,3 +37,4 @@ pub use stack_allocator::{Region, Slab, Stack, StackAllocator, StackError, Stack
 pub use switch::{Carry, Context, CurrentSlot, Entry, Switch};
 pub use token::{Link, Token};
 pub use victim_order::VictimOrder;
+pub use with_idle::WithIdle;

@@ -13,6 +13,7 @@ mod stack_allocator;
 mod switch;
 mod token;
 mod victim_order;
+mod with_order;
 
 pub use idle_policy::{IdlePolicy, IdleView};
 pub use policy::{Policy, Rules};
@@ -22,4 +23,5 @@ pub use sole::Sole;
 pub use stack_allocator::{Region, Slab, Stack, StackAllocator, StackError, StackFigures};
 pub use switch::{Carry, Context, CurrentSlot, Entry, Switch};
 pub use token::{Link, Token};
-pub use victim_order::VictimOrder;
+pub use victim_order::{Lookout, VictimOrder, Victims};
+pub use with_order::WithOrder;

@@ -12,7 +12,6 @@
 //! [`victim_order`]. [`storm`] runs given operations against real thieves and keeps the history, for fuzzers that know
 //! which order a policy promises.
 
-mod dice;
 pub mod idle_policy;
 mod probe;
 #[cfg(not(loom))]
@@ -27,7 +26,7 @@ pub mod sole;
 pub mod storm;
 pub mod victim_order;
 
-pub use dice::Dice;
+pub use crate::queue::Dice;
 pub use probe::{Ledger, Probe};
 
 use crate::contract::{Policy, QueueConfig, StealRound};

@@ -12,7 +12,6 @@
 //! [`victim_order`]. [`storm`] runs given operations against real thieves and keeps the history, for fuzzers that know
 //! which order a policy promises.
 
-mod dice;
 pub mod idle_policy;
 mod probe;
 #[cfg(not(loom))]
@@ -27,7 +26,7 @@ pub mod sole;
 pub mod storm;
 pub mod victim_order;
 
-pub use dice::Dice;
+pub use crate::queue::Dice;
 pub use probe::{Ledger, Probe};
 
 use crate::contract::{Policy, QueueConfig, StealRound};
@@ -43,6 +42,18 @@ pub const CONFIG: QueueConfig = QueueConfig { seed: 0x9e37_79b9_7f4a_7c15 };
 
 /// A look that may take anything: the last round, the back-off done.
 pub const TAKE_ANY: StealRound = StealRound { last: true, victim_runs: true, backed_off: true };
+
+/// The laws of an idle policy, for the type of this name in scope: one test.
+#[macro_export]
+macro_rules! idle_policy_conformance {
+    ($idle:ty) => {
+        #[test]
+        fn idle_policy() {
+            $crate::suite::idle_policy::strong_means_strong::<$idle>();
+            $crate::suite::idle_policy::weak_means_weak::<$idle>();
+        }
+    };
+}
 
 /// One test for each law, for the policy of this name in scope.
 #[macro_export]
@@ -63,10 +74,7 @@ macro_rules! policy_conformance {
             }
         }
 
-        #[test]
-        fn idle_policy() {
-            $crate::suite::idle_policy::strong_means_strong::<<$policy as $crate::contract::Policy>::Idle>();
-        }
+        $crate::idle_policy_conformance!(<$policy as $crate::contract::Policy>::Idle);
 
         #[test]
         fn operations_for_one_p() {

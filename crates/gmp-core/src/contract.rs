@@ -25,6 +25,8 @@ mod stack_allocator;
 mod switch;
 mod token;
 mod victim_order;
+mod with_idle;
+mod with_order;
 
 pub use idle_policy::{IdlePolicy, IdleView};
 pub use policy::{Policy, Rules};
@@ -35,4 +37,6 @@ pub use sole::Sole;
 pub use stack_allocator::{Region, Slab, Stack, StackAllocator, StackError, StackFigures};
 pub use switch::{Carry, Context, CurrentSlot, Entry, Switch};
 pub use token::{Link, Token};
-pub use victim_order::VictimOrder;
+pub use victim_order::{Lookout, VictimOrder, Victims};
+pub use with_idle::WithIdle;
+pub use with_order::WithOrder;

@@ -24,12 +24,13 @@
 pub mod breach;
 #[cfg(not(loom))]
 pub mod calm;
-mod dice;
 #[cfg(not(loom))]
 pub mod fuzz;
 pub mod idle_policy;
 #[cfg(not(loom))]
 pub mod judge;
+#[cfg(not(loom))]
+pub mod note;
 mod probe;
 #[cfg(not(loom))]
 pub mod run_queue;
@@ -45,7 +46,7 @@ pub mod sole;
 pub mod storm;
 pub mod victim_order;
 
-pub use dice::Dice;
+pub use crate::queue::Dice;
 pub use probe::{Ledger, Probe};
 
 use crate::contract::{Policy, QueueConfig, StealRound};
@@ -62,6 +63,22 @@ pub const CONFIG: QueueConfig = QueueConfig { seed: 0x9e37_79b9_7f4a_7c15 };
 /// A look that may take anything: the last round, the back-off done.
 pub const TAKE_ANY: StealRound = StealRound { last: true, victim_runs: true, backed_off: true };
 
+/// The laws of an idle policy, for the type of this name in scope: one test.
+#[macro_export]
+macro_rules! idle_policy_conformance {
+    ($idle:ty) => {
+        #[test]
+        fn idle_policy() {
+            let name = <$idle as $crate::contract::IdlePolicy>::NAME;
+            let laws = || {
+                $crate::suite::idle_policy::strong_means_strong::<$idle>();
+                $crate::suite::idle_policy::weak_means_weak::<$idle>();
+            };
+            $crate::suite::breach::law(name, "idle_policy", laws);
+        }
+    };
+}
+
 /// One test for each law, for the policy of this name in scope.
 #[macro_export]
 macro_rules! policy_conformance {
@@ -76,7 +93,6 @@ macro_rules! policy_conformance {
             shared_queue: [serves_in_order, front_goes_first, batches_keep_to_the_limit,
                 producers_keep_their_order, batches_race_without_loss];
         }
-        $crate::policy_conformance! { @laws $policy, Idle; idle_policy: [strong_means_strong]; }
         $crate::policy_conformance! { @laws $policy, Order;
             victim_order: [each_walk_visits_each_once, seeds_repeat];
         }
@@ -100,6 +116,8 @@ macro_rules! policy_conformance {
                 $crate::suite::fuzz::storms_keep_the_promise::<$policy>();
             }
         }
+
+        $crate::idle_policy_conformance!(<$policy as $crate::contract::Policy>::Idle);
     };
     (@laws $policy:ty, $part:ident; $($group:ident: $laws:tt;)*) => { $(
         mod $group {

@@ -1,7 +1,7 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
 use crate::contract::Thief;
-use crate::contract::{IdlePolicy, RunQueue, SharedQueue};
+use crate::contract::{IdleView, RunQueue, SharedQueue};
 use crate::current::{Current, current};
 use crate::event::EventKind;
 use crate::g0::G0;
@@ -10,21 +10,20 @@ use crate::m::M;
 use crate::p::timers::NEVER;
 use crate::p::{OwnedP, PCore};
 use crate::sched::lists::{Lists, MRef};
-use crate::sched::{Config, Sched, attention};
+use crate::sched::{Config, IdleOf, Sched, attention};
 use crate::sync::full_fence;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 impl<C: Config> Sched<C> {
-    /// If a P is idle and nobody spins (as the policy sees it), starts one spinner.
+    /// Starts one spinner if a P is idle, and the policy agrees or all Ps are.
     #[doc(alias = "wakep")]
     #[cold]
     #[inline(never)]
-    pub(crate) fn wake_spinner(&self) {
-        let agree = |view: crate::contract::IdleView| {
-            view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| idle.wake_on_submit(view)))
-        };
+    pub(crate) fn wake_spinner(&self, agree: impl Fn(&IdleOf<C>, IdleView) -> bool) {
+        let agree =
+            |view: IdleView| view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| agree(idle, view)));
         if self.idle.try_spin(self.procs(), agree) {
             self.start_spinner();
         }

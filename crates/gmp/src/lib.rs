@@ -303,6 +303,7 @@ pub mod contract {
 
 /// The policies that come with this crate.
 pub mod policy {
+    pub use gmp_core::contract::WithOrder;
     pub use gmp_policy_go::Go;
     pub use gmp_policy_random::Random;
 }

@@ -1,6 +1,6 @@
 //! `Breach`: a clause that was broken, and how a law's failure is put into words.
 //!
-//! Laws panic, as tests do, with the clause in brackets: `... (Q2)`. [`watch`] turns the panic into a [`Breach`], which
+//! Laws panic, as tests do, with the clause in brackets, `... (Q2)`, or in front, `V1: ...`. [`watch`] turns the panic into a [`Breach`], which
 //! knows what the clause asks for and where to look; [`law`] adds the policy's name. So a broken queue that panics by
 //! itself, on any thread, is reported in the same way: it broke Q5.
 
@@ -64,7 +64,11 @@ const CLAUSES: &[(&str, &str, &str)] = &[
     ),
     ("V1", "a walk visits each P once", "no index may be left out, come twice or be too large"),
     ("V2", "the same seed gives the same walk", "take all randomness from the seed"),
+    ("I2", "STRONG is true", "see the laws in `suite/idle_policy.rs`"),
 ];
+
+/// What a panic breaks that names no clause: the policy's own code panicked.
+const BY_ITSELF: &str = "Q5";
 
 /// A broken clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +81,12 @@ pub struct Breach {
 
 impl Breach {
     fn new(seen: String) -> Self {
-        let named = seen.split('(').skip(1).map(|rest| rest.get(..2).unwrap_or_default());
-        let known = |name: &&str| {
-            let digit = name.ends_with(|last: char| last.is_ascii_digit());
-            digit && name.starts_with(['Q', 'S', 'V', 'I'])
+        let named = seen.split('(').map(|part| part.get(..2).unwrap_or_default());
+        let is_clause = |name: &&str| {
+            name.starts_with(['Q', 'S', 'V', 'I']) && name.ends_with(|last: char| last.is_ascii_digit())
         };
-        Self { clause: named.into_iter().find(known).unwrap_or("Q5").to_owned(), seen }
+        let clause = named.into_iter().find(is_clause).unwrap_or(BY_ITSELF).to_owned();
+        Self { clause, seen }
     }
 }
 
@@ -144,6 +148,7 @@ mod tests {
         let breach = watch(|| panic!("a token (number {}) was out of sight (Q2)", 3)).unwrap_err();
         assert_eq!(breach.clause, "Q2");
         assert!(breach.to_string().contains("to do: look into every place"), "{breach}");
+        assert_eq!(watch(|| panic!("V1: P 3 twice")).unwrap_err().clause, "V1");
         assert_eq!(watch(|| Vec::<u8>::new()[1]).unwrap_err().clause, "Q5");
         assert_eq!(watch(|| 7), Ok(7));
     }

@@ -306,6 +306,7 @@ pub mod policy {
     pub use gmp_core::contract::WithOrder;
     pub use gmp_policy_go::Go;
     pub use gmp_policy_random::Random;
+    pub use gmp_policy_topology::Topology;
 }
 
 /// The programs in the texts beside the code; they compile and run as tests.

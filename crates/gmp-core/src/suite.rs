@@ -108,12 +108,14 @@ macro_rules! policy_conformance {
 
             #[test]
             fn calms_keep_the_promise() {
-                $crate::suite::fuzz::calms_keep_the_promise::<$policy>();
+                let name = <$policy as $crate::contract::Policy>::NAME;
+                $crate::suite::fuzz::calms_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
             }
 
             #[test]
             fn storms_keep_the_promise() {
-                $crate::suite::fuzz::storms_keep_the_promise::<$policy>();
+                let name = <$policy as $crate::contract::Policy>::NAME;
+                $crate::suite::fuzz::storms_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
             }
         }
 

@@ -145,12 +145,27 @@ impl Calm {
 
 impl<Q: RunQueue<Probe>> Pair<Q> {
     /// Q2 at rest, from both halves, and Q4's bound.
-    fn check(&self) {
+    fn check(&mut self) {
         let inside = self.model.len();
-        assert_eq!(self.queue.is_empty(), inside == 0, "the owner's is_empty, with {inside} inside (Q2)");
-        assert_eq!(self.thief.is_empty(), inside == 0, "a thief's is_empty, with {inside} inside (Q2)");
-        assert_eq!(self.thief.len(), inside, "len at rest (Q2)");
+        let told = [self.queue.is_empty(), self.thief.is_empty()].map(|empty| empty == (inside == 0));
+        if told != [true; 2] || self.thief.len() != inside {
+            self.look_for_lost_ones();
+            assert!(told[0], "the owner's is_empty is wrong with {inside} inside (Q2)");
+            assert!(told[1], "a thief's is_empty is wrong with {inside} inside (Q2)");
+            panic!("len is {} with {inside} inside (Q2)", self.thief.len());
+        }
         assert!(Q::CAPACITY.is_none_or(|most| inside <= most), "{inside} inside, of {:?} (Q4)", Q::CAPACITY);
+    }
+
+    /// Whether what is told of the queue is wrong, or the queue itself.
+    fn look_for_lost_ones(&mut self) {
+        let popped = std::iter::from_fn(|| self.queue.pop());
+        let mut found: Vec<u64> = popped.map(|popped| popped.token.consume()).collect();
+        let Model { slot, back, loose, .. } = &self.model;
+        let mut inside: Vec<u64> = slot.iter().chain(back).chain(loose).copied().collect();
+        found.sort_unstable();
+        inside.sort_unstable();
+        assert!(found == inside, "inside are to be {inside:?}, and {found:?} are (Q1)");
     }
 
     fn own(&mut self, op: Op) {
@@ -188,7 +203,7 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
         let rest: Vec<u64> = batch.map(Probe::consume).collect();
         assert!(
             rest.iter().copied().eq(taken.end..first + u64::from(count)),
-            "{rest:?} stayed of a batch, not its end (Q1)"
+            "{rest:?} stayed of a batch, not its end (Q4)"
         );
         assert!(Q::CAPACITY.is_some() || rest.is_empty(), "a queue without bound left {rest:?} (Q4)");
         let no_room = Q::CAPACITY == Some(0) || self.model.len() > 0;

@@ -228,7 +228,7 @@ impl<'a> Case<'a> {
         for (step, left) in &self.history.owner {
             if let Left::StayedInBatch(rest) = left {
                 let end = ends[*step] - rest.len() as u64..ends[*step];
-                assert!(rest.iter().copied().eq(end), "{rest:?} stayed of a batch, not its end (Q1)");
+                assert!(rest.iter().copied().eq(end), "{rest:?} stayed of a batch, not its end (Q4)");
             }
         }
     }

@@ -120,7 +120,7 @@ pub fn batches_fill_what_fits<Q: RunQueue<Probe>>() {
     assert!(taken > 0 || Q::CAPACITY == Some(0), "there was room (Q4)");
     assert!(batch.is_empty() || Q::CAPACITY.is_some(), "a queue without bound left some (Q4)");
     let rest: Vec<u64> = batch.map(Probe::consume).collect();
-    assert!(rest.iter().copied().eq(taken as u64..count as u64), "what stays is the batch's end (Q1)");
+    assert!(rest.iter().copied().eq(taken as u64..count as u64), "what stays is the batch's end (Q4)");
     let mut inside = Vec::new();
     while let Some(popped) = queue.pop() {
         assert!(!popped.inherits, "a batch does not inherit a time slice (Q6)");

@@ -13,6 +13,8 @@
 //! which order a policy promises.
 
 pub mod idle_policy;
+#[cfg(not(loom))]
+pub mod note;
 mod probe;
 #[cfg(not(loom))]
 pub mod run_queue;

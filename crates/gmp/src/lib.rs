@@ -301,6 +301,14 @@ pub mod contract {
     pub use gmp_core::queue;
 }
 
+/// The suites that judge a policy; `policy_conformance!` runs them all. With the feature `suite`.
+#[cfg(feature = "suite")]
+#[doc(inline)]
+pub use gmp_core::suite;
+
+#[cfg(feature = "suite")]
+pub use gmp_core::{idle_policy_conformance, policy_conformance};
+
 /// The policies that come with this crate.
 pub mod policy {
     pub use gmp_core::contract::WithOrder;

@@ -35,6 +35,7 @@ mod g;
 mod g0;
 mod gate;
 mod handle;
+mod hop;
 mod locked;
 mod m;
 mod p;

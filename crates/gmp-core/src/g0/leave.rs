@@ -113,7 +113,7 @@ impl<C: Config> G0<'_, C> {
         }
         if let Some(popped) = self.m.at_hand.take() {
             self.sched.push_local(self.m, popped.token, Slot::Next);
-            self.sched.wake_for_submission();
+            self.sched.wake_for_submission(self.m);
         }
         g.wake.set(crate::g::Wake::Woken);
         After::Resume

@@ -47,8 +47,13 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
             Outcome::Passed => {}
             Outcome::Broken(how) => {
                 println!("{how}");
-                println!("{} failed after {:.1} s, in round {}", args.policy, seconds(start), rounds + 1);
-                println!("again: cargo xtask fuzz --policy {} --seed {seed}", args.policy);
+                println!(
+                    "{} failed after {:.1} s, in round {}; again: cargo xtask fuzz --policy {} --seed {seed}",
+                    args.policy,
+                    seconds(start),
+                    rounds + 1,
+                    args.policy
+                );
                 return Ok(false);
             }
         }

@@ -80,6 +80,31 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     timed("runq", &[2], "push and pop of a run queue by its owner alone"),
 ];
 
+/// Workloads that part policies and idle rules from each other.
+pub(crate) const POLICIES: &[Workload] = &[
+    sized(
+        "idle_trickle",
+        &[16],
+        &[5000],
+        200,
+        "CPU time of one of n empty goroutines, one a ms, submitted by a plain thread",
+    ),
+    sized(
+        "idle_trickle_timer",
+        &[16],
+        &[5000],
+        200,
+        "the same, submitted by a goroutine that sleeps in between",
+    ),
+    sized(
+        "batch_start",
+        &[2],
+        &[1000],
+        1000,
+        "from a plain thread's submission of n goroutines of 20 us to an idle runtime until two cores run some",
+    ),
+];
+
 /// A workload of the second group, and what runs it on gmp.
 pub(crate) struct Benchmark {
     pub(crate) workload: Workload,
@@ -89,13 +114,16 @@ pub(crate) struct Benchmark {
 /// All workloads, each with the name of its group: a run measures one group, unless it names workloads.
 fn workloads() -> impl Iterator<Item = (&'static str, &'static Workload)> {
     let ours = WORKLOADS.iter().map(|workload| ("workloads", workload));
-    ours.chain(go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload)))
+    let policies = POLICIES.iter().map(|workload| ("policies", workload));
+    ours.chain(policies).chain(go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload)))
 }
 
 /// A library: its policies (rivals have one without a name) and the function that runs a cell.
 pub(crate) struct Library {
     pub(crate) name: &'static str,
     pub(crate) policies: &'static [&'static str],
+    /// Idle rules that go with any of its policies.
+    pub(crate) idle_rules: &'static [&'static str],
     pub(crate) workloads: &'static [&'static str],
     pub(crate) run: fn(&Cell) -> Result<Figures>,
 }

@@ -40,3 +40,9 @@ pub(crate) fn nanosleep(time: Duration) {
     // SAFETY: a live timespec, and no place for the rest. A signal may cut the sleep short, which only helps the rival.
     unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
 }
+
+/// The number of the calling thread; never 0.
+pub(crate) fn thread_id() -> u64 {
+    // SAFETY: the call takes no arguments and cannot fail.
+    unsafe { libc::gettid() as u64 }
+}

@@ -26,7 +26,8 @@ pub(crate) struct Args {
     /// Libraries side by side, separated by commas: gmp, tokio, tokio-ct, may, smol, rayon, corosensei, ...
     #[arg(long, value_delimiter = ',', default_value = "gmp")]
     lib: Vec<String>,
-    /// Which workloads: "workloads", "go-benchmarks" (the loops of Go's own benchmarks, on gmp and in Go), or "all".
+    /// Which workloads: "workloads", "go-benchmarks" (the loops of Go's own benchmarks, on gmp and in Go), "policies"
+    /// (programs on which policies differ), or "all".
     #[arg(long, default_value = "workloads")]
     group: String,
     /// Only these workloads, of whatever group, separated by commas.

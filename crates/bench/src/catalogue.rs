@@ -1,7 +1,7 @@
 //! What can be measured: workloads with their sizes, libraries with the workloads they know.
 
 use crate::cell::{Cell, Figures, Result};
-use crate::gmp::{self, go_benchmarks};
+use crate::gmp::{self, go_benchmarks, scenarios};
 
 /// A workload's name and its cells.
 pub(crate) struct Workload {
@@ -80,8 +80,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     timed("runq", &[2], "push and pop of a run queue by its owner alone"),
 ];
 
-/// Workloads that part policies and idle rules from each other.
-pub(crate) const POLICIES: &[Workload] = &[
+/// Of the group `policies`, those that gmp runs with a handle for plain threads.
+pub(crate) const FROM_OUTSIDE: &[Workload] = &[
     sized(
         "idle_trickle",
         &[16],
@@ -105,7 +105,7 @@ pub(crate) const POLICIES: &[Workload] = &[
     ),
 ];
 
-/// A workload of the second group, and what runs it on gmp.
+/// A workload of another group, and what runs it on gmp.
 pub(crate) struct Benchmark {
     pub(crate) workload: Workload,
     pub(crate) run: fn(&Cell) -> Result<Figures>,
@@ -114,8 +114,9 @@ pub(crate) struct Benchmark {
 /// All workloads, each with the name of its group: a run measures one group, unless it names workloads.
 fn workloads() -> impl Iterator<Item = (&'static str, &'static Workload)> {
     let ours = WORKLOADS.iter().map(|workload| ("workloads", workload));
-    let policies = POLICIES.iter().map(|workload| ("policies", workload));
-    ours.chain(policies).chain(go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload)))
+    let goes = go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload));
+    let inside = scenarios::all().map(|benchmark| &benchmark.workload);
+    ours.chain(goes).chain(inside.chain(FROM_OUTSIDE).map(|workload| ("policies", workload)))
 }
 
 /// A library: its policies (rivals have one without a name) and the function that runs a cell.
@@ -132,10 +133,11 @@ pub(crate) struct Library {
 pub(crate) const NO_POLICY: &str = "-";
 
 impl Library {
-    /// Whether it can run this workload. Go's benchmarks are written on gmp alone; Go has them in its own program.
+    /// Whether it can run this workload. Go's benchmarks are written on gmp alone; Go has them in its own program. What
+    /// tells policies apart is for who has some.
     pub(crate) fn knows(&self, workload: &str) -> bool {
-        let goes = || self.name == gmp::LIBRARY.name && go_benchmarks::find(workload).is_some();
-        self.workloads.contains(&workload) || goes()
+        let is_ours = self.name == gmp::LIBRARY.name;
+        self.workloads.contains(&workload) || (is_ours && gmp::benchmark(workload).is_some())
     }
 }
 

@@ -16,6 +16,7 @@ mod mutex_contended;
 mod park_unpark;
 mod park_unpark_chan;
 mod runq;
+pub(crate) mod scenarios;
 mod select_2;
 mod skynet;
 mod sleep_many;
@@ -25,7 +26,7 @@ mod spawn_tree;
 mod switch_raw;
 mod yields;
 
-use crate::catalogue::Library;
+use crate::catalogue::{Benchmark, Library};
 use crate::cell::{Cell, Figures, Result};
 use ::gmp::contract::Policy;
 use ::gmp::policy::{Eager, Frugal, Go, GoIdle, Random, WithIdle};
@@ -65,8 +66,13 @@ pub(crate) const LIBRARY: Library = Library {
     run,
 };
 
+/// The workload of this name, if it is in one of the groups that only gmp knows.
+pub(crate) fn benchmark(name: &str) -> Option<&'static Benchmark> {
+    go_benchmarks::find(name).or_else(|| scenarios::find(name))
+}
+
 fn run(cell: &Cell) -> Result<Figures> {
-    if let Some(benchmark) = go_benchmarks::find(&cell.workload) {
+    if let Some(benchmark) = benchmark(&cell.workload) {
         return inside(cell, benchmark.run);
     }
     match cell.workload.as_str() {

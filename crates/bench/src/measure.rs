@@ -119,6 +119,13 @@ pub(crate) fn fairness(timed: Figures, gaps: Option<Latencies>) -> Result<Figure
     Ok(timed.with("p50_ns", gaps.p50).with("p99_ns", gaps.p99))
 }
 
+/// The figures of a workload whose 99th percentile counts.
+pub(crate) fn tail(timed: Figures, latencies: Latencies) -> Figures {
+    let kept = timed.extra.into_iter().filter(|(name, _)| !matches!(*name, "min" | "max")).collect();
+    let timed = Figures { ns_per_op: latencies.p99, n: timed.n, extra: kept };
+    timed.with("p50_ns", latencies.p50).with("max_ns", latencies.max)
+}
+
 /// The value below which the share `q` of the sorted values lies (nearest rank).
 pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     match sorted.len() {

@@ -59,6 +59,7 @@ struct Queue<T: Token, W>(Ring<T>, PhantomData<fn() -> W>);
 
 impl<T: Token, W: Wrong> RunQueue<T> for Queue<T, W> {
     type Thief = Thieves<T, W>;
+    const CAPACITY: Option<usize> = Ring::<T>::CAPACITY;
     fn new(config: &QueueConfig) -> (Self, Self::Thief) {
         let (queue, thief) = Ring::new(config);
         (Self(queue, PhantomData), Thieves(thief, PhantomData))

@@ -62,6 +62,7 @@ impl IdlePolicy for GoIdle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gmp_core::contract::RunQueue;
 
     fn view(procs: usize, idle: usize, spinning: usize) -> IdleView {
         IdleView { procs, idle, spinning }
@@ -85,6 +86,6 @@ mod tests {
     fn the_numbers_are_gos() {
         assert_eq!(Go::RULES, Rules { shared_tick: 61, shared_batch: 128, steal_rounds: 4 });
         assert_eq!(Go::NAME, "go");
-        assert_eq!(<Go as Policy>::Queue::<gmp_core::suite::Probe>::CAPACITY, 256);
+        assert_eq!(gmp_core::suite::QueueOf::<Go>::CAPACITY, Some(256 + 1));
     }
 }

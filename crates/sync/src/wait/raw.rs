@@ -21,10 +21,17 @@
 
 use crate::seam::{AtomicBool, AtomicU32, const_fn, spin_loop, thread};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use gmp_core::park::Who;
 
-/// How often a waiter looks before it lets the holder's thread have the CPU: past this the holder has lost it.
+/// How many pauses (of some 10 ns) a waiter makes before its first look, twice as many before each next one. Some
+/// hundred nanoseconds to begin with: by then the holder's thread has had the cache line for ten operations of its own.
+/// A waiter that looks all the time takes the line away for each of them, and both go at the line's pace (160 ns a
+/// message from four senders to four receivers, against 25).
 #[cfg(not(loom))]
-const LOOKS: u32 = 64;
+const FIRST_PAUSES: u32 = 32;
+/// Past this many, some five microseconds, the holder may have lost the CPU: the waiter gives its own up.
+#[cfg(not(loom))]
+const MOST_PAUSES: u32 = 512;
 
 /// No bias: the lock is plain.
 const NONE: u32 = 0;
@@ -40,14 +47,20 @@ pub(crate) enum By {
     Bias,
 }
 
-/// Which runtime's only P the caller holds; asked once, if at all. Not to be kept where the caller may suspend.
+/// Who is calling; asked once, if at all. Not to be kept where the caller may suspend.
 #[derive(Default)]
-pub(crate) struct Me(Option<u32>);
+pub(crate) struct Me(Option<Who>);
 
 impl Me {
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn who(&mut self) -> Who {
+        *self.0.get_or_insert_with(Who::calls)
+    }
+
+    /// Which runtime's only P it holds.
+    #[inline(always)]
     fn serial(&mut self) -> u32 {
-        *self.0.get_or_insert_with(near::serial)
+        near::serial(self.who())
     }
 }
 
@@ -78,7 +91,7 @@ impl RawLock {
     /// A lock biased to the caller's runtime, if the caller holds the only P of one.
     #[inline]
     pub(crate) fn biased() -> Self {
-        match near::serial() {
+        match Me::default().serial() {
             REVOKING => Self::new(),
             serial => Self::biased_to(serial),
         }
@@ -220,14 +233,16 @@ impl RawLock {
     #[cold]
     #[inline(never)]
     fn wait(&self) {
-        let mut looks = 0;
+        let mut pauses = FIRST_PAUSES;
         loop {
-            // Looks with plain loads, which leave the cache line with its holder.
-            while self.held.load(Relaxed) {
-                looks += 1;
-                if looks % LOOKS == 0 { thread::yield_now() } else { spin_loop() }
+            if pauses > MOST_PAUSES {
+                thread::yield_now();
+            } else {
+                (0..pauses).for_each(|_| spin_loop());
+                pauses *= 2;
             }
-            if self.try_plain() {
+            // Looks with a plain load, which leaves the cache line with its holder.
+            if !self.held.load(Relaxed) && self.try_plain() {
                 return;
             }
         }
@@ -287,12 +302,12 @@ fn next_rank() -> usize {
 /// What the caller knows of itself, and the two halves of the asymmetric fence.
 mod near {
     #[cfg(not(loom))]
-    pub(super) use gmp_core::sole::{far_fence, serial};
+    pub(super) use gmp_core::sole::{far_fence, serial_of as serial};
     pub(super) use gmp_core::sync::near_fence as fence;
 
     /// In models the threads say who they are.
     #[cfg(loom)]
-    pub(super) fn serial() -> u32 {
+    pub(super) fn serial(_: super::Who) -> u32 {
         0
     }
 

@@ -163,11 +163,15 @@ pub(crate) fn list(all: &[Library], quick: bool) {
         let quick_size = [workload.quick];
         let sizes = if quick { &quick_size[..] } else { workload.sizes };
         for library in all.iter().filter(|library| library.knows(workload.name)) {
+            let rules = match library.idle_rules {
+                [] => String::new(),
+                rules => format!(r#""idle_rules":{rules:?},"#),
+            };
             for policy in library.policies {
                 for procs in workload.procs {
                     for n in sizes {
                         println!(
-                            r#"{{"lib":"{}","policy":"{policy}","workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
+                            r#"{{"lib":"{}","policy":"{policy}",{rules}"workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
                             library.name, workload.name, workload.about
                         );
                     }

@@ -311,7 +311,7 @@ pub use gmp_core::{idle_policy_conformance, policy_conformance};
 
 /// The policies that come with this crate.
 pub mod policy {
-    pub use gmp_core::contract::WithOrder;
+    pub use gmp_core::contract::{WithIdle, WithOrder};
     pub use gmp_policy_go::Go;
     pub use gmp_policy_random::Random;
     pub use gmp_policy_topology::Topology;

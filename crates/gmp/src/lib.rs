@@ -37,8 +37,9 @@
 //!
 //! # Features
 //!
-//! `randomize-scheduler` (also called `policy-random`) makes [`policy::Random`] the [`DefaultPolicy`]. Nothing else
-//! changes with features.
+//! `randomize-scheduler` (also called `policy-random`) makes [`policy::Random`] the [`DefaultPolicy`]. No other
+//! feature changes what a program does. `suite` adds the tests that judge a policy: `gmp::suite` and
+//! `gmp::policy_conformance!`.
 
 mod builder;
 mod error;

@@ -37,10 +37,10 @@
 //!
 //! # Features
 //!
-//! They choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
+//! All but `suite` choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
 //! `policy-random`) makes it [`policy::Random`]; `idle-eager` and `idle-frugal` give it the idle rule [`policy::Eager`]
-//! or [`policy::Frugal`], and if both are on the first counts. But `suite` only adds the tests that judge a policy:
-//! `gmp::suite` and `gmp::policy_conformance!`.
+//! or [`policy::Frugal`], and if both are on the first counts. `suite` adds the tests that judge a policy: `gmp::suite`
+//! and `gmp::policy_conformance!`.
 
 mod builder;
 mod error;
@@ -316,7 +316,7 @@ pub mod policy {
     pub use gmp_core::contract::{WithIdle, WithOrder};
     pub use gmp_policy_go::{Go, GoIdle};
     pub use gmp_policy_idle::{Eager, Frugal};
-    pub use gmp_policy_random::Random;
+    pub use gmp_policy_random::{Random, Shuffled};
     pub use gmp_policy_topology::Topology;
 }
 

@@ -316,7 +316,7 @@ pub mod policy {
     pub use gmp_core::contract::{WithIdle, WithOrder};
     pub use gmp_policy_go::{Go, GoIdle};
     pub use gmp_policy_idle::{Eager, Frugal};
-    pub use gmp_policy_random::Random;
+    pub use gmp_policy_random::{Random, Shuffled};
     pub use gmp_policy_topology::Topology;
 }
 

@@ -34,7 +34,7 @@ const GATES: &[Gate] = &[
     Gate { name: "test", about: "cargo test --workspace", run: test },
     Gate {
         name: "features",
-        about: "every set of gmp's features builds; the tests under key sets",
+        about: "every set of each crate's features builds; gmp's tests under each default policy",
         run: features::run,
     },
     Gate { name: "panic-abort", about: "a program built with panic=abort runs", run: panic_abort },

@@ -37,9 +37,10 @@
 //!
 //! # Features
 //!
-//! They choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
+//! All but `suite` choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
 //! `policy-random`) makes it [`policy::Random`]; `idle-eager` and `idle-frugal` give it the idle rule [`policy::Eager`]
-//! or [`policy::Frugal`], and if both are on the first counts.
+//! or [`policy::Frugal`], and if both are on the first counts. `suite` adds the tests that judge a policy: `gmp::suite`
+//! and `gmp::policy_conformance!`.
 
 mod builder;
 mod error;

@@ -1,7 +1,9 @@
-//! Whether `Aging` is a policy at all (gmp's suite), and whether it does what it promises.
+//! Whether `Aging` is a policy at all (one line: gmp's suite, with its fuzzing), and whether it does what it promises.
 
 use custom_policy::{Aging, EVERY};
 use gmp::contract::{RunQueue, Slot};
+use gmp::suite::fuzz::storms;
+use gmp::suite::storm::Left;
 use gmp::suite::{CONFIG, Ledger, Probe, QueueOf};
 
 gmp::policy_conformance!(Aging);
@@ -12,6 +14,17 @@ fn pop(queue: &mut QueueOf<Aging>) -> u64 {
 
 fn no_spill(_: gmp::contract::queue::List<Probe>) {
     panic!("the queue is not full");
+}
+
+/// While thieves are at work too, what leaves by itself is half of a full queue.
+#[test]
+fn half_a_queue_spills() {
+    storms::<QueueOf<Aging>>("aging", 1..=4, |_, history| {
+        for (_, left) in &history.owner {
+            let Left::Spilled(batch) = left else { continue };
+            assert_eq!(batch.len(), 128, "half of a queue of 256 spills");
+        }
+    });
 }
 
 /// The newest first; at the eighth pop the oldest.

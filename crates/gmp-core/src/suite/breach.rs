@@ -1,8 +1,8 @@
 //! `Breach`: a clause that was broken, and how a law's failure is put into words.
 //!
-//! Laws panic, as tests do, with the clause in brackets, `... (Q2)`, or in front, `V1: ...`. [`watch`] turns the panic into a [`Breach`], which
-//! knows what the clause asks for and where to look; [`law`] adds the policy's name. So a broken queue that panics by
-//! itself, on any thread, is reported in the same way: it broke Q5.
+//! Laws panic, as tests do, with the clause in brackets, `... (Q2)`, or in front, `V1: ...`. `watch` turns
+//! the panic into a [`Breach`], which knows what the clause asks for and where to look; [`law`] adds the policy's name.
+//! So a broken queue that panics by itself, on any thread, is reported in the same way: it broke Q5.
 
 use std::any::Any;
 use std::cell::Cell;

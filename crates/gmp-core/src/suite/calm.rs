@@ -160,12 +160,13 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
     /// Whether what is told of the queue is wrong, or the queue itself.
     fn look_for_lost_ones(&mut self) {
         let popped = std::iter::from_fn(|| self.queue.pop());
-        let mut found: Vec<u64> = popped.map(|popped| popped.token.consume()).collect();
+        let found: BTreeSet<u64> = popped.map(|popped| popped.token.consume()).collect();
         let Model { slot, back, loose, .. } = &self.model;
-        let mut inside: Vec<u64> = slot.iter().chain(back).chain(loose).copied().collect();
-        found.sort_unstable();
-        inside.sort_unstable();
-        assert!(found == inside, "inside are to be {inside:?}, and {found:?} are (Q1)");
+        let inside: BTreeSet<u64> = slot.iter().chain(back).chain(loose).copied().collect();
+        let lost: Vec<&u64> = inside.difference(&found).collect();
+        let doubled: Vec<&u64> = found.difference(&inside).collect();
+        assert!(lost.is_empty(), "{lost:?} went in and did not come out (Q1)");
+        assert!(doubled.is_empty(), "{doubled:?} came out, and was still inside (Q1)");
     }
 
     fn own(&mut self, op: Op) {
@@ -244,13 +245,13 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
                     let anything = round.last && (round.backed_off || !round.victim_runs);
                     let inside = self.model.len();
                     assert!(!anything || inside == 0, "a look that may take anything left {inside} (Q7)");
-                    return assert!(own_thief.is_empty(), "a steal that gave nothing moved tokens (Q7)");
+                    return moved_nothing(&own_thief);
                 }
                 Steal::BackOff(_) => {
                     assert!(!round.backed_off, "asked to back off twice (Q7)");
-                    return assert!(own_thief.is_empty(), "a steal that gave nothing moved tokens (Q7)");
+                    return moved_nothing(&own_thief);
                 }
-                Steal::Retry => {}
+                Steal::Retry => moved_nothing(&own_thief),
             }
         }
         panic!("lost {RETRIES} races without a rival (Q7)");
@@ -262,4 +263,8 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
             panic!("{} was stolen from oneself (Q7)", probe.consume());
         }
     }
+}
+
+fn moved_nothing<T: Thief<Probe>>(own: &T) {
+    assert!(own.is_empty(), "a steal that gave nothing to run moved tokens (Q7)");
 }

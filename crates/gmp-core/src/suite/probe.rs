@@ -88,7 +88,7 @@ impl Probe {
     fn end(&self, state: u8) -> u64 {
         let body = self.body();
         let before = body.state.swap(state, SeqCst);
-        assert_eq!(before, OUT, "probe {} came out of a queue twice (Q1)", body.number);
+        assert!(before == OUT, "probe {} came out of a queue twice (Q1)", body.number);
         body.payload.with_mut(|payload| {
             // SAFETY: the probe is the one right to its payload.
             let payload = unsafe { &mut *payload };

@@ -30,7 +30,7 @@ impl Op {
 }
 
 /// What a thief does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Raid {
     /// Steals, with this knowledge.
     Steal(StealRound),
@@ -55,7 +55,7 @@ impl Script {
 }
 
 /// What happens in a calm: everything on one thread, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The owner does this.
     Own(Op),
@@ -63,6 +63,37 @@ pub enum Step {
     Steal(StealRound),
     /// A thief steals into the victim itself.
     StealFromOneself,
+}
+
+/// A steal in few words: a failing script is read by people.
+struct Short(StealRound);
+
+impl fmt::Debug for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StealRound { last, victim_runs, backed_off } = self.0;
+        let known = [(last, "last round"), (victim_runs, "victim runs"), (backed_off, "backed off")];
+        let known: Vec<&str> = known.into_iter().filter(|it| it.0).map(|it| it.1).collect();
+        write!(f, "Steal({})", known.join(" + "))
+    }
+}
+
+impl fmt::Debug for Raid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Raid::Steal(round) => Short(*round).fmt(f),
+            Raid::Look => f.write_str("Look"),
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Own(op) => op.fmt(f),
+            Step::Steal(round) => Short(*round).fmt(f),
+            Step::StealFromOneself => f.write_str("StealFromOneself"),
+        }
+    }
 }
 
 /// A list in which repeated items are counted.
@@ -98,5 +129,22 @@ pub struct Calm(
 impl fmt::Debug for Calm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\n  one thread: {:?}", Counted(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_printed_in_few_words() {
+        let round = StealRound { last: true, victim_runs: false, backed_off: true };
+        let raids = vec![Raid::Look, Raid::Steal(round), Raid::Steal(round)];
+        let script = Script { owner: vec![Op::Pop, Op::Pop, Op::PushBatch(3)], thieves: vec![raids] };
+        let expected = "\n  owner: Pop x 2, PushBatch(3)\n  thief: Look, Steal(last round + backed off) x 2";
+        assert_eq!(format!("{script:?}"), expected);
+        assert_eq!(script.tokens(), 3);
+        let calm = Calm(vec![Step::StealFromOneself, Step::Own(Op::Push(Slot::Next))]);
+        assert_eq!(format!("{calm:?}"), "\n  one thread: StealFromOneself, Push(Next)");
     }
 }

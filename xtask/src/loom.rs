@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 }
 
 /// The crates that have models.
-const CRATES: [&str; 2] = ["gmp-core", "gmp-sync"];
+const CRATES: [&str; 4] = ["gmp-core", "gmp-sync", "gmp-policy-go", "gmp-policy-idle"];
 
 /// The test programs of these crates under loom. They have a target folder of its own, else each switch between `--cfg loom` and
 /// not would build the world anew.

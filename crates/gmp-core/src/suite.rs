@@ -28,6 +28,8 @@ pub mod calm;
 pub mod fuzz;
 #[cfg(not(loom))]
 mod gate;
+#[cfg(loom)]
+pub mod idle_models;
 pub mod idle_policy;
 #[cfg(not(loom))]
 pub mod judge;

@@ -12,6 +12,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, loom))]
+mod loom_idle;
+
 use gmp_core::contract::{IdlePolicy, IdleView, Policy, Rules, Token};
 use gmp_core::queue::{Coprime, Ring, SharedFifo};
 

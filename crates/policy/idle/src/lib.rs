@@ -12,6 +12,8 @@
 
 mod eager;
 mod frugal;
+#[cfg(all(test, loom))]
+mod loom_idle;
 
 pub use eager::Eager;
 pub use frugal::Frugal;

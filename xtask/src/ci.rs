@@ -34,7 +34,7 @@ const GATES: &[Gate] = &[
     Gate { name: "test", about: "cargo test --workspace", run: test },
     Gate {
         name: "features",
-        about: "every set of gmp's features builds; the tests under key sets",
+        about: "every set of each crate's features builds; gmp's tests under each default policy",
         run: features::run,
     },
     Gate { name: "panic-abort", about: "a program built with panic=abort runs", run: panic_abort },
@@ -94,7 +94,9 @@ fn table(results: &[Passage]) -> String {
 }
 
 fn fmt() -> Result<bool> {
-    root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))
+    let outsider = ["fmt", "--check", "--manifest-path", "examples/custom-policy/Cargo.toml"];
+    Ok(root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))?
+        & root::succeeds(&mut root::cargo(&outsider))?)
 }
 
 fn clippy() -> Result<bool> {

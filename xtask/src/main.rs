@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask bench | ci | conformance | loom | soak | tidy`. Depends on none of our crates, so it
+//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | soak | tidy`. Depends on none of our crates, so it
 //! works when they do not build.
 
 mod bench;
 mod ci;
 mod conformance;
+mod fuzz;
 mod loom;
 mod root;
 mod soak;
@@ -28,6 +29,8 @@ enum Command {
     Ci(ci::Args),
     /// Compare the order of goroutines with what real Go printed, scenario by scenario.
     Conformance(conformance::Args),
+    /// Fuzz a policy's queues: random operations under real thieves, shrunk when they fail.
+    Fuzz(fuzz::Args),
     /// Run the loom models of the protocols.
     Loom(loom::Args),
     /// Run the soak test: random work for minutes, every goroutine accounted for.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Loom(args) => loom::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Tidy => tidy::run(),
@@ -72,6 +76,8 @@ mod tests {
             ("xtask bench --mode floating", "possible values: migrating, pinned, one-thread-each"),
             ("xtask bench --procs 0", "0 is not in 1.."),
             ("xtask bench --runs none", "invalid value 'none'"),
+            ("xtask fuzz --policy go --minutes 0", "0 is not in 1.."),
+            ("xtask fuzz", "--policy <POLICY>"),
             ("xtask soak --minutes 0", "0 is not in 1.."),
             ("xtask conformance --repeat 0", "0 is not in 1.."),
             ("xtask bnech", "bench"),

@@ -15,6 +15,11 @@ pub fn available_cpus() -> usize {
     }
 }
 
+/// The CPU that the calling thread is on. Read from memory that the kernel shares with the process: no system call.
+pub(crate) fn current_cpu() -> Option<usize> {
+    nix::sched::sched_getcpu().ok()
+}
+
 /// The clock of the calling thread's CPU time, to be read on other threads.
 pub(crate) fn own_clock() -> Option<i32> {
     let mut clock = 0;
@@ -54,6 +59,20 @@ mod tests {
         assert!(time_of(clock).unwrap() < worked + 40_000_000, "it sleeps");
         go_on.send(()).unwrap();
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_bound_thread_is_on_its_cpu() {
+        let first = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        for cpu in (0..CpuSet::count()).filter(|&cpu| first.is_set(cpu).unwrap()) {
+            let found = std::thread::spawn(move || {
+                let mut set = CpuSet::new();
+                set.set(cpu).unwrap();
+                nix::sched::sched_setaffinity(Pid::from_raw(0), &set).unwrap();
+                current_cpu()
+            });
+            assert_eq!(found.join().unwrap(), Some(cpu));
+        }
     }
 
     #[test]

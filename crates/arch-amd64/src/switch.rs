@@ -75,6 +75,10 @@ unsafe impl Switch for Amd64 {
         crate::cpus::time_of(clock)
     }
 
+    fn cpu() -> Option<usize> {
+        crate::cpus::current_cpu()
+    }
+
     fn far_fence() -> Option<fn()> {
         crate::far_fence::far_fence()
     }

@@ -1,7 +1,7 @@
 //! What can be measured: workloads with their sizes, libraries with the workloads they know.
 
 use crate::cell::{Cell, Figures, Result};
-use crate::gmp::{self, go_benchmarks};
+use crate::gmp::{self, go_benchmarks, scenarios};
 
 /// A workload's name and its cells.
 pub(crate) struct Workload {
@@ -80,7 +80,32 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     timed("runq", &[2], "push and pop of a run queue by its owner alone"),
 ];
 
-/// A workload of the second group, and what runs it on gmp.
+/// Of the group `policies`, those that gmp runs with a handle for plain threads.
+pub(crate) const FROM_OUTSIDE: &[Workload] = &[
+    sized(
+        "idle_trickle",
+        &[16],
+        &[5000],
+        200,
+        "CPU time of one of n empty goroutines, one a ms, submitted by a plain thread",
+    ),
+    sized(
+        "idle_trickle_timer",
+        &[16],
+        &[5000],
+        200,
+        "the same, submitted by a goroutine that sleeps in between",
+    ),
+    sized(
+        "batch_start",
+        &[2],
+        &[1000],
+        1000,
+        "from a plain thread's submission of n goroutines of 20 us to an idle runtime until two cores run some",
+    ),
+];
+
+/// A workload of another group, and what runs it on gmp.
 pub(crate) struct Benchmark {
     pub(crate) workload: Workload,
     pub(crate) run: fn(&Cell) -> Result<Figures>,
@@ -89,13 +114,17 @@ pub(crate) struct Benchmark {
 /// All workloads, each with the name of its group: a run measures one group, unless it names workloads.
 fn workloads() -> impl Iterator<Item = (&'static str, &'static Workload)> {
     let ours = WORKLOADS.iter().map(|workload| ("workloads", workload));
-    ours.chain(go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload)))
+    let goes = go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload));
+    let inside = scenarios::all().map(|benchmark| &benchmark.workload);
+    ours.chain(goes).chain(inside.chain(FROM_OUTSIDE).map(|workload| ("policies", workload)))
 }
 
 /// A library: its policies (rivals have one without a name) and the function that runs a cell.
 pub(crate) struct Library {
     pub(crate) name: &'static str,
     pub(crate) policies: &'static [&'static str],
+    /// Idle rules that go with any of its policies.
+    pub(crate) idle_rules: &'static [&'static str],
     pub(crate) workloads: &'static [&'static str],
     pub(crate) run: fn(&Cell) -> Result<Figures>,
 }
@@ -104,10 +133,11 @@ pub(crate) struct Library {
 pub(crate) const NO_POLICY: &str = "-";
 
 impl Library {
-    /// Whether it can run this workload. Go's benchmarks are written on gmp alone; Go has them in its own program.
+    /// Whether it can run this workload. Go's benchmarks are written on gmp alone; Go has them in its own program. What
+    /// tells policies apart is for who has some.
     pub(crate) fn knows(&self, workload: &str) -> bool {
-        let goes = || self.name == gmp::LIBRARY.name && go_benchmarks::find(workload).is_some();
-        self.workloads.contains(&workload) || goes()
+        let is_ours = self.name == gmp::LIBRARY.name;
+        self.workloads.contains(&workload) || (is_ours && gmp::benchmark(workload).is_some())
     }
 }
 
@@ -133,11 +163,15 @@ pub(crate) fn list(all: &[Library], quick: bool) {
         let quick_size = [workload.quick];
         let sizes = if quick { &quick_size[..] } else { workload.sizes };
         for library in all.iter().filter(|library| library.knows(workload.name)) {
+            let rules = match library.idle_rules {
+                [] => String::new(),
+                rules => format!(r#""idle_rules":{rules:?},"#),
+            };
             for policy in library.policies {
                 for procs in workload.procs {
                     for n in sizes {
                         println!(
-                            r#"{{"lib":"{}","policy":"{policy}","workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
+                            r#"{{"lib":"{}","policy":"{policy}",{rules}"workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
                             library.name, workload.name, workload.about
                         );
                     }

@@ -29,14 +29,7 @@ fn splitmix64(i: u64) -> u64 {
 
 /// `matmul_steal`'s unequal pieces: most take 6000 steps, one in 2048 takes 2048 times as many.
 pub(crate) fn piece(i: u64) -> u64 {
-    let steps = 6000u64 << splitmix64(i).trailing_zeros().min(11);
-    let mut x = i | 1 << 63;
-    for _ in 0..steps {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-    }
-    x
+    steps(6000u64 << splitmix64(i).trailing_zeros().min(11), i)
 }
 
 /// The sum of all pieces by one thread without a scheduler, and how long that takes.
@@ -54,6 +47,18 @@ pub(crate) fn hog(end: Instant) {
             x = black_box(x.wrapping_mul(3));
         }
     }
+}
+
+/// Takes some 2 ns a step: each step needs the one before.
+#[inline(never)]
+pub(crate) fn steps(count: u64, seed: u64) -> u64 {
+    let mut x = seed | 1 << 63;
+    for _ in 0..count {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+    }
+    x
 }
 
 /// Milliseconds that sleep number `k` of sleeper `i` lasts: 1 to 50, spread over all of them.

@@ -1,6 +1,6 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::StackAllocator;
+use crate::contract::{IdlePolicy, StackAllocator};
 use crate::g::runnable::Runnable;
 use crate::g::word::Status;
 use crate::g::{Flags, G, registry};
@@ -8,7 +8,7 @@ use crate::m::M;
 use crate::p::NUMBER_BATCH;
 use crate::rt::{AnyRuntime, Header};
 use crate::sched::lists::MRef;
-use crate::sched::{Config, Sched, attention};
+use crate::sched::{Config, IdleOf, Sched, attention};
 use crate::stats::Stats;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -28,7 +28,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
         self.track_runnable(g.g());
         self.emit(crate::event::EventKind::GoCreate, g.g(), Some(m), 0);
         self.push_local(m, g, crate::spawn::SPAWN_SLOT);
-        self.wake_for_submission();
+        self.wake_for_submission(m);
     }
 
     unsafe fn leave(&self, g: &G) {
@@ -91,6 +91,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
             stolen: to_u64(self.sum(&lists, |c| i128::from(c.stolen.load(Relaxed)))),
             procs: AnyRuntime::procs(self),
             proc_time: std::time::Duration::from_nanos(self.p_time(&lists)),
+            idle_rule: <IdleOf<C> as IdlePolicy>::NAME,
             idle_procs: lists.idle_ps.len(),
             // sysmon counts, once it runs.
             threads: lists.all_m.len() + usize::from(!lists.all_m.is_empty()),
@@ -161,7 +162,7 @@ impl<C: Config> Sched<C> {
         let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
         lists.idle_ms.remove(at);
         match self.take_idle_p(&mut lists) {
-            Some(p) => self.give_p(MRef::new(home), p),
+            Some(p) => self.give_p(&mut lists, MRef::new(home), p),
             None => {
                 lists.hungry.push(MRef::new(home));
                 self.call_attention(attention::HUNGRY);

@@ -8,10 +8,10 @@ mod steal;
 mod switch;
 mod timers;
 
-use crate::contract::{Carry, Switch};
+use crate::contract::{Carry, Switch, VictimOrder};
 use crate::m::M;
 use crate::p::{OwnedP, P};
-use crate::sched::{Config, Sched, SlotOf};
+use crate::sched::{Config, OrderOf, Sched, SlotOf};
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
@@ -90,6 +90,14 @@ impl<'a, C: Config> G0<'a, C> {
         p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.sched.emit_proc(crate::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
         self.m.p.set(p.into_core());
+        self.note_cpu();
+    }
+
+    /// Notes for thieves where the P in hand is used, if the policy's order asks for it.
+    fn note_cpu(&self) {
+        if <OrderOf<C> as VictimOrder>::WANTS_CPUS {
+            self.p_shared().core.cpu.note(C::Switch::cpu());
+        }
     }
 
     /// Lets go of the P in hand: it is nobody's until the caller gives it away.

@@ -27,6 +27,7 @@ pub mod timer;
 
 mod abandon;
 mod blocking;
+mod close;
 mod current;
 mod deadlock;
 mod erased;
@@ -55,6 +56,7 @@ pub use g::parked::Parked;
 pub use g::runnable::Runnable;
 pub use g::{Ancestor, WaitReason, Wake};
 pub use handle::{JoinError, JoinHandle};
+pub use panics::Payload;
 pub use run::{Finished, RunError};
 pub use sched::Config;
 pub use spawn::{NoRecord, Spec};

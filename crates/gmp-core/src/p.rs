@@ -37,6 +37,8 @@ pub(crate) struct PCore {
     pub(crate) preempt: AtomicBool,
     /// The CPU clock of the M that took it last; 0: none. For sysmon.
     pub(crate) cpu_clock: AtomicI32,
+    /// The CPU that its M was on when it took the P or last looked for work, if the policy's order asks.
+    pub(crate) cpu: CpuHint,
     pub(crate) timers: Timers,
     pub(crate) counters: Counters,
     /// The owner's: records for the next spawns.
@@ -44,6 +46,33 @@ pub(crate) struct PCore {
     /// The owner's: goroutine numbers not handed out yet.
     #[doc(alias = "goidcache")]
     numbers: Cell<(u64, u64)>,
+}
+
+/// A CPU's number, or none yet. A hint: relaxed, and old by the time it is read.
+#[derive(Debug)]
+pub(crate) struct CpuHint(AtomicU32);
+
+impl CpuHint {
+    const NONE: u32 = u32::MAX;
+
+    pub(crate) fn note(&self, cpu: Option<usize>) {
+        let cpu = cpu.and_then(|cpu| u32::try_from(cpu).ok()).unwrap_or(Self::NONE);
+        // Idle Ms come here again and again, and mostly from the same CPU: the line stays shared then.
+        if self.0.load(Ordering::Relaxed) != cpu {
+            self.0.store(cpu, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<usize> {
+        let cpu = self.0.load(Ordering::Relaxed);
+        (cpu != Self::NONE).then_some(cpu as usize)
+    }
+}
+
+impl Default for CpuHint {
+    fn default() -> Self {
+        Self(AtomicU32::new(Self::NONE))
+    }
 }
 
 /// Counts that only the owner changes, and anybody may read.
@@ -164,6 +193,7 @@ impl<C: Config> P<C> {
                 sched_tick: AtomicU32::new(0),
                 preempt: AtomicBool::new(false),
                 cpu_clock: AtomicI32::new(0),
+                cpu: CpuHint::default(),
                 timers: Timers::new(runtime),
                 counters: Counters::default(),
                 free: UnsafeCell::new(FreeGs::new()),

@@ -1,6 +1,7 @@
-//! Queues that policies build on: the intrusive list, Go's ring, the shared first-in-first-out queue, victim orders.
+//! Queues that policies build on: the intrusive list, Go's ring, the shared first-in-first-out queue, victim orders, dice.
 
 mod coprime;
+mod dice;
 mod list;
 #[cfg(all(test, loom))]
 mod loom_ring;
@@ -8,8 +9,11 @@ mod loom_ring;
 mod loom_shared;
 mod ring;
 mod shared_fifo;
+mod weighted;
 
 pub use coprime::{Coprime, CoprimeWalk};
+pub use dice::Dice;
 pub use list::List;
 pub use ring::{Ring, RingThief};
 pub use shared_fifo::SharedFifo;
+pub use weighted::{Weighted, WeightedWalk};

@@ -35,6 +35,8 @@ pub struct Stats {
     /// Time the Ps could have used so far: their number times the time, summed over resizes.
     #[doc(alias = "/cpu/classes/total:cpu-seconds")]
     pub proc_time: Duration,
+    /// The policy's idle rule, by name.
+    pub idle_rule: &'static str,
     /// Ps with nothing to do.
     pub idle_procs: usize,
     /// Threads alive: Ms and sysmon.

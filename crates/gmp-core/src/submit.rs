@@ -3,13 +3,14 @@
 //! Every submission is *push, fence, look*: whoever goes idle does *release the P, fence, look at all queues* (see
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
-use crate::contract::{IdlePolicy, RunQueue, SharedQueue, Slot, Sole, Spill};
+use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Sole, Spill, Thief};
 use crate::event::{Event, EventKind};
 use crate::g::G;
 use crate::g::runnable::Runnable;
 use crate::m::M;
+use crate::p::P;
 use crate::queue::List;
-use crate::sched::{Config, Sched};
+use crate::sched::{Config, IdleOf, Sched};
 use crate::sync::full_fence;
 
 impl<C: Config> Sched<C> {
@@ -63,7 +64,7 @@ impl<C: Config> Sched<C> {
     #[inline]
     pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
         self.queue_ready(m, g);
-        self.wake_for_submission();
+        self.wake_for_submission(m);
     }
 
     /// [`Sched::ready_on`] without the wake, which the caller makes after the last of several.
@@ -84,19 +85,31 @@ impl<C: Config> Sched<C> {
     /// Wakes an M for work that a P's holder has just queued, if the policy thinks so. Go: `wakep`.
     #[doc(alias = "wakep")]
     #[inline]
-    pub(crate) fn wake_for_submission(&self) {
+    pub(crate) fn wake_for_submission(&self, m: &M) {
+        self.wake_if(|idle, view| idle.wake_on_submit(view, || self.queued_at(m)));
+    }
+
+    /// Wakes the next M, on behalf of a spinner that has found work, if the policy thinks so. Go: `resetspinning`.
+    #[doc(alias = "resetspinning")]
+    #[inline]
+    pub(crate) fn wake_the_next(&self, m: &M) {
+        self.wake_if(|idle, view| idle.pass_on(view, || self.queued_at(m)));
+    }
+
+    #[inline]
+    fn wake_if(&self, agree: impl Fn(&IdleOf<C>, IdleView) -> bool) {
         // The caller holds a P; if it is the only one, none is idle.
         if self.procs() > 1 {
-            self.wake_for_submission_fenced();
+            self.wake_if_fenced(agree);
         }
     }
 
     #[inline]
-    fn wake_for_submission_fenced(&self) {
+    fn wake_if_fenced(&self, agree: impl Fn(&IdleOf<C>, IdleView) -> bool) {
         full_fence();
         let view = self.view();
-        if view.idle > 0 && self.opinion(|idle| idle.wake_on_submit(view)) {
-            self.wake_spinner();
+        if view.idle > 0 && self.opinion(|idle| agree(idle, view)) {
+            self.wake_spinner(agree);
         }
     }
 
@@ -104,9 +117,17 @@ impl<C: Config> Sched<C> {
     pub(crate) fn wake_from_outside(&self) {
         full_fence();
         let view = self.view();
-        if view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| idle.wake_on_submit(view))) {
-            self.wake_spinner();
+        let agree = |idle: &IdleOf<C>, view| idle.wake_on_submit(view, || self.shared.len());
+        if view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| agree(idle, view))) {
+            self.wake_spinner(agree);
         }
+    }
+
+    /// What an idle policy is told of the work that `m` sees: in the queue of its P, and in the shared one.
+    fn queued_at(&self, m: &M) -> usize {
+        // SAFETY: the callers hold a P, whose core is its first field, and Ps live as long as the runtime.
+        let p = unsafe { &*m.p.get().cast::<P<C>>() };
+        p.thief.len() + self.shared.len()
     }
 
     /// Whether a goroutine that waits for one on another P may do so by spinning: some other P runs goroutines. Go:

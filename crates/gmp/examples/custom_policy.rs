@@ -21,11 +21,12 @@ impl Policy for Polite {
 struct Eager;
 
 impl IdlePolicy for Eager {
+    const NAME: &'static str = "polite";
     const STRONG: bool = true;
     fn may_spin(&self, _: IdleView) -> bool {
         true
     }
-    fn wake_on_submit(&self, _: IdleView) -> bool {
+    fn wake_on_submit(&self, _: IdleView, _: impl Fn() -> usize) -> bool {
         true
     }
 }

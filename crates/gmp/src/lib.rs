@@ -17,7 +17,7 @@
 //! | stop others in time | [`context::Context`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`current`], [`stats`], [`num_goroutines`] |
-//! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`] or your own [`contract::Policy`] |
+//! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
 //!
 //! # Suspends
 //!
@@ -37,8 +37,10 @@
 //!
 //! # Features
 //!
-//! `randomize-scheduler` (also called `policy-random`) makes [`policy::Random`] the [`DefaultPolicy`]. Nothing else
-//! changes with features.
+//! All but `suite` choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
+//! `policy-random`) makes it [`policy::Random`]; `idle-eager` and `idle-frugal` give it the idle rule [`policy::Eager`]
+//! or [`policy::Frugal`], and if both are on the first counts. `suite` adds the tests that judge a policy: `gmp::suite`
+//! and `gmp::policy_conformance!`.
 
 mod builder;
 mod error;
@@ -57,7 +59,7 @@ pub use error::{BuildError, SpawnError};
 ///     let broken = gmp::go(|| -> u32 { panic!("seven") });
 ///     assert_eq!(fine.join().unwrap(), 7);
 ///     match broken.join() {
-///         Err(gmp::JoinError::Panicked(payload)) => assert_eq!(payload.downcast_ref(), Some(&"seven")),
+///         Err(gmp::JoinError::Panicked(payload)) => assert_eq!(payload.text().as_deref(), Some("seven")),
 ///         other => panic!("{other:?}"),
 ///     }
 /// }).unwrap();
@@ -271,7 +273,7 @@ pub use gmp_core::scope::scope;
 pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 pub use gmp_core::{
-    Ancestor, DeadlockReport, Finished, JoinError, Leftover, RunError, Sleeper, WaitReason, Wake,
+    Ancestor, DeadlockReport, Finished, JoinError, Leftover, Payload, RunError, Sleeper, WaitReason, Wake,
 };
 #[doc(inline)]
 pub use gmp_sync::channel;
@@ -301,10 +303,21 @@ pub mod contract {
     pub use gmp_core::queue;
 }
 
+/// The suites that judge a policy; `policy_conformance!` runs them all. With the feature `suite`.
+#[cfg(feature = "suite")]
+#[doc(inline)]
+pub use gmp_core::suite;
+
+#[cfg(feature = "suite")]
+pub use gmp_core::{idle_policy_conformance, policy_conformance};
+
 /// The policies that come with this crate.
 pub mod policy {
-    pub use gmp_policy_go::Go;
+    pub use gmp_core::contract::{WithIdle, WithOrder};
+    pub use gmp_policy_go::{Go, GoIdle};
+    pub use gmp_policy_idle::{Eager, Frugal};
     pub use gmp_policy_random::Random;
+    pub use gmp_policy_topology::Topology;
 }
 
 /// The programs in the texts beside the code; they compile and run as tests.
@@ -322,11 +335,25 @@ mod texts {
     struct ComingFromTokioOrCrossbeam;
 }
 
-/// The policy of a runtime whose builder names none.
+/// The default policy before a feature has changed its idle rule.
 #[cfg(not(feature = "randomize-scheduler"))]
-pub type DefaultPolicy = policy::Go;
+type DefaultQueues = policy::Go;
+
+/// The default policy before a feature has changed its idle rule.
+#[cfg(feature = "randomize-scheduler")]
+type DefaultQueues = policy::Random;
 
 /// The policy of a runtime whose builder names none.
-#[cfg(feature = "randomize-scheduler")]
+#[cfg(not(any(feature = "idle-eager", feature = "idle-frugal")))]
 #[doc(alias = "randomizeScheduler")]
-pub type DefaultPolicy = policy::Random;
+pub type DefaultPolicy = DefaultQueues;
+
+/// The policy of a runtime whose builder names none.
+#[cfg(feature = "idle-eager")]
+#[doc(alias = "randomizeScheduler")]
+pub type DefaultPolicy = policy::WithIdle<DefaultQueues, policy::Eager>;
+
+/// The policy of a runtime whose builder names none.
+#[cfg(all(feature = "idle-frugal", not(feature = "idle-eager")))]
+#[doc(alias = "randomizeScheduler")]
+pub type DefaultPolicy = policy::WithIdle<DefaultQueues, policy::Frugal>;

@@ -59,6 +59,7 @@ struct Queue<T: Token, W>(Ring<T>, PhantomData<fn() -> W>);
 
 impl<T: Token, W: Wrong> RunQueue<T> for Queue<T, W> {
     type Thief = Thieves<T, W>;
+    const CAPACITY: Option<usize> = Ring::<T>::CAPACITY;
     fn new(config: &QueueConfig) -> (Self, Self::Thief) {
         let (queue, thief) = Ring::new(config);
         (Self(queue, PhantomData), Thieves(thief, PhantomData))
@@ -140,14 +141,15 @@ impl<W> Default for Idle<W> {
 }
 
 impl<W: Wrong> IdlePolicy for Idle<W> {
+    const NAME: &'static str = "wrong";
+    const STRONG: bool = true;
     fn may_spin(&self, view: IdleView) -> bool {
         2 * view.spinning < view.busy()
     }
-    fn wake_on_submit(&self, view: IdleView) -> bool {
+    fn wake_on_submit(&self, view: IdleView, _: impl Fn() -> usize) -> bool {
         W::asked();
         view.spinning == 0 && view.idle > 0
     }
-    const STRONG: bool = true;
 }
 
 fn runtime<W: Wrong>(procs: usize) -> Runtime<With<W>> {

@@ -1,41 +1,81 @@
-//! The gate `features`: every set of the facade's features builds, and the tests pass under the key sets.
+//! The gate `features`: every set of every crate's features builds, and the facade's tests pass under each feature that
+//! moves the default policy.
+//!
+//! As cargo-hack's `--feature-powerset` does, but with nothing to install: that takes longer than the gate.
 
 use crate::root;
 use anyhow::{Context, Result};
 use std::fs::read_to_string;
+use toml::{Table, Value};
 
-/// Sets under which the whole test suite of the facade runs: the policies that move the default.
-const TESTED: [&str; 2] = ["policy-random", "randomize-scheduler"];
-/// Up to so many features every set is built; with more, each alone, each pair, and all: 2^n builds would take hours,
-/// and a clash of three features that no pair shows has yet to be seen.
-const EVERY_SET: usize = 5;
+/// Features of the facade whose names begin so move the default: all its tests run under each.
+const MOVE_THE_DEFAULT: [&str; 2] = ["policy-", "idle-"];
+/// Up to so many features every set is built, half a second each; with more, each alone, each pair, and all: a clash of
+/// three features that no pair shows has yet to be seen.
+const EVERY_SET: usize = 8;
 
 pub(crate) fn run() -> Result<bool> {
-    let features = features(&read_to_string(root::root().join("crates/gmp/Cargo.toml"))?)?;
-    for set in sets(&features) {
-        println!("-- features: [{}]", set.join(", "));
-        let list = set.join(",");
-        let check = ["check", "--quiet", "-p", "gmp", "--no-default-features", "--features", &list];
-        if !root::succeeds(&mut root::cargo(&check))? {
+    for package in packages()? {
+        for set in sets(&features(&package)) {
+            let name = name(&package)?;
+            println!("-- {name}: [{}]", set.join(", "));
+            let list = set.join(",");
+            let check = ["check", "--quiet", "-p", name, "--no-default-features", "--features", &list];
+            if !root::succeeds(&mut root::cargo(&check))? {
+                return Ok(false);
+            }
+        }
+    }
+    for feature in moving(&manifest("crates/gmp")?) {
+        println!("-- gmp's tests under {feature}");
+        if !root::succeeds(&mut root::cargo(&["test", "-p", "gmp", "--features", &feature]))? {
             return Ok(false);
         }
     }
-    // An alias is the same build as what it stands for: the first of the two tests both.
-    let tested = TESTED.iter().find(|name| features.iter().any(|feature| feature == *name));
-    tested
-        .map_or(Ok(true), |name| root::succeeds(&mut root::cargo(&["test", "-p", "gmp", "--features", name])))
+    Ok(true)
 }
 
-/// The manifest's features without `default` and without aliases (those that only name one other feature).
-fn features(manifest: &str) -> Result<Vec<String>> {
-    let manifest: toml::Table = manifest.parse().context("crates/gmp/Cargo.toml")?;
-    let Some(table) = manifest.get("features").and_then(toml::Value::as_table) else { return Ok(Vec::new()) };
-    let alias = |value: &toml::Value| match value.as_array().map(Vec::as_slice) {
-        Some([toml::Value::String(one)]) => table.contains_key(one),
+fn manifest(folder: &str) -> Result<Table> {
+    let path = root::root().join(folder).join("Cargo.toml");
+    read_to_string(&path)?.parse().with_context(|| format!("{}", path.display()))
+}
+
+/// The manifests of the members that have features.
+fn packages() -> Result<Vec<Table>> {
+    let workspace = manifest("")?;
+    let members = workspace.get("workspace").and_then(|table| table.get("members")?.as_array());
+    let folders = members.context("Cargo.toml has members")?.iter().filter_map(Value::as_str);
+    let manifests: Result<Vec<Table>> = folders.map(manifest).collect();
+    Ok(manifests?.into_iter().filter(|manifest| !features(manifest).is_empty()).collect())
+}
+
+fn name(manifest: &Table) -> Result<&str> {
+    manifest.get("package").and_then(|table| table.get("name")?.as_str()).context("a member has a name")
+}
+
+fn table(manifest: &Table) -> Option<&Table> {
+    manifest.get("features")?.as_table()
+}
+
+/// Whether this feature only names another one: it is the same build.
+fn is_alias(table: &Table, value: &Value) -> bool {
+    match value.as_array().map(Vec::as_slice) {
+        Some([Value::String(one)]) => table.contains_key(one),
         _ => false,
-    };
-    let own = table.iter().filter(|(name, value)| *name != "default" && !alias(value));
-    Ok(own.map(|(name, _)| name.clone()).collect())
+    }
+}
+
+/// The manifest's features without `default` and without aliases.
+fn features(manifest: &Table) -> Vec<String> {
+    let Some(table) = table(manifest) else { return Vec::new() };
+    let own = table.iter().filter(|(name, value)| *name != "default" && !is_alias(table, value));
+    own.map(|(name, _)| name.clone()).collect()
+}
+
+/// The features that move the default policy, aliases too: one of the two names is enough for both.
+fn moving(manifest: &Table) -> Vec<String> {
+    let names = table(manifest).into_iter().flat_map(Table::keys);
+    names.filter(|name| MOVE_THE_DEFAULT.iter().any(|prefix| name.starts_with(prefix))).cloned().collect()
 }
 
 fn sets(features: &[String]) -> Vec<Vec<String>> {
@@ -51,17 +91,33 @@ fn sets(features: &[String]) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
 
+    const MANIFEST: &str = "[features]\ndefault = ['a']\na = []\nb = ['a', 'dep:c']\nalias = ['b']\npolicy-x = ['a']\n\
+                            idle-y = []\nmy-policy-z = []\n";
+
     #[test]
     fn aliases_and_the_default_set_are_left_out() {
-        let manifest = "[features]\ndefault = ['a']\na = []\nb = ['a', 'dep:c']\nalias = ['b']\n";
-        assert_eq!(features(manifest).unwrap(), ["a", "b"]);
+        assert_eq!(features(&MANIFEST.parse().unwrap()), ["a", "b", "idle-y", "my-policy-z"]);
     }
 
     #[test]
-    fn every_set_up_to_five_features_then_pairs() {
+    fn what_moves_the_default_is_tested_by_either_name() {
+        assert_eq!(moving(&MANIFEST.parse().unwrap()), ["idle-y", "policy-x"]);
+    }
+
+    #[test]
+    fn every_set_up_to_eight_features_then_pairs() {
         let named = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>();
         assert_eq!(sets(&named(0)), [Vec::<String>::new()]);
-        assert_eq!(sets(&named(5)).len(), 32);
-        assert_eq!(sets(&named(6)).len(), 1 + 6 + 15 + 1);
+        assert_eq!(sets(&named(8)).len(), 256);
+        assert_eq!(sets(&named(9)).len(), 1 + 9 + 36 + 1);
+    }
+
+    /// The facade and the suites are among what is built, and the race build's policy among what is tested.
+    #[test]
+    fn the_workspace_is_read() {
+        let names: Vec<_> =
+            packages().unwrap().iter().map(|package| name(package).unwrap().to_owned()).collect();
+        assert!(names.contains(&"gmp".into()) && names.contains(&"gmp-core".into()), "{names:?}");
+        assert!(moving(&manifest("crates/gmp").unwrap()).contains(&"policy-random".into()));
     }
 }

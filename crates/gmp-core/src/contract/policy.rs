@@ -18,8 +18,9 @@ impl Rules {
     pub const GO: Rules = Rules { shared_tick: 61, shared_batch: 128, steal_rounds: 4 };
 }
 
-/// A scheduling policy: which queues, which idle rule, which victims, which numbers. All parts are safe code: what a
-/// wrong one can do, and what catches it, stands in `docs/policies.md`.
+/// A scheduling policy: which queues, which idle rule, which victims, which numbers. What it may vary and what core
+/// keeps stands in the head of [`contract`](crate::contract). All parts are safe code: what a wrong one can do, and what
+/// catches it, stands in `docs/policies.md`.
 pub trait Policy: Send + Sync + 'static {
     /// The name to choose it and to blame it by.
     const NAME: &'static str;

@@ -1,6 +1,6 @@
 //! `RunQueue` and `Thief`: a P's queue, its one owner half and its many thief halves.
 
-use crate::contract::{Sole, Token};
+use crate::contract::{Promise, Sole, Token};
 use crate::queue::List;
 use core::time::Duration;
 
@@ -76,15 +76,27 @@ impl<T: Token, F: FnMut(List<T>)> Spill<T> for F {
 ///   inside the queue is never invisible. One exception: while a push overlaps a steal, what the push moves may be out
 ///   of sight until the push is over. So whoever pushes looks for somebody to wake after the push, behind a full fence.
 /// - **Q3** `pop` gives `None` only if the queue was empty at some moment during the call.
-/// - **Q4** What `push` spills leaves as one batch, in the order in which the shared queue is to serve it.
+/// - **Q4** `CAPACITY` is true: pushes fill the queue up to it, and nothing ever goes beyond. What `push` has no room for
+///   leaves as one batch, in the order in which the shared queue is to serve it. What has no room of a batch stays, and
+///   is the batch's end.
 /// - **Q5** No call blocks, sleeps, unwinds, or calls the runtime. Core turns an unwind or a call into a `fatal!` that
 ///   names the policy.
-/// - **Q6** Order is the policy's promise, and the policy's own tests hold it to that.
+/// - **Q6** Order is the queue's own choice. What it says of it in `PROMISE` it keeps, whoever steals meanwhile.
+/// - **Q7** A look that may take anything ([`StealRound::last`], and backed off or the victim at rest) takes something,
+///   if something is queued and no other operation overlaps: work must not wait behind a goroutine that runs for long.
+///   A steal that gives nothing to run moves nothing, and nothing is stolen from oneself.
 ///
 /// `&mut self` is the owner's right: only the M that holds the P can reach it.
 pub trait RunQueue<T: Token>: Send + Sized + 'static {
     /// The other half.
     type Thief: Thief<T, Queue = Self>;
+
+    /// The most tokens that are inside at once, a "next" slot included (Q4). `None`: no bound, so it never spills and
+    /// takes every batch whole. 0: it holds nothing, each push spills.
+    const CAPACITY: Option<usize>;
+
+    /// What it promises of order, and is held to (Q6).
+    const PROMISE: Promise = Promise::NONE;
 
     /// Makes an empty queue and a thief's handle on it.
     fn new(config: &QueueConfig) -> (Self, Self::Thief);

@@ -61,6 +61,12 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
+    /// On which CPU the calling thread runs, by the operating system's number: a hint, old by the time it is read.
+    /// `None`: it cannot be told, or says nothing about where goroutines run.
+    fn cpu() -> Option<usize> {
+        None
+    }
+
     /// A call during which every other thread of the process passes a full fence; `None`: there is none here.
     fn far_fence() -> Option<fn()> {
         None

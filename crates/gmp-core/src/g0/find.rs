@@ -180,7 +180,7 @@ impl<C: Config> G0<'_, C> {
         self.p_shared().core.preempt.store(false, Ordering::Relaxed);
         self.sched.emit(EventKind::GoPreempt, token.g(), Some(self.m), 0);
         self.sched.shared.push(token);
-        self.sched.wake_for_submission();
+        self.sched.wake_for_submission(self.m);
     }
 
     /// A spinner that found work passes the right on: the chain reaction. Go: `resetspinning`.
@@ -188,7 +188,7 @@ impl<C: Config> G0<'_, C> {
     fn stop_spinning(&self) {
         if self.m.spinning.replace(false) {
             self.sched.idle.give_up();
-            self.sched.wake_for_submission();
+            self.sched.wake_the_next(self.m);
         }
     }
 

@@ -63,7 +63,7 @@ impl<C: Config> G0<'_, C> {
             }),
             None => {
                 self.sched.policy(self.m, || self.sched.shared.push(runnable));
-                self.sched.wake_for_submission();
+                self.sched.wake_for_submission(self.m);
             }
         }
     }
@@ -75,7 +75,7 @@ impl<C: Config> G0<'_, C> {
             return self.m.inbox.push(runnable);
         }
         self.sched.push_local(self.m, runnable, Slot::Back);
-        self.sched.wake_for_submission();
+        self.sched.wake_for_submission(self.m);
     }
 
     #[inline(always)]
@@ -113,7 +113,7 @@ impl<C: Config> G0<'_, C> {
         }
         if let Some(popped) = self.m.at_hand.take() {
             self.sched.push_local(self.m, popped.token, Slot::Next);
-            self.sched.wake_for_submission();
+            self.sched.wake_for_submission(self.m);
         }
         g.wake.set(crate::g::Wake::Woken);
         After::Resume
@@ -183,7 +183,7 @@ impl<C: Config> G0<'_, C> {
             self.sched.waiting_for_stack.store(lists.without_stack.len(), Ordering::Relaxed);
             drop(lists);
             self.sched.shared.push(waiter);
-            self.sched.wake_for_submission();
+            self.sched.wake_for_submission(self.m);
         }
     }
 

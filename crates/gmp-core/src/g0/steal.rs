@@ -1,7 +1,7 @@
 //! Steal from other Ps. Go: `stealWork` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder};
+use crate::contract::{IdlePolicy, Lookout, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims};
 use crate::g::runnable::Runnable;
 use crate::p::word::PStatus;
 use crate::p::{P, add_own};
@@ -41,15 +41,18 @@ impl<C: Config> G0<'_, C> {
     fn steal_rounds(&self, all: &AllP<C>) -> Option<Popped<Runnable>> {
         let rounds = <C::Policy as Policy>::RULES.steal_rounds;
         let own = self.p_shared().core.id as usize;
+        self.note_cpu();
         for round in 1..=rounds {
             let last = round == rounds;
-            let seed = self.m.random();
+            let from = Lookout { seed: self.m.random(), own, victims: all };
+            let mut walk = self.sched.policy(self.m, || all.order.walk(from));
             // A walk that breaks V1 costs time, but ends.
-            for at in all.order.walk(seed).take(all.ps.len()).filter(|&at| at != own) {
+            for _ in 0..all.ps.len() {
+                let Some(at) = self.sched.policy(self.m, || walk.next()) else { break };
                 if self.is_wanted() {
                     return None;
                 }
-                let Some(victim) = all.ps.get(at) else { continue };
+                let Some(victim) = all.ps.get(at).filter(|_| at != own) else { continue };
                 let popped = if last { self.steal_timers(victim) } else { None };
                 if let Some(popped) = popped.or_else(|| self.steal_from(victim, last)) {
                     return Some(popped);
@@ -89,5 +92,15 @@ impl<C: Config> G0<'_, C> {
                 Steal::Retry | Steal::BackOff(_) | Steal::Empty => return None,
             }
         }
+    }
+}
+
+impl<C: Config> Victims for AllP<C> {
+    fn queued(&self, p: usize) -> usize {
+        self.ps.get(p).map_or(0, |p| p.thief.len())
+    }
+
+    fn cpu(&self, p: usize) -> Option<usize> {
+        self.ps.get(p)?.core.cpu.get()
     }
 }

@@ -119,7 +119,7 @@ impl<C: Config> G0<'_, C> {
             self.sched.queue_ready(self.m, token);
         }
         if len != 0 {
-            self.sched.wake_for_submission();
+            self.sched.wake_for_submission(self.m);
         }
     }
 

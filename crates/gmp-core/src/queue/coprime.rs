@@ -1,6 +1,6 @@
 //! `Coprime`: Go's random victim order.
 
-use crate::contract::VictimOrder;
+use crate::contract::{Lookout, VictimOrder};
 
 /// Walks whose step has no factor in common with the number of Ps, so that each walk visits each P once.
 ///
@@ -29,17 +29,9 @@ impl Coprime {
     pub fn steps(&self) -> &[u32] {
         &self.coprimes
     }
-}
 
-impl VictimOrder for Coprime {
-    type Walk = CoprimeWalk;
-
-    fn new(procs: usize) -> Self {
-        let procs = u32::try_from(procs).expect("the number of Ps fits in 32 bits").max(1);
-        Self { procs, coprimes: (1..=procs).filter(|&step| gcd(step, procs) == 1).collect() }
-    }
-
-    fn walk(&self, seed: u32) -> CoprimeWalk {
+    /// The walk that `seed` picks, wherever the thief stands.
+    pub fn by_seed(&self, seed: u32) -> CoprimeWalk {
         let choice = (seed / self.procs) as usize % self.coprimes.len();
         CoprimeWalk {
             at: seed % self.procs,
@@ -47,6 +39,19 @@ impl VictimOrder for Coprime {
             procs: self.procs,
             left: self.procs,
         }
+    }
+}
+
+impl VictimOrder for Coprime {
+    type Walk<'a> = CoprimeWalk;
+
+    fn new(procs: usize) -> Self {
+        let procs = u32::try_from(procs).expect("the number of Ps fits in 32 bits").max(1);
+        Self { procs, coprimes: (1..=procs).filter(|&step| gcd(step, procs) == 1).collect() }
+    }
+
+    fn walk<'a>(&'a self, from: Lookout<'a>) -> CoprimeWalk {
+        self.by_seed(from.seed)
     }
 }
 
@@ -87,9 +92,9 @@ mod tests {
                 assert!(order.steps().len() >= 2, "{procs} Ps have {:?}", order.steps());
             }
             for seed in 0..procs as u32 * order.steps().len() as u32 {
-                let seen: HashSet<usize> = order.walk(seed).collect();
+                let seen: HashSet<usize> = order.by_seed(seed).collect();
                 assert_eq!(seen, (0..procs).collect(), "{procs} Ps, seed {seed}");
-                assert_eq!(order.walk(seed).count(), procs);
+                assert_eq!(order.by_seed(seed).count(), procs);
             }
         }
     }
@@ -99,7 +104,7 @@ mod tests {
     fn seeds_give_different_walks() {
         let order = Coprime::new(10);
         let seeds = 0..10 * order.steps().len() as u32;
-        let walks: HashSet<_> = seeds.clone().map(|seed| order.walk(seed).position_and_step()).collect();
+        let walks: HashSet<_> = seeds.clone().map(|seed| order.by_seed(seed).position_and_step()).collect();
         assert_eq!(walks.len(), seeds.len());
     }
 }

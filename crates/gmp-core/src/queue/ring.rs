@@ -50,7 +50,7 @@ mod tests;
 
 pub use thief::RingThief;
 
-use crate::contract::{Link, Popped, QueueConfig, RunQueue, Slot, Sole, Spill, Token};
+use crate::contract::{Link, Popped, Promise, QueueConfig, RunQueue, Slot, Sole, Spill, Token};
 use crate::queue::List;
 use crate::sync::{Arc, AtomicPtr, AtomicUsize};
 use core::marker::PhantomData;
@@ -114,9 +114,6 @@ pub struct Ring<T: Token> {
 }
 
 impl<T: Token> Ring<T> {
-    /// How many tokens fit besides the one to run next. The next push moves half of them out.
-    pub const CAPACITY: usize = CAPACITY;
-
     /// A ring whose positions begin at `start`.
     fn starting_at(start: usize) -> (Self, RingThief<T>) {
         let words = Arc::new(Words::new(start));
@@ -255,6 +252,10 @@ impl<T: Token> Ring<T> {
 
 impl<T: Token> RunQueue<T> for Ring<T> {
     type Thief = RingThief<T>;
+
+    /// The slots, and `run_next`.
+    const CAPACITY: Option<usize> = Some(CAPACITY + 1);
+    const PROMISE: Promise = Promise::GO;
 
     fn new(_config: &QueueConfig) -> (Self, RingThief<T>) {
         Self::starting_at(0)

@@ -43,6 +43,9 @@ impl Policy for Go {
 pub struct GoIdle;
 
 impl IdlePolicy for GoIdle {
+    const NAME: &'static str = "go";
+    const STRONG: bool = true;
+
     /// Go: `2*nmspinning < gomaxprocs - npidle` in `findRunnable` (Go 1.27). With many Ps and little work, spinners
     /// would otherwise burn more CPU than the work does.
     fn may_spin(&self, view: IdleView) -> bool {
@@ -51,16 +54,15 @@ impl IdlePolicy for GoIdle {
 
     /// Go: the test in `wakep` (Go 1.27). A spinner finds the new work itself, and passes the right on when it does,
     /// so waking a second one at once is a thread switch for nothing.
-    fn wake_on_submit(&self, view: IdleView) -> bool {
+    fn wake_on_submit(&self, view: IdleView, _: impl Fn() -> usize) -> bool {
         view.spinning == 0 && view.idle > 0
     }
-
-    const STRONG: bool = true;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gmp_core::contract::RunQueue;
 
     fn view(procs: usize, idle: usize, spinning: usize) -> IdleView {
         IdleView { procs, idle, spinning }
@@ -75,15 +77,15 @@ mod tests {
 
     #[test]
     fn one_spinner_is_woken_at_a_time_and_only_for_an_idle_p() {
-        assert!(GoIdle.wake_on_submit(view(4, 1, 0)));
-        assert!(!GoIdle.wake_on_submit(view(4, 1, 1)));
-        assert!(!GoIdle.wake_on_submit(view(4, 0, 0)));
+        assert!(GoIdle.wake_on_submit(view(4, 1, 0), || 1));
+        assert!(!GoIdle.wake_on_submit(view(4, 1, 1), || 9));
+        assert!(!GoIdle.wake_on_submit(view(4, 0, 0), || 9));
     }
 
     #[test]
     fn the_numbers_are_gos() {
         assert_eq!(Go::RULES, Rules { shared_tick: 61, shared_batch: 128, steal_rounds: 4 });
         assert_eq!(Go::NAME, "go");
-        assert_eq!(<Go as Policy>::Queue::<gmp_core::suite::Probe>::CAPACITY, 256);
+        assert_eq!(gmp_core::suite::QueueOf::<Go>::CAPACITY, Some(256 + 1));
     }
 }

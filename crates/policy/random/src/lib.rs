@@ -51,16 +51,17 @@ impl Policy for Random {
 pub struct RandomIdle;
 
 impl IdlePolicy for RandomIdle {
+    const NAME: &'static str = "random";
+    /// It spins wherever Go does and wakes where Go does, so it keeps the law that Go keeps.
+    const STRONG: bool = true;
+
     fn may_spin(&self, view: IdleView) -> bool {
         view.spinning < view.procs
     }
 
-    fn wake_on_submit(&self, view: IdleView) -> bool {
+    fn wake_on_submit(&self, view: IdleView, _: impl Fn() -> usize) -> bool {
         view.spinning == 0 && view.idle > 0
     }
-
-    /// It spins wherever Go does and wakes where Go does, so it keeps the law that Go keeps.
-    const STRONG: bool = true;
 }
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ mod tests {
                 for spinning in 0..=procs - idle {
                     let view = IdleView { procs, idle, spinning };
                     assert!(RandomIdle.may_spin(view) || 2 * spinning >= view.busy());
-                    assert_eq!(RandomIdle.wake_on_submit(view), spinning == 0 && idle > 0);
+                    assert_eq!(RandomIdle.wake_on_submit(view, || 1), spinning == 0 && idle > 0);
                 }
             }
         }

@@ -6,7 +6,7 @@
 //! two, and numbers that fall outside `0..procs` are walked past. At most half fall outside, so a walk takes at most
 //! `2 * procs` steps.
 
-use gmp_core::contract::VictimOrder;
+use gmp_core::contract::{Lookout, VictimOrder};
 
 /// The family of permutations of `0..procs`.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct ShuffledWalk {
 const ROUNDS: usize = 3;
 
 impl VictimOrder for Shuffled {
-    type Walk = ShuffledWalk;
+    type Walk<'a> = ShuffledWalk;
 
     fn new(procs: usize) -> Self {
         let procs = u32::try_from(procs).expect("the number of Ps fits in 32 bits").max(1);
@@ -37,7 +37,14 @@ impl VictimOrder for Shuffled {
         Self { procs, bits: size.trailing_zeros() }
     }
 
-    fn walk(&self, seed: u32) -> ShuffledWalk {
+    fn walk<'a>(&'a self, from: Lookout<'a>) -> ShuffledWalk {
+        self.by_seed(from.seed)
+    }
+}
+
+impl Shuffled {
+    /// The permutation that `seed` picks, wherever the thief stands.
+    pub fn by_seed(&self, seed: u32) -> ShuffledWalk {
         let mut dice = fastrand::Rng::with_seed(u64::from(seed));
         let keys = core::array::from_fn(|_| dice.u32(..));
         ShuffledWalk { procs: self.procs, bits: self.bits, keys, next: 0 }
@@ -84,7 +91,7 @@ mod tests {
             let (mut first, mut pairs) = (HashMap::new(), HashMap::new());
             let walks = 4_000 * procs;
             for seed in 0..walks as u32 {
-                let walk: Vec<usize> = order.walk(seed).collect();
+                let walk: Vec<usize> = order.by_seed(seed).collect();
                 *first.entry(walk[0]).or_insert(0_usize) += 1;
                 walk.windows(2).for_each(|pair| *pairs.entry((pair[0], pair[1])).or_insert(0_usize) += 1);
             }
@@ -100,7 +107,7 @@ mod tests {
     #[test]
     fn many_orders_are_reached() {
         let order = Shuffled::new(8);
-        let orders: HashSet<Vec<usize>> = (0..10_000).map(|seed| order.walk(seed).collect()).collect();
+        let orders: HashSet<Vec<usize>> = (0..10_000).map(|seed| order.by_seed(seed).collect()).collect();
         assert!(orders.len() > 200, "{}", orders.len());
     }
 }

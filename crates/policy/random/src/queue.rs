@@ -98,6 +98,9 @@ impl<T: Token> RandomQueue<T> {
 impl<T: Token> RunQueue<T> for RandomQueue<T> {
     type Thief = RandomThief<T>;
 
+    /// `fifo`, and the one in `next`. No promise of order: that is what this queue is for.
+    const CAPACITY: Option<usize> = Some(CAPACITY + 1);
+
     fn new(config: &QueueConfig) -> (Self, RandomThief<T>) {
         let (fifo, next) = (Deque::new_fifo(), Deque::new_lifo());
         let thief =

@@ -1,4 +1,5 @@
-//! `Dice`: a small seeded source of random choices, so that a failing run can be named by one number.
+//! `Dice`: a small seeded source of random choices: for policies, whose runs are to repeat, and for suites, whose failures
+//! are to be named by one number.
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): any seed is good, and a step is four instructions.
 #[derive(Clone, Debug)]

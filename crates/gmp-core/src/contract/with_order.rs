@@ -1,0 +1,17 @@
+//! `WithOrder`: a policy with another victim order.
+
+use crate::contract::{Policy, Rules, Token, VictimOrder};
+use core::marker::PhantomData;
+
+/// Policy `P`, but for its victims, which are looked at in the order of `O`. A name for types only; there is no value
+/// of it.
+pub struct WithOrder<P, O>(PhantomData<fn() -> (P, O)>);
+
+impl<P: Policy, O: VictimOrder> Policy for WithOrder<P, O> {
+    const NAME: &'static str = P::NAME;
+    const RULES: Rules = P::RULES;
+    type Queue<T: Token> = P::Queue<T>;
+    type Shared<T: Token> = P::Shared<T>;
+    type Idle = P::Idle;
+    type Order = O;
+}

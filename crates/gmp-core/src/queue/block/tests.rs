@@ -1,0 +1,1 @@
+//! What the blocks promise beyond the suite.

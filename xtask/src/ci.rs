@@ -94,7 +94,9 @@ fn table(results: &[Passage]) -> String {
 }
 
 fn fmt() -> Result<bool> {
-    root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))
+    let outsider = ["fmt", "--check", "--manifest-path", "examples/custom-policy/Cargo.toml"];
+    Ok(root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))?
+        & root::succeeds(&mut root::cargo(&outsider))?)
 }
 
 fn clippy() -> Result<bool> {

@@ -21,6 +21,38 @@ pub(crate) enum Current {
     Scheduler(*const M),
 }
 
+/// Who is calling, looked up once for several questions. The answer is the calling thread's, and holds until it next
+/// suspends, enters or leaves `blocking`, or returns to the scheduler: to be asked anew after that.
+#[derive(Clone, Copy, Debug)]
+pub struct Who(*mut ());
+
+impl Who {
+    /// Looks. Never suspends.
+    #[inline(always)]
+    pub fn calls() -> Self {
+        Self(slot())
+    }
+
+    /// The goroutine, if it is one's own code that calls.
+    #[inline(always)]
+    pub(crate) fn goroutine(self) -> Option<&'static G> {
+        // SAFETY: only `set_g` stores untagged addresses, of records that are never freed.
+        (!self.0.is_null() && self.0.addr() & SCHEDULER == 0).then(|| unsafe { &*self.0.cast_const().cast() })
+    }
+
+    #[inline(always)]
+    pub(crate) fn current(self) -> Current {
+        let value = self.0;
+        if let Some(g) = self.goroutine() {
+            Current::G(g)
+        } else if value.is_null() {
+            Current::Plain
+        } else {
+            Current::Scheduler(value.map_addr(|addr| addr & !SCHEDULER).cast_const().cast())
+        }
+    }
+}
+
 /// The getter of the process's slot; null until the first runtime is made.
 static GETTER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
@@ -55,15 +87,7 @@ fn slot() -> *mut () {
 #[doc(alias = "getg")]
 #[inline(always)]
 pub(crate) fn current() -> Current {
-    let value = slot();
-    if value.is_null() {
-        Current::Plain
-    } else if value.addr() & SCHEDULER == 0 {
-        // SAFETY: only `set_g` stores untagged addresses, of records that are never freed.
-        Current::G(unsafe { &*value.cast_const().cast() })
-    } else {
-        Current::Scheduler(value.map_addr(|addr| addr & !SCHEDULER).cast_const().cast())
-    }
+    Who::calls().current()
 }
 
 /// This thread runs `g` from here on.

@@ -36,6 +36,11 @@ impl<C: Config> AnyRuntime for Sched<C> {
         unsafe { crate::g0::leave_stack::<C>(g) };
     }
 
+    unsafe fn hop(&self, g: &'static G) {
+        // SAFETY: the caller's promise.
+        unsafe { self.hop_from(g) };
+    }
+
     fn enter_blocking(&self, g: &G) {
         self.enter_blocking_here(g);
     }

@@ -17,7 +17,7 @@ use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
 
-pub(crate) use switch::leave_stack;
+pub(crate) use switch::{arrive, leave_stack};
 
 /// An M's scheduler: made on its thread, never leaves it.
 pub(crate) struct G0<'a, C: Config> {

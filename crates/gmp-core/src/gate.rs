@@ -4,7 +4,7 @@
 //! may not, and brings a goroutine that is inside `blocking` back to a P for the duration of the call. When sysmon
 //! one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
 
-use crate::current::{Current, current};
+use crate::current::{Current, Who, current};
 use crate::g::{Flags, G};
 use crate::m::{Leave, M, SystemCall};
 
@@ -41,8 +41,8 @@ pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
 /// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn enter_at_once(call: &'static str) -> Option<Option<Inside>> {
-    match current() {
+pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Inside>> {
+    match who.current() {
         Current::Plain => Some(None),
         Current::G(g) => {
             // SAFETY: as in `admit`.
@@ -102,6 +102,13 @@ impl Inside {
         self.m().leave.set(leave);
         // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
         unsafe { self.m().rt().leave(self.g) };
+    }
+
+    /// Leaves the stack to park as the M's request says, straight for the next goroutine if it can.
+    #[inline]
+    pub(crate) fn hop(&self) {
+        // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the request is set.
+        unsafe { self.m().rt().hop(self.g) };
     }
 
     /// std counts panics per thread, so a goroutine that suspends while it unwinds keeps its M to itself until it is

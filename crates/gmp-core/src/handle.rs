@@ -6,20 +6,18 @@ use crate::g::join::{Joiner, Waiter};
 use crate::g::{G, WaitReason, Wake, registry};
 use crate::gate;
 use crate::p::timers::NEVER;
+use crate::panics::Payload;
 use crate::park::{Commit, park_inside};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use std::any::Any;
 use std::fmt;
 
 /// Why a goroutine has no result.
-///
-/// `Send`, but not `Sync`, since a payload need not be: to make it an error that has to be both, take its text,
-/// `error.to_string()`.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum JoinError {
     /// It panicked with this payload.
-    Panicked(Box<dyn Any + Send + 'static>),
+    Panicked(Payload),
     /// It called `exit`.
     Exited,
     /// Its runtime closed before it ended, or the joiner's did.
@@ -28,23 +26,10 @@ pub enum JoinError {
     OutOfStacks,
 }
 
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(payload) => write!(f, "Panicked({:?})", crate::panics::message(payload.as_ref())),
-            Self::Exited => f.write_str("Exited"),
-            Self::Abandoned => f.write_str("Abandoned"),
-            Self::OutOfStacks => f.write_str("OutOfStacks"),
-        }
-    }
-}
-
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Panicked(payload) => {
-                write!(f, "the goroutine panicked: {}", crate::panics::message(payload.as_ref()))
-            }
+            Self::Panicked(payload) => write!(f, "the goroutine panicked: {payload}"),
             Self::Exited => f.write_str("the goroutine called gmp::exit and left no result"),
             Self::Abandoned => f.write_str("the runtime closed before the goroutine ended"),
             Self::OutOfStacks => f.write_str(
@@ -113,7 +98,7 @@ impl<T> JoinHandle<T> {
             // SAFETY: the goroutine put a T there, and this handle alone may take it.
             Outcome::Value => Ok(unsafe { this.g.cargo.take::<T>() }),
             // SAFETY: as above, with the payload.
-            Outcome::Panicked => Err(JoinError::Panicked(unsafe { this.g.cargo.take() })),
+            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { this.g.cargo.take() }))),
             Outcome::Abandoned => Err(JoinError::Abandoned),
             Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
             Outcome::Exited => Err(JoinError::Exited),

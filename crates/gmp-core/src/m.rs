@@ -9,10 +9,11 @@ pub(crate) mod note;
 #[cfg(all(test, loom))]
 mod loom_note;
 
-use crate::contract::Context;
+use crate::contract::{Context, Popped};
 use crate::g::G;
 use crate::g::WaitReason;
 use crate::g::parked::Parked;
+use crate::g::runnable::Runnable;
 use crate::p::PCore;
 use crate::p::word::Call;
 use crate::rt::AnyRuntime;
@@ -91,6 +92,10 @@ pub(crate) struct M {
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
+    /// The goroutine that left for the one that runs now, and whose park is still to be committed.
+    pub(crate) hopped: Cell<*const G>,
+    /// What a hop took out of the queue and left to g0.
+    pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
     /// What it wants called.
     pub(crate) system_call: Cell<SystemCall>,
     pub(crate) spinning: Cell<bool>,
@@ -135,6 +140,8 @@ impl M {
                 commit: no_commit,
                 data: ptr::null_mut(),
             }),
+            hopped: Cell::new(ptr::null()),
+            at_hand: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
             spinning: Cell::new(false),
             locked_g: Cell::new(ptr::null()),
@@ -153,6 +160,12 @@ impl M {
     pub(crate) fn rt(&self) -> &dyn AnyRuntime {
         // SAFETY: the M's thread owns the runtime for the M's life.
         unsafe { &*self.rt }
+    }
+
+    /// The runtime, of whatever type it is.
+    #[inline]
+    pub(crate) fn untyped_rt(&self) -> *const () {
+        self.rt.cast()
     }
 
     /// The P it holds, as far as types are forgotten.

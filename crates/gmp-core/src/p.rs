@@ -145,6 +145,13 @@ impl PCore {
         self.numbers.set((1, 1 + NUMBER_BATCH));
     }
 
+    /// A goroutine is about to run that does not go on in another's time slice.
+    #[inline(always)]
+    pub(crate) fn begin_slice(&self) {
+        self.sched_tick.store(self.tick().wrapping_add(1), Ordering::Relaxed);
+        self.preempt.store(false, Ordering::Relaxed);
+    }
+
     #[inline]
     pub(crate) fn tick(&self) -> u32 {
         self.sched_tick.load(Ordering::Relaxed)

@@ -6,17 +6,54 @@ use crate::g::{Flags, G};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
+use std::fmt;
 use std::io::Write;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
+
+const NO_TEXT: &str = "(a payload that is no text)";
+
+fn text(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload.downcast_ref::<&'static str>().copied().or_else(|| Some(payload.downcast_ref::<String>()?))
+}
 
 /// What a panic said, as far as its payload is text.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
-    if let Some(text) = payload.downcast_ref::<&'static str>() {
-        text
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text
-    } else {
-        "(a payload that is no text)"
+    text(payload).unwrap_or(NO_TEXT)
+}
+
+/// What a goroutine panicked with.
+///
+/// `Sync`, though what is inside need not be, because only its owner gets that: so the errors that hold one go into
+/// `anyhow::Error` and `Box<dyn Error + Send + Sync>`.
+pub struct Payload(Mutex<Box<dyn Any + Send + 'static>>);
+
+impl Payload {
+    pub(crate) fn new(payload: Box<dyn Any + Send + 'static>) -> Self {
+        Self(Mutex::new(payload))
+    }
+
+    /// The payload itself: to be downcast, or to go on with by [`resume_unwind`](std::panic::resume_unwind).
+    pub fn into_inner(self) -> Box<dyn Any + Send + 'static> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The panic's message. `None` if the payload is no text: then it came from
+    /// [`panic_any`](std::panic::panic_any) or `resume_unwind`.
+    pub fn text(&self) -> Option<String> {
+        text(&**self.0.lock().unwrap_or_else(PoisonError::into_inner)).map(str::to_owned)
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+/// The message, or a word that there is none.
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().as_deref().unwrap_or(NO_TEXT))
     }
 }
 

@@ -17,6 +17,7 @@
 //! commit is moved to g0's stack before it is called, and it must not touch what it borrows after it has given the
 //! token away. Go: `gopark`, `park_m`, `goready` (proc.go, Go 1.27).
 
+pub use crate::current::Who;
 use crate::g::parked::Parked;
 use crate::g::{WaitReason, Wake};
 use crate::gate;
@@ -55,8 +56,10 @@ pub unsafe fn park(
     deadline: Option<Instant>,
     commit: impl FnOnce(Parked) -> Commit,
 ) -> Wake {
-    // SAFETY: the caller promises the same.
-    unsafe { AtGate(gate::enter("park")).park(reason, deadline, commit) }
+    let inside = gate::enter("park");
+    let deadline = on_clock(&inside, deadline);
+    // The commit is anybody's code: it is made on g0, where it cannot call what suspends.
+    request(&inside, reason, deadline, commit, |inside| inside.leave_reserved(Leave::Park))
 }
 
 /// Who is about to wait, for primitives that goroutines and plain threads share.
@@ -99,8 +102,8 @@ impl Place {
     /// As [`Place::enter`].
     #[track_caller]
     #[inline]
-    pub fn enter_at_once(call: &'static str) -> Option<Place> {
-        let inside = gate::enter_at_once(call)?;
+    pub fn enter_at_once(who: Who, call: &'static str) -> Option<Place> {
+        let inside = gate::enter_at_once(who, call)?;
         Some(inside.map_or(Place::Plain, |inside| Place::Goroutine(AtGate(inside))))
     }
 }
@@ -123,8 +126,11 @@ impl AtGate {
 
     /// [`park`], past the gate. **Suspends.**
     ///
+    /// `commit` may run on the stack of the goroutine that runs next. If it calls the park off then, the caller comes
+    /// after that one.
+    ///
     /// # Safety
-    /// As [`park`].
+    /// As [`park`]; and `commit` calls nothing that suspends or readies, nor anything that needs much stack.
     #[inline]
     pub unsafe fn park(
         &self,
@@ -132,10 +138,7 @@ impl AtGate {
         deadline: Option<Instant>,
         commit: impl FnOnce(Parked) -> Commit,
     ) -> Wake {
-        let started = self.0.g().header().started;
-        let deadline = deadline
-            .map_or(NEVER, |at| crate::rt::nanos(at.saturating_duration_since(started)).min(NEVER - 1));
-        park_inside(&self.0, reason, deadline, commit)
+        park_inside(&self.0, reason, on_clock(&self.0, deadline), commit)
     }
 
     /// [`yield_local`], past the gate. **Suspends.**
@@ -144,7 +147,15 @@ impl AtGate {
     }
 }
 
-/// [`park`] for a caller that has passed the gate; the deadline on the runtime's clock.
+/// A deadline on the runtime's clock.
+#[inline]
+fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
+    let since = |at: Instant| at.saturating_duration_since(inside.g().header().started);
+    deadline.map_or(NEVER, |at| crate::rt::nanos(since(at)).min(NEVER - 1))
+}
+
+/// [`park`] for a caller that has passed the gate; the deadline on the runtime's clock. `commit` suspends and
+/// readies nobody and needs little stack: it may run on the next goroutine's.
 #[inline]
 pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
     inside: &gate::Inside,
@@ -152,11 +163,24 @@ pub(crate) fn park_inside<F: FnOnce(Parked) -> Commit>(
     deadline: u64,
     commit: F,
 ) -> Wake {
+    request(inside, reason, deadline, commit, |inside| {
+        if deadline == NEVER { inside.hop() } else { inside.leave_reserved(Leave::Park) }
+    })
+}
+
+#[inline(always)]
+fn request<F: FnOnce(Parked) -> Commit>(
+    inside: &gate::Inside,
+    reason: WaitReason,
+    deadline: u64,
+    commit: F,
+    leave: impl FnOnce(&gate::Inside),
+) -> Wake {
     let mut commit = ManuallyDrop::new(commit);
     let data = core::ptr::from_mut(&mut commit).cast();
     inside.reserve_m_while_panicking();
     inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
-    inside.leave_reserved(Leave::Park);
+    leave(inside);
     inside.g().wake.get()
 }
 

@@ -30,6 +30,13 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// On the stack of `g`, which runs on `g.m`; `m.leave` is set.
     unsafe fn leave(&self, g: &G);
 
+    /// Leaves the goroutine's stack to park as [`M::park`](M) says, for the next goroutine if it is at hand and for g0
+    /// otherwise. Returns when the goroutine runs again.
+    ///
+    /// # Safety
+    /// On the stack of `g`, which runs on `g.m`; `m.park` is set, without a deadline.
+    unsafe fn hop(&self, g: &'static G);
+
     /// Lends the P out for a blocking call of the calling goroutine `g`.
     fn enter_blocking(&self, g: &G);
 

@@ -193,12 +193,17 @@ impl<C: Config> Sched<C> {
     /// Runs policy code for `m`: it may not call the runtime, nor unwind.
     #[inline(always)]
     pub(crate) fn policy<R>(&self, m: &M, call: impl FnOnce() -> R) -> R {
-        m.in_policy.set(true);
-        let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
+        let policy = self.enter_policy(m);
         let result = call();
-        core::mem::forget(guard);
-        m.in_policy.set(false);
+        policy.leave();
         result
+    }
+
+    /// What follows on `m` is policy code, until the result is told to leave.
+    #[inline(always)]
+    pub(crate) fn enter_policy<'m>(&self, m: &'m M) -> InPolicy<'m, C::Policy> {
+        m.in_policy.set(true);
+        InPolicy { m, _guard: PolicyGuard(core::marker::PhantomData) }
     }
 
     /// Asks the idle policy, from any thread.
@@ -236,6 +241,21 @@ impl<C: Config> Sched<C> {
     /// Sums a counter over all Ps, and what was counted without one.
     pub(crate) fn sum(&self, lists: &Lists<C>, counter: impl Fn(&Counters) -> i128) -> i128 {
         counter(&self.outside) + lists.every_p.iter().map(|p| counter(&p.core.counters)).sum::<i128>()
+    }
+}
+
+/// Policy code runs on an M.
+pub(crate) struct InPolicy<'m, P: Policy> {
+    m: &'m M,
+    _guard: PolicyGuard<P>,
+}
+
+impl<P: Policy> InPolicy<'_, P> {
+    /// It is through, and has not unwound.
+    #[inline(always)]
+    pub(crate) fn leave(self) {
+        self.m.in_policy.set(false);
+        core::mem::forget(self);
     }
 }
 

@@ -6,7 +6,7 @@
 //! for that they need [`far_fence`]: the flag's owner stores and looks without a fence of its own.
 
 use crate::contract::Switch;
-use crate::current::{Current, current};
+use crate::current::{Current, Who};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// The process's far fence, once a runtime was made whose switch has one.
@@ -35,7 +35,13 @@ pub(crate) fn next_serial() -> u32 {
 /// holds until the caller next suspends, enters `blocking` or returns to the scheduler. Never suspends.
 #[inline]
 pub fn serial() -> u32 {
-    match current() {
+    serial_of(Who::calls())
+}
+
+/// [`serial`], of a caller that has been looked up.
+#[inline(always)]
+pub fn serial_of(who: Who) -> u32 {
+    match who.current() {
         // Inside `blocking` the P may be another's by now.
         Current::G(g) if !g.word.is_blocked() => g.header().sole.load(Ordering::Relaxed),
         Current::Scheduler(m) => of_scheduler(m),

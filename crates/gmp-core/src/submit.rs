@@ -3,7 +3,7 @@
 //! Every submission is *push, fence, look*: whoever goes idle does *release the P, fence, look at all queues* (see
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
-use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Thief};
+use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Sole, Spill, Thief};
 use crate::event::{Event, EventKind};
 use crate::g::G;
 use crate::g::runnable::Runnable;
@@ -19,28 +19,17 @@ impl<C: Config> Sched<C> {
     pub(crate) fn push_local(&self, m: &M, g: Runnable, slot: Slot) {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
         let mut p = unsafe { self.p_of(m) };
-        let mut spilled = 0;
         // SAFETY: the caller is on `m`, which holds a P and keeps it during this call.
         let sole = unsafe { self.sole() };
-        self.policy(m, || match sole {
-            Some(sole) => {
-                let mut spill = |batch: List<Runnable>| {
-                    spilled += batch.len() as i64;
-                    // SAFETY: the evidence is of the runtime whose queue this is.
-                    batch.for_each(|token| unsafe { self.shared.push_sole(token, sole) });
-                };
-                // SAFETY: as above.
-                unsafe { p.owner().queue.push_sole(g, slot, &mut spill, sole) };
-            }
-            None => {
-                let mut spill = |batch: List<Runnable>| {
-                    spilled += batch.len() as i64;
-                    self.shared.push_batch(batch);
-                };
-                p.owner().queue.push(g, slot, &mut spill);
-            }
-        });
-        p.core.counters.book(1 - spilled);
+        let mut spill = ToShared { sched: self, sole, spilled: 0 };
+        let policy = self.enter_policy(m);
+        match sole {
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            Some(sole) => unsafe { p.owner().queue.push_sole(g, slot, &mut spill, sole) },
+            None => p.owner().queue.push(g, slot, &mut spill),
+        }
+        policy.leave();
+        p.core.counters.book(1 - spill.spilled);
     }
 
     /// Readies a goroutine from `m`, on which the caller is: next on its P, if it has one. Go: `ready`.
@@ -87,8 +76,10 @@ impl<C: Config> Sched<C> {
 
     #[inline(always)]
     fn observe_ready(&self, g: &G, m: Option<&M>) {
-        self.track_runnable(g);
-        self.emit(EventKind::GoUnblock, g, m, 0);
+        if self.header.events.is_on() {
+            self.track(g);
+            self.header.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
+        }
     }
 
     /// Wakes an M for work that a P's holder has just queued, if the policy thinks so. Go: `wakep`.
@@ -172,6 +163,24 @@ impl<C: Config> Sched<C> {
         g.tracking.set(seq);
         if seq & TRACKING_MASK == 0 {
             g.since.set(self.header.now());
+        }
+    }
+}
+
+/// Where a local queue's overflow goes.
+struct ToShared<'a, C: Config> {
+    sched: &'a Sched<C>,
+    sole: Option<Sole<'a>>,
+    spilled: i64,
+}
+
+impl<C: Config> Spill<Runnable> for ToShared<'_, C> {
+    fn spill(&mut self, batch: List<Runnable>) {
+        self.spilled += batch.len() as i64;
+        match self.sole {
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            Some(sole) => batch.for_each(|token| unsafe { self.sched.shared.push_sole(token, sole) }),
+            None => self.sched.shared.push_batch(batch),
         }
     }
 }

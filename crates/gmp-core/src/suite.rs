@@ -6,18 +6,38 @@
 //! gmp_core::policy_conformance!(Go);
 //! ```
 //!
+//! Then `cargo test` judges it, and `cargo xtask fuzz --policy NAME` fuzzes it for as long as one likes.
+//!
+//! | module | judges | by |
+//! | --- | --- | --- |
+//! | [`fuzz`] | run queues | random operations: [`calm`] against a model, [`storm`] with real thieves and [`judge`] |
+//! | [`run_queue`] | run queues | laws that one thread can check, at the corners that chance seldom meets |
+//! | [`run_queue_threads`] | run queues | narrow races, met on purpose |
+//! | [`shared_queue`], [`sole`] | shared queues; the operations for one P | a model, real threads |
+//! | [`idle_policy`], [`victim_order`] | idle rules, victim orders | each of their states, many seeds |
+//!
 //! [`Probe`] is the token: numbered, and counted by its [`Ledger`], which tells a lost one from one that came out twice.
-//! The laws of [`RunQueue`](crate::contract::RunQueue) are in [`run_queue`] (one thread, against a count) and
-//! [`run_queue_threads`] (real thieves); those of the shared queue in [`shared_queue`], of the victim order in
-//! [`victim_order`]. [`storm`] runs given operations against real thieves and keeps the history, for fuzzers that know
-//! which order a policy promises.
+//! A law that fails names the policy, the clause, what was seen and what to do ([`breach`]), and the operations that
+//! lead there ([`script`]).
 
+#[cfg(not(loom))]
+pub mod breach;
+#[cfg(not(loom))]
+pub mod calm;
+#[cfg(not(loom))]
+pub mod fuzz;
 pub mod idle_policy;
+#[cfg(not(loom))]
+pub mod judge;
+#[cfg(not(loom))]
+pub mod note;
 mod probe;
 #[cfg(not(loom))]
 pub mod run_queue;
 #[cfg(not(loom))]
 pub mod run_queue_threads;
+#[cfg(not(loom))]
+pub mod script;
 #[cfg(not(loom))]
 pub mod shared_queue;
 #[cfg(not(loom))]
@@ -49,8 +69,12 @@ macro_rules! idle_policy_conformance {
     ($idle:ty) => {
         #[test]
         fn idle_policy() {
-            $crate::suite::idle_policy::strong_means_strong::<$idle>();
-            $crate::suite::idle_policy::weak_means_weak::<$idle>();
+            let name = <$idle as $crate::contract::IdlePolicy>::NAME;
+            let laws = || {
+                $crate::suite::idle_policy::strong_means_strong::<$idle>();
+                $crate::suite::idle_policy::weak_means_weak::<$idle>();
+            };
+            $crate::suite::breach::law(name, "idle_policy", laws);
         }
     };
 }
@@ -59,50 +83,62 @@ macro_rules! idle_policy_conformance {
 #[macro_export]
 macro_rules! policy_conformance {
     ($policy:ty) => {
-        $crate::policy_conformance! { @laws $policy;
-            run_queue: [empties_agree, each_token_comes_out_once, spills_are_single_batches, batches_fill_what_fits,
-                steals_take_part, nothing_is_stolen_from_oneself, drops_hand_tokens_back];
+        $crate::policy_conformance! { @laws $policy, Queue;
+            run_queue: [capacity_is_what_it_says, empties_agree, batches_fill_what_fits, steals_take_part,
+                nothing_is_stolen_from_oneself, drops_hand_tokens_back];
             run_queue_threads: [thieves_and_owner_share_without_loss, thieves_rob_each_other,
                 a_moving_token_is_seen, a_last_token_has_one_taker];
         }
+        $crate::policy_conformance! { @laws $policy, Shared;
+            shared_queue: [serves_in_order, front_goes_first, batches_keep_to_the_limit,
+                producers_keep_their_order, batches_race_without_loss];
+        }
+        $crate::policy_conformance! { @laws $policy, Order;
+            victim_order: [each_walk_visits_each_once, seeds_repeat];
+        }
 
-        mod shared_queue {
+        mod sole {
             use super::*;
-            $crate::policy_conformance! { @shared $policy;
-                serves_in_order, front_goes_first, batches_keep_to_the_limit, producers_keep_their_order,
-                batches_race_without_loss
+            $crate::policy_conformance! { @law $policy, Queue, sole, a_run_queue_is_one_queue }
+            $crate::policy_conformance! { @law $policy, Shared, sole, a_shared_queue_is_one_queue }
+        }
+
+        mod fuzz {
+            use super::*;
+
+            #[test]
+            fn calms_keep_the_promise() {
+                let name = <$policy as $crate::contract::Policy>::NAME;
+                $crate::suite::fuzz::calms_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
+            }
+
+            #[test]
+            fn storms_keep_the_promise() {
+                let name = <$policy as $crate::contract::Policy>::NAME;
+                $crate::suite::fuzz::storms_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
             }
         }
 
         $crate::idle_policy_conformance!(<$policy as $crate::contract::Policy>::Idle);
-
-        #[test]
-        fn operations_for_one_p() {
-            $crate::suite::sole::a_run_queue_is_one_queue::<$crate::suite::QueueOf<$policy>>();
-            $crate::suite::sole::a_shared_queue_is_one_queue::<$crate::suite::SharedOf<$policy>>();
-        }
-
-        #[test]
-        fn victim_order() {
-            $crate::suite::victim_order::each_walk_visits_each_once::<<$policy as $crate::contract::Policy>::Order>();
-            $crate::suite::victim_order::seeds_repeat::<<$policy as $crate::contract::Policy>::Order>();
-        }
     };
-    (@laws $policy:ty; $($group:ident: [$($law:ident),* $(,)?];)*) => { $(
+    (@laws $policy:ty, $part:ident; $($group:ident: $laws:tt;)*) => { $(
         mod $group {
             use super::*;
-            $(
-                #[test]
-                fn $law() {
-                    $crate::suite::$group::$law::<$crate::suite::QueueOf<$policy>>();
-                }
-            )*
+            $crate::policy_conformance! { @group $policy, $part, $group, $laws }
         }
     )* };
-    (@shared $policy:ty; $($law:ident),* $(,)?) => { $(
+    (@group $policy:ty, $part:ident, $group:ident, [$($law:ident),* $(,)?]) => {
+        $( $crate::policy_conformance! { @law $policy, $part, $group, $law } )*
+    };
+    (@law $policy:ty, $part:ident, $group:ident, $law:ident) => {
         #[test]
         fn $law() {
-            $crate::suite::shared_queue::$law::<$crate::suite::SharedOf<$policy>>();
+            let law = $crate::suite::$group::$law::<$crate::policy_conformance!(@part $policy, $part)>;
+            let name = concat!(stringify!($group), "::", stringify!($law));
+            $crate::suite::breach::law(<$policy as $crate::contract::Policy>::NAME, name, law);
         }
-    )* };
+    };
+    (@part $policy:ty, Queue) => { $crate::suite::QueueOf<$policy> };
+    (@part $policy:ty, Shared) => { $crate::suite::SharedOf<$policy> };
+    (@part $policy:ty, $part:ident) => { <$policy as $crate::contract::Policy>::$part };
 }

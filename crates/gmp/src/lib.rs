@@ -57,7 +57,7 @@ pub use error::{BuildError, SpawnError};
 ///     let broken = gmp::go(|| -> u32 { panic!("seven") });
 ///     assert_eq!(fine.join().unwrap(), 7);
 ///     match broken.join() {
-///         Err(gmp::JoinError::Panicked(payload)) => assert_eq!(payload.downcast_ref(), Some(&"seven")),
+///         Err(gmp::JoinError::Panicked(payload)) => assert_eq!(payload.text().as_deref(), Some("seven")),
 ///         other => panic!("{other:?}"),
 ///     }
 /// }).unwrap();
@@ -271,7 +271,7 @@ pub use gmp_core::scope::scope;
 pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 pub use gmp_core::{
-    Ancestor, DeadlockReport, Finished, JoinError, Leftover, RunError, Sleeper, WaitReason, Wake,
+    Ancestor, DeadlockReport, Finished, JoinError, Leftover, Payload, RunError, Sleeper, WaitReason, Wake,
 };
 #[doc(inline)]
 pub use gmp_sync::channel;
@@ -301,11 +301,20 @@ pub mod contract {
     pub use gmp_core::queue;
 }
 
+/// The suites that judge a policy; `policy_conformance!` runs them all. With the feature `suite`.
+#[cfg(feature = "suite")]
+#[doc(inline)]
+pub use gmp_core::suite;
+
+#[cfg(feature = "suite")]
+pub use gmp_core::{idle_policy_conformance, policy_conformance};
+
 /// The policies that come with this crate.
 pub mod policy {
     pub use gmp_core::contract::WithOrder;
     pub use gmp_policy_go::Go;
     pub use gmp_policy_random::Random;
+    pub use gmp_policy_topology::Topology;
 }
 
 /// The programs in the texts beside the code; they compile and run as tests.

@@ -26,9 +26,7 @@ fn results_come_back() {
 #[test]
 fn a_panic_is_a_result() {
     let error = run(1, || gmp::go(|| panic!("seven")).join().unwrap_err());
-    assert!(
-        matches!(error, JoinError::Panicked(payload) if payload.downcast_ref::<&str>() == Some(&"seven"))
-    );
+    assert!(matches!(error, JoinError::Panicked(payload) if payload.text().as_deref() == Some("seven")));
 }
 
 #[test]
@@ -187,4 +185,18 @@ fn locked_goroutines_stay_on_their_thread() {
             all.into_iter().for_each(|handle| handle.join().unwrap());
         });
     }
+}
+
+/// Both errors go where an error has to be `Send` and `Sync`.
+#[test]
+fn errors_go_into_boxes_that_threads_share() {
+    type Shared = Box<dyn std::error::Error + Send + Sync>;
+    fn joined() -> Result<(), Shared> {
+        gmp::go(|| panic!("seven")).join()?;
+        Ok(())
+    }
+    let text = runtime(1).run(|| joined().unwrap_err().to_string()).unwrap().value;
+    assert_eq!(text, "the goroutine panicked: seven");
+    let error: Shared = runtime(1).run(|| std::panic::panic_any(7)).unwrap_err().into();
+    assert_eq!(error.to_string(), "the main goroutine panicked: (a payload that is no text)");
 }

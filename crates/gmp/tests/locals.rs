@@ -254,7 +254,7 @@ fn a_panic_in_a_destructor_is_the_goroutines() {
             value
         });
         let Err(JoinError::Panicked(payload)) = panicked.join() else { panic!("no panic") };
-        assert_eq!(payload.downcast_ref(), Some(&"badly dropped"));
+        assert_eq!(payload.text().as_deref(), Some("badly dropped"));
         assert_eq!(*log.lock().unwrap(), ["first dropped", "result dropped"]);
         // In a scope the panic is the child's.
         let caught = catch_unwind(AssertUnwindSafe(|| gmp::scope(|s| drop(s.go(|| BAD.set(Some(Bad)))))));

@@ -143,7 +143,9 @@ fn a_childs_panic_is_the_scopes_unless_it_is_joined() {
                 resume_unwind(Box::new("a child's"))
             });
             match handle.join() {
-                Err(JoinError::Panicked(payload)) => assert_eq!(message(payload.as_ref()), "a child's"),
+                Err(JoinError::Panicked(payload)) => {
+                    assert_eq!(message(payload.into_inner().as_ref()), "a child's")
+                }
                 other => panic!("{other:?}"),
             }
         });

@@ -3,6 +3,11 @@
 use crate::tidy::Tree;
 use toml::{Table, Value};
 
+/// What the built crate and its build script use.
+const BUILT: [&str; 2] = ["dependencies", "build-dependencies"];
+/// The same, and its tests.
+const ALL: [&str; 3] = ["dependencies", "build-dependencies", "dev-dependencies"];
+
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in tree.files.iter().filter(|file| file.path.ends_with("Cargo.toml")) {
@@ -10,15 +15,23 @@ pub(crate) fn law(tree: &Tree) -> Vec<String> {
             complaints.push(format!("{}: not readable", file.path));
             continue;
         };
-        // A manifest without a package is the workspace's own. Crates that are no members build on the facade alone.
+        // A manifest without a package is the workspace's own.
         let Some(name) = package(&manifest) else { continue };
         let member = file.path.starts_with("crates/") || file.path.starts_with("xtask/");
         if member {
-            let wrong = dependencies(&manifest).into_iter().filter_map(|on| judge(tree, &name, &on));
+            let wrong = dependencies(&manifest, &BUILT).into_iter().filter_map(|on| judge(tree, &name, &on));
             complaints.extend(wrong.map(|wrong| format!("{}: {wrong}", file.path)));
             if !tree.house.floors.contains_key(&name) && !tree.house.outside.contains_key(&name) {
                 complaints.push(format!("{}: {name} has no floor in xtask/floors.toml", file.path));
             }
+        } else {
+            // Crates that are no members stand for those who use the project: they build on the facade alone.
+            let ours =
+                dependencies(&manifest, &ALL).into_iter().filter(|on| tree.house.floors.contains_key(on));
+            let wrong = ours
+                .filter(|on| on != "gmp")
+                .map(|on| format!("{name} is no member and may not depend on {on}"));
+            complaints.extend(wrong.map(|wrong| format!("{}: {wrong}", file.path)));
         }
     }
     complaints
@@ -44,13 +57,12 @@ pub(crate) fn package_name(manifest: &str) -> Option<String> {
     package(&manifest.parse().ok()?)
 }
 
-/// Names of everything that the built crate or its build script uses, on any target.
-fn dependencies(manifest: &Table) -> Vec<String> {
+/// Names of everything in the manifest's tables of these kinds, for any target.
+fn dependencies(manifest: &Table, kinds: &[&str]) -> Vec<String> {
     let mut tables = vec![manifest];
     if let Some(targets) = manifest.get("target").and_then(Value::as_table) {
         tables.extend(targets.values().filter_map(Value::as_table));
     }
-    let kinds = ["dependencies", "build-dependencies"];
     let of = |table: &&Table| {
         kinds.iter().filter_map(|kind| table.get(*kind)?.as_table().cloned()).collect::<Vec<_>>()
     };
@@ -65,10 +77,14 @@ mod tests {
     use super::*;
 
     fn complaints(name: &str, rest: &str) -> Vec<String> {
+        complaints_at("crates/x/Cargo.toml", name, rest)
+    }
+
+    fn complaints_at(path: &str, name: &str, rest: &str) -> Vec<String> {
         let manifest = format!("[package]\nname = \"{name}\"\n{rest}");
-        let mut tree = Tree::specimen(&[("crates/x/Cargo.toml", &manifest)]);
-        tree.house.floors =
-            [("gmp-core", 1), ("gmp-stack", 2), ("gmp-sync", 3)].map(|(n, f)| (n.to_owned(), f)).into();
+        let mut tree = Tree::specimen(&[(path, &manifest)]);
+        let floors = [("gmp-core", 1), ("gmp-stack", 2), ("gmp-sync", 3), ("gmp", 4)];
+        tree.house.floors = floors.map(|(n, f)| (n.to_owned(), f)).into();
         tree.house.outside = [("xtask".to_owned(), String::new())].into();
         law(&tree)
     }
@@ -92,6 +108,15 @@ mod tests {
             assert_eq!(complaints.len(), 1, "{rest}");
             assert!(complaints[0].contains("may not depend on gmp-s"), "{complaints:?}");
         }
+    }
+
+    #[test]
+    fn those_outside_the_workspace_build_on_the_facade() {
+        let at = "examples/x/Cargo.toml";
+        assert_eq!(complaints_at(at, "x", "[dependencies]\ngmp = '1'\nlibc = '1'"), Vec::<String>::new());
+        let complaints = complaints_at(at, "x", "[dependencies]\ngmp-core = '1'");
+        assert!(complaints[0].contains("may not depend on gmp-core"), "{complaints:?}");
+        assert_eq!(complaints_at(at, "x", "[dev-dependencies]\ngmp-core = '1'").len(), 1);
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl<T: Token, F: FnMut(List<T>)> Spill<T> for F {
 ///   of sight until the push is over. So whoever pushes looks for somebody to wake after the push, behind a full fence.
 /// - **Q3** `pop` gives `None` only if the queue was empty at some moment during the call.
 /// - **Q4** `CAPACITY` is true: pushes fill the queue up to it, and nothing ever goes beyond. What `push` has no room for
-///   leaves as one batch, in the order in which the shared queue is to serve it.
+///   leaves as one batch, in the order in which the shared queue is to serve it. What has no room of a batch stays, and
+///   is the batch's end.
 /// - **Q5** No call blocks, sleeps, unwinds, or calls the runtime. Core turns an unwind or a call into a `fatal!` that
 ///   names the policy.
 /// - **Q6** Order is the queue's own choice. What it says of it in `PROMISE` it keeps, whoever steals meanwhile.

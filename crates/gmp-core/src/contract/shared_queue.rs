@@ -12,6 +12,8 @@ use crate::queue::List;
 ///   [`full_fence`](crate::sync::full_fence) on both sides make it visible.
 /// - **S3** No call blocks for longer than another call of this trait takes, unwinds, or calls the runtime.
 /// - **S4** `push_front` is served before everything queued, in the batch's order: what a removed P leaves behind.
+/// - **S5** Else first in, first out; of what several threads push at once, each one's in its order. `pop_batch` gives at
+///   most `limit` tokens, and at least one if there is one and `limit` is not 0.
 pub trait SharedQueue<T: Token>: Default + Send + Sync + 'static {
     /// Adds one token at the tail.
     #[doc(alias = "globrunqput")]

@@ -30,7 +30,7 @@ pub struct Lookout<'a> {
 ///   though the answers change while it walks.
 /// - **V2** The same seed, own P and answers of [`Victims`] give the same walk.
 ///
-/// No call blocks, unwinds or calls the runtime, as for queues (Q5). A walk is made and walked through by an M that is
+/// No call unwinds or calls the runtime, and no walk blocks, as for queues (Q5). A walk is made and walked through by an M that is
 /// about to go idle, [`Rules::steal_rounds`](crate::contract::Rules) times, so it should not allocate.
 #[doc(alias = "randomOrder")]
 pub trait VictimOrder: Send + Sync + 'static {
@@ -43,7 +43,8 @@ pub trait VictimOrder: Send + Sync + 'static {
     /// each P taken and each look for work.
     const WANTS_CPUS: bool = false;
 
-    /// The family for this many Ps (at least 1). Called while the world is stopped.
+    /// The family for this many Ps (at least 1). Called before the first M runs, and then with the world stopped: what
+    /// takes long, such as reading files, is to be done the first time only.
     fn new(procs: usize) -> Self;
 
     /// The walk that a thief takes from here.

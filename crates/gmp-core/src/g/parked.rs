@@ -2,9 +2,10 @@
 
 use super::word::Wait;
 use super::{G, Wake};
-use crate::current::{Current, current};
+use crate::current::{Current, Who, current};
 use crate::g::runnable::Runnable;
 use crate::m::M;
+use core::ptr::NonNull;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// The right to ready one goroutine out of one wait. Given to a park's commit, to be put where the waker will find it.
@@ -41,6 +42,35 @@ impl Parked {
     /// The number of the goroutine that waits.
     pub fn number(&self) -> u64 {
         self.g.number.get()
+    }
+
+    /// [`Parked::ready`] by a caller that has been looked up.
+    #[inline]
+    pub fn ready_by(self, who: Who) -> bool {
+        let (g, wait) = self.into_parts();
+        let Some(m) = who.goroutine().and_then(|caller| machine_of(caller, g)) else {
+            return ready(g, wait, Wake::Woken);
+        };
+        let Some(runnable) = end(g, wait, Wake::Woken) else { return false };
+        m.rt().ready_near(m, runnable);
+        true
+    }
+
+    /// The token in two words, to be kept where they are not read as one.
+    #[inline]
+    pub fn into_raw(self) -> (NonNull<()>, u64) {
+        let (g, wait) = self.into_parts();
+        (NonNull::from(g).cast(), wait.into_raw())
+    }
+
+    /// The token out of its two words.
+    ///
+    /// # Safety
+    /// [`Parked::into_raw`] gave them, and of what is made of them one is used or dropped at most.
+    #[inline]
+    pub unsafe fn from_raw(g: NonNull<()>, wait: u64) -> Self {
+        // SAFETY: the caller says so, and records are never freed.
+        Self { g: unsafe { g.cast().as_ref() }, wait: Wait::from_raw(wait) }
     }
 
     pub(crate) fn ready_as(self, wake: Wake) -> bool {
@@ -98,17 +128,20 @@ fn end(g: &'static G, wait: Wait, wake: Wake) -> Option<Runnable> {
 #[inline(always)]
 pub(crate) fn machine_beside<'a>(g: &G) -> Option<&'a M> {
     match current() {
-        Current::G(caller) if core::ptr::eq(caller.rt.get(), g.rt.get()) => {
-            // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Some(unsafe { &*caller.m.get() })
-        }
+        Current::G(caller) => machine_of(caller, g),
         Current::Scheduler(m) => {
             // SAFETY: as above.
             let m = unsafe { &*m };
             core::ptr::eq(m.rt().header(), g.rt.get()).then_some(m)
         }
-        Current::G(_) | Current::Plain => None,
+        Current::Plain => None,
     }
+}
+
+#[inline(always)]
+fn machine_of<'a>(caller: &G, g: &G) -> Option<&'a M> {
+    // SAFETY: the M that runs the caller is our own thread's, and lives.
+    core::ptr::eq(caller.rt.get(), g.rt.get()).then(|| unsafe { &*caller.m.get() })
 }
 
 /// Taken for reading by those who queue a goroutine in a runtime that they do not keep alive, for writing by a closing

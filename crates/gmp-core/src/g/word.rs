@@ -79,6 +79,17 @@ impl Wait {
         self.0 & !(STATE | SCAN) | tag
     }
 
+    /// As a number, and back.
+    #[inline]
+    pub(crate) fn into_raw(self) -> u64 {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn from_raw(word: u64) -> Wait {
+        Wait(word)
+    }
+
     /// The wait named by a tagged word.
     pub(crate) fn untagged(word: u64) -> Wait {
         Wait(word & !(STATE | SCAN) | Status::Waiting as u64)

@@ -78,19 +78,18 @@ impl<C: Config> G0<'_, C> {
     }
 
     #[inline(always)]
-    pub(super) fn run(&self, g: &'static G, inherits: bool) -> bool {
+    pub(super) fn run(&self, first: &'static G, inherits: bool) -> bool {
         if !inherits {
-            let p = &self.p_shared().core;
-            p.sched_tick.store(p.tick().wrapping_add(1), Ordering::Relaxed);
-            p.preempt.store(false, Ordering::Relaxed);
+            self.p_shared().core.begin_slice();
         }
+        let mut g = first;
         loop {
             g.word.to_running();
             if self.sched.header.events.is_on() {
                 self.observe_start(g);
             }
             loop {
-                self.switch_to(g);
+                g = self.switch_to(g);
                 if self.m.leave.get() != Leave::SystemStack {
                     break;
                 }

@@ -4,14 +4,40 @@ use super::G0;
 use crate::contract::{Policy, Popped, RunQueue, SharedQueue};
 use crate::event::EventKind;
 use crate::g::runnable::Runnable;
-use crate::sched::{Config, attention};
+use crate::m::M;
+use crate::sched::{Config, Sched, attention};
 use core::sync::atomic::Ordering;
+
+impl<C: Config> Sched<C> {
+    /// Takes from the queue of the P that `m` holds.
+    ///
+    /// # Safety
+    /// On `m`'s thread, and `m` holds a P; no other borrow of it is in use.
+    #[inline(always)]
+    pub(crate) unsafe fn pop_local(&self, m: &M) -> Option<Popped<Runnable>> {
+        // SAFETY: as the caller promises.
+        let (mut p, sole) = unsafe { (self.p_of(m), self.sole()) };
+        let policy = self.enter_policy(m);
+        let popped = match sole {
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            Some(sole) => unsafe { p.owner().queue.pop_sole(sole) },
+            None => p.owner().queue.pop(),
+        };
+        policy.leave();
+        let popped = popped?;
+        p.core.counters.book(-1);
+        Some(popped)
+    }
+}
 
 impl<C: Config> G0<'_, C> {
     /// The next goroutine to run on this M; sleeps while there is none. `None`: the M's thread is to end.
     #[doc(alias = "findRunnable")]
     #[inline(always)]
     pub(crate) fn next(&self) -> Option<Popped<Runnable>> {
+        if let Some(popped) = self.m.at_hand.take() {
+            return Some(popped);
+        }
         if !self.m.locked_g.get().is_null() {
             return self.next_locked();
         }
@@ -110,16 +136,8 @@ impl<C: Config> G0<'_, C> {
 
     #[inline(always)]
     pub(super) fn take_local(&self) -> Option<Popped<Runnable>> {
-        let mut p = self.p();
-        // SAFETY: this M holds a P during the pop.
-        let sole = unsafe { self.sched.sole() };
-        let popped = self.sched.policy(self.m, || match sole {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(sole) => unsafe { p.owner().queue.pop_sole(sole) },
-            None => p.owner().queue.pop(),
-        })?;
-        p.core.counters.book(-1);
-        Some(popped)
+        // SAFETY: we are on this M's thread, and it holds a P during the pop.
+        unsafe { self.sched.pop_local(self.m) }
     }
 
     /// A share of the shared queue: the first to run, the others to the local queue.

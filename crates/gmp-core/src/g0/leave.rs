@@ -9,9 +9,9 @@ use crate::g::parked::Parked;
 use crate::g::runnable::Runnable;
 use crate::g::word::Wait;
 use crate::g::{Flags, G};
-use crate::m::{Leave, ParkRequest};
+use crate::m::{Leave, M, ParkRequest};
 use crate::p::timers::NEVER;
-use crate::sched::Config;
+use crate::sched::{Config, Sched};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -90,20 +90,9 @@ impl<C: Config> G0<'_, C> {
     /// Parks a goroutine that is off its stack by now.
     #[inline]
     fn park(&self, g: &'static G, request: ParkRequest) -> After {
-        g.reason.set(request.reason);
-        g.since.set(self.sched.header.coarse_now());
-        self.sched.emit(EventKind::GoBlock, g, Some(self.m), 0);
-        self.m.set_parking(g);
-        let wait = g.word.to_waiting();
-        // SAFETY: `park_inside` made the request on the goroutine's stack, which nobody else uses before the token
-        // that we hand over here.
-        let called_off = unsafe { (request.commit)(request.data, Parked::new(g, wait)) };
-        self.m.set_parking(ptr::null());
-        if let Some(parked) = called_off {
-            let (resumed, its_wait) = parked.into_parts();
-            if !ptr::eq(resumed, g) || its_wait != wait {
-                refuse_resume(g, resumed);
-            }
+        // SAFETY: the goroutine is off its stack, and has asked for this.
+        let (wait, stays) = unsafe { self.sched.commit_park(self.m, g, request) };
+        if !stays {
             return self.resume(g, wait);
         }
         if request.deadline != NEVER && g.word.is_in(wait) {
@@ -121,6 +110,10 @@ impl<C: Config> G0<'_, C> {
     fn resume(&self, g: &'static G, wait: Wait) -> After {
         if !g.word.to_resumed(wait) {
             return After::Next;
+        }
+        if let Some(popped) = self.m.at_hand.take() {
+            self.sched.push_local(self.m, popped.token, Slot::Next);
+            self.sched.wake_for_submission(self.m);
         }
         g.wake.set(crate::g::Wake::Woken);
         After::Resume
@@ -279,6 +272,31 @@ impl<C: Config> G0<'_, C> {
         } else {
             self.m.inbox.push(runnable);
         }
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Makes `g`, which left its stack on `m`, wait. The wait, and whether it stands: if not, the caller ends it.
+    ///
+    /// # Safety
+    /// On `m`'s thread; `request` is what the goroutine left for, on no other stack than its own.
+    #[inline(always)]
+    pub(crate) unsafe fn commit_park(&self, m: &M, g: &'static G, request: ParkRequest) -> (Wait, bool) {
+        g.reason.set(request.reason);
+        g.since.set(self.header.coarse_now());
+        self.emit(EventKind::GoBlock, g, Some(m), 0);
+        m.set_parking(g);
+        let wait = g.word.to_waiting();
+        // SAFETY: `park_inside` made the request on the goroutine's stack, which nobody else uses before the token
+        // that we hand over here.
+        let called_off = unsafe { (request.commit)(request.data, Parked::new(g, wait)) };
+        m.set_parking(ptr::null());
+        let Some(parked) = called_off else { return (wait, true) };
+        let (resumed, its_wait) = parked.into_parts();
+        if !ptr::eq(resumed, g) || its_wait != wait {
+            refuse_resume(g, resumed);
+        }
+        (wait, false)
     }
 }
 

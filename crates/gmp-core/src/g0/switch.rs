@@ -9,16 +9,19 @@ use crate::sched::{Config, SlotOf};
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
-    /// Runs `g` until it leaves for g0. Go: `gogo`.
+    /// Runs `g`, and those for which it and they [hop](crate::rt::AnyRuntime::hop), until one leaves for g0: that one. Go:
+    /// `gogo`.
     #[doc(alias = "gogo")]
     #[inline]
-    pub(crate) fn switch_to(&self, g: &'static G) {
+    pub(crate) fn switch_to(&self, g: &'static G) -> &'static G {
         g.m.set(self.m);
         self.m.set_running(g);
         // SAFETY: C1: the goroutine's context was made by `init` or saved by `leave_stack`, and the holder of its
         // `Runnable` continues it, once; our own context's place lives in the M.
         unsafe { C::Switch::switch(self.m.g0.as_ptr(), g.context.get(), carry(self.m)) };
         set_scheduler::<SlotOf<C>>(self.m);
+        // SAFETY: whoever comes from one goroutine to the next writes that one there, and records are never freed.
+        unsafe { &*self.m.running() }
     }
 
     /// The context in which a fresh stack starts, if the operating system gives what it needs.
@@ -40,8 +43,25 @@ pub(crate) unsafe fn leave_stack<C: Config>(g: &G) {
     let g0 = unsafe { &*g.m.get() }.g0.get();
     // SAFETY: C1: g0 saved its context when it switched to us; ours is saved in the record.
     unsafe { C::Switch::switch(g.context.as_ptr(), g0, ptr::null_mut()) };
+    // SAFETY: the switch has just come back.
+    unsafe { arrive::<C>(g) };
+}
+
+/// What a goroutine does first when it runs again, in [`leave_stack`] or a hop: also for the one that left for it.
+///
+/// # Safety
+/// On the stack of `g`, right after the switch.
+#[inline(always)]
+pub(crate) unsafe fn arrive<C: Config>(g: &G) {
     // We may be on another thread: from here on only what the record says counts.
     set_g::<SlotOf<C>>(g);
+    // SAFETY: the M that runs us lives.
+    let m = unsafe { &*g.m.get() };
+    let hopped = m.hopped.get();
+    if !hopped.is_null() {
+        // SAFETY: records are never freed; an M runs goroutines of its own runtime, whose configuration is ours.
+        unsafe { crate::hop::commit_for::<C>(m, &*hopped) };
+    }
 }
 
 /// The first frame of every goroutine: run the closure, then leave for good. Go: `goexit1` under every goroutine.

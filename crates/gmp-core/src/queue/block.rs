@@ -247,16 +247,20 @@ impl<T: Token> Blocks<T> {
         self.publish(self.tail + 1);
     }
 
-    /// The oldest half of a full queue and the token being put go to `spill`, as one batch. Thieves may have left fewer;
-    /// if they have left none, there is room.
+    /// There is no block free. The older half of what is inside and the token being put go to `spill`, as one batch, and at
+    /// least as many as the first block still has. If thieves have left nothing meanwhile, there is room.
     ///
-    /// Go: `runqputslow` (Go 1.27).
+    /// Go: `runqputslow` (Go 1.27): 128 + 1 tokens, so 128 pushes pay for one trip to the shared queue.
     #[doc(alias = "runqputslow")]
     #[cold]
     #[inline(never)]
     fn overflow(&mut self, raw: NonNull<Link>, spill: &mut dyn Spill<T>) {
-        let mut batch: List<T> =
-            (0..CAPACITY / 2).map_while(|_| self.pop_front::<true>()).map(Self::token).collect();
+        let half = self.words.len() / 2;
+        let mut batch = List::new();
+        while batch.len() < half || self.tail / LEN - self.head / LEN == BLOCKS {
+            let Some(oldest) = self.pop_front::<true>() else { break };
+            batch.push_back(Self::token(oldest));
+        }
         if batch.is_empty() {
             return self.push_back(raw, spill);
         }

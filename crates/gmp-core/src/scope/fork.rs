@@ -71,7 +71,7 @@ where
         Some(Err(payload)) => resume_unwind(payload),
         // It never ran, or the destructor of a result that was lost to a panic has panicked.
         None => match handle.join() {
-            Err(JoinError::Panicked(payload)) => resume_unwind(payload),
+            Err(JoinError::Panicked(payload)) => resume_unwind(payload.into_inner()),
             Err(JoinError::OutOfStacks) => panic!("gmp::join: {}", JoinError::OutOfStacks),
             _ => crate::panics::unwind_goroutine(),
         },

@@ -25,8 +25,8 @@ pub fn strong_means_strong<I: IdlePolicy>() {
     let policy = I::default();
     for view in views().filter(|view| view.idle > 0 && view.spinning == 0) {
         for queued in QUEUED {
-            assert!(policy.wake_on_submit(view, || queued), "work waits beside an idle P: {view:?}");
-            assert!(policy.pass_on(view, || queued), "a spinner ends the chain of wake-ups: {view:?}");
+            assert!(policy.wake_on_submit(view, || queued), "I2: work waits beside an idle P: {view:?}");
+            assert!(policy.pass_on(view, || queued), "I2: a spinner ends the chain of wake-ups: {view:?}");
         }
     }
 }
@@ -44,5 +44,5 @@ pub fn weak_means_weak<I: IdlePolicy>() {
         })
     };
     let asked = |view: &IdleView| view.idle > 0 && view.busy() > 0 && view.spinning == 0;
-    assert!(I::STRONG || views().filter(asked).any(refuses), "{} keeps the strong law: say so", I::NAME);
+    assert!(I::STRONG || views().filter(asked).any(refuses), "I2: {} keeps the strong law: say so", I::NAME);
 }

@@ -88,11 +88,11 @@ impl Probe {
     fn end(&self, state: u8) -> u64 {
         let body = self.body();
         let before = body.state.swap(state, SeqCst);
-        assert_eq!(before, OUT, "probe {} came out of a queue twice", body.number);
+        assert_eq!(before, OUT, "probe {} came out of a queue twice (Q1)", body.number);
         body.payload.with_mut(|payload| {
             // SAFETY: the probe is the one right to its payload.
             let payload = unsafe { &mut *payload };
-            assert_eq!(*payload, body.number, "a probe's content was not handed over with it");
+            assert_eq!(*payload, body.number, "a probe's content was not handed over with it (Q1)");
             *payload = !body.number;
         });
         // SAFETY: the counts live as long as the bodies.
@@ -182,7 +182,7 @@ impl Ledger {
                 .take(20)
                 .collect()
         };
-        panic!("lost probes: {:?}, dropped ones: {:?} (at most 20 shown)", with(OUT), with(DROPPED));
+        panic!("lost probes: {:?}, dropped ones: {:?} at most 20 shown (Q1)", with(OUT), with(DROPPED));
     }
 }
 

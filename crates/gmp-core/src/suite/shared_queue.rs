@@ -1,4 +1,4 @@
-//! The laws of a shared queue: clauses S1, S2 and S4, and first in first out.
+//! The laws of a shared queue: clauses S1, S2, S4 and S5.
 
 use crate::contract::SharedQueue;
 use crate::queue::List;
@@ -8,6 +8,12 @@ use std::thread;
 
 fn mint(ledger: &Ledger, count: usize) -> List<Probe> {
     (0..count).map(|_| ledger.mint()).collect()
+}
+
+/// The next one to be served was.
+fn served(number: u64, model: &mut VecDeque<u64>) {
+    let next = model.pop_front();
+    assert!(next == Some(number), "served {number} where {next:?} was next (S5)");
 }
 
 /// Against a plain queue of numbers, one thread: order, lengths, emptiness.
@@ -35,16 +41,19 @@ pub fn serves_in_order<S: SharedQueue<Probe>>() {
                 }
                 3 => {
                     let batch = queue.pop_batch(1 + dice.below(4), 1 + dice.below(128));
-                    assert_eq!(batch.is_empty(), model.is_empty(), "a batch of what there is");
-                    batch.for_each(|probe| assert_eq!(Some(probe.consume()), model.pop_front()));
+                    assert_eq!(batch.is_empty(), model.is_empty(), "a batch of what there is (S5)");
+                    batch.for_each(|probe| served(probe.consume(), &mut model));
                 }
-                _ => assert_eq!(queue.pop().map(Probe::consume), model.pop_front()),
+                _ => match queue.pop() {
+                    Some(probe) => served(probe.consume(), &mut model),
+                    None => assert!(model.is_empty(), "a pop gave nothing of {} (S2)", model.len()),
+                },
             }
-            assert_eq!(queue.len(), model.len());
-            assert_eq!(queue.is_empty(), model.is_empty());
+            assert_eq!(queue.len(), model.len(), "len at rest (S2)");
+            assert_eq!(queue.is_empty(), model.is_empty(), "is_empty at rest (S2)");
         }
         while let Some(probe) = queue.pop() {
-            assert_eq!(Some(probe.consume()), model.pop_front());
+            served(probe.consume(), &mut model);
         }
         ledger.settle();
     }
@@ -58,9 +67,9 @@ pub fn front_goes_first<S: SharedQueue<Probe>>() {
     queue.push_front(mint(&ledger, 3));
     queue.push_front(mint(&ledger, 2));
     queue.push_front(List::new());
-    assert_eq!(queue.len(), 8);
+    assert_eq!(queue.len(), 8, "len at rest (S2)");
     let served: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(Probe::consume).collect();
-    assert_eq!(served, [6, 7, 3, 4, 5, 0, 1, 2]);
+    assert_eq!(served, [6, 7, 3, 4, 5, 0, 1, 2], "the order of serving (S4)");
     ledger.settle();
 }
 
@@ -70,15 +79,15 @@ pub fn batches_keep_to_the_limit<S: SharedQueue<Probe>>() {
         let ledger = Ledger::new(1_000);
         let queue = S::default();
         queue.push_batch(mint(&ledger, 1_000));
-        assert!(queue.pop_batch(procs, 0).is_empty());
+        assert!(queue.pop_batch(procs, 0).is_empty(), "a limit of 0 (S5)");
         let mut limit = 0;
         while !queue.is_empty() {
             limit = limit % 128 + 1;
             let batch = queue.pop_batch(procs, limit);
-            assert!((1..=limit).contains(&batch.len()), "{} of at most {limit}", batch.len());
+            assert!((1..=limit).contains(&batch.len()), "{} of at most {limit} (S5)", batch.len());
             batch.for_each(|probe| assert!(probe.consume() < 1_000));
         }
-        assert!(queue.pop().is_none() && queue.pop_batch(procs, 1).is_empty());
+        assert!(queue.pop().is_none() && queue.pop_batch(procs, 1).is_empty(), "all are gone (S1)");
         ledger.settle();
     }
 }
@@ -114,12 +123,12 @@ pub fn producers_keep_their_order<S: SharedQueue<Probe>>() {
             for probe in batch {
                 let ledger =
                     ledgers.iter().find(|ledger| ledger.has_minted(&probe)).expect("from one of them");
-                assert_eq!(ledger.consumed() as u64, probe.consume(), "a producer's order");
+                assert_eq!(ledger.consumed() as u64, probe.consume(), "a producer's order (S5)");
                 taken += 1;
             }
         }
     });
-    assert!(queue.is_empty());
+    assert!(queue.is_empty(), "all are gone (S2)");
     ledgers.into_iter().for_each(Ledger::settle);
 }
 
@@ -150,8 +159,8 @@ pub fn batches_race_without_loss<S: SharedQueue<Probe>>() {
         }
     });
     let left = 3 * EACH - ledger.consumed();
-    assert_eq!(queue.len(), left);
-    assert_eq!(queue.is_empty(), left == 0);
+    assert_eq!(queue.len(), left, "len at rest (S2)");
+    assert_eq!(queue.is_empty(), left == 0, "is_empty at rest (S2)");
     while let Some(probe) = queue.pop() {
         probe.consume();
     }

@@ -34,15 +34,16 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
             plain.push(ledger.mint(), slot, &mut |list: List<Probe>| {
                 spilled[1] += list.map(Probe::consume).count();
             });
-            assert_eq!(spilled[0], spilled[1], "both overflow alike");
+            assert_eq!(spilled[0], spilled[1], "both spill alike (Q4)");
         } else {
             // SAFETY: one thread alone uses the queue, as `sole` says.
             let popped = if evidence { unsafe { mixed.pop_sole(sole()) } } else { mixed.pop() };
             let popped = popped.map(|popped| (popped.inherits, popped.token.consume()).0);
-            assert_eq!(popped, plain.pop().map(|popped| (popped.inherits, popped.token.consume()).0));
+            let expected = plain.pop().map(|popped| (popped.inherits, popped.token.consume()).0);
+            assert_eq!(popped, expected, "both pop alike, and inherit alike (Q6)");
         }
-        assert_eq!(mixed.is_empty(), plain.is_empty());
-        assert_eq!(mixed_thief.len(), plain_thief.len());
+        assert_eq!(mixed.is_empty(), plain.is_empty(), "both are empty at once (Q2)");
+        assert_eq!(mixed_thief.len(), plain_thief.len(), "both are of one length (Q2)");
     }
     // SAFETY: one thread alone uses the queue, as `sole` says.
     while let Some(popped) = unsafe { mixed.pop_sole(sole()) } {
@@ -72,7 +73,7 @@ pub fn a_shared_queue_is_one_queue<S: SharedQueue<Probe>>() {
                 let limit = dice.below(8);
                 // SAFETY: one thread alone uses the queue, as `sole` says.
                 let batch = unsafe { queue.pop_batch_sole(limit, sole()) };
-                assert!(batch.len() <= limit);
+                assert!(batch.len() <= limit, "{} of at most {limit} (S5)", batch.len());
                 inside -= batch.map(Probe::consume).count();
             }
             // SAFETY: one thread alone uses the queue, as `sole` says.
@@ -80,8 +81,8 @@ pub fn a_shared_queue_is_one_queue<S: SharedQueue<Probe>>() {
         }
         inside += ledger.minted() - minted;
         minted = ledger.minted();
-        assert_eq!(queue.len(), inside);
-        assert_eq!(queue.is_empty(), inside == 0);
+        assert_eq!(queue.len(), inside, "len at rest (S2)");
+        assert_eq!(queue.is_empty(), inside == 0, "is_empty at rest (S2)");
     }
     // SAFETY: one thread alone uses the queue, as `sole` says.
     unsafe { queue.settle(sole()) };
@@ -89,6 +90,6 @@ pub fn a_shared_queue_is_one_queue<S: SharedQueue<Probe>>() {
         probe.consume();
         inside -= 1;
     }
-    assert_eq!(inside, 0, "after settle everybody finds everything");
+    assert_eq!(inside, 0, "after settle everybody finds everything (S1)");
     ledger.settle();
 }

@@ -1,35 +1,35 @@
-//! Storms: given operations of an owner against thieves that really run, and the history of what came out where.
-//!
-//! For fuzzers: the script is plain data, so a failing one can be shrunk, printed and run again. The storm itself
-//! checks that each token came out exactly once; a policy checks the history against the order that it promises.
+//! Storms: the operations of a [`Script`], an owner against thieves that really run, and the history of what came out
+//! where. The storm itself checks that each token came out exactly once; [`judge`](super::judge) compares the history
+//! with what the queue promises, and a policy may look for more in it.
 
+use super::breach::{Breach, watch};
 use super::run_queue_threads::Gate;
-use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
+use super::script::{Op, Raid, Script};
+use crate::contract::{RunQueue, Steal, StealRound, Thief};
 use crate::queue::List;
 use crate::suite::{CONFIG, Ledger, Probe};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What the owner does next. Each pushed token gets the next number, from 0.
+/// When an operation ran, by the storm's clock: what ended before another began happened before it. In a storm without
+/// a clock every span is [`Span::ALWAYS`], which is before nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// Pushes one token.
-    Push(Slot),
-    /// Pushes that many tokens as one batch.
-    PushBatch(u8),
-    /// Pops.
-    Pop,
-    /// Lets others run: that many spins, or the rest of the time slice if it is 0.
-    Pause(u8),
+pub struct Span {
+    /// Not before this.
+    pub from: u64,
+    /// Not after this.
+    pub to: u64,
 }
 
-/// What happens in a storm.
-#[derive(Clone, Debug)]
-pub struct Script {
-    /// The owner's operations, once.
-    pub owner: Vec<Op>,
-    /// For each thief what it knows at its looks, over and over until the owner is done. May be empty.
-    pub thieves: Vec<Vec<StealRound>>,
+impl Span {
+    /// Some time or other.
+    pub const ALWAYS: Span = Span { from: 0, to: u64::MAX };
+
+    /// Whether it was over when `other` began.
+    pub fn before(self, other: Span) -> bool {
+        self.to < other.from
+    }
 }
 
 /// What the owner saw leave.
@@ -39,7 +39,7 @@ pub enum Left {
     Popped(u64, bool),
     /// A batch that a push spilled.
     Spilled(Vec<u64>),
-    /// What had no room of a batch of that many tokens.
+    /// What had no room of a batch.
     StayedInBatch(Vec<u64>),
 }
 
@@ -48,6 +48,8 @@ pub enum Left {
 pub struct Loot {
     /// What the thief knew.
     pub round: StealRound,
+    /// When.
+    pub span: Span,
     /// The token to run.
     pub ran: u64,
     /// The others, in the order in which the thief's own queue gives them.
@@ -57,102 +59,211 @@ pub struct Loot {
 /// Who got what, each in order.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// What left by the owner's hand, with the index of its operation; the last ones drain the queue.
+    /// When each of the owner's operations ran: the script's, then the pops that drain the queue.
+    pub spans: Vec<Span>,
+    /// What left by the owner's hand, with the index of its operation.
     pub owner: Vec<(usize, Left)>,
+    /// The operations that called the queue empty: a look, or a pop that gave nothing.
+    pub dry: Vec<usize>,
     /// The loot of each thief.
     pub thieves: Vec<Vec<Loot>>,
+    /// When thieves' looks called the queue empty. Some hundreds of each thief; none without a clock.
+    pub looks: Vec<Span>,
 }
 
-impl Script {
-    fn tokens(&self) -> usize {
-        let count = |op: &Op| match op {
-            Op::Push(_) => 1,
-            Op::PushBatch(count) => usize::from(*count),
-            Op::Pop | Op::Pause(_) => 0,
-        };
-        self.owner.iter().map(count).sum()
-    }
+/// Orders what happens in a storm, by sequentially consistent steps. That costs the races that a fence hides: so a
+/// fuzzer runs each script without the clock too.
+#[derive(Default)]
+struct Clock {
+    ticks: AtomicU64,
+    stopped: bool,
+}
 
-    /// Runs the script once. Panics if a token is lost or doubled.
-    pub fn run<Q: RunQueue<Probe>>(&self) -> History {
+impl Clock {
+    fn time<R>(&self, operation: impl FnOnce() -> R) -> (Span, R) {
+        if self.stopped {
+            return (Span::ALWAYS, operation());
+        }
+        let from = self.ticks.fetch_add(1, SeqCst);
+        let outcome = operation();
+        (Span { from, to: self.ticks.fetch_add(1, SeqCst) }, outcome)
+    }
+}
+
+/// How many empty looks of a thief are kept.
+const LOOKS: usize = 300;
+
+impl Script {
+    /// Runs the script once, with or without a clock. Panics if a token is lost or doubled.
+    pub fn run<Q: RunQueue<Probe>>(&self, timed: bool) -> History {
         let ledger = Ledger::new(self.tokens());
         let (mut queue, thief) = Q::new(&CONFIG);
-        let (gate, over) = (Gate::default(), AtomicBool::new(false));
+        let (trouble, over) = (Trouble::default(), AtomicBool::new(false));
+        let clock = Clock { stopped: !timed, ..Clock::default() };
         let everybody = self.thieves.len() + 1;
         let mut history = History::default();
         thread::scope(|scope| {
-            let _alarm = gate.alarm();
-            let looters: Vec<_> = self
+            let raiders: Vec<_> = self
                 .thieves
                 .iter()
-                .map(|rounds| {
-                    let (thief, gate, over) = (thief.clone(), &gate, &over);
+                .map(|raids| {
+                    let (thief, trouble, over, clock) = (thief.clone(), &trouble, &over, &clock);
                     scope.spawn(move || {
-                        let _alarm = gate.alarm();
-                        gate.meet(everybody);
-                        let over = || {
-                            gate.check();
-                            over.load(SeqCst)
-                        };
-                        loot::<Q>(&thief, rounds, over)
+                        trouble.catch(|gate| {
+                            gate.meet(everybody);
+                            let over = || {
+                                gate.check();
+                                over.load(SeqCst)
+                            };
+                            raid::<Q>(&thief, raids, clock, over)
+                        })
                     })
                 })
                 .collect();
-            gate.meet(everybody);
-            history.owner = self.own(&mut queue, &ledger);
+            trouble.catch(|gate| {
+                gate.meet(everybody);
+                self.own(&mut queue, &ledger, &clock, gate, &mut history);
+            });
             over.store(true, SeqCst);
-            history.thieves =
-                looters.into_iter().map(|looter| looter.join().expect("a thief panicked")).collect();
+            for (loot, looks) in raiders.into_iter().filter_map(|raider| raider.join().ok().flatten()) {
+                history.thieves.push(loot);
+                history.looks.extend(looks);
+            }
         });
-        assert!(queue.is_empty() && thief.is_empty());
+        trouble.report();
+        let told_empty = queue.is_empty() && thief.is_empty() && thief.len() == 0;
+        if !told_empty && let Some(popped) = queue.pop() {
+            panic!("a pop gave nothing, and the next one gave {} (Q3)", popped.token.consume());
+        }
         ledger.settle();
+        assert!(told_empty, "all came out, and the queue is called not empty (Q2)");
         history
     }
 
-    fn own<Q: RunQueue<Probe>>(&self, queue: &mut Q, ledger: &Ledger) -> Vec<(usize, Left)> {
-        let mut left = Vec::new();
-        for (index, op) in self.owner.iter().enumerate() {
-            match *op {
+    fn own<Q: RunQueue<Probe>>(
+        &self,
+        queue: &mut Q,
+        ledger: &Ledger,
+        clock: &Clock,
+        gate: &Gate,
+        history: &mut History,
+    ) {
+        for (step, op) in self.owner.iter().enumerate() {
+            gate.check();
+            let before = history.owner.len();
+            let (span, ()) = match *op {
                 Op::Push(slot) => {
-                    queue.push(ledger.mint(), slot, &mut |batch: List<Probe>| {
-                        left.push((index, Left::Spilled(batch.map(Probe::consume).collect())));
-                    });
+                    let probe = ledger.mint();
+                    let left = &mut history.owner;
+                    let mut spill = |batch: List<Probe>| {
+                        left.push((step, Left::Spilled(batch.map(Probe::consume).collect())));
+                    };
+                    clock.time(|| queue.push(probe, slot, &mut spill))
                 }
                 Op::PushBatch(count) => {
                     let mut batch = (0..count).map(|_| ledger.mint()).collect();
-                    queue.push_batch(&mut batch);
-                    left.push((index, Left::StayedInBatch(batch.map(Probe::consume).collect())));
+                    let timed = clock.time(|| queue.push_batch(&mut batch));
+                    history.owner.push((step, Left::StayedInBatch(batch.map(Probe::consume).collect())));
+                    timed
                 }
-                Op::Pop => left.extend(pop(queue).map(|popped| (index, popped))),
-                Op::Pause(0) => thread::yield_now(),
-                Op::Pause(spins) => (0..spins).for_each(|_| std::hint::spin_loop()),
-            }
+                Op::Pop => {
+                    let (span, gave) = clock.time(|| queue.pop());
+                    match gave {
+                        Some(popped) => {
+                            history.owner.push((step, Left::Popped(popped.token.consume(), popped.inherits)))
+                        }
+                        None => history.dry.push(step),
+                    }
+                    (span, ())
+                }
+                Op::Look => {
+                    let (span, empty) = clock.time(|| queue.is_empty());
+                    history.dry.extend(empty.then_some(step));
+                    (span, ())
+                }
+                Op::Pause(0) => (Span::ALWAYS, thread::yield_now()),
+                Op::Pause(spins) => (Span::ALWAYS, (0..spins).for_each(|_| std::hint::spin_loop())),
+            };
+            history.spans.push(span);
+            let batches = history.owner[before..].iter().filter(|(_, left)| matches!(left, Left::Spilled(_)));
+            assert!(batches.count() <= 1, "one push spilled more than one batch (Q4)");
         }
-        left.extend(std::iter::from_fn(|| pop(queue)).map(|popped| (self.owner.len(), popped)));
-        left
+        loop {
+            let (span, gave) = clock.time(|| queue.pop());
+            let step = history.spans.len();
+            history.spans.push(span);
+            let Some(popped) = gave else { return history.dry.push(step) };
+            history.owner.push((step, Left::Popped(popped.token.consume(), popped.inherits)));
+        }
     }
 }
 
-fn pop<Q: RunQueue<Probe>>(queue: &mut Q) -> Option<Left> {
-    queue.pop().map(|popped| Left::Popped(popped.token.consume(), popped.inherits))
+/// The first panic of a storm's threads; the others only follow from it.
+#[derive(Default)]
+struct Trouble {
+    gate: Gate,
+    first: Mutex<Option<Breach>>,
 }
 
-fn loot<Q: RunQueue<Probe>>(victim: &Q::Thief, rounds: &[StealRound], over: impl Fn() -> bool) -> Vec<Loot> {
+impl Trouble {
+    fn first(&self) -> MutexGuard<'_, Option<Breach>> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a thread's part. If it panics the others are told through the gate.
+    fn catch<R>(&self, part: impl FnOnce(&Gate) -> R) -> Option<R> {
+        let outcome = watch(|| part(&self.gate));
+        outcome
+            .map_err(|breach| {
+                self.first().get_or_insert(breach);
+                self.gate.shut();
+            })
+            .ok()
+    }
+
+    /// Panics with what went wrong first, if anything did.
+    fn report(&self) {
+        if let Some(breach) = &*self.first() {
+            panic!("{}", breach.seen);
+        }
+    }
+}
+
+fn raid<Q: RunQueue<Probe>>(
+    victim: &Q::Thief,
+    raids: &[Raid],
+    clock: &Clock,
+    over: impl Fn() -> bool,
+) -> (Vec<Loot>, Vec<Span>) {
     let (mut own, own_thief) = Q::new(&CONFIG);
-    let mut looted = Vec::new();
-    for &round in rounds.iter().cycle() {
+    let (mut looted, mut looks) = (Vec::new(), Vec::new());
+    for &raid in raids.iter().cycle() {
         if over() {
             break;
         }
-        match victim.steal_into(&mut own, round) {
-            Steal::Taken(probe) => {
-                let others = std::iter::from_fn(|| own.pop()).map(|popped| popped.token.consume()).collect();
-                looted.push(Loot { round, ran: probe.consume(), others });
+        let round = match raid {
+            Raid::Steal(round) => round,
+            Raid::Look => {
+                let (span, empty) = clock.time(|| victim.is_empty());
+                if empty && !clock.stopped && looks.len() < LOOKS {
+                    looks.push(span);
+                }
+                continue;
             }
-            Steal::BackOff(_) => assert!(!round.backed_off, "asked to back off twice"),
+        };
+        let (span, outcome) = clock.time(|| victim.steal_into(&mut own, round));
+        match outcome {
+            Steal::Taken(probe) => {
+                let others = std::iter::from_fn(|| own.pop()).map(|popped| {
+                    assert!(!popped.inherits, "a stolen token inherits its thief's time slice (Q6)");
+                    popped.token.consume()
+                });
+                looted.push(Loot { round, span, others: others.collect(), ran: probe.consume() });
+            }
+            Steal::BackOff(_) => assert!(!round.backed_off, "asked to back off twice (Q7)"),
             Steal::Empty | Steal::Retry => thread::yield_now(),
         }
-        assert!(own_thief.is_empty(), "tokens moved by a steal that gave none to run");
+        assert!(own_thief.is_empty(), "tokens moved by a steal that gave none to run (Q7)");
     }
-    looted
+    (looted, looks)
 }

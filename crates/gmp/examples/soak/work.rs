@@ -278,7 +278,7 @@ fn ends_early(rng: &mut Rng) {
     let right = match way {
         0 => {
             ACCOUNT.panics.fetch_add(1, Ordering::Relaxed);
-            matches!(&end, Err(JoinError::Panicked(payload)) if payload.downcast_ref() == Some(&"soak"))
+            matches!(&end, Err(JoinError::Panicked(payload)) if payload.text().as_deref() == Some("soak"))
         }
         4 => matches!(end, Ok(4)),
         _ => matches!(end, Err(JoinError::Exited)),

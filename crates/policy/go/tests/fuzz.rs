@@ -1,16 +1,15 @@
-//! Storms on Go's ring: each token once (the storm checks that), and Go's order whoever takes them.
+//! Storms on Go's ring, for what Go's queue does beyond its `PROMISE`: half of it is stolen or spilled, without a gap.
 //!
 //! A script fixes the place of each token in the ring before anything runs: a token pushed Back enters with its own
 //! push, one pushed Next with the next push Next, which kicks it, unless somebody took it from `run_next` before. So each
 //! token has a *rank*, and ranks rise along the ring. First in first out then means: whoever takes from the ring, owner
 //! or thief, sees rising ranks; and a batch is a stretch of the ring without a gap.
 
-#[path = "../../storms.rs"]
-mod storms;
-
 use gmp_core::contract::Slot;
 use gmp_core::suite::QueueOf;
-use gmp_core::suite::storm::{History, Left, Loot, Op, Script};
+use gmp_core::suite::fuzz::storms;
+use gmp_core::suite::script::{Op, Script};
+use gmp_core::suite::storm::{History, Left, Loot, Span};
 use gmp_policy_go::Go;
 use std::collections::{HashSet, VecDeque};
 
@@ -41,7 +40,7 @@ impl Ranks {
                 Op::PushBatch(count) => {
                     ranks.extend((0..usize::from(count)).map(|place| Some((index, place))))
                 }
-                Op::Pop | Op::Pause(_) => {}
+                Op::Pop | Op::Look | Op::Pause(_) => {}
             }
         }
         Self { ranks, next }
@@ -69,11 +68,7 @@ fn stretches(ranks: &Ranks, script: &Script, history: &History) -> Vec<Vec<Vec<R
             if *op == Op::Push(Slot::Next) {
                 pushed_next = Some(numbers);
             }
-            numbers += match op {
-                Op::Push(_) => 1,
-                Op::PushBatch(count) => u64::from(*count),
-                _ => 0,
-            };
+            numbers += op.tokens() as u64;
         }
         seen_ops = (index + 1).min(script.owner.len()).max(seen_ops);
         match left {
@@ -121,13 +116,13 @@ fn check(script: &Script, history: &History) {
 
 #[test]
 fn storms_keep_gos_order() {
-    storms::judge::<QueueOf<Go>>(1..=4, check);
+    storms::<QueueOf<Go>>("go", 1..=4, check);
 }
 
 /// Without thieves everything is fixed: the history is that of a plain model, to the last token.
 #[test]
 fn calm_is_gos_order_exactly() {
-    storms::judge::<QueueOf<Go>>(0..=0, |script, history| {
+    storms::<QueueOf<Go>>("go", 0..=0, |script, history| {
         assert_eq!(history.owner, model(&script.owner));
         check(script, history);
     });
@@ -158,10 +153,10 @@ fn model(ops: &[Op]) -> Vec<(usize, Left)> {
                 left.push((index, Left::StayedInBatch(batch.collect())));
             }
             Op::Pop => left.extend(pop(&mut run_next, &mut ring).map(|popped| (index, popped))),
-            Op::Pause(_) => {}
+            Op::Look | Op::Pause(_) => {}
         }
     }
-    left.extend(std::iter::from_fn(|| pop(&mut run_next, &mut ring)).map(|popped| (ops.len(), popped)));
+    left.extend((ops.len()..).zip(std::iter::from_fn(|| pop(&mut run_next, &mut ring))));
     left
 }
 
@@ -173,14 +168,17 @@ fn wrong_orders_are_found_out() {
     let popped = |numbers: &[u64]| numbers.iter().map(|&number| (3, Left::Popped(number, false))).collect();
     let round = gmp_core::suite::TAKE_ANY;
     let broken = |history: History| std::panic::catch_unwind(|| check(&script, &history)).is_err();
-    assert!(!broken(History { owner: popped(&[0, 1, 2]), thieves: vec![] }));
-    assert!(broken(History { owner: popped(&[1, 0, 2]), thieves: vec![] }), "out of order");
+    assert!(!broken(History { owner: popped(&[0, 1, 2]), ..History::default() }));
+    assert!(broken(History { owner: popped(&[1, 0, 2]), ..History::default() }), "out of order");
     assert!(
-        broken(History { owner: vec![(3, Left::Popped(0, true))], thieves: vec![] }),
+        broken(History { owner: vec![(3, Left::Popped(0, true))], ..History::default() }),
         "nothing to inherit"
     );
-    let gap = vec![Loot { round, ran: 2, others: vec![0] }];
-    assert!(broken(History { owner: popped(&[1]), thieves: vec![gap] }), "a gap");
-    let reversed = vec![Loot { round, ran: 0, others: vec![1] }];
-    assert!(broken(History { owner: popped(&[2]), thieves: vec![reversed] }), "a batch turned round");
+    let gap = vec![Loot { round, span: Span::ALWAYS, ran: 2, others: vec![0] }];
+    assert!(broken(History { owner: popped(&[1]), thieves: vec![gap], ..History::default() }), "a gap");
+    let reversed = vec![Loot { round, span: Span::ALWAYS, ran: 0, others: vec![1] }];
+    assert!(
+        broken(History { owner: popped(&[2]), thieves: vec![reversed], ..History::default() }),
+        "a batch turned round"
+    );
 }

@@ -15,9 +15,10 @@
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
 use super::ring::Ring;
-use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Sleeper, Waiter};
+use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Sleeper, Waiter};
 use core::ptr::NonNull;
 use gmp_core::WaitReason;
+use gmp_core::park::Who;
 use std::time::Instant;
 
 /// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move, and only
@@ -241,17 +242,18 @@ impl<T> Chan<T> {
     /// As [`Way::now`].
     #[inline]
     unsafe fn operate<W: Way>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
-        let mut state = self.lock.lock();
+        let mut me = Me::default();
+        let mut state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
         match unsafe { W::now(self, &mut state, slot) } {
             Ok(other) => {
                 drop(state);
-                wake(other);
+                wake_as(other, &mut me);
                 Ok(())
             }
             Err(Refusal::Closed) => Err(Refusal::Closed),
             // SAFETY: as the caller promises.
-            Err(Refusal::NotReady) => unsafe { self.wait_to::<W>(state, slot, deadline) },
+            Err(Refusal::NotReady) => unsafe { self.wait_to::<W>(me.who(), state, slot, deadline) },
         }
     }
 
@@ -259,11 +261,12 @@ impl<T> Chan<T> {
     /// As [`Way::now`].
     #[inline]
     unsafe fn try_operate<W: Way>(&self, slot: *mut T) -> Result<(), Refusal> {
-        let mut state = self.lock.lock();
+        let mut me = Me::default();
+        let mut state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
         let other = unsafe { W::now(self, &mut state, slot) }?;
         drop(state);
-        wake(other);
+        wake_as(other, &mut me);
         Ok(())
     }
 
@@ -272,11 +275,12 @@ impl<T> Chan<T> {
     #[inline(never)]
     unsafe fn wait_to<'a, W: Way>(
         &'a self,
+        who: Who,
         mut state: Guard<'a, State<T>>,
         slot: *mut T,
         deadline: Option<Instant>,
     ) -> Result<(), Refusal> {
-        let caller = match Caller::enter_at_once(W::CALL) {
+        let caller = match Caller::enter_at_once(who, W::CALL) {
             Some(caller) => caller,
             None => {
                 drop(state);
@@ -370,8 +374,14 @@ impl<T> Chan<T> {
 /// Wakes one who was fired, if it sleeps already.
 #[inline]
 pub(crate) fn wake(sleeper: Option<Sleeper>) {
+    wake_as(sleeper, &mut Me::default());
+}
+
+/// [`wake`] by a caller that has been looked up already.
+#[inline(always)]
+fn wake_as(sleeper: Option<Sleeper>, me: &mut Me) {
     if let Some(sleeper) = sleeper {
-        sleeper.wake();
+        sleeper.wake_as(me);
     }
 }
 

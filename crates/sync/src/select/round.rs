@@ -230,7 +230,7 @@ impl<'s, 'a> Round<'s, 'a> {
     fn wait_for_one(&self, patience: Patience, first: Option<&'s Case<'a>>) -> Option<Ended<'s, 'a>> {
         // Whoever may not wait is refused by a panic.
         let locks = Locks(self.seats);
-        let caller = match Caller::enter_at_once("select") {
+        let caller = match Caller::enter_at_once(Me::default().who(), "select") {
             Some(caller) => {
                 core::mem::forget(locks);
                 caller

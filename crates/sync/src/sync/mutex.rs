@@ -11,7 +11,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
-use gmp_core::park::Place;
+use gmp_core::park::{Place, Who};
 use std::time::{Duration, Instant};
 
 /// A lock around a value, for goroutines and for plain threads.
@@ -243,7 +243,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 /// Lets the goroutine run that was just handed a lock: it is the next on this P.
 #[cold]
 pub(crate) fn yield_to_heir() {
-    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once("unlock") {
+    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once(Who::calls(), "unlock") {
         goroutine.yield_local();
     }
 }

@@ -1,6 +1,6 @@
 //! `Lock`: a value under a [`RawLock`], which a goroutine may hold while it leaves its stack.
 
-use super::raw::{By, RawLock};
+use super::raw::{By, Me, RawLock};
 use crate::seam::const_fn;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
@@ -37,7 +37,13 @@ impl<S> Lock<S> {
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, S> {
-        let by = self.raw.lock();
+        self.lock_as(&mut Me::default())
+    }
+
+    /// [`Lock::lock`] by a caller that has more to ask about itself.
+    #[inline]
+    pub(crate) fn lock_as(&self, me: &mut Me) -> Guard<'_, S> {
+        let by = self.raw.lock_as(me);
         Guard(Held { lock: self, by })
     }
 

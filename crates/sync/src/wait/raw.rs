@@ -21,6 +21,7 @@
 
 use crate::seam::{AtomicBool, AtomicU32, const_fn, spin_loop, thread};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use gmp_core::park::Who;
 
 /// How many pauses (of some 10 ns) a waiter makes before its first look, twice as many before each next one. Some
 /// hundred nanoseconds to begin with: by then the holder's thread has had the cache line for ten operations of its own.
@@ -46,14 +47,20 @@ pub(crate) enum By {
     Bias,
 }
 
-/// Which runtime's only P the caller holds; asked once, if at all. Not to be kept where the caller may suspend.
+/// Who is calling; asked once, if at all. Not to be kept where the caller may suspend.
 #[derive(Default)]
-pub(crate) struct Me(Option<u32>);
+pub(crate) struct Me(Option<Who>);
 
 impl Me {
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn who(&mut self) -> Who {
+        *self.0.get_or_insert_with(Who::calls)
+    }
+
+    /// Which runtime's only P it holds.
+    #[inline(always)]
     fn serial(&mut self) -> u32 {
-        *self.0.get_or_insert_with(near::serial)
+        near::serial(self.who())
     }
 }
 
@@ -84,7 +91,7 @@ impl RawLock {
     /// A lock biased to the caller's runtime, if the caller holds the only P of one.
     #[inline]
     pub(crate) fn biased() -> Self {
-        match near::serial() {
+        match Me::default().serial() {
             REVOKING => Self::new(),
             serial => Self::biased_to(serial),
         }
@@ -295,12 +302,12 @@ fn next_rank() -> usize {
 /// What the caller knows of itself, and the two halves of the asymmetric fence.
 mod near {
     #[cfg(not(loom))]
-    pub(super) use gmp_core::sole::{far_fence, serial};
+    pub(super) use gmp_core::sole::{far_fence, serial_of as serial};
     pub(super) use gmp_core::sync::near_fence as fence;
 
     /// In models the threads say who they are.
     #[cfg(loom)]
-    pub(super) fn serial() -> u32 {
+    pub(super) fn serial(_: super::Who) -> u32 {
         0
     }
 

@@ -15,12 +15,15 @@
 //! that nobody touches its frame any more, so it need not wait for that waker's lock. The sleeper is put in by the one who waits before any lock that guards
 //! a node is given back, and taken out by the one who fired, under such a lock.
 
+use super::raw::Me;
 use crate::seam::AtomicU32;
 #[cfg(loom)]
 use crate::seam::{Thread, this_thread, thread};
 use core::cell::Cell;
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use gmp_core::park::{Commit, Place};
+use gmp_core::park::{Commit, Place, Who};
 use gmp_core::{Parked, WaitReason, Wake};
 use std::time::Instant;
 
@@ -30,29 +33,47 @@ use std::thread::{Thread, current as this_thread};
 /// Who sleeps, and the right to wake it: a parked goroutine, or a plain thread, which looks at its waiter's state each
 /// time it is unparked.
 ///
-/// Two words side by side and no enum: it is moved on every wake-up, and an enum's bytes would be read in other pieces
-/// than they were written in, which the CPU's store buffer cannot serve.
+/// No enum, and the goroutine in two words that are read one by one, as they were written: it is moved on every wake-up,
+/// and what is read in other pieces than it was written in, the CPU's store buffer cannot serve.
 pub(crate) struct Sleeper {
-    goroutine: Option<Parked>,
+    /// The two words of a [`Parked`], which is this sleeper's alone; null for none.
+    goroutine: *mut (),
+    wait: u64,
     thread: Option<Thread>,
 }
+
+// SAFETY: a `Parked` may be used on any thread.
+unsafe impl Send for Sleeper {}
 
 impl Sleeper {
     /// Whether it is a goroutine that sleeps.
     pub(crate) fn is_goroutine(&self) -> bool {
-        self.goroutine.is_some()
+        !self.goroutine.is_null()
     }
 
     /// Wakes it. Never suspends.
-    #[inline]
     pub(crate) fn wake(self) {
-        if let Some(parked) = self.goroutine {
+        self.wake_as(&mut Me::default());
+    }
+
+    /// [`Sleeper::wake`] by a caller that has been looked up already.
+    #[inline(always)]
+    pub(crate) fn wake_as(self, me: &mut Me) {
+        if let Some(goroutine) = NonNull::new(self.goroutine) {
+            // SAFETY: the commit put them in and `fire` took them out, once.
+            let parked = unsafe { Parked::from_raw(goroutine, self.wait) };
             // Its wait may have ended by a time-out a moment ago: then it finds that it was fired, all the same.
-            parked.ready();
+            parked.ready_by(me.who());
         } else if let Some(thread) = self.thread {
-            thread.unpark();
+            unpark(thread);
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn unpark(thread: Thread) {
+    thread.unpark();
 }
 
 /// How a wait was ended by a waker.
@@ -75,7 +96,9 @@ fn encode(case: u32, fired: Fired) -> u32 {
 pub(crate) struct Waiter {
     state: AtomicU32,
     shared: bool,
-    goroutine: Cell<Option<Parked>>,
+    /// The two words of a [`Parked`]; null for none.
+    goroutine: Cell<*mut ()>,
+    wait: Cell<u64>,
     thread: Cell<Option<Thread>>,
 }
 
@@ -83,8 +106,8 @@ impl Waiter {
     /// A wait with one node.
     #[inline]
     pub(crate) fn alone() -> Self {
-        let (goroutine, thread) = (Cell::new(None), Cell::new(None));
-        Self { state: AtomicU32::new(PENDING), shared: false, goroutine, thread }
+        let (goroutine, wait, thread) = (Cell::new(ptr::null_mut()), Cell::new(0), Cell::new(None));
+        Self { state: AtomicU32::new(PENDING), shared: false, goroutine, wait, thread }
     }
 
     /// A wait with nodes in several queues.
@@ -105,8 +128,8 @@ impl Waiter {
 
     /// The one who waits is awake and stays queued: a waker is to fire it and need wake nobody. Under the queue's lock.
     pub(super) fn awake(&self) {
-        // The token of a wait that is over wakes nobody when it is dropped.
-        self.goroutine.set(None);
+        // The token is of a wait that is over.
+        self.goroutine.set(ptr::null_mut());
     }
 
     /// The calling thread waits for this, by blocking itself. Under the queue's lock, before it is fired.
@@ -152,8 +175,9 @@ impl Waiter {
     /// Nobody puts the sleeper in or takes it out meanwhile.
     #[inline]
     unsafe fn is_gone(&self) -> bool {
-        // SAFETY: as the caller promises.
-        unsafe { &*self.goroutine.as_ptr() }.as_ref().is_some_and(Parked::is_stale)
+        let Some(goroutine) = NonNull::new(self.goroutine.get()) else { return false };
+        // SAFETY: the commit put them in; only looked at. That nobody changes them the caller promises.
+        ManuallyDrop::new(unsafe { Parked::from_raw(goroutine, self.wait.get()) }).is_stale()
     }
 
     /// Ends a claimed wait: the value has been moved. The waiter and its nodes must not be touched after this; what is
@@ -161,7 +185,8 @@ impl Waiter {
     #[inline]
     #[must_use]
     pub(super) fn fire(&self, case: u32, fired: Fired) -> Sleeper {
-        let sleeper = Sleeper { goroutine: self.goroutine.take(), thread: self.thread.take() };
+        let (goroutine, wait) = (self.goroutine.get(), self.wait.get());
+        let sleeper = Sleeper { goroutine, wait, thread: self.thread.take() };
         // ORDER: fire. Pairs with the load in `fired`: the one who waits may go on, and leave the frame, from here on.
         self.state.store(encode(case, fired), Release);
         sleeper
@@ -196,11 +221,11 @@ impl Caller {
     /// The same without ever suspending; `None` if it would have to.
     #[track_caller]
     #[inline]
-    pub(crate) fn enter_at_once(call: &'static str) -> Option<Self> {
+    pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Self> {
         #[cfg(loom)]
-        return Some(Self::enter(call));
+        return (_ = who, Some(Self::enter(call))).1;
         #[cfg(not(loom))]
-        Place::enter_at_once(call).map(Self)
+        Place::enter_at_once(who, call).map(Self)
     }
 
     /// Sleeps until the waiter is fired, or until the deadline, or until a closing runtime wants its goroutines to
@@ -226,12 +251,13 @@ impl Caller {
                 unlock();
                 return Wake::Closing;
             }
-            let place = &waiter.goroutine;
             // SAFETY: the commit's last touch of the frame is before `unlock` gives the last lock back, as our caller
             // promises, and the token is reachable only under those locks. All it holds is usable on any thread.
             return unsafe {
                 goroutine.park(reason, deadline, move |parked| {
-                    place.set(Some(parked));
+                    let (goroutine, wait) = parked.into_raw();
+                    waiter.goroutine.set(goroutine.as_ptr());
+                    waiter.wait.set(wait);
                     unlock();
                     Commit::Stay
                 })

@@ -1,0 +1,102 @@
+//! What happens in a fuzzed run, as plain data: so a failing run can be shrunk, printed and run again.
+
+use crate::contract::{Slot, StealRound};
+use std::fmt;
+
+/// What the owner does next. Each pushed token gets the next number, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Pushes one token.
+    Push(Slot),
+    /// Pushes that many tokens as one batch.
+    PushBatch(u8),
+    /// Pops.
+    Pop,
+    /// Asks whether the queue is empty.
+    Look,
+    /// Lets others run: that many spins, or the rest of the time slice if it is 0.
+    Pause(u8),
+}
+
+impl Op {
+    /// How many tokens it pushes.
+    pub fn tokens(&self) -> usize {
+        match self {
+            Op::Push(_) => 1,
+            Op::PushBatch(count) => usize::from(*count),
+            Op::Pop | Op::Look | Op::Pause(_) => 0,
+        }
+    }
+}
+
+/// What a thief does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raid {
+    /// Steals, with this knowledge.
+    Steal(StealRound),
+    /// Asks whether the victim is empty.
+    Look,
+}
+
+/// A storm: an owner against thieves that really run.
+#[derive(Clone)]
+pub struct Script {
+    /// The owner's operations, once.
+    pub owner: Vec<Op>,
+    /// For each thief what it does, over and over until the owner is done. May be empty.
+    pub thieves: Vec<Vec<Raid>>,
+}
+
+impl Script {
+    /// How many tokens it pushes.
+    pub fn tokens(&self) -> usize {
+        self.owner.iter().map(Op::tokens).sum()
+    }
+}
+
+/// What happens in a calm: everything on one thread, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The owner does this.
+    Own(Op),
+    /// A thief with an empty queue of its own steals.
+    Steal(StealRound),
+    /// A thief steals into the victim itself.
+    StealFromOneself,
+}
+
+/// A list in which repeated items are counted.
+pub(super) struct Counted<'a, T>(pub(super) &'a [T]);
+
+impl<T: fmt::Debug + PartialEq> fmt::Debug for Counted<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, run) in self.0.chunk_by(|one, other| one == other).enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            match run {
+                [one] => write!(f, "{comma}{one:?}")?,
+                _ => write!(f, "{comma}{:?} x {}", run[0], run.len())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n  owner: {:?}", Counted(&self.owner))?;
+        self.thieves.iter().try_for_each(|raids| write!(f, "\n  thief: {:?}", Counted(raids)))
+    }
+}
+
+/// A calm's steps; prints as a [`Script`] does.
+#[derive(Clone)]
+pub struct Calm(
+    /// The steps.
+    pub Vec<Step>,
+);
+
+impl fmt::Debug for Calm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n  one thread: {:?}", Counted(&self.0))
+    }
+}

@@ -1,0 +1,98 @@
+//! `Topology`, the order, and its walk.
+
+use crate::machine::{Distance, Machine};
+use gmp_core::contract::{Lookout, VictimOrder};
+use gmp_core::queue::{Coprime, CoprimeWalk};
+use std::sync::Arc;
+
+/// With more Ps than this, victims come in Go's order: a walk has no memory for more distances.
+const MOST_PS: usize = 1024;
+
+/// Victims by the distance of their CPUs from the thief's; see the head of this crate.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    procs: usize,
+    machine: Arc<Machine>,
+    flat: Coprime,
+}
+
+/// One walk of [`Topology`]: one pass of the same random walk over all Ps for each distance that occurs.
+#[derive(Clone, Debug)]
+pub struct TopologyWalk {
+    /// The distance of each P, by [`Distance::rank`]. All are asked for when the walk begins: each P has one place in
+    /// the walk then, though Ms move while it goes on (V1). In line: an M about to go idle allocates nothing.
+    ranks: [u8; MOST_PS],
+    /// A bit for each rank that occurs and is not walked through yet.
+    ahead: u16,
+    rank: u8,
+    pass: CoprimeWalk,
+    whole: CoprimeWalk,
+}
+
+const _: () = assert!(Distance::COUNT <= u16::BITS as usize, "each rank has a bit");
+
+impl Topology {
+    /// The order for this many Ps (at least 1) on that machine.
+    pub fn on(machine: Arc<Machine>, procs: usize) -> Self {
+        Self { procs, machine, flat: Coprime::new(procs) }
+    }
+}
+
+impl VictimOrder for Topology {
+    type Walk<'a> = TopologyWalk;
+
+    const WANTS_CPUS: bool = true;
+
+    fn new(procs: usize) -> Self {
+        Self::on(Machine::here(), procs)
+    }
+
+    fn walk<'a>(&'a self, from: Lookout<'a>) -> TopologyWalk {
+        let unknown = Distance::Unknown.rank();
+        let mut ranks = [unknown; MOST_PS];
+        let mut ahead = 1 << unknown;
+        if self.procs <= MOST_PS
+            && let Some(here) = from.victims.cpu(from.own)
+        {
+            ahead = 0;
+            for (p, rank) in ranks[..self.procs].iter_mut().enumerate() {
+                if let Some(there) = from.victims.cpu(p) {
+                    *rank = self.machine.distance(here, there).rank();
+                }
+                ahead |= 1 << *rank;
+            }
+        }
+        let whole = self.flat.by_seed(from.seed);
+        let mut walk = TopologyWalk { ranks, ahead, rank: 0, pass: whole.clone(), whole };
+        walk.next_rank();
+        walk
+    }
+}
+
+impl TopologyWalk {
+    /// Goes on to the nearest distance ahead; `false`: there is none.
+    fn next_rank(&mut self) -> bool {
+        if self.ahead == 0 {
+            return false;
+        }
+        self.rank = self.ahead.trailing_zeros() as u8;
+        self.ahead &= self.ahead - 1;
+        self.pass = self.whole.clone();
+        true
+    }
+}
+
+impl Iterator for TopologyWalk {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let Self { ranks, rank, pass, .. } = self;
+            // Beyond the limit no distance is asked for, so there is one pass, and all are in it.
+            let found = pass.find(|p| ranks.get(*p).is_none_or(|found| found == rank));
+            if found.is_some() || !self.next_rank() {
+                return found;
+            }
+        }
+    }
+}

@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Scheduling policy of gmp, or "all" to put them side by side.
     #[arg(long, default_value = "go")]
     policy: String,
+    /// Idle rules of gmp, side by side, separated by commas: go, eager, frugal. Default: the policy's own.
+    #[arg(long, value_delimiter = ',')]
+    idle: Vec<String>,
     /// Libraries side by side, separated by commas: gmp, tokio, tokio-ct, may, smol, rayon, corosensei, ...
     #[arg(long, value_delimiter = ',', default_value = "gmp")]
     lib: Vec<String>,

@@ -80,6 +80,31 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     timed("runq", &[2], "push and pop of a run queue by its owner alone"),
 ];
 
+/// Of the group `policies`, those that gmp runs with a handle for plain threads.
+pub(crate) const FROM_OUTSIDE: &[Workload] = &[
+    sized(
+        "idle_trickle",
+        &[16],
+        &[5000],
+        200,
+        "CPU time of one of n empty goroutines, one a ms, submitted by a plain thread",
+    ),
+    sized(
+        "idle_trickle_timer",
+        &[16],
+        &[5000],
+        200,
+        "the same, submitted by a goroutine that sleeps in between",
+    ),
+    sized(
+        "batch_start",
+        &[2],
+        &[1000],
+        1000,
+        "from a plain thread's submission of n goroutines of 20 us to an idle runtime until two cores run some",
+    ),
+];
+
 /// A workload of another group, and what runs it on gmp.
 pub(crate) struct Benchmark {
     pub(crate) workload: Workload,
@@ -90,13 +115,16 @@ pub(crate) struct Benchmark {
 fn workloads() -> impl Iterator<Item = (&'static str, &'static Workload)> {
     let ours = WORKLOADS.iter().map(|workload| ("workloads", workload));
     let goes = go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload));
-    ours.chain(goes).chain(scenarios::all().map(|benchmark| ("policies", &benchmark.workload)))
+    let inside = scenarios::all().map(|benchmark| &benchmark.workload);
+    ours.chain(goes).chain(inside.chain(FROM_OUTSIDE).map(|workload| ("policies", workload)))
 }
 
 /// A library: its policies (rivals have one without a name) and the function that runs a cell.
 pub(crate) struct Library {
     pub(crate) name: &'static str,
     pub(crate) policies: &'static [&'static str],
+    /// Idle rules that go with any of its policies.
+    pub(crate) idle_rules: &'static [&'static str],
     pub(crate) workloads: &'static [&'static str],
     pub(crate) run: fn(&Cell) -> Result<Figures>,
 }
@@ -135,11 +163,15 @@ pub(crate) fn list(all: &[Library], quick: bool) {
         let quick_size = [workload.quick];
         let sizes = if quick { &quick_size[..] } else { workload.sizes };
         for library in all.iter().filter(|library| library.knows(workload.name)) {
+            let rules = match library.idle_rules {
+                [] => String::new(),
+                rules => format!(r#""idle_rules":{rules:?},"#),
+            };
             for policy in library.policies {
                 for procs in workload.procs {
                     for n in sizes {
                         println!(
-                            r#"{{"lib":"{}","policy":"{policy}","workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
+                            r#"{{"lib":"{}","policy":"{policy}",{rules}"workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
                             library.name, workload.name, workload.about
                         );
                     }

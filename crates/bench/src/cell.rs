@@ -10,6 +10,8 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + S
 pub(crate) struct Cell {
     pub(crate) lib: String,
     pub(crate) policy: String,
+    /// gmp's idle rule, if it is not to be the policy's own.
+    pub(crate) idle: Option<String>,
     pub(crate) workload: String,
     pub(crate) procs: usize,
     /// The workload's own size; 0 where the repetition is calibrated by time.
@@ -41,9 +43,10 @@ impl Figures {
     /// The one line of JSON that the process prints. Names are plain ASCII words, so nothing needs escaping.
     pub(crate) fn to_json(&self, cell: &Cell) -> String {
         let mut line = format!(
-            r#"{{"lib":"{}","policy":"{}","workload":"{}","procs":{},"n":{},"ns_per_op":{},"extra":{{"#,
+            r#"{{"lib":"{}","policy":"{}",{}"workload":"{}","procs":{},"n":{},"ns_per_op":{},"extra":{{"#,
             cell.lib,
             cell.policy,
+            cell.idle.as_ref().map_or(String::new(), |idle| format!(r#""idle":"{idle}","#)),
             cell.workload,
             cell.procs,
             self.n,
@@ -81,6 +84,7 @@ mod tests {
         let cell = Cell {
             lib: "gmp".into(),
             policy: "go".into(),
+            idle: None,
             workload: "yield_2".into(),
             procs: 1,
             n: 0,
@@ -91,6 +95,10 @@ mod tests {
         assert_eq!(
             figures.to_json(&cell),
             r#"{"lib":"gmp","policy":"go","workload":"yield_2","procs":1,"n":1384000,"ns_per_op":21.900,"extra":{"min":20.000,"odd":null}}"#
+        );
+        let frugal = Cell { idle: Some("frugal".into()), ..cell };
+        assert!(
+            figures.to_json(&frugal).starts_with(r#"{"lib":"gmp","policy":"go","idle":"frugal","workload""#)
         );
     }
 

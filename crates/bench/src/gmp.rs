@@ -1,5 +1,6 @@
 //! gmp itself: one file for each workload, each written as a program on the public interface.
 
+mod batch_start;
 mod blocking_sys;
 mod chan_buffered_spsc;
 mod chan_mpmc;
@@ -7,6 +8,7 @@ mod chan_pingpong;
 mod fib;
 pub(crate) mod go_benchmarks;
 mod hog_fairness;
+mod idle_trickle;
 mod latch;
 mod matmul_steal;
 mod mem_parked;
@@ -26,12 +28,14 @@ mod yields;
 
 use crate::catalogue::{Benchmark, Library};
 use crate::cell::{Cell, Figures, Result};
-use ::gmp::policy::{Go, Random};
-use ::gmp::{Builder, Finished};
+use ::gmp::contract::Policy;
+use ::gmp::policy::{Eager, Frugal, Go, GoIdle, Random, WithIdle};
+use ::gmp::{Builder, Finished, Handle};
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
     policies: &["go", "random"],
+    idle_rules: &["go", "eager", "frugal"],
     workloads: &[
         "switch_raw",
         "yield_2",
@@ -55,6 +59,9 @@ pub(crate) const LIBRARY: Library = Library {
         "blocking_sys_declared",
         "matmul_steal",
         "runq",
+        "idle_trickle",
+        "idle_trickle_timer",
+        "batch_start",
     ],
     run,
 };
@@ -90,6 +97,9 @@ fn run(cell: &Cell) -> Result<Figures> {
         "hog_fairness" => inside(cell, hog_fairness::main),
         "blocking_sys" => inside(cell, |cell| blocking_sys::main(cell, false)),
         "blocking_sys_declared" => inside(cell, |cell| blocking_sys::main(cell, true)),
+        "idle_trickle" => with_handle(cell, idle_trickle::from_thread),
+        "idle_trickle_timer" => inside(cell, idle_trickle::from_timer),
+        "batch_start" => with_handle(cell, batch_start::main),
         _ => inside(cell, matmul_steal::main),
     }
 }
@@ -99,22 +109,41 @@ fn inside(cell: &Cell, main: fn(&Cell) -> Result<Figures>) -> Result<Figures> {
     enter(cell, main)?.value
 }
 
+/// The same for workloads with plain threads, which submit by a handle.
+fn with_handle(cell: &Cell, main: fn(&Cell, &Handle) -> Result<Figures>) -> Result<Figures> {
+    let theirs = cell.clone();
+    under_policy(cell, move |handle| main(&theirs, &handle))?.value
+}
+
 /// Runs `main` as the first goroutine of a runtime with the cell's policy, processors and thread-local mode.
 fn enter(cell: &Cell, main: fn(&Cell) -> Result<Figures>) -> Result<Finished<Result<Figures>>> {
     let theirs = cell.clone();
-    let main = move || main(&theirs);
+    under_policy(cell, move |_| main(&theirs))
+}
+
+type Ended = Result<Finished<Result<Figures>>>;
+
+fn under_policy(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static) -> Ended {
     match cell.policy.as_str() {
-        "go" => on(cell, Builder::new().policy::<Go>(), main),
-        _ => on(cell, Builder::new().policy::<Random>(), main),
+        "go" => under_idle_rule::<Go>(cell, main),
+        _ => under_idle_rule::<Random>(cell, main),
     }
 }
 
-fn on<P: ::gmp::contract::Policy>(
+fn under_idle_rule<P: Policy>(
     cell: &Cell,
-    builder: Builder<P>,
-    main: impl FnOnce() -> Result<Figures> + Send + 'static,
-) -> Result<Finished<Result<Figures>>> {
-    let builder = builder.procs(cell.procs);
+    main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static,
+) -> Ended {
+    match cell.idle.as_deref() {
+        None => on::<P>(cell, main),
+        Some("go") => on::<WithIdle<P, GoIdle>>(cell, main),
+        Some("eager") => on::<WithIdle<P, Eager>>(cell, main),
+        Some(_) => on::<WithIdle<P, Frugal>>(cell, main),
+    }
+}
+
+fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static) -> Ended {
+    let builder = Builder::new().policy::<P>().procs(cell.procs);
     let builder = match cell.mode.as_str() {
         // SAFETY: the workloads hold no borrow of a thread-local, no errno and nothing thread-bound over a call that
         // suspends; what they print and read they do before or after.
@@ -127,5 +156,7 @@ fn on<P: ::gmp::contract::Policy>(
         }
     };
     // Failures as text: a report or a panic's payload need not be shareable between threads, our errors are.
-    builder.build().map_err(|error| error.to_string())?.run(main).map_err(|error| error.to_string().into())
+    let runtime = builder.build().map_err(|error| error.to_string())?;
+    let handle = runtime.handle();
+    runtime.run(|| main(handle)).map_err(|error| error.to_string().into())
 }

@@ -12,6 +12,7 @@ mod process;
 mod rivals;
 mod runq;
 mod threads;
+mod trickle;
 mod work;
 
 use catalogue::Library;
@@ -32,7 +33,8 @@ fn libraries() -> Vec<Library> {
 }
 
 const USAGE: &str = "usage: gmp-bench list [--quick]
-       gmp-bench cell --lib NAME --policy NAME --workload NAME --procs N [--n N] [--quick] [--mode NAME]";
+       gmp-bench cell --lib NAME --policy NAME --workload NAME --procs N [--n N] [--quick] [--mode NAME]
+            [--idle NAME]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -79,6 +81,10 @@ fn checked<'a>(all: &'a [Library], cell: &Cell) -> Result<&'a Library> {
         let policies = library.policies.join(", ");
         return Err(format!("{} has no policy {:?}; it has: {policies}", cell.lib, cell.policy).into());
     }
+    if let Some(idle) = cell.idle.as_deref().filter(|idle| !library.idle_rules.contains(idle)) {
+        let rules = library.idle_rules.join(", ");
+        return Err(format!("{} has no idle rule {idle:?}; it has: {rules}", cell.lib).into());
+    }
     Ok(library)
 }
 
@@ -91,6 +97,7 @@ fn parse(arguments: &[String]) -> Result<Cell> {
         procs: 1,
         n: 0,
         quick: false,
+        idle: None,
         mode: "migrating".into(),
     };
     let mut n = None;
@@ -106,6 +113,7 @@ fn parse(arguments: &[String]) -> Result<Cell> {
             "--policy" => cell.policy.clone_from(value),
             "--workload" => cell.workload.clone_from(value),
             "--mode" => cell.mode.clone_from(value),
+            "--idle" => cell.idle = Some(value.clone()),
             "--procs" => cell.procs = positive(name, value)? as usize,
             "--n" => n = Some(positive(name, value)?),
             _ => return Err(format!("unknown argument {name}\n{USAGE}").into()),

@@ -100,10 +100,15 @@ pub(crate) fn bytes_per_g(cell: &Cell, before: u64, timed: Figures) -> Figures {
 /// The figures of `sleep_many`: CPU time counts, not the wall time that the sleeps themselves fill.
 pub(crate) fn sleeps(timed: Figures, overshoot: Vec<f64>) -> Figures {
     let late = Latencies::of(overshoot);
+    by_cpu(timed).with("p50_ns", late.p50).with("p99_ns", late.p99)
+}
+
+/// The same figures with the CPU time as the one that counts.
+pub(crate) fn by_cpu(timed: Figures) -> Figures {
     let cpu =
         timed.extra.iter().find(|(name, _)| *name == "cpu_ns_per_op").map_or(f64::NAN, |(_, value)| *value);
     let kept = timed.extra.into_iter().filter(|(name, _)| !matches!(*name, "min" | "max")).collect();
-    Figures { ns_per_op: cpu, n: timed.n, extra: kept }.with("p50_ns", late.p50).with("p99_ns", late.p99)
+    Figures { ns_per_op: cpu, n: timed.n, extra: kept }
 }
 
 /// The figures of `hog_fairness`: the longest gap counts.

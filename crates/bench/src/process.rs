@@ -2,24 +2,33 @@
 
 use std::time::Duration;
 
-fn usage() -> libc::rusage {
+fn usage(who: libc::c_int) -> libc::rusage {
     // SAFETY: all zeroes is a valid `rusage`: it consists of integers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a live `rusage`. The call cannot fail with these arguments.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+    unsafe { libc::getrusage(who, &mut usage) };
     usage
 }
 
 /// User and system time of all threads so far.
 pub(crate) fn cpu_time() -> Duration {
-    let usage = usage();
+    cpu_time_of(libc::RUSAGE_SELF)
+}
+
+/// User and system time of the calling thread so far.
+pub(crate) fn thread_cpu_time() -> Duration {
+    cpu_time_of(libc::RUSAGE_THREAD)
+}
+
+fn cpu_time_of(who: libc::c_int) -> Duration {
+    let usage = usage(who);
     let time = |t: libc::timeval| Duration::from_micros(t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64);
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
 /// The most memory that was ever resident, in bytes.
 pub(crate) fn peak_rss() -> u64 {
-    usage().ru_maxrss as u64 * 1024
+    usage(libc::RUSAGE_SELF).ru_maxrss as u64 * 1024
 }
 
 /// The memory that is resident now, in bytes; 0 where the system does not tell.
@@ -39,4 +48,10 @@ pub(crate) fn nanosleep(time: Duration) {
     let time = libc::timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) };
     // SAFETY: a live timespec, and no place for the rest. A signal may cut the sleep short, which only helps the rival.
     unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
+}
+
+/// The number of the calling thread; never 0.
+pub(crate) fn thread_id() -> u64 {
+    // SAFETY: the call takes no arguments and cannot fail.
+    unsafe { libc::gettid() as u64 }
 }

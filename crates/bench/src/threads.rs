@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 pub(crate) const LIBRARY: Library = Library {
     name: "threads",
     policies: &[NO_POLICY],
+    idle_rules: &[],
     workloads: &[
         "yield_2",
         "spawn_join",

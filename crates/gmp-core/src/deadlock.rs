@@ -7,6 +7,7 @@ use crate::p::timers::NEVER;
 use crate::sched::lists::Lists;
 use crate::sched::{Config, Sched, attention};
 use crate::settings::DeadlockRule;
+use crate::sysmon::SUSPECT_PERIOD;
 use core::fmt;
 use core::panic::Location;
 use core::sync::atomic::Ordering;
@@ -141,10 +142,26 @@ impl<C: Config> Sched<C> {
     }
 
     /// Whether no thread but ours could still wake somebody. If one could, sysmon looks again.
+    ///
+    /// To count threads is to read a directory of the system's, which costs more than a thread switch: where plain
+    /// threads submit a goroutine now and then, the Ms go to sleep after each. So whoever has found others counts not
+    /// again for as long as sysmon would wait.
     fn alone_in_process(&self, lists: &mut Lists<C>) -> bool {
         if self.settings.deadlock == DeadlockRule::Always {
             return true;
         }
+        let now = self.header.now();
+        let found_lately = |found: u64| now.saturating_sub(found) < crate::rt::nanos(SUSPECT_PERIOD);
+        let alone = !lists.others_found_at.is_some_and(found_lately) && self.counts_as_alone(lists, now);
+        if !alone && !lists.deadlock_suspected {
+            lists.deadlock_suspected = true;
+            self.rouse_sysmon(lists);
+        }
+        alone
+    }
+
+    /// Counts the threads of the process.
+    fn counts_as_alone(&self, lists: &mut Lists<C>, now: u64) -> bool {
         // Where stacks are threads, those that Ps keep at hand are none: counting them would hide that many strangers.
         let spare = || self.sum(lists, |counters| i128::from(counters.spare_stacks.load(Ordering::Relaxed)));
         let held = || self.stacks.figures().in_use.saturating_sub(usize::try_from(spare()).unwrap_or(0));
@@ -152,10 +169,7 @@ impl<C: Config> Sched<C> {
         // The Ms and sysmon.
         let ours = lists.all_m.len() + 1 + stacks;
         let alone = threads_in_process().is_some_and(|all| all <= ours);
-        if !alone && !lists.deadlock_suspected {
-            lists.deadlock_suspected = true;
-            self.rouse_sysmon(lists);
-        }
+        lists.others_found_at = (!alone).then_some(now);
         alone
     }
 

@@ -162,7 +162,7 @@ impl<C: Config> Sched<C> {
         let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
         lists.idle_ms.remove(at);
         match self.take_idle_p(&mut lists) {
-            Some(p) => self.give_p(MRef::new(home), p),
+            Some(p) => self.give_p(&mut lists, MRef::new(home), p),
             None => {
                 lists.hungry.push(MRef::new(home));
                 self.call_attention(attention::HUNGRY);

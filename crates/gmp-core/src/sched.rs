@@ -17,8 +17,8 @@ use crate::sysmon::SysmonNote;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_epoch::{Atomic, Collector, LocalHandle, Owned};
 use idle_word::IdleWord;
-use lists::Lists;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use lists::{Lists, Locked};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a runtime is made of.
 pub trait Config: Sized + 'static {
@@ -116,9 +116,9 @@ impl<C: Config> Sched<C> {
     }
 
     /// Go's `sched.lock`.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Lists<C>> {
+    pub(crate) fn lock(&self) -> Locked<'_, C> {
         // A panic under this lock is a broken invariant of ours and aborts before it could poison.
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+        Locked::new(self.lists.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[inline]

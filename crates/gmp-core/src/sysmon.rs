@@ -10,7 +10,7 @@ use crate::m::note::Note;
 use crate::p::word::{Call, PStatus};
 use crate::p::{OwnedP, P};
 use crate::sched::lists::Lists;
-use crate::sched::{Config, Sched, attention};
+use crate::sched::{AllP, Config, Sched, attention};
 use core::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const PATIENCE: u32 = 50;
 /// After this long with nothing to do, free stacks give back the memory they touched.
 const LONG_IDLE: Duration = Duration::from_secs(1);
 /// How often a suspected deadlock is looked at again.
-const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
+pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 
 /// sysmon's own note.
 pub(crate) struct SysmonNote {
@@ -151,7 +151,7 @@ impl<C: Config> Sysmon<'_, C> {
         let lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
-        let may = idle && active && !lists.deadlock_suspected;
+        let may = idle && active;
         if may {
             self.sched.sysmon.dozing.store(true, Ordering::Relaxed);
         }
@@ -204,9 +204,14 @@ impl<C: Config> Sysmon<'_, C> {
         })
     }
 
-    /// Wakes an M for work that has waited 10 ms beside an idle P, whatever the policy thinks.
+    /// Wakes an M for work that has waited 10 ms beside an idle P, whatever the policy thinks. Likewise for a timer that
+    /// long overdue: whoever slept until it has taken up something else, and did not wake the next one. Go's sysmon starts
+    /// an M for such a timer, too.
     fn keep_bounded_law(&mut self, now: u64) {
         let view = self.sched.view();
+        if view.idle > 0 && self.sched.with_all_p(&self.epoch, |all| has_overdue_timer(all, now)) {
+            self.sched.wake_for_old_work();
+        }
         let waiting = view.idle > 0
             && (!self.sched.shared.is_empty()
                 || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty())));
@@ -229,6 +234,12 @@ impl<C: Config> Sysmon<'_, C> {
             self.sched.new_m(&mut lists, p, spinning);
         }
     }
+}
+
+/// Whether some P has a timer that should have gone off 10 ms ago, or a stopped one that nobody has swept since.
+fn has_overdue_timer<C: Config>(all: &AllP<C>, now: u64) -> bool {
+    let slack = crate::rt::nanos(LONGEST);
+    all.ps.iter().any(|p| p.core.timers.next().saturating_add(slack) <= now)
 }
 
 /// Asks for the P's next switch to end the slice, if it has lasted 10 ms: of its thread's CPU time where there is a clock

@@ -75,7 +75,7 @@ impl<C: Config> Sched<C> {
         if lists.hungry.is_empty() {
             self.clear_attention(attention::HUNGRY);
         }
-        self.give_p(m, p);
+        self.give_p(lists, m, p);
         None
     }
 
@@ -110,7 +110,7 @@ impl<C: Config> Sched<C> {
         if let Some(m) = lists.idle_ms.pop() {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(spinning);
-            self.give_p(m, p);
+            self.give_p(lists, m, p);
         } else if caller_is_locked() {
             lists.ms_to_make.push((p, spinning));
             lists.sysmon_asleep = true;
@@ -120,13 +120,14 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Hands a P to a sleeping M and wakes it.
-    pub(crate) fn give_p(&self, m: MRef, p: OwnedP<C>) {
+    /// Hands a P to a sleeping M, whose thread comes up when the lock is free: `startm` (Go 1.27) wakes it after it has
+    /// unlocked, too.
+    pub(crate) fn give_p(&self, lists: &mut Lists<C>, m: MRef, p: OwnedP<C>) {
         // SAFETY: it sleeps until we wake it.
         let m = unsafe { m.get() };
         debug_assert!(m.next_p.get().is_null(), "M {} was given one P already", m.id);
         m.next_p.set(p.into_core());
-        m.note.wake();
+        lists.unpark_soon(m.note.set());
     }
 
     /// Makes a thread that starts with a P. If none can be had, the P goes idle: the next M that comes back from a
@@ -252,10 +253,10 @@ impl<C: Config> Sched<C> {
     /// An earlier timer was added: the M that sleeps until the next timer must not sleep longer.
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
-        let lists = self.lock();
+        let mut lists = self.lock();
         match lists.timer_sleeper {
             // SAFETY: under the lock, and an M stays on it while it sleeps.
-            Some((m, until)) if until > when => unsafe { m.get() }.note.wake(),
+            Some((m, until)) if until > when => lists.unpark_soon(unsafe { m.get() }.note.set()),
             Some(_) => {}
             None => {
                 drop(lists);

@@ -17,7 +17,7 @@
 //! | stop others in time | [`context::Context`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`current`], [`stats`], [`num_goroutines`] |
-//! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`] or your own [`contract::Policy`] |
+//! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
 //!
 //! # Suspends
 //!
@@ -37,8 +37,9 @@
 //!
 //! # Features
 //!
-//! `randomize-scheduler` (also called `policy-random`) makes [`policy::Random`] the [`DefaultPolicy`]. Nothing else
-//! changes with features.
+//! They choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
+//! `policy-random`) makes it [`policy::Random`]; `idle-eager` and `idle-frugal` give it the idle rule [`policy::Eager`]
+//! or [`policy::Frugal`], and if both are on the first counts.
 
 mod builder;
 mod error;
@@ -311,8 +312,9 @@ pub use gmp_core::{idle_policy_conformance, policy_conformance};
 
 /// The policies that come with this crate.
 pub mod policy {
-    pub use gmp_core::contract::WithOrder;
-    pub use gmp_policy_go::Go;
+    pub use gmp_core::contract::{WithIdle, WithOrder};
+    pub use gmp_policy_go::{Go, GoIdle};
+    pub use gmp_policy_idle::{Eager, Frugal};
     pub use gmp_policy_random::Random;
     pub use gmp_policy_topology::Topology;
 }
@@ -332,11 +334,25 @@ mod texts {
     struct ComingFromTokioOrCrossbeam;
 }
 
-/// The policy of a runtime whose builder names none.
+/// The default policy before a feature has changed its idle rule.
 #[cfg(not(feature = "randomize-scheduler"))]
-pub type DefaultPolicy = policy::Go;
+type DefaultQueues = policy::Go;
+
+/// The default policy before a feature has changed its idle rule.
+#[cfg(feature = "randomize-scheduler")]
+type DefaultQueues = policy::Random;
 
 /// The policy of a runtime whose builder names none.
-#[cfg(feature = "randomize-scheduler")]
+#[cfg(not(any(feature = "idle-eager", feature = "idle-frugal")))]
 #[doc(alias = "randomizeScheduler")]
-pub type DefaultPolicy = policy::Random;
+pub type DefaultPolicy = DefaultQueues;
+
+/// The policy of a runtime whose builder names none.
+#[cfg(feature = "idle-eager")]
+#[doc(alias = "randomizeScheduler")]
+pub type DefaultPolicy = policy::WithIdle<DefaultQueues, policy::Eager>;
+
+/// The policy of a runtime whose builder names none.
+#[cfg(all(feature = "idle-frugal", not(feature = "idle-eager")))]
+#[doc(alias = "randomizeScheduler")]
+pub type DefaultPolicy = policy::WithIdle<DefaultQueues, policy::Frugal>;

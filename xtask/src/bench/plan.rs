@@ -10,6 +10,12 @@ use std::fmt;
 pub(crate) struct CellSpec {
     pub(crate) lib: String,
     pub(crate) policy: String,
+    /// gmp's idle rule, where it is not to be the policy's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) idle: Option<String>,
+    /// Idle rules that the library has.
+    #[serde(default, skip_serializing)]
+    pub(crate) idle_rules: Vec<String>,
     pub(crate) workload: String,
     pub(crate) procs: u64,
     pub(crate) n: u64,
@@ -25,11 +31,12 @@ impl CellSpec {
         "workloads".to_owned()
     }
 
-    /// Library and policy: who competes.
+    /// Library, policy and idle rule: who competes.
     pub(crate) fn contestant(&self) -> String {
-        match self.policy.as_str() {
-            "-" => self.lib.clone(),
-            policy => format!("{}/{policy}", self.lib),
+        match (self.policy.as_str(), &self.idle) {
+            ("-", _) => self.lib.clone(),
+            (policy, None) => format!("{}/{policy}", self.lib),
+            (policy, Some(idle)) => format!("{}/{policy}+{idle}", self.lib),
         }
     }
 
@@ -69,7 +76,7 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(programs: &'a [Program], args: &Args) -> Result<Self> {
         let mut offered = Vec::new();
         for program in programs {
-            let cells = stretched(program.list(args.quick)?, &args.procs);
+            let cells = with_idle_rules(stretched(program.list(args.quick)?, &args.procs), &args.idle);
             offered.extend(cells.into_iter().map(|cell| Entry { program, cell }));
         }
         check(args, &offered)?;
@@ -124,6 +131,15 @@ fn stretched(mut cells: Vec<CellSpec>, procs: &[u64]) -> Vec<CellSpec> {
     cells
 }
 
+/// Each cell of a library with idle rules once for each of those asked for.
+fn with_idle_rules(cells: Vec<CellSpec>, idle: &[String]) -> Vec<CellSpec> {
+    let rules_of = |cell: CellSpec| match idle.is_empty() || cell.idle_rules.is_empty() {
+        true => vec![cell],
+        false => idle.iter().map(|rule| CellSpec { idle: Some(rule.clone()), ..cell.clone() }).collect(),
+    };
+    cells.into_iter().flat_map(rules_of).collect()
+}
+
 /// Go takes part whenever its program was given: there is no other reason to give it.
 const GO: &str = "go";
 
@@ -160,6 +176,8 @@ fn check(args: &Args, offered: &[Entry<'_>]) -> Result<()> {
     if args.lib.iter().any(|lib| lib == "gmp") {
         known("policy", &[args.policy.as_str()], &policies)?;
     }
+    let rules: Vec<String> = offered.iter().flat_map(|entry| entry.cell.idle_rules.clone()).collect();
+    known("idle", &args.idle, &rules)?;
     known("lib", &args.lib, &of(|cell| cell.lib.clone()))?;
     let mut groups = of(|cell| cell.group.clone());
     groups.push(ALL.to_owned());
@@ -190,6 +208,8 @@ mod tests {
         let cell = |workload: &str, procs| CellSpec {
             lib: "gmp".into(),
             policy: "go".into(),
+            idle: None,
+            idle_rules: Vec::new(),
             workload: workload.into(),
             procs,
             n: 0,

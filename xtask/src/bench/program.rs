@@ -46,6 +46,9 @@ impl Program {
         let mut command = Command::new(&self.path);
         command.args(["cell", "--lib", &cell.lib, "--policy", &cell.policy, "--workload", &cell.workload]);
         command.args(["--procs", &cell.procs.to_string(), "--mode", mode]);
+        if let Some(idle) = &cell.idle {
+            command.args(["--idle", idle]);
+        }
         if cell.n > 0 {
             command.args(["--n", &cell.n.to_string()]);
         }

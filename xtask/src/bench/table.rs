@@ -98,6 +98,9 @@ fn entry(contest: &Contest, name: &str) -> String {
     if let Some(bytes) = row.get("bytes_per_g") {
         text += &format!(" {}B", figure(bytes));
     }
+    if let (Some(p50), Some(p99)) = (row.get("p50_ns"), row.get("p99_ns")) {
+        text += &format!(" (p50 {}, p99 {})", duration(p50), duration(p99));
+    }
     if ns == best && contest.rows.len() > 1 { format!("*{text}") } else { text }
 }
 
@@ -118,6 +121,9 @@ fn notes(row: &Row) -> String {
     {
         notes.extend(row.get(name).map(|ns| format!("{label} {}", duration(ns))));
     }
+    notes.extend(row.get("all_started_ns").map(|ns| format!("all started {}", duration(ns))));
+    notes.extend(row.get("cpu_s_per_s").map(|share| format!("{:.1} CPU ms/s", share * 1e3)));
+    notes.extend(row.get("submitter_ns").map(|ns| format!("submitter {}", duration(ns))));
     notes.extend(row.get("efficiency").map(|share| format!("efficiency {share:.2}")));
     notes.extend(row.get("maps").map(|maps| format!("{} mappings", grouped(maps))));
     if row.cell.workload == "hog_fairness" && starved(row) {

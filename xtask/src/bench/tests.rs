@@ -58,6 +58,17 @@ fn contestants_stand_side_by_side_with_the_winner_marked() {
 }
 
 #[test]
+fn idle_rules_stand_side_by_side_and_are_named() {
+    let report = measure(&args("--workload good --lib gmp,rival --idle go,frugal --runs 1")).unwrap();
+    assert_eq!(report.contestants, ["gmp/go+go", "gmp/go+frugal", "rival"]);
+    let row = |at: usize| &report.contests[0].rows[at];
+    assert_eq!([0, 1, 2].map(|at| row(at).ns_per_op), [Some(20.25), Some(5.0), Some(20.25)]);
+    let json = serde_json::to_value(row(1)).unwrap();
+    assert_eq!((&json["policy"], &json["idle"]), (&"go".into(), &"frugal".into()));
+    assert!(refused("--idle lazy").ends_with("there is no such idle; allowed are: frugal, go"));
+}
+
+#[test]
 fn one_policy_alone_is_the_default() {
     let report = measure(&args("--workload good")).unwrap();
     assert_eq!(report.contestants, ["gmp/go"]);

@@ -5,8 +5,13 @@ use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
 use corosensei::{Coroutine, CoroutineResult};
 
-pub(crate) const LIBRARY: Library =
-    Library { name: "corosensei", policies: &[NO_POLICY], workloads: &["switch_raw"], run: switch_raw };
+pub(crate) const LIBRARY: Library = Library {
+    name: "corosensei",
+    policies: &[NO_POLICY],
+    idle_rules: &[],
+    workloads: &["switch_raw"],
+    run: switch_raw,
+};
 
 /// There and back are two switches.
 fn switch_raw(cell: &Cell) -> Result<Figures> {

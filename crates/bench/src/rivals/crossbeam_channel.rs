@@ -13,6 +13,7 @@ use std::thread;
 pub(crate) const LIBRARY: Library = Library {
     name: "crossbeam-channel",
     policies: &[NO_POLICY],
+    idle_rules: &[],
     workloads: &["park_unpark_chan", "chan_pingpong", "chan_buffered_spsc", "chan_mpmc", "select_2"],
     run,
 };

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) const LIBRARY: Library = Library {
     name: "may",
     policies: &[NO_POLICY],
+    idle_rules: &[],
     workloads: &[
         "yield_2",
         "yield_1000",

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const LIBRARY: Library = Library {
     name: "rayon",
     policies: &[NO_POLICY],
+    idle_rules: &[],
     workloads: &["spawn_join", "spawn_burst", "spawn_tree", "fib", "matmul_steal"],
     run,
 };

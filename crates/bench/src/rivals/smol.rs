@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) const LIBRARY: Library = Library {
     name: "smol",
     policies: &[NO_POLICY],
+    idle_rules: &[],
     workloads: &[
         "yield_2",
         "yield_1000",

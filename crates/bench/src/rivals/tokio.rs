@@ -40,10 +40,10 @@ const WORKLOADS: &[&str] = &[
 ];
 
 pub(crate) const MULTI_THREAD: Library =
-    Library { name: "tokio", policies: &[NO_POLICY], workloads: WORKLOADS, run };
+    Library { name: "tokio", policies: &[NO_POLICY], idle_rules: &[], workloads: WORKLOADS, run };
 /// The single-threaded scheduler uses one processor whatever it is given: shown at 1 and at 2 as what it is.
 pub(crate) const CURRENT_THREAD: Library =
-    Library { name: "tokio-ct", policies: &[NO_POLICY], workloads: WORKLOADS, run };
+    Library { name: "tokio-ct", policies: &[NO_POLICY], idle_rules: &[], workloads: WORKLOADS, run };
 
 fn runtime(cell: &Cell) -> Result<Runtime> {
     let mut builder = match cell.lib.as_str() {

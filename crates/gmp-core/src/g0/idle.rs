@@ -77,7 +77,7 @@ impl<C: Config> G0<'_, C> {
         if let Some((sleeper, its_until)) = lists.timer_sleeper {
             if its_until > until {
                 // SAFETY: under the lock, and an M stays listed while it sleeps.
-                unsafe { sleeper.get() }.note.wake();
+                lists.unpark_soon(unsafe { sleeper.get() }.note.set());
             }
             return;
         }

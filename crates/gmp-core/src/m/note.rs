@@ -72,11 +72,18 @@ impl Note {
     /// Wakes the owner, now or when it goes to sleep.
     #[doc(alias = "notewakeup")]
     pub(crate) fn wake(&self) {
-        // ORDER: note. Release pairs with the acquire of `is_set`: what the waker prepared is seen by the sleeper.
-        self.state.store(SET, Ordering::Release);
-        if let Some(owner) = self.owner.get() {
+        if let Some(owner) = self.set() {
             owner.unpark();
         }
+    }
+
+    /// The first half of a wake: the caller unparks the thread, if it is given one, as soon as it can. The owner may run
+    /// before that, and then finds an unpark left over.
+    #[must_use]
+    pub(crate) fn set(&self) -> Option<&thread::Thread> {
+        // ORDER: note. Release pairs with the acquire of `is_set`: what the waker prepared is seen by the sleeper.
+        self.state.store(SET, Ordering::Release);
+        self.owner.get()
     }
 
     /// Readies the note for its next use; by the owner, awake.

@@ -7,8 +7,11 @@ use crate::g::runnable::Runnable;
 use crate::m::M;
 use crate::p::{OwnedP, P};
 use crate::queue::List;
+use crate::sync::thread::Thread;
+use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// An M by address: Ms live in [`Lists::all_m`] until their threads have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,39 @@ impl MRef {
     pub(crate) unsafe fn get<'a>(self) -> &'a M {
         // SAFETY: the caller says that it lives.
         unsafe { self.0.as_ref() }
+    }
+}
+
+/// The lock, held.
+pub(crate) struct Locked<'a, C: Config>(ManuallyDrop<MutexGuard<'a, Lists<C>>>);
+
+impl<'a, C: Config> Locked<'a, C> {
+    pub(crate) fn new(guard: MutexGuard<'a, Lists<C>>) -> Self {
+        Self(ManuallyDrop::new(guard))
+    }
+}
+
+impl<C: Config> Deref for Locked<'_, C> {
+    type Target = Lists<C>;
+    fn deref(&self) -> &Lists<C> {
+        &self.0
+    }
+}
+
+impl<C: Config> DerefMut for Locked<'_, C> {
+    fn deref_mut(&mut self) -> &mut Lists<C> {
+        &mut self.0
+    }
+}
+
+impl<C: Config> Drop for Locked<'_, C> {
+    fn drop(&mut self) {
+        let thread = self.0.to_unpark.take();
+        // SAFETY: the guard is used no more.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
     }
 }
 
@@ -78,6 +114,11 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) thread_limit_hit: bool,
     /// All goroutines sleep, but another thread could wake one: sysmon looks again.
     pub(crate) deadlock_suspected: bool,
+    /// When a look for a deadlock last found threads that are not ours, in nanoseconds since the epoch.
+    pub(crate) others_found_at: Option<u64>,
+    /// The thread of an M that was given a P: unparked when the lock is free again, or it would come up only to wait for
+    /// it.
+    pub(crate) to_unpark: Option<Thread>,
     /// Threads to join when the runtime closes, with the number of their M.
     pub(crate) threads: Vec<(u64, std::thread::JoinHandle<()>)>,
 }
@@ -108,7 +149,16 @@ impl<C: Config> Lists<C> {
             finished: false,
             thread_limit_hit: false,
             deadlock_suspected: false,
+            others_found_at: None,
+            to_unpark: None,
             threads: Vec::new(),
+        }
+    }
+
+    /// Has a thread unparked when the lock is let go of.
+    pub(crate) fn unpark_soon(&mut self, thread: Option<&Thread>) {
+        if let Some(another) = thread.and_then(|thread| self.to_unpark.replace(thread.clone())) {
+            another.unpark();
         }
     }
 

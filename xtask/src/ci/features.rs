@@ -6,7 +6,8 @@ use std::fs::read_to_string;
 
 /// Features under which the whole test suite of the facade runs, each alone: those that move the default policy, one name
 /// for each.
-const TESTED: [&str; 3] = ["policy-random", "idle-eager", "idle-frugal"];
+const TESTED: [&str; 6] =
+    ["policy-random", "policy-block", "policy-lifo", "policy-global", "idle-eager", "idle-frugal"];
 /// Up to so many features every set is built; with more, each alone, each pair, and all: 2^n builds would take hours,
 /// and a clash of three features that no pair shows has yet to be seen.
 const EVERY_SET: usize = 5;

@@ -83,10 +83,7 @@ impl Words {
     fn new(start: usize) -> Self {
         Self {
             head: CachePadded::new(AtomicUsize::new(start)),
-            own: CachePadded::new(OwnWords {
-                tail: AtomicUsize::new(start),
-                run_next: RunNext::new(),
-            }),
+            own: CachePadded::new(OwnWords { tail: AtomicUsize::new(start), run_next: RunNext::new() }),
             slots: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
         }
     }

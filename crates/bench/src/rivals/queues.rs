@@ -8,14 +8,14 @@ pub(crate) const CROSSBEAM: Library = Library {
     name: "crossbeam",
     policies: &["fifo", "lifo"],
     idle_rules: &[],
-    workloads: &["runq"],
+    workloads: &["runq", "runq_stolen"],
     run: crossbeam,
 };
 pub(crate) const ST3: Library = Library {
     name: "st3",
     policies: &["fifo", "lifo"],
     idle_rules: &[],
-    workloads: &["runq"],
+    workloads: &["runq", "runq_stolen"],
     run: st3_queue,
 };
 

@@ -24,7 +24,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure the workloads and print a table; each cell runs in a process of its own.
-    Bench(bench::Args),
+    Bench(Box<bench::Args>),
     /// Run the gates that a change must pass.
     Ci(ci::Args),
     /// Compare the order of goroutines with what real Go printed, scenario by scenario.

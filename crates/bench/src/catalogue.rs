@@ -78,6 +78,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     sized("blocking_sys_declared", &[2], &[64], 8, "the same, each call declared to the scheduler"),
     sized("matmul_steal", &[2], &[4096], 128, "one of n unequal pieces of CPU work"),
     timed("runq", &[2], "push and pop of a run queue by its owner alone"),
+    timed("runq_stolen", &[2], "the same while one thief steals all the time"),
 ];
 
 /// Of the group `policies`, those that gmp runs with a handle for plain threads.

@@ -29,12 +29,12 @@ mod yields;
 use crate::catalogue::{Benchmark, Library};
 use crate::cell::{Cell, Figures, Result};
 use ::gmp::contract::Policy;
-use ::gmp::policy::{Eager, Frugal, Go, GoIdle, Random, WithIdle};
+use ::gmp::policy::{Block, Eager, Frugal, Global, Go, GoIdle, Lifo, Random, WithIdle};
 use ::gmp::{Builder, Finished, Handle};
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
-    policies: &["go", "random"],
+    policies: &["go", "random", "block", "lifo", "global"],
     idle_rules: &["go", "eager", "frugal"],
     workloads: &[
         "switch_raw",
@@ -77,7 +77,7 @@ fn run(cell: &Cell) -> Result<Figures> {
     }
     match cell.workload.as_str() {
         "switch_raw" => switch_raw::run(cell),
-        "runq" => runq::run(cell),
+        "runq" | "runq_stolen" => runq::run(cell),
         "mem_parked" => mem_parked::run(cell),
         "yield_2" => inside(cell, |cell| yields::main(cell, 2)),
         "yield_1000" => inside(cell, |cell| yields::main(cell, 1000)),
@@ -126,6 +126,9 @@ type Ended = Result<Finished<Result<Figures>>>;
 fn under_policy(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static) -> Ended {
     match cell.policy.as_str() {
         "go" => under_idle_rule::<Go>(cell, main),
+        "block" => under_idle_rule::<Block>(cell, main),
+        "lifo" => under_idle_rule::<Lifo>(cell, main),
+        "global" => under_idle_rule::<Global>(cell, main),
         _ => under_idle_rule::<Random>(cell, main),
     }
 }

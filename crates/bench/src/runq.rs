@@ -1,4 +1,5 @@
-//! `runq`: push and pop of a run queue by its owner alone, and the owner's cost while one thief steals all the time.
+//! `runq`: push and pop of a run queue by its owner alone. `runq_stolen`: the same while one thief steals all the time.
+//! Both are measured in either cell, one after the other in one process, so that their ratio means something.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
@@ -32,7 +33,11 @@ pub(crate) fn pairs(cell: &Cell, own: &mut impl Owner, steal: impl Fn() -> u64 +
     })?;
     let left = std::iter::from_fn(|| own.pop().then_some(())).count() as u64;
     expect("tokens pushed and seen again", left + stolen.into_inner(), balance as u64)?;
-    Ok(alone.with("with_thief", contended.ns_per_op))
+    let slowdown = contended.ns_per_op / alone.ns_per_op;
+    if cell.workload == "runq_stolen" {
+        return Ok(contended.with("alone", alone.ns_per_op).with("slowdown", slowdown));
+    }
+    Ok(alone.with("with_thief", contended.ns_per_op).with("slowdown", slowdown))
 }
 
 /// The work of `n` pairs. An owner that finds its queue emptied by the thief fills it again; these pushes count as

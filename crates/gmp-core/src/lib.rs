@@ -10,6 +10,7 @@ pub mod contract;
 pub mod event;
 pub mod fatal;
 pub mod goroutine;
+pub mod idle;
 pub mod local;
 pub mod overflow;
 pub mod park;

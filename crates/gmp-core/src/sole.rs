@@ -5,6 +5,7 @@
 //! goroutines inside `blocking`, this runtime's own once it has more Ps) must first make such a lock an ordinary one, and
 //! for that they need [`far_fence`]: the flag's owner stores and looks without a fence of its own.
 
+use crate::contract::Switch;
 use crate::current::{Current, Who};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -15,6 +16,12 @@ pub(crate) fn install(fence: Option<fn()>) {
     if let Some(fence) = fence {
         FAR_FENCE.store(fence as *mut (), Ordering::Relaxed);
     }
+}
+
+/// Makes this switch's far fence, if it has one, the process's: what making a runtime on it does too. For those who use
+/// queues without a runtime: a queue that is made before uses fences of its own. Never suspends.
+pub fn provide<S: Switch>() {
+    install(S::far_fence());
 }
 
 /// A number for a runtime that no other of this process has, and is not 0. After 2^32 runtimes there are no more, and

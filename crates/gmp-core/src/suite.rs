@@ -26,6 +26,8 @@ pub mod breach;
 pub mod calm;
 #[cfg(not(loom))]
 pub mod fuzz;
+#[cfg(not(loom))]
+mod gate;
 #[cfg(loom)]
 pub mod idle_models;
 pub mod idle_policy;

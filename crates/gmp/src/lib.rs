@@ -38,9 +38,10 @@
 //! # Features
 //!
 //! All but `suite` choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
-//! `policy-random`) makes it [`policy::Random`]; `idle-eager` and `idle-frugal` give it the idle rule [`policy::Eager`]
-//! or [`policy::Frugal`], and if both are on the first counts. `suite` adds the tests that judge a policy: `gmp::suite`
-//! and `gmp::policy_conformance!`.
+//! `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it [`policy::Random`], [`policy::Block`],
+//! [`policy::Lifo`] or [`policy::Global`], and if several are on the first of these counts; `idle-eager` and
+//! `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if both are on the first counts.
+//! `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
 
 mod builder;
 mod error;
@@ -314,9 +315,12 @@ pub use gmp_core::{idle_policy_conformance, policy_conformance};
 /// The policies that come with this crate.
 pub mod policy {
     pub use gmp_core::contract::{WithIdle, WithOrder};
+    pub use gmp_policy_block::Block;
+    pub use gmp_policy_global::Global;
     pub use gmp_policy_go::{Go, GoIdle};
     pub use gmp_policy_idle::{Eager, Frugal};
-    pub use gmp_policy_random::Random;
+    pub use gmp_policy_lifo::Lifo;
+    pub use gmp_policy_random::{Random, Shuffled};
     pub use gmp_policy_topology::Topology;
 }
 
@@ -335,13 +339,32 @@ mod texts {
     struct ComingFromTokioOrCrossbeam;
 }
 
-/// The default policy before a feature has changed its idle rule.
-#[cfg(not(feature = "randomize-scheduler"))]
-type DefaultQueues = policy::Go;
+/// The default policy before a feature has changed its idle rule: the first of these that is on.
+mod default_queues {
+    #[cfg(feature = "randomize-scheduler")]
+    pub(super) type Queues = crate::policy::Random;
 
-/// The default policy before a feature has changed its idle rule.
-#[cfg(feature = "randomize-scheduler")]
-type DefaultQueues = policy::Random;
+    #[cfg(all(feature = "policy-block", not(feature = "randomize-scheduler")))]
+    pub(super) type Queues = crate::policy::Block;
+
+    #[cfg(all(feature = "policy-lifo", not(any(feature = "randomize-scheduler", feature = "policy-block"))))]
+    pub(super) type Queues = crate::policy::Lifo;
+
+    #[cfg(all(
+        feature = "policy-global",
+        not(any(feature = "randomize-scheduler", feature = "policy-block", feature = "policy-lifo"))
+    ))]
+    pub(super) type Queues = crate::policy::Global;
+
+    #[cfg(not(any(
+        feature = "randomize-scheduler",
+        feature = "policy-block",
+        feature = "policy-lifo",
+        feature = "policy-global"
+    )))]
+    pub(super) type Queues = crate::policy::Go;
+}
+use default_queues::Queues as DefaultQueues;
 
 /// The policy of a runtime whose builder names none.
 #[cfg(not(any(feature = "idle-eager", feature = "idle-frugal")))]

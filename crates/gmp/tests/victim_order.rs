@@ -2,7 +2,7 @@
 
 use gmp::contract::queue::{Coprime, CoprimeWalk, Weighted};
 use gmp::contract::{Lookout, VictimOrder};
-use gmp::policy::{Go, Topology, WithOrder};
+use gmp::policy::{Go, Shuffled, Topology, WithOrder};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -101,6 +101,7 @@ fn tree(depth: u32) -> u64 {
 fn every_order_does_the_work() {
     for procs in [1, 2, 3, 8, 17] {
         assert_eq!(run::<Topology, _>(procs, || tree(8)), 256, "topology, {procs} Ps");
+        assert_eq!(run::<Shuffled, _>(procs, || tree(8)), 256, "shuffled, {procs} Ps");
         assert_eq!(run::<Weighted, _>(procs, || tree(8)), 256, "weighted, {procs} Ps");
     }
 }

@@ -4,7 +4,7 @@
 pub(crate) use loom::{
     hint::spin_loop,
     sync::Arc,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
     thread,
 };
 
@@ -12,9 +12,23 @@ pub(crate) use loom::{
 pub(crate) use std::{
     hint::spin_loop,
     sync::Arc,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
     thread,
 };
+
+/// Reads an atomic that only the holder of a lock changes, under that lock. In a model without an atomic load: that would
+/// hide from its scheduler who has looked without the lock before.
+macro_rules! own {
+    ($atomic:expr) => {{
+        #[cfg(loom)]
+        // SAFETY: the lock is held, or loom says that it is not.
+        let value = unsafe { $atomic.unsync_load() };
+        #[cfg(not(loom))]
+        let value = $atomic.load(core::sync::atomic::Ordering::Relaxed);
+        value
+    }};
+}
+pub(crate) use own;
 
 /// A function that is `const`, except under loom, whose atomics are made at run time.
 macro_rules! const_fn {

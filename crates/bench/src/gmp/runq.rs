@@ -2,18 +2,23 @@
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::runq::{self, Owner};
-use gmp::policy::{Go, Random};
-use gmp_core::contract::{Policy, QueueConfig, RunQueue, Slot, Steal, StealRound, Thief};
+use gmp::policy::{Block, Global, Go, Lifo, Random};
+use gmp_core::contract::{Policy, QueueConfig, RunQueue, SharedQueue, Slot, Steal, StealRound, Thief};
 use gmp_core::queue::List;
-use gmp_core::suite::{Ledger, Probe};
+use gmp_core::suite::{Ledger, Probe, SharedOf};
 use std::sync::{Mutex, PoisonError};
 
 /// Probes there are: many times what is in the queue, so that the owner never waits for stolen ones to come back.
 const PROBES: usize = 4096;
 
 pub(super) fn run(cell: &Cell) -> Result<Figures> {
+    // As in a runtime, where making it would have done this.
+    gmp_core::sole::provide::<gmp_arch_amd64::Amd64>();
     match cell.policy.as_str() {
         "go" => pairs::<Go>(cell),
+        "block" => pairs::<Block>(cell),
+        "lifo" => pairs::<Lifo>(cell),
+        "global" => shared::<Global>(cell),
         _ => pairs::<Random>(cell),
     }
 }
@@ -67,6 +72,24 @@ impl<P: Policy> Owner for Own<'_, P> {
     }
 }
 
+/// What an M does that looks for work, at a victim that runs: all rounds, and the back-off if it is asked for.
+fn look<P: Policy>(thief: &<Queue<P> as RunQueue<Probe>>::Thief, mine: &mut Queue<P>) -> Option<Probe> {
+    let rounds = P::RULES.steal_rounds;
+    for round in 1..=rounds {
+        let mut round = StealRound { last: round == rounds, victim_runs: true, backed_off: false };
+        let mut steal = thief.steal_into(mine, round);
+        if let Steal::BackOff(pause) = steal {
+            std::thread::sleep(pause);
+            round.backed_off = true;
+            steal = thief.steal_into(mine, round);
+        }
+        if let Steal::Taken(probe) = steal {
+            return Some(probe);
+        }
+    }
+    None
+}
+
 fn pairs<P: Policy>(cell: &Cell) -> Result<Figures> {
     let (ledger, loot) = (Ledger::new(PROBES), Mutex::new(Vec::with_capacity(PROBES)));
     let (queue, thief) = Queue::<P>::new(&QueueConfig { seed: 1 });
@@ -75,9 +98,8 @@ fn pairs<P: Policy>(cell: &Cell) -> Result<Figures> {
     let (mine, _) = Queue::<P>::new(&QueueConfig { seed: 2 });
     let mine = Mutex::new(mine);
     let steal = || {
-        let (mut mine, round) =
-            (locked(&mine), StealRound { last: true, victim_runs: false, backed_off: true });
-        let Steal::Taken(first) = thief.steal_into(&mut mine, round) else { return 0 };
+        let mut mine = locked(&mine);
+        let Some(first) = look::<P>(&thief, &mut mine) else { return 0 };
         let mut loot = locked(&loot);
         let before = loot.len();
         loot.push(first);
@@ -88,6 +110,48 @@ fn pairs<P: Policy>(cell: &Cell) -> Result<Figures> {
     let Own { held, spare, .. } = own;
     let back: Vec<Probe> = held.into_iter().chain(spare).chain(locked(&loot).drain(..)).collect();
     let numbers = back.into_iter().map(Probe::consume).count();
+    expect("probes that came back", numbers, PROBES)?;
+    Ok(figures)
+}
+
+/// The owner's half where all Ps have one queue.
+struct OnShared<'a, P: Policy> {
+    queue: &'a SharedOf<P>,
+    held: Option<Probe>,
+    spare: Vec<Probe>,
+}
+
+impl<P: Policy> Owner for OnShared<'_, P> {
+    fn push(&mut self) -> bool {
+        let Some(probe) = self.held.take().or_else(|| self.spare.pop()) else { return false };
+        self.queue.push(probe);
+        true
+    }
+
+    fn pop(&mut self) -> bool {
+        let Some(probe) = self.queue.pop() else { return false };
+        if let Some(before) = self.held.replace(probe) {
+            self.spare.push(before);
+        }
+        true
+    }
+}
+
+/// For a policy whose queues hold nothing: what it has instead. The thief is another P that takes its next goroutine, and
+/// puts one back for it.
+fn shared<P: Policy>(cell: &Cell) -> Result<Figures> {
+    let ledger = Ledger::new(PROBES);
+    let queue = SharedOf::<P>::default();
+    let spare = (0..PROBES).map(|_| ledger.mint()).collect();
+    let mut own = OnShared::<P> { queue: &queue, held: None, spare };
+    let figures = runq::pairs(cell, &mut own, || {
+        if let Some(probe) = queue.pop() {
+            queue.push(probe);
+        }
+        0
+    })?;
+    let OnShared { held, spare, .. } = own;
+    let numbers = held.into_iter().chain(spare).map(Probe::consume).count();
     expect("probes that came back", numbers, PROBES)?;
     Ok(figures)
 }

@@ -4,10 +4,20 @@ use crate::catalogue::Library;
 use crate::cell::{Cell, Figures, Result};
 use crate::runq::{Owner, pairs};
 
-pub(crate) const CROSSBEAM: Library =
-    Library { name: "crossbeam", policies: &["fifo", "lifo"], workloads: &["runq"], run: crossbeam };
-pub(crate) const ST3: Library =
-    Library { name: "st3", policies: &["fifo", "lifo"], workloads: &["runq"], run: st3_queue };
+pub(crate) const CROSSBEAM: Library = Library {
+    name: "crossbeam",
+    policies: &["fifo", "lifo"],
+    idle_rules: &[],
+    workloads: &["runq", "runq_stolen"],
+    run: crossbeam,
+};
+pub(crate) const ST3: Library = Library {
+    name: "st3",
+    policies: &["fifo", "lifo"],
+    idle_rules: &[],
+    workloads: &["runq", "runq_stolen"],
+    run: st3_queue,
+};
 
 /// Room of a bounded queue: Go's ring.
 const ROOM: usize = 256;

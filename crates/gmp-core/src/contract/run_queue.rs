@@ -36,6 +36,18 @@ pub enum Steal<T> {
     Taken(T),
 }
 
+impl<T> Steal<T> {
+    /// The same outcome with `change` made to what was taken.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Steal<U> {
+        match self {
+            Steal::Empty => Steal::Empty,
+            Steal::Retry => Steal::Retry,
+            Steal::BackOff(pause) => Steal::BackOff(pause),
+            Steal::Taken(token) => Steal::Taken(change(token)),
+        }
+    }
+}
+
 /// What a thief knows when it looks at a victim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StealRound {

@@ -52,6 +52,7 @@ pub use thief::RingThief;
 
 use crate::contract::{Link, Popped, Promise, QueueConfig, RunQueue, Slot, Sole, Spill, Token};
 use crate::queue::List;
+use crate::queue::run_next::RunNext;
 use crate::sync::{Arc, AtomicPtr, AtomicUsize};
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
@@ -75,17 +76,14 @@ struct Words {
 #[derive(Debug)]
 struct OwnWords {
     tail: AtomicUsize,
-    run_next: AtomicPtr<Link>,
+    run_next: RunNext,
 }
 
 impl Words {
     fn new(start: usize) -> Self {
         Self {
             head: CachePadded::new(AtomicUsize::new(start)),
-            own: CachePadded::new(OwnWords {
-                tail: AtomicUsize::new(start),
-                run_next: AtomicPtr::new(null_mut()),
-            }),
+            own: CachePadded::new(OwnWords { tail: AtomicUsize::new(start), run_next: RunNext::new() }),
             slots: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
         }
     }
@@ -197,30 +195,12 @@ impl<T: Token> Ring<T> {
         unsafe { T::from_raw(raw) }
     }
 
-    /// Takes `run_next` if it is set. A lost race is not tried again: a thief has it.
-    #[inline]
-    fn pop_next(&mut self) -> Option<T> {
-        let run_next = &self.words.own.run_next;
-        // Relaxed: only the owner sets it, a thief can only clear it.
-        let next = run_next.load(Relaxed);
-        if next.is_null() {
-            return None;
-        }
-        // ORDER: run-next. Pairs with the load in `RingThief::is_empty`: who sees the null sees the tail that a
-        // kicked token has moved.
-        run_next.compare_exchange(next, null_mut(), Release, Relaxed).ok()?;
-        Some(Self::token(next))
-    }
-
     /// Takes what `pop` would take, where there is no thief: by loads and stores alone.
     #[inline]
     fn pop_unshared(&mut self) -> Option<Popped<T>> {
         let own = &self.words.own;
-        let next = own.run_next.load(Relaxed);
-        if !next.is_null() {
-            // ORDER: run-next. As in `pop_next`.
-            own.run_next.store(null_mut(), Release);
-            return Some(Popped { token: Self::token(next), inherits: true });
+        if let Some(next) = own.run_next.pop_unshared() {
+            return Some(Popped { token: Self::token(next.as_ptr()), inherits: true });
         }
         let head = self.words.head.load(Relaxed);
         if head == own.tail.load(Relaxed) {
@@ -265,16 +245,7 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
         let mut raw = token.into_raw();
         if slot == Slot::Next {
-            let run_next = &self.words.own.run_next;
-            if run_next.load(Relaxed).is_null() {
-                // Thieves only empty it, so it stays empty until we fill it, without a locked instruction.
-                // ORDER: run-next. As below.
-                return run_next.store(raw.as_ptr(), Release);
-            }
-            // ORDER: run-next. Release pairs with the thief's compare-and-swap, which takes the token over. No
-            // Acquire: what comes out is the owner's own.
-            let old = run_next.swap(raw.as_ptr(), Release);
-            match NonNull::new(old) {
+            match self.words.own.run_next.push(raw) {
                 Some(kicked) => raw = kicked,
                 None => return,
             }
@@ -296,8 +267,8 @@ impl<T: Token> RunQueue<T> for Ring<T> {
 
     #[inline]
     fn pop(&mut self) -> Option<Popped<T>> {
-        if let Some(token) = self.pop_next() {
-            return Some(Popped { token, inherits: true });
+        if let Some(next) = self.words.own.run_next.pop() {
+            return Some(Popped { token: Self::token(next.as_ptr()), inherits: true });
         }
         self.pop_front().map(|token| Popped { token, inherits: false })
     }
@@ -306,11 +277,7 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
         let mut raw = token.into_raw();
         if slot == Slot::Next {
-            let run_next = &self.words.own.run_next;
-            let old = run_next.load(Relaxed);
-            // ORDER: run-next. As in `push`: a thief may come when there are more Ps.
-            run_next.store(raw.as_ptr(), Release);
-            match NonNull::new(old) {
+            match self.words.own.run_next.push_unshared(raw) {
                 Some(kicked) => raw = kicked,
                 None => return,
             }
@@ -326,7 +293,7 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     /// The owner need not look twice: nothing moves inside its queue but by its own hand.
     #[inline]
     fn is_empty(&self) -> bool {
-        self.words.own.run_next.load(Relaxed).is_null()
+        self.words.own.run_next.is_empty_to_owner()
             && self.words.head.load(Relaxed) == self.words.own.tail.load(Relaxed)
     }
 }

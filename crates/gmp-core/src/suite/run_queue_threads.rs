@@ -1,57 +1,13 @@
 //! The laws of a run queue that need real thieves: exactly once (Q1) and no moving token out of sight (Q2).
 
+use super::gate::{STUCK, Trouble};
 use super::run_queue::fitting;
 use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
 use crate::queue::List;
 use crate::suite::{CONFIG, Dice, Ledger, Probe, TAKE_ANY};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
-
-/// Where threads wait for each other, by count: `meet(n)` returns once there have been `n` calls. A thread that unwinds
-/// breaks the gate, so that the others fail too instead of waiting for ever.
-#[derive(Debug, Default)]
-pub(super) struct Gate {
-    calls: AtomicUsize,
-    broken: AtomicBool,
-}
-
-/// Breaks the gate if its thread unwinds.
-pub(super) struct Alarm<'a>(&'a Gate);
-
-impl Drop for Alarm<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.shut();
-        }
-    }
-}
-
-impl Gate {
-    pub(super) fn alarm(&self) -> Alarm<'_> {
-        Alarm(self)
-    }
-
-    /// Tells the others to give up.
-    pub(super) fn shut(&self) {
-        self.broken.store(true, SeqCst);
-    }
-
-    /// Panics if another thread did.
-    pub(super) fn check(&self) {
-        assert!(!self.broken.load(SeqCst), "another thread of this test panicked");
-    }
-
-    pub(super) fn meet(&self, calls: usize) {
-        self.calls.fetch_add(1, SeqCst);
-        let mut looks = 0_u32;
-        while self.calls.load(SeqCst) < calls {
-            self.check();
-            looks += 1;
-            // On one CPU the other side runs only if we let it.
-            if looks.is_multiple_of(64) { thread::yield_now() } else { std::hint::spin_loop() }
-        }
-    }
-}
+use std::time::Instant;
 
 fn any_round(dice: &mut Dice) -> StealRound {
     StealRound { last: dice.once_in(2), victim_runs: dice.once_in(2), backed_off: dice.once_in(2) }
@@ -70,40 +26,45 @@ pub fn thieves_and_owner_share_without_loss<Q: RunQueue<Probe>>() {
     const TOKENS: usize = 20_000;
     let ledger = Ledger::new(TOKENS);
     let (mut queue, thief) = Q::new(&CONFIG);
-    let (gate, over) = (Gate::default(), AtomicBool::new(false));
+    let (trouble, over) = (Trouble::default(), AtomicBool::new(false));
     thread::scope(|scope| {
-        let _alarm = gate.alarm();
         for seed in 0..2 {
-            let (thief, gate, over) = (thief.clone(), &gate, &over);
+            let (thief, trouble, over) = (thief.clone(), &trouble, &over);
             scope.spawn(move || {
-                let _alarm = gate.alarm();
-                let (mut own, _) = Q::new(&CONFIG);
-                let mut dice = Dice::new(seed);
-                while !over.load(SeqCst) {
-                    gate.check();
-                    if rob(&thief, &mut own, any_round(&mut dice)) == 0 {
-                        thread::yield_now();
+                trouble.catch(|gate| {
+                    let (mut own, _) = Q::new(&CONFIG);
+                    let mut dice = Dice::new(seed);
+                    while !over.load(SeqCst) {
+                        gate.check();
+                        if rob(&thief, &mut own, any_round(&mut dice)) == 0 {
+                            thread::yield_now();
+                        }
                     }
-                }
+                })
             });
         }
-        let mut dice = Dice::new(99);
-        let mut consume = |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
-        while ledger.minted() < TOKENS {
-            // Bursts, so that the queue overflows now and runs dry then.
-            for _ in 0..dice.below(400).min(TOKENS - ledger.minted()) {
-                let slot = if dice.once_in(2) { Slot::Next } else { Slot::Back };
-                queue.push(ledger.mint(), slot, &mut consume);
+        trouble.catch(|gate| {
+            let mut dice = Dice::new(99);
+            let mut consume =
+                |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
+            while ledger.minted() < TOKENS {
+                gate.check();
+                // Bursts, so that the queue overflows now and runs dry then.
+                for _ in 0..dice.below(400).min(TOKENS - ledger.minted()) {
+                    let slot = if dice.once_in(2) { Slot::Next } else { Slot::Back };
+                    queue.push(ledger.mint(), slot, &mut consume);
+                }
+                for _ in 0..dice.below(300) {
+                    queue.pop().map(|popped| popped.token.consume());
+                }
             }
-            for _ in 0..dice.below(300) {
-                queue.pop().map(|popped| popped.token.consume());
+            while let Some(popped) = queue.pop() {
+                popped.token.consume();
             }
-        }
-        while let Some(popped) = queue.pop() {
-            popped.token.consume();
-        }
+        });
         over.store(true, SeqCst);
     });
+    trouble.report();
     assert!(queue.is_empty() && thief.is_empty(), "drained and not empty (Q2)");
     ledger.settle();
 }
@@ -114,39 +75,46 @@ pub fn thieves_rob_each_other<Q: RunQueue<Probe>>() {
     let ledger = Ledger::new(3 * EACH);
     let halves: Vec<(Q, Q::Thief)> = (0..3).map(|_| Q::new(&CONFIG)).collect();
     let thieves: Vec<Q::Thief> = halves.iter().map(|(_, thief)| thief.clone()).collect();
-    let (gate, robbed) = (Gate::default(), AtomicUsize::new(0));
+    let (trouble, robbed) = (Trouble::default(), AtomicUsize::new(0));
     thread::scope(|scope| {
         for (number, (mut queue, _)) in halves.into_iter().enumerate() {
-            let (ledger, thieves, gate, robbed) = (&ledger, &thieves, &gate, &robbed);
+            let (ledger, thieves, trouble, robbed) = (&ledger, &thieves, &trouble, &robbed);
             scope.spawn(move || {
-                let _alarm = gate.alarm();
-                let mut dice = Dice::new(number as u64);
-                let mut consume =
-                    |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
-                let mut left = EACH;
-                while left > 0 || ledger.consumed() < 3 * EACH {
-                    gate.check();
-                    if dice.once_in(2) && left > 0 {
-                        let burst = dice.below(100).min(left);
-                        left -= burst;
-                        for _ in 0..burst {
-                            let slot = if dice.once_in(2) { Slot::Next } else { Slot::Back };
-                            queue.push(ledger.mint(), slot, &mut consume);
+                trouble.catch(|gate| {
+                    let mut dice = Dice::new(number as u64);
+                    let mut consume =
+                        |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
+                    let mut left = EACH;
+                    let mut progress = (0, Instant::now());
+                    while left > 0 || ledger.consumed() < 3 * EACH {
+                        gate.check();
+                        if ledger.consumed() != progress.0 {
+                            progress = (ledger.consumed(), Instant::now());
+                        }
+                        assert!(progress.1.elapsed() < STUCK, "some tokens are nowhere to be had (Q1)");
+                        if dice.once_in(2) && left > 0 {
+                            let burst = dice.below(100).min(left);
+                            left -= burst;
+                            for _ in 0..burst {
+                                let slot = if dice.once_in(2) { Slot::Next } else { Slot::Back };
+                                queue.push(ledger.mint(), slot, &mut consume);
+                            }
+                        }
+                        for _ in 0..dice.below(60) {
+                            queue.pop().map(|popped| popped.token.consume());
+                        }
+                        if queue.is_empty() {
+                            let victim = &thieves[dice.below(3)];
+                            robbed.fetch_add(rob(victim, &mut queue, any_round(&mut dice)), SeqCst);
+                            thread::yield_now();
                         }
                     }
-                    for _ in 0..dice.below(60) {
-                        queue.pop().map(|popped| popped.token.consume());
-                    }
-                    if queue.is_empty() {
-                        let victim = &thieves[dice.below(3)];
-                        robbed.fetch_add(rob(victim, &mut queue, any_round(&mut dice)), SeqCst);
-                        thread::yield_now();
-                    }
-                }
-                assert!(queue.is_empty(), "all are gone (Q2)");
+                    assert!(queue.is_empty(), "all are gone (Q2)");
+                })
             });
         }
     });
+    trouble.report();
     assert!(thieves.iter().all(Thief::is_empty), "all are gone (Q2)");
     ledger.settle();
 }
@@ -164,37 +132,40 @@ pub fn moving_tokens<Q: RunQueue<Probe>>(rounds: usize) {
     }
     let ledger = Ledger::new(2 * rounds);
     let (mut queue, thief) = Q::new(&CONFIG);
-    let (gate, over) = (Gate::default(), AtomicUsize::new(0));
+    let (trouble, over) = (Trouble::default(), AtomicUsize::new(0));
     thread::scope(|scope| {
-        let _alarm = gate.alarm();
         scope.spawn(|| {
-            let _alarm = gate.alarm();
+            trouble.catch(|gate| {
+                for round in 0..rounds {
+                    gate.meet(4 * round + 2);
+                    // Once at least, then for as long as the owner is at it.
+                    while {
+                        assert!(!thief.is_empty(), "round {round}: a token was out of sight (Q2)");
+                        gate.check();
+                        over.load(SeqCst) <= round
+                    } {}
+                    gate.meet(4 * round + 4);
+                }
+            })
+        });
+        trouble.catch(|gate| {
             for round in 0..rounds {
+                let slot = |next: bool| if next { Slot::Next } else { Slot::Back };
+                let mut no_room = |_| panic!("two tokens fit (Q4)");
+                queue.push(ledger.mint(), slot(round & 1 == 0), &mut no_room);
                 gate.meet(4 * round + 2);
-                // Once at least, then for as long as the owner is at it.
-                while {
-                    assert!(!thief.is_empty(), "round {round}: a token was out of sight (Q2)");
-                    gate.check();
-                    over.load(SeqCst) <= round
-                } {}
+                // The race is a few instructions wide, so the move begins a little later each time. A run finds a queue that
+                // has it once in four; it runs often.
+                (0..round / 4 % 32).for_each(|_| std::hint::spin_loop());
+                queue.push(ledger.mint(), slot(round & 2 == 0), &mut no_room);
+                queue.pop().expect("two tokens are inside (Q3)").token.consume();
+                over.store(round + 1, SeqCst);
                 gate.meet(4 * round + 4);
+                queue.pop().expect("one token is inside (Q3)").token.consume();
             }
         });
-        for round in 0..rounds {
-            let slot = |next: bool| if next { Slot::Next } else { Slot::Back };
-            let mut no_room = |_| panic!("two tokens fit (Q4)");
-            queue.push(ledger.mint(), slot(round & 1 == 0), &mut no_room);
-            gate.meet(4 * round + 2);
-            // The race is a few instructions wide, so the move begins a little later each time. A run finds a queue that
-            // has it once in four; it runs often.
-            (0..round / 4 % 32).for_each(|_| std::hint::spin_loop());
-            queue.push(ledger.mint(), slot(round & 2 == 0), &mut no_room);
-            queue.pop().expect("two tokens are inside (Q3)").token.consume();
-            over.store(round + 1, SeqCst);
-            gate.meet(4 * round + 4);
-            queue.pop().expect("one token is inside (Q3)").token.consume();
-        }
     });
+    trouble.report();
     assert!(thief.is_empty(), "all are gone (Q2)");
     ledger.settle();
 }
@@ -207,32 +178,35 @@ pub fn a_last_token_has_one_taker<Q: RunQueue<Probe>>() {
     }
     let ledger = Ledger::new(ROUNDS);
     let (mut queue, thief) = Q::new(&CONFIG);
-    let gate = Gate::default();
+    let trouble = Trouble::default();
     thread::scope(|scope| {
-        let _alarm = gate.alarm();
         for _ in 0..2 {
             scope.spawn(|| {
-                let _alarm = gate.alarm();
-                let (mut own, own_thief) = Q::new(&CONFIG);
-                for round in 0..ROUNDS {
-                    gate.meet(6 * round + 3);
-                    rob(&thief, &mut own, TAKE_ANY);
-                    assert!(own_thief.is_empty(), "one token, and a second one stolen (Q1)");
-                    gate.meet(6 * round + 6);
-                }
+                trouble.catch(|gate| {
+                    let (mut own, own_thief) = Q::new(&CONFIG);
+                    for round in 0..ROUNDS {
+                        gate.meet(6 * round + 3);
+                        rob(&thief, &mut own, TAKE_ANY);
+                        assert!(own_thief.is_empty(), "one token, and a second one stolen (Q1)");
+                        gate.meet(6 * round + 6);
+                    }
+                })
             });
         }
-        for round in 0..ROUNDS {
-            let slot = if round % 2 == 0 { Slot::Next } else { Slot::Back };
-            queue.push(ledger.mint(), slot, &mut |_| panic!("one token fits (Q4)"));
-            gate.meet(6 * round + 3);
-            queue.pop().map(|popped| popped.token.consume());
-            gate.meet(6 * round + 6);
-            // Whoever lost, lost to another; a thief that gave up early leaves it to this pop.
-            queue.pop().map(|popped| popped.token.consume());
-            assert!(queue.is_empty() && thief.is_empty(), "the last one is gone (Q2)");
-            assert_eq!(ledger.consumed(), round + 1, "the last one was lost (Q1)");
-        }
+        trouble.catch(|gate| {
+            for round in 0..ROUNDS {
+                let slot = if round % 2 == 0 { Slot::Next } else { Slot::Back };
+                queue.push(ledger.mint(), slot, &mut |_| panic!("one token fits (Q4)"));
+                gate.meet(6 * round + 3);
+                queue.pop().map(|popped| popped.token.consume());
+                gate.meet(6 * round + 6);
+                // Whoever lost, lost to another; a thief that gave up early leaves it to this pop.
+                queue.pop().map(|popped| popped.token.consume());
+                assert!(queue.is_empty() && thief.is_empty(), "the last one is gone (Q2)");
+                assert_eq!(ledger.consumed(), round + 1, "the last one was lost (Q1)");
+            }
+        });
     });
+    trouble.report();
     ledger.settle();
 }

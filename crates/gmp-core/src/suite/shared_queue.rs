@@ -1,10 +1,12 @@
 //! The laws of a shared queue: clauses S1, S2, S4 and S5.
 
+use super::gate::{STUCK, Trouble};
 use crate::contract::SharedQueue;
 use crate::queue::List;
 use crate::suite::{Dice, Ledger, Probe};
 use std::collections::VecDeque;
 use std::thread;
+use std::time::Instant;
 
 fn mint(ledger: &Ledger, count: usize) -> List<Probe> {
     (0..count).map(|_| ledger.mint()).collect()
@@ -113,12 +115,15 @@ pub fn producers_keep_their_order<S: SharedQueue<Probe>>() {
                 }
             });
         }
-        let mut taken = 0;
+        let (mut taken, mut progress) = (0, Instant::now());
         while taken < 3 * EACH {
             let batch =
                 if taken % 2 == 0 { queue.pop_batch(2, 50) } else { queue.pop().into_iter().collect() };
             if batch.is_empty() {
+                assert!(progress.elapsed() < STUCK, "some tokens are nowhere to be had (S1)");
                 thread::yield_now();
+            } else {
+                progress = Instant::now();
             }
             for probe in batch {
                 let ledger =
@@ -136,28 +141,31 @@ pub fn producers_keep_their_order<S: SharedQueue<Probe>>() {
 pub fn batches_race_without_loss<S: SharedQueue<Probe>>() {
     const EACH: usize = 6_000;
     let ledger = Ledger::new(3 * EACH);
-    let queue = S::default();
+    let (queue, trouble) = (S::default(), Trouble::default());
     thread::scope(|scope| {
         for seed in 0..3 {
-            let (queue, ledger) = (&queue, &ledger);
+            let (queue, ledger, trouble) = (&queue, &ledger, &trouble);
             scope.spawn(move || {
-                let mut dice = Dice::new(seed);
-                let mut left = EACH;
-                while left > 0 {
-                    let count = (1 + dice.below(20)).min(left);
-                    left -= count;
-                    let batch = mint(ledger, count);
-                    if dice.once_in(4) {
-                        queue.push_front(batch)
-                    } else {
-                        queue.push_batch(batch)
+                trouble.catch(|_| {
+                    let mut dice = Dice::new(seed);
+                    let mut left = EACH;
+                    while left > 0 {
+                        let count = (1 + dice.below(20)).min(left);
+                        left -= count;
+                        let batch = mint(ledger, count);
+                        if dice.once_in(4) {
+                            queue.push_front(batch)
+                        } else {
+                            queue.push_batch(batch)
+                        }
+                        let taken = queue.pop_batch(3, dice.below(40));
+                        taken.chain(queue.pop()).for_each(|probe| assert!(probe.consume() < u64::MAX));
                     }
-                    let taken = queue.pop_batch(3, dice.below(40));
-                    taken.chain(queue.pop()).for_each(|probe| assert!(probe.consume() < u64::MAX));
-                }
+                })
             });
         }
     });
+    trouble.report();
     let left = 3 * EACH - ledger.consumed();
     assert_eq!(queue.len(), left, "len at rest (S2)");
     assert_eq!(queue.is_empty(), left == 0, "is_empty at rest (S2)");

@@ -2,14 +2,12 @@
 //! where. The storm itself checks that each token came out exactly once; [`judge`](super::judge) compares the history
 //! with what the queue promises, and a policy may look for more in it.
 
-use super::breach::{Breach, watch};
-use super::run_queue_threads::Gate;
+use super::gate::{Gate, Trouble};
 use super::script::{Op, Raid, Script};
 use crate::contract::{RunQueue, Steal, StealRound, Thief};
 use crate::queue::List;
 use crate::suite::{CONFIG, Ledger, Probe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// When an operation ran, by the storm's clock: what ended before another began happened before it. In a storm without
@@ -194,37 +192,6 @@ impl Script {
             history.spans.push(span);
             let Some(popped) = gave else { return history.dry.push(step) };
             history.owner.push((step, Left::Popped(popped.token.consume(), popped.inherits)));
-        }
-    }
-}
-
-/// The first panic of a storm's threads; the others only follow from it.
-#[derive(Default)]
-struct Trouble {
-    gate: Gate,
-    first: Mutex<Option<Breach>>,
-}
-
-impl Trouble {
-    fn first(&self) -> MutexGuard<'_, Option<Breach>> {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs a thread's part. If it panics the others are told through the gate.
-    fn catch<R>(&self, part: impl FnOnce(&Gate) -> R) -> Option<R> {
-        let outcome = watch(|| part(&self.gate));
-        outcome
-            .map_err(|breach| {
-                self.first().get_or_insert(breach);
-                self.gate.shut();
-            })
-            .ok()
-    }
-
-    /// Panics with what went wrong first, if anything did.
-    fn report(&self) {
-        if let Some(breach) = &*self.first() {
-            panic!("{}", breach.seen);
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     BacksOffTwice,
     /// An index out of bounds.
     Panics,
+    /// What is inside when the owner's half goes is forgotten.
+    LeaksAtTheEnd,
 }
 
 /// A fault as a type.
@@ -70,11 +72,15 @@ struct State {
 }
 
 /// Both halves.
-pub(crate) struct Locked<T, F>(Arc<Mutex<State>>, PhantomData<fn() -> (T, F)>);
+pub(crate) struct Locked<T: Token, F: Faulty> {
+    state: Arc<Mutex<State>>,
+    owns: bool,
+    kind: PhantomData<fn() -> (T, F)>,
+}
 
 impl<T: Token, F: Faulty> Locked<T, F> {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has(fault: Fault) -> bool {
@@ -100,7 +106,8 @@ impl<T: Token, F: Faulty> RunQueue<T> for Locked<T, F> {
 
     fn new(_: &QueueConfig) -> (Self, Self) {
         let state = Arc::new(Mutex::new(State::default()));
-        (Self(state.clone(), PhantomData), Self(state, PhantomData))
+        let half = |owns| Self { state: state.clone(), owns, kind: PhantomData };
+        (half(true), half(false))
     }
 
     fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
@@ -171,7 +178,7 @@ impl<T: Token, F: Faulty> Thief<T> for Locked<T, F> {
     type Queue = Self;
 
     fn steal_into(&self, into: &mut Self, round: StealRound) -> Steal<T> {
-        let oneself = Arc::ptr_eq(&self.0, &into.0);
+        let oneself = Arc::ptr_eq(&self.state, &into.state);
         if oneself && !Self::has(Fault::StealsFromItself) {
             return Steal::Empty;
         }
@@ -206,8 +213,20 @@ impl<T: Token, F: Faulty> Thief<T> for Locked<T, F> {
     }
 }
 
-impl<T, F> Clone for Locked<T, F> {
+impl<T: Token, F: Faulty> Clone for Locked<T, F> {
     fn clone(&self) -> Self {
-        Self(self.0.clone(), PhantomData)
+        Self { state: self.state.clone(), owns: false, kind: PhantomData }
+    }
+}
+
+impl<T: Token, F: Faulty> Drop for Locked<T, F> {
+    fn drop(&mut self) {
+        if self.owns && !Self::has(Fault::LeaksAtTheEnd) {
+            let mut state = self.lock();
+            let words: Vec<Word> =
+                state.slot.take().into_iter().chain(std::mem::take(&mut state.ring)).collect();
+            drop(state);
+            words.into_iter().for_each(|word| drop(word.token::<T>()));
+        }
     }
 }

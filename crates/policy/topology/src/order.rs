@@ -48,22 +48,27 @@ impl VictimOrder for Topology {
     }
 
     fn walk<'a>(&'a self, from: Lookout<'a>) -> TopologyWalk {
+        let whole = self.flat.by_seed(from.seed);
         let unknown = Distance::Unknown.rank();
-        let mut ranks = [unknown; MOST_PS];
-        let mut ahead = 1 << unknown;
-        if self.procs <= MOST_PS
+        // Filled where it is returned: it is too large to be moved for nothing.
+        let mut walk = TopologyWalk {
+            ranks: [unknown; MOST_PS],
+            ahead: 1 << unknown,
+            rank: 0,
+            pass: whole.clone(),
+            whole,
+        };
+        if let Some(ranks) = walk.ranks.get_mut(..self.procs)
             && let Some(here) = from.victims.cpu(from.own)
         {
-            ahead = 0;
-            for (p, rank) in ranks[..self.procs].iter_mut().enumerate() {
+            walk.ahead = 0;
+            for (p, rank) in ranks.iter_mut().enumerate() {
                 if let Some(there) = from.victims.cpu(p) {
                     *rank = self.machine.distance(here, there).rank();
                 }
-                ahead |= 1 << *rank;
+                walk.ahead |= 1 << *rank;
             }
         }
-        let whole = self.flat.by_seed(from.seed);
-        let mut walk = TopologyWalk { ranks, ahead, rank: 0, pass: whole.clone(), whole };
         walk.next_rank();
         walk
     }

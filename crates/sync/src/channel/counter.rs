@@ -4,26 +4,97 @@
 //!   senders > 0, receivers > 0 ──► one side 0: closed ──► both 0: freed
 //! ```
 //!
-//! **Invariant.** `sides` starts as the number of sides that have handles and falls by one when a side has lost its last handle and has closed the channel; whoever
-//! takes it to 0 frees the channel. A side without handles never gets one again: handles come from handles.
+//! **Invariant.** `sides` starts as the number of sides that have handles and falls by one when a side has lost its last handle and has closed the channel for
+//! the other; whoever takes it to 0 frees the channel. A side without handles never gets one again: handles come from handles.
 
 use super::protocol::Chan;
+use super::ring::Ring;
 use crate::seam::AtomicUsize;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::timer::AnyTimer;
+use std::alloc::{self, Layout, LayoutError};
 use std::sync::{Mutex, PoisonError};
 
 /// More handles than memory has room for: a clone that is forgotten in a loop ends here, not in an overflow.
 const MOST: usize = isize::MAX as usize;
 
+/// A channel and the counts of its handles, in one piece of memory with the buffer's slots behind.
+#[repr(C)]
 struct Counted<T> {
+    chan: Chan<T>,
     senders: AtomicUsize,
     receivers: AtomicUsize,
     sides: AtomicUsize,
     kind: Kind,
-    chan: Chan<T>,
+    /// How far behind the beginning of its memory this lies.
+    skipped: usize,
+}
+
+/// What every allocator aligns to. Some are slow to give more, as a whole line of cache: instead of that, so much is
+/// asked for that a line begins in it.
+const COMMON: usize = 16;
+
+impl<T> Counted<T> {
+    /// What it takes, how much of that is to be had only for its alignment, and how far behind its beginning the slots
+    /// are.
+    ///
+    /// # Panics
+    /// If no memory has room for so much.
+    #[inline]
+    fn layout(capacity: usize) -> (Layout, usize, usize) {
+        let fit = || {
+            let (whole, slots) = Layout::new::<Self>().extend(Layout::array::<T>(capacity)?)?;
+            if whole.align() > align_of::<Self>() {
+                return Ok((whole, 0, slots));
+            }
+            let spare = whole.align() - COMMON;
+            let asked = whole.size().saturating_add(spare);
+            Ok((Layout::from_size_align(asked, COMMON)?, spare, slots))
+        };
+        fit().unwrap_or_else(|_: LayoutError| panic!("capacity overflow: a channel for {capacity} values"))
+    }
+
+    #[inline]
+    fn make(capacity: usize, senders: usize, kind: Kind) -> NonNull<Self> {
+        let (layout, spare, slots) = Self::layout(capacity);
+        // SAFETY: not of size zero.
+        let Some(base) = NonNull::new(unsafe { alloc::alloc(layout) }) else {
+            alloc::handle_alloc_error(layout)
+        };
+        let skipped = if spare == 0 { 0 } else { base.addr().get().wrapping_neg() % align_of::<Self>() };
+        // SAFETY: the layout has room for it at the next place of its alignment, and for the slots behind it.
+        unsafe {
+            let at = base.add(skipped);
+            let ring = Ring::in_slots(at.add(slots).cast(), capacity);
+            let sides = 1 + usize::from(senders != 0);
+            let (senders, receivers) = (AtomicUsize::new(senders), AtomicUsize::new(1));
+            let sides = AtomicUsize::new(sides);
+            at.cast::<Self>().write(Self { chan: Chan::new(ring), senders, receivers, sides, kind, skipped });
+            at.cast()
+        }
+    }
+
+    /// Drops it, and gives its memory back whatever unwinds.
+    ///
+    /// # Safety
+    /// [`Counted::make`] made it, and this is the only reference.
+    unsafe fn free(this: NonNull<Self>) {
+        struct Memory(NonNull<u8>, Layout);
+        impl Drop for Memory {
+            fn drop(&mut self) {
+                // SAFETY: allocated by `make` with this layout.
+                unsafe { alloc::dealloc(self.0.as_ptr(), self.1) };
+            }
+        }
+        // SAFETY: the caller has it for itself.
+        unsafe {
+            let (layout, ..) = Self::layout(this.as_ref().chan.capacity());
+            let _memory = Memory(this.cast().sub(this.as_ref().skipped), layout);
+            this.drop_in_place();
+        }
+    }
 }
 
 /// What a channel is.
@@ -53,39 +124,30 @@ unsafe impl<T: Send> Sync for Share<T> {}
 
 impl<T> Share<T> {
     /// A channel with one share on each side.
-    pub(super) fn pair(chan: Chan<T>) -> (Self, Self) {
-        Self::pair_of(chan, Kind::Plain)
+    #[inline]
+    pub(super) fn pair(capacity: usize) -> (Self, Self) {
+        let counted = Counted::make(capacity, 1, Kind::Plain);
+        (Self(counted), Self(counted))
     }
 
     /// A timer's channel, with one share on each side.
-    pub(super) fn of_timer(chan: Chan<T>) -> (Self, Self) {
-        Self::pair_of(chan, Kind::Timer(Mutex::new(None)))
-    }
-
-    fn pair_of(chan: Chan<T>, kind: Kind) -> (Self, Self) {
-        let counted = Counted {
-            senders: AtomicUsize::new(1),
-            receivers: AtomicUsize::new(1),
-            sides: AtomicUsize::new(2),
-            kind,
-            chan,
-        };
-        let counted = NonNull::from(Box::leak(Box::new(counted)));
+    pub(super) fn of_timer() -> (Self, Self) {
+        let counted = Counted::make(1, 1, Kind::Timer(Mutex::new(None)));
         (Self(counted), Self(counted))
     }
 
     /// A channel with one share on the receivers' side, and no senders, which therefore never close it.
-    pub(super) fn without_senders(chan: Chan<T>) -> Self {
-        let (senders, receivers) = (AtomicUsize::new(0), AtomicUsize::new(1));
-        let counted = Counted { senders, receivers, sides: AtomicUsize::new(1), kind: Kind::Never, chan };
-        Self(NonNull::from(Box::leak(Box::new(counted))))
+    pub(super) fn without_senders() -> Self {
+        Self(Counted::make(0, 0, Kind::Never))
     }
 
+    #[inline]
     fn counted(&self) -> &Counted<T> {
         // SAFETY: freed by the last share only.
         unsafe { self.0.as_ref() }
     }
 
+    #[inline]
     fn count(&self, side: Side) -> &AtomicUsize {
         match side {
             Side::Senders => &self.counted().senders,
@@ -124,14 +186,20 @@ impl<T> Share<T> {
         self.0 == other.0
     }
 
-    /// Gives the share back. The last one of a side runs `last`, the last one of both frees the channel.
+    /// Gives the share back. The last one of a side runs `last`, if that matters to anybody; the last one of both frees the
+    /// channel.
+    #[inline]
     pub(super) fn give_back(&self, side: Side, last: impl FnOnce(&Self)) {
-        // ORDER: handles. Release and acquire pair with each other: who sees the count reach 0 sees all that the other
-        // handles of this side did.
-        if self.count(side).fetch_sub(1, Release) != 1 {
-            return;
+        let count = self.count(side);
+        // ORDER: handles. Release and acquire pair with each other: who sees the count at 1, or takes it from there, sees
+        // all that the other handles of this side did. At 1 it is ours alone, and handles come from handles.
+        if count.load(Acquire) == 1 || count.fetch_sub(1, Release) == 1 {
+            self.end(side, last);
         }
-        self.count(side).load(Acquire);
+    }
+
+    #[inline(never)]
+    fn end(&self, side: Side, last: impl FnOnce(&Self)) {
         /// Also if `last` unwinds out of a value's destructor.
         struct Free<T>(NonNull<Counted<T>>);
         impl<T> Drop for Free<T> {
@@ -139,15 +207,23 @@ impl<T> Share<T> {
                 // SAFETY: this side's count in `sides` is still held.
                 let sides = unsafe { &self.0.as_ref().sides };
                 // ORDER: sides. As with the handles.
-                if sides.fetch_sub(1, Release) == 1 {
+                if sides.load(Acquire) == 1 || sides.fetch_sub(1, Release) == 1 {
+                    // ORDER: sides. As above.
                     sides.load(Acquire);
                     // SAFETY: both sides have no handle left, so this is the only reference.
-                    drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+                    unsafe { Counted::free(self.0) };
                 }
             }
         }
+        // ORDER: handles. As in `give_back`.
+        self.count(side).load(Acquire);
         let _free = Free(self.0);
-        last(self);
+        // ORDER: sides. As above.
+        let alone = self.counted().sides.load(Acquire) == 1;
+        // With nobody left on the other side there is nobody to close it for.
+        if !(alone && matches!(self.counted().kind, Kind::Plain)) {
+            last(self);
+        }
     }
 }
 
@@ -158,5 +234,42 @@ impl<T> Deref for Share<T> {
     fn deref(&self) -> &Chan<T> {
         // SAFETY: freed by the last share only.
         unsafe { &self.0.as_ref().chan }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::channel::chan;
+
+    /// Values that want more than a line of cache, or a whole one, or next to nothing, behind the channel in one piece of
+    /// memory: builds with debug assertions look at the alignment of each copy.
+    #[test]
+    fn slots_are_aligned() {
+        fn pass<T: Copy + PartialEq + std::fmt::Debug>(value: T) {
+            // Several at a time, so that the allocator's memory begins at different places.
+            let chans: Vec<_> = (1..20).map(chan::<T>).collect();
+            for (sender, receiver) in &chans {
+                (0..sender.capacity()).for_each(|_| assert!(sender.try_send(value).is_ok()));
+                assert!(sender.try_send(value).is_err());
+                assert!((0..sender.capacity()).all(|_| receiver.try_recv() == Ok(value)));
+            }
+        }
+        #[derive(Clone, Copy, PartialEq, Debug)]
+        #[repr(align(256))]
+        struct Page(u8);
+        #[derive(Clone, Copy, PartialEq, Debug)]
+        #[repr(align(64))]
+        struct Line([u8; 100]);
+        pass(Page(1));
+        pass(Line([2; 100]));
+        pass(3_u8);
+        pass([4_u16; 5]);
+        pass(());
+    }
+
+    #[test]
+    #[should_panic = "capacity overflow"]
+    fn no_memory_has_room_for_so_many() {
+        chan::<u64>(usize::MAX / 8);
     }
 }

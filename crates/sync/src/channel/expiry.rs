@@ -8,12 +8,12 @@ impl<T: Copy> Chan<T> {
     #[doc(alias = "sendTime")]
     pub(crate) fn deliver(&self, value: T, counts: impl FnOnce() -> bool) -> bool {
         let mut slot = value;
-        let mut state = self.lock.lock();
+        let state = self.lock.lock();
         if !counts() {
-            return !state.closed;
+            return !state.closed.is();
         }
         // SAFETY: the slot holds a value, and one that may be copied may be moved and left alone, too.
-        let sent = unsafe { self.send_now(&mut state, &raw mut slot) };
+        let sent = unsafe { self.send_now(&state, &raw mut slot) };
         drop(state);
         match sent {
             Ok(receiver) => wake(receiver),
@@ -26,7 +26,7 @@ impl<T: Copy> Chan<T> {
     /// was still to come. Never suspends.
     #[doc(alias = "timerchandrain")]
     pub(crate) fn undo(&self, stop: impl FnOnce() -> bool) -> bool {
-        let mut state = self.lock.lock();
+        let state = self.lock.lock();
         let stopped = stop();
         stopped | state.ring.pop().is_some()
     }

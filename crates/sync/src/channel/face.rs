@@ -23,8 +23,7 @@ impl Face {
     /// The lock is held as long as this is used.
     #[inline]
     pub(crate) unsafe fn queue(&self, senders: bool) -> &Queue<Slot> {
-        // SAFETY: the channel lives, and the caller holds the lock.
-        let state = unsafe { &*self.0.lock.value() };
+        let state = self.0.state();
         if senders { &state.senders } else { &state.receivers }
     }
 
@@ -34,11 +33,10 @@ impl Face {
     /// The lock is held.
     #[inline]
     pub(crate) unsafe fn may_be_ready(&self, sends: bool) -> bool {
-        // SAFETY: the channel lives, and the caller holds the lock.
-        let state = unsafe { &*self.0.lock.value() };
+        let state = self.0.state();
         let (others, ring) = (if sends { &state.receivers } else { &state.senders }, &state.ring);
         let unready = if sends { ring.capacity() } else { 0 };
-        !others.is_empty() | (ring.len() != unready) | state.closed
+        !others.is_empty() | (ring.len() != unready) | state.closed.is()
     }
 }
 
@@ -50,7 +48,7 @@ impl<T> State<T> {
             true => (&self.receivers, !self.ring.is_full()),
             false => (&self.senders, self.ring.len() > 0),
         };
-        if self.closed && (sends || !buffer) {
+        if self.closed.is() && (sends || !buffer) {
             return Err(Refusal::Closed);
         }
         let ready = buffer || others.any_waits(|node| node.extra.is_some());

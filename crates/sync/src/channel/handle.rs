@@ -31,7 +31,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 #[doc(alias = "make")]
 #[doc(alias = "makechan")]
 pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let (sender, receiver) = Share::pair(Chan::new(capacity));
+    let (sender, receiver) = Share::pair(capacity);
     (Sender { chan: sender }, Receiver { chan: receiver })
 }
 
@@ -63,12 +63,12 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// ```
 #[doc(alias = "nil")]
 pub fn never<T>() -> Receiver<T> {
-    Receiver { chan: Share::without_senders(Chan::new(0)) }
+    Receiver { chan: Share::without_senders() }
 }
 
 /// The channel of a timer that is tied to it by [`Receiver::tie`].
 pub(crate) fn of_timer<T>() -> (Sender<T>, Receiver<T>) {
-    let (sender, receiver) = Share::of_timer(Chan::new(1));
+    let (sender, receiver) = Share::of_timer();
     (Sender { chan: sender }, Receiver { chan: receiver })
 }
 
@@ -168,6 +168,7 @@ macro_rules! side {
         }
 
         impl<T> Drop for $handle<T> {
+            #[inline]
             fn drop(&mut self) {
                 self.chan.give_back($side, Self::last);
             }

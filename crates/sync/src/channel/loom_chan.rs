@@ -8,7 +8,8 @@
 //! Threads: at most three. Preemptions: 3 with two threads, 2 with three, or what `LOOM_MAX_PREEMPTIONS` says.
 //! Time: 10 s.
 //!
-//! Caught when broken: `fire` Relaxed; `close` that leaves the senders; a lock given back Relaxed.
+//! Caught when broken: `fire` Relaxed; `close` that leaves the senders; a lock given back Relaxed; a glance that looks at
+//! `closed` first, or at `len` Relaxed.
 
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, chan};
 use loom::cell::UnsafeCell;
@@ -175,5 +176,23 @@ fn loom_chan_try_operations() {
             }
         }
         assert_eq!(sender.join().unwrap(), got == 2);
+    });
+}
+
+#[test]
+fn loom_chan_a_glance_knows_what_came_before() {
+    explore(3, || {
+        let (to, from) = chan(1);
+        to.try_send(Note::new(7)).map_err(drop).unwrap();
+        let (closer, other) = (to.clone(), from.clone());
+        let closer = thread::spawn(move || {
+            assert!(closer.close());
+            other.recv().map(Note::read).ok()
+        });
+        // Empty it never is before it is closed.
+        match (from.try_recv().map(Note::read), closer.join().unwrap()) {
+            (Ok(7), None) | (Err(TryRecvError::Closed), Some(7)) => {}
+            other => panic!("{other:?}"),
+        }
     });
 }

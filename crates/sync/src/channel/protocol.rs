@@ -14,9 +14,11 @@
 //! Values move by plain copies under the lock: into a receiver's frame, out of a sender's frame, or through the buffer.
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
-use super::ring::Ring;
+use super::ring::{Ring, drop_all};
+use crate::seam::{AtomicBool, own};
 use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Sleeper, Waiter};
 use core::ptr::NonNull;
+use core::sync::atomic::Ordering::{Acquire, Release};
 use gmp_core::WaitReason;
 use gmp_core::park::Who;
 use std::time::Instant;
@@ -25,13 +27,34 @@ use std::time::Instant;
 /// wants to know when somebody else comes.
 pub(crate) type Slot = Option<NonNull<()>>;
 
-/// What the lock protects.
+/// What the lock protects: the right to change it, and all but three words of it. Those, and no others, are also
+/// looked at without the lock ([`State::glance`]), so nobody makes a unique reference of it.
 #[repr(C)]
 pub(crate) struct State<T> {
-    pub(super) closed: bool,
+    pub(super) closed: Closed,
     pub(super) ring: Ring<T>,
     pub(crate) receivers: Queue<Slot>,
     pub(crate) senders: Queue<Slot>,
+}
+
+/// Whether a channel is closed. Once it is, it stays so.
+pub(super) struct Closed(AtomicBool);
+
+impl Closed {
+    /// Also without the lock.
+    #[inline]
+    pub(super) fn is(&self) -> bool {
+        // ORDER: glance. Pairs with `close`: who sees the channel closed sees what was sent before.
+        self.0.load(Acquire)
+    }
+
+    /// `false`: it was. Under the lock.
+    fn close(&self) -> bool {
+        let open = !own!(self.0);
+        // ORDER: glance. Pairs with `is`.
+        self.0.store(true, Release);
+        open
+    }
 }
 
 /// A channel: all of it, but for the buffer's slots, in one cache line.
@@ -60,12 +83,13 @@ trait Way {
     /// The call's name, for those who may not wait.
     const CALL: &'static str;
     const REASON: WaitReason;
+    const SENDS: bool;
 
     /// The part that needs no wait.
     ///
     /// # Safety
     /// The slot is as [`Chan::send`] or [`Chan::receive`] wants it.
-    unsafe fn now<T>(chan: &Chan<T>, state: &mut State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal>;
+    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal>;
 
     /// Where it waits.
     fn queue<T>(state: &State<T>) -> &Queue<Slot>;
@@ -76,9 +100,10 @@ enum Sending {}
 impl Way for Sending {
     const CALL: &'static str = "send";
     const REASON: WaitReason = WaitReason::ChanSend;
+    const SENDS: bool = true;
 
     #[inline(always)]
-    unsafe fn now<T>(chan: &Chan<T>, state: &mut State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
         // SAFETY: as the caller promises.
         unsafe { chan.send_now(state, slot) }
     }
@@ -93,9 +118,10 @@ enum Receiving {}
 impl Way for Receiving {
     const CALL: &'static str = "recv";
     const REASON: WaitReason = WaitReason::ChanReceive;
+    const SENDS: bool = false;
 
     #[inline(always)]
-    unsafe fn now<T>(chan: &Chan<T>, state: &mut State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
         // SAFETY: as the caller promises.
         unsafe { chan.receive_now(state, slot) }
     }
@@ -106,27 +132,29 @@ impl Way for Receiving {
 }
 
 impl<T> Chan<T> {
-    pub(crate) fn new(capacity: usize) -> Self {
-        let (receivers, senders) = (Queue::new(), Queue::new());
-        Self { lock: Lock::biased(State { closed: false, ring: Ring::new(capacity), receivers, senders }) }
+    pub(super) fn new(ring: Ring<T>) -> Self {
+        let (closed, receivers, senders) = (Closed(AtomicBool::new(false)), Queue::new(), Queue::new());
+        Self { lock: Lock::biased(State { closed, ring, receivers, senders }) }
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.lock.lock().ring.capacity()
+        self.state().ring.capacity()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock.lock().ring.len()
+        self.state().ring.len()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock.lock().closed
+        self.state().closed.is()
     }
 
-    /// What stands under the lock, for a select that holds it.
+    /// What stands under the lock, for a select that holds it, and for a glance.
     #[inline]
-    pub(crate) fn state(&self) -> *mut State<T> {
-        self.lock.value()
+    pub(crate) fn state(&self) -> &State<T> {
+        // SAFETY: there are no unique references to it, and what may be changed at this time is atomic or not looked at
+        // by those who do not hold the lock.
+        unsafe { &*self.lock.value() }
     }
 
     /// Sends the value at `slot`, which is moved out if that is `Ok`. **Suspends.**
@@ -154,12 +182,8 @@ impl<T> Chan<T> {
     /// # Safety
     /// As [`Chan::send`].
     #[inline]
-    pub(crate) unsafe fn send_now(
-        &self,
-        state: &mut State<T>,
-        slot: *mut T,
-    ) -> Result<Option<Sleeper>, Refusal> {
-        if state.closed {
+    pub(crate) unsafe fn send_now(&self, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+        if state.closed.is() {
             return Err(Refusal::Closed);
         }
         while let Some(receiver) = state.receivers.pop() {
@@ -206,7 +230,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(crate) unsafe fn receive_now(
         &self,
-        state: &mut State<T>,
+        state: &State<T>,
         slot: *mut T,
     ) -> Result<Option<Sleeper>, Refusal> {
         while let Some(sender) = state.senders.pop() {
@@ -233,7 +257,7 @@ impl<T> Chan<T> {
                 unsafe { slot.write(first) };
                 Ok(None)
             }
-            None if state.closed => Err(Refusal::Closed),
+            None if state.closed.is() => Err(Refusal::Closed),
             None => Err(Refusal::NotReady),
         }
     }
@@ -243,9 +267,9 @@ impl<T> Chan<T> {
     #[inline]
     unsafe fn operate<W: Way>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
         let mut me = Me::default();
-        let mut state = self.lock.lock_as(&mut me);
+        let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
-        match unsafe { W::now(self, &mut state, slot) } {
+        match unsafe { W::now(self, &state, slot) } {
             Ok(other) => {
                 drop(state);
                 wake_as(other, &mut me);
@@ -261,10 +285,13 @@ impl<T> Chan<T> {
     /// As [`Way::now`].
     #[inline]
     unsafe fn try_operate<W: Way>(&self, slot: *mut T) -> Result<(), Refusal> {
+        if let Some(refusal) = self.state().glance(W::SENDS) {
+            return Err(refusal);
+        }
         let mut me = Me::default();
-        let mut state = self.lock.lock_as(&mut me);
+        let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
-        let other = unsafe { W::now(self, &mut state, slot) }?;
+        let other = unsafe { W::now(self, &state, slot) }?;
         drop(state);
         wake_as(other, &mut me);
         Ok(())
@@ -287,7 +314,7 @@ impl<T> Chan<T> {
                 let caller = Caller::enter(W::CALL);
                 state = self.lock.lock();
                 // SAFETY: as the caller promises.
-                match unsafe { W::now(self, &mut state, slot) } {
+                match unsafe { W::now(self, &state, slot) } {
                     Err(Refusal::NotReady) => {}
                     other => {
                         drop(state);
@@ -346,8 +373,8 @@ impl<T> Chan<T> {
     /// Closes the channel. `false`: it was closed. Never suspends.
     #[doc(alias = "closechan")]
     pub(crate) fn close(&self) -> bool {
-        let mut state = self.lock.lock();
-        if core::mem::replace(&mut state.closed, true) {
+        let state = self.lock.lock();
+        if !state.closed.close() {
             return false;
         }
         // Go readies its list from the end: the one who waited longest is readied last, and so runs next.
@@ -365,9 +392,37 @@ impl<T> Chan<T> {
     /// Closes the channel and drops what is buffered: nobody can receive from it any more.
     pub(crate) fn close_and_empty(&self) {
         self.close();
-        let emptied = core::mem::replace(&mut self.lock.lock().ring, Ring::new(0));
         // Under no lock: destructors are the caller's code.
-        drop(emptied);
+        drop_all(|| self.lock.lock().ring.pop());
+    }
+}
+
+impl<T> State<T> {
+    /// What an operation that does not wait comes to, if that can be told without the lock.
+    ///
+    /// First whether there is something to be had, then whether the channel is closed. If it is not yet, neither was it
+    /// at the first look, and that was the moment at which the operation took place. (By the first look's acquire: whoever
+    /// made the channel so did not know it closed, or we would see that, too.) If it is, nothing comes any more, so the
+    /// third look is final. Go looks at `closed` first in `chansend` and second in `chanrecv` (chan.go, Go 1.27).
+    #[inline(always)]
+    fn glance(&self, sends: bool) -> Option<Refusal> {
+        if !self.has_nothing_for(sends) {
+            return None;
+        }
+        if !self.closed.is() {
+            return Some(Refusal::NotReady);
+        }
+        (sends || self.has_nothing_for(sends)).then_some(Refusal::Closed)
+    }
+
+    /// Whether a send finds no room, or a receive no value: nobody waits on the other side, of an unbuffered channel.
+    #[inline(always)]
+    fn has_nothing_for(&self, sends: bool) -> bool {
+        let (others, unready) = match sends {
+            true => (&self.receivers, self.ring.capacity()),
+            false => (&self.senders, 0),
+        };
+        if self.ring.capacity() == 0 { others.is_empty() } else { self.ring.len() == unready }
     }
 }
 

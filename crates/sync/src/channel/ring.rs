@@ -1,39 +1,61 @@
 //! `Ring`: a channel's buffer, first in, first out, of a size that never changes.
+//!
+//! **Invariant.** The `len` slots from `first` on hold values, all others none. Used under the channel's lock, but for
+//! [`Ring::capacity`], which never changes, and [`Ring::len`], which anybody may look at.
 
-use core::mem::MaybeUninit;
+use crate::seam::{AtomicUsize, own};
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::{Acquire, Release};
 
-/// The buffer. Used under the channel's lock.
+/// The buffer; its slots are the channel's maker's.
 #[repr(C)]
 pub(super) struct Ring<T> {
-    slots: Box<[MaybeUninit<T>]>,
-    first: usize,
-    len: usize,
+    slots: NonNull<T>,
+    capacity: usize,
+    first: Cell<usize>,
+    len: AtomicUsize,
+    owns: PhantomData<T>,
 }
 
 impl<T> Ring<T> {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { slots: Box::new_uninit_slice(capacity), first: 0, len: 0 }
+    /// A ring in `slots`.
+    ///
+    /// # Safety
+    /// They have room for `capacity` values, and nobody else uses them as long as the ring lives.
+    pub(super) unsafe fn in_slots(slots: NonNull<T>, capacity: usize) -> Self {
+        Self { slots, capacity, first: Cell::new(0), len: AtomicUsize::new(0), owns: PhantomData }
     }
 
+    /// How many values there is room for. Also without the lock.
     #[inline]
     pub(super) fn capacity(&self) -> usize {
-        self.slots.len()
+        self.capacity
+    }
+
+    /// How many values there are. Also without the lock.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        // ORDER: glance. Pairs with `set_len`: who sees so many sees what the one knew who made them so many.
+        self.len.load(Acquire)
     }
 
     #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.len
+    fn set_len(&self, len: usize) {
+        // ORDER: glance. Pairs with `len`.
+        self.len.store(len, Release);
     }
 
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.len == self.slots.len()
+        self.len() == self.capacity
     }
 
     /// The slot `ahead` of the first one.
     #[inline]
     fn at(&self, ahead: usize) -> usize {
-        let (at, left) = (self.first + ahead, self.slots.len());
+        let (at, left) = (self.first.get() + ahead, self.capacity);
         if at >= left { at - left } else { at }
     }
 
@@ -42,53 +64,72 @@ impl<T> Ring<T> {
     /// # Safety
     /// The ring is not full, and the caller writes a value before the lock is given back.
     #[inline]
-    pub(super) unsafe fn push(&mut self) -> *mut T {
-        let at = self.at(self.len);
-        self.len += 1;
-        self.slots[at].as_mut_ptr()
+    pub(super) unsafe fn push(&self) -> *mut T {
+        let len = own!(self.len);
+        let at = self.at(len);
+        self.set_len(len + 1);
+        // SAFETY: below the capacity.
+        unsafe { self.slots.add(at).as_ptr() }
     }
 
     /// Takes the first value out.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<T> {
-        if self.len == 0 {
+    pub(super) fn pop(&self) -> Option<T> {
+        let len = own!(self.len);
+        if len == 0 {
             return None;
         }
-        // SAFETY: the first `len` slots from `first` on hold values, and this one no longer counts among them.
-        let value = unsafe { self.slots[self.first].assume_init_read() };
-        self.first = self.at(1);
-        self.len -= 1;
+        // SAFETY: by the invariant it holds a value, and it no longer counts among those that do.
+        let value = unsafe { self.slots.add(self.first.get()).read() };
+        self.first.set(self.at(1));
+        self.set_len(len - 1);
         Some(value)
     }
 }
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        /// Goes on with the rest if a value's destructor unwinds.
-        struct Rest<'a, T>(&'a mut Ring<T>);
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                while let Some(value) = self.0.pop() {
-                    drop(value);
-                }
+        drop_all(|| self.pop());
+    }
+}
+
+/// Drops values until none is left, also if a destructor unwinds.
+pub(super) fn drop_all<T>(mut next: impl FnMut() -> Option<T>) {
+    /// Goes on with the rest.
+    struct Rest<'a, T>(&'a mut dyn FnMut() -> Option<T>);
+    impl<T> Drop for Rest<'_, T> {
+        fn drop(&mut self) {
+            while let Some(value) = (self.0)() {
+                drop(value);
             }
         }
-        let rest = Rest(self);
-        while let Some(value) = rest.0.pop() {
-            drop(value);
-        }
+    }
+    let rest = Rest(&mut next);
+    while let Some(value) = (rest.0)() {
+        drop(value);
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use core::mem::MaybeUninit;
     use std::collections::VecDeque;
+
+    fn room<T>(capacity: usize) -> Box<[MaybeUninit<T>]> {
+        Box::new_uninit_slice(capacity)
+    }
+
+    fn ring_in<T>(slots: &mut [MaybeUninit<T>]) -> Ring<T> {
+        // SAFETY: so much room; each test keeps it longer than the ring, and away from it.
+        unsafe { Ring::in_slots(NonNull::new(slots.as_mut_ptr().cast()).unwrap(), slots.len()) }
+    }
 
     proptest::proptest! {
         #[test]
         fn is_a_queue(capacity in 1_usize..9, pushes in proptest::collection::vec(proptest::bool::ANY, 0..200)) {
-            let (mut ring, mut model) = (Ring::<Box<usize>>::new(capacity), VecDeque::new());
+            let mut slots = room(capacity);
+            let (ring, mut model) = (ring_in::<Box<usize>>(&mut slots), VecDeque::new());
             for (i, push) in pushes.into_iter().enumerate() {
                 if push && !ring.is_full() {
                     // SAFETY: not full, and written at once.
@@ -116,7 +157,8 @@ mod tests {
         }
         let dropped = std::cell::Cell::new(0);
         let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let mut ring = Ring::<Loud<'_>>::new(3);
+            let mut slots = room(3);
+            let ring = ring_in::<Loud<'_>>(&mut slots);
             for _ in 0..3 {
                 // SAFETY: not full, and written at once.
                 unsafe { ring.push().write(Loud(&dropped)) };

@@ -35,8 +35,7 @@ pub(super) unsafe trait Port {
 unsafe impl<T> Port for Chan<T> {
     #[inline]
     unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<Sleeper>, Refusal> {
-        // SAFETY: the caller holds the lock.
-        let state = unsafe { &mut *self.state() };
+        let state = self.state();
         match slot {
             // SAFETY: the slot is as the caller promises.
             Some(slot) if sends => unsafe { self.send_now(state, slot.as_ptr().cast()) },

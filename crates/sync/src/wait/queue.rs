@@ -1,8 +1,10 @@
 //! `Queue`: the FIFO of those who wait, linked through nodes in their own frames.
 
 use super::sleeper::{Fired, Sleeper, Waiter};
+use crate::seam::{AtomicPtr, const_fn};
 use core::cell::Cell;
 use core::ptr;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// A place in a queue, in the frame of the one who waits.
 ///
@@ -50,7 +52,8 @@ impl<E> Node<E> {
 /// it.
 #[doc(alias = "waitq")]
 pub(crate) struct Queue<E> {
-    first: Cell<*const Node<E>>,
+    /// Atomic for those who only ask, without the lock, whether somebody waits.
+    first: AtomicPtr<Node<E>>,
 }
 
 // SAFETY: the nodes are reached under the lock only, whichever thread has it; their content moves between threads by the
@@ -64,20 +67,30 @@ impl<E> Default for Queue<E> {
 }
 
 impl<E> Queue<E> {
-    pub(crate) const fn new() -> Self {
-        Self { first: Cell::new(ptr::null()) }
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self { first: AtomicPtr::new(ptr::null_mut()) }
+        }
+    }
+
+    /// Also without the lock.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // ORDER: glance. Pairs with `set_first`: who sees the queue so sees what its holder knew.
+        self.first.load(Acquire).is_null()
     }
 
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.get().is_null()
+    fn set_first(&self, node: *const Node<E>) {
+        // ORDER: glance. Pairs with `is_empty`.
+        self.first.store(node.cast_mut(), Release);
     }
 
     /// The first in line.
     #[inline]
     pub(crate) fn first(&self) -> Option<&Node<E>> {
         // SAFETY: queued nodes live.
-        unsafe { self.first.get().as_ref() }
+        unsafe { self.first.load(Relaxed).as_ref() }
     }
 
     /// Puts a node at the end.
@@ -90,7 +103,7 @@ impl<E> Queue<E> {
         node.queued.set(true);
         let Some(first) = self.first() else {
             node.prev.set(node);
-            return self.first.set(node);
+            return self.set_first(node);
         };
         let last = first.prev.replace(node);
         node.prev.set(last);
@@ -107,7 +120,8 @@ impl<E> Queue<E> {
             Some(first) => node.prev.set(first.prev.replace(node)),
             None => node.prev.set(node),
         }
-        node.next.set(self.first.replace(node));
+        node.next.set(self.first.load(Relaxed));
+        self.set_first(node);
         node.queued.set(true);
     }
 
@@ -129,7 +143,7 @@ impl<E> Queue<E> {
     fn unlink_first(&self, node: &Node<E>) {
         node.queued.set(false);
         let next = node.next.get();
-        self.first.set(next);
+        self.set_first(next);
         // SAFETY: queued nodes live.
         if let Some(next) = unsafe { next.as_ref() } {
             next.prev.set(node.prev.get());
@@ -175,7 +189,7 @@ impl<E> Queue<E> {
         if !node.queued.get() {
             return;
         }
-        if ptr::eq(self.first.get(), node) {
+        if ptr::eq(self.first.load(Relaxed), node) {
             return self.unlink_first(node);
         }
         node.queued.set(false);
@@ -186,7 +200,7 @@ impl<E> Queue<E> {
         match unsafe { next.as_ref() } {
             Some(next) => next.prev.set(prev),
             // SAFETY: the queue is not empty.
-            None => unsafe { &*self.first.get() }.prev.set(prev),
+            None => unsafe { &*self.first.load(Relaxed) }.prev.set(prev),
         }
     }
 }

@@ -5,20 +5,9 @@ use crate::contract::{Steal, StealRound, Thief, Token};
 use crate::sync::{Arc, spin_loop};
 use core::fmt;
 use core::marker::PhantomData;
-use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::time::Duration;
-
-/// How long a thief leaves a running victim alone with the goroutine that it has just readied. Go: `usleep(3)` in
-/// `runqgrab` (Go 1.27): a victim that is about to block will run it itself, with a warm cache; shorter and thieves
-/// tear ping-pong pairs apart, longer and a CPU idles.
-const BACK_OFF: Duration = Duration::from_micros(3);
 
 /// A handle for stealing from a [`Ring`].
-///
-/// The back-off is for one certain goroutine: if another one is to run next by the time it is over, that one deserves
-/// a back-off of its own, so the look ends with `Retry`. (Go's compare-and-swap with the old value fails then, and it
-/// starts over.)
 pub struct RingThief<T: Token> {
     words: Arc<Words>,
     tokens: PhantomData<fn() -> T>,
@@ -75,24 +64,6 @@ impl<T: Token> RingThief<T> {
         }
         Grab::Taken(Ring::token(last))
     }
-
-    /// Takes the goroutine that the victim is to run next, if it may; `None` if it was taken by somebody else.
-    #[cold]
-    fn grab_next(&self, into: &mut Ring<T>, round: StealRound, awaited: usize) -> Option<Steal<T>> {
-        let run_next = &self.words.own.run_next;
-        // Relaxed: the compare-and-swap below is what takes it over.
-        let Some(next) = NonNull::new(run_next.load(Relaxed)) else { return Some(Steal::Empty) };
-        if round.victim_runs && !round.backed_off {
-            into.awaited = next.addr().get();
-            return Some(Steal::BackOff(BACK_OFF));
-        }
-        if round.victim_runs && awaited != 0 && awaited != next.addr().get() {
-            return Some(Steal::Retry);
-        }
-        // ORDER: run-next. Pairs with the swap in `Ring::push`: what the token points to comes with it.
-        run_next.compare_exchange(next.as_ptr(), null_mut(), Acquire, Relaxed).ok()?;
-        Some(Steal::Taken(Ring::token(next.as_ptr())))
-    }
 }
 
 impl<T: Token> Thief<T> for RingThief<T> {
@@ -108,8 +79,8 @@ impl<T: Token> Thief<T> for RingThief<T> {
                 Grab::Taken(token) => return Steal::Taken(token),
                 Grab::Empty if !round.last => return Steal::Empty,
                 Grab::Empty => {
-                    if let Some(outcome) = self.grab_next(into, round, awaited) {
-                        return outcome;
+                    if let Some(outcome) = self.words.own.run_next.steal(round, awaited, &mut into.awaited) {
+                        return outcome.map(|next| Ring::token(next.as_ptr()));
                     }
                 }
                 Grab::Lost => {}
@@ -128,9 +99,7 @@ impl<T: Token> Thief<T> for RingThief<T> {
             if from != to {
                 return false;
             }
-            // ORDER: run-next. Pairs with the owner's compare-and-swap in `Ring::pop_next`, and with its swap through
-            // the release sequence when a thief took it: a null tells of every kick before it.
-            if !own.run_next.load(Acquire).is_null() {
+            if !own.run_next.is_empty() {
                 return false;
             }
             // Relaxed: the load before has ordered this one behind the kick.
@@ -146,7 +115,7 @@ impl<T: Token> Thief<T> for RingThief<T> {
         // ORDER: ring-head, as in `is_empty`.
         let from = head.load(Acquire);
         let queued = own.tail.load(Relaxed).wrapping_sub(from);
-        let next = usize::from(!own.run_next.load(Relaxed).is_null());
+        let next = usize::from(!own.run_next.is_empty());
         // Others may take and put between the two loads; more than fits there never is.
         queued.min(CAPACITY) + next
     }

@@ -1,0 +1,40 @@
+//! `Block`: block-based work stealing, after BWoS.
+//!
+//! Wang, Chen, Fu, Oberhauser and others, "BWoS: Formally Verified Block-based Work Stealing for Parallel Processing"
+//! (OSDI 2023), whose authors tried it on Go's scheduler, too. What is different here stands in
+//! [`Blocks`](gmp_core::queue::Blocks).
+//!
+//! | part | is | against Go |
+//! | --- | --- | --- |
+//! | local queue | [`Blocks`]: 8 blocks of 32 and `run_next` | a pop costs no locked instruction; thieves work in other blocks |
+//! | shared queue | [`SharedFifo`] | the same |
+//! | victims | [`Weighted`]: longer queues first, likely | a thief that comes to a short queue has to call its block in |
+//! | idle rule | [`GoIdle`] | the same |
+//! | numbers | [`Rules::GO`] | the same |
+//!
+//! For programs that spawn and ready much on each P and steal little. It loses to Go's queue where queues are short and
+//! always stolen from: calling in a block costs a system call and interrupts the other CPUs of the process.
+
+#![forbid(unsafe_code)]
+
+use gmp_core::contract::{Policy, Rules, Token};
+use gmp_core::idle::GoIdle;
+use gmp_core::queue::{Blocks, SharedFifo, Weighted};
+
+/// The policy of blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "BWoS")]
+pub struct Block;
+
+impl Policy for Block {
+    const NAME: &'static str = "block";
+
+    /// Go's numbers, so that a comparison with `go` shows the queues. They fit: 128 from the shared queue are half of what
+    /// the blocks hold, and only the last of 4 rounds calls blocks in.
+    const RULES: Rules = Rules::GO;
+
+    type Queue<T: Token> = Blocks<T>;
+    type Shared<T: Token> = SharedFifo<T>;
+    type Idle = GoIdle;
+    type Order = Weighted;
+}

@@ -75,13 +75,13 @@ impl<C: Config> G0<'_, C> {
         loop {
             look.victim_runs = victim.core.word.status() == PStatus::Running;
             let mut p = self.p();
-            let before = victim.thief.len();
             let steal = self.sched.policy(self.m, || victim.thief.steal_into(&mut p.owner().queue, look));
             match steal {
                 Steal::Taken(token) => {
                     p.core.counters.book(-1);
                     add_own(&p.core.counters.steals, 1);
-                    let moved = before.saturating_sub(victim.thief.len()).max(1);
+                    // Counted at home: the victim's own words are best left in its cache. Our queue was empty.
+                    let moved = 1 + self.p_shared().thief.len();
                     add_own(&p.core.counters.stolen, moved as u64);
                     return Some(Popped { token, inherits: false });
                 }

@@ -46,7 +46,7 @@
 //!
 //! *`is_empty`* goes through the blocks and looks at `tail` before and after, for the reason that the `Ring` gives.
 //!
-//! Memory: 2 KiB of slots and 1.5 KiB of words for each P, where the words keep cache lines of their own.
+//! Memory for each P: 2 KiB of slots, and 1.3 KiB of words, most of it padding that keeps them on cache lines of their own.
 
 mod owner;
 mod thief;

@@ -59,6 +59,7 @@ pub(crate) const LIBRARY: Library = Library {
         "blocking_sys_declared",
         "matmul_steal",
         "runq",
+        "runq_stolen",
         "idle_trickle",
         "idle_trickle_timer",
         "batch_start",

@@ -134,6 +134,25 @@ fn a_block_is_handed_over_and_back() {
     });
 }
 
+/// A thief opens a block before it is full; the owner fills it and goes on, and the thief comes for what was added.
+#[test]
+fn an_open_block_is_filled_to_its_end() {
+    explore(4, || {
+        let ledger = Ledger::new(3);
+        let (mut queue, thief) = queue(&ledger, 1);
+        let robber = thread::spawn(move || {
+            let mut loot = steal_once(&thief, TAKE_ANY);
+            loot.extend(steal_once(&thief, FIRST_ROUND));
+            loot
+        });
+        (0..2).for_each(|_| queue.push(ledger.mint(), Slot::Back, &mut no_spill));
+        let loot = robber.join().unwrap();
+        assert!(loot.contains(&0));
+        assert_eq!(pop_all(&mut queue).len() + loot.len(), 3);
+        ledger.settle();
+    });
+}
+
 /// Slots that a thief has read are filled again, one round further.
 #[test]
 fn slots_are_filled_again_behind_a_thief() {
@@ -206,6 +225,24 @@ fn a_robbed_queue_is_never_empty() {
         assert!(!looker.join().unwrap(), "a thief leaves half");
         assert!(!robber.join().unwrap().is_empty());
         pop_all(&mut queue);
+        ledger.settle();
+    });
+}
+
+/// Q2 where the thief knows of a token that the looker has not seen yet: it takes one only if there are two.
+#[test]
+fn what_a_thief_leaves_is_seen() {
+    explore(4, || {
+        let ledger = Ledger::new(2);
+        let (mut queue, thief) = queue(&ledger, 1);
+        let robber = {
+            let thief = thief.clone();
+            thread::spawn(move || if thief.len() == 2 { steal_once(&thief, TAKE_ANY).len() } else { 0 })
+        };
+        let looker = thread::spawn(move || thief.is_empty());
+        queue.push(ledger.mint(), Slot::Back, &mut no_spill);
+        assert!(!looker.join().unwrap(), "one is inside at every moment");
+        assert_eq!(robber.join().unwrap() + pop_all(&mut queue).len(), 2);
         ledger.settle();
     });
 }

@@ -36,13 +36,16 @@ const TOLD: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
     let fuzzed = policies::find(root::root(), &args.policy)?;
-    let Some(program) = fuzzed.build()? else { return Ok(false) };
+    let Some(programs) = fuzzed.build()? else { return Ok(false) };
     let limit = Duration::from_secs(args.minutes * 60);
     let start = Instant::now();
     let (mut rounds, mut told) = (0, start);
-    while rounds == 0 || start.elapsed() < limit {
+    for program in programs.iter().cycle() {
+        if rounds >= programs.len() as u64 && start.elapsed() >= limit {
+            break;
+        }
         let seed = args.seed.unwrap_or_else(|| fresh_seed(rounds));
-        let round = Round { program: &program, filter: &fuzzed.filter, seed, cases: CASES };
+        let round = Round { program, filter: &fuzzed.filter, seed, cases: CASES };
         match round.run()? {
             Outcome::Passed => {}
             Outcome::Broken(how) => {

@@ -8,6 +8,7 @@ mod chan_pingpong;
 mod fib;
 pub(crate) mod go_benchmarks;
 mod hog_fairness;
+mod idle_rule;
 mod idle_trickle;
 mod latch;
 mod matmul_steal;
@@ -29,13 +30,13 @@ mod yields;
 use crate::catalogue::{Benchmark, Library};
 use crate::cell::{Cell, Figures, Result};
 use ::gmp::contract::Policy;
-use ::gmp::policy::{Block, Eager, Frugal, Global, Go, GoIdle, Lifo, Random, WithIdle};
+use ::gmp::policy::{Block, Global, Go, Lifo, Random, WithIdle};
 use ::gmp::{Builder, Finished, Handle};
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
     policies: &["go", "random", "block", "lifo", "global"],
-    idle_rules: &["go", "eager", "frugal"],
+    idle_rules: idle_rule::NAMES,
     workloads: &[
         "switch_raw",
         "yield_2",
@@ -138,11 +139,12 @@ fn under_idle_rule<P: Policy>(
     cell: &Cell,
     main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static,
 ) -> Ended {
-    match cell.idle.as_deref() {
+    match &cell.idle {
         None => on::<P>(cell, main),
-        Some("go") => on::<WithIdle<P, GoIdle>>(cell, main),
-        Some("eager") => on::<WithIdle<P, Eager>>(cell, main),
-        Some(_) => on::<WithIdle<P, Frugal>>(cell, main),
+        Some(name) => {
+            idle_rule::pick(name)?;
+            on::<WithIdle<P, idle_rule::Picked>>(cell, main)
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Which queues there are to fuzz: every crate below `crates/policy/` whose `tests/conformance.rs` has the suite's line,
-//! and the broken queues of `crates/gmp-core/tests/broken.rs`. A new policy needs no line here.
+//! Which queues there are to fuzz: every crate below `crates/policy/` that has the suite's line in one of its test
+//! programs, and the broken queues of `crates/gmp-core/tests/broken.rs`. A new policy needs no line here.
 
 use crate::root;
 use anyhow::{Context, Result, bail};
@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-/// What every policy's conformance test says, and that of a part of one, as `idle_policy_conformance!`, does not.
-const LINE: &str = "::policy_conformance!";
+/// What a test program that fuzzes a policy's queues says: the line that all laws come with (but not that of a part of
+/// them, `idle_policy_conformance!`), or the fuzzer's own name.
+const LINES: [&str; 2] = ["::policy_conformance!", "fuzz::storms_keep_the_promise"];
 
 /// Queues to fuzz, and where they are.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub(super) struct Fuzzed {
     pub(super) name: String,
     /// The package whose test program fuzzes it.
     pub(super) package: String,
-    /// The test program.
-    test: &'static str,
+    /// The test programs.
+    tests: Vec<String>,
     /// What its fuzz tests' names begin with or contain.
     pub(super) filter: String,
 }
@@ -41,8 +42,8 @@ fn of_policies(folder: &Path) -> Result<Vec<Fuzzed>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     crates.sort();
     for path in crates {
-        let Ok(test) = fs::read_to_string(path.join("tests/conformance.rs")) else { continue };
-        let (Some(name), true) = (path.file_name(), test.contains(LINE)) else { continue };
+        let tests = programs_that_fuzz(&path.join("tests"))?;
+        let (Some(name), false) = (path.file_name(), tests.is_empty()) else { continue };
         let manifest = path.join("Cargo.toml");
         let text = fs::read_to_string(&manifest).with_context(|| manifest.display().to_string())?;
         let table: toml::Table = text.parse().with_context(|| manifest.display().to_string())?;
@@ -51,11 +52,28 @@ fn of_policies(folder: &Path) -> Result<Vec<Fuzzed>> {
         found.push(Fuzzed {
             name: name.to_string_lossy().into_owned(),
             package: package.to_owned(),
-            test: "conformance",
-            filter: "fuzz::".to_owned(),
+            tests,
+            filter: "_keep_the_promise".to_owned(),
         });
     }
     Ok(found)
+}
+
+/// The names of the test programs in a crate's `tests`, if it has any, that fuzz.
+fn programs_that_fuzz(folder: &Path) -> Result<Vec<String>> {
+    let Ok(files) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for file in files {
+        let path = file?.path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let name = path.file_stem().filter(|_| LINES.iter().any(|line| text.contains(line)));
+        names.extend(name.map(|name| name.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The fixtures in the text of the test that lists them, as in `broken_wrap: locked::LostAtWrap => ...;`.
@@ -66,7 +84,7 @@ fn of_fixtures(text: &str) -> Vec<Fuzzed> {
         (known && rest.contains(" => ")).then(|| Fuzzed {
             name: name.replace('_', "-"),
             package: "gmp-core".to_owned(),
-            test: "broken",
+            tests: vec!["broken".to_owned()],
             filter: format!("{name}::fuzz::"),
         })
     };
@@ -74,17 +92,21 @@ fn of_fixtures(text: &str) -> Vec<Fuzzed> {
 }
 
 impl Fuzzed {
-    /// Builds the test program with optimizations: where it is, or `None` if it does not build.
-    pub(super) fn build(&self) -> Result<Option<PathBuf>> {
-        let words = ["test", "--release", "--no-run", "-p", &self.package, "--test", self.test];
-        let mut cargo = root::cargo(&words);
+    /// Builds the test programs with optimizations: where they are, or `None` if one does not build.
+    pub(super) fn build(&self) -> Result<Option<Vec<PathBuf>>> {
+        let mut cargo = root::cargo(&["test", "--release", "--no-run", "-p", &self.package]);
+        cargo.args(self.tests.iter().flat_map(|test| ["--test", test]));
         cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
         let output = cargo.output().context("cannot start cargo")?;
         if !output.status.success() {
             return Ok(None);
         }
-        let found = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| program(line, self.test));
-        found.map(Some).with_context(|| format!("cargo built no test {} of {}", self.test, self.package))
+        let messages = String::from_utf8_lossy(&output.stdout);
+        let found = |test: &String| {
+            let program = messages.lines().find_map(|line| program(line, test));
+            program.with_context(|| format!("cargo built no test {test} of {}", self.package))
+        };
+        self.tests.iter().map(found).collect::<Result<_>>().map(Some)
     }
 }
 
@@ -112,12 +134,19 @@ mod tests {
     #[test]
     fn a_policy_is_where_its_conformance_test_is() {
         let go = find(root::root(), "go").unwrap();
-        assert_eq!(
-            (go.package.as_str(), go.test, go.filter.as_str()),
-            ("gmp-policy-go", "conformance", "fuzz::")
-        );
+        assert_eq!((go.package.as_str(), go.tests), ("gmp-policy-go", vec!["conformance".to_owned()]));
         let broken = find(root::root(), "broken-wrap").unwrap();
-        assert_eq!((broken.test, broken.filter.as_str()), ("broken", "broken_wrap::fuzz::"));
+        assert_eq!(
+            (broken.tests, broken.filter.as_str()),
+            (vec!["broken".to_owned()], "broken_wrap::fuzz::")
+        );
+    }
+
+    /// The same queue may behave differently in another program, as `Block` does with a far fence.
+    #[test]
+    fn all_programs_of_a_policy_count() {
+        let block = find(root::root(), "block").unwrap();
+        assert_eq!(block.tests, ["conformance", "far"]);
     }
 
     #[test]

@@ -10,10 +10,10 @@
 //! - **bounded**, for every rule: the same after one more round of sysmon.
 //!
 //! Threads: at most three. Preemptions: unbounded with two threads, 4 with three, or what `LOOM_MAX_PREEMPTIONS` says.
-//! Time: half a minute a rule.
+//! Time: 40 s of CPU time a rule.
 //!
-//! Caught when broken: no fence; the last look before the right to spin is given up; a strong rule that refuses to
-//! pass the right on, or a submission's wake; a right to spin that is not given up where no P was left; a sysmon that
+//! Caught when broken: no fence; the last look before the right to spin is given up; a rule that claims to be
+//! strong and is not; a right to spin that is not given up where no P was left; a sysmon that
 //! leaves the wake to the rule. Not seen: a submitter that leaves no wish where it found no P; two Ps are too few for it.
 
 use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Thief};

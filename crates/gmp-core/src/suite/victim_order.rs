@@ -112,3 +112,72 @@ pub fn seeds_repeat<V: VictimOrder>() {
         assert!(procs < 3 || varies, "{procs} Ps have one walk only");
     }
 }
+
+/// Each law meets an order that breaks it and nothing else.
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// How an order is wrong.
+    trait Flaw: Send + Sync + 'static {
+        fn walk(procs: usize, from: Lookout<'_>) -> Vec<usize>;
+    }
+
+    struct Broken<F>(usize, core::marker::PhantomData<F>);
+
+    impl<F: Flaw> VictimOrder for Broken<F> {
+        type Walk<'a> = std::vec::IntoIter<usize>;
+        fn new(procs: usize) -> Self {
+            Self(procs, core::marker::PhantomData)
+        }
+        fn walk<'a>(&'a self, from: Lookout<'a>) -> Self::Walk<'a> {
+            F::walk(self.0, from).into_iter()
+        }
+    }
+
+    fn circle(procs: usize, seed: u32) -> Vec<usize> {
+        let start = seed as usize % procs;
+        (start..procs).chain(0..start).collect()
+    }
+
+    macro_rules! flaws {
+        ($($test:ident $flaw:ident $law:ident $says:literal |$procs:ident, $from:ident| $walk:expr;)*) => {$(
+            struct $flaw;
+            impl Flaw for $flaw {
+                fn walk($procs: usize, $from: Lookout<'_>) -> Vec<usize> {
+                    $walk
+                }
+            }
+            #[test]
+            #[should_panic(expected = $says)]
+            fn $test() {
+                $law::<Broken<$flaw>>();
+            }
+        )*};
+    }
+
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+
+    flaws! {
+        one_is_left_out LeavesOneOut each_walk_visits_each_once "leaves out"
+            |procs, from| circle(procs, from.seed).split_off(1);
+        one_comes_twice Doubles each_walk_visits_each_once "twice"
+            |procs, from| [circle(procs, from.seed), vec![0]].concat();
+        there_is_no_such_p GoesBeyond each_walk_visits_each_once "visits P"
+            |procs, from| [circle(procs, from.seed), vec![procs]].concat();
+        the_empty_are_skipped SkipsEmpty each_walk_visits_each_once "leaves out"
+            |procs, from| circle(procs, from.seed).into_iter().filter(|&p| from.victims.queued(p) > 0).collect();
+        // Settled answers give a whole walk; only fickle ones show it.
+        answers_are_asked_for_twice AsksTwice each_walk_visits_each_once "V1"
+            |procs, from| {
+                let known = |p: &usize| from.victims.cpu(*p).is_some();
+                let (all, again) = (circle(procs, from.seed), circle(procs, from.seed));
+                all.into_iter().filter(known).chain(again.into_iter().filter(|p| !known(p))).collect()
+            };
+        seeds_do_not_matter OneWalk seeds_repeat "one walk only"
+            |procs, _from| circle(procs, 0);
+        it_never_repeats Wanders seeds_repeat "V2"
+            |procs, from| circle(procs, from.seed.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed)));
+    }
+}

@@ -107,7 +107,7 @@ fn a_queue_emptied_in_between_spills_half_of_what_is_left() {
     queue.push(ledger.mint(), Slot::Back, &mut |batch: List<Probe>| {
         spilled.extend(batch.map(Probe::consume));
     });
-    let half = (1 + last.len()) / 2;
+    let half = last.len().div_ceil(2);
     let oldest: Vec<u64> = [kept].into_iter().chain(last).collect();
     assert_eq!(spilled[..half], oldest[..half]);
     assert_eq!(spilled[half..], [CAPACITY as u64]);

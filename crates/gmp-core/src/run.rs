@@ -5,10 +5,8 @@
 //! locked (or, in pinned mode, pinned) to it.
 
 use crate::abandon::Leftover;
-use crate::contract::{RunQueue, SharedQueue, Token};
 use crate::current::{Current, current};
 use crate::deadlock::DeadlockReport;
-use crate::g::runnable::Runnable;
 use crate::g0::G0;
 use crate::handle::{JoinError, JoinHandle};
 use crate::panics::Payload;
@@ -136,14 +134,7 @@ impl<C: Config> G0<'_, C> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let handle = crate::spawn::spawn_main(self, at, main);
-        let Some(main) = self.take_main(handle.number()) else {
-            crate::fatal!(
-                "a queue gives back what was pushed",
-                "policy {} lost main",
-                self.sched.header.policy
-            )
-        };
+        let (handle, main) = crate::spawn::spawn_main(self, at, main);
         // Main begins a slice of its own: with the tick still at 0, its first yield would meet the look at the shared
         // queue and bring it straight back. Go's main has had its ticks in `runtime.main` before the user's code runs.
         let goes_on = self.execute(main, false);
@@ -152,24 +143,6 @@ impl<C: Config> G0<'_, C> {
         }
         self.rest_until_finished();
         handle
-    }
-
-    /// Takes main out of the queue that it was pushed to: the P's own, or the shared one if the P's holds nothing. What
-    /// others have submitted before goes behind it, in the same order.
-    fn take_main(&self, number: u64) -> Option<Runnable> {
-        let popped = self.p().owner().queue.pop();
-        if let Some(popped) = popped {
-            self.p().core.counters.book(-1);
-            return Some(popped.token);
-        }
-        for _ in 0..self.sched.shared.len() {
-            let token = self.take_one_shared()?.token;
-            if token.number() == number {
-                return Some(token);
-            }
-            self.sched.shared.push(token);
-        }
-        None
     }
 
     /// While a goroutine is bound to m0, m0 is an M like any other.

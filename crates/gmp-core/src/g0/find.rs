@@ -68,7 +68,7 @@ impl<C: Config> G0<'_, C> {
         let tick = self.p_shared().core.tick();
         if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
             && !self.sched.shared.is_empty()
-            && let Some(popped) = self.take_one_shared()
+            && let Some(popped) = self.take_shared_by_tick()
         {
             return Some(popped);
         }
@@ -112,9 +112,9 @@ impl<C: Config> G0<'_, C> {
         woken != 0 || !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
     }
 
-    /// The shared queue's first. Every so many slices it comes before all, so that local work cannot starve it.
+    /// Every so many slices the shared queue comes first, so that local work cannot starve it.
     #[inline(never)]
-    pub(crate) fn take_one_shared(&self) -> Option<Popped<Runnable>> {
+    fn take_shared_by_tick(&self) -> Option<Popped<Runnable>> {
         // SAFETY: this M holds a P during the pop.
         let sole = unsafe { self.sched.sole() };
         let token = self.sched.policy(self.m, || match sole {

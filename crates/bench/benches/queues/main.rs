@@ -7,7 +7,7 @@ mod ours;
 mod rivals;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use gmp::policy::{Go, Random};
+use gmp::policy::{Block, Global, Go, Lifo, Random};
 use std::hint::black_box;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -155,6 +155,8 @@ fn queues(c: &mut Criterion) {
     all(c, &ours::Ours::<Go>::new(gmp_core::contract::Slot::Next));
     all(c, &ours::Ours::<Go>::new(gmp_core::contract::Slot::Back));
     all(c, &ours::Ours::<Random>::new(gmp_core::contract::Slot::Back));
+    all(c, &ours::Ours::<Block>::new(gmp_core::contract::Slot::Back));
+    all(c, &ours::Ours::<Lifo>::new(gmp_core::contract::Slot::Back));
     all(c, &rivals::Crossbeam::Fifo);
     all(c, &rivals::Crossbeam::Lifo);
     all(c, &rivals::St3Fifo);
@@ -164,6 +166,7 @@ fn queues(c: &mut Criterion) {
 fn shared_queues(c: &mut Criterion) {
     ours::shared::<Go>(c);
     ours::shared::<Random>(c);
+    ours::shared::<Global>(c);
     rivals::injector(c);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Wang, Chen, Fu, Oberhauser and others, "BWoS: Formally Verified Block-based Work Stealing for Parallel Processing"
 //! (OSDI 2023), whose authors tried it on Go's scheduler, too. What is different here stands in
-//! [`Blocks`](gmp_core::queue::Blocks).
+//! [`Blocks`].
 //!
 //! | part | is | against Go |
 //! | --- | --- | --- |

@@ -28,8 +28,15 @@ pub struct Who(*mut ());
 
 impl Who {
     /// Looks. Never suspends.
+    ///
+    /// ```compile_fail,E0133
+    /// let _kept_for_later = gmp_core::park::Who::calls();
+    /// ```
+    ///
+    /// # Safety
+    /// It is used only by the caller, and only for as long as it holds.
     #[inline(always)]
-    pub fn calls() -> Self {
+    pub unsafe fn calls() -> Self {
         Self(slot())
     }
 
@@ -87,7 +94,8 @@ fn slot() -> *mut () {
 #[doc(alias = "getg")]
 #[inline(always)]
 pub(crate) fn current() -> Current {
-    Who::calls().current()
+    // SAFETY: used up here.
+    unsafe { Who::calls() }.current()
 }
 
 /// This thread runs `g` from here on.

@@ -23,6 +23,7 @@ use crate::g::{WaitReason, Wake};
 use crate::gate;
 use crate::m::{Leave, ParkRequest};
 use crate::p::timers::NEVER;
+use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,7 @@ impl Place {
     #[track_caller]
     #[inline]
     pub fn enter(call: &'static str) -> Place {
-        gate::enter_or_plain(call).map_or(Place::Plain, |inside| Place::Goroutine(AtGate(inside)))
+        gate::enter_or_plain(call).map_or(Place::Plain, Place::of)
     }
 
     /// Whether it makes sense to spin for a moment for what somebody else holds, who runs at this very time: on several
@@ -91,9 +92,14 @@ impl Place {
     pub fn may_spin(&self) -> bool {
         crate::procs::cpus() > 1
             && match self {
-                Place::Goroutine(AtGate(inside)) => inside.g().header().runtime().may_spin(),
+                Place::Goroutine(AtGate(inside, _)) => inside.g().header().runtime().may_spin(),
                 Place::Plain => true,
             }
+    }
+
+    #[inline]
+    fn of(inside: gate::Inside) -> Self {
+        Self::Goroutine(AtGate(inside, PhantomData))
     }
 
     /// [`Place::enter`], if it need not suspend; `None` for a goroutine that is inside `blocking`. Never suspends.
@@ -104,12 +110,17 @@ impl Place {
     #[inline]
     pub fn enter_at_once(who: Who, call: &'static str) -> Option<Place> {
         let inside = gate::enter_at_once(who, call)?;
-        Some(inside.map_or(Place::Plain, |inside| Place::Goroutine(AtGate(inside))))
+        Some(inside.map_or(Place::Plain, Place::of))
     }
 }
 
-/// A goroutine that has passed the gate and may park.
-pub struct AtGate(gate::Inside);
+/// A goroutine that has passed the gate and may park. Its own: no other goroutine or thread is to get it.
+///
+/// ```compile_fail,E0277
+/// fn given_away<T: Send>() {}
+/// given_away::<gmp_core::park::AtGate>();
+/// ```
+pub struct AtGate(gate::Inside, PhantomData<*mut ()>);
 
 impl core::fmt::Debug for AtGate {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

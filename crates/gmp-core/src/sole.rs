@@ -35,7 +35,8 @@ pub(crate) fn next_serial() -> u32 {
 /// holds until the caller next suspends, enters `blocking` or returns to the scheduler. Never suspends.
 #[inline]
 pub fn serial() -> u32 {
-    serial_of(Who::calls())
+    // SAFETY: used up here.
+    serial_of(unsafe { Who::calls() })
 }
 
 /// [`serial`], of a caller that has been looked up.

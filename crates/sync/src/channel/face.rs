@@ -5,8 +5,8 @@ use crate::wait::{Queue, RawLock, Sleeper};
 
 /// A channel whose type of values is forgotten: what a select locks, glances at and waits in.
 ///
-/// With `repr(C)` all the way down, and a `Box` of a slice laid out alike whatever is in the slice, a channel looks the same
-/// for every type of values: a pointer to one may be cast to a pointer to its face, which never touches a value.
+/// With `repr(C)` all the way down, and no more of a value's type in it than a thin pointer, a channel looks the same for
+/// every type of values: a pointer to one may be cast to a pointer to its face, which never touches a value.
 #[repr(transparent)]
 pub(crate) struct Face(Chan<()>);
 

@@ -9,7 +9,7 @@
 //! Time: 10 s.
 //!
 //! Caught when broken: `fire` Relaxed; `close` that leaves the senders; a lock given back Relaxed; a glance that looks at
-//! `closed` first, or at `len` Relaxed.
+//! `closed` first, or at `len` Relaxed; a receive that takes a value out before it puts the waiting sender's in.
 
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, chan};
 use loom::cell::UnsafeCell;
@@ -194,5 +194,29 @@ fn loom_chan_a_glance_knows_what_came_before() {
             (Ok(7), None) | (Err(TryRecvError::Closed), Some(7)) => {}
             other => panic!("{other:?}"),
         }
+    });
+}
+
+#[test]
+fn loom_chan_what_stays_full_is_never_seen_empty() {
+    explore(2, || {
+        let (to, from) = chan(1);
+        to.try_send(Note::new(1)).map_err(drop).unwrap();
+        let other = from.clone();
+        let sender = thread::spawn(move || to.send(Note::new(2)).is_ok());
+        // Under the lock: a glance may be one at what was.
+        let waits = !from.chan().lock.lock().senders.is_empty();
+        let looker = thread::spawn(move || other.try_recv().map(Note::read));
+        let mut got = from.recv().map_or(0, Note::read);
+        // With a sender in line there is one for each.
+        match looker.join().unwrap() {
+            Ok(number) => got += number,
+            Err(refusal) => {
+                assert!(!waits, "{refusal:?}");
+                got += from.recv().map_or(0, Note::read);
+            }
+        }
+        assert_eq!(got, 3);
+        assert!(sender.join().unwrap());
     });
 }

@@ -240,14 +240,12 @@ impl<T> Chan<T> {
             };
             // A sender's slot holds a value until it is fired, and we hold the channel's lock.
             let offered = offered.cast::<T>().as_ptr();
-            match state.ring.pop() {
-                // SAFETY: as above; the ring has room for one since the pop, and `slot` is the caller's.
-                Some(first) => unsafe {
-                    state.ring.push().copy_from_nonoverlapping(offered, 1);
-                    slot.write(first);
-                },
-                // SAFETY: as above.
-                None => unsafe { slot.copy_from_nonoverlapping(offered, 1) },
+            // SAFETY: as above; senders wait only while the ring is full, and `slot` is the caller's.
+            unsafe {
+                match state.ring.exchange(|last| last.copy_from_nonoverlapping(offered, 1)) {
+                    Some(first) => slot.write(first),
+                    None => slot.copy_from_nonoverlapping(offered, 1),
+                }
             }
             return Ok(Some(sender.fire(Fired::Done)));
         }

@@ -72,6 +72,26 @@ impl<T> Ring<T> {
         unsafe { self.slots.add(at).as_ptr() }
     }
 
+    /// Takes the first value out and has another put behind the last, in its slot: whoever looks without the lock sees
+    /// the ring as full as it is. `None` if there is no room for any.
+    ///
+    /// # Safety
+    /// The ring is full, and `with` writes a value.
+    #[inline]
+    pub(super) unsafe fn exchange(&self, with: impl FnOnce(*mut T)) -> Option<T> {
+        debug_assert_eq!(own!(self.len), self.capacity, "the ring is full");
+        if self.capacity == 0 {
+            return None;
+        }
+        // SAFETY: below the capacity.
+        let slot = unsafe { self.slots.add(self.first.get()) };
+        // SAFETY: by the invariant it holds a value; its place is taken below.
+        let first = unsafe { slot.read() };
+        with(slot.as_ptr());
+        self.first.set(self.at(1));
+        Some(first)
+    }
+
     /// Takes the first value out.
     #[inline]
     pub(super) fn pop(&self) -> Option<T> {
@@ -135,7 +155,12 @@ mod tests {
                     // SAFETY: not full, and written at once.
                     unsafe { ring.push().write(Box::new(i)) };
                     model.push_back(Box::new(i));
-                } else if !push {
+                } else if push {
+                    // SAFETY: full, and written.
+                    let first = unsafe { ring.exchange(|slot| slot.write(Box::new(i))) };
+                    proptest::prop_assert_eq!(first, model.pop_front());
+                    model.push_back(Box::new(i));
+                } else {
                     proptest::prop_assert_eq!(ring.pop(), model.pop_front());
                 }
                 proptest::prop_assert_eq!(ring.len(), model.len());

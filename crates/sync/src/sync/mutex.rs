@@ -243,7 +243,9 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 /// Lets the goroutine run that was just handed a lock: it is the next on this P.
 #[cold]
 pub(crate) fn yield_to_heir() {
-    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once(Who::calls(), "unlock") {
+    // SAFETY: used up here.
+    let who = unsafe { Who::calls() };
+    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once(who, "unlock") {
         goroutine.yield_local();
     }
 }

@@ -54,7 +54,8 @@ pub(crate) struct Me(Option<Who>);
 impl Me {
     #[inline(always)]
     pub(crate) fn who(&mut self) -> Who {
-        *self.0.get_or_insert_with(Who::calls)
+        // SAFETY: nobody keeps a `Me` where it may suspend.
+        *self.0.get_or_insert_with(|| unsafe { Who::calls() })
     }
 
     /// Which runtime's only P it holds.

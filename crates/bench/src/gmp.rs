@@ -31,6 +31,7 @@ use crate::cell::{Cell, Figures, Result};
 use ::gmp::contract::Policy;
 use ::gmp::policy::{Block, Eager, Frugal, Global, Go, GoIdle, Lifo, Random, WithIdle};
 use ::gmp::{Builder, Finished, Handle};
+use std::error::Error;
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
@@ -130,8 +131,14 @@ fn under_policy(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Send
         "block" => under_idle_rule::<Block>(cell, main),
         "lifo" => under_idle_rule::<Lifo>(cell, main),
         "global" => under_idle_rule::<Global>(cell, main),
-        _ => under_idle_rule::<Random>(cell, main),
+        "random" => under_idle_rule::<Random>(cell, main),
+        other => Err(no_policy(other)),
     }
+}
+
+/// The grid offers a policy, and a `match` over the names leaves it out: no other may take its place.
+fn no_policy(name: &str) -> Box<dyn Error + Send + Sync> {
+    format!("no type stands for policy {name:?} here: it is to be named wherever \"random\" is").into()
 }
 
 fn under_idle_rule<P: Policy>(
@@ -142,7 +149,8 @@ fn under_idle_rule<P: Policy>(
         None => on::<P>(cell, main),
         Some("go") => on::<WithIdle<P, GoIdle>>(cell, main),
         Some("eager") => on::<WithIdle<P, Eager>>(cell, main),
-        Some(_) => on::<WithIdle<P, Frugal>>(cell, main),
+        Some("frugal") => on::<WithIdle<P, Frugal>>(cell, main),
+        Some(other) => Err(format!("no type stands for idle rule {other:?} here").into()),
     }
 }
 
@@ -163,4 +171,53 @@ fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Sen
     let runtime = builder.build().map_err(|error| error.to_string())?;
     let handle = runtime.handle();
     runtime.run(|| main(handle)).map_err(|error| error.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(policy: &str, idle: Option<&str>, workload: &str) -> Cell {
+        Cell {
+            lib: "gmp".into(),
+            policy: policy.into(),
+            idle: idle.map(Into::into),
+            workload: workload.into(),
+            procs: 1,
+            n: 0,
+            quick: true,
+            mode: "migrating".into(),
+        }
+    }
+
+    /// What runs under which policy and idle rule.
+    fn names(cell: &Cell) -> Result<[&'static str; 2]> {
+        let names = std::sync::Arc::new(std::sync::Mutex::new([""; 2]));
+        let seen = names.clone();
+        under_policy(cell, move |handle| {
+            *seen.lock().unwrap() = [handle.policy(), ::gmp::stats().idle_rule];
+            Ok(Figures::new(1, 1.0))
+        })?;
+        let names = *names.lock().unwrap();
+        Ok(names)
+    }
+
+    #[test]
+    fn each_name_stands_for_its_own_policy_and_rule() {
+        for policy in LIBRARY.policies {
+            for rule in LIBRARY.idle_rules {
+                assert_eq!(names(&cell(policy, Some(rule), "fib")).unwrap(), [*policy, *rule]);
+            }
+        }
+    }
+
+    /// A policy that was put on the list and forgotten elsewhere was measured as Random.
+    #[test]
+    fn a_forgotten_policy_is_not_measured_as_another() {
+        let refusal = names(&cell("new", None, "fib")).unwrap_err().to_string();
+        assert!(refusal.contains(r#"policy "new""#), "{refusal}");
+        let refusal = runq::run(&cell("new", None, "runq")).unwrap_err().to_string();
+        assert!(refusal.contains(r#"policy "new""#), "{refusal}");
+        assert!(names(&cell("go", Some("new"), "fib")).unwrap_err().to_string().contains(r#"rule "new""#));
+    }
 }

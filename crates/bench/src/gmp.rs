@@ -8,6 +8,7 @@ mod chan_pingpong;
 mod fib;
 pub(crate) mod go_benchmarks;
 mod hog_fairness;
+mod idle_rule;
 mod idle_trickle;
 mod latch;
 mod matmul_steal;
@@ -29,14 +30,14 @@ mod yields;
 use crate::catalogue::{Benchmark, Library};
 use crate::cell::{Cell, Figures, Result};
 use ::gmp::contract::Policy;
-use ::gmp::policy::{Block, Eager, Frugal, Global, Go, GoIdle, Lifo, Random, WithIdle};
+use ::gmp::policy::{Block, Global, Go, Lifo, Random, WithIdle};
 use ::gmp::{Builder, Finished, Handle};
 use std::error::Error;
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
     policies: &["go", "random", "block", "lifo", "global"],
-    idle_rules: &["go", "eager", "frugal"],
+    idle_rules: idle_rule::NAMES,
     workloads: &[
         "switch_raw",
         "yield_2",
@@ -145,12 +146,12 @@ fn under_idle_rule<P: Policy>(
     cell: &Cell,
     main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static,
 ) -> Ended {
-    match cell.idle.as_deref() {
+    match &cell.idle {
         None => on::<P>(cell, main),
-        Some("go") => on::<WithIdle<P, GoIdle>>(cell, main),
-        Some("eager") => on::<WithIdle<P, Eager>>(cell, main),
-        Some("frugal") => on::<WithIdle<P, Frugal>>(cell, main),
-        Some(other) => Err(format!("no type stands for idle rule {other:?} here").into()),
+        Some(name) => {
+            idle_rule::pick(name)?;
+            on::<WithIdle<P, idle_rule::Picked>>(cell, main)
+        }
     }
 }
 
@@ -176,12 +177,13 @@ fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Sen
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
 
-    fn cell(policy: &str, idle: Option<&str>, workload: &str) -> Cell {
+    fn cell(policy: &str, workload: &str) -> Cell {
         Cell {
             lib: "gmp".into(),
             policy: policy.into(),
-            idle: idle.map(Into::into),
+            idle: None,
             workload: workload.into(),
             procs: 1,
             n: 0,
@@ -190,34 +192,32 @@ mod tests {
         }
     }
 
-    /// What runs under which policy and idle rule.
-    fn names(cell: &Cell) -> Result<[&'static str; 2]> {
-        let names = std::sync::Arc::new(std::sync::Mutex::new([""; 2]));
-        let seen = names.clone();
+    /// The name of the policy that a cell runs under.
+    fn name(cell: &Cell) -> Result<&'static str> {
+        let name = Arc::new(Mutex::new(""));
+        let seen = name.clone();
         under_policy(cell, move |handle| {
-            *seen.lock().unwrap() = [handle.policy(), ::gmp::stats().idle_rule];
+            *seen.lock().unwrap() = handle.policy();
             Ok(Figures::new(1, 1.0))
-        })?;
-        let names = *names.lock().unwrap();
-        Ok(names)
+        })?
+        .value?;
+        let name = *name.lock().unwrap();
+        Ok(name)
     }
 
     #[test]
-    fn each_name_stands_for_its_own_policy_and_rule() {
+    fn each_name_stands_for_its_own_policy() {
         for policy in LIBRARY.policies {
-            for rule in LIBRARY.idle_rules {
-                assert_eq!(names(&cell(policy, Some(rule), "fib")).unwrap(), [*policy, *rule]);
-            }
+            assert_eq!(name(&cell(policy, "fib")).unwrap(), *policy);
         }
     }
 
     /// A policy that was put on the list and forgotten elsewhere was measured as Random.
     #[test]
     fn a_forgotten_policy_is_not_measured_as_another() {
-        let refusal = names(&cell("new", None, "fib")).unwrap_err().to_string();
+        let refusal = name(&cell("new", "fib")).unwrap_err().to_string();
         assert!(refusal.contains(r#"policy "new""#), "{refusal}");
-        let refusal = runq::run(&cell("new", None, "runq")).unwrap_err().to_string();
+        let refusal = runq::run(&cell("new", "runq")).unwrap_err().to_string();
         assert!(refusal.contains(r#"policy "new""#), "{refusal}");
-        assert!(names(&cell("go", Some("new"), "fib")).unwrap_err().to_string().contains(r#"rule "new""#));
     }
 }

@@ -5,7 +5,6 @@
 //! locked (or, in pinned mode, pinned) to it.
 
 use crate::abandon::Leftover;
-use crate::contract::RunQueue;
 use crate::current::{Current, current};
 use crate::deadlock::DeadlockReport;
 use crate::g0::G0;
@@ -135,19 +134,10 @@ impl<C: Config> G0<'_, C> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let handle = crate::spawn::spawn_main(self, at, main);
-        let popped = self.p().owner().queue.pop();
-        let Some(popped) = popped else {
-            crate::fatal!(
-                "a queue gives back what was pushed",
-                "policy {} lost main",
-                self.sched.header.policy
-            )
-        };
-        self.p().core.counters.book(-1);
+        let (handle, main) = crate::spawn::spawn_main(self, at, main);
         // Main begins a slice of its own: with the tick still at 0, its first yield would meet the look at the shared
         // queue and bring it straight back. Go's main has had its ticks in `runtime.main` before the user's code runs.
-        let goes_on = self.execute(popped.token, false);
+        let goes_on = self.execute(main, false);
         if goes_on {
             self.serve_locked();
         }

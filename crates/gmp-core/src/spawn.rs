@@ -214,12 +214,13 @@ fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
 /// Where a spawned goroutine goes.
 pub(crate) const SPAWN_SLOT: Slot = Slot::Next;
 
-/// Spawns main: goroutine 1, on m0's P, locked to m0 if the settings say so.
+/// Makes main: goroutine 1, locked to m0 if the settings say so. It is in no queue: m0 runs it first of all, whatever the
+/// policy is and whatever was submitted before.
 pub(crate) fn spawn_main<C, F, T>(
     g0: &crate::g0::G0<'_, C>,
     at: &'static Location<'static>,
     main: F,
-) -> JoinHandle<T>
+) -> (JoinHandle<T>, Runnable)
 where
     C: crate::sched::Config,
     F: FnOnce() -> T + Send + 'static,
@@ -243,8 +244,6 @@ where
         g.home.set(g0.m);
         g0.m.locked_g.set(g);
     }
-    let handle = JoinHandle::new(g);
     // SAFETY: just made Runnable, once.
-    g0.sched.push_local(g0.m, unsafe { Runnable::new(g) }, SPAWN_SLOT);
-    handle
+    (JoinHandle::new(g), unsafe { Runnable::new(g) })
 }

@@ -1,11 +1,11 @@
 //! The group `policies`: programs on which scheduling policies differ, each drawn so that one of them is at its best.
 //! What is seen in each, and why, stands in `docs/policies.md`.
 
+mod bystander;
 mod executor_churn;
 mod handler_chain;
 mod hidden_order;
 mod local_burst;
-mod unequal_handlers;
 mod uneven_tree;
 mod wake_fanout;
 
@@ -28,7 +28,7 @@ const ALL: &[Benchmark] = &[
         workload: timed(
             "wake_fanout",
             &[2],
-            "one of 1,000 parked goroutines woken by one, with 200 ns of work",
+            "one of 200 parked goroutines, woken by two others and at work for 20 ns",
         ),
         run: wake_fanout::main,
     },
@@ -44,13 +44,13 @@ const ALL: &[Benchmark] = &[
     },
     Benchmark {
         workload: sized(
-            "unequal_handlers",
-            &[2],
-            &[20_000],
-            500,
-            "p99 of a short handler's time beside long ones",
+            "bystander",
+            &[1],
+            &[100],
+            5,
+            "p99 of n yields beside two that hand a message to and fro",
         ),
-        run: unequal_handlers::main,
+        run: bystander::main,
     },
     Benchmark {
         workload: timed("local_burst", &[1, 2], "one of 200 empty goroutines spawned and awaited together"),

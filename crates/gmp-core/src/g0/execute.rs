@@ -2,7 +2,7 @@
 
 use super::G0;
 use super::leave::After;
-use crate::contract::{RunQueue, SharedQueue, Stack, StackAllocator, StackError};
+use crate::contract::{RunQueue, Stack, StackAllocator, StackError};
 use crate::event::EventKind;
 use crate::g::cargo::Outcome;
 use crate::g::runnable::Runnable;
@@ -44,8 +44,7 @@ impl<C: Config> G0<'_, C> {
             return self.execute_at_home(runnable);
         }
         if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
-            self.wait_for_stack(runnable);
-            return true;
+            return self.wait_for_stack(runnable, inherits);
         }
         self.run(runnable.into_g(), inherits)
     }
@@ -61,8 +60,7 @@ impl<C: Config> G0<'_, C> {
             return true;
         }
         if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
-            self.wait_for_stack(runnable);
-            return true;
+            return self.wait_for_stack(runnable, false);
         }
         self.run(runnable.into_g(), false)
     }
@@ -150,27 +148,32 @@ impl<C: Config> G0<'_, C> {
         self.sched.stacks.allocate(&mut p.owner().stacks, size)
     }
 
-    /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come.
+    /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come. Gives what
+    /// [`G0::execute`] gives.
     #[cold]
-    fn wait_for_stack(&self, runnable: Runnable) {
+    fn wait_for_stack(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
         if self.sched.drops_instead_of_running(g) {
-            return self.end_unstarted(runnable, Outcome::Abandoned);
+            self.end_unstarted(runnable, Outcome::Abandoned);
+            return true;
         }
         let impossible = match self.bind_stack(g) {
-            // One was freed in between.
-            Ok(()) => return self.sched.shared.push(runnable),
+            // One was freed in between. It runs at once: in no queue is there a goroutine that counts as started and
+            // has not run, for one that hops there would be waiting for it to arrive.
+            Ok(()) => return self.run(runnable.into_g(), inherits),
             Err(error) => matches!(error, Unbound::Impossible),
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
             if let Some(hook) = &self.sched.settings.on_out_of_stacks {
                 crate::gate::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
             }
-            return self.end_unstarted(runnable, Outcome::OutOfStacks);
+            self.end_unstarted(runnable, Outcome::OutOfStacks);
+            return true;
         }
         let mut lists = self.sched.lock();
         lists.without_stack.push_back(runnable);
         self.sched.waiting_for_stack.store(lists.without_stack.len(), Ordering::Relaxed);
+        true
     }
 
     /// Ends a goroutine that never ran.

@@ -3,11 +3,14 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_block`
 //!
 //! Threads: at most three (the owner is the model's main thread). Preemptions: what each model gives to `explore`, or
-//! what `LOOM_MAX_PREEMPTIONS` says. Time: MINUTES.
+//! what `LOOM_MAX_PREEMPTIONS` says. Time: three quarters of a minute in all.
 //!
 //! As in the ring's models, a token's content is written before the push and rewritten when it is consumed, through
 //! loom's `UnsafeCell`, and the ledger knows tokens that were lost or came out twice. Both fences are full ones here,
 //! which is what a near and a far one amount to.
+//!
+//! What no model here sees, as in `loom_ring.rs`: a thief's read of a slot that the machine performs after the thief's own
+//! compare-and-swap. The Acquire of `BlockWord::enter` stands on the argument there alone.
 
 use super::{Blocks, BlocksThief, List};
 use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
@@ -134,6 +137,25 @@ fn a_block_is_handed_over_and_back() {
     });
 }
 
+/// A thief opens a block before it is full; the owner fills it and goes on, and the thief comes for what was added.
+#[test]
+fn an_open_block_is_filled_to_its_end() {
+    explore(4, || {
+        let ledger = Ledger::new(3);
+        let (mut queue, thief) = queue(&ledger, 1);
+        let robber = thread::spawn(move || {
+            let mut loot = steal_once(&thief, TAKE_ANY);
+            loot.extend(steal_once(&thief, FIRST_ROUND));
+            loot
+        });
+        (0..2).for_each(|_| queue.push(ledger.mint(), Slot::Back, &mut no_spill));
+        let loot = robber.join().unwrap();
+        assert!(loot.contains(&0));
+        assert_eq!(pop_all(&mut queue).len() + loot.len(), 3);
+        ledger.settle();
+    });
+}
+
 /// Slots that a thief has read are filled again, one round further.
 #[test]
 fn slots_are_filled_again_behind_a_thief() {
@@ -208,6 +230,32 @@ fn a_robbed_queue_is_never_empty() {
         pop_all(&mut queue);
         ledger.settle();
     });
+}
+
+/// Q2 where the thief knows of a token that the looker has not seen yet: it takes one only if there are two. From a kept
+/// block, and from one that is open already, where no fence helps.
+#[test]
+fn what_a_thief_leaves_is_seen() {
+    for opened in [false, true] {
+        explore(3, move || {
+            let ledger = Ledger::new(3);
+            let (mut queue, thief) = queue(&ledger, 1);
+            if opened {
+                assert_eq!(steal_once(&thief, TAKE_ANY), [0]);
+                queue.push(ledger.mint(), Slot::Back, &mut no_spill);
+            }
+            let round = if opened { FIRST_ROUND } else { TAKE_ANY };
+            let robber = {
+                let thief = thief.clone();
+                thread::spawn(move || if thief.len() == 2 { steal_once(&thief, round).len() } else { 0 })
+            };
+            let looker = thread::spawn(move || thief.is_empty());
+            queue.push(ledger.mint(), Slot::Back, &mut no_spill);
+            assert!(!looker.join().unwrap(), "one is inside at every moment");
+            assert_eq!(robber.join().unwrap() + pop_all(&mut queue).len(), 2);
+            ledger.settle();
+        });
+    }
 }
 
 /// The submit side and the last look: either the pusher sees the looker, or the looker sees the token.

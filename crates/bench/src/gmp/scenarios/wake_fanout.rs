@@ -1,17 +1,21 @@
-//! `wake_fanout`: one operation is the wake of one of 1,000 parked goroutines; one goroutine wakes all of them, each
-//! works for 200 ns and parks again, and the last one wakes the waker.
+//! `wake_fanout`: one operation is the wake of a parked goroutine. Each of two wakers wakes its 100, each of these works
+//! for 20 ns and parks again, and the last one wakes the waker. Both processors are at work all the time and have a
+//! queue full of their own, so there is nothing to steal: this is the owner's path.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::{measure, work};
+use gmp::Unparker;
 use gmp::sync::WaitGroup;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-const WOKEN: u64 = 1_000;
-/// About 200 ns.
-const STEPS: u64 = 100;
+const WAKERS: u64 = 2;
+/// They fit into a P's queue.
+const WOKEN: u64 = 100;
+const STEPS: u64 = 10;
 
-/// What waker and woken share.
+/// What a waker and its woken share.
+#[derive(Default)]
 struct Shared {
     round: WaitGroup,
     over: AtomicBool,
@@ -19,46 +23,50 @@ struct Shared {
 }
 
 pub(super) fn main(cell: &Cell) -> Result<Figures> {
-    let shared =
-        Arc::new(Shared { round: WaitGroup::new(), over: AtomicBool::new(false), ran: AtomicU64::new(0) });
+    measure::looped(cell, |n| {
+        let rounds = (n / WAKERS / WOKEN).max(1);
+        let wakers: Vec<_> = (0..WAKERS).map(|_| gmp::go(move || waker(rounds))).collect();
+        let ran = wakers.into_iter().map(|one| one.join().unwrap_or(0)).sum();
+        expect("wakes", ran, WAKERS * rounds * WOKEN)
+    })
+}
+
+/// Wakes its goroutines so many times; how often they ran.
+fn waker(rounds: u64) -> u64 {
+    let shared = Arc::new(Shared::default());
     let (tell, told) = gmp::chan(WOKEN as usize);
-    let start = |i| {
+    for i in 0..WOKEN {
         let (shared, tell) = (Arc::clone(&shared), tell.clone());
-        gmp::go(move || {
+        drop(gmp::go(move || {
             if let Some(me) = gmp::current()
                 && tell.send(me.unparker()).is_ok()
             {
                 woken(&shared, i);
             }
-        })
-    };
-    let all: Vec<_> = (0..WOKEN).map(start).collect();
-    let unparkers: Vec<_> = told.iter().take(WOKEN as usize).collect();
-    let wake_all = || unparkers.iter().for_each(gmp::Unparker::unpark);
-    let figures = measure::looped(cell, |n| {
-        let rounds = (n / WOKEN).max(1);
-        let before = shared.ran.load(Ordering::Relaxed);
-        for _ in 0..rounds {
-            shared.round.add(WOKEN as usize);
-            wake_all();
-            shared.round.wait();
-        }
-        expect("wakes", shared.ran.load(Ordering::Relaxed) - before, rounds * WOKEN)
-    });
-    shared.over.store(true, Ordering::Relaxed);
-    wake_all();
-    all.into_iter().try_for_each(|one| one.join()).map_err(|error| error.to_string())?;
-    figures
+        }));
+    }
+    let unparkers: Vec<Unparker> = told.iter().take(WOKEN as usize).collect();
+    for round in 0..=rounds {
+        // The last round sends them home.
+        shared.over.store(round == rounds, Ordering::Relaxed);
+        shared.round.add(WOKEN as usize);
+        unparkers.iter().for_each(Unparker::unpark);
+        shared.round.wait();
+    }
+    shared.ran.load(Ordering::Relaxed)
 }
 
 fn woken(shared: &Shared, i: u64) {
     loop {
         gmp::park();
-        if shared.over.load(Ordering::Relaxed) {
+        let over = shared.over.load(Ordering::Relaxed);
+        if !over {
+            std::hint::black_box(work::steps(STEPS, i));
+            shared.ran.fetch_add(1, Ordering::Relaxed);
+        }
+        shared.round.done();
+        if over {
             return;
         }
-        std::hint::black_box(work::steps(STEPS, i));
-        shared.ran.fetch_add(1, Ordering::Relaxed);
-        shared.round.done();
     }
 }

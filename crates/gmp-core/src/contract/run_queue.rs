@@ -92,8 +92,8 @@ impl<T: Token, F: FnMut(List<T>)> Spill<T> for F {
 /// - **Q4** `CAPACITY` is true: pushes fill the queue up to it, and nothing ever goes beyond. What `push` has no room for
 ///   leaves as one batch, in the order in which the shared queue is to serve it. What has no room of a batch stays, and
 ///   is the batch's end.
-/// - **Q5** No call blocks, sleeps, unwinds, or calls the runtime. Core turns an unwind or a call into a `fatal!` that
-///   names the policy.
+/// - **Q5** No call blocks for longer than another call of this queue takes, sleeps, unwinds, or calls the runtime. Core
+///   turns an unwind or a call into a `fatal!` that names the policy.
 /// - **Q6** Order is the queue's own choice. What it says of it in `PROMISE` it keeps, whoever steals meanwhile.
 /// - **Q7** A look that may take anything ([`StealRound::last`], and backed off or the victim at rest) takes something,
 ///   if something is queued and no other operation overlaps: work must not wait behind a goroutine that runs for long.

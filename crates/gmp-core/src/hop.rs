@@ -7,7 +7,7 @@
 //!   pop B, B's word: Runnable → Running
 //!   m.hopped = A ───────── switch ─────► set the slot
 //!                                        A's word: Running → Waiting; A's commit gets a Parked
-//!                                        goes on
+//!                                        m.running = B; goes on
 //! ```
 //!
 //! **Invariant.** As in a park by way of g0: a goroutine's token exists only after it is off its stack. It is B that makes
@@ -16,7 +16,8 @@
 //! and cannot be run from here (it has no stack yet, or a home) stays in the M's hand for g0.
 //!
 //! **The danger** is the moment between: A's word still says Running while B's does. Only this M may move either on, and to
-//! those who look at it, it is in the scheduler then (no goroutine in `m.running`).
+//! those who look at it, it is in the scheduler until A's park is made (no goroutine in `m.running`): a closing runtime
+//! waits for it, and then finds A waiting.
 //!
 //! Go goes by g0 each time: `park_m`, `schedule` (proc.go, Go 1.27).
 
@@ -50,7 +51,6 @@ impl<C: Config> Sched<C> {
         m.hopped.set(g);
         next.m.set(m);
         next.word.to_running();
-        m.set_running(next);
         // SAFETY: C1: `next` was suspended by a switch, and we hold its only `Runnable`; our own context is saved in our
         // record.
         unsafe { C::Switch::switch(g.context.as_ptr(), next.context.get(), carry(m)) };
@@ -92,17 +92,18 @@ impl<C: Config> Sched<C> {
     }
 }
 
-/// Makes the park of the goroutine that left for the caller on `m`.
+/// Makes the park of the goroutine that left for the caller `g` on `m`.
 ///
 /// # Safety
-/// On `m`'s thread, by the goroutine that `m` runs, first of all; `m` is of a runtime of configuration `C`.
+/// On `m`'s thread, by the goroutine that it is to run, first of all; `m` is of a runtime of configuration `C`.
 #[inline(always)]
-pub(crate) unsafe fn commit_for<C: Config>(m: &M, hopped: &'static G) {
+pub(crate) unsafe fn commit_for<C: Config>(m: &M, g: &G, hopped: &'static G) {
     m.hopped.set(ptr::null());
     // SAFETY: the type is the caller's promise; an M lives no longer than its runtime.
     let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
     // SAFETY: it is off its stack, and has asked for this.
     let (wait, stays) = unsafe { sched.commit_park(m, hopped, m.park.get()) };
+    m.set_running(g);
     if !stays && hopped.word.to_ready(wait) {
         // Another runs in its place: it comes next.
         hopped.wake.set(Wake::Woken);

@@ -20,7 +20,7 @@ impl<C: Config> G0<'_, C> {
         // `Runnable` continues it, once; our own context's place lives in the M.
         unsafe { C::Switch::switch(self.m.g0.as_ptr(), g.context.get(), carry(self.m)) };
         set_scheduler::<SlotOf<C>>(self.m);
-        // SAFETY: whoever comes from one goroutine to the next writes that one there, and records are never freed.
+        // SAFETY: who arrives by a hop is written there before anything else, and records are never freed.
         unsafe { &*self.m.running() }
     }
 
@@ -60,7 +60,7 @@ pub(crate) unsafe fn arrive<C: Config>(g: &G) {
     let hopped = m.hopped.get();
     if !hopped.is_null() {
         // SAFETY: records are never freed; an M runs goroutines of its own runtime, whose configuration is ours.
-        unsafe { crate::hop::commit_for::<C>(m, &*hopped) };
+        unsafe { crate::hop::commit_for::<C>(m, g, &*hopped) };
     }
 }
 

@@ -6,7 +6,8 @@
 //! Lev (SPAA 2005) with the orderings of Le and others (PPoPP 2013).
 //!
 //! It has no bound and never spills, as in those systems. So the oldest of a long queue waits until thieves come, or the
-//! owner has nothing younger: not fair, which is what this baseline shows. The shared queue has its tick as in Go.
+//! owner has nothing younger: not fair, which is what this baseline shows. The shared queue has its tick as in Go. And a push
+//! may need memory: without any, it aborts the process.
 
 #![forbid(unsafe_code)]
 

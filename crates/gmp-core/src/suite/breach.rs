@@ -3,7 +3,7 @@
 //! Laws panic, as tests do, with the clause in brackets, `... (Q2)`, or in front, `V1: ...`. `watch` turns
 //! the panic into a [`Breach`], which knows what the clause asks for and where to look; [`law`] adds the policy's name.
 //! So a broken queue that panics by itself, on any thread, is reported in the same way, with the place: it broke Q5.
-//! What blocks for ever cannot be caught; [`in_time`] says on the standard error output what is stuck.
+//! What blocks for ever cannot be caught; `in_time` says on the standard error output what is stuck.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -32,6 +32,7 @@ use crate::cell::{Cell, Figures, Result};
 use ::gmp::contract::Policy;
 use ::gmp::policy::{Block, Global, Go, Lifo, Random, WithIdle};
 use ::gmp::{Builder, Finished, Handle};
+use std::error::Error;
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
@@ -131,8 +132,14 @@ fn under_policy(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Send
         "block" => under_idle_rule::<Block>(cell, main),
         "lifo" => under_idle_rule::<Lifo>(cell, main),
         "global" => under_idle_rule::<Global>(cell, main),
-        _ => under_idle_rule::<Random>(cell, main),
+        "random" => under_idle_rule::<Random>(cell, main),
+        other => Err(no_policy(other)),
     }
+}
+
+/// The grid offers a policy, and a `match` over the names leaves it out: no other may take its place.
+fn no_policy(name: &str) -> Box<dyn Error + Send + Sync> {
+    format!("no type stands for policy {name:?} here: it is to be named wherever \"random\" is").into()
 }
 
 fn under_idle_rule<P: Policy>(
@@ -165,4 +172,52 @@ fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Sen
     let runtime = builder.build().map_err(|error| error.to_string())?;
     let handle = runtime.handle();
     runtime.run(|| main(handle)).map_err(|error| error.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    fn cell(policy: &str, workload: &str) -> Cell {
+        Cell {
+            lib: "gmp".into(),
+            policy: policy.into(),
+            idle: None,
+            workload: workload.into(),
+            procs: 1,
+            n: 0,
+            quick: true,
+            mode: "migrating".into(),
+        }
+    }
+
+    /// The name of the policy that a cell runs under.
+    fn name(cell: &Cell) -> Result<&'static str> {
+        let name = Arc::new(Mutex::new(""));
+        let seen = name.clone();
+        under_policy(cell, move |handle| {
+            *seen.lock().unwrap() = handle.policy();
+            Ok(Figures::new(1, 1.0))
+        })?
+        .value?;
+        let name = *name.lock().unwrap();
+        Ok(name)
+    }
+
+    #[test]
+    fn each_name_stands_for_its_own_policy() {
+        for policy in LIBRARY.policies {
+            assert_eq!(name(&cell(policy, "fib")).unwrap(), *policy);
+        }
+    }
+
+    /// A policy that was put on the list and forgotten elsewhere was measured as Random.
+    #[test]
+    fn a_forgotten_policy_is_not_measured_as_another() {
+        let refusal = name(&cell("new", "fib")).unwrap_err().to_string();
+        assert!(refusal.contains(r#"policy "new""#), "{refusal}");
+        let refusal = runq::run(&cell("new", "runq")).unwrap_err().to_string();
+        assert!(refusal.contains(r#"policy "new""#), "{refusal}");
+    }
 }

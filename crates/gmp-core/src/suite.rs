@@ -75,6 +75,7 @@ macro_rules! idle_policy_conformance {
         fn idle_policy() {
             let name = <$idle as $crate::contract::IdlePolicy>::NAME;
             let laws = || {
+                $crate::suite::idle_policy::every_state_has_an_answer::<$idle>();
                 $crate::suite::idle_policy::strong_means_strong::<$idle>();
                 $crate::suite::idle_policy::weak_means_weak::<$idle>();
             };

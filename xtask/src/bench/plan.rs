@@ -174,26 +174,26 @@ fn check(args: &Args, offered: &[Entry<'_>]) -> Result<()> {
     );
     policies.dedup();
     if args.lib.iter().any(|lib| lib == "gmp") {
-        known("policy", &[args.policy.as_str()], &policies)?;
+        known("policy", "policy", &[args.policy.as_str()], &policies)?;
     }
     let rules: Vec<String> = offered.iter().flat_map(|entry| entry.cell.idle_rules.clone()).collect();
-    known("idle", &args.idle, &rules)?;
-    known("lib", &args.lib, &of(|cell| cell.lib.clone()))?;
+    known("idle", "idle rule", &args.idle, &rules)?;
+    known("lib", "library", &args.lib, &of(|cell| cell.lib.clone()))?;
     let mut groups = of(|cell| cell.group.clone());
     groups.push(ALL.to_owned());
-    known("group", &[args.group.as_str()], &groups)?;
-    known("workload", &args.workload, &of(|cell| cell.workload.clone()))?;
+    known("group", "group", &[args.group.as_str()], &groups)?;
+    known("workload", "workload", &args.workload, &of(|cell| cell.workload.clone()))?;
     let procs: Vec<String> = args.procs.iter().map(u64::to_string).collect();
-    known("procs", &procs, &of(|cell| cell.procs.to_string()))
+    known("procs", "number", &procs, &of(|cell| cell.procs.to_string()))
 }
 
-fn known<S: AsRef<str>>(option: &str, given: &[S], allowed: &[String]) -> Result<()> {
+fn known<S: AsRef<str>>(option: &str, what: &str, given: &[S], allowed: &[String]) -> Result<()> {
     for value in given.iter().map(S::as_ref) {
         if !allowed.iter().any(|name| name == value) {
             let mut unique = allowed.to_vec();
             unique.sort();
             unique.dedup();
-            bail!("--{option} {value}: there is no such {option}; allowed are: {}", unique.join(", "));
+            bail!("--{option} {value}: there is no such {what}; allowed are: {}", unique.join(", "));
         }
     }
     Ok(())

@@ -65,7 +65,7 @@ fn idle_rules_stand_side_by_side_and_are_named() {
     assert_eq!([0, 1, 2].map(|at| row(at).ns_per_op), [Some(20.25), Some(5.0), Some(20.25)]);
     let json = serde_json::to_value(row(1)).unwrap();
     assert_eq!((&json["policy"], &json["idle"]), (&"go".into(), &"frugal".into()));
-    assert!(refused("--idle lazy").ends_with("there is no such idle; allowed are: frugal, go"));
+    assert!(refused("--idle lazy").ends_with("there is no such idle rule; allowed are: frugal, go"));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn wrong_names_are_answered_with_the_right_ones() {
         refused("--policy fair"),
         "--policy fair: there is no such policy; allowed are: all, go, random"
     );
-    assert_eq!(refused("--lib tokyo"), "--lib tokyo: there is no such lib; allowed are: gmp, rival");
+    assert_eq!(refused("--lib tokyo"), "--lib tokyo: there is no such library; allowed are: gmp, rival");
     assert!(refused("--workload goood").contains("allowed are: crash, good, hang, last, silent"));
     assert!(refused("--group rivals").contains("allowed are: all, workloads"));
     assert!(refused("--procs 3").contains("allowed are: 1"));

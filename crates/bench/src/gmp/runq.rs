@@ -19,7 +19,8 @@ pub(super) fn run(cell: &Cell) -> Result<Figures> {
         "block" => pairs::<Block>(cell),
         "lifo" => pairs::<Lifo>(cell),
         "global" => shared::<Global>(cell),
-        _ => pairs::<Random>(cell),
+        "random" => pairs::<Random>(cell),
+        other => Err(super::no_policy(other)),
     }
 }
 

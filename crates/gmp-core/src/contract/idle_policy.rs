@@ -28,7 +28,7 @@ impl IdleView {
 /// - **I1** An opinion is asked only while a P is idle (`wake_on_submit`, `pass_on`) or there is more than one P
 ///   (`may_spin`). When all Ps are idle, core wakes an M for a submission unasked.
 /// - **I2** Strong means strong: if [`IdlePolicy::STRONG`], `wake_on_submit` and `pass_on` say `true` whenever a P is
-///   idle and nobody spins.
+///   idle and nobody spins. A policy that is not strong refuses in some such state, or it should say that it is strong.
 /// - **I3** An M that may not spin goes idle, and takes the last look at all queues as others do. So `may_spin` decides
 ///   over CPU time and latency, and over no law.
 /// - **I4** Whatever the opinions are, the bounded law holds: sysmon wakes an M for work, or a timer, that has waited for

@@ -87,12 +87,13 @@ impl<T: Token, F: FnMut(List<T>)> Spill<T> for F {
 ///   when nothing is left. While another thread steals it may be wrong only towards `false`; a token that merely moves
 ///   inside the queue is never invisible. One exception: while a push overlaps a steal, what the push moves may be out
 ///   of sight until the push is over. So whoever pushes looks for somebody to wake after the push, behind a full fence.
+///   [`Thief::len`] is exact at rest, too.
 /// - **Q3** `pop` gives `None` only if the queue was empty at some moment during the call.
 /// - **Q4** `CAPACITY` is true: pushes fill the queue up to it, and nothing ever goes beyond. What `push` has no room for
 ///   leaves as one batch, in the order in which the shared queue is to serve it. What has no room of a batch stays, and
 ///   is the batch's end.
-/// - **Q5** No call blocks, sleeps, unwinds, or calls the runtime. Core turns an unwind or a call into a `fatal!` that
-///   names the policy.
+/// - **Q5** No call blocks for longer than another call of this queue takes, sleeps, unwinds, or calls the runtime. Core
+///   turns an unwind or a call into a `fatal!` that names the policy.
 /// - **Q6** Order is the queue's own choice. What it says of it in `PROMISE` it keeps, whoever steals meanwhile.
 /// - **Q7** A look that may take anything ([`StealRound::last`], and backed off or the victim at rest) takes something,
 ///   if something is queued and no other operation overlaps: work must not wait behind a goroutine that runs for long.

@@ -28,10 +28,11 @@ pub struct Lookout<'a> {
 /// # Contract
 /// - **V1** Each walk visits each of `0..procs` exactly once, the thief's own P too; whatever [`Victims`] answers, and
 ///   though the answers change while it walks.
-/// - **V2** The same seed, own P and answers of [`Victims`] give the same walk.
+/// - **V2** The same seed, own P and answers of [`Victims`] give the same walk. With three Ps or more some seeds give
+///   different ones, so that thieves do not all begin with one victim.
 ///
-/// No call unwinds or calls the runtime, and no walk blocks, as for queues (Q5). A walk is made and walked through by an M that is
-/// about to go idle, [`Rules::steal_rounds`](crate::contract::Rules) times, so it should not allocate.
+/// No call unwinds or calls the runtime, and no walk blocks, as for queues (Q5). A walk is made and walked through by an
+/// M that is about to go idle, [`Rules::steal_rounds`](crate::contract::Rules) times, so it should not allocate.
 #[doc(alias = "randomOrder")]
 pub trait VictimOrder: Send + Sync + 'static {
     /// One walk.

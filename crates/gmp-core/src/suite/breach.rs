@@ -2,13 +2,20 @@
 //!
 //! Laws panic, as tests do, with the clause in brackets, `... (Q2)`, or in front, `V1: ...`. `watch` turns
 //! the panic into a [`Breach`], which knows what the clause asks for and where to look; [`law`] adds the policy's name.
-//! So a broken queue that panics by itself, on any thread, is reported in the same way: it broke Q5.
+//! So a broken queue that panics by itself, on any thread, is reported in the same way, with the place: it broke Q5.
+//! What blocks for ever cannot be caught; `in_time` says on the standard error output what is stuck.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
+use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
+use std::sync::{Once, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// How long a law, or one script of a fuzzer, takes before it is named as stuck: some seconds are usual.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Clauses, what they ask for, and what to do about a breach.
 const CLAUSES: &[(&str, &str, &str)] = &[
@@ -20,7 +27,7 @@ const CLAUSES: &[(&str, &str, &str)] = &[
     ),
     (
         "Q2",
-        "is_empty is never wrong at rest",
+        "is_empty and len are never wrong at rest",
         "look into every place where a token may wait, and once more if \
         something moved between the looks",
     ),
@@ -36,7 +43,11 @@ const CLAUSES: &[(&str, &str, &str)] = &[
         "count everything that waits, a `next` slot included, or \
         declare another CAPACITY; collect what has no room in one List",
     ),
-    ("Q5", "no call blocks, unwinds or calls the runtime", "the queue itself panicked: see its message"),
+    (
+        "Q5",
+        "no call blocks, unwinds or calls the runtime (of other parts: S3, I5)",
+        "the policy's own code panicked, with the message and at the place above",
+    ),
     (
         "Q6",
         "the queue keeps the order of its PROMISE",
@@ -63,12 +74,24 @@ const CLAUSES: &[(&str, &str, &str)] = &[
         the limit allows, and tokens in order of arrival",
     ),
     ("V1", "a walk visits each P once", "no index may be left out, come twice or be too large"),
-    ("V2", "the same seed gives the same walk", "take all randomness from the seed"),
-    ("I2", "STRONG is true", "see the laws in `suite/idle_policy.rs`"),
+    (
+        "V2",
+        "the same seed gives the same walk, and other seeds other walks",
+        "take all randomness from the seed, and take some: thieves must not all begin with one victim",
+    ),
+    (
+        "I2",
+        "STRONG is true",
+        "say `true` in `wake_on_submit` and `pass_on` whenever a P is idle and nobody spins, however little is \
+        queued, or set STRONG to false; if nothing is ever refused then, set it to true",
+    ),
 ];
 
 /// What a panic breaks that names no clause: the policy's own code panicked.
 const BY_ITSELF: &str = "Q5";
+
+/// In front of the place of such a panic.
+const AT: &str = "\n  at: ";
 
 /// A broken clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,13 +103,21 @@ pub struct Breach {
 }
 
 impl Breach {
-    fn new(seen: String) -> Self {
+    /// `place` is where the panic was.
+    fn new(seen: String, place: Option<String>) -> Self {
         let named = seen.split('(').map(|part| part.get(..2).unwrap_or_default());
         let is_clause = |name: &&str| {
             name.starts_with(['Q', 'S', 'V', 'I']) && name.ends_with(|last: char| last.is_ascii_digit())
         };
-        let clause = named.into_iter().find(is_clause).unwrap_or(BY_ITSELF).to_owned();
-        Self { clause, seen }
+        let named = named.into_iter().find(is_clause).map(str::to_owned);
+        match (named, place) {
+            (Some(clause), _) => Self { clause, seen },
+            // What another thread reported has its place already.
+            (None, Some(place)) if !seen.contains(AT) => {
+                Self { clause: BY_ITSELF.to_owned(), seen: format!("{seen}{AT}{place}") }
+            }
+            (None, _) => Self { clause: BY_ITSELF.to_owned(), seen },
+        }
     }
 }
 
@@ -101,6 +132,8 @@ impl fmt::Display for Breach {
 thread_local! {
     /// Whether a panic of this thread is going to be reported by somebody who caught it.
     static WATCHED: Cell<bool> = const { Cell::new(false) };
+    /// Where the last panic of this thread was, of those that somebody caught.
+    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 /// Marks this thread's panics as somebody else's to report, so that shrinking a script does not print hundreds.
@@ -109,7 +142,9 @@ pub(super) fn be_watched() {
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !WATCHED.get() {
+            if WATCHED.get() {
+                PLACE.set(info.location().map(ToString::to_string));
+            } else {
                 before(info);
             }
         }));
@@ -123,7 +158,7 @@ pub(super) fn watch<R>(law: impl FnOnce() -> R) -> Result<R, Breach> {
     be_watched();
     let outcome = panic::catch_unwind(AssertUnwindSafe(law));
     WATCHED.set(before);
-    outcome.map_err(|panic| Breach::new(message(&*panic)))
+    outcome.map_err(|panic| Breach::new(message(&*panic), PLACE.take()))
 }
 
 /// What a panic said.
@@ -132,9 +167,43 @@ pub(super) fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
 }
 
+/// Runs some work, and calls `stuck` from another thread if that takes longer than `patience`.
+fn within<R>(patience: Duration, stuck: impl FnOnce() + Send, work: impl FnOnce() -> R) -> R {
+    thread::scope(|scope| {
+        let (ended, end) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            if end.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+                stuck();
+            }
+        });
+        let outcome = work();
+        drop(ended);
+        outcome
+    })
+}
+
+/// Runs some work on a policy of this name. If it takes long, says which work that is: it may never end.
+pub(super) fn in_time<R>(policy: &str, what: impl FnOnce() -> String + Send, work: impl FnOnce() -> R) -> R {
+    let stuck = || {
+        // Tests' output is held back until they end, but for what is written past the macros.
+        let _ = writeln!(io::stderr(), "{}", stuck(policy, &what()));
+    };
+    within(PATIENCE, stuck, work)
+}
+
+/// What is said of a law that does not end.
+fn stuck(policy: &str, what: &str) -> String {
+    format!(
+        "policy {policy}: not over after {} s: {what}\n  if it never ends, a call blocks or loops (Q5)\n  \
+        to do: look for a lock that is taken twice, as in a steal from oneself, for two that are taken in different \
+        orders, and for a loop that nothing ends",
+        PATIENCE.as_secs()
+    )
+}
+
 /// Runs a law on a policy of this name. Panics if it is broken: with the policy, the clause and what to do.
 pub fn law(policy: &str, name: &str, law: impl FnOnce()) {
-    if let Err(breach) = watch(law) {
+    if let Err(breach) = in_time(policy, || name.to_owned(), || watch(law)) {
         panic!("policy {policy} breaks {name}, {breach}");
     }
 }
@@ -151,6 +220,26 @@ mod tests {
         assert_eq!(watch(|| panic!("V1: P 3 twice")).unwrap_err().clause, "V1");
         assert_eq!(watch(|| Vec::<u8>::new()[1]).unwrap_err().clause, "Q5");
         assert_eq!(watch(|| 7), Ok(7));
+    }
+
+    /// A policy's own panic comes with its place, once, also if it was caught on another thread and passed on.
+    #[test]
+    fn a_panic_without_a_clause_says_where_it_was() {
+        let line = line!() + 1;
+        let breach = watch(|| panic!("oh")).unwrap_err();
+        assert!(breach.seen.starts_with(&format!("oh{AT}{}:{line}:", file!())), "{breach}");
+        let again = watch(|| panic!("{}", breach.seen)).unwrap_err();
+        assert_eq!(again, breach);
+    }
+
+    #[test]
+    fn work_that_takes_long_is_named() {
+        let (named, name) = mpsc::channel();
+        let outcome =
+            within(Duration::from_millis(1), || named.send("stuck").unwrap(), || name.recv().unwrap());
+        assert_eq!(outcome, "stuck");
+        within(Duration::from_secs(3600), || panic!("it took a moment only"), || {});
+        assert!(stuck("newest", "a_law").starts_with("policy newest: not over after 45 s: a_law\n"));
     }
 
     #[test]

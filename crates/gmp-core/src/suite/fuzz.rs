@@ -4,7 +4,7 @@
 //! sets both. Threads are not replayed with a seed, so each script of a storm runs several times, and more often while a
 //! failing one is being shrunk.
 
-use super::breach::{Breach, watch};
+use super::breach::{Breach, in_time, watch};
 use super::judge::judge;
 use super::script::{Calm, Op, Raid, Script, Step};
 use super::storm::History;
@@ -90,7 +90,7 @@ fn given(name: &str) -> Option<u64> {
 }
 
 /// Tries scripts until one fails. Panics with the breach, the shrunk script and the seed.
-fn fuzz<S: Clone + Debug>(policy: &str, scripts: &impl Strategy<Value = S>, run: impl Fn(&S, bool)) {
+fn fuzz<S: Clone + Debug + Sync>(policy: &str, scripts: &impl Strategy<Value = S>, run: impl Fn(&S, bool)) {
     let seed = given("GMP_FUZZ_SEED").unwrap_or_else(|| RandomState::new().hash_one(policy));
     let cases = given("GMP_FUZZ_CASES").map_or(CASES, |cases| cases as u32);
     let config = Config { cases, failure_persistence: None, max_shrink_time: SHRINK_MS, ..Config::default() };
@@ -100,7 +100,8 @@ fn fuzz<S: Clone + Debug>(policy: &str, scripts: &impl Strategy<Value = S>, run:
     let failed = Cell::new(false);
     let breach: RefCell<Option<Breach>> = RefCell::new(None);
     let outcome = runner.run(scripts, |script| {
-        watch(|| run(&script, failed.get())).map_err(|found| {
+        let what = || format!("a script of the fuzzer with GMP_FUZZ_SEED={seed}: {script:?}");
+        in_time(policy, what, || watch(|| run(&script, failed.get()))).map_err(|found| {
             failed.set(true);
             let reason = found.clause.clone();
             *breach.borrow_mut() = Some(found);

@@ -6,8 +6,8 @@
 //! (`wake_for_old_work`), in their order; the lists under the scheduler's lock are a count of idle Ps. When all
 //! threads are through, these hold:
 //! - the word's count of spinners is the number of those who spin, else neither law would have anything to stand on;
-//! - **strong**, if the rule claims it: not (work queued, a P idle, nobody spinning);
-//! - **bounded**, for every rule: the same after one more round of sysmon.
+//! - **strong** (I2), if the rule claims it: not (work queued, a P idle, nobody spinning);
+//! - **bounded** (I4), for every rule: the same after one more round of sysmon.
 //!
 //! Threads: at most three. Preemptions: unbounded with two threads, 4 with three, or what `LOOM_MAX_PREEMPTIONS` says.
 //! Time: 40 s of CPU time a rule.

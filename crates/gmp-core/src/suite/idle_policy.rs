@@ -13,6 +13,21 @@ fn views() -> impl Iterator<Item = IdleView> {
 /// How much work the laws have waiting.
 const QUEUED: [usize; 6] = [0, 1, 2, 3, 128, 100_000];
 
+/// I5: there is an answer in every state with more than one P, and no panic.
+///
+/// # Panics
+/// An opinion does.
+pub fn every_state_has_an_answer<I: IdlePolicy>() {
+    let policy = I::default();
+    for view in views().filter(|view| view.procs > 1) {
+        policy.may_spin(view);
+        for queued in QUEUED {
+            policy.wake_on_submit(view, || queued);
+            policy.pass_on(view, || queued);
+        }
+    }
+}
+
 /// I2: a policy that claims the strong law agrees to a wake, for a submission and on behalf of a spinner that has found
 /// work, whenever a P is idle and nobody spins.
 ///
@@ -25,8 +40,9 @@ pub fn strong_means_strong<I: IdlePolicy>() {
     let policy = I::default();
     for view in views().filter(|view| view.idle > 0 && view.spinning == 0) {
         for queued in QUEUED {
-            assert!(policy.wake_on_submit(view, || queued), "I2: work waits beside an idle P: {view:?}");
-            assert!(policy.pass_on(view, || queued), "I2: a spinner ends the chain of wake-ups: {view:?}");
+            let state = format!("with {queued} queued and {view:?}");
+            assert!(policy.wake_on_submit(view, || queued), "I2: wake_on_submit refuses {state}");
+            assert!(policy.pass_on(view, || queued), "I2: pass_on refuses {state}");
         }
     }
 }
@@ -45,4 +61,42 @@ pub fn weak_means_weak<I: IdlePolicy>() {
     };
     let asked = |view: &IdleView| view.idle > 0 && view.busy() > 0 && view.spinning == 0;
     assert!(I::STRONG || views().filter(asked).any(refuses), "I2: {} keeps the strong law: say so", I::NAME);
+}
+
+/// Each law meets a rule that breaks it.
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    macro_rules! flaws {
+        ($($test:ident $flaw:ident $strong:literal $law:ident $says:literal |$view:ident, $queued:ident| $spin:expr, $wake:expr;)*) => {$(
+            #[derive(Default)]
+            struct $flaw;
+            impl IdlePolicy for $flaw {
+                const NAME: &'static str = stringify!($test);
+                const STRONG: bool = $strong;
+                fn may_spin(&self, $view: IdleView) -> bool {
+                    $spin
+                }
+                fn wake_on_submit(&self, $view: IdleView, $queued: impl Fn() -> usize) -> bool {
+                    let _ = ($view, &$queued);
+                    $wake
+                }
+            }
+            #[test]
+            #[should_panic(expected = $says)]
+            fn $test() {
+                $law::<$flaw>();
+            }
+        )*};
+    }
+
+    flaws! {
+        it_wakes_for_two_only ForTwo true strong_means_strong "I2: wake_on_submit refuses with 0 queued"
+            |view, queued| view.spinning == 0, view.spinning == 0 && queued() > 1;
+        it_is_strong_and_denies_it Modest false weak_means_weak "keeps the strong law: say so"
+            |_view, _queued| true, true;
+        it_divides_by_the_idle Divides true every_state_has_an_answer "divide by zero"
+            |view, _queued| view.spinning / view.idle == 0, true;
+    }
 }

@@ -161,7 +161,7 @@ impl<T> Chan<T> {
     ///
     /// # Safety
     /// `slot` holds a value; after `Ok` it does no more.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn send(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
         // SAFETY: as the caller promises.
         unsafe { self.operate::<Sending>(slot, deadline) }
@@ -181,7 +181,7 @@ impl<T> Chan<T> {
     ///
     /// # Safety
     /// As [`Chan::send`].
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn send_now(&self, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
         if state.closed.is() {
             return Err(Refusal::Closed);
@@ -207,7 +207,7 @@ impl<T> Chan<T> {
     ///
     /// # Safety
     /// `slot` is valid for writes; what it holds is overwritten.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn receive(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
         // SAFETY: as the caller promises.
         unsafe { self.operate::<Receiving>(slot, deadline) }
@@ -227,7 +227,7 @@ impl<T> Chan<T> {
     ///
     /// # Safety
     /// As [`Chan::receive`].
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn receive_now(
         &self,
         state: &State<T>,
@@ -262,7 +262,7 @@ impl<T> Chan<T> {
 
     /// # Safety
     /// As [`Way::now`].
-    #[inline]
+    #[inline(always)]
     unsafe fn operate<W: Way>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);

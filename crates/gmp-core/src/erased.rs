@@ -92,6 +92,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
             procs: AnyRuntime::procs(self),
             proc_time: std::time::Duration::from_nanos(self.p_time(&lists)),
             idle_rule: <IdleOf<C> as IdlePolicy>::NAME,
+            seed: self.settings.seed,
             idle_procs: lists.idle_ps.len(),
             // sysmon counts, once it runs.
             threads: lists.all_m.len() + usize::from(!lists.all_m.is_empty()),

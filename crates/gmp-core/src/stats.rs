@@ -37,6 +37,8 @@ pub struct Stats {
     pub proc_time: Duration,
     /// The policy's idle rule, by name.
     pub idle_rule: &'static str,
+    /// Seed of its random choices: with one P, a runtime with this seed makes the same ones.
+    pub seed: u64,
     /// Ps with nothing to do.
     pub idle_procs: usize,
     /// Threads alive: Ms and sysmon.

@@ -12,6 +12,7 @@ use gmp_core::event::EventSink;
 use gmp_core::goroutine::MAX_PROCS;
 use gmp_core::settings::{DEFAULT_MAX_THREADS, OutOfStacksHook, Settings};
 use gmp_stack::Stacks;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 pub use gmp_stack::Retention;
@@ -215,7 +216,11 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// Seed of all random choices. Default: another one each time.
+    /// Seed of all random choices. Default: the environment's `GMP_SEED`, else another one each time; [`Stats::seed`]
+    /// says which. With one P the same seed makes the same choices, so `GMP_SEED=7 cargo test --features policy-random`
+    /// runs goroutines in the same order each time.
+    ///
+    /// [`Stats::seed`]: crate::Stats::seed
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -269,7 +274,7 @@ impl<P: Policy> Builder<P> {
     /// Builds the runtime. Its threads are made when it runs.
     ///
     /// # Errors
-    /// [`BuildError`]: no thread-local mode, a value out of range, or a bad `GOMAXPROCS`.
+    /// [`BuildError`]: no thread-local mode, a value out of range, or a bad `GOMAXPROCS` or `GMP_SEED`.
     #[doc(alias = "schedinit")]
     pub fn build(self) -> Result<Runtime<P>, BuildError> {
         let mode = self.mode.ok_or(BuildError::ThreadLocalsUndecided)?;
@@ -286,6 +291,10 @@ impl<P: Policy> Builder<P> {
             }
         };
         in_range("procs", procs, 1, MAX_PROCS)?;
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => seed_of(std::env::var_os("GMP_SEED"))?.unwrap_or_else(any_seed),
+        };
         verify_slot().map_err(BuildError::Slot)?;
         let stacks = Stacks::new(Guarded::new(self.guard_mode), self.stacks).map_err(BuildError::Guard)?;
         report_overflows(self.stacks.guard_size);
@@ -294,7 +303,7 @@ impl<P: Policy> Builder<P> {
             max_threads: self.max_threads,
             stack_size: self.stack_size,
             thread_name: self.thread_name,
-            seed: self.seed.unwrap_or_else(any_seed),
+            seed,
             pinned: mode == Mode::Pinned,
             at_main_return: self.at_main_return,
             deadlock: self.deadlock,
@@ -322,6 +331,15 @@ fn in_range(setting: &'static str, value: usize, least: usize, most: usize) -> R
         return Ok(());
     }
     Err(BuildError::OutOfRange { setting, value, least, most })
+}
+
+/// The seed that the environment asks for. An empty one asks for none, as an empty `GOMAXPROCS` does.
+fn seed_of(environment: Option<OsString>) -> Result<Option<u64>, BuildError> {
+    let Some(value) = environment.filter(|value| !value.is_empty()) else { return Ok(None) };
+    match value.to_str().and_then(|text| text.trim().parse().ok()) {
+        Some(seed) => Ok(Some(seed)),
+        None => Err(BuildError::Seed(value)),
+    }
 }
 
 /// A seed from std's source of hash keys.

@@ -17,6 +17,13 @@ pub enum BuildError {
     /// The environment's `GOMAXPROCS` is no number of Ps.
     #[error(transparent)]
     Gomaxprocs(#[from] gmp_core::procs::BadGomaxprocs),
+    /// The environment's `GMP_SEED` is no seed.
+    #[error(
+        "the environment says GMP_SEED={0:?}, which is no seed: it must be a whole number from 0 to {max}; correct it or \
+         unset it",
+        max = u64::MAX
+    )]
+    Seed(std::ffi::OsString),
     /// A number is out of range.
     #[error("Builder::{setting}({value}): allowed are {least} to {most}")]
     OutOfRange {

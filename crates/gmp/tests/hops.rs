@@ -1,14 +1,17 @@
 //! Goroutines that park straight for one another, while plain threads call their parks off, fresh goroutines come up in
 //! between, or the runtime closes.
 
+use gmp::policy::Go;
 use gmp::{AtMainReturn, Builder, DeadlockRule, Runtime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-fn builder(procs: usize) -> Builder {
+/// Go's policy, whatever the default is: beside goroutines that ready each other without an end, a stack of goroutines
+/// would never come to main.
+fn builder(procs: usize) -> Builder<Go> {
     // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.procs(procs)
+    unsafe { Builder::new().share_thread_locals() }.policy::<Go>().procs(procs)
 }
 
 /// Two goroutines that hand a number to and fro; gives what it has become, if the runtime
@@ -27,7 +30,7 @@ fn volley(rounds: u64) -> gmp::JoinHandle<Option<u64>> {
 fn parks_called_off_lose_nobody() {
     const PARKS: u64 = 20_000;
     for procs in [1, 2] {
-        let runtime: Runtime = builder(procs).build().unwrap();
+        let runtime: Runtime<Go> = builder(procs).build().unwrap();
         runtime
             .run(move || {
                 let over = Arc::new(AtomicBool::new(false));
@@ -61,7 +64,7 @@ fn a_runtime_closes_between_two_goroutines() {
     for round in 0..300 {
         let leaks = if round % 2 == 0 { AtMainReturn::Leak } else { AtMainReturn::Unwind };
         let builder = builder(1 + round as usize % 3).seed(round).deadlock(DeadlockRule::Never);
-        let runtime: Runtime = builder.at_main_return(leaks).build().unwrap();
+        let runtime: Runtime<Go> = builder.at_main_return(leaks).build().unwrap();
         let handle = runtime.handle();
         let volleys: Vec<_> =
             (0..4).map(|_| handle.go(|| volley(u64::MAX).join().ok().flatten()).unwrap()).collect();

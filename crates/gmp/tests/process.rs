@@ -212,6 +212,40 @@ fn a_bad_gomaxprocs_is_an_error() {
     }
 }
 
+/// Twenty goroutines under the policy of random choices, on one P, and the seed.
+fn order_by_environment() {
+    match builder().policy::<gmp::policy::Random>().procs(1).build() {
+        Ok(runtime) => {
+            let seed = runtime.handle().stats().seed;
+            let order = runtime.run(|| {
+                let (tell, told) = gmp::chan(20);
+                let tell_number = |number: u32| {
+                    let tell = tell.clone();
+                    drop(gmp::go(move || tell.send(number).unwrap()));
+                };
+                (0..20).for_each(tell_number);
+                told.iter().take(20).collect::<Vec<_>>()
+            });
+            println!("{seed} {:?}", order.unwrap().value);
+        }
+        Err(error) => println!("{error}"),
+    }
+}
+
+/// `GMP_SEED` is the default seed, the same one replays a run, and one that is no number is an error that shows it.
+fn a_seed_in_the_environment_replays_a_run() {
+    let order = |seed: &str| child("order_by_environment").env("GMP_SEED", seed).run().code(0).stdout.clone();
+    let seven = order("7");
+    assert!(seven.starts_with("7 ["), "{seven}");
+    (0..5).for_each(|_| assert_eq!(order("7"), seven));
+    let orders: std::collections::HashSet<_> = (0..8).map(|seed| order(&seed.to_string())).collect();
+    assert!(orders.len() > 4, "other seeds, other orders: {orders:?}");
+    for bad in ["-1", "seven"] {
+        let shown = order(bad);
+        assert!(shown.contains(&format!("GMP_SEED={bad:?}")), "shows the value: {shown}");
+    }
+}
+
 // ---- panics ----
 
 fn panic_aborts() {
@@ -585,6 +619,7 @@ fn main() -> ExitCode {
             a_deadlock_is_always_reported_if_asked_for,
             a_deadlock_is_never_reported_if_asked_for,
             a_bad_gomaxprocs_is_an_error,
+            a_seed_in_the_environment_replays_a_run,
             a_panic_ends_the_process_if_asked_for,
             a_caught_panic_ends_nothing,
             a_panic_is_a_result,
@@ -609,6 +644,7 @@ fn main() -> ExitCode {
             deadlock_always,
             deadlock_never,
             procs_by_environment,
+            order_by_environment,
             panic_aborts,
             panic_is_caught_under_abort,
             panic_is_a_result,

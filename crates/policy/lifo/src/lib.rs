@@ -6,8 +6,9 @@
 //! Lev (SPAA 2005) with the orderings of Le and others (PPoPP 2013).
 //!
 //! It has no bound and never spills, as in those systems. So the oldest of a long queue waits until thieves come, or the
-//! owner has nothing younger: not fair, which is what this baseline shows. The shared queue has its tick as in Go. And a push
-//! may need memory: without any, it aborts the process.
+//! owner has nothing younger: not fair, which is what this baseline shows. Beside goroutines that ready each other without
+//! an end on every P, it waits for ever. The shared queue has its tick as in Go. And a push may need memory: without any,
+//! it aborts the process.
 
 #![forbid(unsafe_code)]
 

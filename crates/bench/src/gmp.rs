@@ -16,6 +16,7 @@ mod mem_parked;
 mod mutex_contended;
 mod park_unpark;
 mod park_unpark_chan;
+mod policies;
 mod runq;
 pub(crate) mod scenarios;
 mod select_2;
@@ -30,13 +31,12 @@ mod yields;
 use crate::catalogue::{Benchmark, Library};
 use crate::cell::{Cell, Figures, Result};
 use ::gmp::contract::Policy;
-use ::gmp::policy::{Block, Global, Go, Lifo, Random, WithIdle};
+use ::gmp::policy::WithIdle;
 use ::gmp::{Builder, Finished, Handle};
-use std::error::Error;
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
-    policies: &["go", "random", "block", "lifo", "global"],
+    policies: policies::NAMES,
     idle_rules: idle_rule::NAMES,
     workloads: &[
         "switch_raw",
@@ -71,7 +71,7 @@ pub(crate) const LIBRARY: Library = Library {
 
 /// The workload of this name, if it is in one of the groups that only gmp knows.
 pub(crate) fn benchmark(name: &str) -> Option<&'static Benchmark> {
-    go_benchmarks::find(name).or_else(|| scenarios::find(name))
+    go_benchmarks::all().chain(scenarios::all()).find(|benchmark| benchmark.workload.name == name)
 }
 
 fn run(cell: &Cell) -> Result<Figures> {
@@ -127,19 +127,7 @@ fn enter(cell: &Cell, main: fn(&Cell) -> Result<Figures>) -> Result<Finished<Res
 type Ended = Result<Finished<Result<Figures>>>;
 
 fn under_policy(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static) -> Ended {
-    match cell.policy.as_str() {
-        "go" => under_idle_rule::<Go>(cell, main),
-        "block" => under_idle_rule::<Block>(cell, main),
-        "lifo" => under_idle_rule::<Lifo>(cell, main),
-        "global" => under_idle_rule::<Global>(cell, main),
-        "random" => under_idle_rule::<Random>(cell, main),
-        other => Err(no_policy(other)),
-    }
-}
-
-/// The grid offers a policy, and a `match` over the names leaves it out: no other may take its place.
-fn no_policy(name: &str) -> Box<dyn Error + Send + Sync> {
-    format!("no type stands for policy {name:?} here: it is to be named wherever \"random\" is").into()
+    policies::for_policy!(cell, P => under_idle_rule::<P>(cell, main))
 }
 
 fn under_idle_rule<P: Policy>(

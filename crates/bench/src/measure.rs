@@ -107,23 +107,18 @@ pub(crate) fn sleeps(timed: Figures, overshoot: Vec<f64>) -> Figures {
 pub(crate) fn by_cpu(timed: Figures) -> Figures {
     let cpu =
         timed.extra.iter().find(|(name, _)| *name == "cpu_ns_per_op").map_or(f64::NAN, |(_, value)| *value);
-    let kept = timed.extra.into_iter().filter(|(name, _)| !matches!(*name, "min" | "max")).collect();
-    Figures { ns_per_op: cpu, n: timed.n, extra: kept }
+    timed.counting(cpu)
 }
 
 /// The figures of `hog_fairness`: the longest gap counts.
 pub(crate) fn fairness(timed: Figures, gaps: Option<Latencies>) -> Result<Figures> {
     let gaps = gaps.ok_or("the ticker did not end")?;
-    let kept = timed.extra.into_iter().filter(|(name, _)| !matches!(*name, "min" | "max")).collect();
-    let timed = Figures { ns_per_op: gaps.max, n: timed.n, extra: kept };
-    Ok(timed.with("p50_ns", gaps.p50).with("p99_ns", gaps.p99))
+    Ok(timed.counting(gaps.max).with("p50_ns", gaps.p50).with("p99_ns", gaps.p99))
 }
 
 /// The figures of a workload whose 99th percentile counts.
 pub(crate) fn tail(timed: Figures, latencies: Latencies) -> Figures {
-    let kept = timed.extra.into_iter().filter(|(name, _)| !matches!(*name, "min" | "max")).collect();
-    let timed = Figures { ns_per_op: latencies.p99, n: timed.n, extra: kept };
-    timed.with("p50_ns", latencies.p50).with("max_ns", latencies.max)
+    timed.counting(latencies.p99).with("p50_ns", latencies.p50).with("max_ns", latencies.max)
 }
 
 /// The value below which the share `q` of the sorted values lies (nearest rank).
@@ -151,10 +146,7 @@ impl Latencies {
 
     /// The figures of a workload whose operation is one latency: its median counts.
     pub(crate) fn figures(self, timed: Figures) -> Figures {
-        let kept = timed.extra.into_iter().filter(|(name, _)| !matches!(*name, "min" | "max")).collect();
-        Figures { ns_per_op: self.p50, n: timed.n, extra: kept }
-            .with("p99_ns", self.p99)
-            .with("max_ns", self.max)
+        timed.counting(self.p50).with("p99_ns", self.p99).with("max_ns", self.max)
     }
 }
 

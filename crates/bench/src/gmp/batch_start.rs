@@ -76,8 +76,8 @@ pub(super) fn main(cell: &Cell, handle: &Handle) -> Result<Figures> {
     let both = Latencies::of(all.iter().map(both).collect());
     let started = Latencies::of(all.iter().map(|batch| batch.starts.latencies().max).collect());
     let alone = all.iter().filter(|batch| second(batch) == 0.0).count();
-    let kept = timed.extra.into_iter().filter(|(name, _)| !matches!(*name, "min" | "max")).collect();
-    Ok(Figures { n: timed.n, ns_per_op: both.p50, extra: kept }
+    Ok(timed
+        .counting(both.p50)
         .with("both_p99_ns", both.p99)
         .with("all_started_ns", started.p50)
         .with("one_core_alone", alone as f64)

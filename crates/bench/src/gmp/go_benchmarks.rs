@@ -22,11 +22,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Benchmark> {
     FAMILIES.into_iter().flatten()
 }
 
-/// The one of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Benchmark> {
-    all().find(|benchmark| benchmark.workload.name == name)
-}
-
 /// What Go's program knows as well says there what it does.
 const ABOUT: &str = "the loop of Go's benchmark of this name";
 

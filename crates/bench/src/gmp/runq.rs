@@ -1,8 +1,8 @@
 //! `runq` for each policy's queue, on probes: the queue alone, without a runtime.
 
+use super::policies;
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::runq::{self, Owner};
-use gmp::policy::{Block, Global, Go, Lifo, Random};
 use gmp_core::contract::{Policy, QueueConfig, RunQueue, SharedQueue, Slot, Steal, StealRound, Thief};
 use gmp_core::queue::List;
 use gmp_core::suite::{Ledger, Probe, SharedOf};
@@ -14,14 +14,10 @@ const PROBES: usize = 4096;
 pub(super) fn run(cell: &Cell) -> Result<Figures> {
     // As in a runtime, where making it would have done this.
     gmp_core::sole::provide::<gmp_arch_amd64::Amd64>();
-    match cell.policy.as_str() {
-        "go" => pairs::<Go>(cell),
-        "block" => pairs::<Block>(cell),
-        "lifo" => pairs::<Lifo>(cell),
-        "global" => shared::<Global>(cell),
-        "random" => pairs::<Random>(cell),
-        other => Err(super::no_policy(other)),
-    }
+    policies::for_policy!(cell, P => {
+        // Where a P's own queue holds nothing, what all Ps share is the run queue.
+        if <Queue<P> as RunQueue<Probe>>::CAPACITY == Some(0) { shared::<P>(cell) } else { pairs::<P>(cell) }
+    })
 }
 
 type Queue<P> = <P as Policy>::Queue<Probe>;

@@ -66,8 +66,3 @@ const ALL: &[Benchmark] = &[
 pub(crate) fn all() -> impl Iterator<Item = &'static Benchmark> {
     ALL.iter()
 }
-
-/// The one of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Benchmark> {
-    all().find(|benchmark| benchmark.workload.name == name)
-}

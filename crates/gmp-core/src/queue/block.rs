@@ -294,14 +294,9 @@ impl<T: Token> RunQueue<T> for Blocks<T> {
 
     #[inline]
     fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
-        let mut raw = token.into_raw();
-        if slot == Slot::Next {
-            match self.words.own.run_next.push(raw) {
-                Some(kicked) => raw = kicked,
-                None => return,
-            }
+        if let Some(raw) = self.words.own.run_next.admit(token.into_raw(), slot) {
+            self.push_back(raw, spill);
         }
-        self.push_back(raw, spill);
     }
 
     fn push_batch(&mut self, batch: &mut List<T>) {
@@ -328,14 +323,9 @@ impl<T: Token> RunQueue<T> for Blocks<T> {
 
     #[inline]
     unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
-        let mut raw = token.into_raw();
-        if slot == Slot::Next {
-            match self.words.own.run_next.push_unshared(raw) {
-                Some(kicked) => raw = kicked,
-                None => return,
-            }
+        if let Some(raw) = self.words.own.run_next.admit_unshared(token.into_raw(), slot) {
+            self.push_back(raw, spill);
         }
-        self.push_back(raw, spill);
     }
 
     #[inline]

@@ -10,7 +10,7 @@
 //!
 //! Go: `p.runnext` (Go 1.27).
 
-use crate::contract::{Link, Steal, StealRound};
+use crate::contract::{Link, Slot, Steal, StealRound};
 use crate::sync::AtomicPtr;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -30,9 +30,28 @@ impl RunNext {
         Self(AtomicPtr::new(null_mut()))
     }
 
-    /// Puts a token in: the one that it kicks. Owner only.
+    /// What of a push to `slot` goes to the queue's tail: a token that is not for this place, or the one that it kicks.
+    /// Owner only.
     #[inline(always)]
-    pub(super) fn push(&self, raw: NonNull<Link>) -> Option<NonNull<Link>> {
+    pub(super) fn admit(&self, raw: NonNull<Link>, slot: Slot) -> Option<NonNull<Link>> {
+        match slot {
+            Slot::Next => self.push(raw),
+            Slot::Back => Some(raw),
+        }
+    }
+
+    /// [`RunNext::admit`] where there is no thief.
+    #[inline(always)]
+    pub(super) fn admit_unshared(&self, raw: NonNull<Link>, slot: Slot) -> Option<NonNull<Link>> {
+        match slot {
+            Slot::Next => self.push_unshared(raw),
+            Slot::Back => Some(raw),
+        }
+    }
+
+    /// Puts a token in: the one that it kicks.
+    #[inline(always)]
+    fn push(&self, raw: NonNull<Link>) -> Option<NonNull<Link>> {
         if self.0.load(Relaxed).is_null() {
             // Thieves only empty it, so it stays empty until we fill it, without a locked instruction.
             // ORDER: run-next. As below.
@@ -46,7 +65,7 @@ impl RunNext {
 
     /// [`RunNext::push`] where there is no thief.
     #[inline(always)]
-    pub(super) fn push_unshared(&self, raw: NonNull<Link>) -> Option<NonNull<Link>> {
+    fn push_unshared(&self, raw: NonNull<Link>) -> Option<NonNull<Link>> {
         let old = self.0.load(Relaxed);
         // ORDER: run-next. As in `push`: a thief may come when there are more Ps.
         self.0.store(raw.as_ptr(), Release);

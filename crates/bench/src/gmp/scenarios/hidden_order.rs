@@ -17,8 +17,7 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
         }
         Ok(())
     })?;
-    Ok(Figures { ns_per_op: runs as f64 / hunts as f64, ..timed }
-        .with("never", f64::from(runs == hunts * cell.n)))
+    Ok(timed.counting(runs as f64 / hunts as f64).with("never", f64::from(runs == hunts * cell.n)))
 }
 
 fn until_it_shows(most: u64) -> Result<u64> {

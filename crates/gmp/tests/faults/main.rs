@@ -1,0 +1,19 @@
+//! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+use harness::Named;
+use std::process::ExitCode;
+
+/// What a fault's file brings: its tests, and the children that they start.
+type Fault = (&'static [Named], &'static [Named]);
+
+/// One line for each file, in the order of the alphabet.
+const FAULTS: &[Fault] = &[];
+
+fn main() -> ExitCode {
+    let all =
+        |part: fn(&Fault) -> &'static [Named]| FAULTS.iter().flat_map(part).copied().collect::<Vec<_>>();
+    harness::run(&all(|fault| fault.0), &all(|fault| fault.1))
+}

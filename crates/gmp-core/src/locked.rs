@@ -4,12 +4,12 @@
 //! when another M finds it runnable, that M hands its own P over and sleeps. If it ends while locked, its thread ends.
 
 use crate::g::Flags;
-use crate::gate::Inside;
+use crate::gate::Here;
 use core::ptr;
 
 /// Locks the calling goroutine to its M once more.
-pub(crate) fn lock(inside: &Inside) {
-    let (g, m) = (inside.g(), inside.m());
+pub(crate) fn lock(here: &Here) {
+    let (g, m) = (here.g(), here.m());
     let locks =
         g.locks.get().checked_add(1).expect("a goroutine is locked to its thread at most 65,535 times over");
     g.locks.set(locks);
@@ -19,8 +19,8 @@ pub(crate) fn lock(inside: &Inside) {
 }
 
 /// Takes one lock back.
-pub(crate) fn unlock(inside: &Inside) {
-    let (g, m) = (inside.g(), inside.m());
+pub(crate) fn unlock(here: &Here) {
+    let (g, m) = (here.g(), here.m());
     let locks = g.locks.get().saturating_sub(1);
     g.locks.set(locks);
     if locks == 0 {

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 pub struct Ticker(Timed);
 
 impl Ticker {
-    /// A ticker that goes off after `period` for the first time. Never suspends, but for a goroutine inside `blocking`.
+    /// A ticker that goes off after `period` for the first time. Never suspends.
     ///
     /// Shown at [`Ticker`].
     ///
@@ -72,8 +72,7 @@ impl Ticker {
         self.0.receiver.recv().unwrap_or_else(|_| Instant::now())
     }
 
-    /// Starts anew: the next beat comes after `period`, and then one every `period`. Never suspends, but for a goroutine
-    /// inside `blocking`.
+    /// Starts anew: the next beat comes after `period`, and then one every `period`. Never suspends.
     ///
     /// ```
     /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
@@ -126,7 +125,7 @@ impl fmt::Debug for Ticker {
 }
 
 /// The channel of a ticker that lasts as long as the channel has receivers; for a period of zero nothing ever comes.
-/// Never suspends, but for a goroutine inside `blocking`.
+/// Never suspends.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.

@@ -49,7 +49,6 @@ fn ended() -> JoinHandle<Box<u32>> {
     handle
 }
 
-#[expect(clippy::let_unit_value, reason = "some give something, which is dropped inside `blocking`")]
 pub(crate) const ROWS: &[Row] = rows! {
     "go": {} gmp::go(|| ());
     "try_go": {} gmp::try_go(|| ());

@@ -183,6 +183,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     "after": {} after(HOUR);
     "tick": {} tick(HOUR);
     "after_func": {} after_func(HOUR, || ());
+    "after_func_once": {} gmp::time::after_func_once(HOUR, || ());
     "Timer::new": {} Timer::new(HOUR);
     "Timer::stop": { let timer = Timer::new(HOUR); } assert!(timer.stop());
     "Timer::reset": { let timer = Timer::new(HOUR); } assert!(timer.reset(Duration::ZERO));

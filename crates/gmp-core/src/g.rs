@@ -201,6 +201,8 @@ pub enum WaitReason {
     Sync,
     /// At the end of a scope or a `join`, for its goroutines. A closing runtime does not end this wait.
     Scope,
+    /// For nothing but the thread that it is pinned to, which another goroutine has locked.
+    LockedThread,
 }
 
 impl core::fmt::Display for WaitReason {
@@ -214,6 +216,7 @@ impl core::fmt::Display for WaitReason {
             Self::Select => "select",
             Self::Sync => "sync",
             Self::Scope => "scope",
+            Self::LockedThread => "pinned to a locked thread",
         })
     }
 }

@@ -2,6 +2,9 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+mod lost_in_resize;
+mod stopped_world;
+mod unheard_attention;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -10,7 +13,7 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] = &[];
+const FAULTS: &[Fault] = &[lost_in_resize::FAULT, stopped_world::FAULT, unheard_attention::FAULT];
 
 fn main() -> ExitCode {
     let all =

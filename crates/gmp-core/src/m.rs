@@ -87,6 +87,8 @@ pub(crate) struct M {
     ending: AtomicBool,
     pub(crate) p: Cell<*const PCore>,
     pub(crate) next_p: Cell<*const PCore>,
+    /// The locked goroutine that comes with `next_p` goes on in the time slice of the one before it.
+    pub(crate) next_inherits: Cell<bool>,
     /// The P lent out by the present blocking call, and the call.
     pub(crate) lent: Cell<(*const PCore, Call)>,
     pub(crate) leave: Cell<Leave>,
@@ -132,6 +134,7 @@ impl M {
             ending: AtomicBool::new(false),
             p: Cell::new(ptr::null()),
             next_p: Cell::new(ptr::null()),
+            next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {

@@ -41,7 +41,7 @@ impl<C: Config> G0<'_, C> {
             self.refuse_stranger(g);
         }
         if !g.home.get().is_null() {
-            return self.execute_at_home(runnable);
+            return self.execute_at_home(runnable, inherits);
         }
         if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
             return self.wait_for_stack(runnable, inherits);
@@ -49,20 +49,22 @@ impl<C: Config> G0<'_, C> {
         self.run(runnable.into_g(), inherits)
     }
 
-    /// A goroutine that is locked or pinned to an M: run it if it is this one. It begins a slice of its own.
+    /// A goroutine that is locked or pinned to an M: run it if it is this one. It begins a slice of its own, as a locked
+    /// one does in Go; but where it is locked only because it unwinds, Go knows of no lock, and it inherits as any other.
     #[cold]
-    fn execute_at_home(&self, runnable: Runnable) -> bool {
+    fn execute_at_home(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
         let home = g.home.get();
+        let inherits = inherits && g.has(Flags::PANICKING) && g.locks.get() == 1;
         if !ptr::eq(home, self.m) {
             // SAFETY: an M with a locked or pinned goroutine lives on.
-            self.hand_to_home(runnable, unsafe { &*home });
+            self.hand_to_home(runnable, inherits, unsafe { &*home });
             return true;
         }
         if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
-            return self.wait_for_stack(runnable, false);
+            return self.wait_for_stack(runnable, inherits);
         }
-        self.run(runnable.into_g(), false)
+        self.run(runnable.into_g(), inherits)
     }
 
     #[cold]
@@ -203,7 +205,7 @@ impl<C: Config> G0<'_, C> {
     /// A locked or pinned goroutine was found by an M that is not its own. Go: `startlockedm`.
     #[doc(alias = "startlockedm")]
     #[cold]
-    fn hand_to_home(&self, runnable: Runnable, home: &M) {
+    fn hand_to_home(&self, runnable: Runnable, inherits: bool, home: &M) {
         if !runnable.g().has(Flags::LOCKED) {
             // Pinned: its M may be running another goroutine, or be blocked in one.
             return self.sched.ready_pinned(runnable);
@@ -219,6 +221,7 @@ impl<C: Config> G0<'_, C> {
         lists.locked_idle -= 1;
         let p = self.release();
         home.next_p.set(p.into_core());
+        home.next_inherits.set(inherits);
         home.note.wake();
         drop(lists);
         self.stop_m();

@@ -209,7 +209,7 @@ impl<C: Config> G0<'_, C> {
         }
         let g = self.m.locked_g.get();
         // SAFETY: whoever gave us the P had the goroutine's only Runnable and used it up for this.
-        Some(Popped { token: unsafe { Runnable::new(&*g) }, inherits: false })
+        Some(Popped { token: unsafe { Runnable::new(&*g) }, inherits: self.m.next_inherits.get() })
     }
 
     pub(super) fn is_m0(&self) -> bool {

@@ -91,7 +91,8 @@ impl<C: Config> Sched<C> {
     fn give_up_stopping(&self, lists: &mut Lists<C>, m: &M) {
         lists.stopper = None;
         self.clear_attention(attention::STOP);
-        for p in lists.every_p[..self.procs()].to_vec() {
+        let ps = lists.every_p[..self.procs()].to_vec();
+        for p in ps {
             if core::ptr::eq(&raw const p.core, m.p.get()) {
                 p.core.word.acquire();
             } else if p.core.word.status() == PStatus::Stopped {

@@ -5,7 +5,8 @@ use crate::harness::{child, named};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-pub(crate) const FAULT: crate::Fault = (named![nothing_is_queued_on_a_p_that_goes], named![swept_in_a_resize]);
+pub(crate) const FAULT: crate::Fault =
+    (named![nothing_is_queued_on_a_p_that_goes], named![swept_in_a_resize]);
 
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 const TIMERS: usize = 200;

@@ -49,7 +49,7 @@ pub struct BarrierResult {
 }
 
 impl BarrierResult {
-    /// Whether this was the last to come; one in each round was.
+    /// Whether this was the last to come; one in each round was. Never suspends.
     ///
     /// Shown at [`Barrier`].
     pub fn is_leader(&self) -> bool {

@@ -289,7 +289,7 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// How many they are.
+    /// How many they are. Never suspends.
     ///
     /// Shown at [`Semaphore::acquire_many`].
     pub fn count(&self) -> usize {

@@ -5,6 +5,7 @@ mod find;
 mod hop;
 mod idle;
 mod leave;
+mod limit;
 mod steal;
 mod switch;
 mod timers;

@@ -174,8 +174,11 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// The most threads at once, sysmon included; at least 3, and 10,000 unless told otherwise, as in Go. At the limit goroutines wait
-    /// for a thread that comes back from a blocking call; nothing aborts. The threads of goroutines under
+    /// The most threads at once, sysmon included; at least 3, and 10,000 unless told otherwise, as in Go. At the limit a goroutine
+    /// that calls [`blocking`](crate::blocking) may have to wait for a thread that comes back from another such call, and
+    /// all others go on; nothing aborts. There is one exception to the limit: a goroutine that holds a
+    /// [`lock_os_thread`](crate::lock_os_thread), or suspends while it unwinds, keeps its thread, and if such goroutines
+    /// keep them all, there is one thread more than the limit for each of them that suspends from then on. The threads of goroutines under
     /// [`Builder::one_thread_each`] are not counted, and running out of those aborts with a message.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {

@@ -104,6 +104,9 @@ impl<C: Config> G0<'_, C> {
             self.stop_for_world();
             return false;
         }
+        if wanted & attention::LIMIT != 0 && self.mind_the_limit() {
+            return false;
+        }
         // Whoever was given a P runs something before it gives it away, or the hungry would only feed each other.
         wanted & attention::HUNGRY == 0 || self.m.just_fed.replace(false) || !self.feed_hungry()
     }

@@ -25,7 +25,7 @@ impl<C: Config> G0<'_, C> {
             self.m.spinning.set(true);
             return None;
         }
-        if !self.local_is_empty() {
+        if !self.local_is_empty() || (!lists.without_thread.is_empty() && !self.m.reserve.get()) {
             return None;
         }
         let p = self.release();
@@ -86,8 +86,14 @@ impl<C: Config> G0<'_, C> {
         drop(lists);
         self.m.note.sleep_until(self.sched.header.instant(until));
         let mut lists = self.sched.lock();
-        lists.timer_sleeper = None;
+        if lists.timer_sleeper.is_some_and(|(sleeper, _)| sleeper == MRef::new(self.m)) {
+            lists.timer_sleeper = None;
+        }
         self.m.note.clear();
+        if self.take_next_p() {
+            // At the limit of threads: somebody had nobody else to give it to.
+            return;
+        }
         if let Some(p) = self.sched.take_idle_p(&mut lists) {
             drop(lists);
             self.sched.idle.spin();
@@ -100,18 +106,23 @@ impl<C: Config> G0<'_, C> {
     #[doc(alias = "stopm")]
     pub(super) fn stop_m(&self) -> bool {
         self.drop_spinning();
+        if self.may_rest() {
+            return false;
+        }
         let mut lists = self.sched.lock();
         // Under the lock: whoever ends the runtime wakes us under it, and we may have taken that wake for another.
         if self.is_over() {
             return false;
         }
-        if self.m.inbox.is_empty() {
-            lists.idle_ms.push(MRef::new(self.m));
-            self.sched.check_dead(&mut lists);
-        } else if let Some(p) = self.sched.take_idle_p(&mut lists) {
+        let wanted = !self.m.inbox.is_empty() || !lists.without_thread.is_empty();
+        if wanted && let Some(p) = self.sched.take_idle_p(&mut lists) {
             drop(lists);
             self.acquire(p);
             return true;
+        }
+        if self.m.inbox.is_empty() {
+            lists.idle_ms.push(MRef::new(self.m));
+            self.sched.check_dead(&mut lists);
         } else {
             lists.hungry.push(MRef::new(self.m));
             self.sched.call_attention(attention::HUNGRY);
@@ -177,24 +188,44 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// m0 has done its part: hands its P on and sleeps until `run` is to return.
+    /// m0 has done its part: hands its P on and rests until `run` is to return, but for the times when it is the reserve.
     pub(crate) fn rest_until_finished(&self) {
         self.leave_the_lists();
-        if !self.m.p.get().is_null() {
-            let p = self.release();
-            self.sched.hand_off(p);
+        loop {
+            if !self.m.p.get().is_null() {
+                let p = self.release();
+                self.sched.hand_off(p);
+            }
+            if !self.rest() {
+                break;
+            }
+            self.serve_as_reserve();
         }
+        debug_assert!(ptr::eq(self.m.p.get(), ptr::null()));
+    }
+
+    /// Rests. `true`: it was given a P; `false`: `run` is to return.
+    fn rest(&self) -> bool {
         let mut lists = self.sched.lock();
         lists.locked_idle += 1;
+        lists.m0_rests = true;
         self.sched.check_dead(&mut lists);
-        while !lists.finished {
+        loop {
+            // Whoever gave it has counted us as busy.
+            if self.take_next_p() {
+                return true;
+            }
+            if lists.finished {
+                break;
+            }
             drop(lists);
             self.m.note.sleep();
             self.m.note.clear();
             lists = self.sched.lock();
         }
+        lists.m0_rests = false;
         lists.locked_idle -= 1;
-        debug_assert!(ptr::eq(self.m.p.get(), ptr::null()));
+        false
     }
 }
 

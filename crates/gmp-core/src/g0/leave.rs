@@ -37,6 +37,7 @@ impl<C: Config> G0<'_, C> {
             Leave::Exit if self.exit(g) => {}
             Leave::Exit => return After::End,
             Leave::LostP => self.lost_p(g),
+            Leave::WantsThread => self.wants_thread(g),
             Leave::Nothing | Leave::SystemStack => {
                 crate::fatal!(
                     "a goroutine leaves with a reason",
@@ -79,7 +80,7 @@ impl<C: Config> G0<'_, C> {
     }
 
     #[inline(always)]
-    fn to_runnable(&self, g: &'static G) -> Runnable {
+    pub(super) fn to_runnable(&self, g: &'static G) -> Runnable {
         self.sched.track_runnable(g);
         self.sched.emit(EventKind::GoStop, g, Some(self.m), 0);
         g.word.to_yielded();
@@ -149,7 +150,8 @@ impl<C: Config> G0<'_, C> {
     #[inline]
     fn exit(&self, g: &'static G) -> bool {
         self.sched.emit(EventKind::GoDestroy, g, Some(self.m), 0);
-        let locked = g.has(Flags::LOCKED);
+        // A lock that its unwinding took is not a leaked one: the panic was caught, and has left nothing on the thread.
+        let leaked_lock = g.locks.get() > u16::from(g.has(Flags::PANICKING));
         let main_returned =
             g.number.get() == 1 && matches!(g.outcome.get(), Outcome::Value | Outcome::Panicked);
         self.take_stack_back(g);
@@ -176,8 +178,12 @@ impl<C: Config> G0<'_, C> {
         } else {
             self.sched.finish_if_waited_for();
         }
-        if locked && self.m.pinned.get() == 0 && self.m.inbox.is_empty() {
-            // The thread's state is the goroutine's doing: it ends with it.
+        if leaked_lock {
+            self.m.doomed.set(true);
+        }
+        if self.m.doomed.get() && self.m.pinned.get() == 0 && self.m.inbox.is_empty() {
+            // The thread's state is a goroutine's doing: it ends with it, or with the last one that is pinned to it.
+            self.m.doomed.set(false);
             let p = self.release();
             self.sched.hand_off(p);
             return false;

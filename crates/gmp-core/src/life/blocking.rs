@@ -14,7 +14,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 
 /// Calls `f`, which may block its thread, while other goroutines use the P. **Suspends** (afterwards, if the P was
-/// taken and none is idle).
+/// taken and none is idle; before, at the limit of threads, if nobody could run the others).
 ///
 /// Inside `f` the goroutine keeps its thread through every call of this crate that never suspends; what it starts there
 /// goes to the shared queue. A call that suspends brings it back for its duration. `errno` is a thread's: read it inside
@@ -47,12 +47,26 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
         // The outer section lasts.
         return f();
     }
+    if here.m().reserve.get() {
+        leave_the_reserve();
+    }
     g.header().runtime().enter_blocking(g);
     let section = Section(g);
     let result = apart(f);
     drop(section);
     end_slice();
     result
+}
+
+/// At the limit of threads the last one that runs goroutines must not block: the caller waits for another one.
+#[cold]
+fn leave_the_reserve() {
+    let inside = gate::enter("blocking");
+    // One that is bound to this thread, or that is to unwind, has nowhere else to go.
+    let may_leave = || inside.g().home.get().is_null() && !inside.g().header().is_unwinding();
+    while inside.m().reserve.get() && may_leave() {
+        inside.leave(Leave::WantsThread);
+    }
 }
 
 /// Calls `f` in a frame of its own. The goroutine may have moved by the time of its next call: were `f` a part of the

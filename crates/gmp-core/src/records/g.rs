@@ -220,6 +220,8 @@ pub enum WaitReason {
     Scope,
     /// For nothing but the thread that it is pinned to, which another goroutine has locked.
     LockedThread,
+    /// To enter `blocking`, at the limit of threads, for a thread that may block.
+    Thread,
 }
 
 impl core::fmt::Display for WaitReason {
@@ -242,6 +244,7 @@ impl core::fmt::Display for WaitReason {
             Self::Barrier => "Barrier::wait",
             Self::Scope => "scope",
             Self::LockedThread => "pinned to a locked thread",
+            Self::Thread => "limit of threads",
         })
     }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Leave {
     Exit,
     /// It came back from a blocking call and found no P.
     LostP,
+    /// It wants to block, and is on the reserve thread: it waits for another one.
+    WantsThread,
     /// It wants [`M::system_call`] made on g0's stack, and to go on at once.
     SystemStack,
 }
@@ -102,6 +104,10 @@ pub(crate) struct M {
     pub(crate) system_call: Cell<SystemCall>,
     pub(crate) spinning: Cell<bool>,
     pub(crate) locked_g: Cell<*const G>,
+    /// It is m0 and, at the limit of threads, runs goroutines until another M can (`waking/limit.rs`).
+    pub(crate) reserve: Cell<bool>,
+    /// A goroutine has ended here with a leaked lock: the thread ends as soon as no goroutine is pinned to it.
+    pub(crate) doomed: Cell<bool>,
     /// Policy code runs on this M: every call into the runtime is refused.
     pub(crate) in_policy: Cell<bool>,
     pub(crate) random: Cell<u64>,
@@ -148,6 +154,8 @@ impl M {
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
             spinning: Cell::new(false),
             locked_g: Cell::new(ptr::null()),
+            reserve: Cell::new(false),
+            doomed: Cell::new(false),
             in_policy: Cell::new(false),
             // A multiplier that spreads neighbouring seeds; xorshift must not start at zero.
             random: Cell::new((seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),

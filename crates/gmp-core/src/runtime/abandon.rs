@@ -128,6 +128,9 @@ impl<C: Config> Sched<C> {
             while let Some(token) = lists.without_stack.pop_front() {
                 self.shared.push(token);
             }
+            while let Some(token) = lists.without_thread.pop_front() {
+                self.shared.push(token);
+            }
             (lists.every_p.clone(), [&lists.all_m[..], &lists.ended_ms[..]].concat())
         };
         while let Some(token) = self.shared.pop() {

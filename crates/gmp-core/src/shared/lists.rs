@@ -112,6 +112,10 @@ pub(crate) struct Lists<C: Config> {
     /// Main has ended, or a deadlock was found: `run` is to return.
     pub(crate) finished: bool,
     pub(crate) thread_limit_hit: bool,
+    /// m0 rests: at the limit of threads it may be given a P.
+    pub(crate) m0_rests: bool,
+    /// Goroutines that want to block and wait for a thread that is not the reserve.
+    pub(crate) without_thread: List<Runnable>,
     /// All goroutines sleep, but another thread could wake one: sysmon looks again.
     pub(crate) deadlock_suspected: bool,
     /// When a look for a deadlock last found threads that are not ours, in nanoseconds since the epoch.
@@ -148,6 +152,8 @@ impl<C: Config> Lists<C> {
             m0: None,
             finished: false,
             thread_limit_hit: false,
+            m0_rests: false,
+            without_thread: List::new(),
             deadlock_suspected: false,
             others_found_at: None,
             to_unpark: None,

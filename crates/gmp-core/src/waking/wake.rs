@@ -146,12 +146,17 @@ impl<C: Config> Sched<C> {
     /// blocking call, or sysmon, sees to its work.
     #[doc(alias = "newm")]
     #[doc(alias = "allocm")]
-    pub(crate) fn new_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+    pub(crate) fn new_m(&self, lists: &mut Lists<C>, mut p: OwnedP<C>, spinning: bool) {
         // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
         let stuck = lists.busy_ms() <= 0;
         // sysmon counts as one, as in Go.
-        if lists.all_m.len() + 1 >= self.settings.max_threads && !stuck {
-            return self.no_thread(lists, p, spinning, "the limit of Builder::max_threads");
+        if lists.all_m.len() + 1 >= self.settings.max_threads {
+            self.warn_of_refusal(lists, "the limit of Builder::max_threads");
+            if !stuck {
+                return self.no_thread(lists, p, spinning);
+            }
+            let Some(refused) = self.give_to_sleeper(lists, p, spinning) else { return };
+            p = refused;
         }
         let m = self.register_m(lists);
         m.spinning.set(spinning);
@@ -167,7 +172,8 @@ impl<C: Config> Sched<C> {
                 lists.all_m.retain(|known| !Arc::ptr_eq(known, &m));
                 // SAFETY: the P was put there a moment ago, and no thread took it.
                 let p = unsafe { OwnedP::from_core(core) };
-                self.no_thread(lists, p, spinning, "the operating system");
+                self.warn_of_refusal(lists, "the operating system");
+                self.no_thread(lists, p, spinning);
             }
         }
     }
@@ -185,10 +191,17 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool, whose: &str) {
+    /// No thread can be made for this P: it goes to an M that sleeps elsewhere, or out of use.
+    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+        let Some(p) = self.give_to_sleeper(lists, p, spinning) else { return };
         if spinning {
             self.idle.give_up();
         }
+        self.park_p(lists, p);
+    }
+
+    /// Says once that a thread was refused, and by whom.
+    fn warn_of_refusal(&self, lists: &mut Lists<C>, whose: &str) {
         if !core::mem::replace(&mut lists.thread_limit_hit, true) {
             let max = self.settings.max_threads;
             eprintln!(
@@ -197,7 +210,6 @@ impl<C: Config> Sched<C> {
                 lists.all_m.len() + 1
             );
         }
-        self.park_p(lists, p);
     }
 
     /// Takes a P that may still have work out of use: what it holds goes to the shared queue.

@@ -117,7 +117,7 @@ impl<C: Config> Sched<C> {
         let mut numbers = Vec::new();
         registry::for_each(|g| {
             let runnable = g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header);
-            if runnable && !g.is_inboxed() {
+            if runnable && !g.is_inboxed() && g.reason.get() != WaitReason::Thread {
                 numbers.push(g.number.get().to_string());
             }
         });
@@ -192,9 +192,11 @@ impl<C: Config> Sched<C> {
                 return;
             }
             // Nobody but its own M, which sleeps, could run one that lies in an inbox.
-            let in_inbox = g.word.status() == Status::Runnable && g.is_inboxed();
+            let runnable = g.word.status() == Status::Runnable;
+            let in_inbox = runnable && g.is_inboxed();
+            let without_thread = runnable && g.reason.get() == WaitReason::Thread;
             let scan = g.word.scan();
-            if scan.is_none() && !in_inbox {
+            if scan.is_none() && !in_inbox && !without_thread {
                 return;
             }
             report.main_exited &= g.number.get() != 1;

@@ -3,8 +3,10 @@
 mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod locked_and_pinned;
 mod lost_in_resize;
 mod stopped_world;
+mod thread_limit;
 mod unheard_attention;
 
 use harness::Named;
@@ -14,8 +16,14 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] =
-    &[blocking_go::FAULT, lost_in_resize::FAULT, stopped_world::FAULT, unheard_attention::FAULT];
+const FAULTS: &[Fault] = &[
+    blocking_go::FAULT,
+    locked_and_pinned::FAULT,
+    lost_in_resize::FAULT,
+    stopped_world::FAULT,
+    thread_limit::FAULT,
+    unheard_attention::FAULT,
+];
 
 fn main() -> ExitCode {
     let all =

@@ -1,0 +1,56 @@
+//! g0 at the limit of threads: the reserve, and goroutines that wait for a thread. `waking/limit.rs` tells how.
+
+use super::G0;
+use crate::contract::Slot;
+use crate::records::g::{G, WaitReason};
+use crate::shared::sched::{Config, attention};
+
+impl<C: Config> G0<'_, C> {
+    /// At the limit of threads. `true`: this M was the reserve, and has given its P away.
+    #[cold]
+    pub(super) fn mind_the_limit(&self) -> bool {
+        let mut lists = self.sched.lock();
+        if self.m.reserve.get() {
+            let Some(m) = lists.idle_ms.pop() else { return false };
+            // SAFETY: it sleeps, and under the lock nobody else wakes it.
+            unsafe { m.get() }.spinning.set(self.m.spinning.replace(false));
+            let p = self.release();
+            self.sched.give_p(&mut lists, m, p);
+            return true;
+        }
+        let token = self.sched.take_without_thread(&mut lists);
+        drop(lists);
+        if let Some(token) = token {
+            token.g().reason.set(WaitReason::Park);
+            self.sched.push_local(self.m, token, Slot::Next);
+        }
+        false
+    }
+
+    /// Queues a goroutine that wants to block and is on the reserve.
+    #[cold]
+    pub(super) fn wants_thread(&self, g: &'static G) {
+        g.reason.set(WaitReason::Thread);
+        let token = self.to_runnable(g);
+        let mut lists = self.sched.lock();
+        lists.without_thread.push_back(token);
+        self.sched.call_attention(attention::LIMIT);
+    }
+
+    /// m0 was given a P: it runs goroutines until another M can, there is nothing to do, or `run` is to return.
+    pub(super) fn serve_as_reserve(&self) {
+        while let Some(popped) = self.next() {
+            if !self.execute(popped.token, popped.inherits) {
+                break;
+            }
+        }
+        let lists = self.sched.lock();
+        self.m.reserve.set(false);
+        self.sched.clear_limit(&lists);
+    }
+
+    /// Whether this M is the reserve, and free to rest.
+    pub(super) fn may_rest(&self) -> bool {
+        self.m.reserve.get() && self.m.pinned.get() == 0 && self.m.locked_g.get().is_null()
+    }
+}

@@ -1,0 +1,70 @@
+//! The limit of threads: what goes on when no thread can be made.
+//!
+//! A P that needs an M goes to one on the idle list, else to a new thread. If none can be made, it goes to an M that
+//! sleeps elsewhere: every sleep of an M but a locked one stands in the lists, so that the M can be taken out of it.
+//!
+//! ```text
+//!   start_m ──► an idle M ──► a new thread ──► the timers' sleeper ──► m0, which rests ──► none: the P is out of use
+//!                                                                        │
+//!   m0:  rests ──given a P──► reserve ──another M is idle: gives it the P, or has nothing to do──► rests
+//! ```
+//!
+//! **m0 is the reserve.** It rests so that `run` can return as soon as main has; at the limit it runs goroutines instead,
+//! so that all that needs no thread of its own goes on (timers, main, new goroutines, channels) while every other thread
+//! sits in a blocking call or is locked. **Invariant**: `blocking` does not take the reserve. A goroutine that comes there
+//! on the reserve waits in `Lists::without_thread`, until an M that is not the reserve looks for work; before that M
+//! sleeps, the reserve gives it the P. Goroutines that lock the thread, or suspend while they unwind, take the reserve
+//! like any other: neither may wait.
+//!
+//! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
+//! looks here before it looks for work.
+
+use crate::records::g::runnable::Runnable;
+use crate::records::p::OwnedP;
+use crate::shared::lists::{Lists, MRef};
+use crate::shared::sched::{Config, Sched, attention};
+
+impl<C: Config> Sched<C> {
+    /// Gives a P, for which no thread can be made, to an M that sleeps until the next timer, or to m0. `None`: given.
+    pub(crate) fn give_to_sleeper(
+        &self,
+        lists: &mut Lists<C>,
+        p: OwnedP<C>,
+        spinning: bool,
+    ) -> Option<OwnedP<C>> {
+        let Some(m) = self.take_sleeper(lists) else { return Some(p) };
+        // SAFETY: it sleeps, and under the lock nobody else wakes it: it is off the list by which others would find it.
+        unsafe { m.get() }.spinning.set(spinning);
+        self.give_p(lists, m, p);
+        None
+    }
+
+    fn take_sleeper(&self, lists: &mut Lists<C>) -> Option<MRef> {
+        if let Some((m, _)) = lists.timer_sleeper.take() {
+            return Some(m);
+        }
+        let m0 = lists.m0.filter(|_| lists.m0_rests && !lists.finished)?;
+        lists.m0_rests = false;
+        lists.locked_idle -= 1;
+        // SAFETY: as above.
+        unsafe { m0.get() }.reserve.set(true);
+        self.call_attention(attention::LIMIT);
+        Some(m0)
+    }
+
+    /// A goroutine that waited for a thread gets this one, if there is one. Under the lock.
+    pub(crate) fn take_without_thread(&self, lists: &mut Lists<C>) -> Option<Runnable> {
+        let token = lists.without_thread.pop_front();
+        self.clear_limit(lists);
+        token
+    }
+
+    /// Clears `LIMIT` if nothing is to be looked at any more. Under the lock.
+    pub(crate) fn clear_limit(&self, lists: &Lists<C>) {
+        // SAFETY: m0 lives until `run` returns, and its mark changes under the lock.
+        let serves = lists.m0.is_some_and(|m0| unsafe { m0.get() }.reserve.get());
+        if !serves && lists.without_thread.is_empty() {
+            self.clear_attention(attention::LIMIT);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Once, all came to a stop at the limit of threads: the M that slept until the next timer could not be taken, and with
+//! every other thread in a blocking call or locked nobody ran timers, main or new goroutines. The kind: whatever needs no
+//! thread of its own goes on, and the limit is kept.
+
+use crate::harness::{child, named};
+use std::sync::mpsc;
+use std::time::Duration;
+
+pub(crate) const FAULT: crate::Fault = (
+    named![
+        a_sleeper_is_taken_at_the_limit,
+        blocked_threads_leave_one_that_runs,
+        locked_threads_leave_one_that_runs,
+    ],
+    named![
+        spawned_beside_a_timer,
+        blocked_one_p,
+        blocked_two_ps,
+        blocked_random,
+        blocked_and_returning,
+        locked_and_waiting,
+    ],
+);
+
+/// Longer than a child may take: whoever waits for this hangs.
+const NEVER: Duration = Duration::from_secs(3600);
+
+fn builder(procs: usize, threads: usize) -> gmp::Builder {
+    // SAFETY: no child holds a borrow of a thread-local across a suspension.
+    unsafe { gmp::Builder::new().share_thread_locals() }.procs(procs).max_threads(threads)
+}
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+/// What needs no thread of its own: a timer, a new goroutine, a channel, a yield.
+fn go_on() {
+    for _ in 0..10 {
+        gmp::sleep(Duration::from_millis(1));
+        assert_eq!(gmp::go(|| 7).join().unwrap(), 7);
+        let (send, receive) = gmp::chan(0);
+        gmp::go(move || send.send(1).unwrap());
+        assert_eq!(receive.recv(), Ok(1));
+        gmp::yield_now();
+    }
+}
+
+/// A plain thread spawns while an M sleeps until a timer that is an hour away, and no other M can be made.
+fn spawned_beside_a_timer() {
+    let runtime = builder(2, 3).build().unwrap();
+    let handle = runtime.handle();
+    let plain = std::thread::spawn(move || {
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(5));
+            handle.go(|| ()).unwrap().join().unwrap();
+        }
+        handle
+    });
+    let (done, wait) = gmp::chan::<()>(0);
+    let watch = std::thread::spawn(move || {
+        let handle = plain.join().unwrap();
+        handle.go(move || drop(done)).unwrap().join().unwrap();
+    });
+    runtime.run(move || wait.recv_timeout(NEVER).unwrap_err()).unwrap();
+    watch.join().unwrap();
+    println!("done");
+}
+
+fn a_sleeper_is_taken_at_the_limit() {
+    child("spawned_beside_a_timer").run().code(0).prints("done\n");
+}
+
+/// Twice as many goroutines as there may be threads block, until main has gone on for a while.
+fn block_all<P: gmp::contract::Policy>(builder: gmp::Builder<P>, limit: usize) {
+    builder
+        .build()
+        .unwrap()
+        .run(move || {
+            let (release, blocked): (Vec<_>, Vec<_>) = (0..2 * limit)
+                .map(|_| {
+                    let (release, wait) = mpsc::channel::<()>();
+                    let blocked = gmp::go(move || gmp::blocking(|| wait.recv().is_err()));
+                    (release, blocked)
+                })
+                .unzip();
+            go_on();
+            assert!(threads() <= limit, "{} threads", threads());
+            drop(release);
+            assert!(blocked.into_iter().all(|one| one.join().unwrap()));
+            go_on();
+            assert!(threads() <= limit, "{} threads", threads());
+        })
+        .unwrap();
+    println!("done");
+}
+
+fn blocked_one_p() {
+    block_all(builder(1, 3), 3);
+}
+
+fn blocked_two_ps() {
+    block_all(builder(2, 5), 5);
+}
+
+fn blocked_random() {
+    block_all(builder(3, 4).policy::<gmp::policy::Random>(), 4);
+}
+
+/// Calls that come back all the time, more of them than there are threads.
+fn blocked_and_returning() {
+    builder(2, 4)
+        .build()
+        .unwrap()
+        .run(|| {
+            let all: Vec<_> = (0..20)
+                .map(|i| {
+                    gmp::go(move || {
+                        for j in 0..30 {
+                            gmp::blocking(|| std::thread::sleep(Duration::from_micros(50 * (i + j) % 400)));
+                        }
+                    })
+                })
+                .collect();
+            go_on();
+            all.into_iter().for_each(|one| one.join().unwrap());
+            assert!(threads() <= 4, "{} threads", threads());
+        })
+        .unwrap();
+    println!("done");
+}
+
+fn blocked_threads_leave_one_that_runs() {
+    for name in ["blocked_one_p", "blocked_two_ps", "blocked_random", "blocked_and_returning"] {
+        child(name).run().code(0).prints("done\n").says("thread exhaustion");
+    }
+}
+
+/// Every thread but m0 is locked to a goroutine that waits for main.
+fn locked_and_waiting() {
+    builder(2, 5)
+        .build()
+        .unwrap()
+        .run(|| {
+            let (release, wait) = gmp::chan::<()>(0);
+            let locked: Vec<_> = (0..3)
+                .map(|_| {
+                    let wait = wait.clone();
+                    gmp::go(move || {
+                        let _lock = gmp::lock_os_thread();
+                        wait.recv().unwrap_err();
+                    })
+                })
+                .collect();
+            while gmp::stats().waiting < 3 {
+                gmp::sleep(Duration::from_millis(1));
+            }
+            go_on();
+            assert!(threads() <= 5, "{} threads", threads());
+            drop(release);
+            locked.into_iter().for_each(|one| one.join().unwrap());
+        })
+        .unwrap();
+    println!("done");
+}
+
+fn locked_threads_leave_one_that_runs() {
+    child("locked_and_waiting").run().code(0).prints("done\n");
+}

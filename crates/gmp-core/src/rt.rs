@@ -3,6 +3,7 @@
 //! A runtime is generic over policy, stacks and switch; a running goroutine reaches it through its record's
 //! [`Header`] and the few calls of [`AnyRuntime`].
 
+use crate::contract::{Policy, Switch};
 use crate::event::{Event, EventKind, EventSink};
 use crate::g::G;
 use crate::g::runnable::Runnable;
@@ -91,6 +92,8 @@ pub(crate) struct Header {
     pub(crate) pinned: bool,
     /// Each goroutine is a thread of its own (`Switch::THREAD_EACH`).
     pub(crate) thread_each: bool,
+    /// Each goroutine has thread-locals of its own (`Switch::OWN_THREAD_LOCALS`).
+    pub(crate) own_thread_locals: bool,
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     /// The [`epoch`].
@@ -111,13 +114,14 @@ unsafe impl Send for Header {}
 unsafe impl Sync for Header {}
 
 impl Header {
-    pub(crate) fn new(policy: &'static str, thread_each: bool, settings: &crate::settings::Settings) -> Self {
+    pub(crate) fn new<C: crate::sched::Config>(settings: &crate::settings::Settings) -> Self {
         Self {
             runtime: UnsafeCell::new(None),
-            policy,
+            policy: C::Policy::NAME,
             stack_size: settings.stack_size,
             pinned: settings.pinned,
-            thread_each,
+            thread_each: C::Switch::THREAD_EACH,
+            own_thread_locals: C::Switch::OWN_THREAD_LOCALS,
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),

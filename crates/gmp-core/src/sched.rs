@@ -90,7 +90,7 @@ impl<C: Config> Sched<C> {
         crate::current::install::<SlotOf<C>>();
         crate::sole::install(C::Switch::far_fence());
         let sched = Arc::new(Self {
-            header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
+            header: Header::new::<C>(&settings),
             settings,
             stacks,
             shared: SharedOf::<C>::default(),

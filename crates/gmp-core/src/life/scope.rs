@@ -47,6 +47,25 @@ use std::sync::Arc;
 use word::{ScopeWord, Ticket};
 
 /// A scope, in which goroutines may be started that borrow what lives longer than the scope. Made by [`scope`].
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let mut cells = [1, 2, 3, 4];
+///     gmp::scope(|s| {
+///         let (low, high) = cells.split_at_mut(2);
+///         s.go(|| low.iter_mut().for_each(|cell| *cell *= 10));
+///         // A goroutine of the scope may start others in it.
+///         s.go(|| {
+///             let (one, other) = high.split_at_mut(1);
+///             s.go(|| one[0] *= 10);
+///             other[0] *= 10;
+///         });
+///     });
+///     assert_eq!(cells, [10, 20, 30, 40]);
+/// }).unwrap();
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     word: ScopeWord,
     /// Children that panicked, less those whose panic a `join` has taken.
@@ -64,6 +83,48 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// Not for plain threads: where goroutines are left suspended when their runtime closes, a thread could only wait for ever,
 /// as it must not leave what they borrow.
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let words = ["one", "two", "three"];
+///     let mut longest = 0;
+///     gmp::scope(|s| {
+///         let lengths: Vec<_> = words.iter().map(|word| s.go(|| word.len())).collect();
+///         // Nobody joins this one; the scope waits for it.
+///         s.go(|| assert!(words.contains(&"two")));
+///         longest = lengths.into_iter().map(|length| length.join().unwrap()).max().unwrap();
+///     });
+///     assert_eq!(longest, 5);
+/// }).unwrap();
+/// ```
+///
+/// What a goroutine borrows must outlive the scope:
+///
+/// ```compile_fail,E0373
+/// gmp::scope(|s| {
+///     let inside = 7;
+///     s.go(|| println!("{inside}"));
+/// });
+/// ```
+///
+/// and neither the scope nor a handle leaves it:
+///
+/// ```compile_fail,E0521
+/// let mut kept = None;
+/// gmp::scope(|s| kept = Some(s.go(|| ())));
+/// ```
+///
+/// A goroutine of a scope cannot outlive a `&mut` that it holds:
+///
+/// ```compile_fail,E0499
+/// let mut count = 0;
+/// gmp::scope(|s| {
+///     s.go(|| count += 1);
+///     s.go(|| count += 1);
+/// });
+/// ```
+///
 /// # Panics
 /// Outside a goroutine; with the panic of `f`; and if a goroutine of the scope panicked, or never ran because no stack
 /// could be had for it, and nobody joined it. Always after all of them have ended.
@@ -75,7 +136,7 @@ pub fn scope<'env, F, R>(f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
-    drop(gate::enter("scope"));
+    let _ = gate::pass("scope");
     let scope = Scope {
         word: ScopeWord::new(),
         panics: AtomicUsize::new(0),
@@ -99,7 +160,7 @@ where
 #[cold]
 #[track_caller]
 fn never_ran() -> ! {
-    let header = gate::enter("scope").g().header();
+    let header = gate::pass("scope").g().header();
     if header.is_unwinding() || header.is_closing() {
         crate::life::panics::unwind_goroutine();
     }
@@ -107,7 +168,7 @@ fn never_ran() -> ! {
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// Starts a goroutine of the scope: next on this P. Never suspends.
+    /// Starts a goroutine of the scope: next on this P, or at the shared queue's tail inside `blocking`. Never suspends.
     ///
     /// # Panics
     /// Outside a goroutine, and if there is no memory for its record.
@@ -138,7 +199,7 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let inside = gate::enter(call);
+        let here = gate::pass(call);
         let packet = needs_drop::<T>().then(Packet::new);
         // SAFETY: `scope` waits for its children before it leaves the word's frame. It has not begun to: `&'scope self`
         // exists only in its closure and in children, and is of no use to plain threads, which the gate refuses.
@@ -171,7 +232,7 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: what the closure borrows is valid for 'scope, which does not end before the ticket is given back; that
         // is after the closure is gone, run or not. Its result, which may lie in the record for longer, has no destructor
         // and is read by a handle of the scope only.
-        match unsafe { spawn_unchecked(&inside, spec, Location::caller(), move || child.run()) } {
+        match unsafe { spawn_unchecked(&here, spec, Location::caller(), move || child.run()) } {
             Ok(handle) => ScopedJoinHandle { handle, packet, panics, unrun },
             Err(NoRecord(closure)) => {
                 drop(closure);
@@ -189,6 +250,21 @@ impl fmt::Debug for Scope<'_, '_> {
 
 /// The right to wait for a goroutine of a scope and take its result. Dropping it leaves the goroutine to its scope,
 /// which waits for it all the same.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let text = String::from("seven");
+///     gmp::scope(|s| {
+///         let length = s.go(|| text.len());
+///         let broken = s.go(|| -> u32 { text.parse().unwrap() });
+///         assert_eq!(length.join().unwrap(), 5);
+///         // Whoever joins it gets the panic, and then the scope does not panic.
+///         assert!(matches!(broken.join(), Err(gmp::JoinError::Panicked(_))));
+///     });
+/// }).unwrap();
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: JoinHandle<Option<ManuallyDrop<T>>>,
     packet: Option<Arc<Packet<T>>>,
@@ -197,7 +273,7 @@ pub struct ScopedJoinHandle<'scope, T> {
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
-    /// The goroutine's number.
+    /// The goroutine's number. Never suspends.
     #[doc(alias = "goid")]
     pub fn number(&self) -> u64 {
         self.handle.number()

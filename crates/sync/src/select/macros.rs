@@ -57,9 +57,9 @@
 /// ```
 ///
 /// ```compile_fail,E0505
+/// let text = String::from("on its way");
 /// let (strings, _receiver) = gmp::chan::<String>(0);
 /// let (borrows, _borrowed) = gmp::chan::<Vec<&str>>(0);
-/// let text = String::from("on its way");
 /// gmp::select! {
 ///     send(strings, text) -> _ => {},
 ///     send(borrows, vec![&*text]) -> _ => {},

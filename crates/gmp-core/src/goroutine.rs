@@ -3,6 +3,7 @@
 use crate::current::{Current as Caller, current as caller};
 use crate::g::parked::ready;
 use crate::g::permit::Unpark;
+use crate::g::word::Serial;
 use crate::g::{Ancestor, G, WaitReason, Wake};
 use crate::gate::{self, on_g0};
 use crate::handle::JoinHandle;
@@ -57,8 +58,8 @@ pub fn exit() -> ! {
 pub fn park(timeout: Option<Duration>) -> Wake {
     let inside = gate::enter("park");
     let g = inside.g();
-    let generation = g.word.generation();
-    if g.permit.take(generation) {
+    let owner = g.own_permit();
+    if g.permit.take(owner) {
         return Wake::Woken;
     }
     if g.header().is_unwinding() {
@@ -68,13 +69,13 @@ pub fn park(timeout: Option<Duration>) -> Wake {
         .map_or(NEVER, |timeout| g.header().now().saturating_add(crate::rt::nanos(timeout)).min(NEVER - 1));
     let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
         let (g, wait) = parked.into_parts();
-        if g.permit.offer(wait, generation) {
+        if g.permit.offer(wait, owner) {
             Commit::Stay
         } else {
             Commit::Resume(crate::g::parked::Parked::new(g, wait))
         }
     });
-    if wake != Wake::Woken && !g.permit.withdraw(generation) {
+    if wake != Wake::Woken && !g.permit.withdraw(owner) {
         // An unparker had the offer already: its permit is used up by this return.
         return Wake::Woken;
     }
@@ -85,13 +86,13 @@ pub fn park(timeout: Option<Duration>) -> Wake {
 #[derive(Clone)]
 pub struct Unparker {
     g: &'static G,
-    generation: u64,
+    owner: Serial,
 }
 
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
     pub fn unpark(&self) {
-        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation, || self.g.word.generation()) {
+        if let Unpark::Ready(wait) = self.g.permit.unpark(self.owner) {
             ready(self.g, wait, Wake::Woken);
         }
     }
@@ -142,7 +143,7 @@ pub fn current() -> Option<Current> {
         labels: extra.map(|extra| extra.labels.clone()).unwrap_or_default(),
         created_at: g.created_at.get(),
         ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
-        unparker: Unparker { g, generation: g.word.generation() },
+        unparker: Unparker { g, owner: g.own_permit() },
     })
 }
 
@@ -152,7 +153,7 @@ pub fn current() -> Option<Current> {
 /// Outside a goroutine.
 pub fn unparker() -> Unparker {
     let g = gate::enter("current").g();
-    Unparker { g, generation: g.word.generation() }
+    Unparker { g, owner: g.own_permit() }
 }
 
 /// Keeps the calling goroutine on its OS thread, alone, while it lives. See [`lock_os_thread`].

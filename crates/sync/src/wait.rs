@@ -29,4 +29,4 @@ pub(crate) use line::{How, Left, wait};
 pub(crate) use lock::{Guard, Lock};
 pub(crate) use queue::{Node, Queue};
 pub(crate) use raw::{By, Me, RawLock};
-pub(crate) use sleeper::{Caller, Fired, Sleeper, Waiter};
+pub(crate) use sleeper::{Caller, Fired, Sleeper, Waiter, check_unfired, must_have};

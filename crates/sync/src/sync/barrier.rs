@@ -8,7 +8,7 @@
 //! **Invariant.** `arrived` is the number of those who wait with the present generation, queued or gone for good.
 
 use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, must_have, wait};
 use core::fmt;
 use std::time::{Duration, Instant};
 
@@ -76,8 +76,9 @@ impl Barrier {
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[track_caller]
     pub fn wait(&self) -> BarrierResult {
-        // Without a deadline it ends in one way.
-        self.wait_until(None).unwrap_or(BarrierResult { leader: false })
+        let result = self.wait_until(None);
+        must_have(result.is_some());
+        result.unwrap_or(BarrierResult { leader: false })
     }
 
     /// [`Barrier::wait`] for at most `timeout`; `None`, and one fewer has come, if that was not enough. **Suspends.**

@@ -12,7 +12,7 @@
 
 use super::mutex::{MutexGuard, yield_to_heir};
 use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, must_have, wait};
 use core::fmt;
 use gmp_core::Wake;
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ impl Cond {
         // SAFETY: queued above.
         let (fired, wake) = unsafe { self.fired(&caller, &waiter, &node, deadline) };
         drop(caller);
-        mutex.lock_how(How::to_the_end());
+        must_have(mutex.lock_how(How::to_the_end()));
         if !fired {
             gmp_core::goroutine::unwind_if_closing(wake);
         }

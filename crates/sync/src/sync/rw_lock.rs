@@ -6,6 +6,7 @@ mod raw;
 pub use guards::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::seam::const_fn;
+use crate::wait::must_have;
 use core::cell::UnsafeCell;
 use core::fmt;
 
@@ -73,7 +74,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.raw.read(None);
+        must_have(self.raw.read(None));
         RwLockReadGuard::of(self)
     }
 
@@ -133,7 +134,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.raw.write(None);
+        must_have(self.raw.write(None));
         RwLockWriteGuard::of(self)
     }
 

@@ -17,7 +17,7 @@
 
 #[cfg(not(loom))]
 use super::sleeper::wait_as_thread;
-use super::{Caller, Fired, Guard, Lock, Node, Queue, Waiter};
+use super::{Caller, Fired, Guard, Lock, Node, Queue, Waiter, check_unfired};
 #[cfg(not(loom))]
 use gmp_core::park::{AtGate, Place};
 use gmp_core::{WaitReason, Wake};
@@ -121,6 +121,7 @@ fn leave<'a, S, E>(
             continue;
         }
         queue(&guard).unlink(node);
+        check_unfired(wake, how.deadline);
         return Err(Left { wake, guard, queued });
     }
 }

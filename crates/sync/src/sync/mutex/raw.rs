@@ -20,7 +20,7 @@
 
 use crate::seam::{AtomicU32, const_fn, spin_loop};
 use crate::sync::sema::{Grant, Sema, Unit};
-use crate::wait::{Caller, How};
+use crate::wait::{Caller, How, must_have};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::Wake;
 use std::time::{Duration, Instant};
@@ -63,11 +63,12 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.take_free() {
-            self.lock_slow(How::FOR_EVER);
+            must_have(self.lock_slow(How::FOR_EVER));
         }
     }
 
     /// The same, ended by a deadline or not ended by a closing runtime. `false`: in vain. **Suspends.**
+    #[must_use]
     #[track_caller]
     #[inline]
     pub(crate) fn lock_how(&self, how: How) -> bool {
@@ -75,6 +76,7 @@ impl RawMutex {
     }
 
     /// Takes the lock if it is free. Never suspends.
+    #[must_use]
     pub(crate) fn try_lock(&self) -> bool {
         self.barge(self.state.load(Relaxed)).is_ok()
     }

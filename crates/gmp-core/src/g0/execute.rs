@@ -3,12 +3,12 @@
 use super::G0;
 use super::leave::After;
 use crate::contract::{RunQueue, Stack, StackAllocator, StackError};
-use crate::event::EventKind;
-use crate::g::cargo::Outcome;
-use crate::g::runnable::Runnable;
-use crate::g::{Flags, G};
-use crate::m::{Leave, M};
-use crate::sched::{Config, attention};
+use crate::ground::event::EventKind;
+use crate::records::g::cargo::Outcome;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{Flags, G};
+use crate::records::m::{Leave, M};
+use crate::shared::sched::{Config, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -41,7 +41,7 @@ impl<C: Config> G0<'_, C> {
             self.refuse_stranger(g);
         }
         if !g.home.get().is_null() {
-            return self.execute_at_home(runnable);
+            return self.execute_at_home(runnable, inherits);
         }
         if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
             return self.wait_for_stack(runnable, inherits);
@@ -49,20 +49,22 @@ impl<C: Config> G0<'_, C> {
         self.run(runnable.into_g(), inherits)
     }
 
-    /// A goroutine that is locked or pinned to an M: run it if it is this one. It begins a slice of its own.
+    /// A goroutine that is locked or pinned to an M: run it if it is this one. It begins a slice of its own, as a locked
+    /// one does in Go; but where it is locked only because it unwinds, Go knows of no lock, and it inherits as any other.
     #[cold]
-    fn execute_at_home(&self, runnable: Runnable) -> bool {
+    fn execute_at_home(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
         let home = g.home.get();
+        let inherits = inherits && g.has(Flags::PANICKING) && g.locks.get() == 1;
         if !ptr::eq(home, self.m) {
             // SAFETY: an M with a locked or pinned goroutine lives on.
-            self.hand_to_home(runnable, unsafe { &*home });
+            self.hand_to_home(runnable, inherits, unsafe { &*home });
             return true;
         }
         if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
-            return self.wait_for_stack(runnable, false);
+            return self.wait_for_stack(runnable, inherits);
         }
-        self.run(runnable.into_g(), false)
+        self.run(runnable.into_g(), inherits)
     }
 
     #[cold]
@@ -165,7 +167,7 @@ impl<C: Config> G0<'_, C> {
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
             if let Some(hook) = &self.sched.settings.on_out_of_stacks {
-                crate::gate::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
+                crate::entering::gate::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
             }
             self.end_unstarted(runnable, Outcome::OutOfStacks);
             return true;
@@ -181,7 +183,7 @@ impl<C: Config> G0<'_, C> {
     fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();
         // SAFETY: it never ran, so its closure is there, and we hold its only Runnable.
-        unsafe { crate::abandon::drop_closure(g) };
+        unsafe { crate::runtime::abandon::drop_closure(g) };
         g.outcome.set(outcome);
         g.word.to_discarded();
         self.p_shared().core.counters.count_exit();
@@ -194,7 +196,7 @@ impl<C: Config> G0<'_, C> {
     fn observe_start(&self, g: &G) {
         let since = g.since.get();
         self.sched.emit(EventKind::GoStart, g, Some(self.m), 0);
-        if since != 0 && g.tracking.get() & crate::submit::TRACKING_MASK == 0 {
+        if since != 0 && g.tracking.get() & crate::waking::submit::TRACKING_MASK == 0 {
             let waited = self.sched.header.now().saturating_sub(since);
             self.sched.emit(EventKind::SchedLatency, g, Some(self.m), waited);
         }
@@ -203,7 +205,7 @@ impl<C: Config> G0<'_, C> {
     /// A locked or pinned goroutine was found by an M that is not its own. Go: `startlockedm`.
     #[doc(alias = "startlockedm")]
     #[cold]
-    fn hand_to_home(&self, runnable: Runnable, home: &M) {
+    fn hand_to_home(&self, runnable: Runnable, inherits: bool, home: &M) {
         if !runnable.g().has(Flags::LOCKED) {
             // Pinned: its M may be running another goroutine, or be blocked in one.
             return self.sched.ready_pinned(runnable);
@@ -219,6 +221,7 @@ impl<C: Config> G0<'_, C> {
         lists.locked_idle -= 1;
         let p = self.release();
         home.next_p.set(p.into_core());
+        home.next_inherits.set(inherits);
         home.note.wake();
         drop(lists);
         self.stop_m();

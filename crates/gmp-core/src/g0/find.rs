@@ -2,10 +2,10 @@
 
 use super::G0;
 use crate::contract::{Policy, Popped, RunQueue, SharedQueue};
-use crate::event::EventKind;
-use crate::g::runnable::Runnable;
-use crate::m::M;
-use crate::sched::{Config, Sched, attention};
+use crate::ground::event::EventKind;
+use crate::records::g::runnable::Runnable;
+use crate::records::m::M;
+use crate::shared::sched::{Config, Sched, attention};
 use core::sync::atomic::Ordering;
 
 impl<C: Config> Sched<C> {
@@ -205,7 +205,7 @@ impl<C: Config> G0<'_, C> {
         }
         let g = self.m.locked_g.get();
         // SAFETY: whoever gave us the P had the goroutine's only Runnable and used it up for this.
-        Some(Popped { token: unsafe { Runnable::new(&*g) }, inherits: false })
+        Some(Popped { token: unsafe { Runnable::new(&*g) }, inherits: self.m.next_inherits.get() })
     }
 
     pub(super) fn is_m0(&self) -> bool {

@@ -4,19 +4,15 @@
 //! they ready goes where a waker's goroutine goes: next on this P.
 
 use super::G0;
-use crate::contract::{Switch, Thief};
-use crate::g::parked::Parked;
-use crate::g::runnable::Runnable;
-use crate::g::{G, Wake};
-use crate::p::timers::{BATCH, Batch, NEVER, Target, Timers};
-use crate::sched::Config;
-use crate::timer::AnyTimer;
-use crate::timer::plan::Due;
+use crate::contract::{Policy, Switch, Thief};
+use crate::life::timer::AnyTimer;
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{G, Wake};
+use crate::records::p::plan::Due;
+use crate::records::p::timers::{BATCH, Batch, NEVER, Target, Timers};
+use crate::shared::sched::Config;
 use core::ptr;
-
-/// With this much in the queue, what is due waits in its heap: it would only be spilled to the shared queue. Half a
-/// ring.
-const ENOUGH: usize = 128;
 
 /// The part of a record that has its word and its context.
 const LINE: usize = 64;
@@ -58,9 +54,10 @@ impl<C: Config> G0<'_, C> {
     }
 
     fn run_due(&self, timers: &Timers, now: u64) -> bool {
+        let enough = <C::Policy as Policy>::RULES.timers_wait_at;
         let mut ran = false;
         while timers.next() <= now {
-            let full = self.p_shared().thief.len() >= ENOUGH;
+            let full = enough != usize::MAX && self.p_shared().thief.len() >= enough;
             let mut due = Batch::new();
             timers.take_due(now, if full { 1 } else { usize::MAX }, &mut due);
             ran |= self.run_batch(due, now, timers);
@@ -97,7 +94,7 @@ impl<C: Config> G0<'_, C> {
     fn end_sleep(&self, parked: Parked, awake: &mut Awake) -> bool {
         let (g, wait) = parked.into_parts();
         if !ptr::eq(g.rt.get(), &self.sched.header) || g.is_inboxed() {
-            return crate::g::parked::ready(g, wait, Wake::TimedOut);
+            return crate::records::g::parked::ready(g, wait, Wake::TimedOut);
         }
         if !g.word.to_ready(wait) {
             return false;

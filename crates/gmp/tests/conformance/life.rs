@@ -4,6 +4,8 @@ use crate::prelude::*;
 use gmp::chan;
 use gmp::sync::WaitGroup;
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// `exit` runs destructors innermost first, and others go on. Go's `recover() == nil` is here: the thread does panic
@@ -33,6 +35,54 @@ fn exit_in_a_call() {
     gmp::yield_now();
     ev("exit");
     gmp::exit();
+}
+
+/// A destructor in ping-pong through run_next, in a goroutine that returns, exits and panics: it inherits its slices, so
+/// no tick comes, and a goroutine in the shared queue has to wait.
+pub(crate) fn x_defer_ticks() {
+    for how in 0..3 {
+        align_tick();
+        let ((a_tx, a), (b_tx, b), (tell, done)) = (chan(0), chan(0), chan(0));
+        let rounds = Arc::new(AtomicI64::new(0));
+        go!(rounds, tell, || {
+            gmp::yield_now();
+            evn("global-after", rounds.load(Relaxed));
+            tell.send(true).unwrap();
+        });
+        go!(rounds, a, b_tx, tell, || {
+            let _recover = defer(|| tell.send(true).unwrap());
+            let end = || {
+                let _ping_pong = defer(|| {
+                    for i in 0..100 {
+                        a.recv().unwrap();
+                        rounds.fetch_add(1, Relaxed);
+                        b_tx.send(i).unwrap();
+                    }
+                });
+                match how {
+                    1 => gmp::exit(),
+                    // It calls no hook: Go prints nothing of a panic that is recovered.
+                    2 => std::panic::resume_unwind(Box::new("x")),
+                    _ => {}
+                }
+            };
+            match how {
+                2 => drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(end))),
+                _ => end(),
+            }
+        });
+        go!(a_tx, b, tell, || {
+            for i in 0..100 {
+                a_tx.send(i).unwrap();
+                b.recv().unwrap();
+            }
+            tell.send(true).unwrap();
+        });
+        for _ in 0..3 {
+            done.recv().unwrap();
+        }
+        evn("rounds", rounds.load(Relaxed));
+    }
 }
 
 /// Main exits: the others finish, and when none is left, that is a deadlock of its own kind.

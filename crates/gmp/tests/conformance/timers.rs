@@ -3,9 +3,9 @@
 use crate::prelude::*;
 use gmp::sync::WaitGroup;
 use gmp::time::{Ticker, Timer, after, after_func};
-use gmp::{Receiver, chan, select};
+use gmp::{Receiver, Sender, chan, select};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 const fn ms(n: u64) -> Duration {
@@ -212,5 +212,32 @@ pub(crate) fn ticker_select() {
         recv(t.channel()) -> _ => ev("stale"),
         default => ev("none"),
     }
+    ev("main");
+}
+
+/// Five functions whose time came while 200 goroutines were queued: one look at the timers runs them all, so the last is
+/// next and the others go behind the 200.
+pub(crate) fn x_expired_behind_200() {
+    const N: i64 = 200;
+    let order = shared(Vec::new());
+    let (over, done) = chan::<()>(0);
+    let log = move |order: &Mutex<Vec<i64>>, over: &Sender<()>, i: i64| {
+        let mut order = order.lock().unwrap();
+        order.push(i);
+        if order.len() == N as usize + 5 {
+            over.close();
+        }
+    };
+    for i in 1..=5 {
+        let (order, over) = (order.clone(), over.clone());
+        after_func(ms(i), move || log(&order, &over, 1000 + i as i64));
+    }
+    for i in 1..=N {
+        go!(order, over, || log(&order, &over, i));
+    }
+    let start = Instant::now();
+    while start.elapsed() < ms(6) {}
+    done.recv().unwrap_err();
+    ranges(&order.lock().unwrap());
     ev("main");
 }

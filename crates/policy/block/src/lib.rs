@@ -10,7 +10,7 @@
 //! | shared queue | [`SharedFifo`] | the same |
 //! | victims | [`Weighted`]: longer queues first, likely | a thief that comes to a short queue has to call its block in |
 //! | idle rule | [`GoIdle`] | the same |
-//! | numbers | [`Rules::GO`] | the same |
+//! | numbers | [`Rules::GO`] | the same, but timers wait behind half a ring |
 //!
 //! For programs that spawn and ready much on each P and steal little. It loses to Go's queue where queues are short and
 //! always stolen from: calling in a block costs a system call and interrupts the other CPUs of the process.
@@ -31,7 +31,7 @@ impl Policy for Block {
 
     /// Go's numbers, so that a comparison with `go` shows the queues. They fit: 128 from the shared queue are half of what
     /// the blocks hold, and only the last of 4 rounds calls blocks in.
-    const RULES: Rules = Rules::GO;
+    const RULES: Rules = Rules { timers_wait_at: 128, ..Rules::GO };
 
     type Queue<T: Token> = Blocks<T>;
     type Shared<T: Token> = SharedFifo<T>;

@@ -24,7 +24,7 @@ impl Policy for Global {
     /// - *tick 1*: the shared queue is the only one, so each dispatch looks there first.
     /// - *batch 1*: a P keeps nothing, what it took beyond one it would have to put back.
     /// - *1 round*: there is nothing to steal but the victims' timers, which the last round looks at.
-    const RULES: Rules = Rules { shared_tick: 1, shared_batch: 1, steal_rounds: 1 };
+    const RULES: Rules = Rules { shared_tick: 1, shared_batch: 1, steal_rounds: 1, timers_wait_at: 128 };
 
     type Queue<T: Token> = HoldsNothing;
     type Shared<T: Token> = SharedFifo<T>;

@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn the_numbers_are_gos() {
-        assert_eq!(Go::RULES, Rules { shared_tick: 61, shared_batch: 128, steal_rounds: 4 });
+        let rules = Rules { shared_tick: 61, shared_batch: 128, steal_rounds: 4, timers_wait_at: usize::MAX };
+        assert_eq!(Go::RULES, rules);
         assert_eq!(Go::NAME, "go");
         assert_eq!(gmp_core::suite::QueueOf::<Go>::CAPACITY, Some(256 + 1));
     }

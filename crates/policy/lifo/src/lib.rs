@@ -28,7 +28,7 @@ impl Policy for Lifo {
     const NAME: &'static str = "lifo";
 
     /// Go's numbers, so that a comparison with `go` shows the order.
-    const RULES: Rules = Rules::GO;
+    const RULES: Rules = Rules { timers_wait_at: 128, ..Rules::GO };
 
     type Queue<T: Token> = LifoQueue<T>;
     type Shared<T: Token> = SharedFifo<T>;

@@ -10,7 +10,7 @@
 //! One whom a closed runtime has abandoned cannot; the next who comes does it.
 
 use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, Guard, How, Left, Lock, Node, Queue, Waiter, must_have, wait};
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use gmp_core::Wake;
@@ -122,7 +122,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
-        self.acquire_many_until(1, crate::after_now(timeout))
+        self.acquire_many_until(1, crate::seam::after_now(timeout))
     }
 
     /// [`Semaphore::acquire`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
@@ -144,7 +144,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many_timeout(&self, n: usize, timeout: Duration) -> Option<Permit<'_>> {
-        self.acquire_many_until(n, crate::after_now(timeout))
+        self.acquire_many_until(n, crate::seam::after_now(timeout))
     }
 
     /// [`Semaphore::acquire_many`] that waits until `deadline` at most. **Suspends.**
@@ -208,10 +208,10 @@ impl Semaphore {
             let free = permits.free;
             let Some(node) = permits.queue.pop_if(|&n| n <= free, |_| ()) else { return permits };
             let n = node.extra;
-            let sleeper = node.fire(Fired::Done);
+            let handle = node.fire(Fired::Done);
             permits.free -= n;
             drop(permits);
-            sleeper.wake();
+            handle.wake();
             permits = self.0.lock();
         }
     }
@@ -237,7 +237,7 @@ impl Semaphore {
             return true;
         }
         let caller = Caller::enter("Semaphore::acquire");
-        let mut how = How::until(deadline);
+        let mut mode = WaitMode::until(deadline);
         loop {
             let mut permits = self.0.lock();
             if permits.take(n) {
@@ -248,15 +248,15 @@ impl Semaphore {
             // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
             unsafe { permits.queue.push_back(&node) };
             // SAFETY: the node is queued, and the waiter's only one.
-            match unsafe { wait(&caller, permits, |permits| &permits.queue, &waiter, &node, how) } {
+            match unsafe { wait(&caller, permits, |permits| &permits.queue, &waiter, &node, mode) } {
                 Ok(_) => return true,
-                Err(Left { wake, guard, .. }) => {
+                Err(Unfired { wake, guard, .. }) => {
                     // Those behind may ask for less.
                     drop(self.serve(guard));
                     if wake != Wake::Closing {
                         return false;
                     }
-                    how = how.after_closing();
+                    mode = mode.retry_after_closing();
                 }
             }
         }

@@ -135,7 +135,7 @@ struct Heap {
 #[doc(alias = "timers")]
 pub(crate) struct Timers {
     /// The serial number of the P's runtime.
-    pub(crate) runtime: u32,
+    pub(crate) runtime: u64,
     heap: Mutex<Heap>,
     /// When the earliest is due; [`NEVER`] for none. Changes under the lock.
     next: AtomicU64,
@@ -147,7 +147,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// Those of a P of the runtime with this serial number.
-    pub(crate) fn new(runtime: u32) -> Self {
+    pub(crate) fn new(runtime: u64) -> Self {
         Self {
             runtime,
             heap: Mutex::new(Heap::default()),
@@ -239,14 +239,18 @@ impl Timers {
         self.publish(&heap);
     }
 
-    /// Moves all of them to `to`, from a P that is being removed.
+    /// Moves all of them to `to`, from a P that is being removed. Nothing is swept on the way: a sweep drops what its
+    /// users gave, and the world is stopped. The next entry that is added to `to` sees to it.
     pub(crate) fn move_to(&self, to: &Timers) {
-        for entry in self.take_all() {
+        let mut entries = self.take_all();
+        for entry in &entries {
             if let Target::Timer(timer) = &entry.target {
                 timer.plan(|plan| plan.move_home(entry.when, self, to));
             }
-            to.add(entry);
         }
+        let mut heap = to.lock();
+        heap.entries.extend(entries.drain(..));
+        to.publish(&heap);
     }
 
     /// Forgets all of them, in a closing runtime.

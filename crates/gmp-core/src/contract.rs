@@ -17,11 +17,11 @@
 
 mod idle_policy;
 mod list;
+mod only_p;
 mod policy;
 mod promise;
 mod run_queue;
 mod shared_queue;
-mod sole;
 mod stack_allocator;
 mod switch;
 mod token;
@@ -31,14 +31,14 @@ mod with_order;
 
 pub use idle_policy::{IdlePolicy, IdleView};
 pub use list::List;
+pub use only_p::OnlyP;
 pub use policy::{Policy, Rules};
 pub use promise::{BackPromise, NextPromise, Promise, StealPromise};
 pub use run_queue::{Popped, QueueConfig, RunQueue, Slot, Spill, Steal, StealRound, Thief};
 pub use shared_queue::SharedQueue;
-pub use sole::Sole;
 pub use stack_allocator::{Region, Slab, Stack, StackAllocator, StackError, StackFigures};
 pub use switch::{Carry, Context, CurrentSlot, Entry, Switch};
 pub use token::{Link, Token};
-pub use victim_order::{Lookout, VictimOrder, Victims};
+pub use victim_order::{VictimOrder, Victims, WalkStart};
 pub use with_idle::WithIdle;
 pub use with_order::WithOrder;

@@ -3,5 +3,5 @@
 pub(crate) mod current;
 pub(crate) mod gate;
 pub(crate) mod locked;
+pub mod only_p;
 pub mod overflow;
-pub mod sole;

@@ -26,7 +26,7 @@ pub mod queue;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 
-pub use entering::{overflow, sole};
+pub use entering::{only_p, overflow};
 pub use ground::{event, fatal, procs, settings, sync};
 pub use life::{local, scope, timer};
 pub use queue::idle;
@@ -44,4 +44,4 @@ pub use records::g::{Ancestor, WaitReason, Wake};
 pub use runtime::abandon::Leftover;
 pub use runtime::run::{Finished, RunError};
 pub use shared::sched::Config;
-pub use watching::deadlock::{DeadlockReport, Sleeper};
+pub use watching::deadlock::{DeadlockReport, WaitingGoroutine};

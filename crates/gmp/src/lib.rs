@@ -274,7 +274,8 @@ pub use gmp_core::scope::scope;
 pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 pub use gmp_core::{
-    Ancestor, DeadlockReport, Finished, JoinError, Leftover, Payload, RunError, Sleeper, WaitReason, Wake,
+    Ancestor, DeadlockReport, Finished, JoinError, Leftover, Payload, RunError, WaitReason, WaitingGoroutine,
+    Wake,
 };
 #[doc(inline)]
 pub use gmp_sync::channel;

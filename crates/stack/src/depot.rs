@@ -167,7 +167,7 @@ impl Depot {
     /// Gives back the slabs of which every stack is free.
     ///
     /// # Safety
-    /// Nobody allocates any more and all stores have been emptied.
+    /// Nobody allocates any more and all caches have been emptied.
     pub(crate) unsafe fn release<R: Region>(&mut self, region: &R) {
         let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut free: Vec<_> = shared.warm.drain(..).chain(shared.cold.drain().map(|cold| cold.0)).collect();

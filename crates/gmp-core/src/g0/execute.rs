@@ -4,7 +4,7 @@ use super::G0;
 use super::leave::After;
 use crate::contract::{RunQueue, Stack, StackAllocator, StackError};
 use crate::ground::event::EventKind;
-use crate::records::g::cargo::Outcome;
+use crate::records::g::body::Outcome;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};

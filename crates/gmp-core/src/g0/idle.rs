@@ -74,18 +74,18 @@ impl<C: Config> G0<'_, C> {
         if self.is_wanted() || !self.m.inbox.is_empty() {
             return;
         }
-        if let Some((sleeper, its_until)) = lists.timer_sleeper {
+        if let Some((sleeper, its_until)) = lists.timer_m {
             if its_until > until {
                 // SAFETY: under the lock, and an M stays listed while it sleeps.
                 lists.unpark_soon(unsafe { sleeper.get() }.note.set());
             }
             return;
         }
-        lists.timer_sleeper = Some((MRef::new(self.m), until));
+        lists.timer_m = Some((MRef::new(self.m), until));
         drop(lists);
         self.m.note.sleep_until(self.sched.header.instant(until));
         let mut lists = self.sched.lock();
-        lists.timer_sleeper = None;
+        lists.timer_m = None;
         self.m.note.clear();
         if let Some(p) = self.sched.take_idle_p(&mut lists) {
             drop(lists);
@@ -112,8 +112,8 @@ impl<C: Config> G0<'_, C> {
             self.acquire(p);
             return true;
         } else {
-            lists.hungry.push(MRef::new(self.m));
-            self.sched.call_attention(attention::HUNGRY);
+            lists.ms_wanting_p.push(MRef::new(self.m));
+            self.sched.call_attention(attention::WANTS_P);
         }
         drop(lists);
         self.sleep_for_p()
@@ -123,7 +123,7 @@ impl<C: Config> G0<'_, C> {
     fn sleep_for_p(&self) -> bool {
         self.m.note.sleep();
         self.m.note.clear();
-        self.m.just_fed.set(true);
+        self.m.just_given_p.set(true);
         self.take_next_p()
     }
 
@@ -166,9 +166,9 @@ impl<C: Config> G0<'_, C> {
             self.sched.shared.push(popped.token);
         }
         // SAFETY: the right to the P is still ours.
-        if let Some(sole) = unsafe { self.sched.sole() } {
+        if let Some(only_p) = unsafe { self.sched.only_p() } {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.sched.shared.settle(sole) };
+            unsafe { self.sched.shared.settle(only_p) };
         }
         self.sched.put_idle_p(&mut self.sched.lock(), p);
     }
@@ -178,7 +178,7 @@ impl<C: Config> G0<'_, C> {
         let mut lists = self.sched.lock();
         let me = MRef::new(self.m);
         lists.idle_ms.retain(|&m| m != me);
-        lists.hungry.retain(|&m| m != me);
+        lists.ms_wanting_p.retain(|&m| m != me);
         drop(lists);
         if self.m.p.get().is_null() {
             self.take_next_p();

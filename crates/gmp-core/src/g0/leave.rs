@@ -3,7 +3,7 @@
 use super::G0;
 use crate::contract::{SharedQueue, Slot, StackAllocator};
 use crate::ground::event::EventKind;
-use crate::records::g::cargo::Outcome;
+use crate::records::g::body::Outcome;
 use crate::records::g::join::{Finish, Joiner, Waiter};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
@@ -56,10 +56,10 @@ impl<C: Config> G0<'_, C> {
             return self.m.inbox.push(runnable);
         }
         // SAFETY: this M holds a P during the push.
-        match unsafe { self.sched.sole() } {
-            Some(sole) => self.sched.policy(self.m, || {
+        match unsafe { self.sched.only_p() } {
+            Some(only_p) => self.sched.policy(self.m, || {
                 // SAFETY: the evidence is of the runtime whose queue this is.
-                unsafe { self.sched.shared.push_sole(runnable, sole) };
+                unsafe { self.sched.shared.push_only_p(runnable, only_p) };
             }),
             None => {
                 self.sched.policy(self.m, || self.sched.shared.push(runnable));

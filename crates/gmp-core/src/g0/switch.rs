@@ -73,9 +73,9 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     let table = g.table.get();
     if g.has(Flags::DROPPING) {
         // SAFETY: the goroutine ended with an outcome that nobody took; we are on a goroutine's stack for this.
-        unsafe { crate::records::g::cargo::drop_unwanted(g) };
+        unsafe { crate::records::g::body::drop_unwanted(g) };
     } else {
-        // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
+        // SAFETY: a fresh goroutine's body holds its closure, and this is its own stack.
         unsafe { (table.run)(g) };
     }
     if g.has(Flags::EXTRA)

@@ -66,7 +66,7 @@ impl<C: Config> Sched<C> {
         // SAFETY: a goroutine inside the runtime has a P, and Ps live as long as the runtime.
         let call = unsafe { &*p }.word.enter_blocking();
         m.lent.set((p, call));
-        self.sysmon.rouse_from_doze();
+        self.sysmon.wake_from_light_sleep();
     }
 
     pub(crate) fn leave_blocking_here(&self, g: &'static G) {

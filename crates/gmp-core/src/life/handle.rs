@@ -3,7 +3,7 @@
 use crate::entering::current::{Current, current};
 use crate::entering::gate;
 use crate::life::panics::Payload;
-use crate::records::g::cargo::Outcome;
+use crate::records::g::body::Outcome;
 use crate::records::g::join::{Joiner, Waiter};
 use crate::records::g::{G, WaitReason, Wake, registry};
 use crate::records::p::timers::NEVER;
@@ -96,9 +96,9 @@ impl<T> JoinHandle<T> {
         let outcome = this.g.outcome.replace(Outcome::Exited);
         let result = match outcome {
             // SAFETY: the goroutine put a T there, and this handle alone may take it.
-            Outcome::Value => Ok(unsafe { this.g.cargo.take::<T>() }),
+            Outcome::Value => Ok(unsafe { this.g.body.take::<T>() }),
             // SAFETY: as above, with the payload.
-            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { this.g.cargo.take() }))),
+            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { this.g.body.take() }))),
             Outcome::Abandoned => Err(JoinError::Abandoned),
             Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
             Outcome::Exited => Err(JoinError::Exited),

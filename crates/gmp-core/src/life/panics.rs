@@ -1,7 +1,7 @@
 //! Panics that leave a goroutine, and `exit`.
 
 use crate::entering::current::{Current, current};
-use crate::records::g::cargo::{Goexit, Outcome};
+use crate::records::g::body::{Goexit, Outcome};
 use crate::records::g::{Flags, G};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -118,9 +118,9 @@ pub(crate) fn end_in_panic(g: &G, payload: Box<dyn Any + Send>) {
         return;
     }
     // SAFETY: the closure is over, and nobody gets at its outcome before the goroutine has left.
-    unsafe { crate::records::g::cargo::drop_unwanted(g) };
-    // SAFETY: the outcome has just left the cargo.
-    unsafe { g.cargo.put(payload) };
+    unsafe { crate::records::g::body::drop_unwanted(g) };
+    // SAFETY: the outcome has just left the body.
+    unsafe { g.body.put(payload) };
     g.outcome.set(Outcome::Panicked);
     // What the destructor of a lost result has made anew. One message is enough.
     core::mem::forget(crate::life::local::end_of_goroutine());

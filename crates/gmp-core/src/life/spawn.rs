@@ -5,7 +5,7 @@
 use crate::contract::Slot;
 use crate::entering::gate::Inside;
 use crate::life::handle::JoinHandle;
-use crate::records::g::cargo::{Outcome, table};
+use crate::records::g::body::{Outcome, table};
 use crate::records::g::parked::machine_beside;
 use crate::records::g::registry::{self, BATCH};
 use crate::records::g::runnable::Runnable;
@@ -96,8 +96,8 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    // SAFETY: a record just filled is ours and its cargo is empty.
-    unsafe { g.cargo.put(f) };
+    // SAFETY: a record just filled is ours and its body is empty.
+    unsafe { g.body.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
     let handle = JoinHandle::new(g);
@@ -123,7 +123,7 @@ where
     fill(g, header, rt.one_number(), 0, at);
     specify(g, None, spec);
     // SAFETY: as in `spawn`.
-    unsafe { g.cargo.put(f) };
+    unsafe { g.body.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
     let handle = JoinHandle::new(g);
@@ -234,8 +234,8 @@ where
     let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
     fill(g, &g0.sched.header, number, 0, at);
     add_own(&core.counters.spawned, 1);
-    // SAFETY: a record just taken is ours and its cargo is empty.
-    unsafe { g.cargo.put(main) };
+    // SAFETY: a record just taken is ours and its body is empty.
+    unsafe { g.body.put(main) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
     if g0.sched.settings.lock_main {

@@ -70,9 +70,9 @@ impl Firing<'_> {
         self.head.plan.with(Plan::stop);
     }
 
-    /// The moment that the timer was set to, or that of this beat, however late it is now.
+    /// The moment that the timer was set to, or that of this tick, however late it is now.
     ///
-    /// Exact, so that the beats of a period are multiples of it apart. (Go subtracts the delay from a second look at the
+    /// Exact, so that the ticks of a period are multiples of it apart. (Go subtracts the delay from a second look at the
     /// clock.)
     pub fn when(&self) -> Instant {
         epoch() + Duration::from_nanos(self.when)
@@ -283,7 +283,7 @@ impl AnyTimer {
     /// `true`: that was still to come, and will not. Never suspends, but for a goroutine inside `blocking`, which is
     /// brought back to a P.
     ///
-    /// A beat that is missed is left out, so the beats keep their distance from the first. A delay of more than 500 years
+    /// A tick that is missed is left out, so the ticks keep their distance from the first. A delay of more than 500 years
     /// never ends.
     ///
     /// # Panics

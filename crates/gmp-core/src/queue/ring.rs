@@ -36,7 +36,7 @@
 //! old one, and a thief takes the new one in that instant. The push is not over then, and what follows it (fence, look
 //! at the spinning count) is what the strong law rests on.
 //!
-//! *With one P* ([`Sole`]) there is no thief, so push Next and pop are plain loads and stores. They keep the orderings
+//! *With one P* ([`OnlyP`]) there is no thief, so push Next and pop are plain loads and stores. They keep the orderings
 //! that a thief relies on, because the world is stopped, but no queue emptied, when there come to be more Ps.
 //!
 //! Go: `runqput`, `runqputslow`, `runqputbatch`, `runqget`, `runqgrab`, `runqsteal`, `runqempty` (Go 1.27).
@@ -51,7 +51,7 @@ mod tests;
 pub use thief::RingThief;
 
 use crate::contract::List;
-use crate::contract::{Link, Popped, Promise, QueueConfig, RunQueue, Slot, Sole, Spill, Token};
+use crate::contract::{Link, OnlyP, Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Token};
 use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize};
 use crate::queue::run_next::RunNext;
 use core::marker::PhantomData;
@@ -269,14 +269,14 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     }
 
     #[inline]
-    unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+    unsafe fn push_only_p(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _only_p: OnlyP<'_>) {
         if let Some(raw) = self.words.own.run_next.admit_unshared(token.into_raw(), slot) {
             self.push_back(raw, spill);
         }
     }
 
     #[inline]
-    unsafe fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+    unsafe fn pop_only_p(&mut self, _only_p: OnlyP<'_>) -> Option<Popped<T>> {
         self.pop_unshared()
     }
 

@@ -8,7 +8,7 @@
 //! belong to whoever owns the goroutine's next step as told in [`word`]: spawner, holder of the `Runnable`, the M that
 //! runs it, or a reader that has scanned it.
 
-pub(crate) mod cargo;
+pub(crate) mod body;
 pub(crate) mod join;
 pub(crate) mod locals;
 pub(crate) mod parked;
@@ -27,7 +27,7 @@ use crate::contract::{Context, Link, Stack};
 use crate::records::g::locals::Locals;
 use crate::records::m::M;
 use crate::records::rt::Header;
-use cargo::{Cargo, CargoTable, Outcome};
+use body::{Body, BodyTable, Outcome};
 use core::cell::Cell;
 use core::panic::Location;
 use core::ptr;
@@ -48,8 +48,8 @@ pub(crate) struct G {
     pub(crate) m: Cell<*const M>,
     pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) rt: HeaderRef,
-    pub(crate) table: Cell<&'static CargoTable>,
-    // Second line: what spawn and join touch, and the first two words of the cargo, so that a goroutine with a small
+    pub(crate) table: Cell<&'static BodyTable>,
+    // Second line: what spawn and join touch, and the first two words of the body, so that a goroutine with a small
     // closure that never parks costs two lines of cache.
     pub(crate) join: JoinWord,
     pub(crate) number: Cell<u64>,
@@ -63,7 +63,7 @@ pub(crate) struct G {
     pub(crate) tracking: Cell<u8>,
     /// The M that this goroutine is locked or pinned to; null for none.
     pub(crate) home: Cell<*const M>,
-    pub(crate) cargo: Cargo,
+    pub(crate) body: Body,
     // The rest of the last line: what parking and few goroutines touch.
     pub(crate) permit: Permit,
     /// When the present wait began, on the coarse clock, or when it became runnable if that is being measured
@@ -228,7 +228,7 @@ impl G {
             m: Cell::new(ptr::null()),
             stack: Cell::new(None),
             rt: HeaderRef(AtomicPtr::new(ptr::null_mut())),
-            table: Cell::new(&cargo::NOTHING),
+            table: Cell::new(&body::NOTHING),
             join: JoinWord::new(),
             number: Cell::new(0),
             parent: Cell::new(0),
@@ -243,7 +243,7 @@ impl G {
             tracking: Cell::new(0),
             home: Cell::new(ptr::null()),
             extra: Cell::new(ptr::null_mut()),
-            cargo: Cargo::new(),
+            body: Body::new(),
         }
     }
 

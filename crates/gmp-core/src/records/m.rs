@@ -113,7 +113,7 @@ pub(crate) struct M {
     /// The time as its goroutine read it on its way into a sleep, for the look at the timers that follows; 0: none.
     pub(crate) clock: Cell<u64>,
     /// It slept until it was given a P, and has not looked for work since.
-    pub(crate) just_fed: Cell<bool>,
+    pub(crate) just_given_p: Cell<bool>,
 }
 
 // SAFETY: the module's documentation says who may touch what.
@@ -155,7 +155,7 @@ impl M {
             inbox_first: Cell::new(false),
             inbox: Inbox::new(),
             clock: Cell::new(0),
-            just_fed: Cell::new(false),
+            just_given_p: Cell::new(false),
         }
     }
 

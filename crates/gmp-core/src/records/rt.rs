@@ -95,8 +95,8 @@ pub(crate) struct Header {
     pub(crate) ancestors: usize,
     /// The [`epoch`].
     pub(crate) started: Instant,
-    /// The runtime's serial number while it has one P, else 0; see `sole`.
-    pub(crate) sole: AtomicU32,
+    /// The runtime's serial number while it has one P, else 0; see `only_p`.
+    pub(crate) only_p: AtomicU32,
     pub(crate) serial: u32,
     /// What is more important than the next goroutine: the bits of `sched::attention`.
     pub(crate) attention: AtomicU32,
@@ -125,8 +125,8 @@ impl Header {
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),
-            sole: AtomicU32::new(0),
-            serial: crate::entering::sole::next_serial(),
+            only_p: AtomicU32::new(0),
+            serial: crate::entering::only_p::next_serial(),
             attention: AtomicU32::new(0),
             coarse: AtomicU64::new(nanos(epoch().elapsed())),
             events: EventSeam::new(settings.events.clone()),

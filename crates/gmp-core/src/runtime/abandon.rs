@@ -5,7 +5,7 @@
 
 use crate::contract::{QueueConfig, Steal};
 use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
-use crate::records::g::cargo::Outcome;
+use crate::records::g::body::Outcome;
 use crate::records::g::join::{Finish, Joiner, Waiter};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
@@ -176,7 +176,7 @@ impl<C: Config> Sched<C> {
     fn abandon_dropping(&self, g: &'static G) {
         if !g.has(Flags::STARTED) {
             // SAFETY: the outcome is there, nobody has the handle, and we used up the only Runnable.
-            unsafe { crate::records::g::cargo::drop_unwanted(g) };
+            unsafe { crate::records::g::body::drop_unwanted(g) };
         }
         g.stack.set(None);
         self.system.fetch_sub(1, Ordering::Relaxed);

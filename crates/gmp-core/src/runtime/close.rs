@@ -150,7 +150,7 @@ impl<C: Config> Sched<C> {
         let mut lists = self.lock();
         // From here on nobody finds the M to give it a P.
         lists.idle_ms.retain(|&known| known != MRef::new(m));
-        lists.hungry.retain(|&known| known != MRef::new(m));
+        lists.ms_wanting_p.retain(|&known| known != MRef::new(m));
         let ended: Vec<_> = lists.all_m.extract_if(.., |known| ptr::eq(&**known, m)).collect();
         if closing {
             // A goroutine whose home it was may still be on somebody's hands.

@@ -154,7 +154,7 @@ impl<C: Config> Sched<C> {
         let home = unsafe { &*g.g().home.get() };
         home.inbox.push(g);
         let mut lists = self.lock();
-        if let Some((sleeper, _)) = lists.timer_sleeper
+        if let Some((sleeper, _)) = lists.timer_m
             && sleeper == MRef::new(home)
         {
             home.note.wake();
@@ -165,8 +165,8 @@ impl<C: Config> Sched<C> {
         match self.take_idle_p(&mut lists) {
             Some(p) => self.give_p(&mut lists, MRef::new(home), p),
             None => {
-                lists.hungry.push(MRef::new(home));
-                self.call_attention(attention::HUNGRY);
+                lists.ms_wanting_p.push(MRef::new(home));
+                self.call_attention(attention::WANTS_P);
             }
         }
     }

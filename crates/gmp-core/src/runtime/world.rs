@@ -101,9 +101,9 @@ impl<C: Config> Sched<C> {
     /// Sets the number of Ps with the world stopped; the caller's M keeps its P, or gets P 0.
     fn resize(&self, lists: &mut Lists<C>, m: &M, procs: usize) {
         // SAFETY: the world is stopped, and the stopper's M holds its P.
-        if let Some(sole) = unsafe { self.sole() } {
+        if let Some(only_p) = unsafe { self.only_p() } {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(sole) };
+            unsafe { self.shared.settle(only_p) };
         }
         lists.p_time = self.p_time(lists);
         lists.resized_at = self.header.now();
@@ -175,7 +175,7 @@ impl<C: Config> Sched<C> {
             let owned = unsafe { OwnedP::new(&p) };
             if !p.thief_is_empty() {
                 with_work.push(owned);
-            } else if let Some(owned) = self.feed(lists, owned) {
+            } else if let Some(owned) = self.give_p_if_wanted(lists, owned) {
                 self.put_idle_p(lists, owned);
             }
         }

@@ -1,6 +1,6 @@
 //! `Sched`: what all Ms of a runtime share. Go: `schedt` (runtime2.go, Go 1.27).
 
-use crate::contract::{IdleView, Policy, Sole, StackAllocator, Switch, VictimOrder};
+use crate::contract::{IdleView, OnlyP, Policy, StackAllocator, Switch, VictimOrder};
 use crate::entering::current::{Current, current};
 use crate::ground::settings::Settings;
 use crate::records::g::runnable::Runnable;
@@ -38,13 +38,13 @@ pub(crate) mod attention {
     /// Goroutines are to unwind at their next suspension.
     pub(crate) const UNWIND: u32 = 4;
     /// An M with pinned goroutines waits for a P.
-    pub(crate) const HUNGRY: u32 = 8;
+    pub(crate) const WANTS_P: u32 = 8;
     /// Main has returned and `run` waits for the others.
     pub(crate) const WAITING: u32 = 16;
     /// `run` is to return: m0 leaves the scheduler.
     pub(crate) const FINISHED: u32 = 32;
     /// What keeps any M from going idle. The other bits stay set while there is nothing to do.
-    pub(crate) const URGENT: u32 = STOP | CLOSING | HUNGRY;
+    pub(crate) const URGENT: u32 = STOP | CLOSING | WANTS_P;
 }
 
 /// The Ps as thieves and sysmon see them: replaced as a whole while the world is stopped.
@@ -82,7 +82,7 @@ pub(crate) struct Sched<C: Config> {
 impl<C: Config> Sched<C> {
     pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
         crate::entering::current::install::<SlotOf<C>>();
-        crate::entering::sole::install(C::Switch::far_fence());
+        crate::entering::only_p::install(C::Switch::heavy_fence());
         let sched = Arc::new(Self {
             header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
             settings,
@@ -150,8 +150,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
         let order = OrderOf::<C>::new(ps.len());
         self.procs.store(ps.len(), Ordering::Relaxed);
-        let sole = ps.len() == 1 && C::Switch::far_fence().is_some();
-        self.header.sole.store(if sole { self.header.serial } else { 0 }, Ordering::Relaxed);
+        let only_p = ps.len() == 1 && C::Switch::heavy_fence().is_some();
+        self.header.only_p.store(if only_p { self.header.serial } else { 0 }, Ordering::Relaxed);
         let guard = epoch.pin();
         // ORDER: allp. Release pairs with the acquire in `with_all_p`.
         let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);
@@ -177,11 +177,11 @@ impl<C: Config> Sched<C> {
     /// # Safety
     /// The caller holds a P, and lets the evidence go before it gives the P up.
     #[inline(always)]
-    pub(crate) unsafe fn sole(&self) -> Option<Sole<'_>> {
+    pub(crate) unsafe fn only_p(&self) -> Option<OnlyP<'_>> {
         // SAFETY: the number changes only while the world is stopped, so while the caller holds the only P there is no
         // other M with a P: no thief, and nobody who takes from the shared queue. A closing runtime takes from a P's
         // queue as a thief only if nobody holds that P (`abandon_queued`).
-        (self.procs() == 1).then(|| unsafe { Sole::new() })
+        (self.procs() == 1).then(|| unsafe { OnlyP::new() })
     }
 
     /// Runs policy code for `m`: it may not call the runtime, nor unwind.

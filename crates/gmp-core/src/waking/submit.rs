@@ -4,7 +4,7 @@
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
 use crate::contract::List;
-use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Sole, Spill, Thief};
+use crate::contract::{IdlePolicy, IdleView, OnlyP, RunQueue, SharedQueue, Slot, Spill, Thief};
 use crate::ground::event::{Event, EventKind};
 use crate::ground::sync::full_fence;
 use crate::records::g::G;
@@ -20,12 +20,12 @@ impl<C: Config> Sched<C> {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
         let mut p = unsafe { self.p_of(m) };
         // SAFETY: the caller is on `m`, which holds a P and keeps it during this call.
-        let sole = unsafe { self.sole() };
-        let mut spill = ToShared { sched: self, sole, spilled: 0 };
+        let only_p = unsafe { self.only_p() };
+        let mut spill = ToShared { sched: self, only_p, spilled: 0 };
         let policy = self.enter_policy(m);
-        match sole {
+        match only_p {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(sole) => unsafe { p.owner().queue.push_sole(g, slot, &mut spill, sole) },
+            Some(only_p) => unsafe { p.owner().queue.push_only_p(g, slot, &mut spill, only_p) },
             None => p.owner().queue.push(g, slot, &mut spill),
         }
         policy.leave();
@@ -170,16 +170,16 @@ impl<C: Config> Sched<C> {
 /// Where a local queue's overflow goes.
 struct ToShared<'a, C: Config> {
     sched: &'a Sched<C>,
-    sole: Option<Sole<'a>>,
+    only_p: Option<OnlyP<'a>>,
     spilled: i64,
 }
 
 impl<C: Config> Spill<Runnable> for ToShared<'_, C> {
     fn spill(&mut self, batch: List<Runnable>) {
         self.spilled += batch.len() as i64;
-        match self.sole {
+        match self.only_p {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(sole) => batch.for_each(|token| unsafe { self.sched.shared.push_sole(token, sole) }),
+            Some(only_p) => batch.for_each(|token| unsafe { self.sched.shared.push_only_p(token, only_p) }),
             None => self.sched.shared.push_batch(batch),
         }
     }

@@ -67,13 +67,13 @@ impl<C: Config> Sched<C> {
     }
 
     /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
-    pub(crate) fn feed(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
-        if lists.hungry.is_empty() {
+    pub(crate) fn give_p_if_wanted(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
+        if lists.ms_wanting_p.is_empty() {
             return Some(p);
         }
-        let m = lists.hungry.remove(0);
-        if lists.hungry.is_empty() {
-            self.clear_attention(attention::HUNGRY);
+        let m = lists.ms_wanting_p.remove(0);
+        if lists.ms_wanting_p.is_empty() {
+            self.clear_attention(attention::WANTS_P);
         }
         self.give_p(lists, m, p);
         None
@@ -195,11 +195,11 @@ impl<C: Config> Sched<C> {
             self.shared.push(popped.token);
         }
         // SAFETY: the right to the P is ours until it is on the list.
-        if let Some(sole) = unsafe { self.sole() } {
+        if let Some(only_p) = unsafe { self.only_p() } {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(sole) };
+            unsafe { self.shared.settle(only_p) };
         }
-        if let Some(p) = self.feed(lists, p) {
+        if let Some(p) = self.give_p_if_wanted(lists, p) {
             self.put_idle_p(lists, p);
         }
     }
@@ -236,7 +236,7 @@ impl<C: Config> Sched<C> {
             return self.start_m(&mut lists, p, spinner);
         }
         let next_timer = p.core.timers.next();
-        let Some(p) = self.feed(&mut lists, p) else { return };
+        let Some(p) = self.give_p_if_wanted(&mut lists, p) else { return };
         self.put_idle_p(&mut lists, p);
         drop(lists);
         if next_timer != NEVER {
@@ -257,7 +257,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
         let mut lists = self.lock();
-        match lists.timer_sleeper {
+        match lists.timer_m {
             // SAFETY: under the lock, and an M stays on it while it sleeps.
             Some((m, until)) if until > when => lists.unpark_soon(unsafe { m.get() }.note.set()),
             Some(_) => {}

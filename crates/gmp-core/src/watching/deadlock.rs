@@ -17,7 +17,7 @@ use std::time::Duration;
 /// One goroutine of a deadlock.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Sleeper {
+pub struct WaitingGoroutine {
     /// Its number.
     pub number: u64,
     /// Its name, if it was given one.
@@ -35,18 +35,18 @@ pub struct Sleeper {
 #[non_exhaustive]
 pub struct DeadlockReport {
     /// The goroutines, by number.
-    pub sleepers: Vec<Sleeper>,
+    pub waiting: Vec<WaitingGoroutine>,
     /// Main called `exit`, and the others have ended too: nobody is left at all.
     pub main_exited: bool,
 }
 
 impl fmt::Display for DeadlockReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.main_exited && self.sleepers.is_empty() {
+        if self.main_exited && self.waiting.is_empty() {
             return f.write_str("no goroutines (main called runtime.Goexit) - deadlock!");
         }
         f.write_str("all goroutines are asleep - deadlock!")?;
-        for sleeper in &self.sleepers {
+        for sleeper in &self.waiting {
             write!(f, "\n\ngoroutine {}", sleeper.number)?;
             if let Some(name) = &sleeper.name {
                 write!(f, " [{name}]")?;
@@ -81,7 +81,7 @@ impl<C: Config> Sched<C> {
         if self.settings.deadlock == DeadlockRule::Auto {
             self.check_nobody_is_kept(lists);
         }
-        let report = self.report_sleepers();
+        let report = self.report_waiting();
         lists.deadlock = Some(report);
         self.finish(lists);
     }
@@ -174,7 +174,7 @@ impl<C: Config> Sched<C> {
         alone
     }
 
-    fn report_sleepers(&self) -> DeadlockReport {
+    fn report_waiting(&self) -> DeadlockReport {
         let now = self.header.now();
         let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
         registry::for_each(|g| {
@@ -183,7 +183,7 @@ impl<C: Config> Sched<C> {
             }
             let Some(_scan) = g.word.scan() else { return };
             report.main_exited &= g.number.get() != 1;
-            report.sleepers.push(Sleeper {
+            report.waiting.push(WaitingGoroutine {
                 number: g.number.get(),
                 name: g.extra().and_then(|extra| extra.name.clone()),
                 reason: g.reason.get(),
@@ -191,7 +191,7 @@ impl<C: Config> Sched<C> {
                 created_at: g.created_at.get(),
             });
         });
-        report.sleepers.sort_by_key(|sleeper| sleeper.number);
+        report.waiting.sort_by_key(|sleeper| sleeper.number);
         report
     }
 }

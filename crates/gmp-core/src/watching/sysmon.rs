@@ -30,19 +30,19 @@ pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 /// sysmon's own note.
 pub(crate) struct SysmonNote {
     pub(crate) note: Note,
-    /// It dozes: whoever needs it within the longest pause wakes it.
-    dozing: AtomicBool,
+    /// It sleeps lightly: whoever needs it within the longest pause wakes it.
+    lightly_asleep: AtomicBool,
 }
 
 impl SysmonNote {
     pub(crate) fn new() -> Self {
-        Self { note: Note::new(), dozing: AtomicBool::new(false) }
+        Self { note: Note::new(), lightly_asleep: AtomicBool::new(false) }
     }
 
     /// A P is lent to a blocking call, and others may want it soon.
     #[inline]
-    pub(crate) fn rouse_from_doze(&self) {
-        if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
+    pub(crate) fn wake_from_light_sleep(&self) {
+        if self.lightly_asleep.load(Ordering::Relaxed) && self.lightly_asleep.swap(false, Ordering::Relaxed) {
             self.note.wake();
         }
     }
@@ -113,19 +113,19 @@ impl<C: Config> Sysmon<'_, C> {
     fn watch(mut self) {
         let mut fruitless = 0;
         let mut pause = SHORTEST;
-        let mut dozed = false;
+        let mut slept_lightly = false;
         while self.sched.attention() & attention::CLOSING == 0 {
             self.sched.sysmon.note.sleep_until(Instant::now() + pause);
             self.sched.sysmon.note.clear();
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);
             self.make_threads();
-            if self.may_doze() {
-                (fruitless, pause, dozed) = (0, LONGEST, true);
+            if self.may_sleep_lightly() {
+                (fruitless, pause, slept_lightly) = (0, LONGEST, true);
                 continue;
             }
-            if core::mem::take(&mut dozed) {
-                self.sched.sysmon.dozing.store(false, Ordering::Relaxed);
+            if core::mem::take(&mut slept_lightly) {
+                self.sched.sysmon.lightly_asleep.store(false, Ordering::Relaxed);
                 pause = SHORTEST;
             }
             if self.deep_sleep() {
@@ -144,16 +144,16 @@ impl<C: Config> Sysmon<'_, C> {
         }
     }
 
-    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon dozes for its longest pause,
+    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its longest pause,
     /// and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then need not each wake
     /// sysmon, too.
-    fn may_doze(&mut self) -> bool {
+    fn may_sleep_lightly(&mut self) -> bool {
         let lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
         let may = idle && active;
         if may {
-            self.sched.sysmon.dozing.store(true, Ordering::Relaxed);
+            self.sched.sysmon.lightly_asleep.store(true, Ordering::Relaxed);
         }
         may
     }

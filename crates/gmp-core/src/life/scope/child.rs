@@ -2,7 +2,7 @@
 
 use super::word::Ticket;
 use crate::entering::current::{Current, current};
-use crate::records::g::cargo::Goexit;
+use crate::records::g::body::Goexit;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -152,8 +152,8 @@ proptest! {
                     for (which, plan) in model.iter_mut().enumerate() {
                         if let Some((when, period)) = *plan && when <= bed.now {
                             expected.push((which, bed.now - when));
-                            let mut beats = (1..).map(|beat| when + beat * period);
-                            let mut next = || (beats.find(|&beat| beat > bed.now).unwrap_or(NEVER), period);
+                            let mut ticks = (1..).map(|tick| when + tick * period);
+                            let mut next = || (ticks.find(|&tick| tick > bed.now).unwrap_or(NEVER), period);
                             *plan = (period != 0).then(&mut next);
                         }
                     }

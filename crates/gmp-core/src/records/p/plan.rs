@@ -110,7 +110,7 @@ impl Plan {
             return Due::Later(self.when);
         }
         let when = self.when;
-        // Missed beats are left out. Go: `unlockAndRun`.
+        // Missed ticks are left out. Go: `unlockAndRun`.
         let again = match (now - when).checked_div(self.period) {
             None => NEVER,
             Some(missed) => self

@@ -1,4 +1,4 @@
-//! Cargo: a goroutine's closure before it runs, and its result afterwards, in line in the record.
+//! Body: a goroutine's closure before it runs, and its result afterwards, in line in the record.
 
 use super::G;
 use core::cell::UnsafeCell;
@@ -18,9 +18,9 @@ pub(crate) struct Goexit;
 pub(crate) enum Outcome {
     /// Not yet.
     Pending,
-    /// The closure returned; its value is in the cargo.
+    /// The closure returned; its value is in the body.
     Value,
-    /// The closure panicked; the payload is in the cargo.
+    /// The closure panicked; the payload is in the body.
     Panicked,
     /// It called `exit`.
     Exited,
@@ -33,9 +33,9 @@ pub(crate) enum Outcome {
 /// In-line storage for one value.
 #[derive(Debug)]
 #[repr(C, align(8))]
-pub(crate) struct Cargo(UnsafeCell<MaybeUninit<[u64; INLINE / 8]>>);
+pub(crate) struct Body(UnsafeCell<MaybeUninit<[u64; INLINE / 8]>>);
 
-impl Cargo {
+impl Body {
     pub(crate) const fn new() -> Self {
         Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
@@ -47,7 +47,7 @@ impl Cargo {
     /// Puts a value in.
     ///
     /// # Safety
-    /// The cargo is empty and the caller owns the goroutine's next step.
+    /// The body is empty and the caller owns the goroutine's next step.
     pub(crate) unsafe fn put<T>(&self, value: T) {
         if const { Self::fits::<T>() } {
             // SAFETY: size and alignment fit, and the place is the caller's.
@@ -73,9 +73,9 @@ impl Cargo {
     }
 }
 
-/// What can be done with a goroutine's cargo, with the types forgotten.
+/// What can be done with a goroutine's body, with the types forgotten.
 #[derive(Debug)]
-pub(crate) struct CargoTable {
+pub(crate) struct BodyTable {
     /// Runs the closure on the goroutine's stack and leaves the outcome.
     pub(crate) run: unsafe fn(&G),
     /// Drops a closure that never ran.
@@ -87,15 +87,15 @@ pub(crate) struct CargoTable {
 }
 
 /// The table of a record without a goroutine.
-pub(crate) static NOTHING: CargoTable =
-    CargoTable { run: nothing, drop_closure: nothing, drop_outcome: nothing, drop_matters: false };
+pub(crate) static NOTHING: BodyTable =
+    BodyTable { run: nothing, drop_closure: nothing, drop_outcome: nothing, drop_matters: false };
 
 unsafe fn nothing(_: &G) {}
 
 struct TableFor<F, T>(core::marker::PhantomData<(F, T)>);
 
 impl<F: FnOnce() -> T, T> TableFor<F, T> {
-    const TABLE: CargoTable = CargoTable {
+    const TABLE: BodyTable = BodyTable {
         run: run::<F, T>,
         drop_closure: drop_closure::<F>,
         drop_outcome: drop_outcome::<T>,
@@ -104,26 +104,26 @@ impl<F: FnOnce() -> T, T> TableFor<F, T> {
 }
 
 /// The table for a closure and its result.
-pub(crate) fn table<F: FnOnce() -> T, T>() -> &'static CargoTable {
+pub(crate) fn table<F: FnOnce() -> T, T>() -> &'static BodyTable {
     const { &TableFor::<F, T>::TABLE }
 }
 
 /// # Safety
-/// On the goroutine's own stack, once; the cargo holds an `F`.
+/// On the goroutine's own stack, once; the body holds an `F`.
 unsafe fn run<F: FnOnce() -> T, T>(g: &G) {
     // SAFETY: the spawner put an F in, and a goroutine runs once.
-    let closure = unsafe { g.cargo.take::<F>() };
+    let closure = unsafe { g.body.take::<F>() };
     match catch_unwind(AssertUnwindSafe(closure)) {
         Ok(value) => {
-            // SAFETY: the closure has left the cargo.
-            unsafe { g.cargo.put(value) };
+            // SAFETY: the closure has left the body.
+            unsafe { g.body.put(value) };
             g.outcome.set(Outcome::Value);
         }
         Err(payload) if payload.is::<Goexit>() => g.outcome.set(Outcome::Exited),
         Err(payload) => {
             crate::life::panics::report(g, payload.as_ref());
-            // SAFETY: the closure has left the cargo.
-            unsafe { g.cargo.put::<Box<dyn Any + Send>>(payload) };
+            // SAFETY: the closure has left the body.
+            unsafe { g.body.put::<Box<dyn Any + Send>>(payload) };
             g.outcome.set(Outcome::Panicked);
         }
     }
@@ -141,10 +141,10 @@ pub(crate) unsafe fn drop_unwanted(g: &G) {
 }
 
 /// # Safety
-/// The cargo holds an `F` that never ran.
+/// The body holds an `F` that never ran.
 unsafe fn drop_closure<F>(g: &G) {
     // SAFETY: the caller says so.
-    drop(unsafe { g.cargo.take::<F>() });
+    drop(unsafe { g.body.take::<F>() });
 }
 
 /// # Safety
@@ -152,9 +152,9 @@ unsafe fn drop_closure<F>(g: &G) {
 unsafe fn drop_outcome<T>(g: &G) {
     match g.outcome.replace(Outcome::Exited) {
         // SAFETY: `run` put a T in.
-        Outcome::Value => drop(unsafe { g.cargo.take::<T>() }),
+        Outcome::Value => drop(unsafe { g.body.take::<T>() }),
         // SAFETY: `run` put the payload in.
-        Outcome::Panicked => drop(unsafe { g.cargo.take::<Box<dyn Any + Send>>() }),
+        Outcome::Panicked => drop(unsafe { g.body.take::<Box<dyn Any + Send>>() }),
         _ => {}
     }
 }

@@ -15,6 +15,7 @@
 //! | from whom first | [`VictimOrder`], [`Rules::steal_rounds`] | a walk ends after as many steps as there are Ps |
 //! | who spins, who is woken | [`IdlePolicy`] | the counts of idle Ps and spinning Ms, the fences, the last look after a P was given up; work never waits more than 10 ms beside an idle P |
 
+mod config;
 mod idle_policy;
 mod list;
 mod only_p;
@@ -29,6 +30,7 @@ mod victim_order;
 mod with_idle;
 mod with_order;
 
+pub use config::Config;
 pub use idle_policy::{IdlePolicy, IdleView};
 pub use list::List;
 pub use only_p::OnlyP;

@@ -34,6 +34,7 @@ pub use records::stats;
 pub use runtime::goroutine;
 pub use waiting::park;
 
+pub use contract::Config;
 pub use life::blocking::blocking;
 pub use life::handle::{JoinError, JoinHandle};
 pub use life::panics::Payload;
@@ -41,7 +42,5 @@ pub use life::spawn::{NoRecord, Spec};
 pub use records::g::parked::Parked;
 pub use records::g::runnable::Runnable;
 pub use records::g::{Ancestor, WaitReason, Wake};
-pub use runtime::abandon::Leftover;
 pub use runtime::run::{Finished, RunError};
-pub use shared::sched::Config;
-pub use watching::deadlock::{DeadlockReport, WaitingGoroutine};
+pub use shared::reports::{DeadlockReport, Leftover, WaitingGoroutine};

@@ -1,7 +1,6 @@
 //! `RunQueue` and `Thief`: a P's queue, its one owner half and its many thief halves.
 
-use crate::contract::List;
-use crate::contract::{OnlyP, Promise, Token};
+use crate::contract::{List, OnlyP, Promise, Token};
 use core::time::Duration;
 
 /// Where a pushed token goes.

@@ -1,7 +1,6 @@
 //! `SharedQueue`: runnable goroutines that belong to no P.
 
-use crate::contract::List;
-use crate::contract::{OnlyP, Token};
+use crate::contract::{List, OnlyP, Token};
 
 /// The queue that all Ps share: overflow of the local ones, yielded and preempted goroutines, submissions from plain
 /// threads. Any thread may call any method.

@@ -40,7 +40,7 @@ impl Here {
     #[inline(always)]
     pub(crate) fn m(&self) -> &M {
         // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
-        unsafe { &*self.g.m.get() }
+        unsafe { &*self.g.m() }
     }
 }
 
@@ -194,10 +194,10 @@ impl Inside {
     fn panicking_changed(&self) {
         if self.g().has(Flags::PANICKING) {
             self.g().unset(Flags::PANICKING);
-            crate::entering::locked::unlock(self);
+            crate::entering::locked::unlock(self.g(), self.m());
         } else {
             self.g().set(Flags::PANICKING);
-            crate::entering::locked::lock(self);
+            crate::entering::locked::lock(self.g(), self.m());
         }
     }
 }
@@ -223,7 +223,7 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     }
     let mut call = Call { f: Some(f), result: None };
     // SAFETY: the M that runs the caller lives.
-    let m = unsafe { &*g.m.get() };
+    let m = unsafe { &*g.m() };
     m.system_call.set(SystemCall { call: maker(&call), data: (&raw mut call).cast() });
     m.leave.set(Leave::SystemStack);
     // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
@@ -247,7 +247,7 @@ pub(crate) fn without_runtime<R>(what: &'static str, call: impl FnOnce() -> R) -
     let m = match current() {
         Current::Plain => None,
         // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::G(g) => Some(unsafe { &*g.m.get() }),
+        Current::G(g) => Some(unsafe { &*g.m() }),
         // SAFETY: as above.
         Current::Scheduler(m) => Some(unsafe { &*m }),
     };

@@ -7,28 +7,15 @@
 
 use crate::contract::Switch;
 use crate::entering::current::{Current, Who};
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::ground::fence;
+use core::sync::atomic::Ordering;
 
-/// The process's heavy fence, once a runtime was made whose switch has one.
-static HEAVY_FENCE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
-
-pub(crate) fn install(fence: Option<fn()>) {
-    if let Some(fence) = fence {
-        HEAVY_FENCE.store(fence as *mut (), Ordering::Relaxed);
-    }
-}
+pub use crate::ground::fence::{has_heavy_fence, heavy_fence};
 
 /// Makes this switch's heavy fence, if it has one, the process's: what making a runtime on it does too. For those who use
 /// queues without a runtime: a queue that is made before uses fences of its own. Never suspends.
 pub fn provide<S: Switch>() {
-    install(S::heavy_fence());
-}
-
-/// A number for a runtime that no other of this process has, and is not 0. After 2^32 runtimes there are no more, and
-/// those get 0, which is always right.
-pub(crate) fn next_serial() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| next.checked_add(1)).unwrap_or(0)
+    fence::install(S::heavy_fence());
 }
 
 /// The serial number of the caller's runtime if the caller holds its only P and there is a heavy fence; else 0. The answer
@@ -55,21 +42,4 @@ fn of_scheduler(m: *const crate::records::m::M) -> u32 {
     // SAFETY: the M that runs the caller is our own thread's, and lives.
     let m = unsafe { &*m };
     if m.p.get().is_null() { 0 } else { m.rt().header().only_p.load(Ordering::Relaxed) }
-}
-
-/// Whether [`heavy_fence`] may be called.
-pub fn has_heavy_fence() -> bool {
-    !HEAVY_FENCE.load(Ordering::Relaxed).is_null()
-}
-
-/// Every other thread of the process passes a full fence while this lasts: some microseconds. Never suspends.
-///
-/// # Panics
-/// Without a heavy fence.
-pub fn heavy_fence() {
-    let fence = HEAVY_FENCE.load(Ordering::Relaxed);
-    assert!(!fence.is_null(), "gmp_core::only_p::heavy_fence: no runtime of this process has one");
-    // SAFETY: only `install` stores here, and it stores functions of this very type.
-    let fence: fn() = unsafe { core::mem::transmute(fence) };
-    fence();
 }

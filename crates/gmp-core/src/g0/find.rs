@@ -1,11 +1,12 @@
 //! Find a goroutine to run: every source of work, in Go's order. Go: `findRunnable` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{Policy, Popped, RunQueue, SharedQueue};
+use crate::contract::{Config, Policy, Popped, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
+use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 
 impl<C: Config> Sched<C> {

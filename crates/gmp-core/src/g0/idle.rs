@@ -3,12 +3,13 @@
 #![doc = include_str!("idle/README.md")]
 
 use super::G0;
-use crate::contract::{Popped, RunQueue, SharedQueue, Thief};
+use crate::contract::{Config, Popped, RunQueue, SharedQueue, Thief};
 use crate::ground::sync::full_fence;
+use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::timers::NEVER;
 use crate::shared::lists::MRef;
-use crate::shared::sched::{AllP, Config, attention};
+use crate::shared::sched::AllP;
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {

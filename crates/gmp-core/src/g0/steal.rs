@@ -2,12 +2,12 @@
 
 use super::G0;
 use crate::contract::{
-    IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims, WalkStart,
+    Config, IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims, WalkStart,
 };
 use crate::records::g::runnable::Runnable;
 use crate::records::p::word::PStatus;
 use crate::records::p::{P, add_own};
-use crate::shared::sched::{AllP, Config};
+use crate::shared::sched::AllP;
 use std::time::Duration;
 
 /// The longest that a policy may keep a thief waiting, with its P in hand. Go's own back-off is 3 us.

@@ -5,6 +5,7 @@ use crate::entering::gate;
 use crate::life::panics::Payload;
 use crate::records::g::body::Outcome;
 use crate::records::g::join::{Joiner, Waiter};
+use crate::records::g::parked::Parked;
 use crate::records::g::{G, WaitReason, Wake, registry};
 use crate::records::p::timers::NEVER;
 use crate::waiting::park::{Commit, park_inside};
@@ -124,7 +125,7 @@ impl<T> JoinHandle<T> {
         let waiter = Waiter::new(None);
         let wake = park_inside(inside, WaitReason::Join, NEVER, |parked| {
             // SAFETY: not offered yet.
-            unsafe { waiter.set(Joiner::G(parked)) };
+            unsafe { waiter.set(parked.into_joiner()) };
             // SAFETY: filled in, and our stack frame stays until we are readied (by the finisher, which has read the
             // waiter by then) or have withdrawn.
             if unsafe { self.g.join.wait(&waiter) } {
@@ -132,7 +133,7 @@ impl<T> JoinHandle<T> {
             }
             // SAFETY: refused.
             match unsafe { waiter.take_back() } {
-                Some(Joiner::G(parked)) => Commit::Resume(parked),
+                Some(Joiner::G(g, wait)) => Commit::Resume(unsafe { Parked::from_raw(g, wait) }),
                 _ => Commit::Stay,
             }
         });
@@ -157,7 +158,7 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if self.g.join.detach() {
             // SAFETY: it has ended, and the handle owns the outcome that nobody took.
-            unsafe { (self.g.table.get().drop_outcome)(self.g) };
+            unsafe { self.g.drop_outcome() };
             free_record(self.g);
         }
     }
@@ -180,7 +181,7 @@ fn free_record(g: &'static G) {
         && !caller.word.is_blocked()
     {
         // SAFETY: the M that runs the caller lives on, and it is our own.
-        let m = unsafe { &*caller.m.get() };
+        let m = unsafe { &*caller.m() };
         if let Some(p) = m.p_core() {
             // SAFETY: our M holds the P.
             unsafe { put_free(p, g) };

@@ -24,7 +24,7 @@
 //! thieves work in different blocks, so the owner's steps need no strong ordering, and synchronisation is paid once for
 //! each block. There a block that the owner works in cannot be stolen from. A scheduler cannot have that: a goroutine
 //! would wait behind one that runs for long, beside idle Ps. So thieves can *revoke* a kept block, which is rare and may
-//! cost: they set the block's word, make the owner pass a fence ([`heavy_fence`](crate::entering::only_p::heavy_fence)), and read how far
+//! cost: they set the block's word, make the owner pass a fence ([`heavy_fence`](crate::ground::fence::heavy_fence)), and read how far
 //! it got. From then on that block is open, and the owner too takes from it by compare-and-swap until it is through; so
 //! each block is revoked twice at most (`word.rs`).
 //!
@@ -55,22 +55,17 @@ mod word;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use thief::BlocksThief;
-
-use crate::contract::List;
-use crate::contract::{BackPromise, Link, NextPromise, Popped, Promise, QueueConfig, RunQueue};
-use crate::contract::{OnlyP, Slot, Spill, StealPromise, Token};
+use crate::contract::{
+    BackPromise, Link, List, NextPromise, OnlyP, Popped, Promise, QueueConfig, RunQueue, Slot, Spill,
+    StealPromise, Token,
+};
 use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize, full_fence, light_fence};
 use crate::queue::run_next::RunNext;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crossbeam_utils::CachePadded;
-use word::{BlockWord, Seen, State};
-
-/// Slots of a block. Longer ones share the locked instructions among more tokens and give thieves more at once; shorter
-/// ones keep fewer tokens from the thieves' first rounds. 32 pointers are four cache lines. Two under loom.
-const LEN: usize = if cfg!(loom) { 2 } else { 32 };
+use word::{BlockWord, LEN, Seen, State};
 
 /// Blocks of a queue, so that as many tokens fit as into Go's ring.
 const BLOCKS: usize = if cfg!(loom) { 2 } else { 8 };
@@ -80,6 +75,18 @@ const CAPACITY: usize = LEN * BLOCKS;
 
 // A position never comes back: at a token each nanosecond 2^64 of them take 580 years.
 const _: () = assert!(usize::BITS == 64, "positions are compared, not subtracted");
+
+/// A handle for stealing from [`Blocks`]. What it does stands in `queue/block/thief.rs`.
+pub struct BlocksThief<T: Token> {
+    words: Arc<Words>,
+    tokens: PhantomData<fn() -> T>,
+}
+
+impl<T: Token> BlocksThief<T> {
+    fn new(words: Arc<Words>) -> Self {
+        Self { words, tokens: PhantomData }
+    }
+}
 
 /// What both halves share.
 #[derive(Debug)]
@@ -120,7 +127,7 @@ impl Words {
             range: CachePadded::new(Range { oldest: counter(), newest: counter() }),
             blocks: core::array::from_fn(|index| CachePadded::new(BlockWord::new(index))),
             slots: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
-            far: cfg!(loom) || crate::entering::only_p::has_heavy_fence(),
+            far: cfg!(loom) || crate::ground::fence::has_heavy_fence(),
         }
     }
 
@@ -146,7 +153,7 @@ impl Words {
     fn heavy_fence(&self) {
         #[cfg(not(loom))]
         if self.far {
-            return crate::entering::only_p::heavy_fence();
+            return crate::ground::fence::heavy_fence();
         }
         full_fence();
     }

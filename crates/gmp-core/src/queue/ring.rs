@@ -48,10 +48,7 @@ mod go_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use thief::RingThief;
-
-use crate::contract::List;
-use crate::contract::{Link, OnlyP, Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Token};
+use crate::contract::{Link, List, OnlyP, Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Token};
 use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize};
 use crate::queue::run_next::RunNext;
 use core::marker::PhantomData;
@@ -62,6 +59,18 @@ use crossbeam_utils::CachePadded;
 /// How many tokens the ring holds besides the one in `run_next`. Go: `len(p.runq)`. A power of two; four under loom,
 /// so that a model reaches the overflow.
 const CAPACITY: usize = if cfg!(loom) { 4 } else { 256 };
+
+/// A handle for stealing from a [`Ring`].
+pub struct RingThief<T: Token> {
+    words: Arc<Words>,
+    tokens: PhantomData<fn() -> T>,
+}
+
+impl<T: Token> RingThief<T> {
+    fn new(words: Arc<Words>) -> Self {
+        Self { words, tokens: PhantomData }
+    }
+}
 
 /// What both halves share.
 #[derive(Debug)]

@@ -12,8 +12,7 @@
 //! Invariants: `near` is touched only by those who show an [`OnlyP`], and is empty when there is more than one P. Outside
 //! the lock `far_len` is the locked list's length; `near_len` is that of `near`.
 
-use crate::contract::List;
-use crate::contract::{OnlyP, SharedQueue, Token};
+use crate::contract::{List, OnlyP, SharedQueue, Token};
 use crate::ground::sync::{AtomicUsize, SpinLock};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;

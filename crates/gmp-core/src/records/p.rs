@@ -1,16 +1,16 @@
 //! `P`: a *processor*: the right to run goroutines, and the queue that goes with it.
 
 pub(crate) mod plan;
+pub(crate) mod timer;
 pub(crate) mod timers;
 pub(crate) mod word;
 
 #[cfg(all(test, loom))]
 mod loom_hand_off;
 
-use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
+use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
-use crate::shared::sched::Config;
 use core::cell::{Cell, UnsafeCell};
 use core::ops::Deref;
 use core::ptr::NonNull;

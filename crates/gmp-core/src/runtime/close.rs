@@ -4,14 +4,16 @@
 //! next look; then nobody is left to touch what is abandoned, except an M that a goroutine keeps in user code: it finds
 //! `closed` when it comes back, and does the abandoning again for what it brings (`thread_ended`).
 
+use crate::contract::Config;
 use crate::g0::G0;
 use crate::ground::settings::AtMainReturn;
+use crate::records::attention;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, Wake, registry};
 use crate::records::m::M;
-use crate::runtime::abandon::Leftover;
 use crate::shared::lists::MRef;
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::reports::Leftover;
+use crate::shared::sched::Sched;
 use core::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -190,7 +192,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn wake_to_unwind(&self) -> (usize, usize, usize) {
         let (mut woken, mut runnable, mut running) = (0, 0, 0);
         registry::for_each(|g| {
-            if !ptr::eq(g.rt.get(), &self.header) {
+            if !g.is_of(&self.header) {
                 return;
             }
             match g.word.status() {
@@ -199,7 +201,7 @@ impl<C: Config> Sched<C> {
                     if !crate::life::scope::waits_at_end(g)
                         && let Some(wait) = self.settled_wait(g)
                     {
-                        crate::records::g::parked::ready(g, wait, Wake::Closing);
+                        crate::waiting::ready::ready(g, wait, Wake::Closing);
                     }
                 }
                 Status::Runnable => runnable += 1,

@@ -4,13 +4,13 @@ use crate::entering::current::{Current as Caller, current as caller};
 use crate::entering::gate::{self, on_g0};
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec};
-use crate::records::g::parked::ready;
 use crate::records::g::permit::Unpark;
 use crate::records::g::{Ancestor, G, WaitReason, Wake};
 use crate::records::m::Leave;
 use crate::records::p::timers::NEVER;
 use crate::runtime::outside::Handle;
 use crate::waiting::park::{Commit, park_inside};
+use crate::waiting::ready::ready;
 use core::marker::PhantomData;
 use core::panic::Location;
 use std::any::Any;
@@ -65,7 +65,7 @@ pub fn park(timeout: Option<Duration>) -> Wake {
         return Wake::Closing;
     }
     let deadline = timeout.map_or(NEVER, |timeout| {
-        g.header().now().saturating_add(crate::records::rt::nanos(timeout)).min(NEVER - 1)
+        g.header().now().saturating_add(crate::ground::clock::nanos(timeout)).min(NEVER - 1)
     });
     let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
         let (g, wait) = parked.into_parts();
@@ -183,7 +183,7 @@ impl core::fmt::Debug for ThreadLock {
 #[track_caller]
 pub fn lock_os_thread() -> ThreadLock {
     let here = gate::pass("lock_os_thread");
-    crate::entering::locked::lock(&here);
+    crate::entering::locked::lock(here.g(), here.m());
     ThreadLock { g: here.g(), generation: here.g().word.generation(), not_send: PhantomData }
 }
 
@@ -202,7 +202,7 @@ impl Drop for ThreadLock {
             && core::ptr::eq(here.g(), self.g)
             && self.g.word.generation() == self.generation
         {
-            crate::entering::locked::unlock(&here);
+            crate::entering::locked::unlock(here.g(), here.m());
         }
     }
 }

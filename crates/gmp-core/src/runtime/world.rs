@@ -4,14 +4,14 @@
 //! blocking calls, and waits for the others: each M gives its P up when its goroutine next comes to g0. Goroutines are
 //! not interrupted: one that computes without ever calling the runtime delays the stop until it does.
 
-use crate::contract::List;
-use crate::contract::{Policy, RunQueue, SharedQueue};
+use crate::contract::{Config, List, Policy, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
+use crate::records::attention;
 use crate::records::g::registry;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
 use crate::shared::lists::{Lists, MRef};
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,13 +1,11 @@
 //! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
 
-use crate::contract::List;
+use crate::contract::{Config, List};
 use crate::ground::sync::thread::Thread;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
-use crate::runtime::abandon::Leftover;
-use crate::shared::sched::Config;
-use crate::watching::deadlock::DeadlockReport;
+use crate::shared::reports::{DeadlockReport, Leftover};
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;

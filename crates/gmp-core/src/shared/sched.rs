@@ -1,51 +1,22 @@
 //! `Sched`: what all Ms of a runtime share. Go: `schedt` (runtime2.go, Go 1.27).
 
-use crate::contract::{IdleView, OnlyP, Policy, StackAllocator, Switch, VictimOrder};
+use crate::contract::{Config, IdleView, OnlyP, Policy, Switch, VictimOrder};
 use crate::entering::current::{Current, current};
 use crate::ground::settings::Settings;
 use crate::records::g::runnable::Runnable;
-use crate::records::m::M;
+use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::{Counters, NUMBER_BATCH, OwnedP, P};
-use crate::records::rt::Header;
 use crate::shared::idle_word::IdleWord;
 use crate::shared::lists::{Lists, Locked};
-use crate::watching::sysmon::SysmonNote;
+use crate::shared::sysmon_note::SysmonNote;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_epoch::{Atomic, Collector, LocalHandle, Owned};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// What a runtime is made of.
-pub trait Config: Sized + 'static {
-    /// How goroutines are queued and Ms woken.
-    type Policy: Policy;
-    /// Where stacks come from.
-    type Stacks: StackAllocator;
-    /// How stacks are switched.
-    type Switch: Switch;
-}
 
 pub(crate) type SharedOf<C> = <<C as Config>::Policy as Policy>::Shared<Runnable>;
 pub(crate) type IdleOf<C> = <<C as Config>::Policy as Policy>::Idle;
 pub(crate) type OrderOf<C> = <<C as Config>::Policy as Policy>::Order;
 pub(crate) type SlotOf<C> = <<C as Config>::Switch as Switch>::Slot;
-
-/// Bits of [`Sched::attention`]: what an M looks at before it looks for work.
-pub(crate) mod attention {
-    /// The world is to stop.
-    pub(crate) const STOP: u32 = 1;
-    /// The runtime closes.
-    pub(crate) const CLOSING: u32 = 2;
-    /// Goroutines are to unwind at their next suspension.
-    pub(crate) const UNWIND: u32 = 4;
-    /// An M with pinned goroutines waits for a P.
-    pub(crate) const WANTS_P: u32 = 8;
-    /// Main has returned and `run` waits for the others.
-    pub(crate) const WAITING: u32 = 16;
-    /// `run` is to return: m0 leaves the scheduler.
-    pub(crate) const FINISHED: u32 = 32;
-    /// What keeps any M from going idle. The other bits stay set while there is nothing to do.
-    pub(crate) const URGENT: u32 = STOP | CLOSING | WANTS_P;
-}
 
 /// The Ps as thieves and sysmon see them: replaced as a whole while the world is stopped.
 pub(crate) struct AllP<C: Config> {
@@ -77,12 +48,18 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) handoffs: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
+    /// The life of an M on a thread of its own: the scheduler, which stands above.
+    pub(crate) machine: fn(Arc<Sched<C>>, Arc<M>),
 }
 
 impl<C: Config> Sched<C> {
-    pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        stacks: C::Stacks,
+        machine: fn(Arc<Sched<C>>, Arc<M>),
+    ) -> Arc<Self> {
         crate::entering::current::install::<SlotOf<C>>();
-        crate::entering::only_p::install(C::Switch::heavy_fence());
+        crate::ground::fence::install(C::Switch::heavy_fence());
         let sched = Arc::new(Self {
             header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
             settings,
@@ -102,8 +79,9 @@ impl<C: Config> Sched<C> {
             handoffs: AtomicU64::new(0),
             waiting_for_stack: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            machine,
         });
-        let erased: &dyn crate::records::rt::AnyRuntime = &*sched;
+        let erased: &AnyRuntime = &*sched;
         // SAFETY: nobody else has the Arc yet, and it owns the header.
         unsafe { sched.header.tie(core::ptr::from_ref(erased)) };
         sched
@@ -209,7 +187,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn policy_from_anywhere<R>(&self, call: impl FnOnce() -> R) -> R {
         let m = match current() {
             // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Current::G(g) => unsafe { &*g.m.get() },
+            Current::G(g) => unsafe { &*g.m() },
             // SAFETY: as above.
             Current::Scheduler(m) => unsafe { &*m },
             Current::Plain => {
@@ -260,20 +238,5 @@ impl<P: Policy> Drop for PolicyGuard<P> {
     #[cold]
     fn drop(&mut self) {
         crate::fatal!("policies do not unwind", "a panic came out of policy {}", P::NAME);
-    }
-}
-
-impl<C: Config> Drop for Sched<C> {
-    fn drop(&mut self) {
-        // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
-        self.abandon_the_queued();
-        // SAFETY: nobody else has the runtime any more, so nobody reads the table.
-        unsafe {
-            let guard = crossbeam_epoch::unprotected();
-            let all = self.all_p.load(Ordering::Relaxed, guard);
-            if !all.is_null() {
-                drop(all.into_owned());
-            }
-        }
     }
 }

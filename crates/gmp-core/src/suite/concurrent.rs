@@ -4,8 +4,7 @@
 
 use super::gate::{Gate, Trouble};
 use super::script::{Op, Raid, Script};
-use crate::contract::List;
-use crate::contract::{RunQueue, Steal, StealRound, Thief};
+use crate::contract::{List, RunQueue, Steal, StealRound, Thief};
 use crate::suite::{CONFIG, Ledger, Probe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;

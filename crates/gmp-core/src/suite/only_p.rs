@@ -1,7 +1,6 @@
 //! The laws of the operations for one P ([`OnlyP`]): they do what the ordinary ones do, and mix with them.
 
-use crate::contract::List;
-use crate::contract::{OnlyP, RunQueue, SharedQueue, Slot, Thief};
+use crate::contract::{List, OnlyP, RunQueue, SharedQueue, Slot, Thief};
 use crate::suite::{CONFIG, Ledger, Probe, Rng};
 
 /// Steps of each run: enough to fill a ring of 256 and overflow it.

@@ -2,8 +2,7 @@
 
 use super::gate::{STUCK, Trouble};
 use super::run_queue::fitting;
-use crate::contract::List;
-use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
+use crate::contract::{List, RunQueue, Slot, Steal, StealRound, Thief};
 use crate::suite::{CONFIG, Ledger, Probe, Rng, TAKE_ANY};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;

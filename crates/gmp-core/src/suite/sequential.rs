@@ -3,9 +3,8 @@
 //! them may come next, and that emptiness and length are exact.
 
 use super::script::{Op, Sequential, Step};
-use crate::contract::List;
 use crate::contract::{
-    BackPromise, NextPromise, OnlyP, Popped, RunQueue, Slot, Steal, StealPromise, StealRound, Thief,
+    BackPromise, List, NextPromise, OnlyP, Popped, RunQueue, Slot, Steal, StealPromise, StealRound, Thief,
 };
 use crate::suite::{CONFIG, Ledger, Probe};
 use std::collections::BTreeSet;

@@ -3,15 +3,14 @@
 //! Every submission is *push, fence, look*: whoever goes idle does *release the P, fence, look at all queues* (see
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
-use crate::contract::List;
-use crate::contract::{IdlePolicy, IdleView, OnlyP, RunQueue, SharedQueue, Slot, Spill, Thief};
-use crate::ground::event::{Event, EventKind};
+use crate::contract::{Config, IdlePolicy, IdleView, List, OnlyP, RunQueue, SharedQueue, Slot, Spill, Thief};
+use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::p::P;
-use crate::shared::sched::{Config, IdleOf, Sched};
+use crate::shared::sched::{IdleOf, Sched};
 
 impl<C: Config> Sched<C> {
     /// Puts a goroutine on the P that `m` holds.
@@ -78,7 +77,7 @@ impl<C: Config> Sched<C> {
     fn observe_ready(&self, g: &G, m: Option<&M>) {
         if self.header.events.is_on() {
             self.track(g);
-            self.header.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
+            self.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
         }
     }
 
@@ -135,18 +134,6 @@ impl<C: Config> Sched<C> {
     pub(crate) fn may_spin_here(&self) -> bool {
         let view = self.view();
         view.procs > view.idle + view.spinning + 1
-    }
-
-    /// Tells the sink what happened to a goroutine, if there is one that listens.
-    #[inline(always)]
-    pub(crate) fn emit(&self, kind: EventKind, g: &G, m: Option<&M>, value: u64) {
-        if self.header.events.is_on() {
-            self.header.send_event(kind, g.number.get(), m, value);
-        }
-    }
-
-    pub(crate) fn emit_proc(&self, kind: EventKind, m: Option<&M>, p: Option<u32>, value: u64) {
-        self.header.events.emit(|| Event { kind, goroutine: 0, p, m: m.map(|m| m.id), value });
     }
 
     /// Starts the latency clock of one goroutine in eight. Go: `casgstatus` with `gTrackingPeriod`.

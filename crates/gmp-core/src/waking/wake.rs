@@ -1,17 +1,16 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
-use crate::contract::Thief;
-use crate::contract::{IdleView, RunQueue, SharedQueue};
+use crate::contract::{Config, IdleView, RunQueue, SharedQueue, Thief};
 use crate::entering::current::{Current, current};
 use crate::entering::gate::on_g0;
-use crate::g0::G0;
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
-use crate::records::m::M;
+use crate::records::attention;
+use crate::records::m::{AnyRuntime, M};
 use crate::records::p::timers::NEVER;
 use crate::records::p::{OwnedP, PCore};
 use crate::shared::lists::{Lists, MRef};
-use crate::shared::sched::{Config, IdleOf, Sched, attention};
+use crate::shared::sched::{IdleOf, Sched};
 use core::ptr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -46,6 +45,14 @@ impl<C: Config> Sched<C> {
     pub(crate) fn wake_for_old_work(&self) {
         if self.idle.try_spin(self.procs(), |view| view.idle > 0 && view.spinning == 0) {
             self.start_spinner();
+        }
+    }
+
+    /// Wakes sysmon out of its deep sleep. Under the lock.
+    pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
+        lists.awakenings = lists.awakenings.wrapping_add(1);
+        if core::mem::replace(&mut lists.sysmon_asleep, false) {
+            self.sysmon.note.wake();
         }
     }
 
@@ -145,9 +152,9 @@ impl<C: Config> Sched<C> {
         m.spinning.set(spinning);
         m.next_p.set(p.into_core());
         let name = format!("{}-{}", self.settings.thread_name, m.id);
-        let sched = self.arc();
+        let (sched, machine) = (self.arc(), self.machine);
         let thread = Arc::clone(&m);
-        let spawn = move || std::thread::Builder::new().name(name).spawn(move || G0::thread(sched, thread));
+        let spawn = move || std::thread::Builder::new().name(name).spawn(move || machine(sched, thread));
         match on_big_stack(spawn) {
             Ok(handle) => lists.threads.push((m.id, handle)),
             Err(_) => {
@@ -209,12 +216,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn register_m(&self, lists: &mut Lists<C>) -> Arc<M> {
         let id = lists.next_m;
         lists.next_m += 1;
-        let erased: &dyn crate::records::rt::AnyRuntime = self;
-        let m = Arc::new(M::new(
-            id,
-            erased as *const dyn crate::records::rt::AnyRuntime as *const _,
-            self.settings.seed,
-        ));
+        let erased: &AnyRuntime = self;
+        let m = Arc::new(M::new(id, erased as *const AnyRuntime as *const _, self.settings.seed));
         lists.all_m.push(Arc::clone(&m));
         m
     }
@@ -307,7 +310,7 @@ fn caller_is_locked() -> bool {
     let m = match current() {
         Current::Plain => return false,
         // SAFETY: the M of our own thread lives.
-        Current::G(g) => unsafe { &*g.m.get() },
+        Current::G(g) => unsafe { &*g.m() },
         // SAFETY: as above.
         Current::Scheduler(m) => unsafe { &*m },
     };

@@ -1,68 +1,20 @@
 //! Deadlock: all goroutines are asleep, and nobody is left to wake them. Go: `checkdead` (proc.go, Go 1.27).
 
-use crate::contract::{SharedQueue, StackAllocator, Switch};
+use crate::contract::{Config, SharedQueue, StackAllocator, Switch};
 use crate::ground::settings::DeadlockRule;
+use crate::records::attention;
 use crate::records::g::word::Status;
-use crate::records::g::{Flags, WaitReason, registry};
+use crate::records::g::{Flags, registry};
 use crate::records::p::timers::NEVER;
 use crate::shared::lists::Lists;
-use crate::shared::sched::{Config, Sched, attention};
-use crate::watching::sysmon::SUSPECT_PERIOD;
-use core::fmt;
-use core::panic::Location;
+use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
+use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One goroutine of a deadlock.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct WaitingGoroutine {
-    /// Its number.
-    pub number: u64,
-    /// Its name, if it was given one.
-    pub name: Option<Arc<str>>,
-    /// Its labels, inherited ones too.
-    pub labels: Arc<[(String, String)]>,
-    /// What it waits for.
-    pub reason: WaitReason,
-    /// For how long, good to 10 ms.
-    pub age: Duration,
-    /// Where it was spawned.
-    pub created_at: &'static Location<'static>,
-}
-
-/// Who sleeps in a deadlock.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct DeadlockReport {
-    /// The goroutines, by number.
-    pub waiting: Vec<WaitingGoroutine>,
-    /// Main called `exit`, and the others have ended too: nobody is left at all.
-    pub main_exited: bool,
-}
-
-impl fmt::Display for DeadlockReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.main_exited && self.waiting.is_empty() {
-            return f.write_str("no goroutines (main called runtime.Goexit) - deadlock!");
-        }
-        f.write_str("all goroutines are asleep - deadlock!")?;
-        for sleeper in &self.waiting {
-            write!(f, "\n\ngoroutine {}", sleeper.number)?;
-            if let Some(name) = &sleeper.name {
-                write!(f, " [{name}]")?;
-            }
-            write!(f, " [{}, {:.1?}", sleeper.reason, sleeper.age)?;
-            for (i, (key, value)) in sleeper.labels.iter().enumerate() {
-                write!(f, "{}{key:?}: {value:?}", if i == 0 { ", labels: {" } else { ", " })?;
-            }
-            let close = if sleeper.labels.is_empty() { "" } else { "}" };
-            write!(f, "{close}]: created at {}", sleeper.created_at)?;
-        }
-        Ok(())
-    }
-}
+/// How often a suspected deadlock is looked at again.
+pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 
 impl<C: Config> Sched<C> {
     /// Looks for a deadlock; under the lock, by an M that is about to sleep.
@@ -114,7 +66,7 @@ impl<C: Config> Sched<C> {
     fn runnable_numbers(&self) -> Vec<String> {
         let mut numbers = Vec::new();
         registry::for_each(|g| {
-            if g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header) {
+            if g.word.status() == Status::Runnable && g.is_of(&self.header) {
                 numbers.push(g.number.get().to_string());
             }
         });
@@ -159,7 +111,8 @@ impl<C: Config> Sched<C> {
             return true;
         }
         let now = self.header.now();
-        let found_lately = |found: u64| now.saturating_sub(found) < crate::records::rt::nanos(SUSPECT_PERIOD);
+        let found_lately =
+            |found: u64| now.saturating_sub(found) < crate::ground::clock::nanos(SUSPECT_PERIOD);
         let alone = !lists.others_found_at.is_some_and(found_lately) && self.counts_as_alone(lists, now);
         if !alone && !lists.deadlock_suspected {
             lists.deadlock_suspected = true;
@@ -185,7 +138,7 @@ impl<C: Config> Sched<C> {
         let now = self.header.now();
         let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
         registry::for_each(|g| {
-            if !core::ptr::eq(g.rt.get(), &self.header) {
+            if !g.is_of(&self.header) {
                 return;
             }
             let Some(_scan) = g.word.scan() else { return };

@@ -1,8 +1,8 @@
 //! The owner's way from block to block: entering one to push, claiming one to pop, and what to do when a thief has revoked
 //! its block in.
 
-use super::word::State;
-use super::{BLOCKS, Blocks, LEN};
+use super::word::{LEN, State};
+use super::{BLOCKS, Blocks};
 use crate::contract::{Link, Token};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release};

@@ -1,19 +1,13 @@
 //! `BlocksThief`: the thieves' half.
 
+use super::word::LEN;
 use super::word::{Seen, State};
-use super::{BLOCKS, Blocks, LEN, Words};
+use super::{BLOCKS, Blocks, BlocksThief};
 use crate::contract::{Link, RunQueue, Steal, StealRound, Thief, Token};
 use crate::ground::sync::{Arc, spin_loop};
 use core::fmt;
-use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
-
-/// A handle for stealing from [`Blocks`].
-pub struct BlocksThief<T: Token> {
-    words: Arc<Words>,
-    tokens: PhantomData<fn() -> T>,
-}
 
 /// Copies of a block's slots, from which nothing may be made before the compare-and-swap that takes them.
 struct Stolen {
@@ -22,10 +16,6 @@ struct Stolen {
 }
 
 impl<T: Token> BlocksThief<T> {
-    pub(super) fn new(words: Arc<Words>) -> Self {
-        Self { words, tokens: PhantomData }
-    }
-
     /// How many tokens block `number` was filled with, at least.
     fn filled(&self, number: usize, newest: usize) -> usize {
         if number < newest { LEN } else { self.words.load_tail().saturating_sub(number * LEN).min(LEN) }

@@ -18,9 +18,12 @@
 //! within a number, the states within a turn go one way, and the place of an open block grows. So a compare-and-swap
 //! that succeeds knows that nothing happened since its value was read.
 
-use super::LEN;
 use crate::ground::sync::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+/// Slots of a block. Longer ones share the locked instructions among more tokens and give thieves more at once; shorter
+/// ones keep fewer tokens from the thieves' first rounds. 32 pointers are four cache lines. Two under loom.
+pub(super) const LEN: usize = if cfg!(loom) { 2 } else { 32 };
 
 /// What a word says. Bits: place 0..6, base 6..12, state 12..14, turn 14, number 15..64 (the low 49 bits of it, which
 /// come back after 2^54 tokens: years of nothing but pushes).

@@ -1,6 +1,5 @@
 //! Body: a goroutine's closure before it runs, and its result afterwards, in line in the record.
 
-use super::G;
 use core::cell::UnsafeCell;
 use core::mem::{MaybeUninit, align_of, needs_drop, size_of};
 use std::any::Any;
@@ -76,29 +75,29 @@ impl Body {
 /// What can be done with a goroutine's body, with the types forgotten.
 #[derive(Debug)]
 pub(crate) struct BodyTable {
-    /// Runs the closure on the goroutine's stack and leaves the outcome.
-    pub(crate) run: unsafe fn(&G),
+    /// Runs the closure on the goroutine's stack and leaves its value. `Err`: it unwound with this, and the body is empty.
+    pub(crate) run: unsafe fn(&Body) -> Result<(), Box<dyn Any + Send>>,
     /// Drops a closure that never ran.
-    pub(crate) drop_closure: unsafe fn(&G),
-    /// Drops an outcome that nobody wants.
-    pub(crate) drop_outcome: unsafe fn(&G),
-    /// Whether dropping an outcome runs anybody's code.
+    pub(crate) drop_closure: unsafe fn(&Body),
+    /// Drops a value that nobody wants.
+    pub(crate) drop_value: unsafe fn(&Body),
+    /// Whether dropping a value runs anybody's code.
     pub(crate) drop_matters: bool,
 }
 
 /// The table of a record without a goroutine.
 pub(crate) static NOTHING: BodyTable =
-    BodyTable { run: nothing, drop_closure: nothing, drop_outcome: nothing, drop_matters: false };
+    BodyTable { run: |_| Ok(()), drop_closure: nothing, drop_value: nothing, drop_matters: false };
 
-unsafe fn nothing(_: &G) {}
+unsafe fn nothing(_: &Body) {}
 
 struct TableFor<F, T>(core::marker::PhantomData<(F, T)>);
 
 impl<F: FnOnce() -> T, T> TableFor<F, T> {
     const TABLE: BodyTable = BodyTable {
         run: run::<F, T>,
-        drop_closure: drop_closure::<F>,
-        drop_outcome: drop_outcome::<T>,
+        drop_closure: drop_content::<F>,
+        drop_value: drop_content::<T>,
         drop_matters: needs_drop::<T>(),
     };
 }
@@ -110,51 +109,18 @@ pub(crate) fn table<F: FnOnce() -> T, T>() -> &'static BodyTable {
 
 /// # Safety
 /// On the goroutine's own stack, once; the body holds an `F`.
-unsafe fn run<F: FnOnce() -> T, T>(g: &G) {
+unsafe fn run<F: FnOnce() -> T, T>(body: &Body) -> Result<(), Box<dyn Any + Send>> {
     // SAFETY: the spawner put an F in, and a goroutine runs once.
-    let closure = unsafe { g.body.take::<F>() };
-    match catch_unwind(AssertUnwindSafe(closure)) {
-        Ok(value) => {
-            // SAFETY: the closure has left the body.
-            unsafe { g.body.put(value) };
-            g.outcome.set(Outcome::Value);
-        }
-        Err(payload) if payload.is::<Goexit>() => g.outcome.set(Outcome::Exited),
-        Err(payload) => {
-            crate::life::panics::report(g, payload.as_ref());
-            // SAFETY: the closure has left the body.
-            unsafe { g.body.put::<Box<dyn Any + Send>>(payload) };
-            g.outcome.set(Outcome::Panicked);
-        }
-    }
+    let closure = unsafe { body.take::<F>() };
+    let value = catch_unwind(AssertUnwindSafe(closure))?;
+    // SAFETY: the closure has left the body.
+    unsafe { body.put(value) };
+    Ok(())
 }
 
-/// Drops an outcome that nobody wants; a panic of its destructor stays here, like that of an unwanted closure's.
-///
 /// # Safety
-/// The goroutine has ended and nobody has taken its outcome.
-pub(crate) unsafe fn drop_unwanted(g: &G) {
+/// The body holds a `T`, and the caller owns the goroutine's next step.
+unsafe fn drop_content<T>(body: &Body) {
     // SAFETY: the caller says so.
-    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_outcome)(g) }));
-    // A payload whose own drop panics is not worth more care than this.
-    core::mem::forget(dropped.err());
-}
-
-/// # Safety
-/// The body holds an `F` that never ran.
-unsafe fn drop_closure<F>(g: &G) {
-    // SAFETY: the caller says so.
-    drop(unsafe { g.body.take::<F>() });
-}
-
-/// # Safety
-/// The goroutine has ended and nobody has taken its outcome.
-unsafe fn drop_outcome<T>(g: &G) {
-    match g.outcome.replace(Outcome::Exited) {
-        // SAFETY: `run` put a T in.
-        Outcome::Value => drop(unsafe { g.body.take::<T>() }),
-        // SAFETY: `run` put the payload in.
-        Outcome::Panicked => drop(unsafe { g.body.take::<Box<dyn Any + Send>>() }),
-        _ => {}
-    }
+    drop(unsafe { body.take::<T>() });
 }

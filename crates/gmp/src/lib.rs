@@ -66,8 +66,8 @@ pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 #[doc(inline)]
 pub use gmp_core::{
-    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, Sleeper,
-    WaitReason, Wake, blocking, g_local,
+    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, WaitReason,
+    WaitingGoroutine, Wake, blocking, g_local,
 };
 #[doc(inline)]
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};

@@ -80,7 +80,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// Takes a P with an empty queue out of use, and is the only way to do so. Under the lock, the P goes to the first
-    /// that wants it: to a stop of the world, to a hungry M, or onto the idle list. `true`: it is on the idle list, and
+    /// that wants it: to a stop of the world, to an M that wants a P, or onto the idle list. `true`: it is on the idle list, and
     /// the caller looks at the queues again afterwards.
     ///
     /// **Invariant**: no P is on the idle list while the world is being stopped. The stopper has emptied the list, and
@@ -92,7 +92,7 @@ impl<C: Config> Sched<C> {
             self.stop_p(lists, p);
             return false;
         }
-        let Some(mut p) = self.feed(lists, p) else { return false };
+        let Some(mut p) = self.give_p_if_wanted(lists, p) else { return false };
         if !p.owner().queue.is_empty() {
             crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
         }

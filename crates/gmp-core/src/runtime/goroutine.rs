@@ -11,6 +11,8 @@ use crate::records::p::timers::NEVER;
 use crate::runtime::outside::Handle;
 use crate::waiting::park::{Commit, park_inside};
 use crate::waiting::ready::ready;
+
+pub use crate::ground::procs::MAX_PROCS;
 use core::marker::PhantomData;
 use core::panic::Location;
 use std::any::Any;
@@ -253,9 +255,6 @@ pub fn set_max_procs(procs: usize) -> usize {
         }
     }
 }
-
-/// More Ps than any machine has CPUs; the idle word counts this far.
-pub const MAX_PROCS: usize = 1 << 20;
 
 /// A handle on the calling goroutine's runtime; `None` on a plain thread.
 pub fn handle() -> Option<Handle> {

@@ -4,7 +4,7 @@ use crate::current::{Current as Caller, current as caller};
 use crate::g::parked::ready;
 use crate::g::permit::Unpark;
 use crate::g::{Ancestor, G, WaitReason, Wake};
-use crate::gate::{self, on_g0};
+use crate::gate::{self, in_own_frame, on_g0};
 use crate::handle::JoinHandle;
 use crate::m::Leave;
 use crate::p::timers::NEVER;
@@ -199,11 +199,11 @@ impl Drop for ThreadLock {
 #[doc(alias = "systemstack")]
 #[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(inside) = gate::enter_or_plain("on_system_stack") else { return f() };
+    let Some(inside) = gate::enter_or_plain("on_system_stack") else { return in_own_frame(f) };
     if inside.g().header().thread_each {
         // The stack is a thread's already, and g0 is on another thread, where an `f` that is not `Send` must not go.
         drop(inside);
-        return f();
+        return in_own_frame(f);
     }
     let result = on_g0(inside.g(), |_| catch_unwind(AssertUnwindSafe(f)));
     drop(inside);

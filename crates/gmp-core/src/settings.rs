@@ -38,6 +38,9 @@ pub type OutOfStacksHook = Arc<dyn Fn(u64) + Send + Sync>;
 /// Go's `maxmcount`.
 pub const DEFAULT_MAX_THREADS: usize = 10_000;
 
+/// Usable bytes of a stack by default.
+pub const DEFAULT_STACK_SIZE: usize = 512 << 10;
+
 /// A runtime's settings.
 #[derive(Clone)]
 pub struct Settings {
@@ -48,6 +51,8 @@ pub struct Settings {
     pub max_threads: usize,
     /// Stack size in bytes where a spawn asks for none.
     pub stack_size: usize,
+    /// No stack is smaller than this, whatever a spawn asks for.
+    pub least_stack_size: usize,
     /// Prefix of thread names.
     pub thread_name: String,
     /// Seed of all random choices.
@@ -70,4 +75,26 @@ pub struct Settings {
     pub on_out_of_stacks: Option<OutOfStacksHook>,
     /// Receives events.
     pub events: Option<Arc<dyn EventSink>>,
+}
+
+/// One P, and what Go does for all else; stacks of 512 KiB.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            procs: 1,
+            max_threads: DEFAULT_MAX_THREADS,
+            stack_size: DEFAULT_STACK_SIZE,
+            least_stack_size: 0,
+            thread_name: String::from("gmp"),
+            seed: 0,
+            pinned: false,
+            at_main_return: AtMainReturn::default(),
+            deadlock: DeadlockRule::default(),
+            abort_on_panic: false,
+            lock_main: false,
+            ancestors: 0,
+            on_out_of_stacks: None,
+            events: None,
+        }
+    }
 }

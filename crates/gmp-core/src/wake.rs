@@ -5,7 +5,7 @@ use crate::contract::{IdleView, RunQueue, SharedQueue};
 use crate::current::{Current, current};
 use crate::event::EventKind;
 use crate::g0::G0;
-use crate::gate::on_g0;
+use crate::gate::{in_own_frame, on_g0};
 use crate::m::M;
 use crate::p::timers::NEVER;
 use crate::p::{OwnedP, PCore};
@@ -295,7 +295,7 @@ impl<C: Config> Sched<C> {
 fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
     match current() {
         Current::G(g) => on_g0(g, |_| f()),
-        _ => f(),
+        _ => in_own_frame(f),
     }
 }
 

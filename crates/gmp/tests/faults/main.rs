@@ -2,6 +2,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+mod stack_size;
+mod system_stack;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -10,7 +12,7 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] = &[];
+const FAULTS: &[Fault] = &[stack_size::FAULT, system_stack::FAULT];
 
 fn main() -> ExitCode {
     let all =

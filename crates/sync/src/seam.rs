@@ -16,8 +16,15 @@ pub(crate) use std::{
     thread,
 };
 
-/// Reads an atomic that only the holder of a lock changes, under that lock. In a model without an atomic load: that would
-/// hide from its scheduler who has looked without the lock before.
+use std::time::{Duration, Instant};
+
+/// The moment that is `timeout` later than now; `None` if the clock does not reach that far.
+pub(crate) fn after_now(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+/// Reads an atomic that only the holder of a lock changes, under that lock. In a model without an atomic load: that
+/// would hide from its scheduler who has looked without the lock before.
 macro_rules! own {
     ($atomic:expr) => {{
         #[cfg(loom)]
@@ -45,8 +52,8 @@ pub(crate) use const_fn;
 
 /// A random word, of a generator of this thread's own.
 ///
-/// Not to be inlined: its caller may come back from a sleep on another thread, and must not remember where this thread's
-/// generator is.
+/// Not to be inlined: its caller may come back from a sleep on another thread, and must not remember where this
+/// thread's generator is.
 #[cfg(not(loom))]
 #[inline(never)]
 pub(crate) fn random() -> u64 {
@@ -71,7 +78,8 @@ pub(crate) fn random() -> u64 {
 #[cfg(loom)]
 pub(crate) static RANDOM: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-/// A model's thread, to be woken. loom's own can be woken out of a join by a wake-up that comes late, and takes that ill.
+/// A model's thread, to be woken. loom's own can be woken out of a join by a wake-up that comes late, and takes that
+/// ill.
 #[cfg(loom)]
 #[derive(Clone)]
 pub(crate) struct Thread(std::sync::Arc<(loom::sync::Mutex<()>, loom::sync::Condvar)>);

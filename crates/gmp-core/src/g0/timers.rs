@@ -5,13 +5,13 @@
 
 use super::G0;
 use crate::contract::{Policy, Switch, Thief};
-use crate::g::parked::Parked;
-use crate::g::runnable::Runnable;
-use crate::g::{G, Wake};
-use crate::p::timers::{BATCH, Batch, NEVER, Target, Timers};
-use crate::sched::Config;
-use crate::timer::AnyTimer;
-use crate::timer::plan::Due;
+use crate::life::timer::AnyTimer;
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{G, Wake};
+use crate::records::p::plan::Due;
+use crate::records::p::timers::{BATCH, Batch, NEVER, Target, Timers};
+use crate::shared::sched::Config;
 use core::ptr;
 
 /// The part of a record that has its word and its context.
@@ -94,7 +94,7 @@ impl<C: Config> G0<'_, C> {
     fn end_sleep(&self, parked: Parked, awake: &mut Awake) -> bool {
         let (g, wait) = parked.into_parts();
         if !ptr::eq(g.rt.get(), &self.sched.header) || g.is_inboxed() {
-            return crate::g::parked::ready(g, wait, Wake::TimedOut);
+            return crate::records::g::parked::ready(g, wait, Wake::TimedOut);
         }
         if !g.word.to_ready(wait) {
             return false;

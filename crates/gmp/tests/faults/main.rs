@@ -2,6 +2,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+
+mod blocking_go;
 mod stack_size;
 mod system_stack;
 
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] = &[stack_size::FAULT, system_stack::FAULT];
+const FAULTS: &[Fault] = &[blocking_go::FAULT, stack_size::FAULT, system_stack::FAULT];
 
 fn main() -> ExitCode {
     let all =

@@ -45,8 +45,8 @@ impl Func {
     }
 }
 
-/// Runs `f` after `duration`, in a goroutine of its own that runs next on the P that finds the timer due. Never suspends,
-/// but for a goroutine inside `blocking`.
+/// Runs `f` after `duration`, in a goroutine of its own that runs next on the P that finds the timer due. Never
+/// suspends.
 ///
 /// [`Timer::reset`] has it run again.
 ///

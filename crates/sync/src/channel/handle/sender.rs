@@ -1,8 +1,8 @@
 //! `Sender`: the side that gives.
 
 use crate::channel::counter::Share;
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
 use crate::channel::protocol::Refusal;
-use crate::channel::{SendError, SendTimeoutError, TrySendError};
 use std::time::{Duration, Instant};
 
 /// The sending side of a channel. Clones send on the same channel; when the last is dropped the channel is closed.
@@ -42,8 +42,8 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Errors
-    /// The channel is closed, or is closed while this waits; the value comes back. (Go panics.) Also in a goroutine that
-    /// is unwinding because its runtime closes, if it would have to wait.
+    /// The channel is closed, or is closed while this waits; the value comes back. (Go panics.) Also in a goroutine
+    /// that is unwinding because its runtime closes, if it would have to wait.
     ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
@@ -115,7 +115,7 @@ impl<T> Sender<T> {
     /// As [`Sender::send`].
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.send_until(value, crate::after_now(timeout))
+        self.send_until(value, crate::seam::after_now(timeout))
     }
 
     /// [`Sender::send`] that waits until `deadline` at most. **Suspends.**

@@ -7,6 +7,7 @@ use core::convert::Infallible;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::sync::atomic::Ordering::{Acquire, Release};
+use gmp_core::WaitReason;
 
 /// A value that is set once and then shared.
 ///
@@ -27,8 +28,8 @@ pub struct OnceCell<T> {
     value: UnsafeCell<Option<T>>,
 }
 
-// SAFETY: the value is written under the mutex, before `filled` says so, and only shared after that. One thread may fill
-// the cell and another drop it, hence `Send`.
+// SAFETY: the value is written under the mutex, before `filled` says so, and only shared after that. One thread may
+// fill the cell and another drop it, hence `Send`.
 unsafe impl<T: Send + Sync> Sync for OnceCell<T> {}
 
 impl<T> OnceCell<T> {
@@ -54,8 +55,8 @@ impl<T> OnceCell<T> {
 
     /// The value, made by `init` if there is none yet; if somebody else makes it, waits for that. **Suspends.**
     ///
-    /// A panic in `init` leaves the cell empty: the next one tries again. Asking for the value of the same cell in `init`
-    /// waits for ever.
+    /// A panic in `init` leaves the cell empty: the next one tries again. Asking for the value of the same cell in
+    /// `init` waits for ever.
     ///
     /// Shown at [`OnceCell`].
     ///
@@ -95,7 +96,7 @@ impl<T> OnceCell<T> {
     #[cold]
     #[track_caller]
     fn fill<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        let _filling = self.filling.lock();
+        let _filling = self.filling.lock_for(WaitReason::Once);
         if let Some(value) = self.get() {
             return Ok(value);
         }

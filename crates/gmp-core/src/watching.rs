@@ -1,0 +1,4 @@
+//! Watching: sysmon, and the search for deadlocks.
+
+pub(crate) mod deadlock;
+pub(crate) mod sysmon;

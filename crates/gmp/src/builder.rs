@@ -15,6 +15,7 @@ use gmp_core::settings::{DEFAULT_STACK_SIZE, Settings};
 use gmp_stack::{LEAST_SIZE, MOST_SIZE, Stacks};
 use std::sync::Arc;
 
+#[doc(inline)]
 pub use gmp_stack::Retention;
 
 /// How goroutines and thread-locals go together.

@@ -1,15 +1,13 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
 
-mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
-mod lost_in_resize;
+
+mod blocking_go;
 mod lost_in_resize;
 mod stack_size;
 mod stopped_world;
-mod stopped_world;
 mod system_stack;
-mod unheard_attention;
 mod unheard_attention;
 
 use harness::Named;

@@ -276,7 +276,7 @@ pub fn lock_os_thread() -> ThreadLock {
 ///     data.iter().fold(0, |sum, byte| sum ^ byte)
 /// }
 /// runtime.run(|| {
-///     // An array of 1 MiB does not fit on a goroutine's stack of 512 KiB.
+///     // An array of 1 MiB does not fit on a goroutine's stack of 1 MiB.
 ///     let digest = gmp::on_system_stack(|| digest(&mut [7; 1 << 20]));
 ///     assert_eq!(digest, 0);
 /// }).unwrap();

@@ -24,7 +24,7 @@
 //!
 //! The size asked for is usable bytes, and what comes back has the next class's and a page: a power of two from 16 KiB
 //! to 64 MiB, and a page in which the first frame may begin where it likes (see `class.rs`). The guard lies below and is not part of it. So a stack
-//! of 512 KiB takes 520 KiB of address space, and of page tables, at 4 KiB for each 2 MiB of addresses, 1,040 bytes.
+//! of 1 MiB takes 1,032 KiB of address space, and of page tables, at 4 KiB for each 2 MiB of addresses, 2,064 bytes.
 //!
 //! # Warm and cold
 //!

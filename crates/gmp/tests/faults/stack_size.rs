@@ -26,8 +26,8 @@ fn runtime() -> gmp::Runtime {
 }
 
 #[inline(never)]
-fn a_mebibyte() -> u8 {
-    black_box([7_u8; 1 << 20])[9]
+fn two_mebibytes() -> u8 {
+    black_box([7_u8; 2 << 20])[9]
 }
 
 #[inline(never)]
@@ -37,7 +37,7 @@ fn recurse(depth: usize) -> usize {
 }
 
 fn large_frame() {
-    runtime().run(a_mebibyte).unwrap();
+    runtime().run(two_mebibytes).unwrap();
 }
 
 fn recursion() {
@@ -48,8 +48,8 @@ fn small_by_program() {
     // SAFETY: no thread-local is used here.
     let builder = unsafe { gmp::Builder::new().share_thread_locals() }.stack_size(64 << 10);
     let main = || {
-        let spawned = gmp::spawn().stack_size(32 << 10).go(a_mebibyte).unwrap();
-        spawned.join().unwrap() + a_mebibyte()
+        let spawned = gmp::spawn().stack_size(32 << 10).go(two_mebibytes).unwrap();
+        spawned.join().unwrap() + two_mebibytes()
     };
     assert_eq!(builder.build().unwrap().run(main).unwrap().value, 14);
 }
@@ -103,7 +103,7 @@ fn advised(done: &Done) -> String {
 
 fn an_overflow_says_the_size_that_helps() {
     let done = child("large_frame").run();
-    done.says("overflowed its stack of 512 KiB; created by ").says("; it needed at least ");
+    done.says("overflowed its stack of 1024 KiB; created by ").says("; it needed at least ");
     with_size("large_frame", &advised(&done)).run().code(0);
     let small = with_size("large_frame", "65536").run();
     small.says("overflowed its stack of 64 KiB; created by ");
@@ -112,7 +112,7 @@ fn an_overflow_says_the_size_that_helps() {
 
 fn a_recursion_is_advised_the_next_size() {
     let done = child("recursion").run();
-    done.check(advised(&done) == "1M", "advises twice of what it had");
+    done.check(advised(&done) == "2M", "advises twice of what it had");
     let done = with_size("recursion", "64M").run();
     done.aborted().says("overflowed its stack of 65536 KiB").says("only be a thread's");
 }
@@ -120,7 +120,7 @@ fn a_recursion_is_advised_the_next_size() {
 fn the_environment_raises_what_the_program_asks_for() {
     child("small_by_program").run().aborted();
     with_size("small_by_program", "16K").run().says("overflowed its stack of 32 KiB").aborted();
-    with_size("small_by_program", "8M").run().code(0);
+    with_size("small_by_program", "16M").run().code(0);
 }
 
 fn a_small_size_of_a_spawn_counts_as_the_least() {

@@ -18,6 +18,13 @@ pub fn provide<S: Switch>() {
     fence::install(S::heavy_fence());
 }
 
+/// The serial number as those compare it who have only 32 bits for it. The runtimes after the first 2^32 - 2 have none,
+/// which is 0, and always right: they are never known to be a caller's. The last number is not given away, for a lock
+/// means something else by it.
+pub(crate) fn short(serial: u64) -> u32 {
+    u32::try_from(serial).ok().filter(|&short| short != u32::MAX).unwrap_or(0)
+}
+
 /// The serial number of the caller's runtime if the caller holds its only P and there is a heavy fence; else 0. The answer
 /// holds until the caller next suspends, enters `blocking` or returns to the scheduler. Never suspends.
 #[inline]
@@ -42,4 +49,18 @@ fn of_scheduler(m: *const crate::records::m::M) -> u32 {
     // SAFETY: the M that runs the caller is our own thread's, and lives.
     let m = unsafe { &*m };
     if m.p.get().is_null() { 0 } else { m.rt().header().only_p.load(Ordering::Relaxed) }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_number_is_one_runtimes_alone() {
+        assert_eq!(short(1), 1);
+        assert_eq!(short(u64::from(u32::MAX) - 1), u32::MAX - 1);
+        for late in [u64::from(u32::MAX), 1 << 32, (1 << 32) + 1, u64::MAX] {
+            assert_eq!(short(late), 0, "runtime {late} shares no number with an earlier one");
+        }
+    }
 }

@@ -97,16 +97,19 @@ pub(crate) struct Header<M> {
     runtime: UnsafeCell<Option<*const dyn AnyRuntime<M>>>,
     pub(crate) policy: &'static str,
     pub(crate) stack_size: usize,
+    pub(crate) least_stack_size: usize,
     pub(crate) pinned: bool,
     /// Each goroutine is a thread of its own (`Switch::THREAD_EACH`).
     pub(crate) thread_each: bool,
+    /// Each goroutine has thread-locals of its own (`Switch::OWN_THREAD_LOCALS`).
+    pub(crate) own_thread_locals: bool,
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     /// The [`epoch`].
     pub(crate) started: Instant,
-    /// The runtime's serial number while it has one P, else 0; see `only_p`.
+    /// The runtime's short serial number while it has one P, else 0; see `only_p`.
     pub(crate) only_p: AtomicU32,
-    pub(crate) serial: u32,
+    pub(crate) serial: u64,
     /// What is more important than the next goroutine: the bits of [`attention`].
     pub(crate) attention: AtomicU32,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
@@ -123,14 +126,17 @@ impl<M> Header<M> {
     pub(crate) fn new(
         policy: &'static str,
         thread_each: bool,
+        own_thread_locals: bool,
         settings: &crate::ground::settings::Settings,
     ) -> Self {
         Self {
             runtime: UnsafeCell::new(None),
             policy,
             stack_size: settings.stack_size,
+            least_stack_size: settings.least_stack_size,
             pinned: settings.pinned,
             thread_each,
+            own_thread_locals,
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),
@@ -195,11 +201,11 @@ impl<M> Header<M> {
 /// 30 years: whoever sleeps until then looks again.
 const FAR: u64 = 30 * 365 * 24 * 60 * 60 * 1_000_000_000;
 
-/// A number for a runtime that no other of this process has, and is not 0. After 2^32 runtimes there are no more, and
-/// those get 0, which is always right.
-fn next_serial() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| next.checked_add(1)).unwrap_or(0)
+/// A number for a runtime that no other of this process has, and is not 0.
+fn next_serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // A runtime takes microseconds to make: 2^64 of them, half a million years.
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Where events leave the scheduler: one relaxed load and a cold branch a point while nobody listens.

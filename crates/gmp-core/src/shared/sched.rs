@@ -61,7 +61,12 @@ impl<C: Config> Sched<C> {
         crate::entering::current::install::<SlotOf<C>>();
         crate::ground::fence::install(C::Switch::heavy_fence());
         let sched = Arc::new(Self {
-            header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
+            header: Header::new(
+                C::Policy::NAME,
+                C::Switch::THREAD_EACH,
+                C::Switch::OWN_THREAD_LOCALS,
+                &settings,
+            ),
             settings,
             stacks,
             shared: SharedOf::<C>::default(),
@@ -129,7 +134,8 @@ impl<C: Config> Sched<C> {
         let order = OrderOf::<C>::new(ps.len());
         self.procs.store(ps.len(), Ordering::Relaxed);
         let only_p = ps.len() == 1 && C::Switch::heavy_fence().is_some();
-        self.header.only_p.store(if only_p { self.header.serial } else { 0 }, Ordering::Relaxed);
+        let serial = if only_p { crate::entering::only_p::short(self.header.serial) } else { 0 };
+        self.header.only_p.store(serial, Ordering::Relaxed);
         let guard = epoch.pin();
         // ORDER: allp. Release pairs with the acquire in `with_all_p`.
         let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);

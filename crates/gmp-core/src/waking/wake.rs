@@ -2,7 +2,7 @@
 
 use crate::contract::{Config, IdleView, RunQueue, SharedQueue, Thief};
 use crate::entering::current::{Current, current};
-use crate::entering::gate::on_g0;
+use crate::entering::gate::{in_own_frame, on_g0};
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
 use crate::records::attention;
@@ -312,7 +312,7 @@ impl<C: Config> Sched<C> {
 fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
     match current() {
         Current::G(g) => on_g0(g, |_| f()),
-        _ => f(),
+        _ => in_own_frame(f),
     }
 }
 

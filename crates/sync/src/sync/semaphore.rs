@@ -10,7 +10,7 @@
 //! One whom a closed runtime has abandoned cannot; the next who comes does it.
 
 use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use gmp_core::{WaitReason, Wake};
@@ -84,7 +84,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
-        self.take(n, None);
+        must_have(self.take(n, None));
         Permit { semaphore: self, n }
     }
 
@@ -230,6 +230,7 @@ impl Semaphore {
         self.serve(permits).take(n)
     }
 
+    #[must_use]
     #[track_caller]
     fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
         if self.take_now(n) {

@@ -28,11 +28,6 @@ impl Parked {
         !self.g.word.is_in(self.wait)
     }
 
-    /// The number of the goroutine that waits.
-    pub fn number(&self) -> u64 {
-        self.g.number.get()
-    }
-
     /// The token in two words, to be kept where they are not read as one.
     #[inline]
     pub fn into_raw(self) -> (NonNull<()>, u64) {

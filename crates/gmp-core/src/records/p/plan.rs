@@ -36,7 +36,7 @@ pub(crate) const SWEEP_FLOOR: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Home {
     /// The serial number of the P's runtime.
-    runtime: u32,
+    runtime: u64,
     /// Stops and moves of timers that lie in the heap, since the last sweep.
     stale: AtomicUsize,
     /// With so many a sweep is worth it.
@@ -44,7 +44,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    pub(crate) fn new(runtime: u32) -> Self {
+    pub(crate) fn new(runtime: u64) -> Self {
         Self { runtime, stale: AtomicUsize::new(0), stale_limit: AtomicUsize::new(SWEEP_FLOOR) }
     }
 

@@ -143,7 +143,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// Those of a P of the runtime with this serial number.
-    pub(crate) fn new(runtime: u32) -> Self {
+    pub(crate) fn new(runtime: u64) -> Self {
         Self { home: Home::new(runtime), heap: Mutex::new(Heap::default()), next: AtomicU64::new(NEVER) }
     }
 

@@ -4,6 +4,7 @@ mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod lost_in_resize;
+mod sink_channel;
 mod stopped_world;
 mod unheard_attention;
 
@@ -14,8 +15,13 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] =
-    &[blocking_go::FAULT, lost_in_resize::FAULT, stopped_world::FAULT, unheard_attention::FAULT];
+const FAULTS: &[Fault] = &[
+    blocking_go::FAULT,
+    sink_channel::FAULT,
+    lost_in_resize::FAULT,
+    stopped_world::FAULT,
+    unheard_attention::FAULT,
+];
 
 fn main() -> ExitCode {
     let all =

@@ -20,6 +20,7 @@ use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandl
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use gmp_core::WaitReason;
+use gmp_core::foreign;
 use gmp_core::park::Who;
 use std::time::Instant;
 
@@ -268,6 +269,7 @@ impl<T> Chan<T> {
     /// As [`Direction::now`].
     #[inline(always)]
     unsafe fn operate<D: Direction>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+        foreign::refuse(D::CALL);
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
@@ -287,6 +289,7 @@ impl<T> Chan<T> {
     /// As [`Direction::now`].
     #[inline]
     unsafe fn try_operate<D: Direction>(&self, slot: *mut T) -> Result<(), Refusal> {
+        foreign::refuse(D::CALL);
         if let Some(refusal) = self.state().glance(D::SENDS) {
             return Err(refusal);
         }

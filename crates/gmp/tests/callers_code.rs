@@ -152,7 +152,7 @@ fn sink_wakes_a_stranger() {
     let (to, from) = gmp::chan(0);
     TO_STRANGER.set(to).unwrap();
     std::thread::spawn(move || shared().build().unwrap().run(move || from.iter().for_each(drop)));
-    let wake = || drop(TO_STRANGER.get().map(|to| to.try_send(())));
+    let wake = || _ = TO_STRANGER.get().map(|to| to.try_send(()));
     with_sink(EventKind::GoSyscallBegin, wake).run(block_and_spawn).unwrap();
 }
 

@@ -1,11 +1,14 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
 
-mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
+
+mod blocking_go;
 mod lost_in_resize;
 mod sink_channel;
+mod stack_size;
 mod stopped_world;
+mod system_stack;
 mod unheard_attention;
 
 use harness::Named;
@@ -17,9 +20,11 @@ type Fault = (&'static [Named], &'static [Named]);
 /// One line for each file, in the order of the alphabet.
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
-    sink_channel::FAULT,
     lost_in_resize::FAULT,
+    sink_channel::FAULT,
+    stack_size::FAULT,
     stopped_world::FAULT,
+    system_stack::FAULT,
     unheard_attention::FAULT,
 ];
 

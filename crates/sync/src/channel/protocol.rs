@@ -19,9 +19,8 @@ use crate::seam::{AtomicBool, own};
 use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandle, check_unfired};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
-use gmp_core::WaitReason;
-use gmp_core::foreign;
 use gmp_core::park::Who;
+use gmp_core::{WaitReason, foreign};
 use std::time::Instant;
 
 /// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move, and only

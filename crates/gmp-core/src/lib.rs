@@ -26,7 +26,7 @@ pub mod queue;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 
-pub use entering::{only_p, overflow};
+pub use entering::{foreign, only_p, overflow};
 pub use ground::{event, fatal, procs, settings, sync};
 pub use life::{local, scope, timer};
 pub use queue::idle;

@@ -1,6 +1,7 @@
 //! `Runtime` and `Handle`: a runtime from outside.
 
 use crate::contract::Config;
+use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
@@ -90,6 +91,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        foreign::refuse_all("Handle::go");
         // A closing runtime waits for us, and then abandons what we have queued.
         let _outsider = crate::waiting::ready::Outsider::enter();
         if self.rt.is_closed() {
@@ -102,6 +104,7 @@ impl Handle {
     /// How many goroutines have not ended.
     #[doc(alias = "NumGoroutine")]
     pub fn num_goroutines(&self) -> usize {
+        foreign::refuse_all("Handle::num_goroutines");
         self.rt.num_goroutines()
     }
 
@@ -113,6 +116,7 @@ impl Handle {
 
     /// Figures of this moment.
     pub fn stats(&self) -> Stats {
+        foreign::refuse_all("Handle::stats");
         self.rt.stats()
     }
 

@@ -1,7 +1,7 @@
 //! Emit: how an event leaves the scheduler. The sink is code of others: it may neither call the runtime nor unwind.
 
 use crate::contract::Config;
-use crate::entering::gate::without_runtime;
+use crate::entering::foreign::without_runtime;
 use crate::ground::event::{Event, EventKind};
 use crate::records::g::G;
 use crate::records::m::M;

@@ -1,6 +1,7 @@
 //! Ready: ends a wait and queues the goroutine.
 
 use crate::entering::current::{Current, Who, current};
+use crate::entering::foreign;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Wait;
@@ -53,6 +54,9 @@ pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
 /// [`ready`] by a plain thread or out of another runtime.
 #[cold]
 fn ready_from_afar(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    if let Some(who) = foreign::who() {
+        foreign::has_readied(who);
+    }
     let _outsider = Outsider::enter();
     let Some(runnable) = end(g, wait, wake) else { return false };
     g.header().runtime().ready_far(runnable);

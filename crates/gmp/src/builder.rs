@@ -35,14 +35,14 @@ enum Mode {
     OneThreadEach,
 }
 
-/// Builds a [`Runtime`]. Everything has a default but the thread-local mode: see [`Builder::share_thread_locals`],
-/// [`Builder::pinned`] and [`Builder::one_thread_each`]. No call of it suspends.
+/// Builds a [`Runtime`]. Everything has a default. How goroutines and thread-locals go together is said by
+/// [`Builder::own_thread_locals`], which is the default, [`Builder::share_thread_locals`], [`Builder::pinned`] or
+/// [`Builder::one_thread_each`].
 ///
 /// ```
 /// use gmp::{AtMainReturn, Builder};
 ///
-/// // SAFETY: nothing that runs here holds a borrow of a thread-local across a suspension.
-/// let builder = unsafe { Builder::new().share_thread_locals() };
+/// let builder = Builder::new();
 /// let runtime = builder
 ///     .policy::<gmp::policy::Go>()
 ///     .procs(2)
@@ -51,13 +51,10 @@ enum Mode {
 ///     .build()
 ///     .unwrap();
 /// assert!(runtime.run(|| ()).unwrap().left.is_clean());
-///
-/// let undecided = Builder::new().build();
-/// assert!(matches!(undecided, Err(gmp::BuildError::ThreadLocalsUndecided)));
 /// ```
 #[must_use = "a builder does nothing until build is called"]
 pub struct Builder<P: Policy = DefaultPolicy> {
-    mode: Option<Mode>,
+    mode: Mode,
     procs: Option<usize>,
     max_threads: usize,
     stack_size: usize,
@@ -79,7 +76,7 @@ impl Builder<DefaultPolicy> {
     /// A builder for a runtime under the [`DefaultPolicy`].
     pub fn new() -> Self {
         Self {
-            mode: None,
+            mode: Mode::OwnThreadLocals,
             procs: None,
             max_threads: DEFAULT_MAX_THREADS,
             stack_size: DEFAULT_STACK_SIZE,
@@ -108,12 +105,12 @@ impl Default for Builder<DefaultPolicy> {
 impl<P: Policy> Builder<P> {
     /// Goroutines move between threads, and each has thread-locals of its own: to Rust, a goroutine *is* a thread. Safe
     /// without a promise. A switch costs a few nanoseconds more than under [`Builder::share_thread_locals`], and a goroutine
-    /// that waits some 4.5 KB.
+    /// that waits some 4.5 KB. The default.
     ///
     /// Needs x86-64, glibc (linked dynamically) and a kernel that lets programs set the FS register (Linux 5.9);
     /// [`Builder::build`] tries it and says what is missing.
     pub fn own_thread_locals(mut self) -> Self {
-        self.mode = Some(Mode::OwnThreadLocals);
+        self.mode = Mode::OwnThreadLocals;
         self
     }
 
@@ -130,7 +127,7 @@ impl<P: Policy> Builder<P> {
     /// 5. Code that sets thread state (FPU control words, signal masks, namespaces) sets it back before such a call, or
     ///    holds a [`lock_os_thread`](crate::lock_os_thread).
     pub unsafe fn share_thread_locals(mut self) -> Self {
-        self.mode = Some(Mode::SharedThreadLocals);
+        self.mode = Mode::SharedThreadLocals;
         self
     }
 
@@ -143,14 +140,14 @@ impl<P: Policy> Builder<P> {
     /// it no harm: no exclusive access to a thread-local (a `RefCell` borrowed mutably, a stack of scopes left in last
     /// in, first out order) is held over a call that **Suspends**.
     pub unsafe fn pinned(mut self) -> Self {
-        self.mode = Some(Mode::Pinned);
+        self.mode = Mode::Pinned;
         self
     }
 
     /// Each goroutine is an OS thread, and the scheduler decides which of them run. Safe without a promise, works under
     /// sanitizers and debuggers, and a thousand times slower to spawn.
     pub fn one_thread_each(mut self) -> Self {
-        self.mode = Some(Mode::OneThreadEach);
+        self.mode = Mode::OneThreadEach;
         self
     }
 
@@ -287,10 +284,10 @@ impl<P: Policy> Builder<P> {
     /// Builds the runtime. Its threads are made when it runs.
     ///
     /// # Errors
-    /// [`BuildError`]: no thread-local mode, a value out of range, or a bad `GOMAXPROCS` or `GMP_SEED`.
+    /// [`BuildError`]: goroutines cannot have thread-locals of their own here, a value out of range, or a bad `GOMAXPROCS` or `GMP_SEED`.
     #[doc(alias = "schedinit")]
     pub fn build(self) -> Result<Runtime<P>, BuildError> {
-        let mode = self.mode.ok_or(BuildError::ThreadLocalsUndecided)?;
+        let mode = self.mode;
         in_range("max_threads", self.max_threads, 3, 1 << 20)?;
         in_range("stack_size", self.stack_size, LEAST_STACK_SIZE, MOST_STACK_SIZE)?;
         if self.thread_name.contains('\0') {

@@ -7,13 +7,6 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The builder was not told how goroutines and thread-locals go together.
-    #[error(
-        "Builder::build: choose how goroutines and thread-locals go together: `unsafe {{ share_thread_locals() }}` \
-         (goroutines move between threads; fast), `unsafe {{ pinned() }}` (they stay on the thread that first ran \
-         them) or `one_thread_each()` (safe; each is an OS thread)"
-    )]
-    ThreadLocalsUndecided,
     /// Goroutines cannot have thread-locals of their own on this system.
     #[error(
         "Builder::own_thread_locals: not possible here: {0}; `one_thread_each()` is safe as well, and slower"

@@ -74,6 +74,7 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Deserialize, Serialize)]
 pub(crate) enum Mode {
     Migrating,
+    Own,
     Pinned,
     OneThreadEach,
 }
@@ -82,6 +83,7 @@ impl Mode {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Mode::Migrating => "migrating",
+            Mode::Own => "own",
             Mode::Pinned => "pinned",
             Mode::OneThreadEach => "one-thread-each",
         }

@@ -261,12 +261,12 @@ pub fn lock_os_thread() -> ThreadLock {
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
-/// fn digest(data: &mut [u8; 1 << 18]) -> u8 {
+/// fn digest(data: &mut [u8; 1 << 20]) -> u8 {
 ///     data.iter().fold(0, |sum, byte| sum ^ byte)
 /// }
 /// runtime.run(|| {
-///     // An array of 256 KiB does not fit on a goroutine's stack of 64 KiB.
-///     let digest = gmp::on_system_stack(|| digest(&mut [7; 1 << 18]));
+///     // An array of 1 MiB does not fit on a goroutine's stack of 1 MiB.
+///     let digest = gmp::on_system_stack(|| digest(&mut [7; 1 << 20]));
 ///     assert_eq!(digest, 0);
 /// }).unwrap();
 /// ```

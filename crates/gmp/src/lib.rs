@@ -90,6 +90,7 @@ pub use gmp_core::{
 /// #[gmp::main]
 /// async fn main() {}
 /// ```
+#[doc(inline)]
 pub use gmp_macros::main;
 /// Makes a test whose body is the main goroutine of a runtime as [`Builder::new`] makes it: [`run`] around it.
 ///
@@ -99,6 +100,7 @@ pub use gmp_macros::main;
 ///     assert_eq!(gmp::go(|| 6 * 7).join().unwrap(), 42);
 /// }
 /// ```
+#[doc(inline)]
 pub use gmp_macros::test;
 #[doc(inline)]
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};

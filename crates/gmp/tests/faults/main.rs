@@ -5,6 +5,7 @@ mod harness;
 
 mod blocking_go;
 mod lost_in_resize;
+mod refusals;
 mod stack_size;
 mod stopped_world;
 mod system_stack;
@@ -20,6 +21,7 @@ type Fault = (&'static [Named], &'static [Named]);
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     lost_in_resize::FAULT,
+    refusals::FAULT,
     stack_size::FAULT,
     stopped_world::FAULT,
     system_stack::FAULT,

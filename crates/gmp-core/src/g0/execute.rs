@@ -175,7 +175,7 @@ impl<C: Config> G0<'_, C> {
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
             if let Some(hook) = &self.sched.settings.on_out_of_stacks {
-                crate::entering::gate::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
+                crate::entering::foreign::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
             }
             self.end_unstarted(runnable, Outcome::OutOfStacks);
             return true;

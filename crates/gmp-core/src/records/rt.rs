@@ -251,7 +251,7 @@ impl EventSeam {
     #[cold]
     fn send(&self, event: Event) {
         if let Some(sink) = &self.sink {
-            crate::entering::gate::without_runtime("an event sink", || sink.event(&event));
+            crate::entering::foreign::without_runtime("an event sink", || sink.event(&event));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a goroutine can do with itself and its runtime.
 
 use crate::entering::current::{Current as Caller, current as caller};
+use crate::entering::foreign;
 use crate::entering::gate::{self, in_own_frame, on_g0};
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec};
@@ -92,7 +93,9 @@ pub struct Unparker {
 
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
+    #[track_caller]
     pub fn unpark(&self) {
+        foreign::refuse("Unparker::unpark");
         if let Unpark::Ready(wait) = self.g.permit.unpark(self.owner) {
             ready(self.g, wait, Wake::Woken);
         }

@@ -1,5 +1,6 @@
 //! `Runtime` and `Handle`: a runtime from outside.
 
+use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
@@ -89,6 +90,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        foreign::refuse_all("Handle::go");
         // A closing runtime waits for us, and then abandons what we have queued.
         let _outsider = crate::records::g::parked::Outsider::enter();
         if self.rt.is_closed() {
@@ -101,6 +103,7 @@ impl Handle {
     /// How many goroutines have not ended.
     #[doc(alias = "NumGoroutine")]
     pub fn num_goroutines(&self) -> usize {
+        foreign::refuse_all("Handle::num_goroutines");
         self.rt.num_goroutines()
     }
 
@@ -112,6 +115,7 @@ impl Handle {
 
     /// Figures of this moment.
     pub fn stats(&self) -> Stats {
+        foreign::refuse_all("Handle::stats");
         self.rt.stats()
     }
 

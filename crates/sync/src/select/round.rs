@@ -186,6 +186,7 @@ impl<'s, 'a> Round<'s, 'a> {
     /// Takes the first case that is ready. `None`: there is none, and all locks are held.
     #[inline(always)]
     fn look(&self) -> Option<Ended<'s, 'a>> {
+        gmp_core::foreign::refuse("select");
         let (mut me, mut highest) = (Me::default(), 0);
         for (turn, entry) in self.entries.iter().enumerate() {
             let case = entry.case.get();

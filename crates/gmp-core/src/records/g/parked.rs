@@ -103,6 +103,9 @@ pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
 /// [`ready`] by a plain thread or out of another runtime.
 #[cold]
 fn ready_from_afar(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    if let Some(who) = crate::entering::foreign::who() {
+        crate::entering::foreign::has_readied(who);
+    }
     let _outsider = Outsider::enter();
     let Some(runnable) = end(g, wait, wake) else { return false };
     g.header().runtime().ready_far(runnable);

@@ -284,7 +284,10 @@ impl<P: Policy> Builder<P> {
             None => least.unwrap_or(DEFAULT_STACK_SIZE),
         };
         settings.pinned = mode == Mode::Pinned;
-        verify_slot().map_err(BuildError::Slot)?;
+        verify_slot().map_err(|error| match error.raw_os_error() {
+            Some(_) => BuildError::Refused(error),
+            None => BuildError::Slot(error),
+        })?;
         let guard_size = stacks.guard_size;
         let stacks = Stacks::new(Guarded::new(guard_mode), stacks).map_err(BuildError::Guard)?;
         report_overflows(guard_size);

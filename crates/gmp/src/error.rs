@@ -50,6 +50,9 @@ pub enum BuildError {
     /// The thread name has a zero byte.
     #[error("Builder::thread_name({0:?}): a thread's name cannot have a zero byte in it")]
     ThreadName(String),
+    /// The operating system refused the thread on which [`Builder::build`](crate::Builder::build) checks the machine.
+    #[error("the operating system refused a thread for a check of the machine: {0}")]
+    Refused(std::io::Error),
     /// The machine does not keep the current goroutine where we put it.
     #[error("the current-goroutine slot does not work on this system: {0}")]
     Slot(std::io::Error),

@@ -35,7 +35,7 @@ impl Default for Config {
 }
 
 impl Default for Retention {
-    /// 256 stacks of 16 KiB: 4 MiB for each class in use. A burst of four stores' worth of goroutines then runs
+    /// 256 stacks of 16 KiB: 4 MiB for each class in use. A burst of four caches' worth of goroutines then runs
     /// without a page fault, and what std needs for formatting and file access stays as well.
     fn default() -> Self {
         Self { warm: 256, keep_bytes: 16 << 10 }

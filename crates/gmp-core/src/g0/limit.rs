@@ -1,9 +1,9 @@
 //! g0 at the limit of threads: the reserve, and goroutines that wait for a thread. `waking/limit.rs` tells how.
 
 use super::G0;
-use crate::contract::Slot;
+use crate::contract::{Config, Slot};
+use crate::records::attention;
 use crate::records::g::{G, WaitReason};
-use crate::shared::sched::{Config, attention};
 
 impl<C: Config> G0<'_, C> {
     /// At the limit of threads. `true`: this M was the reserve, and has given its P away.

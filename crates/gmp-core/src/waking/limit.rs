@@ -19,10 +19,12 @@
 //! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
 //! looks here before it looks for work.
 
+use crate::contract::Config;
+use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::OwnedP;
 use crate::shared::lists::{Lists, MRef};
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::sched::Sched;
 
 impl<C: Config> Sched<C> {
     /// Gives a P, for which no thread can be made, to an M that sleeps until the next timer, or to m0. `None`: given.
@@ -40,12 +42,14 @@ impl<C: Config> Sched<C> {
     }
 
     fn take_sleeper(&self, lists: &mut Lists<C>) -> Option<MRef> {
-        if let Some((m, _)) = lists.timer_sleeper.take() {
+        if let Some((m, _)) = lists.timer_m.take() {
             return Some(m);
         }
         let m0 = lists.m0.filter(|_| lists.m0_rests && !lists.finished)?;
         lists.m0_rests = false;
         lists.locked_idle -= 1;
+        // Whatever the system refused, there is somebody to go on with.
+        lists.refused = None;
         // SAFETY: as above.
         unsafe { m0.get() }.reserve.set(true);
         self.call_attention(attention::LIMIT);

@@ -5,7 +5,11 @@ mod blocking_go;
 mod harness;
 mod locked_and_pinned;
 mod lost_in_resize;
+mod refusals;
+mod sink_channel;
+mod stack_size;
 mod stopped_world;
+mod system_stack;
 mod thread_limit;
 mod unheard_attention;
 
@@ -20,7 +24,11 @@ const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
+    refusals::FAULT,
+    sink_channel::FAULT,
+    stack_size::FAULT,
     stopped_world::FAULT,
+    system_stack::FAULT,
     thread_limit::FAULT,
     unheard_attention::FAULT,
 ];

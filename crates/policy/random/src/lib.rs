@@ -13,7 +13,7 @@
 //! The queues are crossbeam-deque's, so this is also the second implementer that keeps the contracts honest: nothing
 //! of [`Ring`](gmp_core::queue::Ring) or [`SharedFifo`](gmp_core::queue::SharedFifo) is in it.
 //!
-//! Each P has its own seed (`QueueConfig::seed`) and throws its dice only where the owner pushes, so a run with one P
+//! Each P has its own seed (`QueueConfig::seed`) and throws its rng only where the owner pushes, so a run with one P
 //! repeats exactly from the same seed.
 
 #![forbid(unsafe_code)]

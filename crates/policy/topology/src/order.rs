@@ -1,7 +1,7 @@
 //! `Topology`, the order, and its walk.
 
 use crate::machine::{Distance, Machine};
-use gmp_core::contract::{Lookout, VictimOrder};
+use gmp_core::contract::{VictimOrder, WalkStart};
 use gmp_core::queue::{Coprime, CoprimeWalk};
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl VictimOrder for Topology {
         Self::on(Machine::here(), procs)
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> TopologyWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> TopologyWalk {
         let whole = self.flat.by_seed(from.seed);
         let unknown = Distance::Unknown.rank();
         // Filled where it is returned: it is too large to be moved for nothing.

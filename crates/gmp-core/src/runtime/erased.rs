@@ -167,6 +167,10 @@ impl<C: Config> AnyRuntime for Sched<C> {
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }
+
+    fn never_ran(&self) -> bool {
+        self.never_ran.load(Relaxed)
+    }
 }
 
 impl<C: Config> Sched<C> {

@@ -77,6 +77,8 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) handoffs: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
+    /// It has closed without having run.
+    pub(crate) never_ran: AtomicBool,
 }
 
 impl<C: Config> Sched<C> {
@@ -110,6 +112,7 @@ impl<C: Config> Sched<C> {
             handoffs: AtomicU64::new(0),
             waiting_for_stack: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            never_ran: AtomicBool::new(false),
         });
         let erased: &dyn crate::records::rt::AnyRuntime = &*sched;
         // SAFETY: nobody else has the Arc yet, and it owns the header.

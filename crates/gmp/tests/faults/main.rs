@@ -10,6 +10,7 @@ mod stack_size;
 mod stopped_world;
 mod system_stack;
 mod unheard_attention;
+mod unrun_join;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ const FAULTS: &[Fault] = &[
     stopped_world::FAULT,
     system_stack::FAULT,
     unheard_attention::FAULT,
+    unrun_join::FAULT,
 ];
 
 fn main() -> ExitCode {

@@ -21,8 +21,7 @@ use core::sync::atomic::Ordering;
 /// `f`. Outside a goroutine, and inside another `blocking`, it just calls `f`.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {

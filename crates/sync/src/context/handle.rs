@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 /// asked by those who work: by a case of a select on [`Context::done`], or by [`Context::err`] in a loop.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::context::{Context, ContextError};
 ///
 /// runtime.run(|| {
@@ -84,8 +83,7 @@ impl Context {
     /// The deadline is kept by the caller's runtime: if that closes first, it does not come.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::{Context, ContextError};
     /// use std::time::Duration;
     ///
@@ -120,8 +118,7 @@ impl Context {
     /// suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::{Context, ContextError};
     /// use std::time::{Duration, Instant};
     ///
@@ -226,8 +223,7 @@ impl Context {
     /// Also one for a context that is never done, so that a select needs no case distinction.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::Context;
     ///
     /// runtime.run(|| {
@@ -288,8 +284,7 @@ impl Context {
     /// Dropping the handle changes nothing. If the runtime closes first, `f` is dropped instead.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::Context;
     ///
     /// runtime.run(|| {

@@ -63,8 +63,7 @@ impl Drop for Owned<'_> {
 /// the set in advance, and a [`SelectedOperation`] holds the value that was received.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let channels: Vec<_> = (0..5).map(|_| gmp::chan(0)).collect();
 ///     for (i, (sender, _)) in channels.iter().enumerate() {
@@ -244,8 +243,7 @@ impl<'a> Select<'a> {
     /// [`Select::select`] that waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::Duration;
     ///
     /// runtime.run(|| {
@@ -313,8 +311,7 @@ impl<'a> Select<'a> {
     /// [`Select::ready`] that waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::Duration;
     ///
     /// runtime.run(|| {

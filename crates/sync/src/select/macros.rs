@@ -4,8 +4,7 @@
 /// `default`.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (numbers, from_numbers) = gmp::chan(1);
 ///     let (to_words, words) = gmp::chan(0);

@@ -416,8 +416,7 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
 /// Waits for ever, as Go's `select {}`. **Suspends.** A goroutine's destructors still run when its runtime closes.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     gmp::go(|| gmp::block_forever());
 ///     // Main's end is the program's, whoever waits.

@@ -24,8 +24,7 @@ use std::time::{Duration, Instant};
 /// Taking it free costs one locked instruction, letting it go one more.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Mutex;
 ///
 /// static TOTAL: Mutex<u32> = Mutex::new(0);
@@ -74,8 +73,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`Leftover::running`](gmp_core::Leftover::running) tells.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::Mutex;
     /// use std::sync::Arc;
     ///

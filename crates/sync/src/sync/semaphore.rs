@@ -21,8 +21,7 @@ use std::time::{Duration, Instant};
 /// Strictly first come, first served: even a permit that is free is not given to a newcomer while others wait.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Semaphore;
 ///
 /// static AT_ONCE: Semaphore = Semaphore::new(3);
@@ -173,8 +172,7 @@ impl Semaphore {
     /// There are `n` permits more. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::Semaphore;
     ///
     /// static LETTERS: Semaphore = Semaphore::new(0);

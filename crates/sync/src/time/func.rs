@@ -51,8 +51,7 @@ impl Func {
 /// [`Timer::reset`] has it run again.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 /// could run the timer; the others stay at multiples of the period.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::Ticker;
 /// use std::time::Duration;
 ///
@@ -42,8 +41,7 @@ impl Ticker {
     /// Where the time comes. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::{Ticker, after};
     /// use std::time::Duration;
     ///
@@ -76,8 +74,7 @@ impl Ticker {
     /// Starts anew: the next tick comes after `period`, and then one every `period`. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Ticker;
     /// use std::time::{Duration, Instant};
     ///
@@ -102,8 +99,7 @@ impl Ticker {
     /// suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Ticker;
     /// use std::time::Duration;
     ///
@@ -129,8 +125,7 @@ impl fmt::Debug for Ticker {
 /// Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::tick;
 /// use std::time::Duration;
 ///

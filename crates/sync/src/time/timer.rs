@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 /// Dropping it stops neither: a function is run all the same, and a channel of which somebody has a clone delivers.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::Timer;
 /// use std::time::Duration;
 ///
@@ -67,8 +66,7 @@ impl Timer {
     /// it. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Timer;
     /// use std::time::Duration;
     ///
@@ -92,8 +90,7 @@ impl Timer {
     /// A function that has been run is run again, also while it still runs.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Timer;
     /// use std::time::{Duration, Instant};
     ///
@@ -132,8 +129,7 @@ impl fmt::Debug for Timer {
 /// Dropping it stops the timer.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
@@ -159,8 +155,7 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 /// [`Timer::reset`] has it run again; a function that can run only once goes to [`after_func_once`].
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
@@ -189,8 +184,7 @@ pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> T
 /// the timer, but nothing happens when it goes off.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {

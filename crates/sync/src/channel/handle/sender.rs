@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 /// The sending side of a channel. Clones send on the same channel; when the last is dropped the channel is closed.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, numbers) = gmp::chan(0);
 ///     for n in 1..=3 {
@@ -29,8 +28,7 @@ impl<T> Sender<T> {
     /// Sends a value, and waits until there is room for it or a receiver takes it. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// runtime.run(|| {
     ///     let (sender, words) = gmp::chan(0);
     ///     let reader = gmp::go(move || words.recv());
@@ -96,8 +94,7 @@ impl<T> Sender<T> {
     /// [`Sender::send`] that waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::channel::SendTimeoutError;
     /// use std::time::Duration;
     ///
@@ -121,8 +118,7 @@ impl<T> Sender<T> {
     /// [`Sender::send`] that waits until `deadline` at most. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::{Duration, Instant};
     ///
     /// runtime.run(|| {

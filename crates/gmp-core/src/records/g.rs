@@ -35,7 +35,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use join::JoinWord;
 use permit::Permit;
 use std::sync::Arc;
-use word::GWord;
+use word::{GWord, Serial};
 
 /// A goroutine's record.
 #[doc(alias = "g")]
@@ -58,9 +58,9 @@ pub(crate) struct G {
     pub(crate) reason: Cell<WaitReason>,
     pub(crate) outcome: Cell<Outcome>,
     pub(crate) wake: Cell<Wake>,
+    pub(crate) tracking: Cell<u8>,
     pub(crate) flags: Cell<Flags>,
     pub(crate) locks: Cell<u16>,
-    pub(crate) tracking: Cell<u8>,
     /// The M that this goroutine is locked or pinned to; null for none.
     pub(crate) home: Cell<*const M>,
     pub(crate) cargo: Cargo,
@@ -135,7 +135,7 @@ pub struct Ancestor {
 
 /// Facts about a goroutine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags(u8);
+pub(crate) struct Flags(u16);
 
 impl Flags {
     /// One of the runtime's own: not counted, not waited for.
@@ -154,6 +154,8 @@ impl Flags {
     pub(crate) const EXTRA: Flags = Flags(128);
     /// Waited for a stack, and none can come.
     pub(crate) const STACKLESS: Flags = Flags(64);
+    /// Its permit has this goroutine's number: see [`permit`].
+    pub(crate) const OWNS_PERMIT: Flags = Flags(256);
 
     #[inline(always)]
     pub(crate) fn has(self, flag: Flags) -> bool {
@@ -285,6 +287,16 @@ impl G {
 
     pub(crate) fn unset(&self, flag: Flags) {
         self.flags.set(self.flags.get().without(flag));
+    }
+
+    /// The number under which the calling goroutine, which this is, has a permit.
+    #[inline]
+    pub(crate) fn own_permit(&self) -> Serial {
+        if !self.has(Flags::OWNS_PERMIT) {
+            self.permit.own_up(self.word.serial());
+            self.set(Flags::OWNS_PERMIT);
+        }
+        self.permit.owner()
     }
 
     /// Whether it is queued in its M's inbox: it is pinned and has run. One that is locked as well is queued for

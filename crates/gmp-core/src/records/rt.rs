@@ -102,9 +102,9 @@ pub(crate) struct Header {
     pub(crate) ancestors: usize,
     /// The [`epoch`].
     pub(crate) started: Instant,
-    /// The runtime's serial number while it has one P, else 0; see `sole`.
+    /// The runtime's short serial number while it has one P, else 0; see `sole`.
     pub(crate) sole: AtomicU32,
-    pub(crate) serial: u32,
+    pub(crate) serial: u64,
     /// What is more important than the next goroutine: the bits of `sched::attention`.
     pub(crate) attention: AtomicU32,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.

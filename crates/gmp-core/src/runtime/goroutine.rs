@@ -6,6 +6,7 @@ use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec};
 use crate::records::g::parked::ready;
 use crate::records::g::permit::Unpark;
+use crate::records::g::word::Serial;
 use crate::records::g::{Ancestor, G, WaitReason, Wake};
 use crate::records::m::Leave;
 use crate::records::p::timers::NEVER;
@@ -57,8 +58,8 @@ pub fn exit() -> ! {
 pub fn park(timeout: Option<Duration>) -> Wake {
     let inside = gate::enter("park");
     let g = inside.g();
-    let generation = g.word.generation();
-    if g.permit.take(generation) {
+    let owner = g.own_permit();
+    if g.permit.take(owner) {
         return Wake::Woken;
     }
     if g.header().is_unwinding() {
@@ -69,13 +70,13 @@ pub fn park(timeout: Option<Duration>) -> Wake {
     });
     let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
         let (g, wait) = parked.into_parts();
-        if g.permit.offer(wait, generation) {
+        if g.permit.offer(wait, owner) {
             Commit::Stay
         } else {
             Commit::Resume(crate::records::g::parked::Parked::new(g, wait))
         }
     });
-    if wake != Wake::Woken && !g.permit.withdraw(generation) {
+    if wake != Wake::Woken && !g.permit.withdraw(owner) {
         // An unparker had the offer already: its permit is used up by this return.
         return Wake::Woken;
     }
@@ -86,13 +87,13 @@ pub fn park(timeout: Option<Duration>) -> Wake {
 #[derive(Clone)]
 pub struct Unparker {
     g: &'static G,
-    generation: u64,
+    owner: Serial,
 }
 
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
     pub fn unpark(&self) {
-        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation, || self.g.word.generation()) {
+        if let Unpark::Ready(wait) = self.g.permit.unpark(self.owner) {
             ready(self.g, wait, Wake::Woken);
         }
     }
@@ -143,7 +144,7 @@ pub fn current() -> Option<Current> {
         labels: extra.map(|extra| extra.labels.clone()).unwrap_or_default(),
         created_at: g.created_at.get(),
         ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
-        unparker: Unparker { g, generation: g.word.generation() },
+        unparker: Unparker { g, owner: g.own_permit() },
     })
 }
 
@@ -153,7 +154,7 @@ pub fn current() -> Option<Current> {
 /// Outside a goroutine.
 pub fn unparker() -> Unparker {
     let g = gate::pass("current").g();
-    Unparker { g, generation: g.word.generation() }
+    Unparker { g, owner: g.own_permit() }
 }
 
 /// Keeps the calling goroutine on its OS thread, alone, while it lives. See [`lock_os_thread`].
@@ -163,7 +164,7 @@ pub fn unparker() -> Unparker {
 #[must_use = "the lock lasts as long as the guard"]
 pub struct ThreadLock {
     g: &'static G,
-    generation: u64,
+    owner: Serial,
     // Belongs to one goroutine.
     not_send: PhantomData<*mut ()>,
 }
@@ -184,7 +185,7 @@ impl core::fmt::Debug for ThreadLock {
 pub fn lock_os_thread() -> ThreadLock {
     let here = gate::pass("lock_os_thread");
     crate::entering::locked::lock(&here);
-    ThreadLock { g: here.g(), generation: here.g().word.generation(), not_send: PhantomData }
+    ThreadLock { g: here.g(), owner: here.g().own_permit(), not_send: PhantomData }
 }
 
 /// How often the calling goroutine is locked to its OS thread. Never suspends.
@@ -200,7 +201,7 @@ impl Drop for ThreadLock {
     fn drop(&mut self) {
         if let Some(here) = gate::here()
             && core::ptr::eq(here.g(), self.g)
-            && self.g.word.generation() == self.generation
+            && self.g.own_permit() == self.owner
         {
             crate::entering::locked::unlock(&here);
         }

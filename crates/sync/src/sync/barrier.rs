@@ -9,7 +9,7 @@
 //! abandoned by their runtime.
 
 use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use gmp_core::WaitReason;
 use std::time::{Duration, Instant};
@@ -78,8 +78,9 @@ impl Barrier {
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[track_caller]
     pub fn wait(&self) -> BarrierResult {
-        // Without a deadline there is always a result.
-        self.wait_until(None).unwrap_or(BarrierResult { leader: false })
+        let result = self.wait_until(None);
+        must_have(result.is_some());
+        result.unwrap_or(BarrierResult { leader: false })
     }
 
     /// As [`Barrier::wait`], but waits for at most `timeout`. If that was not enough it returns `None`, and the

@@ -5,7 +5,7 @@ mod raw;
 pub(crate) use raw::RawMutex;
 
 use crate::seam::const_fn;
-use crate::wait::WaitMode;
+use crate::wait::{WaitMode, must_have};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -154,7 +154,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`Mutex::lock`] for something that is built on a mutex; a deadlock's report names that.
     #[track_caller]
     pub(crate) fn lock_for(&self, reason: WaitReason) -> MutexGuard<'_, T> {
-        self.raw.lock_with(WaitMode::new(reason, None));
+        must_have(self.raw.lock_with(WaitMode::new(reason, None)));
         MutexGuard::of(self)
     }
 

@@ -6,6 +6,7 @@ pub(crate) use raw::RawRwLock;
 
 use super::mutex::yield_to_new_owner;
 use crate::seam::const_fn;
+use crate::wait::must_have;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -75,7 +76,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.raw.read(None);
+        must_have(self.raw.read(None));
         RwLockReadGuard::of(self)
     }
 
@@ -136,7 +137,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.raw.write(None);
+        must_have(self.raw.write(None));
         RwLockWriteGuard::of(self)
     }
 

@@ -10,7 +10,7 @@
 //! serves those behind. A waiter that a closed runtime has abandoned cannot do so; the next caller does it instead.
 
 use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use gmp_core::{WaitReason, Wake};
@@ -84,7 +84,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
-        self.take(n, None);
+        must_have(self.take(n, None));
         Permit { semaphore: self, n }
     }
 
@@ -233,6 +233,7 @@ impl Semaphore {
         self.serve(permits).take(n)
     }
 
+    #[must_use]
     #[track_caller]
     fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
         if self.take_now(n) {

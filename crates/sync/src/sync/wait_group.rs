@@ -12,7 +12,7 @@
 //! `sync.WaitGroup` (waitgroup.go, Go 1.27).
 
 use crate::seam::{Arc, AtomicU64};
-use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::{NoRecord, WaitReason, Wake};
@@ -172,7 +172,7 @@ impl WaitGroup {
     #[doc(alias = "Wait")]
     #[track_caller]
     pub fn wait(&self) {
-        self.0.wait(None);
+        must_have(self.0.wait(None));
     }
 
     /// As [`WaitGroup::wait`], but waits for at most `timeout`. `false`: something is left to be done. **Suspends.**
@@ -245,6 +245,7 @@ impl Group {
         }
     }
 
+    #[must_use]
     #[track_caller]
     fn wait(&self, deadline: Option<Instant>) -> bool {
         if self.is_done() {

@@ -200,6 +200,33 @@ impl Waiter {
     }
 }
 
+/// Checks a wait that has ended without being fired: either its deadline has passed, or its runtime closes. If
+/// neither is so, something else has ended it, and the process ends here, because the callers of `lock` and its like
+/// go on as holders of what they waited for.
+#[inline]
+pub(crate) fn check_unfired(wake: Wake, deadline: Option<Instant>) {
+    if wake != Wake::Closing && deadline.is_none() {
+        cut_short(wake);
+    }
+}
+
+/// Checks the same for a caller without a deadline, which had to wait until it got what it waited for.
+#[inline]
+pub(crate) fn must_have(got: bool) {
+    if !got {
+        cut_short(Wake::TimedOut);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn cut_short(wake: Wake) -> ! {
+    gmp_core::fatal!(
+        "a wait ends by its waker, at its deadline or with its runtime",
+        "without a deadline: {wake:?}"
+    )
+}
+
 /// A caller that is about to wait, and has passed the runtime's gate.
 pub(crate) struct Caller(#[cfg(not(loom))] pub(super) Place);
 

@@ -26,7 +26,7 @@ pub mod queue;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 
-pub use entering::{overflow, sole};
+pub use entering::{foreign, overflow, sole};
 pub use ground::{event, fatal, procs, settings, sync};
 pub use life::{local, scope, timer};
 pub use queue::idle;

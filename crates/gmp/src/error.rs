@@ -4,16 +4,16 @@ use core::fmt;
 use thiserror::Error;
 
 /// Why there is no runtime.
-#[derive(Debug, Error)]
+///
+/// Its `Debug` is its text, so that an `unwrap` says what to do.
+#[derive(Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The builder was not told how goroutines and thread-locals go together.
+    /// Goroutines cannot have thread-locals of their own on this system.
     #[error(
-        "Builder::build: choose how goroutines and thread-locals go together: `unsafe {{ share_thread_locals() }}` \
-         (goroutines move between threads; fast), `unsafe {{ pinned() }}` (they stay on the thread that first ran \
-         them) or `one_thread_each()` (safe; each is an OS thread)"
+        "Builder::own_thread_locals: not possible here: {0}; `one_thread_each()` is safe as well, and slower"
     )]
-    ThreadLocalsUndecided,
+    OwnThreadLocals(gmp_arch_amd64::Missing),
     /// The environment's `GOMAXPROCS` is no number of Ps.
     #[error(transparent)]
     Gomaxprocs(#[from] gmp_core::procs::BadGomaxprocs),
@@ -24,6 +24,14 @@ pub enum BuildError {
         max = u64::MAX
     )]
     Seed(std::ffi::OsString),
+    /// The environment's `GMP_STACK_SIZE` is no size of a stack.
+    #[error(
+        "the environment says GMP_STACK_SIZE={0:?}, which is no size of a stack: it must be a number of bytes from \
+         {least} to {most}, or of KiB or MiB as in 512K or 2M; correct it or unset it",
+        least = gmp_stack::LEAST_SIZE,
+        most = gmp_stack::MOST_SIZE
+    )]
+    StackSize(std::ffi::OsString),
     /// A number is out of range.
     #[error("Builder::{setting}({value}): allowed are {least} to {most}")]
     OutOfRange {
@@ -42,9 +50,18 @@ pub enum BuildError {
     /// The thread name has a zero byte.
     #[error("Builder::thread_name({0:?}): a thread's name cannot have a zero byte in it")]
     ThreadName(String),
+    /// The operating system refused the thread on which [`Builder::build`](crate::Builder::build) checks the machine.
+    #[error("the operating system refused a thread for a check of the machine: {0}")]
+    Refused(std::io::Error),
     /// The machine does not keep the current goroutine where we put it.
     #[error("the current-goroutine slot does not work on this system: {0}")]
     Slot(std::io::Error),
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Why a goroutine was not spawned; the closure comes back.

@@ -1,7 +1,7 @@
 //! `Runtime` and `Handle`.
 
 use crate::error::SpawnError;
-use crate::make::{Native, OneThreadEach};
+use crate::make::{Native, OneThreadEach, OwnThreadLocals};
 use crate::{Builder, DefaultPolicy, Finished, JoinHandle, RunError, Stats};
 use gmp_arch_amd64::Guarded;
 use gmp_arch_hosted::ThreadStacks;
@@ -20,6 +20,7 @@ pub struct Runtime<P: Policy = DefaultPolicy> {
 
 #[derive(Debug)]
 enum Make<P: Policy> {
+    OwnThreadLocals(core_runtime::Runtime<OwnThreadLocals<P>>),
     Native(core_runtime::Runtime<Native<P>>),
     OneThreadEach(core_runtime::Runtime<OneThreadEach<P>>),
 }
@@ -32,6 +33,11 @@ impl Runtime<DefaultPolicy> {
 }
 
 impl<P: Policy> Runtime<P> {
+    pub(crate) fn own_thread_locals(settings: Settings, stacks: Stacks<Guarded>) -> Self {
+        // SAFETY: the guarded stacks are made for this switch, whose goroutines have thread-locals of their own.
+        Self { make: Make::OwnThreadLocals(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
+    }
+
     pub(crate) fn native(settings: Settings, stacks: Stacks<Guarded>) -> Self {
         // SAFETY: the guarded stacks are made for this switch, and the builder's mode is unsafe to choose.
         Self { make: Make::Native(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
@@ -50,8 +56,7 @@ impl<P: Policy> Runtime<P> {
     /// [`Builder::lock_main`] keeps it on this one.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// let finished = runtime.run(|| {
     ///     let _left_behind = gmp::go(gmp::park);
     ///     "done"
@@ -69,6 +74,7 @@ impl<P: Policy> Runtime<P> {
         T: Send + 'static,
     {
         match self.make {
+            Make::OwnThreadLocals(runtime) => runtime.run(main),
             Make::Native(runtime) => runtime.run(main),
             Make::OneThreadEach(runtime) => runtime.run(main),
         }
@@ -77,9 +83,39 @@ impl<P: Policy> Runtime<P> {
     /// A handle for plain threads. What it spawns before `run` is called waits for it.
     pub fn handle(&self) -> Handle {
         Handle(match &self.make {
+            Make::OwnThreadLocals(runtime) => runtime.handle(),
             Make::Native(runtime) => runtime.handle(),
             Make::OneThreadEach(runtime) => runtime.handle(),
         })
+    }
+}
+
+/// Runs `main` as the main goroutine of a runtime as [`Builder::new`] makes it, and returns what it returned. The short way
+/// to write `Builder::new().build()?.run(main)?.value`; [`main`](macro@crate::main) and [`test`](macro@crate::test) are
+/// attributes that do this for a whole function.
+///
+/// ```
+/// let answer = gmp::run(|| gmp::go(|| 6 * 7).join().unwrap());
+/// assert_eq!(answer, 42);
+/// ```
+///
+/// # Panics
+/// As `main` does; and with the text of a [`BuildError`](crate::BuildError) or a [`RunError`]: goroutines cannot have
+/// thread-locals of their own on this system, all goroutines are asleep, the caller is itself a goroutine.
+#[track_caller]
+pub fn run<F, T>(main: F) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let runtime = match Builder::new().build() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("gmp::run: {error}"),
+    };
+    match runtime.run(main) {
+        Ok(finished) => finished.value,
+        Err(RunError::Panicked(payload)) => std::panic::resume_unwind(payload.into_inner()),
+        Err(error) => panic!("gmp::run: {error}"),
     }
 }
 
@@ -95,8 +131,7 @@ impl Handle {
     /// [`SpawnError`]: the runtime has closed, or there is no memory for a record; the closure comes back.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// let handle = runtime.handle();
     /// let thread = std::thread::spawn(move || {
     ///     // A plain thread may wait for a goroutine: it blocks itself.

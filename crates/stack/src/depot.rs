@@ -45,15 +45,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Takes up to `into.len()` warm stacks, the warmest last, and returns how many.
-    pub(crate) fn take_warm(&mut self, into: &mut [core::mem::MaybeUninit<Bottom>]) -> usize {
-        let count = self.warm.len().min(into.len());
-        let from = self.warm.len() - count;
-        for (place, stack) in into.iter_mut().zip(self.warm.drain(from..)) {
-            place.write(stack);
-        }
+    /// Moves up to `most` warm stacks to an empty store, the warmest last.
+    pub(crate) fn take_warm(&mut self, most: usize, into: &mut Vec<Bottom>) {
+        let from = self.warm.len().saturating_sub(most);
+        into.extend(self.warm.drain(from..));
         self.shallow = self.shallow.min(self.warm.len());
-        count
     }
 
     /// Puts warm stacks on top, the warmest last.

@@ -12,6 +12,7 @@
 //! When sysmon one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
 
 use crate::entering::current::{Current, Who, current};
+use crate::entering::foreign;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M, SystemCall};
 use core::marker::PhantomData;
@@ -63,7 +64,10 @@ pub(crate) fn pass(call: &'static str) -> Here {
 #[track_caller]
 pub(crate) fn pass_or_plain(call: &'static str) -> Option<Here> {
     match current() {
-        Current::Plain => None,
+        Current::Plain => {
+            foreign::refuse(call);
+            None
+        }
         Current::G(g) => Some(admit(g, call)),
         Current::Scheduler(_) => refuse(call),
     }
@@ -115,7 +119,10 @@ pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
 #[track_caller]
 pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Inside>> {
     match who.current() {
-        Current::Plain => Some(None),
+        Current::Plain => {
+            foreign::refuse(call);
+            Some(None)
+        }
         Current::G(g) => {
             let here = admit(g, call);
             (!g.word.is_blocked()).then_some(Some(Inside { here, was_blocking: false }))
@@ -192,6 +199,10 @@ impl Inside {
 
     #[cold]
     fn panicking_changed(&self) {
+        if self.g().header().own_thread_locals {
+            // std counts this goroutine's panics alone: its neighbours see none of it.
+            return;
+        }
         if self.g().has(Flags::PANICKING) {
             self.g().unset(Flags::PANICKING);
             crate::entering::locked::unlock(self);
@@ -205,6 +216,9 @@ impl Inside {
 /// Calls `f` on the stack of the M that runs the calling goroutine `g`; the goroutine goes on at once, on the same M and
 /// P, if it has one. `f` must not unwind.
 #[doc(alias = "systemstack")]
+///
+/// `f` runs in a frame of its own, as every function must that is called on another stack than the code around it, or in
+/// its stead on the same one: inlined, its locals would lie in the frame of the caller, on the small stack.
 pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     /// Closure and result, on the goroutine's stack.
     struct Call<F, R> {
@@ -216,7 +230,7 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     unsafe fn make<F: FnOnce(&M) -> R, R>(data: *mut (), m: &M) {
         // SAFETY: the caller says so.
         let call = unsafe { &mut *data.cast::<Call<F, R>>() };
-        call.result = call.f.take().map(|f| f(m));
+        call.result = call.f.take().map(|f| in_own_frame(|| f(m)));
     }
     fn maker<F: FnOnce(&M) -> R, R>(_: &Call<F, R>) -> unsafe fn(*mut (), &M) {
         make::<F, R>
@@ -231,6 +245,12 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     call.result.unwrap_or_else(|| crate::fatal!("a call on the system stack is made", "it was not"))
 }
 
+/// Calls `f` in a frame that no optimisation merges with the caller's.
+#[inline(never)]
+pub(crate) fn in_own_frame<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
 impl Drop for Inside {
     #[inline(always)]
     fn drop(&mut self) {
@@ -240,48 +260,16 @@ impl Drop for Inside {
     }
 }
 
-/// Calls code of others in the middle of the scheduler, on whatever stack and thread it is: it may neither call the
-/// runtime (a goroutine that suspended here would come back on another M than its caller knows) nor unwind.
-#[cold]
-pub(crate) fn without_runtime<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
-    let m = match current() {
-        Current::Plain => None,
-        // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::G(g) => Some(unsafe { &*g.m.get() }),
-        // SAFETY: as above.
-        Current::Scheduler(m) => Some(unsafe { &*m }),
-    };
-    let outer = m.map(|m| m.in_policy.replace(true));
-    let result = crate::ground::fatal::no_unwind(what, call);
-    if let (Some(m), Some(outer)) = (m, outer) {
-        m.in_policy.set(outer);
-    }
-    result
-}
-
 #[cold]
 #[inline(never)]
 #[track_caller]
 fn refuse(call: &'static str) -> ! {
-    match current() {
-        Current::Plain => panic!(
-            "gmp::{call} was called outside a goroutine; call it in a closure given to Runtime::run or gmp::go, \
-             or use a Handle from a plain thread"
-        ),
-        Current::G(g) => refuse_policy(call, g.header().policy),
-        Current::Scheduler(m) => {
-            // SAFETY: the slot names the M of this very thread.
-            let m = unsafe { &*m };
-            let policy = m.rt().policy_name();
-            refuse_policy(call, policy)
-        }
+    foreign::refuse_all(call);
+    if !matches!(current(), Current::Plain) {
+        foreign::refuse_whom(call, ("a timer's callback, or a closure given to on_system_stack", ""));
     }
-}
-
-#[track_caller]
-fn refuse_policy(call: &'static str, policy: &str) -> ! {
     panic!(
-        "gmp::{call} was called from inside the scheduler, by code of policy {policy}, a callback, or a closure given to \
-         on_system_stack; such code must not call the runtime"
+        "gmp::{call} was called outside a goroutine; call it in a closure given to Runtime::run or gmp::go, or use a \
+         Handle from a plain thread"
     )
 }

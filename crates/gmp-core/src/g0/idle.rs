@@ -186,6 +186,7 @@ impl<C: Config> G0<'_, C> {
         }
         let mut lists = self.sched.lock();
         lists.locked_idle += 1;
+        self.sched.give_up_if_refused(&mut lists);
         self.sched.check_dead(&mut lists);
         while !lists.finished {
             drop(lists);

@@ -21,8 +21,7 @@ use core::sync::atomic::Ordering;
 /// `f`. Outside a goroutine, and inside another `blocking`, it just calls `f`.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
@@ -49,17 +48,12 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     }
     g.header().runtime().enter_blocking(g);
     let section = Section(g);
-    let result = apart(f);
+    // The goroutine may have moved by the time of its next call: were `f` a part of the caller's frame, the compiler might
+    // use the address of a thread-local that `f` asked for the last time.
+    let result = gate::in_own_frame(f);
     drop(section);
     end_slice();
     result
-}
-
-/// Calls `f` in a frame of its own. The goroutine may have moved by the time of its next call: were `f` a part of the
-/// caller's frame, the compiler might use the address of a thread-local that `f` asked for the last time.
-#[inline(never)]
-fn apart<R>(f: impl FnOnce() -> R) -> R {
-    f()
 }
 
 /// A goroutine in a loop of short calls never comes to g0 by itself: when its slice is over it makes room here. Go:

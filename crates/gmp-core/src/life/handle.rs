@@ -45,8 +45,7 @@ impl std::error::Error for JoinError {}
 /// The right to wait for a goroutine and take its result. Dropping it lets the goroutine go its own way.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let fine = gmp::go(|| 7);
 ///     let broken = gmp::go(|| -> u32 { panic!("seven") });

@@ -41,8 +41,7 @@ use std::any::Any;
 /// variables holds here: where goroutines move between threads, it must bear that.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::cell::{Cell, RefCell};
 ///
 /// gmp::g_local! {
@@ -82,8 +81,7 @@ type PlainAccess<T> = fn(&mut dyn FnMut(&OnceCell<T>)) -> Result<(), std::thread
 /// The value is being dropped, or was.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::cell::Cell;
 ///
 /// gmp::g_local! {
@@ -403,8 +401,7 @@ fn drop_all(g: &'static G) -> Option<Box<dyn Any + Send>> {
 /// Declares goroutine-locals, as `thread_local!` does thread-locals.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::cell::{Cell, RefCell};
 ///
 /// gmp::g_local! {

@@ -49,8 +49,7 @@ use word::{ScopeWord, Ticket};
 /// A scope, in which goroutines may be started that borrow what lives longer than the scope. Made by [`scope`].
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let mut cells = [1, 2, 3, 4];
 ///     gmp::scope(|s| {
@@ -84,8 +83,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// as it must not leave what they borrow.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let words = ["one", "two", "three"];
 ///     let mut longest = 0;
@@ -252,8 +250,7 @@ impl fmt::Debug for Scope<'_, '_> {
 /// which waits for it all the same.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let text = String::from("seven");
 ///     gmp::scope(|s| {

@@ -11,6 +11,7 @@ mod loom_plan;
 mod tests;
 
 use crate::entering::current::{Current, current};
+use crate::entering::foreign;
 use crate::entering::gate::{self, Here};
 use crate::ground::sync::SpinLock;
 use crate::life::handle::JoinHandle;
@@ -272,7 +273,9 @@ impl AnyTimer {
 
     /// Stops it; from any thread. `true`: an expiry was still to come, and will not. Never suspends.
     #[doc(alias = "stopTimer")]
+    #[track_caller]
     pub fn stop(&self) -> bool {
+        foreign::refuse("time::Timer::stop");
         self.plan(Plan::stop)
     }
 

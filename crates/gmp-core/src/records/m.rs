@@ -104,6 +104,8 @@ pub(crate) struct M {
     pub(crate) locked_g: Cell<*const G>,
     /// Policy code runs on this M: every call into the runtime is refused.
     pub(crate) in_policy: Cell<bool>,
+    /// Whose code, if it is not the policy's: an event sink's, a hook's.
+    pub(crate) foreign: Cell<Option<(&'static str, &'static str)>>,
     pub(crate) random: Cell<u64>,
     /// Goroutines that have run here and are pinned: the thread lives as long as there are any.
     pub(crate) pinned: Cell<usize>,
@@ -149,6 +151,7 @@ impl M {
             spinning: Cell::new(false),
             locked_g: Cell::new(ptr::null()),
             in_policy: Cell::new(false),
+            foreign: Cell::new(None),
             // A multiplier that spreads neighbouring seeds; xorshift must not start at zero.
             random: Cell::new((seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             pinned: Cell::new(0),

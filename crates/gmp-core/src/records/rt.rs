@@ -95,9 +95,12 @@ pub(crate) struct Header {
     runtime: UnsafeCell<Option<*const dyn AnyRuntime>>,
     pub(crate) policy: &'static str,
     pub(crate) stack_size: usize,
+    pub(crate) least_stack_size: usize,
     pub(crate) pinned: bool,
     /// Each goroutine is a thread of its own (`Switch::THREAD_EACH`).
     pub(crate) thread_each: bool,
+    /// Each goroutine has thread-locals of its own (`Switch::OWN_THREAD_LOCALS`).
+    pub(crate) own_thread_locals: bool,
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     /// The [`epoch`].
@@ -121,14 +124,17 @@ impl Header {
     pub(crate) fn new(
         policy: &'static str,
         thread_each: bool,
+        own_thread_locals: bool,
         settings: &crate::ground::settings::Settings,
     ) -> Self {
         Self {
             runtime: UnsafeCell::new(None),
             policy,
             stack_size: settings.stack_size,
+            least_stack_size: settings.least_stack_size,
             pinned: settings.pinned,
             thread_each,
+            own_thread_locals,
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),
@@ -245,7 +251,7 @@ impl EventSeam {
     #[cold]
     fn send(&self, event: Event) {
         if let Some(sink) = &self.sink {
-            crate::entering::gate::without_runtime("an event sink", || sink.event(&event));
+            crate::entering::foreign::without_runtime("an event sink", || sink.event(&event));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `Runtime` and `Handle`: a runtime from outside.
 
+use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
@@ -24,8 +25,8 @@ impl<C: Config> Runtime<C> {
     ///
     /// # Safety
     /// - The stacks are what the switch runs goroutines on: each keeps the clauses of its contract for the other.
-    /// - Unless each goroutine is a thread (`Switch::THREAD_EACH`), all code that its goroutines ever run bears sharing
-    ///   thread-locals: with goroutines that move between threads, or, if the settings say `pinned`, take turns on one.
+    /// - Unless each goroutine is a thread (`Switch::THREAD_EACH`) or has thread-locals of its own
+    ///   (`Switch::OWN_THREAD_LOCALS`), all code that its goroutines ever run bears sharing thread-locals: with goroutines that move between threads, or, if the settings say `pinned`, take turns on one.
     ///   What that means stands at `share_thread_locals` and `pinned` of the crate `gmp`'s `Builder`.
     pub unsafe fn new(settings: Settings, stacks: C::Stacks) -> Self {
         if settings.abort_on_panic {
@@ -89,6 +90,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        foreign::refuse_all("Handle::go");
         // A closing runtime waits for us, and then abandons what we have queued.
         let _outsider = crate::records::g::parked::Outsider::enter();
         if self.rt.is_closed() {
@@ -101,6 +103,7 @@ impl Handle {
     /// How many goroutines have not ended.
     #[doc(alias = "NumGoroutine")]
     pub fn num_goroutines(&self) -> usize {
+        foreign::refuse_all("Handle::num_goroutines");
         self.rt.num_goroutines()
     }
 
@@ -112,6 +115,7 @@ impl Handle {
 
     /// Figures of this moment.
     pub fn stats(&self) -> Stats {
+        foreign::refuse_all("Handle::stats");
         self.rt.stats()
     }
 

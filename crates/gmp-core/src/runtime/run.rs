@@ -12,6 +12,7 @@ use crate::life::panics::Payload;
 use crate::runtime::abandon::Leftover;
 use crate::shared::lists::MRef;
 use crate::shared::sched::{Config, Sched, attention};
+use crate::waking::wake::refusal;
 use crate::watching::deadlock::DeadlockReport;
 use core::panic::Location;
 use std::fmt;
@@ -36,7 +37,8 @@ pub enum RunError {
     Panicked(Payload),
     /// `run` was called from a goroutine or from inside the scheduler.
     Nested,
-    /// The operating system would not give what a runtime needs.
+    /// The operating system would not give what a runtime cannot do without: the error's text names it. If it was a thread for
+    /// goroutines, main had begun, and is left behind like all others.
     Os(std::io::Error),
 }
 
@@ -55,7 +57,7 @@ impl fmt::Display for RunError {
                 "Runtime::run was called inside a goroutine, whose thread it would block; \
                  spawn with gmp::go instead, or run the other runtime on a thread of its own",
             ),
-            Self::Os(error) => write!(f, "the operating system refused what a runtime needs: {error}"),
+            Self::Os(error) => write!(f, "the operating system refused {error}"),
         }
     }
 }
@@ -82,7 +84,8 @@ where
         lists.m0 = Some(MRef::new(&m0));
         m0
     };
-    let g0 = G0::attach(sched, &m0).map_err(RunError::Os)?;
+    let g0 = G0::attach(sched, &m0)
+        .map_err(|error| RunError::Os(refusal("a signal stack for a thread", &error)))?;
     let first = {
         let mut lists = sched.lock();
         let p = sched.first_ps(&mut lists, sched.settings.procs);
@@ -94,7 +97,7 @@ where
         Ok(sysmon) => sysmon,
         Err(error) => {
             g0.detach();
-            return Err(RunError::Os(error));
+            return Err(RunError::Os(refusal("a thread for sysmon", &error)));
         }
     };
     let guard = Sched::<C>::no_unwind();
@@ -102,10 +105,17 @@ where
     let left = sched.close(&g0, sysmon);
     core::mem::forget(guard);
     g0.detach();
-    let deadlock = sched.lock().deadlock.take();
+    let (deadlock, failure) = {
+        let mut lists = sched.lock();
+        (lists.deadlock.take(), lists.failure.take())
+    };
     if !left.is_clean() {
         // Goroutines that are left behind still point at their runtime.
         core::mem::forget(Arc::clone(sched));
+    }
+    if let Some(error) = failure {
+        drop(handle);
+        return Err(RunError::Os(error));
     }
     conclude(handle, deadlock, left)
 }
@@ -122,7 +132,10 @@ fn conclude<T>(
     match handle.join() {
         Ok(value) => Ok(Finished { value, left }),
         Err(JoinError::Panicked(payload)) => Err(RunError::Panicked(payload)),
-        Err(JoinError::OutOfStacks) => Err(RunError::Os(std::io::ErrorKind::OutOfMemory.into())),
+        Err(JoinError::OutOfStacks) => {
+            let error = std::io::ErrorKind::OutOfMemory.into();
+            Err(RunError::Os(refusal("a stack for the main goroutine", &error)))
+        }
         Err(other) => crate::fatal!("run returns when main has", "main's result is {other:?}"),
     }
 }
@@ -199,7 +212,9 @@ impl<C: Config> Sched<C> {
     /// `run` is to return. Under the lock.
     pub(crate) fn finish(&self, lists: &mut crate::shared::lists::Lists<C>) {
         lists.finished = true;
-        let unwinds = self.settings.at_main_return == AtMainReturn::Unwind && lists.deadlock.is_none();
+        let unwinds = self.settings.at_main_return == AtMainReturn::Unwind
+            && lists.deadlock.is_none()
+            && lists.failure.is_none();
         // Nothing new is to start: dropped now, or left for `abandon_the_rest`.
         self.call_attention(
             attention::FINISHED | if unwinds { attention::UNWIND } else { attention::CLOSING },

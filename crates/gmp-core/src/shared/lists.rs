@@ -112,6 +112,12 @@ pub(crate) struct Lists<C: Config> {
     /// Main has ended, or a deadlock was found: `run` is to return.
     pub(crate) finished: bool,
     pub(crate) thread_limit_hit: bool,
+    /// Why the operating system gave no thread when one was last asked for.
+    pub(crate) refused: Option<std::io::Error>,
+    /// Whether such a refusal was told.
+    pub(crate) refusal_told: bool,
+    /// A refusal after which no M is left to run anything: `run` is to return with it.
+    pub(crate) failure: Option<std::io::Error>,
     /// All goroutines sleep, but another thread could wake one: sysmon looks again.
     pub(crate) deadlock_suspected: bool,
     /// When a look for a deadlock last found threads that are not ours, in nanoseconds since the epoch.
@@ -148,6 +154,9 @@ impl<C: Config> Lists<C> {
             m0: None,
             finished: false,
             thread_limit_hit: false,
+            refused: None,
+            refusal_told: false,
+            failure: None,
             deadlock_suspected: false,
             others_found_at: None,
             to_unpark: None,

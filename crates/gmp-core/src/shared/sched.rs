@@ -1,7 +1,7 @@
 //! `Sched`: what all Ms of a runtime share. Go: `schedt` (runtime2.go, Go 1.27).
 
 use crate::contract::{IdleView, Policy, Sole, StackAllocator, Switch, VictimOrder};
-use crate::entering::current::{Current, current};
+use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
@@ -82,9 +82,17 @@ pub(crate) struct Sched<C: Config> {
 impl<C: Config> Sched<C> {
     pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
         crate::entering::current::install::<SlotOf<C>>();
+        if settings.events.is_some() || settings.on_out_of_stacks.is_some() {
+            foreign::expect();
+        }
         crate::entering::sole::install(C::Switch::far_fence());
         let sched = Arc::new(Self {
-            header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
+            header: Header::new(
+                C::Policy::NAME,
+                C::Switch::THREAD_EACH,
+                C::Switch::OWN_THREAD_LOCALS,
+                &settings,
+            ),
             settings,
             stacks,
             shared: SharedOf::<C>::default(),
@@ -208,23 +216,12 @@ impl<C: Config> Sched<C> {
 
     /// [`Sched::policy`] on any thread, an M of another runtime's included: nor may its goroutine suspend in here.
     pub(crate) fn policy_from_anywhere<R>(&self, call: impl FnOnce() -> R) -> R {
-        let m = match current() {
-            // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Current::G(g) => unsafe { &*g.m.get() },
-            // SAFETY: as above.
-            Current::Scheduler(m) => unsafe { &*m },
-            Current::Plain => {
-                let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
-                let result = call();
-                core::mem::forget(guard);
-                return result;
-            }
-        };
-        // An event sink or a policy of another runtime may have called us: it still must not suspend after this.
-        let outer = m.in_policy.get();
-        let result = self.policy(m, call);
-        m.in_policy.set(outer);
-        result
+        foreign::called(("code of policy ", C::Policy::NAME), || {
+            let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
+            let result = call();
+            core::mem::forget(guard);
+            result
+        })
     }
 
     /// Until it is forgotten, an unwind on this thread, which runs the scheduler, is fatal: policies are called from

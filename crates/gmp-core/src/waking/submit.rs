@@ -5,6 +5,7 @@
 
 use crate::contract::List;
 use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Sole, Spill, Thief};
+use crate::entering::foreign;
 use crate::ground::event::{Event, EventKind};
 use crate::ground::sync::full_fence;
 use crate::records::g::G;
@@ -35,12 +36,8 @@ impl<C: Config> Sched<C> {
     /// Readies a goroutine from `m`, on which the caller is: next on its P, if it has one. Go: `ready`.
     #[inline(always)]
     pub(crate) fn ready_beside(&self, m: &M, g: Runnable) {
-        if m.in_policy.get() {
-            crate::fatal!(
-                "policies do not call the runtime",
-                "policy {} readied a goroutine",
-                m.rt().policy_name()
-            );
+        if let Some(who) = foreign::on(m) {
+            foreign::has_readied(who);
         }
         if m.p.get().is_null() || g.g().is_inboxed() {
             return self.ready_from_outside(g);

@@ -3,7 +3,7 @@
 use crate::contract::Thief;
 use crate::contract::{IdleView, RunQueue, SharedQueue};
 use crate::entering::current::{Current, current};
-use crate::entering::gate::on_g0;
+use crate::entering::gate::{in_own_frame, on_g0};
 use crate::g0::G0;
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
@@ -14,6 +14,7 @@ use crate::shared::lists::{Lists, MRef};
 use crate::shared::sched::{Config, IdleOf, Sched, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
+use std::io;
 use std::sync::Arc;
 
 impl<C: Config> Sched<C> {
@@ -151,7 +152,8 @@ impl<C: Config> Sched<C> {
         let stuck = lists.busy_ms() <= 0;
         // sysmon counts as one, as in Go.
         if lists.all_m.len() + 1 >= self.settings.max_threads && !stuck {
-            return self.no_thread(lists, p, spinning, "the limit of Builder::max_threads");
+            self.tell_of_limit(lists);
+            return self.no_thread(lists, p, spinning);
         }
         let m = self.register_m(lists);
         m.spinning.set(spinning);
@@ -161,14 +163,41 @@ impl<C: Config> Sched<C> {
         let thread = Arc::clone(&m);
         let spawn = move || std::thread::Builder::new().name(name).spawn(move || G0::thread(sched, thread));
         match on_big_stack(spawn) {
-            Ok(handle) => lists.threads.push((m.id, handle)),
-            Err(_) => {
-                let core = m.next_p.replace(ptr::null());
-                lists.all_m.retain(|known| !Arc::ptr_eq(known, &m));
-                // SAFETY: the P was put there a moment ago, and no thread took it.
-                let p = unsafe { OwnedP::from_core(core) };
-                self.no_thread(lists, p, spinning, "the operating system");
+            Ok(handle) => {
+                lists.refused = None;
+                lists.threads.push((m.id, handle));
             }
+            Err(error) => self.thread_refused(lists, &m, refusal("a thread for goroutines", &error)),
+        }
+    }
+
+    /// The operating system gave no thread for this new M, or not what its thread needs. Its P is put aside; sysmon asks
+    /// again as long as work waits.
+    pub(crate) fn thread_refused(&self, lists: &mut Lists<C>, m: &Arc<M>, error: io::Error) {
+        lists.all_m.retain(|known| !Arc::ptr_eq(known, m));
+        if !core::mem::replace(&mut lists.refusal_told, true) {
+            eprintln!(
+                "runtime: the operating system refused {error}; there are {}\nwarning: goroutines wait for a thread that \
+                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max)",
+                lists.all_m.len() + 1
+            );
+        }
+        lists.refused = Some(error);
+        // SAFETY: the P was put there for the M's thread, which never took it.
+        let p = unsafe { OwnedP::from_core(m.next_p.replace(ptr::null())) };
+        self.no_thread(lists, p, m.spinning.get());
+        self.give_up_if_refused(lists);
+    }
+
+    /// If the system has refused a thread and every M there is sleeps, nothing would ever run again: `run` returns and
+    /// says what was refused.
+    pub(crate) fn give_up_if_refused(&self, lists: &mut Lists<C>) {
+        if lists.finished || lists.busy_ms() > 0 || !lists.idle_ms.is_empty() {
+            return;
+        }
+        if let Some(error) = lists.refused.take() {
+            lists.failure = Some(error);
+            self.finish(lists);
         }
     }
 
@@ -185,19 +214,22 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool, whose: &str) {
+    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if spinning {
             self.idle.give_up();
         }
+        self.park_p(lists, p);
+    }
+
+    fn tell_of_limit(&self, lists: &mut Lists<C>) {
         if !core::mem::replace(&mut lists.thread_limit_hit, true) {
             let max = self.settings.max_threads;
             eprintln!(
                 "runtime: program exceeds {max}-thread limit\nwarning: thread exhaustion: no more than {} threads \
-                 by {whose}; goroutines wait for one that comes back (see Builder::max_threads)",
+                 by the limit of Builder::max_threads; goroutines wait for one that comes back (see Builder::max_threads)",
                 lists.all_m.len() + 1
             );
         }
-        self.park_p(lists, p);
     }
 
     /// Takes a P that may still have work out of use: what it holds goes to the shared queue.
@@ -305,11 +337,16 @@ impl<C: Config> Sched<C> {
     }
 }
 
+/// The operating system's refusal, with the name of what it refused.
+pub(crate) fn refusal(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
 /// Calls `f` on a thread's own stack: making a thread takes more than a goroutine may have left.
 fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
     match current() {
         Current::G(g) => on_g0(g, |_| f()),
-        _ => f(),
+        _ => in_own_frame(f),
     }
 }
 

@@ -1,10 +1,15 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
 
-mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
+
+mod blocking_go;
 mod lost_in_resize;
+mod refusals;
+mod sink_channel;
+mod stack_size;
 mod stopped_world;
+mod system_stack;
 mod unheard_attention;
 
 use harness::Named;
@@ -14,8 +19,16 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] =
-    &[blocking_go::FAULT, lost_in_resize::FAULT, stopped_world::FAULT, unheard_attention::FAULT];
+const FAULTS: &[Fault] = &[
+    blocking_go::FAULT,
+    lost_in_resize::FAULT,
+    refusals::FAULT,
+    sink_channel::FAULT,
+    stack_size::FAULT,
+    stopped_world::FAULT,
+    system_stack::FAULT,
+    unheard_attention::FAULT,
+];
 
 fn main() -> ExitCode {
     let all =

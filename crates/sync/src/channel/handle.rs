@@ -17,8 +17,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 /// waits for one. Either side may be used by goroutines and by plain threads.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (numbers, squares) = gmp::chan(0);
 ///     gmp::go(move || (1..=3).for_each(|n| numbers.send(n * n).unwrap()));
@@ -41,8 +40,7 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// It switches a case of a select off.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, mut numbers) = gmp::chan(2);
 ///     (1..=2).for_each(|n| sender.send(n).unwrap());

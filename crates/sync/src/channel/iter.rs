@@ -7,8 +7,7 @@ impl<T> Receiver<T> {
     /// Receives until the channel is closed and empty. **The iterator's `next` suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// runtime.run(|| {
     ///     let (sender, words) = gmp::chan(0);
     ///     gmp::go(move || ["one", "two"].into_iter().for_each(|word| sender.send(word).unwrap()));

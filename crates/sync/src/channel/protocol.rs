@@ -19,8 +19,8 @@ use crate::seam::{AtomicBool, own};
 use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandle, check_unfired};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
-use gmp_core::WaitReason;
 use gmp_core::park::Who;
+use gmp_core::{WaitReason, foreign};
 use std::time::Instant;
 
 /// What a channel knows of a waiter: where its value is, or where it is to be put. `None`: there is no value to move;
@@ -271,6 +271,7 @@ impl<T> Chan<T> {
     /// As [`Direction::now`].
     #[inline(always)]
     unsafe fn operate<D: Direction>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+        foreign::refuse(D::CALL);
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
@@ -290,6 +291,7 @@ impl<T> Chan<T> {
     /// As [`Direction::now`].
     #[inline]
     unsafe fn try_operate<D: Direction>(&self, slot: *mut T) -> Result<(), Refusal> {
+        foreign::refuse(D::CALL);
         if let Some(refusal) = self.state().glance(D::SENDS) {
             return Err(refusal);
         }

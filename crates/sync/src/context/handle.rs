@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 /// asked by those who work: by a case of a select on [`Context::done`], or by [`Context::err`] in a loop.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::context::{Context, ContextError};
 ///
 /// runtime.run(|| {
@@ -84,8 +83,7 @@ impl Context {
     /// The caller's runtime keeps the timer: if the runtime closes first, the deadline never passes.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::{Context, ContextError};
     /// use std::time::Duration;
     ///
@@ -120,8 +118,7 @@ impl Context {
     /// that passes. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::{Context, ContextError};
     /// use std::time::{Duration, Instant};
     ///
@@ -226,8 +223,7 @@ impl Context {
     /// A context that is never done has a channel, too, so that a select need not distinguish the cases.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::Context;
     ///
     /// runtime.run(|| {
@@ -288,8 +284,7 @@ impl Context {
     /// Dropping the handle changes nothing. If the runtime closes first, `f` is dropped instead.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::Context;
     ///
     /// runtime.run(|| {

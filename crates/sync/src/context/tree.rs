@@ -241,6 +241,7 @@ impl Node {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
+        gmp_core::foreign::refuse("Context");
         // No code of others runs under the lock, so none can panic there.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -101,16 +101,25 @@ pub struct InPlace<'v, T> {
 
 impl<'v, T> InPlace<'v, T> {
     /// A slot that is this variable.
+    ///
+    /// ```compile_fail,E0133
+    /// let message = String::from("sent, and here all the same");
+    /// let _place = gmp_sync::select::expansion::InPlace::new(&message);
+    /// ```
+    ///
+    /// # Safety
+    /// The caller makes at most one [case](InPlace::case) of it. When the select is over, the caller asks
+    /// [`InPlace::is_sent`], and if that is so, gives the variable to [`sent`] before anything else uses it.
     #[inline]
-    pub fn new(value: &'v T) -> Self {
+    pub unsafe fn new(value: &'v T) -> Self {
         Self { value, gone: Cell::new(false) }
     }
 
     /// The case that sends it.
     #[inline]
     pub fn case<'a>(&'a self, sender: &'a Sender<T>) -> Case<'a> {
-        // SAFETY: the variable is borrowed for as long as the case, and holds its value until `gone` says otherwise.
-        // Then the macro forgets the variable before anything else can look at it.
+        // SAFETY: the variable is borrowed for as long as the case, and holds its value until `gone` says otherwise:
+        // then whoever made this forgets the variable before anything else can look at it, as promised.
         unsafe { Case::new(sender.chan(), false, true, Some(NonNull::from(self.value)), Some(&self.gone)) }
     }
 
@@ -126,6 +135,9 @@ impl<'v, T> InPlace<'v, T> {
 pub fn sent<T>(value: T) {
     core::mem::forget(value);
 }
+
+/// Uses references to what must outlive a value that is sent out of its variable.
+pub fn outlive<T>(_others: &T) {}
 
 /// The numbers of the cases: 0, 1, 2 and so on.
 #[inline(always)]

@@ -64,8 +64,7 @@ impl Drop for Owned<'_> {
 /// send's value in advance, and a [`SelectedOperation`] holds the value that was received.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let channels: Vec<_> = (0..5).map(|_| gmp::chan(0)).collect();
 ///     for (i, (sender, _)) in channels.iter().enumerate() {
@@ -246,8 +245,7 @@ impl<'a> Select<'a> {
     /// As [`Select::select`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::Duration;
     ///
     /// runtime.run(|| {
@@ -315,8 +313,7 @@ impl<'a> Select<'a> {
     /// As [`Select::ready`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::Duration;
     ///
     /// runtime.run(|| {

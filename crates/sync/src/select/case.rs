@@ -67,7 +67,8 @@ unsafe impl<T> SelectHandle for Chan<T> {
 }
 
 /// One case. Its channel and its slot live for `'a`.
-#[derive(Clone, Copy)]
+///
+/// It cannot be copied, so that each case is used in one select, once.
 pub struct Case<'a> {
     pub(super) handle: &'a dyn SelectHandle,
     /// The value to send, or room for the received one; `None` if the case only asks whether it is ready.
@@ -103,7 +104,8 @@ impl<'a> Case<'a> {
 
     /// The same case without its slot, to ask only whether it is ready.
     pub(super) fn without_slot(&self) -> Self {
-        Self { slot: None, moved: None, ..*self }
+        let Self { handle, sends, never, .. } = *self;
+        Self { handle, slot: None, moved: None, sends, never }
     }
 
     /// Whether this is a send (or a receive, if not `sends`) on that channel.

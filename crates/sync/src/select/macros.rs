@@ -4,8 +4,7 @@
 /// `default`.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (numbers, from_numbers) = gmp::chan(1);
 ///     let (to_words, words) = gmp::chan(0);
@@ -42,6 +41,30 @@
 /// Senders, receivers and values are evaluated once, from top to bottom, before anything else, and temporaries are
 /// dropped after the arm. A value that is a plain variable is moved only if its arm comes up; the value of any other
 /// expression is dropped if it was not sent. A variable must have exactly the type that the channel carries.
+///
+/// A variable that is sent must not own what another arm uses, since its receiver may drop it before the select is over:
+///
+/// ```compile_fail,E0505
+/// struct Message {
+///     answers: gmp::Receiver<u32>,
+/// }
+/// let (messages, _receiver) = gmp::chan::<Message>(0);
+/// let message = Message { answers: gmp::never() };
+/// gmp::select! {
+///     send(messages, message) -> _ => {},
+///     recv(message.answers) -> _ => {},
+/// }
+/// ```
+///
+/// ```compile_fail,E0505
+/// let text = String::from("on its way");
+/// let (strings, _receiver) = gmp::chan::<String>(0);
+/// let (borrows, _borrowed) = gmp::chan::<Vec<&str>>(0);
+/// gmp::select! {
+///     send(strings, text) -> _ => {},
+///     send(borrows, vec![&*text]) -> _ => {},
+/// }
+/// ```
 ///
 /// A select with one arm is the plain operation, and one with an arm and `default` is the `try_` operation. A
 /// goroutine that unwinds because its runtime closes waits for nothing: `default` comes up if there is one, else the
@@ -129,6 +152,10 @@ macro_rules! __select {
             {$channel:expr} {$($value:tt)?} {$result:pat} {$body:expr}])*
     ] [{$timeout:expr} {$default:expr}]) => {{
         $($crate::__select!(@prepare $kind $slot $handle {$channel} {$($value)?});)*
+        // What is sent may be gone before this select is over, so neither a channel nor another value may be a part of
+        // it: that is for the compiler to see.
+        let _others = ($($crate::__select!(@borrows $kind $slot $handle),)*);
+        $($crate::__select!(@apart $kind _others {$($value)?});)*
         let [$($index),*] = $crate::select::expansion::indexes();
         match $crate::select::expansion::run([$($slot.case($handle)),*], $timeout) {
             $(::core::option::Option::Some(at) if at == $index => {
@@ -149,8 +176,27 @@ macro_rules! __select {
     };
     (@prepare in_place $slot:ident $handle:ident {$sender:expr} {$value:ident}) => {
         let $handle = &$sender;
-        let $slot = $crate::select::expansion::InPlace::new(&$value);
+        // SAFETY: `@emit` makes one case of it, and `@finish` asks what became of the variable, and forgets it if it is
+        // gone, before the arm runs. Until then nothing else can name it but the other arms' senders, receivers and
+        // values, and those are evaluated before the select.
+        let $slot = unsafe { $crate::select::expansion::InPlace::new(&$value) };
     };
+
+    (@borrows send_slot $slot:ident $handle:ident) => {
+        ($handle, &$slot)
+    };
+    (@borrows $kind:ident $slot:ident $handle:ident) => {
+        $handle
+    };
+
+    (@apart in_place $others:ident {$value:ident}) => {
+        if false {
+            $crate::select::expansion::sent($value);
+            $crate::select::expansion::outlive(&$others);
+            ::core::unreachable!()
+        }
+    };
+    (@apart $kind:ident $others:ident {$($value:expr)?}) => {};
 
     (@finish recv_slot $slot:ident {}) => {
         $slot.finish()

@@ -188,6 +188,7 @@ impl<'s, 'a> Round<'s, 'a> {
     /// Takes the first case that is ready. `None`: there is none, and all locks are held.
     #[inline(always)]
     fn look(&self) -> Option<Ended<'s, 'a>> {
+        gmp_core::foreign::refuse("select");
         let (mut me, mut highest) = (Me::default(), 0);
         for (turn, entry) in self.entries.iter().enumerate() {
             let case = entry.case.get();
@@ -420,8 +421,7 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
 /// closes.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     gmp::go(|| gmp::block_forever());
 ///     // Main's end is the program's, whoever waits.

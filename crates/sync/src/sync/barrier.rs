@@ -17,8 +17,7 @@ use std::time::{Duration, Instant};
 /// A place where a number of goroutines or plain threads wait for each other, as often as they like.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Barrier;
 ///
 /// static ALL: Barrier = Barrier::new(4);

@@ -22,8 +22,7 @@ use std::time::{Duration, Instant};
 /// Waiters are served first come, first served, and none is woken without a notification.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::{Cond, Mutex};
 ///
 /// static READY: Mutex<bool> = Mutex::new(false);
@@ -66,8 +65,7 @@ impl Cond {
     /// keeps its thread, as described at [`Mutex::lock`](super::Mutex::lock).
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::{Cond, Mutex};
     ///
     /// static QUEUE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
@@ -206,8 +204,7 @@ impl Cond {
     /// suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::{Cond, Mutex};
     ///
     /// static OPEN: Mutex<bool> = Mutex::new(false);

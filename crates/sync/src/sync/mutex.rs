@@ -25,8 +25,7 @@ use std::time::{Duration, Instant};
 /// Taking it while it is free costs one locked instruction, and releasing it one more.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Mutex;
 ///
 /// static TOTAL: Mutex<u32> = Mutex::new(0);
@@ -75,8 +74,7 @@ impl<T: ?Sized> Mutex<T> {
     /// behind, and counted in [`Leftover::running`](gmp_core::Leftover::running).
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::Mutex;
     /// use std::sync::Arc;
     ///
@@ -258,9 +256,8 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 /// Yields to the goroutine that was just handed a lock, and is the next to run on this P.
 #[cold]
 pub(crate) fn yield_to_new_owner() {
-    // SAFETY: used up here.
-    let who = unsafe { Who::calls() };
-    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once(who, "unlock") {
+    // SAFETY: both are used up here.
+    if let Some(Place::Goroutine(goroutine)) = unsafe { Place::enter_at_once(Who::calls(), "unlock") } {
         goroutine.yield_local();
     }
 }

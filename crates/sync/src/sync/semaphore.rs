@@ -21,8 +21,7 @@ use std::time::{Duration, Instant};
 /// It is strictly first come, first served: a newcomer does not get even a free permit while others wait.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Semaphore;
 ///
 /// static AT_ONCE: Semaphore = Semaphore::new(3);
@@ -175,8 +174,7 @@ impl Semaphore {
     /// Adds `n` permits. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::Semaphore;
     ///
     /// static LETTERS: Semaphore = Semaphore::new(0);

@@ -27,8 +27,7 @@ const MOST: u64 = i32::MAX as u64;
 /// Waits for a number of tasks to be done. Clones are handles on the same counter.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::{Mutex, WaitGroup};
 /// use std::sync::Arc;
 ///
@@ -68,8 +67,7 @@ impl WaitGroup {
     /// Adds `n` tasks to wait for. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::WaitGroup;
     ///
     /// runtime.run(|| {
@@ -178,8 +176,7 @@ impl WaitGroup {
     /// As [`WaitGroup::wait`], but waits for at most `timeout`. `false`: something is left to be done. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::WaitGroup;
     /// use std::time::Duration;
     ///

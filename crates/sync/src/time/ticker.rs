@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 /// nobody could run the timer; the others stay at multiples of the period.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::Ticker;
 /// use std::time::Duration;
 ///
@@ -43,8 +42,7 @@ impl Ticker {
     /// The channel on which the time comes. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::{Ticker, after};
     /// use std::time::Duration;
     ///
@@ -77,8 +75,7 @@ impl Ticker {
     /// Starts the ticker anew: the next tick comes after `period`, and then one every `period`. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Ticker;
     /// use std::time::{Duration, Instant};
     ///
@@ -103,8 +100,7 @@ impl Ticker {
     /// closed. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Ticker;
     /// use std::time::Duration;
     ///
@@ -130,8 +126,7 @@ impl fmt::Debug for Ticker {
 /// Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::tick;
 /// use std::time::Duration;
 ///

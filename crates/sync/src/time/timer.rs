@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 /// delivers.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::Timer;
 /// use std::time::Duration;
 ///
@@ -68,8 +67,7 @@ impl Timer {
     /// and this does not wait for it. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Timer;
     /// use std::time::Duration;
     ///
@@ -93,8 +91,7 @@ impl Timer {
     /// A function that has been run is run again, even while it is still running.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Timer;
     /// use std::time::{Duration, Instant};
     ///
@@ -133,8 +130,7 @@ impl fmt::Debug for Timer {
 /// Dropping it stops the timer.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
@@ -160,8 +156,7 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 /// [`Timer::reset`] has it run again; a function that can run only once goes to [`after_func_once`].
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
@@ -189,8 +184,7 @@ pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> T
 /// the timer, but nothing happens when it goes off.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {

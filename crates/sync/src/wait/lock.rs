@@ -34,9 +34,10 @@ impl<S> Lock<S> {
         Self { raw: RawLock::biased(), value: UnsafeCell::new(value) }
     }
 
-    /// Takes the lock.
+    /// Takes the lock. Foreign code is refused before it does.
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, S> {
+        gmp_core::foreign::refuse("sync");
         self.lock_as(&mut Me::default())
     }
 

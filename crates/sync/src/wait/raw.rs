@@ -210,6 +210,8 @@ impl RawLock {
     #[cold]
     #[inline(never)]
     fn revoke(&self) {
+        #[cfg(not(loom))]
+        gmp_core::foreign::refuse_all("sync");
         loop {
             // ORDER: bias. Acquire pairs with the release below: the revoker saw the last one leave, and so do we.
             match self.bias.load(Acquire) {
@@ -236,6 +238,8 @@ impl RawLock {
     #[cold]
     #[inline(never)]
     fn wait(&self) {
+        // The holder may be this very thread, in the middle of the scheduler that has called a policy.
+        gmp_core::foreign::refuse_all("sync");
         let mut pauses = FIRST_PAUSES;
         loop {
             if pauses > MOST_PAUSES {

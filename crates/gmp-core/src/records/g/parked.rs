@@ -39,11 +39,6 @@ impl Parked {
         !self.g.word.is_in(self.wait)
     }
 
-    /// The number of the goroutine that waits.
-    pub fn number(&self) -> u64 {
-        self.g.number.get()
-    }
-
     /// [`Parked::ready`] by a caller that has been looked up.
     #[inline]
     pub fn ready_by(self, who: Who) -> bool {
@@ -108,6 +103,9 @@ pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
 /// [`ready`] by a plain thread or out of another runtime.
 #[cold]
 fn ready_from_afar(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    if let Some(who) = crate::entering::foreign::who() {
+        crate::entering::foreign::has_readied(who);
+    }
     let _outsider = Outsider::enter();
     let Some(runnable) = end(g, wait, wake) else { return false };
     g.header().runtime().ready_far(runnable);

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 /// the last clone is dropped, the channel is closed and the values in its buffer are dropped.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, numbers) = gmp::chan(0);
 ///     let workers: Vec<_> = (0..3).map(|_| {
@@ -32,8 +31,7 @@ impl<T> Receiver<T> {
     /// Receives a value, waiting until there is one. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::channel::RecvError;
     ///
     /// runtime.run(|| {
@@ -95,8 +93,7 @@ impl<T> Receiver<T> {
     /// As [`Receiver::recv`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::channel::RecvTimeoutError;
     /// use std::time::Duration;
     ///
@@ -123,8 +120,7 @@ impl<T> Receiver<T> {
     /// As [`Receiver::recv`], but waits until `deadline` at most. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::{Duration, Instant};
     ///
     /// runtime.run(|| {

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 /// closed.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, numbers) = gmp::chan(0);
 ///     for n in 1..=3 {
@@ -30,8 +29,7 @@ impl<T> Sender<T> {
     /// Sends a value, waiting until there is room for it or a receiver takes it. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// runtime.run(|| {
     ///     let (sender, words) = gmp::chan(0);
     ///     let reader = gmp::go(move || words.recv());
@@ -97,8 +95,7 @@ impl<T> Sender<T> {
     /// As [`Sender::send`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::channel::SendTimeoutError;
     /// use std::time::Duration;
     ///
@@ -122,8 +119,7 @@ impl<T> Sender<T> {
     /// As [`Sender::send`], but waits until `deadline` at most. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::{Duration, Instant};
     ///
     /// runtime.run(|| {

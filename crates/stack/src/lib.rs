@@ -1,7 +1,7 @@
 //! Goroutine stacks: where they come from, who keeps them warm, and when their memory is given back.
 //!
 //! ```text
-//!    P's store         P's store          LIFO, at most 64 a class, no lock, no locked instruction
+//!    P's cache         P's cache          LIFO, at most 64 a class, no lock, no locked instruction
 //!        \                /
 //!         \  by halves   /
 //!          v            v
@@ -16,7 +16,7 @@
 //! | --- | --- |
 //! | `config.rs` | [`Config`], [`Retention`] and their errors |
 //! | `class.rs` | size classes |
-//! | `stacks.rs` | [`Stacks`], the allocator, and [`Cache`], a P's store |
+//! | `stacks.rs` | [`Stacks`], the allocator, and [`Cache`], a P's cache |
 //! | `depot.rs` | what all Ps share of one class |
 //! | `slabs.rs` | reserving address space, carving stacks from it, giving it back |
 //!
@@ -31,7 +31,7 @@
 //!
 //! A stack that has run is warm: its upper pages are backed by memory and may be in the processor's cache. Touching a
 //! cold one costs 2 to 5 us, a thousand times what a warm one costs. So a P takes the warm stack that it freed last,
-//! then the one that came to the depot last, and only then a cold one. It does not search the stores of other Ps,
+//! then the one that came to the depot last, and only then a cold one. It does not search the caches of other Ps,
 //! which would need a lock on each; up to 64 stacks a class and P can be warm there meanwhile.
 //!
 //! [`trim`](gmp_core::contract::StackAllocator::trim) makes warm stacks cold, except for the most recent of each

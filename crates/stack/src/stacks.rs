@@ -1,4 +1,4 @@
-//! `Stacks`, the allocator, and `Cache`, a P's store of free stacks.
+//! `Stacks`, the allocator, and `Cache`, a P's cache of free stacks.
 //!
 //! # The fast path
 //!
@@ -7,10 +7,10 @@
 //!
 //! # Statistics
 //!
-//! A stack is carved (it exists), and then it lies in a depot, lies in a store, or is in use. The first two are
-//! counted under the depots' locks. A store's owner keeps its count in an atomic that it alone writes, with plain loads
+//! A stack is carved (it exists), and then it lies in a depot, lies in a cache, or is in use. The first two are
+//! counted under the depots' locks. A cache's owner keeps its count in an atomic that it alone writes, with plain loads
 //! and stores. So `in_use` is what remains, and nothing on the fast path counts it. It is exact when nobody allocates
-//! or frees meanwhile; otherwise a stack that moves while the stores are read may be counted twice or not at all.
+//! or frees meanwhile; otherwise a stack that moves while the caches are read may be counted twice or not at all.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeMap;
@@ -44,16 +44,16 @@ struct Inner<R: Region> {
     page: usize,
     retention: Retention,
     depots: [Depot; CLASSES],
-    /// The count of each store, for figures, under its address: a store finds its own among any number.
+    /// The count of each cache, for statistics, under its address: a cache finds its own among any number.
     counts: Mutex<BTreeMap<usize, Arc<AtomicUsize>>>,
 }
 
-/// A P's store of free stacks: last in, first out for each size class. What is in it goes to the depot when it is
+/// A P's cache of free stacks: last in, first out for each size class. What is in it goes to the depot when it is
 /// dropped. It serves only the allocator that made it; with another one the process aborts.
 #[derive(Debug)]
 pub struct Cache<R: Region> {
     inner: Arc<Inner<R>>,
-    /// How many stacks all bins hold. Written by the owner of the store alone.
+    /// How many stacks all bins hold. Written by the owner of the cache alone.
     count: Arc<AtomicUsize>,
     /// The free stacks of each class, at most `CAPACITY`; the last is the warmest. Room is made when a class is first
     /// used, so that a P costs no more than it needs, however many there are.
@@ -78,7 +78,7 @@ impl<R: Region> Stacks<R> {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Checks that the store is one of ours: with another's, stacks would change owners.
+    /// Checks that the cache is one of ours: with another's, stacks would change owners.
     #[inline]
     fn expect_ours(&self, cache: &Cache<R>) {
         if !Arc::ptr_eq(&self.inner, &cache.inner) {
@@ -163,7 +163,7 @@ impl<R: Region> Drop for Cache<R> {
 impl<R: Region> Drop for Inner<R> {
     fn drop(&mut self) {
         for depot in &mut self.depots {
-            // SAFETY: the allocator and every store are gone, as each holds an `Arc` of this; stores have emptied
+            // SAFETY: the allocator and every cache are gone, as each holds an `Arc` of this; caches have emptied
             // themselves.
             unsafe { depot.release(&self.region) };
         }
@@ -222,7 +222,7 @@ unsafe impl<R: Region> StackAllocator for Stacks<R> {
     }
 
     fn figures(&self) -> StackFigures {
-        // All depots are held at once, lowest class first, so that nothing moves between them and the stores. Nobody
+        // All depots are held at once, lowest class first, so that nothing moves between them and the caches. Nobody
         // else holds two, and the lock of the counts comes last here and alone elsewhere.
         let depots: Vec<_> = self.inner.depots.iter().map(Depot::lock).collect();
         let counts = self.inner.counts();

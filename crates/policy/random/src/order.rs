@@ -6,7 +6,7 @@
 //! the next power of two, and numbers that fall outside `0..procs` are walked past. At most half fall outside, so a
 //! walk takes at most `2 * procs` steps.
 
-use gmp_core::contract::{Lookout, VictimOrder};
+use gmp_core::contract::{VictimOrder, WalkStart};
 
 /// The family of permutations of `0..procs`.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl VictimOrder for Shuffled {
         Self { procs, bits: size.trailing_zeros() }
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> ShuffledWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> ShuffledWalk {
         self.by_seed(from.seed)
     }
 }
@@ -45,8 +45,8 @@ impl VictimOrder for Shuffled {
 impl Shuffled {
     /// The permutation that `seed` picks, whichever P the thief has.
     pub fn by_seed(&self, seed: u32) -> ShuffledWalk {
-        let mut dice = fastrand::Rng::with_seed(u64::from(seed));
-        let keys = core::array::from_fn(|_| dice.u32(..));
+        let mut rng = fastrand::Rng::with_seed(u64::from(seed));
+        let keys = core::array::from_fn(|_| rng.u32(..));
         ShuffledWalk { procs: self.procs, bits: self.bits, keys, next: 0 }
     }
 }

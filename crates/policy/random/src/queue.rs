@@ -39,7 +39,7 @@ pub struct RandomQueue<T: Token> {
     fifo: Deque<T>,
     next: Deque<T>,
     thief: RandomThief<T>,
-    dice: fastrand::Rng,
+    rng: fastrand::Rng,
 }
 
 /// The thieves' half.
@@ -64,7 +64,7 @@ impl<T: Token> RandomQueue<T> {
     fn overflow(&mut self, token: T, spill: &mut dyn Spill<T>) {
         let oldest = (0..CAPACITY / 2).map_while(|_| self.fifo.pop());
         let mut batch: Vec<T> = oldest.chain([token]).collect();
-        self.dice.shuffle(&mut batch);
+        self.rng.shuffle(&mut batch);
         spill.spill(batch.into_iter().collect());
     }
 
@@ -106,13 +106,13 @@ impl<T: Token> RunQueue<T> for RandomQueue<T> {
         let (fifo, next) = (Deque::new_fifo(), Deque::new_lifo());
         let thief =
             RandomThief { fifo: fifo.stealer(), next: next.stealer(), moves: Arc::new(AtomicUsize::new(0)) };
-        let dice = fastrand::Rng::with_seed(config.seed);
-        (Self { fifo, next, thief: thief.clone(), dice }, thief)
+        let rng = fastrand::Rng::with_seed(config.seed);
+        (Self { fifo, next, thief: thief.clone(), rng }, thief)
     }
 
     /// Go: `runqput` (Go 1.27) of a race build: every other `next` is dropped.
     fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
-        if slot == Slot::Next && self.dice.bool() {
+        if slot == Slot::Next && self.rng.bool() {
             self.push_next(token, spill);
         } else {
             self.put_back(token, spill);
@@ -124,7 +124,7 @@ impl<T: Token> RunQueue<T> for RandomQueue<T> {
     fn push_batch(&mut self, batch: &mut List<T>) {
         let room = CAPACITY.saturating_sub(self.fifo.len());
         let mut fitting: Vec<T> = batch.take(room).collect();
-        self.dice.shuffle(&mut fitting);
+        self.rng.shuffle(&mut fitting);
         fitting.into_iter().for_each(|token| self.fifo.push(token));
         self.count_moves(2);
     }

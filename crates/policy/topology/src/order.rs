@@ -1,7 +1,7 @@
 //! `Topology`: the victim order, and its walk.
 
 use crate::machine::{Distance, Machine};
-use gmp_core::contract::{Lookout, VictimOrder};
+use gmp_core::contract::{VictimOrder, WalkStart};
 use gmp_core::queue::{Coprime, CoprimeWalk};
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl VictimOrder for Topology {
         Self::on(Machine::here(), procs)
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> TopologyWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> TopologyWalk {
         let whole = self.flat.by_seed(from.seed);
         let unknown = Distance::Unknown.rank();
         // It is filled in the place from which it is returned, since it is too large to be moved.

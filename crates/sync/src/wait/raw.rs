@@ -6,7 +6,7 @@
 //!   biased to runtime R, which has one P:
 //!            R's goroutines:  inside = true; still biased? ── yes: in ──► inside = false, Release
 //!                                                          └─ no: inside = false; plain
-//!            anybody else:    bias R → Revoking; far fence; wait until not inside; Revoking → none; plain from now on
+//!            anybody else:    bias R → Revoking; heavy fence; wait until not inside; Revoking → none; plain from now on
 //! ```
 //!
 //! It protects queues of waiters and a few words beside them; a critical section moves a value or links a node, and
@@ -15,8 +15,8 @@
 //! given back by `gopark`'s unlock function.
 //!
 //! **Invariant.** At most one holder. While the lock is plain, `held` decides. While it is biased, only the holder of
-//! R's only P enters, one at a time ([`gmp_core::sole`]), with plain stores. A bias is given when the lock is made,
-//! and taken once. When it is taken, after the far fence, every `inside = true` that was stored before is seen, and
+//! R's only P enters, one at a time ([`gmp_core::only_p`]), with plain stores. A bias is given when the lock is made,
+//! and taken once. When it is taken, after the heavy fence, every `inside = true` that was stored before is seen, and
 //! every later look at the bias sees that it is gone; so whoever is seen inside is waited for, and nobody else gets
 //! in that way any more.
 
@@ -222,7 +222,7 @@ impl RawLock {
                     if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
                         continue;
                     }
-                    fences::far_fence();
+                    fences::heavy_fence();
                     // ORDER: inside. Acquire pairs with `unlock`: what the last owner did is seen.
                     self.yield_until(|| !self.inside.load(Acquire));
                     // ORDER: bias. Release pairs with the acquire above and in `lock`.
@@ -310,8 +310,8 @@ fn next_rank() -> usize {
 /// What the caller knows of itself, and the two halves of the asymmetric fence.
 mod fences {
     #[cfg(not(loom))]
-    pub(super) use gmp_core::sole::{far_fence, serial_of as serial};
-    pub(super) use gmp_core::sync::near_fence as fence;
+    pub(super) use gmp_core::only_p::{heavy_fence, serial_of as serial};
+    pub(super) use gmp_core::sync::light_fence as fence;
 
     /// In a model no thread holds a P; the threads say who they are.
     #[cfg(loom)]
@@ -320,7 +320,7 @@ mod fences {
     }
 
     #[cfg(loom)]
-    pub(super) use gmp_core::sync::full_fence as far_fence;
+    pub(super) use gmp_core::sync::full_fence as heavy_fence;
 }
 
 #[cfg(all(test, not(loom)))]
@@ -342,10 +342,10 @@ mod tests {
     /// An owner that goes in and out by its bias, and strangers that come while it does.
     #[test]
     fn a_bias_is_taken_from_an_owner_at_work() {
-        // Installs the far fence.
+        // Installs the heavy fence.
         // SAFETY: no goroutine runs.
         drop(unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap());
-        if !gmp_core::sole::has_far_fence() {
+        if !gmp_core::only_p::has_heavy_fence() {
             return;
         }
         for _ in 0..500 {
@@ -375,7 +375,7 @@ mod tests {
 #[cfg(all(test, loom))]
 mod loom_lock {
     //! The bias is taken by two strangers at once while its owner goes in. Three threads, at most two preemptions,
-    //! seconds. Without the near fence, or with `revoke` not waiting for `inside`, it fails.
+    //! seconds. Without the light fence, or with `revoke` not waiting for `inside`, it fails.
 
     use super::*;
     use loom::sync::Arc;

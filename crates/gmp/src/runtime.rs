@@ -120,7 +120,7 @@ where
     }
 }
 
-/// A runtime, seen from plain threads: spawns goroutines and reads figures. Any number of copies, on any thread.
+/// A runtime, seen from plain threads: spawns goroutines and reads statistics. Any number of copies, on any thread.
 /// No call of it suspends.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) core_runtime::Handle);

@@ -63,6 +63,10 @@ impl Who {
 /// The getter of the process's slot; [`no_slot`] until the first runtime is made.
 static GETTER: AtomicPtr<()> = AtomicPtr::new(no_slot as fn() -> *mut () as *mut ());
 
+/// What was installed: null until the first runtime is made. Apart from [`GETTER`], since a function may have several
+/// addresses.
+static INSTALLED: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
 /// Before there is a runtime every thread is a plain one.
 fn no_slot() -> *mut () {
     core::ptr::null_mut()
@@ -74,13 +78,14 @@ fn no_slot() -> *mut () {
 /// If another slot is: a goroutine of one could not be told from a plain thread of the other.
 pub(crate) fn install<S: CurrentSlot>() {
     let getter = S::get as fn() -> *mut () as *mut ();
-    let none = no_slot as fn() -> *mut () as *mut ();
-    if let Err(other) = GETTER.compare_exchange(none, getter, Ordering::Relaxed, Ordering::Relaxed) {
+    let null = core::ptr::null_mut();
+    if let Err(other) = INSTALLED.compare_exchange(null, getter, Ordering::Relaxed, Ordering::Relaxed) {
         assert!(
             other == getter,
             "two kinds of current-goroutine slot in one process: build every runtime over the same one"
         );
     }
+    GETTER.store(getter, Ordering::Relaxed);
 }
 
 #[inline(always)]

@@ -69,8 +69,8 @@ pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 #[doc(inline)]
 pub use gmp_core::{
-    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, Sleeper,
-    WaitReason, Wake, blocking, g_local,
+    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, WaitReason,
+    WaitingGoroutine, Wake, blocking, g_local,
 };
 /// Makes the body of `main` the main goroutine of a runtime as [`Builder::new`] makes it: [`run`] around it.
 ///

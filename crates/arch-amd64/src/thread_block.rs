@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_no_larger_than_glibcs_own() {
+    fn a_block_is_little_larger_than_glibcs_own() {
         if available().is_ok() {
             let blueprint = blueprint::blueprint();
             let bytes = blueprint.below + blueprint.above;

@@ -1,4 +1,4 @@
-//! `Builder`: how a runtime is to be.
+//! `Builder`: the settings of a runtime, and what makes it.
 
 use crate::default_policy::DefaultPolicy;
 use crate::environment;

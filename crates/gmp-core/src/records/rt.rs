@@ -70,7 +70,7 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// How many goroutines there are, the runtime's own left out.
     fn num_goroutines(&self) -> usize;
 
-    /// Figures.
+    /// Statistics of this moment.
     fn stats(&self) -> Stats;
 
     /// What its goroutines' records point to.

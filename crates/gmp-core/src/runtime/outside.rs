@@ -114,7 +114,7 @@ impl Handle {
         self.rt.procs()
     }
 
-    /// Figures of this moment.
+    /// Statistics of this moment.
     pub fn stats(&self) -> Stats {
         foreign::refuse_all("Handle::stats");
         self.rt.stats()

@@ -166,6 +166,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }
+
+    fn never_ran(&self) -> bool {
+        self.never_ran.load(Relaxed)
+    }
 }
 
 impl<C: Config> Sched<C> {

@@ -29,7 +29,7 @@ enum Mode {
 
 /// Builds a [`Runtime`]. Everything has a default. How goroutines and thread-locals go together is said by
 /// [`Builder::own_thread_locals`], which is the default, [`Builder::share_thread_locals`], [`Builder::pinned`] or
-/// [`Builder::one_thread_each`].
+/// [`Builder::one_thread_each`]. No call of it suspends.
 ///
 /// ```
 /// use gmp::{AtMainReturn, Builder};

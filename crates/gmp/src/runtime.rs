@@ -80,7 +80,8 @@ impl<P: Policy> Runtime<P> {
         }
     }
 
-    /// A handle for plain threads. What it spawns before `run` is called waits for it.
+    /// A handle for plain threads. What it spawns before `run` is called waits for it; if the runtime is dropped instead,
+    /// or cannot run, the closures are dropped and whoever joins gets [`JoinError::Abandoned`](crate::JoinError).
     pub fn handle(&self) -> Handle {
         Handle(match &self.make {
             Make::OwnThreadLocals(runtime) => runtime.handle(),
@@ -128,7 +129,8 @@ impl Handle {
     /// Spawns a goroutine at the shared queue's tail. Never suspends.
     ///
     /// # Errors
-    /// [`SpawnError`]: the runtime has closed, or there is no memory for a record; the closure comes back.
+    /// [`SpawnError`]: the runtime has closed or will never run, or there is no memory for a record; the closure comes
+    /// back.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -170,7 +172,7 @@ impl Handle {
         self.0.policy()
     }
 
-    /// Whether the runtime has closed, so that what is spawned now would never run.
+    /// Whether the runtime has closed, or was dropped before it ran, so that what is spawned now would never run.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -185,6 +187,7 @@ impl<F> From<core_runtime::OutsideError<F>> for SpawnError<F> {
     fn from(error: core_runtime::OutsideError<F>) -> Self {
         match error {
             core_runtime::OutsideError::Closed(f) => Self::Closed(f),
+            core_runtime::OutsideError::NeverRan(f) => Self::NeverRan(f),
             core_runtime::OutsideError::NoRecord(f) => Self::OutOfMemory(f),
         }
     }

@@ -90,6 +90,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;
+
+    /// Whether it has closed without having run.
+    fn never_ran(&self) -> bool;
 }
 
 /// What a goroutine's record points to.

@@ -165,6 +165,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }
+
+    fn never_ran(&self) -> bool {
+        self.never_ran.load(Relaxed)
+    }
 }
 
 fn to_u64(sum: i128) -> u64 {

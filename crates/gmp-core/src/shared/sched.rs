@@ -48,6 +48,8 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) handoffs: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
+    /// It has closed without having run.
+    pub(crate) never_ran: AtomicBool,
     /// The life of an M on a thread of its own: the scheduler, which stands above.
     pub(crate) machine: fn(Arc<Sched<C>>, Arc<M>),
 }
@@ -87,6 +89,7 @@ impl<C: Config> Sched<C> {
             handoffs: AtomicU64::new(0),
             waiting_for_stack: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            never_ran: AtomicBool::new(false),
             machine,
         });
         let erased: &AnyRuntime = &*sched;

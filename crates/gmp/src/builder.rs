@@ -1,10 +1,11 @@
 //! `Builder`: the settings of a runtime, and what makes it.
 
+use crate::default_policy::DefaultPolicy;
 use crate::environment;
 use crate::error::BuildError;
 use crate::make::report_overflows;
 use crate::runtime::Runtime;
-use crate::{AtMainReturn, DeadlockRule, DefaultPolicy};
+use crate::{AtMainReturn, DeadlockRule};
 use core::marker::PhantomData;
 use gmp_arch_amd64::{GuardMode, Guarded, available_cpus, own_thread_locals_available, verify_slot};
 use gmp_arch_hosted::ThreadStacks;
@@ -76,6 +77,13 @@ impl Builder<DefaultPolicy> {
             settings: Settings::default(),
         };
         Self { choices, policy: PhantomData }
+    }
+}
+
+impl Runtime<DefaultPolicy> {
+    /// A builder: the same as [`Builder::new`].
+    pub fn builder() -> Builder {
+        Builder::new()
     }
 }
 

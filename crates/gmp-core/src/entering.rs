@@ -4,5 +4,5 @@ pub(crate) mod current;
 pub mod foreign;
 pub(crate) mod gate;
 pub(crate) mod locked;
+pub mod only_p;
 pub mod overflow;
-pub mod sole;

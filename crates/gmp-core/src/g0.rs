@@ -1,5 +1,7 @@
 //! `G0`: the scheduler on an M's own stack: find a goroutine, run it, act on why it left.
 
+mod blocking;
+mod commit;
 mod execute;
 mod find;
 mod hop;
@@ -9,10 +11,10 @@ mod steal;
 mod switch;
 mod timers;
 
-use crate::contract::{Carry, Switch, VictimOrder};
+use crate::contract::{Carry, Config, Switch, VictimOrder};
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
-use crate::shared::sched::{Config, OrderOf, Sched, SlotOf};
+use crate::shared::sched::{OrderOf, Sched, SlotOf};
 use crate::waking::wake::refusal;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;

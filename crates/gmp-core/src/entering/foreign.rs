@@ -68,7 +68,7 @@ pub(crate) fn who() -> Option<Foreigner> {
     let m = match current() {
         Current::Plain => return ON_PLAIN.get(),
         // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::G(g) => unsafe { &*g.m.get() },
+        Current::G(g) => unsafe { &*g.m() },
         // SAFETY: as above.
         Current::Scheduler(m) => unsafe { &*m },
     };
@@ -106,7 +106,7 @@ pub(crate) fn called<R>(who: Foreigner, call: impl FnOnce() -> R) -> R {
             return result;
         }
         // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::G(g) => unsafe { &*g.m.get() },
+        Current::G(g) => unsafe { &*g.m() },
         // SAFETY: as above.
         Current::Scheduler(m) => unsafe { &*m },
     };

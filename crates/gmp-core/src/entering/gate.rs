@@ -41,7 +41,7 @@ impl Here {
     #[inline(always)]
     pub(crate) fn m(&self) -> &M {
         // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
-        unsafe { &*self.g.m.get() }
+        unsafe { &*self.g.m() }
     }
 }
 
@@ -205,10 +205,10 @@ impl Inside {
         }
         if self.g().has(Flags::PANICKING) {
             self.g().unset(Flags::PANICKING);
-            crate::entering::locked::unlock(self);
+            crate::entering::locked::unlock(self.g(), self.m());
         } else {
             self.g().set(Flags::PANICKING);
-            crate::entering::locked::lock(self);
+            crate::entering::locked::lock(self.g(), self.m());
         }
     }
 }
@@ -237,7 +237,7 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     }
     let mut call = Call { f: Some(f), result: None };
     // SAFETY: the M that runs the caller lives.
-    let m = unsafe { &*g.m.get() };
+    let m = unsafe { &*g.m() };
     m.system_call.set(SystemCall { call: maker(&call), data: (&raw mut call).cast() });
     m.leave.set(Leave::SystemStack);
     // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.

@@ -382,7 +382,7 @@ fn drop_all(g: &'static G) -> Option<Box<dyn Any + Send>> {
     // SAFETY: the goroutine is the caller; its closure is over, so nothing borrows from the values but their destructors.
     while let Some(dropped) = unsafe { locals.drop_last() } {
         if let Err(payload) = dropped {
-            if panic.is_none() && !payload.is::<crate::records::g::cargo::Goexit>() {
+            if panic.is_none() && !payload.is::<crate::records::g::body::Goexit>() {
                 panic = Some(payload);
             } else {
                 // A payload whose own drop panics is not worth more care than this.

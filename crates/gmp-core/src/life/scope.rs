@@ -41,7 +41,6 @@ use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, needs_drop};
 use core::panic::Location;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use word::{ScopeWord, Ticket};
@@ -357,6 +356,3 @@ pub(crate) fn waits_at_end(g: &G) -> bool {
     // One that is not to be read now counts as one: whoever asks looks again in the next round.
     g.word.scan().is_none_or(|_scan| g.reason.get() == WaitReason::Scope)
 }
-
-/// What a panic left behind.
-type Payload = Box<dyn Any + Send>;

@@ -5,7 +5,6 @@ use crate::entering::foreign;
 use crate::entering::gate::{self, in_own_frame, on_g0};
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec};
-use crate::records::g::parked::ready;
 use crate::records::g::permit::Unpark;
 use crate::records::g::word::Serial;
 use crate::records::g::{Ancestor, G, WaitReason, Wake};
@@ -13,6 +12,9 @@ use crate::records::m::Leave;
 use crate::records::p::timers::NEVER;
 use crate::runtime::outside::Handle;
 use crate::waiting::park::{Commit, park_inside};
+use crate::waiting::ready::ready;
+
+pub use crate::ground::procs::MAX_PROCS;
 use core::marker::PhantomData;
 use core::panic::Location;
 use std::any::Any;
@@ -67,7 +69,7 @@ pub fn park(timeout: Option<Duration>) -> Wake {
         return Wake::Closing;
     }
     let deadline = timeout.map_or(NEVER, |timeout| {
-        g.header().now().saturating_add(crate::records::rt::nanos(timeout)).min(NEVER - 1)
+        g.header().now().saturating_add(crate::ground::clock::nanos(timeout)).min(NEVER - 1)
     });
     let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
         let (g, wait) = parked.into_parts();
@@ -187,7 +189,7 @@ impl core::fmt::Debug for ThreadLock {
 #[track_caller]
 pub fn lock_os_thread() -> ThreadLock {
     let here = gate::pass("lock_os_thread");
-    crate::entering::locked::lock(&here);
+    crate::entering::locked::lock(here.g(), here.m());
     ThreadLock { g: here.g(), owner: here.g().own_permit(), not_send: PhantomData }
 }
 
@@ -206,7 +208,7 @@ impl Drop for ThreadLock {
             && core::ptr::eq(here.g(), self.g)
             && self.g.own_permit() == self.owner
         {
-            crate::entering::locked::unlock(&here);
+            crate::entering::locked::unlock(here.g(), here.m());
         }
     }
 }
@@ -258,9 +260,6 @@ pub fn set_max_procs(procs: usize) -> usize {
     }
 }
 
-/// More Ps than any machine has CPUs; the idle word counts this far.
-pub const MAX_PROCS: usize = 1 << 20;
-
 /// A handle on the calling goroutine's runtime; `None` on a plain thread.
 pub fn handle() -> Option<Handle> {
     match caller() {
@@ -269,7 +268,7 @@ pub fn handle() -> Option<Handle> {
     }
 }
 
-/// The calling goroutine's runtime, for figures. Never suspends.
+/// The calling goroutine's runtime, for its statistics. Never suspends.
 ///
 /// # Panics
 /// Outside a goroutine.

@@ -1,13 +1,14 @@
 //! `Runtime` and `Handle`: a runtime from outside.
 
+use crate::contract::Config;
 use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
-use crate::records::rt::AnyRuntime;
+use crate::records::m::AnyRuntime;
 use crate::records::stats::Stats;
 use crate::runtime::run::{Finished, RunError};
-use crate::shared::sched::{Config, Sched};
+use crate::shared::sched::Sched;
 use core::fmt;
 use core::panic::Location;
 use std::sync::Arc;
@@ -32,12 +33,12 @@ impl<C: Config> Runtime<C> {
         if settings.abort_on_panic {
             crate::life::panics::hush_hook();
         }
-        Self { sched: Sched::new(settings, stacks) }
+        Self { sched: Sched::new(settings, stacks, crate::g0::G0::thread) }
     }
 
     /// A handle for plain threads.
     pub fn handle(&self) -> Handle {
-        let rt: Arc<dyn AnyRuntime> = self.sched.clone();
+        let rt: Arc<AnyRuntime> = self.sched.clone();
         Handle { rt }
     }
 
@@ -55,6 +56,12 @@ impl<C: Config> Runtime<C> {
     }
 }
 
+impl<C: Config> Drop for Runtime<C> {
+    fn drop(&mut self) {
+        self.sched.close_unrun();
+    }
+}
+
 impl<C: Config> fmt::Debug for Runtime<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime").field("policy", &self.sched.header.policy).finish_non_exhaustive()
@@ -64,19 +71,21 @@ impl<C: Config> fmt::Debug for Runtime<C> {
 /// A runtime, seen from plain threads.
 #[derive(Clone)]
 pub struct Handle {
-    rt: Arc<dyn AnyRuntime>,
+    rt: Arc<AnyRuntime>,
 }
 
 /// Why a spawn from outside came to nothing.
 pub enum OutsideError<F> {
     /// The runtime has closed.
     Closed(F),
+    /// The runtime was dropped before it ran, or could not run.
+    NeverRan(F),
     /// There is no memory for another record.
     NoRecord(F),
 }
 
 impl Handle {
-    pub(crate) fn of(rt: &dyn AnyRuntime) -> Self {
+    pub(crate) fn of(rt: &AnyRuntime) -> Self {
         Self { rt: rt.to_arc() }
     }
 
@@ -92,9 +101,13 @@ impl Handle {
     {
         foreign::refuse_all("Handle::go");
         // A closing runtime waits for us, and then abandons what we have queued.
-        let _outsider = crate::records::g::parked::Outsider::enter();
+        let _outsider = crate::waiting::ready::Outsider::enter();
         if self.rt.is_closed() {
-            return Err(OutsideError::Closed(f));
+            return Err(if self.rt.never_ran() {
+                OutsideError::NeverRan(f)
+            } else {
+                OutsideError::Closed(f)
+            });
         }
         spawn_outside(&*self.rt, self.rt.header(), spec, Location::caller(), f)
             .map_err(|NoRecord(f)| OutsideError::NoRecord(f))
@@ -113,7 +126,7 @@ impl Handle {
         self.rt.procs()
     }
 
-    /// Figures of this moment.
+    /// Statistics of this moment.
     pub fn stats(&self) -> Stats {
         foreign::refuse_all("Handle::stats");
         self.rt.stats()
@@ -124,7 +137,7 @@ impl Handle {
         self.rt.policy_name()
     }
 
-    /// Whether the runtime has closed: what is spawned now never runs.
+    /// Whether the runtime has closed, or was dropped before it ran: what is spawned now never runs.
     pub fn is_closed(&self) -> bool {
         self.rt.is_closed()
     }

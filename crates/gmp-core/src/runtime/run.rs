@@ -4,16 +4,23 @@
 //! hands its P on and rests until `run` is to return: m0 runs no goroutine that could keep it from that, except one
 //! locked (or, in pinned mode, pinned) to it.
 
+use crate::contract::Config;
 use crate::entering::current::{Current, current};
 use crate::g0::G0;
 use crate::ground::settings::AtMainReturn;
 use crate::life::handle::{JoinError, JoinHandle};
 use crate::life::panics::Payload;
-use crate::runtime::abandon::Leftover;
+use crate::life::spawn::fill;
+use crate::records::attention;
+use crate::records::g::body::table;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{Flags, registry};
+use crate::records::p::add_own;
+use crate::records::rt::AnyRuntime;
 use crate::shared::lists::MRef;
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::reports::{DeadlockReport, Leftover};
+use crate::shared::sched::Sched;
 use crate::waking::wake::refusal;
-use crate::watching::deadlock::DeadlockReport;
 use core::panic::Location;
 use std::fmt;
 use std::sync::Arc;
@@ -64,7 +71,8 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs `main` as goroutine 1 of a runtime and returns when it, or all there is, has ended.
+/// Runs `main` as goroutine 1 of a runtime and returns when it, or all there is, has ended. If the error is that the
+/// runtime did not run, no thread of it is left.
 pub(crate) fn run<C, F, T>(
     sched: &Arc<Sched<C>>,
     at: &'static Location<'static>,
@@ -84,8 +92,13 @@ where
         lists.m0 = Some(MRef::new(&m0));
         m0
     };
-    let g0 = G0::attach(sched, &m0)
-        .map_err(|error| RunError::Os(refusal("a signal stack for a thread", &error)))?;
+    let g0 = match G0::attach(sched, &m0) {
+        Ok(g0) => g0,
+        Err(error) => {
+            sched.forget_m0(&m0);
+            return Err(RunError::Os(refusal("a signal stack for a thread", &error)));
+        }
+    };
     let first = {
         let mut lists = sched.lock();
         let p = sched.first_ps(&mut lists, sched.settings.procs);
@@ -96,7 +109,10 @@ where
     let sysmon = match sched.start_sysmon() {
         Ok(sysmon) => sysmon,
         Err(error) => {
+            let p = g0.release();
+            sched.park_p(&mut sched.lock(), p);
             g0.detach();
+            sched.forget_m0(&m0);
             return Err(RunError::Os(refusal("a thread for sysmon", &error)));
         }
     };
@@ -147,7 +163,7 @@ impl<C: Config> G0<'_, C> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (handle, main) = crate::life::spawn::spawn_main(self, at, main);
+        let (handle, main) = spawn_main(self, at, main);
         // Main begins a slice of its own: with the tick still at 0, its first yield would meet the look at the shared
         // queue and bring it straight back. Go's main has had its ticks in `runtime.main` before the user's code runs.
         let goes_on = self.execute(main, false);
@@ -234,4 +250,34 @@ impl<C: Config> Sched<C> {
         let spawned = self.sum(lists, |counters| i128::from(counters.spawned.load(Relaxed)));
         usize::try_from(spawned - exited).unwrap_or(0)
     }
+}
+
+/// Makes main: goroutine 1, locked to m0 if the settings say so. It is in no queue: m0 runs it first of all, whatever the
+/// policy is and whatever was submitted before.
+fn spawn_main<C, F, T>(g0: &G0<'_, C>, at: &'static Location<'static>, main: F) -> (JoinHandle<T>, Runnable)
+where
+    C: Config,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(g) = registry::take_one() else {
+        crate::fatal!("there is memory for one goroutine", "no record for main")
+    };
+    let core = &g0.p_shared().core;
+    // SAFETY: m0 holds the P.
+    let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
+    fill(g, &g0.sched.header, number, 0, at);
+    add_own(&core.counters.spawned, 1);
+    // SAFETY: a record just taken is ours and its body is empty.
+    unsafe { g.body.put(main) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    if g0.sched.settings.lock_main {
+        g.locks.set(1);
+        g.set(Flags::LOCKED);
+        g.set_home(g0.m);
+        g0.m.locked_g.set(g);
+    }
+    // SAFETY: just made Runnable, once.
+    (JoinHandle::new(g), unsafe { Runnable::new(g) })
 }

@@ -1,13 +1,11 @@
 //! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
 
-use crate::contract::List;
+use crate::contract::{Config, List};
 use crate::ground::sync::thread::Thread;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
-use crate::runtime::abandon::Leftover;
-use crate::shared::sched::Config;
-use crate::watching::deadlock::DeadlockReport;
+use crate::shared::reports::{DeadlockReport, Leftover};
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
@@ -86,9 +84,9 @@ pub(crate) struct Lists<C: Config> {
     /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
     pub(crate) locked_idle: isize,
     /// Ms whose inbox has work and that wait for a P, first come, first served.
-    pub(crate) hungry: Vec<MRef>,
+    pub(crate) ms_wanting_p: Vec<MRef>,
     /// The M that sleeps until the next timer, and until when.
-    pub(crate) timer_sleeper: Option<(MRef, u64)>,
+    pub(crate) timer_m: Option<(MRef, u64)>,
     /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
@@ -139,8 +137,8 @@ impl<C: Config> Lists<C> {
             ended_ms: Vec::new(),
             next_m: 0,
             locked_idle: 0,
-            hungry: Vec::new(),
-            timer_sleeper: None,
+            ms_wanting_p: Vec::new(),
+            timer_m: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
             awakenings: 0,
@@ -174,7 +172,7 @@ impl<C: Config> Lists<C> {
     /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.
     pub(crate) fn busy_ms(&self) -> isize {
         let all = self.all_m.len() + self.ms_to_make.len();
-        let asleep = self.idle_ms.len() + self.hungry.len();
+        let asleep = self.idle_ms.len() + self.ms_wanting_p.len();
         all as isize - asleep as isize - self.locked_idle
     }
 }

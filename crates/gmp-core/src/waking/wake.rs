@@ -1,17 +1,16 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
-use crate::contract::Thief;
-use crate::contract::{IdleView, RunQueue, SharedQueue};
+use crate::contract::{Config, IdleView, RunQueue, SharedQueue, Thief};
 use crate::entering::current::{Current, current};
 use crate::entering::gate::{in_own_frame, on_g0};
-use crate::g0::G0;
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
-use crate::records::m::M;
+use crate::records::attention;
+use crate::records::m::{AnyRuntime, M};
 use crate::records::p::timers::NEVER;
 use crate::records::p::{OwnedP, PCore};
 use crate::shared::lists::{Lists, MRef};
-use crate::shared::sched::{Config, IdleOf, Sched, attention};
+use crate::shared::sched::{IdleOf, Sched};
 use core::ptr;
 use core::sync::atomic::Ordering;
 use std::io;
@@ -50,6 +49,14 @@ impl<C: Config> Sched<C> {
         }
     }
 
+    /// Wakes sysmon out of its deep sleep. Under the lock.
+    pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
+        lists.awakenings = lists.awakenings.wrapping_add(1);
+        if core::mem::replace(&mut lists.sysmon_asleep, false) {
+            self.sysmon.note.wake();
+        }
+    }
+
     /// Takes the P that went idle last.
     #[doc(alias = "pidleget")]
     pub(crate) fn take_idle_p(&self, lists: &mut Lists<C>) -> Option<OwnedP<C>> {
@@ -68,20 +75,20 @@ impl<C: Config> Sched<C> {
     }
 
     /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
-    pub(crate) fn feed(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
-        if lists.hungry.is_empty() {
+    pub(crate) fn give_p_if_wanted(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
+        if lists.ms_wanting_p.is_empty() {
             return Some(p);
         }
-        let m = lists.hungry.remove(0);
-        if lists.hungry.is_empty() {
-            self.clear_attention(attention::HUNGRY);
+        let m = lists.ms_wanting_p.remove(0);
+        if lists.ms_wanting_p.is_empty() {
+            self.clear_attention(attention::WANTS_P);
         }
         self.give_p(lists, m, p);
         None
     }
 
     /// Takes a P with an empty queue out of use, and is the only way to do so. Under the lock, the P goes to the first
-    /// that wants it: to a stop of the world, to a hungry M, or onto the idle list. `true`: it is on the idle list, and
+    /// that wants it: to a stop of the world, to an M that wants a P, or onto the idle list. `true`: it is on the idle list, and
     /// the caller looks at the queues again afterwards.
     ///
     /// **Invariant**: no P is on the idle list while the world is being stopped. The stopper has emptied the list, and
@@ -93,7 +100,7 @@ impl<C: Config> Sched<C> {
             self.stop_p(lists, p);
             return false;
         }
-        let Some(mut p) = self.feed(lists, p) else { return false };
+        let Some(mut p) = self.give_p_if_wanted(lists, p) else { return false };
         if !p.owner().queue.is_empty() {
             crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
         }
@@ -159,9 +166,9 @@ impl<C: Config> Sched<C> {
         m.spinning.set(spinning);
         m.next_p.set(p.into_core());
         let name = format!("{}-{}", self.settings.thread_name, m.id);
-        let sched = self.arc();
+        let (sched, machine) = (self.arc(), self.machine);
         let thread = Arc::clone(&m);
-        let spawn = move || std::thread::Builder::new().name(name).spawn(move || G0::thread(sched, thread));
+        let spawn = move || std::thread::Builder::new().name(name).spawn(move || machine(sched, thread));
         match on_big_stack(spawn) {
             Ok(handle) => {
                 lists.refused = None;
@@ -239,10 +246,7 @@ impl<C: Config> Sched<C> {
             self.shared.push(popped.token);
         }
         // SAFETY: the right to the P is ours until it is on the list.
-        if let Some(sole) = unsafe { self.sole() } {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(sole) };
-        }
+        unsafe { self.queues() }.settle();
         self.retire_p(lists, p);
     }
 
@@ -251,12 +255,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn register_m(&self, lists: &mut Lists<C>) -> Arc<M> {
         let id = lists.next_m;
         lists.next_m += 1;
-        let erased: &dyn crate::records::rt::AnyRuntime = self;
-        let m = Arc::new(M::new(
-            id,
-            erased as *const dyn crate::records::rt::AnyRuntime as *const _,
-            self.settings.seed,
-        ));
+        let erased: &AnyRuntime = self;
+        let m = Arc::new(M::new(id, erased as *const AnyRuntime as *const _, self.settings.seed));
         lists.all_m.push(Arc::clone(&m));
         m
     }
@@ -300,7 +300,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
         let mut lists = self.lock();
-        match lists.timer_sleeper {
+        match lists.timer_m {
             // SAFETY: under the lock, and an M stays on it while it sleeps.
             Some((m, until)) if until > when => lists.unpark_soon(unsafe { m.get() }.note.set()),
             Some(_) => {}
@@ -355,7 +355,7 @@ fn caller_is_locked() -> bool {
     let m = match current() {
         Current::Plain => return false,
         // SAFETY: the M of our own thread lives.
-        Current::G(g) => unsafe { &*g.m.get() },
+        Current::G(g) => unsafe { &*g.m() },
         // SAFETY: as above.
         Current::Scheduler(m) => unsafe { &*m },
     };

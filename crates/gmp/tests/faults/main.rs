@@ -11,6 +11,7 @@ mod stack_size;
 mod stopped_world;
 mod system_stack;
 mod unheard_attention;
+mod unrun_join;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ const FAULTS: &[Fault] = &[
     stopped_world::FAULT,
     system_stack::FAULT,
     unheard_attention::FAULT,
+    unrun_join::FAULT,
 ];
 
 fn main() -> ExitCode {

@@ -4,8 +4,7 @@
 //! is met by others on stacks of their own, and a thief's stack does not grow with what it steals
 //! ([rayon#592](https://github.com/rayon-rs/rayon/issues/592) is about the opposite).
 
-use super::Payload;
-use super::child::{self, Child};
+use super::child::{self, Child, Payload};
 use super::word::{ScopeWord, Ticket};
 use crate::entering::gate;
 use crate::life::handle::JoinError;

@@ -5,7 +5,7 @@
 //! Taking a stack that this P has freed, and giving one back, is: find the class, compare two pointers, move one word
 //! between an array and the caller, and write down the new count. No lock and no locked instruction.
 //!
-//! # The figures
+//! # Statistics
 //!
 //! A stack is carved (it exists), and then it lies in a depot, lies in a cache, or is in use. The first two are
 //! counted under the depots' locks. A cache's owner keeps its count in an atomic that it alone writes, with plain loads
@@ -23,15 +23,16 @@ use crate::depot::Depot;
 use crate::slabs::Bottom;
 use crate::{Config, ConfigError, Retention};
 
-/// How many free stacks a store keeps of each class: Go's bound for free goroutines of a P (`gfput`).
+/// How many free stacks a store keeps of each class: Go's bound for a P's free goroutines (`gfput`).
 const CAPACITY: usize = 64;
 
-/// How many go to or come from the depot at once, so that the lock is taken at most once in as many calls.
+/// How many stacks move to or from the depot at once, so that the lock is taken at most once in that many calls.
 const HALF: usize = CAPACITY / 2;
 
 /// Goroutine stacks over a region. See the crate's documentation.
 ///
-/// Dropping it gives the address space back once the last [`Cache`] is gone too, but for slabs with a stack in use.
+/// Dropping it gives the address space back once the last [`Cache`] is gone, too, except for slabs with a stack in
+/// use.
 #[derive(Debug)]
 pub struct Stacks<R: Region> {
     inner: Arc<Inner<R>>,
@@ -87,7 +88,7 @@ impl<R: Region> Stacks<R> {
 }
 
 impl<R: Region> Inner<R> {
-    /// Nothing that holds the lock panics, so poison means nothing.
+    /// Nothing panics while it holds the lock, so poisoning means nothing.
     fn counts(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<AtomicUsize>>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,12 +98,12 @@ impl<R: Region> Cache<R> {
     /// Writes down that the bins hold `more` stacks more (wrapping, for fewer).
     #[inline]
     fn count(&self, more: usize) {
-        // Relaxed: only this owner writes, so nothing is lost between the two; readers want a figure.
+        // Relaxed: only this owner writes, so nothing is lost between load and store; readers want only a number.
         let before = self.count.load(Ordering::Relaxed);
         self.count.store(before.wrapping_add(more), Ordering::Relaxed);
     }
 
-    /// Gets a stack from elsewhere, with some more for the bin if the depot has warm ones.
+    /// Gets a stack from the depot, and some more for the bin if the depot has warm ones.
     #[cold]
     fn refill(&mut self, class: usize) -> Result<Bottom, StackError> {
         let depot = &self.inner.depots[class];
@@ -113,7 +114,7 @@ impl<R: Region> Cache<R> {
             shared.take_warm(HALF, bin);
             if let Some(stack) = bin.pop() {
                 let left = bin.len();
-                // Under the lock, so that figures see the stacks on one side or the other.
+                // This is done under the lock, so that the statistics count the stacks on one side or the other.
                 self.count(left);
                 return Ok(stack);
             }
@@ -137,7 +138,7 @@ impl<R: Region> Cache<R> {
     fn drain(&mut self, class: usize, how_many: usize) {
         let mut shared = self.inner.depots[class].lock();
         shared.put_warm(self.bins[class].drain(..how_many));
-        // Under the lock, as in `refill`.
+        // This is done under the lock, as in `refill`.
         self.count(how_many.wrapping_neg());
     }
 

@@ -12,6 +12,7 @@ mod stopped_world;
 mod system_stack;
 mod thread_limit;
 mod unheard_attention;
+mod unrun_join;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ const FAULTS: &[Fault] = &[
     system_stack::FAULT,
     thread_limit::FAULT,
     unheard_attention::FAULT,
+    unrun_join::FAULT,
 ];
 
 fn main() -> ExitCode {

@@ -11,13 +11,13 @@
 //! *Why `next` is a deque too.* A token in a plain field would be invisible to thieves: `is_empty` would call a P idle
 //! that still has work (clause Q2), and nobody could take the work. A second deque has a thief's handle like the first.
 //!
-//! *Why `is_empty` needs `moves`.* A thief looks at `fifo` and then at `next`. Between the looks a push may put a token
-//! into `fifo` and a pop take the one in `next`: each look finds nothing, and yet there was a token at every moment. And
-//! a kick takes a token through the owner's hand, where neither deque has it. So the owner counts `moves` up by two once
-//! a token is in `fifo`, before it can empty `next`; around a kick it counts by one before and one after, odd in between.
-//! A thief that sees an odd count says "not empty", and one whose count changed while it looked looks again: what Go's
-//! second look at the ring's tail is for. With the odd count there is not even the ring's window when a kick and a steal
-//! overlap.
+//! *Why `is_empty` needs `moves`.* A thief looks at `fifo` and then at `next`. Between the looks a push may put a
+//! token into `fifo` and a pop may take the one in `next`: each look finds nothing, although there was a token at
+//! every moment. Moreover, during a kick neither deque has the token that the owner moves. So the owner counts
+//! `moves` up by two once a token is in `fifo`, before it can empty `next`; around a kick it counts by one before and
+//! one after, odd in between. A thief that sees an odd count says "not empty", and one whose count changed while it
+//! looked looks again: what Go's second look at the ring's tail is for. With the odd count there is not even the
+//! window that the ring has when a kick and a steal overlap.
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -83,14 +83,15 @@ impl<T: Token> RandomQueue<T> {
         self.count_moves(1);
     }
 
-    /// Tells the thieves that a token came into `fifo` (2), or that a kick begins or ends (1 each).
+    /// Tells the thieves that a token has come into `fifo` (2), or that a kick begins or ends (1 each).
     fn count_moves(&self, step: usize) {
         let moves = &self.thief.moves;
         let counted = moves.load(Ordering::Relaxed).wrapping_add(step);
-        // ORDER: moves. Pairs with the first load in `is_empty`: who sees the new count sees what came into `fifo`.
+        // ORDER: moves. Pairs with the first load in `is_empty`: whoever sees the new count sees what came into
+        // `fifo`.
         moves.store(counted, Ordering::Release);
-        // ORDER: moves. Pairs with the fence in `is_empty`: who sees anything that we do to a deque from here on, the pop
-        // that empties `next` above all, sees the new count in its second load.
+        // ORDER: moves. Pairs with the fence in `is_empty`: whoever sees anything that we do to a deque from here on,
+        // above all the pop that empties `next`, sees the new count in its second load.
         fence(Ordering::Release);
     }
 }
@@ -98,7 +99,7 @@ impl<T: Token> RandomQueue<T> {
 impl<T: Token> RunQueue<T> for RandomQueue<T> {
     type Thief = RandomThief<T>;
 
-    /// `fifo`, and the one in `next`. No promise of order: that is what this queue is for.
+    /// The bound of `fifo` and the token in `next`. The queue promises no order, which is its purpose.
     const CAPACITY: Option<usize> = Some(CAPACITY + 1);
 
     fn new(config: &QueueConfig) -> (Self, RandomThief<T>) {
@@ -141,7 +142,7 @@ impl<T: Token> RunQueue<T> for RandomQueue<T> {
 }
 
 impl<T: Token> Drop for RandomQueue<T> {
-    /// crossbeam would keep the tokens for as long as a thief has a handle.
+    /// Otherwise crossbeam would keep the tokens for as long as a thief has a handle.
     fn drop(&mut self) {
         while let Some(popped) = self.pop() {
             drop(popped.token);
@@ -220,13 +221,13 @@ mod tests {
     use super::*;
     use gmp_core::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
 
-    /// The count, and how long `fifo` is.
+    /// The count, and the length of `fifo`.
     fn look(queue: &RandomQueue<Probe>) -> (usize, usize) {
         (queue.thief.moves.load(Ordering::Relaxed), queue.fifo.len())
     }
 
-    /// Kicks alone were counted once. Then a push to `fifo` and a pop of `next` between a thief's two looks made it call
-    /// a queue empty that never was: one run of the conformance suite in nine met it, on two loaded CPUs.
+    /// When only kicks were counted, a push to `fifo` and a pop of `next` between a thief's two looks made it call a
+    /// queue empty that never was. On two loaded CPUs, one run of the conformance suite in nine met this.
     #[test]
     fn each_token_that_enters_the_fifo_is_counted() {
         let ledger = Ledger::new(460);

@@ -1,14 +1,15 @@
-//! `Ticker`: something that happens again and again.
+//! `Ticker`: a channel on which the time comes at regular intervals.
 
 use super::channel_timer::ChannelTimer;
 use crate::channel::{Receiver, never};
 use core::fmt;
 use std::time::{Duration, Instant};
 
-/// Sends the time on its channel at even distances. Dropping it stops it, unless somebody has a clone of the channel.
+/// Sends the time on its channel at regular intervals. Dropping it stops it, unless somebody has a clone of the
+/// channel.
 ///
-/// A tick that finds the one before not received yet is left out, and so are ticks that were missed because nobody
-/// could run the timer; the others stay at multiples of the period.
+/// A tick is left out if the one before it has not been received yet, and so are ticks that were missed because
+/// nobody could run the timer; the others stay at multiples of the period.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -38,7 +39,7 @@ impl Ticker {
         Self(ChannelTimer::start(period, period))
     }
 
-    /// Where the time comes. Never suspends.
+    /// The channel on which the time comes. Never suspends.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -60,7 +61,7 @@ impl Ticker {
         &self.0.receiver
     }
 
-    /// Waits for the next tick, and gives the moment at which it was due. **Suspends**, and for ever if the ticker is
+    /// Waits for the next tick, and returns the moment at which it was due. **Suspends**, for ever if the ticker is
     /// stopped.
     ///
     /// If the channel was closed by a receiver it returns at once.
@@ -71,7 +72,7 @@ impl Ticker {
         self.0.receiver.recv().unwrap_or_else(|_| Instant::now())
     }
 
-    /// Starts anew: the next tick comes after `period`, and then one every `period`. Never suspends.
+    /// Starts the ticker anew: the next tick comes after `period`, and then one every `period`. Never suspends.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -95,8 +96,8 @@ impl Ticker {
         self.0.reset(period, period);
     }
 
-    /// Stops it: no tick comes from now on, nor the one that was not received yet. The channel is not closed. Never
-    /// suspends.
+    /// Stops the ticker: no tick is received from now on, not even one that is already due. The channel is not
+    /// closed. Never suspends.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();

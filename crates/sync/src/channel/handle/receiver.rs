@@ -1,4 +1,4 @@
-//! `Receiver`: the side that takes.
+//! `Receiver`: the receiving side of a channel.
 
 use crate::channel::counter::Share;
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError};
@@ -7,8 +7,8 @@ use core::mem::MaybeUninit;
 use gmp_core::timer::AnyTimer;
 use std::time::{Duration, Instant};
 
-/// The receiving side of a channel. Clones receive from the same channel, each value goes to one of them; when the last
-/// is dropped the channel is closed and what is in its buffer is dropped.
+/// The receiving side of a channel. Clones receive from the same channel, and each value goes to one of them. When
+/// the last clone is dropped, the channel is closed and the values in its buffer are dropped.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -28,7 +28,7 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Receives a value, and waits until there is one. **Suspends.**
+    /// Receives a value, waiting until there is one. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -44,8 +44,8 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// The channel is closed and empty, or becomes so while this waits. Also in a goroutine that is unwinding because
-    /// its runtime closes, if it would have to wait.
+    /// The channel is closed and empty, or becomes so while this waits. A goroutine that is unwinding because its
+    /// runtime closes gets this error, too, if it would have to wait.
     ///
     /// # Panics
     /// As [`Sender::send`](crate::channel::Sender::send).
@@ -62,7 +62,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives a value if one is there. Never suspends.
+    /// Receives a value if there is one. Never suspends.
     ///
     /// ```
     /// use gmp::channel::TryRecvError;
@@ -76,7 +76,7 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// Nothing is there, or the channel is closed and empty.
+    /// There is no value, or the channel is closed and empty.
     #[doc(alias = "selectnbrecv")]
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
@@ -90,7 +90,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// [`Receiver::recv`] that waits for at most `timeout`. **Suspends.**
+    /// As [`Receiver::recv`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -108,7 +108,7 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// The time is over, or the channel is closed and empty.
+    /// The time has run out, or the channel is closed and empty.
     ///
     /// # Panics
     /// As [`Sender::send`](crate::channel::Sender::send).
@@ -117,7 +117,7 @@ impl<T> Receiver<T> {
         self.recv_until(crate::seam::after_now(timeout))
     }
 
-    /// [`Receiver::recv`] that waits until `deadline` at most. **Suspends.**
+    /// As [`Receiver::recv`], but waits until `deadline` at most. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -158,13 +158,13 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether this is of a channel that [`never()`](crate::channel::never()) made.
+    /// Whether [`never()`](crate::channel::never()) made this channel.
     #[inline]
     pub(crate) fn is_never(&self) -> bool {
         self.chan.is_never()
     }
 
-    /// Has the timer stopped when the last receiver goes.
+    /// Ties the channel to its timer, which is stopped when the last receiver goes.
     pub(crate) fn tie(&self, timer: AnyTimer) {
         self.chan.tie(Some(timer));
     }

@@ -10,6 +10,7 @@ use crate::gate;
 use crate::m::{Leave, M};
 use crate::p::word::Call;
 use crate::sched::{Config, Sched, attention};
+use crate::slice;
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -26,6 +27,7 @@ use core::sync::atomic::Ordering;
 #[doc(alias = "exitsyscall")]
 #[track_caller]
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
+    slice::give_way();
     let Some(here) = gate::pass_or_plain("blocking") else { return f() };
     let g = here.g();
     if g.word.is_blocked() {
@@ -36,7 +38,8 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     let section = Section(g);
     let result = apart(f);
     drop(section);
-    end_slice();
+    // A goroutine in a loop of short calls never comes to g0 by itself. Go: `exitsyscall`, which preempts, too.
+    slice::give_way();
     result
 }
 
@@ -45,15 +48,6 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
 #[inline(never)]
 fn apart<R>(f: impl FnOnce() -> R) -> R {
     f()
-}
-
-/// A goroutine in a loop of short calls never comes to g0 by itself: when its slice is over it makes room here. Go:
-/// `exitsyscall`, which preempts a goroutine that was asked to.
-fn end_slice() {
-    let inside = gate::enter("blocking");
-    if inside.m().p_core().is_some_and(|p| p.preempt.load(Ordering::Relaxed)) {
-        inside.leave(Leave::Yield);
-    }
 }
 
 /// A blocking section; ends when dropped, by a panic too.
@@ -77,8 +71,17 @@ impl<C: Config> Sched<C> {
         self.sysmon.rouse_from_doze();
     }
 
+    /// See [`AnyRuntime::step_aside`](crate::rt::AnyRuntime::step_aside). sysmon takes the P at its next look: nobody asks
+    /// here whether somebody wants it, since timers may, too.
+    pub(crate) fn step_aside_here(&self, g: &G) {
+        self.enter_blocking_here(g);
+        slice::set_aside(m_of(g), true);
+        self.sysmon.note.wake();
+    }
+
     pub(crate) fn leave_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
+        slice::set_aside(m, false);
         let (p, call) = m.lent.replace((ptr::null(), Call::NONE));
         // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
         if unsafe { &*p }.word.leave_blocking(call) {

@@ -58,6 +58,11 @@ impl<C: Config> AnyRuntime for Sched<C> {
         self.enter_blocking_here(g);
     }
 
+    #[cold]
+    fn step_aside(&self, g: &G) {
+        self.step_aside_here(g);
+    }
+
     fn leave_blocking(&self, g: &'static G) {
         self.leave_blocking_here(g);
     }

@@ -26,7 +26,7 @@ pub(crate) struct Here {
 
 impl Here {
     #[inline(always)]
-    fn new(g: &'static G) -> Self {
+    pub(crate) fn new(g: &'static G) -> Self {
         Self { g, not_send: PhantomData }
     }
 
@@ -52,6 +52,7 @@ impl Here {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn pass(call: &'static str) -> Here {
+    crate::slice::step_aside();
     match current() {
         Current::G(g) => admit(g, call),
         _ => refuse(call),
@@ -62,6 +63,13 @@ pub(crate) fn pass(call: &'static str) -> Here {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn pass_or_plain(call: &'static str) -> Option<Here> {
+    crate::slice::step_aside();
+    admit_or_plain(call)
+}
+
+#[inline(always)]
+#[track_caller]
+fn admit_or_plain(call: &'static str) -> Option<Here> {
     match current() {
         Current::Plain => None,
         Current::G(g) => Some(admit(g, call)),
@@ -100,14 +108,17 @@ pub(crate) struct Inside {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter(call: &'static str) -> Inside {
-    Inside::come_back(pass(call))
+    match current() {
+        Current::G(g) => Inside::come_back(admit(g, call)),
+        _ => refuse(call),
+    }
 }
 
 /// Like [`enter`], or `None` on a plain thread.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
-    pass_or_plain(call).map(Inside::come_back)
+    admit_or_plain(call).map(Inside::come_back)
 }
 
 /// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
@@ -144,10 +155,12 @@ impl core::ops::Deref for Inside {
 }
 
 impl Inside {
+    /// One that has stepped aside comes back for good.
     #[inline(always)]
-    fn come_back(here: Here) -> Self {
-        let was_blocking = here.g.word.is_blocked();
+    pub(crate) fn come_back(here: Here) -> Self {
+        let mut was_blocking = here.g.word.is_blocked();
         if was_blocking {
+            was_blocking = !here.m().aside.get();
             here.g.header().runtime().leave_blocking(here.g);
         }
         Self { here, was_blocking }

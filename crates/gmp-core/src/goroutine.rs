@@ -55,6 +55,7 @@ pub fn exit() -> ! {
 /// Outside a goroutine.
 #[track_caller]
 pub fn park(timeout: Option<Duration>) -> Wake {
+    crate::slice::give_way();
     let inside = gate::enter("park");
     let g = inside.g();
     let generation = g.word.generation();
@@ -236,6 +237,7 @@ pub fn set_max_procs(procs: usize) -> usize {
         (1..=MAX_PROCS).contains(&procs),
         "gmp::set_max_procs({procs}): the number of Ps must be from 1 to {MAX_PROCS}"
     );
+    crate::slice::give_way();
     loop {
         let inside = gate::enter("set_max_procs");
         let rt = inside.g().header().runtime();

@@ -83,6 +83,7 @@ impl<T> JoinHandle<T> {
     #[inline]
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
+        crate::slice::give_way();
         let inside = gate::enter_or_plain("JoinHandle::join");
         let ended = self.g.join.is_done()
             || match &inside {

@@ -19,6 +19,7 @@ pub mod queue;
 pub mod runtime;
 pub mod scope;
 pub mod settings;
+pub mod slice;
 pub mod sole;
 pub mod stats;
 #[cfg(any(test, feature = "suite"))]

@@ -30,6 +30,8 @@ pub(crate) enum Leave {
     Nothing,
     /// It yields to everybody: the shared queue's tail.
     Yield,
+    /// It gives way because its slice is over: the shared queue's tail, too.
+    SliceOver,
     /// It yields within its P: the local queue's tail.
     YieldLocal,
     /// It parks, as [`M::park`] says.
@@ -91,6 +93,8 @@ pub(crate) struct M {
     pub(crate) next_inherits: Cell<bool>,
     /// The P lent out by the present blocking call, and the call.
     pub(crate) lent: Cell<(*const PCore, Call)>,
+    /// Its goroutine has stepped aside (`slice`): `lent` is of no `blocking` section.
+    pub(crate) aside: Cell<bool>,
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
@@ -136,6 +140,7 @@ impl M {
             next_p: Cell::new(ptr::null()),
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
+            aside: Cell::new(false),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {
                 reason: WaitReason::Park,

@@ -10,10 +10,11 @@ use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::g::registry::FreeGs;
 use crate::g::runnable::Runnable;
 use crate::sched::Config;
+use crate::slice::Slice;
 use core::cell::{Cell, UnsafeCell};
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use timers::Timers;
 use word::PWord;
 
@@ -30,11 +31,7 @@ pub(crate) type CacheOf<C> = <<C as Config>::Stacks as StackAllocator>::Cache;
 pub(crate) struct PCore {
     pub(crate) id: u32,
     pub(crate) word: PWord,
-    /// Dispatches that began a time slice. Written by the owner, compared by sysmon.
-    #[doc(alias = "schedtick")]
-    pub(crate) sched_tick: AtomicU32,
-    /// Set by sysmon when a slice is over, cleared when the next one begins.
-    pub(crate) preempt: AtomicBool,
+    pub(crate) slice: Slice,
     /// The CPU clock of the M that took it last; 0: none. For sysmon.
     pub(crate) cpu_clock: AtomicI32,
     /// The CPU that its M was on when it took the P or last looked for work, if the policy's order asks.
@@ -144,18 +141,6 @@ impl PCore {
     pub(crate) fn reserve_first_numbers(&self) {
         self.numbers.set((1, 1 + NUMBER_BATCH));
     }
-
-    /// A goroutine is about to run that does not go on in another's time slice.
-    #[inline(always)]
-    pub(crate) fn begin_slice(&self) {
-        self.sched_tick.store(self.tick().wrapping_add(1), Ordering::Relaxed);
-        self.preempt.store(false, Ordering::Relaxed);
-    }
-
-    #[inline]
-    pub(crate) fn tick(&self) -> u32 {
-        self.sched_tick.load(Ordering::Relaxed)
-    }
 }
 
 /// Goroutine numbers a P takes at once. Go: `_GoidCacheBatch`.
@@ -190,8 +175,7 @@ impl<C: Config> P<C> {
             core: PCore {
                 id,
                 word: PWord::new(),
-                sched_tick: AtomicU32::new(0),
-                preempt: AtomicBool::new(false),
+                slice: Slice::new(),
                 cpu_clock: AtomicI32::new(0),
                 cpu: CpuHint::default(),
                 timers: Timers::new(runtime),

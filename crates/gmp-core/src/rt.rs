@@ -44,7 +44,10 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// Lends the P out for a blocking call of the calling goroutine `g`.
     fn enter_blocking(&self, g: &G);
 
-    /// Comes back from it, with a P.
+    /// Lends the P out to whoever waits for it, because the time slice of the calling goroutine `g` is over. Never suspends.
+    fn step_aside(&self, g: &G);
+
+    /// Comes back from either, with a P.
     fn leave_blocking(&self, g: &'static G);
 
     /// The next batch of goroutine numbers.

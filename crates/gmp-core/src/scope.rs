@@ -75,6 +75,7 @@ pub fn scope<'env, F, R>(f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
+    crate::slice::give_way();
     let _ = gate::pass("scope");
     let scope = Scope {
         word: ScopeWord::new(),

@@ -247,7 +247,7 @@ fn has_overdue_timer<C: Config>(all: &AllP<C>, now: u64) -> bool {
 /// Go: `preemptone`.
 #[doc(alias = "preemptone")]
 fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
-    let (tick, clock) = (p.core.tick(), p.core.cpu_clock.load(Ordering::Relaxed));
+    let (tick, clock) = (p.core.slice.tick(), p.core.cpu_clock.load(Ordering::Relaxed));
     if seen.tick != tick || seen.clock.0 != clock {
         (seen.tick, seen.since) = (tick, now);
         seen.clock = (clock, cpu_time::<C>(clock));
@@ -262,7 +262,7 @@ fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
     // Time in blocking calls is the goroutine's own doing, and no clock of the CPU counts it.
     let called = seen.calls != p.core.word.calls();
     if called || used.is_none_or(|used| used >= slice) {
-        p.core.preempt.store(true, Ordering::Relaxed);
+        p.core.slice.end();
     }
 }
 
@@ -274,13 +274,18 @@ fn cpu_time<C: Config>(clock: i32) -> Option<u64> {
 /// Takes a P from a call that was there in the last round already, if anybody could use it or 10 ms have passed.
 fn retake_one<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &mut Seen, now: u64) -> bool {
     let Some(call) = p.core.word.call() else { return false };
-    if seen.call != call {
+    // Whoever lent it because the slice is over has waited for nothing, and will not come back soon.
+    let slice_over = p.core.slice.is_over();
+    if seen.call != call && !slice_over {
         (seen.call, seen.call_since) = (call, now);
         return false;
     }
     let view = sched.view();
-    let nobody_needs_it = p.thief.is_empty() && sched.shared.is_empty() && view.spinning + view.idle > 0;
-    if nobody_needs_it && now.saturating_sub(seen.call_since) < crate::rt::nanos(LONGEST) {
+    let nobody_needs_it = p.thief.is_empty()
+        && sched.shared.is_empty()
+        && p.core.timers.next() > now
+        && view.spinning + view.idle > 0;
+    if nobody_needs_it && !slice_over && now.saturating_sub(seen.call_since) < crate::rt::nanos(LONGEST) {
         return false;
     }
     if !p.core.word.retake(call) {

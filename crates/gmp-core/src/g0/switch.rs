@@ -4,6 +4,7 @@ use super::{G0, carry};
 use crate::contract::{Carry, Context, Switch};
 use crate::current::{set_g, set_plain, set_scheduler};
 use crate::g::{Flags, G};
+use crate::gate::{Here, Inside};
 use crate::m::{Leave, M};
 use crate::sched::{Config, SlotOf};
 use core::ptr;
@@ -85,7 +86,13 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.
-    let m = unsafe { &*g.m.get() };
+    let mut m = unsafe { &*g.m.get() };
+    if m.p.get().is_null() {
+        // It has stepped aside, and only a goroutine with a P can end.
+        drop(Inside::come_back(Here::new(g)));
+        // SAFETY: as above.
+        m = unsafe { &*g.m.get() };
+    }
     m.leave.set(Leave::Exit);
     if C::Switch::THREAD_EACH {
         // The destructors of this thread's thread-locals are still to run, and the record is free by then.

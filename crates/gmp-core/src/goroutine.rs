@@ -92,6 +92,7 @@ pub struct Unparker {
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
     pub fn unpark(&self) {
+        crate::slice::step_aside();
         if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation, || self.g.word.generation()) {
             ready(self.g, wait, Wake::Woken);
         }
@@ -134,6 +135,7 @@ impl Current {
 
 /// The calling goroutine; `None` on a plain thread. Never suspends.
 pub fn current() -> Option<Current> {
+    crate::slice::step_aside();
     let Caller::G(g) = caller() else { return None };
     let extra = g.extra();
     Some(Current {
@@ -260,6 +262,7 @@ pub const MAX_PROCS: usize = 1 << 20;
 
 /// A handle on the calling goroutine's runtime; `None` on a plain thread.
 pub fn handle() -> Option<Handle> {
+    crate::slice::step_aside();
     match caller() {
         Caller::G(g) => Some(Handle::of(g.header().runtime())),
         _ => None,

@@ -68,6 +68,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the goroutine has ended. Never suspends.
     pub fn is_finished(&self) -> bool {
+        crate::slice::step_aside();
         self.g.join.is_done()
     }
 

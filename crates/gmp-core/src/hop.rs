@@ -87,7 +87,8 @@ impl<C: Config> Sched<C> {
             || p.timers.next() != NEVER
             || p.slice.is_over()
             || !m.inbox.is_empty()
-            || (p.slice.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick) && !self.shared.is_empty())
+            || (p.slice.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
+                && !self.shared.is_empty())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Channels: typed queues between goroutines, and plain threads, with Go's order of events.
 
 mod counter;
+pub(crate) mod erased;
 mod error;
 mod expiry;
-pub(crate) mod face;
 mod handle;
 mod iter;
 pub(crate) mod protocol;

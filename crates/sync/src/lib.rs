@@ -5,18 +5,11 @@
 
 #![cfg_attr(loom, allow(dead_code, unused_imports, unused_variables, unused_mut))]
 
+mod seam;
+mod wait;
+
 pub mod channel;
 pub mod context;
 pub mod select;
 pub mod sync;
 pub mod time;
-
-mod seam;
-mod wait;
-
-use std::time::{Duration, Instant};
-
-/// The moment so much later than now; `None` if that is later than any clock goes.
-fn after_now(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
-}

@@ -16,8 +16,25 @@ pub(crate) use std::{
     thread,
 };
 
-/// Reads an atomic that only the holder of a lock changes, under that lock. In a model without an atomic load: that would
-/// hide from its scheduler who has looked without the lock before.
+#[cfg(not(loom))]
+pub(crate) use gmp_core::slice::{give_way, step_aside};
+use std::time::{Duration, Instant};
+
+/// A model's threads have no time slices.
+#[cfg(loom)]
+pub(crate) fn give_way() {}
+
+/// As [`give_way`].
+#[cfg(loom)]
+pub(crate) fn step_aside() {}
+
+/// The moment that is `timeout` later than now; `None` if the clock does not reach that far.
+pub(crate) fn after_now(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+/// Reads an atomic that only the holder of a lock changes, under that lock. In a model without an atomic load: that
+/// would hide from its scheduler who has looked without the lock before.
 macro_rules! own {
     ($atomic:expr) => {{
         #[cfg(loom)]
@@ -45,8 +62,8 @@ pub(crate) use const_fn;
 
 /// A random word, of a generator of this thread's own.
 ///
-/// Not to be inlined: its caller may come back from a sleep on another thread, and must not remember where this thread's
-/// generator is.
+/// Not to be inlined: its caller may come back from a sleep on another thread, and must not remember where this
+/// thread's generator is.
 #[cfg(not(loom))]
 #[inline(never)]
 pub(crate) fn random() -> u64 {
@@ -71,7 +88,8 @@ pub(crate) fn random() -> u64 {
 #[cfg(loom)]
 pub(crate) static RANDOM: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-/// A model's thread, to be woken. loom's own can be woken out of a join by a wake-up that comes late, and takes that ill.
+/// A model's thread, to be woken. loom's own can be woken out of a join by a wake-up that comes late, and takes that
+/// ill.
 #[cfg(loom)]
 #[derive(Clone)]
 pub(crate) struct Thread(std::sync::Arc<(loom::sync::Mutex<()>, loom::sync::Condvar)>);

@@ -15,42 +15,21 @@
 
 mod arm;
 mod builder;
-
 mod case;
-mod dice;
 mod macros;
+mod rng;
 mod round;
 
 #[cfg(all(test, loom))]
 mod loom_select;
 
 pub use builder::{Select, SelectedOperation};
+pub use round::block_forever;
 
-/// What [`select!`](crate::select!) expands to. Not for use by hand: a case made here is a promise that the macro keeps.
+/// What [`select!`](crate::select!) expands to. Not for use by hand: a case made here is a promise that the macro
+/// keeps.
 #[doc(hidden)]
 pub mod expansion {
-    pub use super::arm::{InPlace, Landing, Offer, indexes, run, sent};
-    pub use super::round::Patience;
-}
-
-/// Waits for ever, as Go's `select {}`. **Suspends.** A goroutine's destructors still run when its runtime closes.
-///
-/// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
-/// runtime.run(|| {
-///     gmp::go(|| gmp::block_forever());
-///     // Main's end is the program's, whoever waits.
-///     gmp::yield_now();
-/// }).unwrap();
-/// ```
-///
-/// # Panics
-/// In the scheduler's place: in a policy, an event sink, a call on the system stack. And in a goroutine that unwinds already
-/// because its runtime closes: it would neither go on nor end.
-#[doc(alias = "select")]
-#[doc(alias = "block")]
-#[track_caller]
-pub fn block_forever() -> ! {
-    round::block_forever()
+    pub use super::arm::{InPlace, RecvSlot, SendSlot, indexes, run, sent};
+    pub use super::round::Timeout;
 }

@@ -20,7 +20,7 @@ mod semaphore;
 mod wait_group;
 
 #[cfg(all(test, loom))]
-mod loom_kin;
+mod loom_locks;
 #[cfg(all(test, loom))]
 mod loom_mutex;
 #[cfg(all(test, not(loom)))]

@@ -7,26 +7,26 @@
 //!   nothing to be had: queue a Node in its frame     pop a Node, claim its Waiter
 //!   sleep ── off the stack: token in, unlock         move the value, fire the Waiter
 //!     ⋮                                              unlock
-//!   woken: fired? done.                              Sleeper::wake
+//!   woken: fired? done.                              WakeHandle::wake
 //!   timed out or closing: lock, unlink, unlock
 //! ```
 //!
 //! **Invariant.** A [`Node`] is reachable by others only while it is linked in a queue, and it is linked and unlinked
 //! only under that queue's lock. Whoever waits does not leave the frame that holds the node before the node is off the
 //! queue, by a waker's pop or by its own hand. A waker touches the node for the last time when it fires it; what it
-//! needs after that, the [`Sleeper`], it has taken out before.
+//! needs after that, the [`WakeHandle`], it has taken out before.
 //!
 //! A waiter whose runtime was closed stays suspended for ever, and so does its frame: its node stays valid memory, and
 //! wakers pass over it ([`Queue::pop`]).
 
-mod line;
 mod lock;
 mod queue;
 mod raw;
-mod sleeper;
+mod single;
+mod waiter;
 
-pub(crate) use line::{How, Left, wait};
 pub(crate) use lock::{Guard, Lock};
 pub(crate) use queue::{Node, Queue};
-pub(crate) use raw::{By, Me, RawLock};
-pub(crate) use sleeper::{Caller, Fired, Sleeper, Waiter};
+pub(crate) use raw::{Me, RawLock, TakenBy};
+pub(crate) use single::{Unfired, WaitMode, wait};
+pub(crate) use waiter::{Caller, Fired, Waiter, WakeHandle};

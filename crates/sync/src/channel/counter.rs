@@ -4,8 +4,9 @@
 //!   senders > 0, receivers > 0 ──► one side 0: closed ──► both 0: freed
 //! ```
 //!
-//! **Invariant.** `sides` starts as the number of sides that have handles and falls by one when a side has lost its last handle and has closed the channel for
-//! the other; whoever takes it to 0 frees the channel. A side without handles never gets one again: handles come from handles.
+//! **Invariant.** `sides` starts as the number of sides that have handles and falls by one when a side has lost its
+//! last handle and has closed the channel for the other; whoever takes it to 0 frees the channel. A side without
+//! handles never gets one again: handles come from handles.
 
 use super::protocol::Chan;
 use super::ring::Ring;
@@ -186,13 +187,13 @@ impl<T> Share<T> {
         self.0 == other.0
     }
 
-    /// Gives the share back. The last one of a side runs `last`, if that matters to anybody; the last one of both frees the
-    /// channel.
+    /// Gives the share back. The last one of a side runs `last`, if that matters to anybody; the last one of both frees
+    /// the channel.
     #[inline]
     pub(super) fn give_back(&self, side: Side, last: impl FnOnce(&Self)) {
         let count = self.count(side);
-        // ORDER: handles. Release and acquire pair with each other: who sees the count at 1, or takes it from there, sees
-        // all that the other handles of this side did. At 1 it is ours alone, and handles come from handles.
+        // ORDER: handles. Release and acquire pair with each other: who sees the count at 1, or takes it from there,
+        // sees all that the other handles of this side did. At 1 it is ours alone, and handles come from handles.
         if count.load(Acquire) == 1 || count.fetch_sub(1, Release) == 1 {
             self.end(side, last);
         }
@@ -241,8 +242,8 @@ impl<T> Deref for Share<T> {
 mod tests {
     use crate::channel::chan;
 
-    /// Values that want more than a line of cache, or a whole one, or next to nothing, behind the channel in one piece of
-    /// memory: builds with debug assertions look at the alignment of each copy.
+    /// Values that want more than a line of cache, or a whole one, or next to nothing, behind the channel in one piece
+    /// of memory: builds with debug assertions look at the alignment of each copy.
     #[test]
     fn slots_are_aligned() {
         fn pass<T: Copy + PartialEq + std::fmt::Debug>(value: T) {

@@ -1,7 +1,39 @@
 //! Iterators over what a channel gives.
 
-use super::Receiver;
+use super::handle::Receiver;
 use core::iter::FusedIterator;
+
+impl<T> Receiver<T> {
+    /// Receives until the channel is closed and empty. **The iterator's `next` suspends.**
+    ///
+    /// ```
+    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// runtime.run(|| {
+    ///     let (sender, words) = gmp::chan(0);
+    ///     gmp::go(move || ["one", "two"].into_iter().for_each(|word| sender.send(word).unwrap()));
+    ///     // The same as `words.iter()`; `for word in words` uses the receiver up.
+    ///     for word in &words {
+    ///         assert_eq!(word.len(), 3);
+    ///     }
+    /// }).unwrap();
+    /// ```
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter(self)
+    }
+
+    /// Receives what is there now. Never suspends.
+    ///
+    /// ```
+    /// let (sender, receiver) = gmp::chan(3);
+    /// (1..=2).for_each(|n| sender.send(n).unwrap());
+    /// // The channel is open, and would make `iter` wait for a third.
+    /// assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1, 2]);
+    /// ```
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter(self)
+    }
+}
 
 /// Receives until the channel is closed and empty. **`next` suspends.** Made by [`Receiver::iter`].
 #[derive(Debug)]

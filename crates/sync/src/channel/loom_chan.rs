@@ -2,14 +2,14 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-sync --release --lib loom_chan`
 //!
-//! What is sent is a note in loom's cell, written before the send and read after the receive, so an ordering that does
-//! not hand it over is a failure, and so is a note that is lost, given out twice, or leaked. A thread that is never woken
-//! is a deadlock to loom. A deadline in a model has always passed: the wait begins and ends at once.
-//! Threads: at most three. Preemptions: 3 with two threads, 2 with three, or what `LOOM_MAX_PREEMPTIONS` says.
-//! Time: 10 s.
+//! What is sent is a message in loom's cell, written before the send and read after the receive, so an ordering that
+//! does not hand it over is a failure, and so is a message that is lost, given out twice, or leaked. A thread that is
+//! never woken is a deadlock to loom. A deadline in a model has always passed: the wait begins and ends at once.
+//! Threads: at most three. Preemptions: 3 with two threads, 2 with three, or what `LOOM_MAX_PREEMPTIONS` says. Time: 10
+//! s.
 //!
-//! Caught when broken: `fire` Relaxed; `close` that leaves the senders; a lock given back Relaxed; a glance that looks at
-//! `closed` first, or at `len` Relaxed; a receive that takes a value out before it puts the waiting sender's in.
+//! Caught when broken: `fire` Relaxed; `close` that leaves the senders; a lock given back Relaxed; a glance that looks
+//! at `closed` first, or at `len` Relaxed; a receive that takes a value out before it puts the waiting sender's in.
 
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, chan};
 use loom::cell::UnsafeCell;
@@ -24,17 +24,17 @@ pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'stat
 }
 
 /// Written by the sender, read by the receiver; leaked or freed twice if it is not handed over once.
-pub(crate) struct Note(Arc<UnsafeCell<u32>>);
+pub(crate) struct Message(Arc<UnsafeCell<u32>>);
 
 // SAFETY: what the models are to prove; loom complains if it is not so.
-unsafe impl Send for Note {}
+unsafe impl Send for Message {}
 
-impl Note {
+impl Message {
     pub(crate) fn new(number: u32) -> Self {
-        let note = Arc::new(UnsafeCell::new(0));
+        let message = Arc::new(UnsafeCell::new(0));
         // SAFETY: as above.
-        note.with_mut(|text| unsafe { *text = number });
-        Self(note)
+        message.with_mut(|text| unsafe { *text = number });
+        Self(message)
     }
 
     pub(crate) fn read(self) -> u32 {
@@ -48,9 +48,9 @@ fn loom_chan_a_value_is_handed_over() {
     for capacity in [0, 1] {
         explore(3, move || {
             let (to, from) = chan(capacity);
-            let sender = thread::spawn(move || (1..=2).for_each(|n| to.send(Note::new(n)).unwrap()));
-            assert_eq!(from.recv().map(Note::read), Ok(1));
-            assert_eq!(from.recv().map(Note::read), Ok(2));
+            let sender = thread::spawn(move || (1..=2).for_each(|n| to.send(Message::new(n)).unwrap()));
+            assert_eq!(from.recv().map(Message::read), Ok(1));
+            assert_eq!(from.recv().map(Message::read), Ok(2));
             assert!(from.recv().is_err(), "the last sender closes");
             sender.join().unwrap();
         });
@@ -64,10 +64,10 @@ fn loom_chan_two_senders() {
             let (to, from) = chan(capacity);
             let senders = [1, 2].map(|n| {
                 let to = to.clone();
-                thread::spawn(move || to.send(Note::new(n)).unwrap())
+                thread::spawn(move || to.send(Message::new(n)).unwrap())
             });
             drop(to);
-            let got = [(); 2].map(|()| from.recv().map(Note::read).unwrap());
+            let got = [(); 2].map(|()| from.recv().map(Message::read).unwrap());
             assert!(got == [1, 2] || got == [2, 1], "{got:?}");
             senders.into_iter().for_each(|sender| sender.join().unwrap());
         });
@@ -80,9 +80,9 @@ fn loom_chan_two_receivers() {
         let (to, from) = chan(0);
         let receivers = [(); 2].map(|()| {
             let from = from.clone();
-            thread::spawn(move || from.recv().map(Note::read).unwrap_or(0))
+            thread::spawn(move || from.recv().map(Message::read).unwrap_or(0))
         });
-        to.send(Note::new(1)).unwrap();
+        to.send(Message::new(1)).unwrap();
         drop(to);
         let got: u32 = receivers.map(|receiver| receiver.join().unwrap()).iter().sum();
         assert_eq!(got, 1, "one got it, the other the close");
@@ -94,8 +94,9 @@ fn loom_chan_close_against_a_send_and_a_receive() {
     explore(2, || {
         let (to, from) = chan(0);
         let (closer, _kept) = (to.clone(), from.clone());
-        let sender = thread::spawn(move || to.send(Note::new(7)).map_err(|error| error.into_inner().read()));
-        let receiver = thread::spawn(move || from.recv().map(Note::read));
+        let sender =
+            thread::spawn(move || to.send(Message::new(7)).map_err(|error| error.into_inner().read()));
+        let receiver = thread::spawn(move || from.recv().map(Message::read));
         assert!(closer.close());
         match (sender.join().unwrap(), receiver.join().unwrap()) {
             (Ok(()), Ok(7)) | (Err(7), Err(_)) => {}
@@ -109,9 +110,9 @@ fn loom_chan_the_last_receiver_leaves_nothing_behind() {
     explore(3, || {
         let (to, from) = chan(1);
         let sender = thread::spawn(move || {
-            let first = to.send(Note::new(1)).is_ok();
+            let first = to.send(Message::new(1)).is_ok();
             // Nobody receives: it comes back, sooner or later.
-            assert_eq!(to.send(Note::new(2)).unwrap_err().into_inner().read(), 2);
+            assert_eq!(to.send(Message::new(2)).unwrap_err().into_inner().read(), 2);
             first
         });
         drop(from);
@@ -124,15 +125,15 @@ fn loom_chan_a_time_out_on_either_side() {
     const SOON: Duration = Duration::from_millis(1);
     explore(3, || {
         let (to, from) = chan(0);
-        let sender = thread::spawn(move || match to.send_timeout(Note::new(7), SOON) {
+        let sender = thread::spawn(move || match to.send_timeout(Message::new(7), SOON) {
             Ok(()) => true,
-            Err(SendTimeoutError::TimedOut(note) | SendTimeoutError::Closed(note)) => {
-                assert_eq!(note.read(), 7);
+            Err(SendTimeoutError::TimedOut(message) | SendTimeoutError::Closed(message)) => {
+                assert_eq!(message.read(), 7);
                 false
             }
         });
         let got = match from.recv_timeout(SOON) {
-            Ok(note) => note.read() == 7,
+            Ok(message) => message.read() == 7,
             Err(RecvTimeoutError::TimedOut | RecvTimeoutError::Closed) => false,
         };
         drop(from);
@@ -146,10 +147,10 @@ fn loom_chan_a_time_out_among_others() {
     explore(2, || {
         let (to, from) = chan(0);
         let hasty = from.clone();
-        let hasty = thread::spawn(move || hasty.recv_timeout(SOON).map_or(0, Note::read));
-        let patient = thread::spawn(move || from.recv().map_or(0, Note::read));
+        let hasty = thread::spawn(move || hasty.recv_timeout(SOON).map_or(0, Message::read));
+        let patient = thread::spawn(move || from.recv().map_or(0, Message::read));
         // Reaches one of them, whether the hasty one is in line, on its way out, or gone.
-        to.send(Note::new(1)).unwrap();
+        to.send(Message::new(1)).unwrap();
         drop(to);
         assert_eq!(hasty.join().unwrap() + patient.join().unwrap(), 1);
     });
@@ -160,16 +161,16 @@ fn loom_chan_try_operations() {
     explore(3, || {
         let (to, from) = chan(1);
         let sender = thread::spawn(move || {
-            let sent = [1, 2].map(|n| to.try_send(Note::new(n)).is_ok());
+            let sent = [1, 2].map(|n| to.try_send(Message::new(n)).is_ok());
             assert!(sent[0]);
             sent[1]
         });
         let mut got = 0;
         loop {
             match from.try_recv() {
-                Ok(note) => {
+                Ok(message) => {
                     got += 1;
-                    assert_eq!(note.read(), got);
+                    assert_eq!(message.read(), got);
                 }
                 Err(TryRecvError::Empty) => thread::yield_now(),
                 Err(TryRecvError::Closed) => break,
@@ -183,14 +184,14 @@ fn loom_chan_try_operations() {
 fn loom_chan_a_glance_knows_what_came_before() {
     explore(3, || {
         let (to, from) = chan(1);
-        to.try_send(Note::new(7)).map_err(drop).unwrap();
+        to.try_send(Message::new(7)).map_err(drop).unwrap();
         let (closer, other) = (to.clone(), from.clone());
         let closer = thread::spawn(move || {
             assert!(closer.close());
-            other.recv().map(Note::read).ok()
+            other.recv().map(Message::read).ok()
         });
         // Empty it never is before it is closed.
-        match (from.try_recv().map(Note::read), closer.join().unwrap()) {
+        match (from.try_recv().map(Message::read), closer.join().unwrap()) {
             (Ok(7), None) | (Err(TryRecvError::Closed), Some(7)) => {}
             other => panic!("{other:?}"),
         }
@@ -201,19 +202,19 @@ fn loom_chan_a_glance_knows_what_came_before() {
 fn loom_chan_what_stays_full_is_never_seen_empty() {
     explore(2, || {
         let (to, from) = chan(1);
-        to.try_send(Note::new(1)).map_err(drop).unwrap();
+        to.try_send(Message::new(1)).map_err(drop).unwrap();
         let other = from.clone();
-        let sender = thread::spawn(move || to.send(Note::new(2)).is_ok());
+        let sender = thread::spawn(move || to.send(Message::new(2)).is_ok());
         // Under the lock: a glance may be one at what was.
         let waits = !from.chan().lock.lock().senders.is_empty();
-        let looker = thread::spawn(move || other.try_recv().map(Note::read));
-        let mut got = from.recv().map_or(0, Note::read);
+        let looker = thread::spawn(move || other.try_recv().map(Message::read));
+        let mut got = from.recv().map_or(0, Message::read);
         // With a sender in line there is one for each.
         match looker.join().unwrap() {
             Ok(number) => got += number,
             Err(refusal) => {
                 assert!(!waits, "{refusal:?}");
-                got += from.recv().map_or(0, Note::read);
+                got += from.recv().map_or(0, Message::read);
             }
         }
         assert_eq!(got, 3);

@@ -8,15 +8,15 @@
 //! ```
 //!
 //! **Invariant.** Receivers wait only while the buffer is empty and no sender waits; senders only while it is full and
-//! no receiver waits; nobody while it is closed. (A select may wait on both sides of one channel; it never meets itself,
-//! because it looks under the lock before it waits, and a pop claims its one waiter for one case.)
+//! no receiver waits; nobody while it is closed. (A select may wait on both sides of one channel; it never meets
+//! itself, because it looks under the lock before it waits, and a pop claims its one waiter for one case.)
 //!
 //! Values move by plain copies under the lock: into a receiver's frame, out of a sender's frame, or through the buffer.
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
 use super::ring::{Ring, drop_all};
 use crate::seam::{AtomicBool, own};
-use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Sleeper, Waiter};
+use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandle};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use gmp_core::WaitReason;
@@ -79,7 +79,7 @@ pub(crate) enum Refusal {
 }
 
 /// The two ways over a channel: what differs between a send and a receive.
-trait Way {
+trait Direction {
     /// The call's name, for those who may not wait.
     const CALL: &'static str;
     const REASON: WaitReason;
@@ -89,7 +89,7 @@ trait Way {
     ///
     /// # Safety
     /// The slot is as [`Chan::send`] or [`Chan::receive`] wants it.
-    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal>;
+    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<WakeHandle>, Refusal>;
 
     /// Where it waits.
     fn queue<T>(state: &State<T>) -> &Queue<Slot>;
@@ -97,13 +97,13 @@ trait Way {
 
 enum Sending {}
 
-impl Way for Sending {
+impl Direction for Sending {
     const CALL: &'static str = "send";
     const REASON: WaitReason = WaitReason::ChanSend;
     const SENDS: bool = true;
 
     #[inline(always)]
-    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<WakeHandle>, Refusal> {
         // SAFETY: as the caller promises.
         unsafe { chan.send_now(state, slot) }
     }
@@ -115,13 +115,13 @@ impl Way for Sending {
 
 enum Receiving {}
 
-impl Way for Receiving {
+impl Direction for Receiving {
     const CALL: &'static str = "recv";
     const REASON: WaitReason = WaitReason::ChanReceive;
     const SENDS: bool = false;
 
     #[inline(always)]
-    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+    unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<WakeHandle>, Refusal> {
         // SAFETY: as the caller promises.
         unsafe { chan.receive_now(state, slot) }
     }
@@ -182,7 +182,11 @@ impl<T> Chan<T> {
     /// # Safety
     /// As [`Chan::send`].
     #[inline(always)]
-    pub(crate) unsafe fn send_now(&self, state: &State<T>, slot: *mut T) -> Result<Option<Sleeper>, Refusal> {
+    pub(crate) unsafe fn send_now(
+        &self,
+        state: &State<T>,
+        slot: *mut T,
+    ) -> Result<Option<WakeHandle>, Refusal> {
         if state.closed.is() {
             return Err(Refusal::Closed);
         }
@@ -232,7 +236,7 @@ impl<T> Chan<T> {
         &self,
         state: &State<T>,
         slot: *mut T,
-    ) -> Result<Option<Sleeper>, Refusal> {
+    ) -> Result<Option<WakeHandle>, Refusal> {
         while let Some(sender) = state.senders.pop() {
             let Some(offered) = sender.extra else {
                 sender.fire(Fired::Done).wake();
@@ -261,13 +265,13 @@ impl<T> Chan<T> {
     }
 
     /// # Safety
-    /// As [`Way::now`].
+    /// As [`Direction::now`].
     #[inline(always)]
-    unsafe fn operate<W: Way>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+    unsafe fn operate<D: Direction>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
-        match unsafe { W::now(self, &state, slot) } {
+        match unsafe { D::now(self, &state, slot) } {
             Ok(other) => {
                 drop(state);
                 wake_as(other, &mut me);
@@ -275,44 +279,44 @@ impl<T> Chan<T> {
             }
             Err(Refusal::Closed) => Err(Refusal::Closed),
             // SAFETY: as the caller promises.
-            Err(Refusal::NotReady) => unsafe { self.wait_to::<W>(me.who(), state, slot, deadline) },
+            Err(Refusal::NotReady) => unsafe { self.wait_to::<D>(me.who(), state, slot, deadline) },
         }
     }
 
     /// # Safety
-    /// As [`Way::now`].
+    /// As [`Direction::now`].
     #[inline]
-    unsafe fn try_operate<W: Way>(&self, slot: *mut T) -> Result<(), Refusal> {
-        if let Some(refusal) = self.state().glance(W::SENDS) {
+    unsafe fn try_operate<D: Direction>(&self, slot: *mut T) -> Result<(), Refusal> {
+        if let Some(refusal) = self.state().glance(D::SENDS) {
             return Err(refusal);
         }
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
-        let other = unsafe { W::now(self, &state, slot) }?;
+        let other = unsafe { D::now(self, &state, slot) }?;
         drop(state);
         wake_as(other, &mut me);
         Ok(())
     }
 
     /// # Safety
-    /// As [`Way::now`].
+    /// As [`Direction::now`].
     #[inline(never)]
-    unsafe fn wait_to<'a, W: Way>(
+    unsafe fn wait_to<'a, D: Direction>(
         &'a self,
         who: Who,
         mut state: Guard<'a, State<T>>,
         slot: *mut T,
         deadline: Option<Instant>,
     ) -> Result<(), Refusal> {
-        let caller = match Caller::enter_at_once(who, W::CALL) {
+        let caller = match Caller::enter_at_once(who, D::CALL) {
             Some(caller) => caller,
             None => {
                 drop(state);
-                let caller = Caller::enter(W::CALL);
+                let caller = Caller::enter(D::CALL);
                 state = self.lock.lock();
                 // SAFETY: as the caller promises.
-                match unsafe { W::now(self, &state, slot) } {
+                match unsafe { D::now(self, &state, slot) } {
                     Err(Refusal::NotReady) => {}
                     other => {
                         drop(state);
@@ -325,9 +329,9 @@ impl<T> Chan<T> {
         let waiter = Waiter::alone();
         let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
         // SAFETY: `wait` returns when the node is off the queue.
-        unsafe { W::queue(&state).push_back(&node) };
+        unsafe { D::queue(&state).push_back(&node) };
         // SAFETY: the node is queued, under the lock that is handed over.
-        match unsafe { self.wait(&caller, state, &waiter, &node, W::REASON, deadline, W::queue) } {
+        match unsafe { self.wait(&caller, state, &waiter, &node, D::REASON, deadline, D::queue) } {
             Some(Fired::Done) => Ok(()),
             Some(Fired::Closed) => Err(Refusal::Closed),
             None => Err(Refusal::NotReady),
@@ -383,7 +387,7 @@ impl<T> Chan<T> {
             }
         }
         drop(state);
-        woken.into_iter().rev().for_each(Sleeper::wake);
+        woken.into_iter().rev().for_each(WakeHandle::wake);
         true
     }
 
@@ -399,9 +403,10 @@ impl<T> State<T> {
     /// What an operation that does not wait comes to, if that can be told without the lock.
     ///
     /// First whether there is something to be had, then whether the channel is closed. If it is not yet, neither was it
-    /// at the first look, and that was the moment at which the operation took place. (By the first look's acquire: whoever
-    /// made the channel so did not know it closed, or we would see that, too.) If it is, nothing comes any more, so the
-    /// third look is final. Go looks at `closed` first in `chansend` and second in `chanrecv` (chan.go, Go 1.27).
+    /// at the first look, and that was the moment at which the operation took place. (By the first look's acquire:
+    /// whoever made the channel so did not know it closed, or we would see that, too.) If it is, nothing comes any
+    /// more, so the third look is final. Go looks at `closed` first in `chansend` and second in `chanrecv` (chan.go, Go
+    /// 1.27).
     #[inline(always)]
     fn glance(&self, sends: bool) -> Option<Refusal> {
         if !self.has_nothing_for(sends) {
@@ -426,15 +431,15 @@ impl<T> State<T> {
 
 /// Wakes one who was fired, if it sleeps already.
 #[inline]
-pub(crate) fn wake(sleeper: Option<Sleeper>) {
-    wake_as(sleeper, &mut Me::default());
+pub(crate) fn wake(handle: Option<WakeHandle>) {
+    wake_as(handle, &mut Me::default());
 }
 
 /// [`wake`] by a caller that has been looked up already.
 #[inline(always)]
-fn wake_as(sleeper: Option<Sleeper>, me: &mut Me) {
-    if let Some(sleeper) = sleeper {
-        sleeper.wake_as(me);
+fn wake_as(handle: Option<WakeHandle>, me: &mut Me) {
+    if let Some(handle) = handle {
+        handle.wake_as(me);
     }
 }
 

@@ -1,17 +1,17 @@
-//! What holders of a context's strings have: the right to cancel it, and a function that waits for that.
+//! `Cancel`: the right to cancel a context.
 
-use super::tree::{Child, Node, Slot};
-use super::{Cause, ContextError};
+use super::error::{Cause, ContextError};
+use super::tree::Node;
 use core::fmt;
-use gmp_core::runtime::{Handle, OutsideError};
 use std::error::Error;
 use std::sync::Arc;
 
 /// The right to cancel a context. Clones cancel the same one.
 ///
-/// **Dropping the last clone cancels**, with [`ContextError::Canceled`]: a context that nobody can cancel any more would
-/// stay among its parent's children for as long as that lives, which is what Go's `defer cancel()` is for. So bind it to
-/// a name, as `_cancel`; `_` would drop it at once. [`Cancel::detach`] leaves the context to its parent and its deadline.
+/// **Dropping the last clone cancels**, with [`ContextError::Canceled`]: a context that nobody can cancel any more
+/// would stay among its parent's children for as long as that lives, which is what Go's `defer cancel()` is for. So
+/// bind it to a name, as `_cancel`; `_` would drop it at once. [`Cancel::detach`] leaves the context to its parent and
+/// its deadline.
 ///
 /// ```
 /// use gmp::context::Context;
@@ -42,8 +42,8 @@ impl Cancel {
         self.0.cancel(None);
     }
 
-    /// [`Cancel::cancel`], with a cause for [`Context::cause`](super::Context::cause). If the context is done already, its
-    /// cause stays. Never suspends.
+    /// [`Cancel::cancel`], with a cause for [`Context::cause`](super::Context::cause). If the context is done already,
+    /// its cause stays. Never suspends.
     ///
     /// ```
     /// use gmp::context::{Context, ContextError};
@@ -94,73 +94,5 @@ impl Drop for OnDrop {
 impl fmt::Debug for Cancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cancel").finish_non_exhaustive()
-    }
-}
-
-/// A function that is to run when a context is done. Made by [`Context::after_func`](super::Context::after_func).
-///
-/// Shown at [`Context::after_func`](super::Context::after_func).
-#[derive(Debug)]
-pub struct AfterFunc(Place);
-
-/// Where the function waits.
-#[derive(Debug)]
-enum Place {
-    /// Among a node's children.
-    Waits(Arc<Node>, Slot),
-    /// Nowhere: the context is never done.
-    Never,
-    /// Nowhere any more: the context was done already.
-    Started,
-}
-
-impl AfterFunc {
-    pub(super) fn new(node: Option<&Arc<Node>>, runtime: Handle, f: impl FnOnce() + Send + 'static) -> Self {
-        let Some(node) = node else { return Self(Place::Never) };
-        let call = Call { runtime, f: Box::new(f) };
-        match node.adopt(Child::Call(call)) {
-            Ok(slot) => Self(Place::Waits(node.clone(), slot)),
-            Err(Child::Call(call)) => {
-                call.start();
-                Self(Place::Started)
-            }
-            Err(Child::Node(_)) => unreachable!("what is refused is what was offered"),
-        }
-    }
-
-    /// Keeps the function from being called. `false`: its goroutine has been started. Never suspends.
-    ///
-    /// Shown at [`Context::after_func`](super::Context::after_func).
-    pub fn stop(self) -> bool {
-        match self.0 {
-            Place::Waits(node, slot) => node.disown(slot),
-            Place::Never => true,
-            Place::Started => false,
-        }
-    }
-}
-
-/// A function and the runtime in which it is to run.
-pub(super) struct Call {
-    runtime: Handle,
-    f: Box<dyn FnOnce() + Send>,
-}
-
-impl Call {
-    /// Starts a goroutine for it: next on this P if the caller is a goroutine of that runtime.
-    pub(super) fn start(self) {
-        match self.runtime.spawn(None, self.f) {
-            // In a closed runtime it would never run; it is dropped as one that had not started.
-            Ok(_) | Err(OutsideError::Closed(_)) => {}
-            Err(OutsideError::NoRecord(_)) => {
-                panic!("gmp::Context::after_func: no memory for another goroutine's record")
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").finish_non_exhaustive()
     }
 }

@@ -48,8 +48,8 @@ fn ended_nodes_are_freed() {
     assert!(nodes[0].upgrade().is_none());
 }
 
-/// Whoever cancelled while another was at it returned at once, before what was derived had ended. In Go the second waits
-/// for the first's lock.
+/// Whoever cancelled while another was at it returned at once, before what was derived had ended. In Go the second
+/// waits for the first's lock.
 #[test]
 fn a_second_cancel_returns_when_all_have_ended() {
     for _ in 0..50 {

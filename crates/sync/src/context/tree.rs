@@ -2,32 +2,33 @@
 //! `afterFuncCtx`, `propagateCancel` (context.go, Go 1.27).
 //!
 //! ```text
-//!   live: children come (adopt) and go (disown)
+//!   live: children come (`add_child`) and go (`remove_child`)
 //!     │ cancel: under the node's lock the error is set, the channel closed, the children are put below
 //!     ▼
-//!   ending: nobody is adopted; the nodes below are ended next, one lock at a time, by all who cancel meanwhile
+//!   ending: no child is taken in; the nodes below are ended next, one lock at a time, by all who cancel meanwhile
 //!     │ all below have ended
 //!     ▼
 //!   ended: nothing below
 //! ```
 //!
-//! **Invariant.** A node ends once. A child is in its parent's list from its making until one of the two ends, so an end
-//! reaches it: the parent takes the list under the lock under which `adopt` looks whether it has ended. Whoever takes a
-//! child out of a list owns it: a function is started or given back to `stop`, never both. An ended node with nothing
-//! below has only ended ones under it. So whoever cancels returns when all have ended, whoever was first: the second
-//! helps, where Go's waits for the first's lock.
+//! **Invariant.** A node ends once. A child is in its parent's list from its making until one of the two ends, so an
+//! end reaches it: the parent takes the list under the lock under which `add_child` looks whether it has ended. Whoever
+//! takes a child out of a list owns it: a function is started or given back to `stop`, never both. An ended node with
+//! nothing below has only ended ones under it. So whoever cancels returns when all have ended, whoever was first: the
+//! second helps, where Go's waits for the first's lock.
 //!
-//! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No lock is
-//! held while another is taken, and none over a suspension; closing a channel under the lock only readies goroutines.
-//! The list of those to cancel next is on the heap: a tree may be deeper than a goroutine's stack.
+//! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No lock
+//! is held while another is taken, and none over a suspension; closing a channel under the lock only readies
+//! goroutines. The list of those to cancel next is on the heap: a tree may be deeper than a goroutine's stack.
 
-use super::cancel::Call;
-use super::expiry::{self, Expiry};
-use super::{Cause, ContextError, Never};
+use super::call::Call;
+use super::error::{Cause, ContextError, Never};
 use crate::channel::{Receiver, Sender, chan};
 use core::fmt;
+use core::panic::Location;
 use core::sync::atomic::{AtomicBool, Ordering};
-use gmp_core::timer::Timer;
+use gmp_core::NoRecord;
+use gmp_core::timer::{Fire, Firing, Timer};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,7 @@ impl Node {
             state: Mutex::default(),
         });
         if let Some((parent, place)) = &node.parent {
-            match parent.adopt(Child::Node(node.clone())) {
+            match parent.add_child(Child::Node(node.clone())) {
                 // Nobody else sets it; and whoever reads it has the node from us, or from the parent's list.
                 Ok(slot) => drop(place.set(slot)),
                 Err(_) => {
@@ -124,7 +125,7 @@ impl Node {
         let mut state = self.lock();
         if state.ended.is_some() {
             drop(state);
-            expiry::call_off(&timer);
+            cancel_timer(&timer);
         } else {
             state.timer = Some(timer);
         }
@@ -163,13 +164,13 @@ impl Node {
     }
 
     /// Takes a child in, to be told of the end; gives it back if that has come.
-    pub(super) fn adopt(&self, child: Child) -> Result<Slot, Child> {
+    pub(super) fn add_child(&self, child: Child) -> Result<Slot, Child> {
         let mut state = self.lock();
         if state.ended.is_some() { Err(child) } else { Ok(state.children.insert(child)) }
     }
 
     /// Lets a child go, unless the end has come first. Once for each child.
-    pub(super) fn disown(&self, slot: Slot) -> bool {
+    pub(super) fn remove_child(&self, slot: Slot) -> bool {
         let child = self.lock().children.remove(slot);
         // Dropped without the lock: a function may drop anything.
         child.is_some()
@@ -187,15 +188,15 @@ impl Node {
                 end_all(&below, &how, &mut found);
                 done += 1;
             }
-            self.settle();
-            found.iter().for_each(|(node, ..)| node.settle());
+            self.finish();
+            found.iter().for_each(|(node, ..)| node.finish());
         }
         // Not before: until all under it have ended, an end of the parent must find the way to them.
         if first
             && let Some((parent, slot)) = &self.parent
             && let Some(&slot) = slot.get()
         {
-            parent.disown(slot);
+            parent.remove_child(slot);
         }
     }
 
@@ -216,14 +217,14 @@ impl Node {
         let timer = state.timer.take();
         drop(state);
         if let Some(timer) = timer {
-            expiry::call_off(&timer);
+            cancel_timer(&timer);
         }
         calls.into_iter().rev().for_each(Call::start);
         Ending { first: true, how: how.clone(), below }
     }
 
     /// All below have ended.
-    fn settle(&self) {
+    fn finish(&self) {
         let below = self.lock().below.take();
         // Without the lock: these may be the last references.
         drop(below);
@@ -267,6 +268,52 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node").field("ended", &self.ended()).finish_non_exhaustive()
     }
+}
+
+/// The end of a deadline: a timer that cancels a node. What it holds is gone once that is done, or the timer is
+/// cancelled.
+///
+/// The timer's callback runs in the scheduler, and so may its destructor, which are no places for the user's code (a
+/// cause is a value of anybody's type). So the callback spawns a goroutine that cancels, and a timer that is cancelled
+/// lets its node go at once, though it may lie in the scheduler's heap for longer. Go: `timerCtx`.
+struct Expiry {
+    node: Mutex<Option<(Arc<Node>, Cause)>>,
+    created_at: &'static Location<'static>,
+}
+
+impl Expiry {
+    /// A timer, not yet set, that cancels `node`.
+    #[track_caller]
+    fn timer(node: &Arc<Node>, cause: Cause) -> Timer<Self> {
+        let node = Mutex::new(Some((node.clone(), cause)));
+        Timer::new(Self { node, created_at: Location::caller() })
+    }
+
+    fn take(&self) -> Option<(Arc<Node>, Cause)> {
+        // Nothing under this lock can panic.
+        self.node.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Fire for Expiry {
+    fn fire(timer: &Timer<Self>, firing: Firing<'_>) {
+        if !firing.claim() {
+            return;
+        }
+        let expiry = timer.callback();
+        let Some((node, cause)) = expiry.take() else { return };
+        let cancel = move || node.cancel(ContextError::DeadlineExceeded, Some(cause));
+        if let Err(NoRecord(cancel)) = firing.spawn(expiry.created_at, cancel) {
+            // Nobody is served by a deadline that does not come.
+            cancel();
+        }
+    }
+}
+
+/// Stops a timer of a node that has ended, and lets the node go.
+fn cancel_timer(timer: &Timer<Expiry>) {
+    timer.as_any().stop();
+    drop(timer.callback().take());
 }
 
 /// A node's children, each in a slot of its own.

@@ -1,22 +1,22 @@
 //! What stands between an arm of `select!` and its case: where the value is, and how the arm learns what became of it.
 //!
-//! A received value lands in the frame that selects ([`Landing`]). A value to send is either a variable, which stays
-//! where it is until it is sent ([`InPlace`]), or any other expression, whose value is kept beside ([`Offer`]).
+//! A received value lands in the frame that selects ([`RecvSlot`]). A value to send is either a variable, which stays
+//! where it is until it is sent ([`InPlace`]), or any other expression, whose value is kept beside ([`SendSlot`]).
 
 use super::case::Case;
-use super::round::{self, Patience};
+use super::round::{self, Timeout};
 use crate::channel::{Receiver, RecvError, SendError, Sender};
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 /// Where a receive's value goes.
-pub struct Landing<T> {
+pub struct RecvSlot<T> {
     value: MaybeUninit<T>,
     filled: Cell<bool>,
 }
 
-impl<T> Landing<T> {
+impl<T> RecvSlot<T> {
     /// Room for a value.
     #[inline]
     #[expect(clippy::new_without_default, reason = "only the macro makes one")]
@@ -48,12 +48,12 @@ impl<T> Landing<T> {
 }
 
 /// The value of a send, if it is no variable. Dropped with this if it was not sent.
-pub struct Offer<T> {
+pub struct SendSlot<T> {
     value: MaybeUninit<T>,
     gone: Cell<bool>,
 }
 
-impl<T> Offer<T> {
+impl<T> SendSlot<T> {
     /// The sender says of what type the value is to be.
     #[inline]
     pub fn new(_: &Sender<T>, value: T) -> Self {
@@ -83,7 +83,7 @@ impl<T> Offer<T> {
     }
 }
 
-impl<T> Drop for Offer<T> {
+impl<T> Drop for SendSlot<T> {
     fn drop(&mut self) {
         if !self.gone.get() {
             // SAFETY: not sent, and not taken out.
@@ -135,6 +135,7 @@ pub fn indexes<const N: usize>() -> [usize; N] {
 /// Selects: the number of the case that came up, or `None` for the default. **Suspends**, if it may wait.
 #[track_caller]
 #[inline]
-pub fn run<const N: usize>(cases: [Case<'_>; N], patience: Patience) -> Option<usize> {
-    round::select(&cases, patience)
+pub fn run<const N: usize>(cases: [Case<'_>; N], timeout: Timeout) -> Option<usize> {
+    timeout.begin();
+    round::select(&cases, timeout)
 }

@@ -1,7 +1,7 @@
 //! `Select`: a set of cases that is made while the program runs.
 
 use super::case::Case;
-use super::round::{self, Patience, Seat};
+use super::round::{self, LockedCase, Timeout};
 use crate::channel::{Receiver, RecvError, SendError, Sender};
 use core::cell::Cell;
 use core::fmt;
@@ -10,17 +10,17 @@ use core::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 /// So many cases need no memory from the heap for a round; those of `select!` never do.
-const FEW: usize = 16;
+const INLINE_CASES: usize = 16;
 
 /// Where one case's value is.
-struct Room<T> {
+struct CaseValue<T> {
     /// Whether the select has moved it: in, for a receive; out, for a send.
     moved: Cell<bool>,
     sends: bool,
     value: MaybeUninit<T>,
 }
 
-impl<T> Room<T> {
+impl<T> CaseValue<T> {
     fn take(&mut self) -> Option<T> {
         let here = self.moved.replace(self.sends) != self.sends;
         // SAFETY: a receive's value is here once it was moved, a send's until it is; and from now on neither counts.
@@ -28,25 +28,25 @@ impl<T> Room<T> {
     }
 }
 
-impl<T> Drop for Room<T> {
+impl<T> Drop for CaseValue<T> {
     fn drop(&mut self) {
         drop(self.take());
     }
 }
 
-/// A room whose type is forgotten.
-trait AnyRoom {
+/// A case's value whose type is forgotten.
+trait ErasedValue {
     fn clear(&mut self);
 }
 
-impl<T> AnyRoom for Room<T> {
+impl<T> ErasedValue for CaseValue<T> {
     fn clear(&mut self) {
         drop(self.take());
     }
 }
 
-/// An owned room that others point into.
-struct Owned<'a>(NonNull<dyn AnyRoom + 'a>);
+/// A case's value that is owned here and pointed into by its case.
+struct Owned<'a>(NonNull<dyn ErasedValue + 'a>);
 
 impl Drop for Owned<'_> {
     fn drop(&mut self) {
@@ -58,9 +58,9 @@ impl Drop for Owned<'_> {
 /// A set of sends and receives, of which each call of [`select`](Select::select) takes one: for sets that are not known
 /// when the program is written. Otherwise [`select!`](crate::select!) is shorter and faster.
 ///
-/// As in Go, and other than in crossbeam, the operation has *taken place* when a select returns: nobody waits in between
-/// for what the caller does next, and nothing is lost if that is nothing. Therefore a send's value is given to the set in
-/// advance, and a [`SelectedOperation`] holds the value that was received.
+/// As in Go, and other than in crossbeam, the operation has *taken place* when a select returns: nobody waits in
+/// between for what the caller does next, and nothing is lost if that is nothing. Therefore a send's value is given to
+/// the set in advance, and a [`SelectedOperation`] holds the value that was received.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
@@ -87,7 +87,7 @@ impl Drop for Owned<'_> {
 pub struct Select<'a> {
     cases: Vec<Case<'a>>,
     /// `None`: the case has been removed, and never comes up.
-    rooms: Vec<Option<Owned<'a>>>,
+    values: Vec<Option<Owned<'a>>>,
 }
 
 impl<'a> Select<'a> {
@@ -111,7 +111,7 @@ impl<'a> Select<'a> {
     /// ```
     pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
         self.add(MaybeUninit::uninit(), false, |slot, moved| {
-            // SAFETY: the room lives until the case is removed, and the case is not used after that.
+            // SAFETY: the value lives until the case is removed, and the case is not used after that.
             unsafe { Case::new(receiver.chan(), receiver.is_never(), false, Some(slot), Some(moved)) }
         })
     }
@@ -131,7 +131,7 @@ impl<'a> Select<'a> {
     /// ```
     pub fn send<T>(&mut self, sender: &'a Sender<T>, value: T) -> usize {
         self.add(MaybeUninit::new(value), true, |slot, moved| {
-            // SAFETY: the room lives until the case is removed, and the case is not used after that.
+            // SAFETY: the value lives until the case is removed, and the case is not used after that.
             unsafe { Case::new(sender.chan(), false, true, Some(slot), Some(moved)) }
         })
     }
@@ -142,19 +142,19 @@ impl<'a> Select<'a> {
         sends: bool,
         case: impl FnOnce(NonNull<T>, &'a Cell<bool>) -> Case<'a>,
     ) -> usize {
-        let room = Box::into_raw(Box::new(Room { moved: Cell::new(false), sends, value }));
-        // SAFETY: fresh from its box. The rest of the room is used through pointers only, as long as a case has this.
-        let (slot, moved, room) = unsafe {
-            let slot = NonNull::new_unchecked(&raw mut (*room).value).cast();
-            (slot, &(*room).moved, NonNull::new_unchecked(room as *mut (dyn AnyRoom + 'a)))
+        let value = Box::into_raw(Box::new(CaseValue { moved: Cell::new(false), sends, value }));
+        // SAFETY: fresh from its box. The rest of it is used through pointers only, as long as a case has this.
+        let (slot, moved, value) = unsafe {
+            let slot = NonNull::new_unchecked(&raw mut (*value).value).cast();
+            (slot, &(*value).moved, NonNull::new_unchecked(value as *mut (dyn ErasedValue + 'a)))
         };
-        let (case, room) = (case(slot, moved), Some(Owned(room)));
-        let index = self.rooms.iter().position(Option::is_none).unwrap_or(self.rooms.len());
-        if index == self.rooms.len() {
+        let (case, value) = (case(slot, moved), Some(Owned(value)));
+        let index = self.values.iter().position(Option::is_none).unwrap_or(self.values.len());
+        if index == self.values.len() {
             self.cases.push(case);
-            self.rooms.push(room);
+            self.values.push(value);
         } else {
-            (self.cases[index], self.rooms[index]) = (case, room);
+            (self.cases[index], self.values[index]) = (case, value);
         }
         index
     }
@@ -176,7 +176,7 @@ impl<'a> Select<'a> {
     pub fn remove(&mut self, index: usize) {
         assert!(self.has(index), "Select::remove: there is no case {index}");
         self.cases[index].never = true;
-        self.rooms[index] = None;
+        self.values[index] = None;
     }
 
     /// Removes a send and gives its value back. Never suspends.
@@ -204,7 +204,7 @@ impl<'a> Select<'a> {
     }
 
     fn has(&self, index: usize) -> bool {
-        self.rooms.get(index).is_some_and(Option::is_some)
+        self.values.get(index).is_some_and(Option::is_some)
     }
 
     /// The value of a case, if it is here.
@@ -212,13 +212,13 @@ impl<'a> Select<'a> {
     /// # Safety
     /// The case is there, and of a channel for `T`.
     unsafe fn take<T>(&mut self, index: usize) -> Option<T> {
-        let room = self.rooms[index].as_ref()?.0.cast::<Room<T>>();
+        let value = self.values[index].as_ref()?.0.cast::<CaseValue<T>>();
         // SAFETY: of that type, as the caller says; outside of a select nobody else uses it.
-        unsafe { (*room.as_ptr()).take() }
+        unsafe { (*value.as_ptr()).take() }
     }
 
     /// Waits until one of the cases comes up; of several that can, each is as likely. **Suspends.** Without cases it
-    /// waits for ever, as [`block_forever`](super::block_forever).
+    /// waits for ever, as [`block_forever`](crate::select::block_forever).
     ///
     /// Shown at [`Select`].
     ///
@@ -227,9 +227,9 @@ impl<'a> Select<'a> {
     #[doc(alias = "selectgo")]
     #[track_caller]
     pub fn select(&mut self) -> SelectedOperation<'_, 'a> {
-        match self.select_with(Patience::forever()) {
+        match self.select_with(Timeout::never()) {
             Some(selected) => selected,
-            None => super::block_forever(),
+            None => round::block_forever(),
         }
     }
 
@@ -238,7 +238,7 @@ impl<'a> Select<'a> {
     /// Shown at [`Select::send`].
     #[track_caller]
     pub fn try_select(&mut self) -> Option<SelectedOperation<'_, 'a>> {
-        self.select_with(Patience::none())
+        self.select_with(Timeout::immediate())
     }
 
     /// [`Select::select`] that waits for at most `timeout`. **Suspends.**
@@ -260,7 +260,7 @@ impl<'a> Select<'a> {
     /// As [`Sender::send`].
     #[track_caller]
     pub fn select_timeout(&mut self, timeout: Duration) -> Option<SelectedOperation<'_, 'a>> {
-        self.select_with(Patience::timeout(timeout))
+        self.select_with(Timeout::after(timeout))
     }
 
     /// [`Select::select`] that waits until `deadline` at most. **Suspends.**
@@ -271,12 +271,12 @@ impl<'a> Select<'a> {
     /// As [`Sender::send`].
     #[track_caller]
     pub fn select_deadline(&mut self, deadline: Instant) -> Option<SelectedOperation<'_, 'a>> {
-        self.select_with(Patience::until(deadline))
+        self.select_with(Timeout::at(deadline))
     }
 
     #[track_caller]
-    fn select_with(&mut self, patience: Patience) -> Option<SelectedOperation<'_, 'a>> {
-        let index = self.run(&self.cases, patience)?;
+    fn select_with(&mut self, timeout: Timeout) -> Option<SelectedOperation<'_, 'a>> {
+        let index = self.run(&self.cases, timeout)?;
         // Its value is gone: from now on it is out of the set, whatever becomes of what we return.
         self.cases[index].never |= self.cases[index].sends;
         Some(SelectedOperation { select: self, index })
@@ -299,7 +299,7 @@ impl<'a> Select<'a> {
     /// As [`Sender::send`].
     #[track_caller]
     pub fn ready(&mut self) -> usize {
-        self.ready_with(Patience::forever()).unwrap_or_else(|| super::block_forever())
+        self.ready_with(Timeout::never()).unwrap_or_else(|| round::block_forever())
     }
 
     /// The number of a case that could come up now. Never suspends.
@@ -307,7 +307,7 @@ impl<'a> Select<'a> {
     /// Shown at [`Select::ready`].
     #[track_caller]
     pub fn try_ready(&mut self) -> Option<usize> {
-        self.ready_with(Patience::none())
+        self.ready_with(Timeout::immediate())
     }
 
     /// [`Select::ready`] that waits for at most `timeout`. **Suspends.**
@@ -329,7 +329,7 @@ impl<'a> Select<'a> {
     /// As [`Sender::send`].
     #[track_caller]
     pub fn ready_timeout(&mut self, timeout: Duration) -> Option<usize> {
-        self.ready_with(Patience::timeout(timeout))
+        self.ready_with(Timeout::after(timeout))
     }
 
     /// [`Select::ready`] that waits until `deadline` at most. **Suspends.**
@@ -340,32 +340,34 @@ impl<'a> Select<'a> {
     /// As [`Sender::send`].
     #[track_caller]
     pub fn ready_deadline(&mut self, deadline: Instant) -> Option<usize> {
-        self.ready_with(Patience::until(deadline))
+        self.ready_with(Timeout::at(deadline))
     }
 
     #[track_caller]
-    fn ready_with(&mut self, patience: Patience) -> Option<usize> {
+    fn ready_with(&mut self, timeout: Timeout) -> Option<usize> {
         let cases: Vec<_> = self.cases.iter().map(Case::without_slot).collect();
-        self.run(&cases, patience)
+        self.run(&cases, timeout)
     }
 
     #[track_caller]
-    fn run(&self, cases: &[Case<'_>], patience: Patience) -> Option<usize> {
-        let index = run(cases, patience)?;
+    fn run(&self, cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
+        timeout.begin();
+        let index = run(cases, timeout)?;
         // A removed one comes up only in a goroutine that unwinds because its runtime closes: any other will do.
-        if self.has(index) { Some(index) } else { self.rooms.iter().position(Option::is_some) }
+        if self.has(index) { Some(index) } else { self.values.iter().position(Option::is_some) }
     }
 }
 
 #[track_caller]
-fn run(cases: &[Case<'_>], patience: Patience) -> Option<usize> {
-    let Some(first) = cases.first() else { return round::select_in(cases, &[], patience) };
-    if cases.len() <= FEW {
-        let seats: [_; FEW] = core::array::from_fn(|at| Seat::new(cases.get(at).unwrap_or(first)));
-        round::select_in(cases, &seats, patience)
+fn run(cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
+    let Some(first) = cases.first() else { return round::select_in(cases, &[], timeout) };
+    if cases.len() <= INLINE_CASES {
+        let entries: [_; INLINE_CASES] =
+            core::array::from_fn(|at| LockedCase::new(cases.get(at).unwrap_or(first)));
+        round::select_in(cases, &entries, timeout)
     } else {
-        let seats: Vec<_> = cases.iter().map(Seat::new).collect();
-        round::select_in(cases, &seats, patience)
+        let entries: Vec<_> = cases.iter().map(LockedCase::new).collect();
+        round::select_in(cases, &entries, timeout)
     }
 }
 
@@ -377,8 +379,8 @@ impl fmt::Debug for Select<'_> {
     }
 }
 
-/// A case that has come up. It has taken place: dropping this drops the value that was received, or that a closed channel
-/// did not take. Shown at [`Select::recv`] and [`Select::send`].
+/// A case that has come up. It has taken place: dropping this drops the value that was received, or that a closed
+/// channel did not take. Shown at [`Select::recv`] and [`Select::send`].
 #[must_use = "the value that was received is dropped with this"]
 pub struct SelectedOperation<'s, 'a> {
     select: &'s mut Select<'a>,
@@ -435,9 +437,9 @@ impl Drop for SelectedOperation<'_, '_> {
     fn drop(&mut self) {
         if self.select.cases[self.index].sends {
             self.select.remove(self.index);
-        } else if let Some(room) = &mut self.select.rooms[self.index] {
+        } else if let Some(value) = &mut self.select.values[self.index] {
             // SAFETY: outside of a select nobody else uses it.
-            unsafe { room.0.as_mut() }.clear();
+            unsafe { value.0.as_mut() }.clear();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `Case`: one case of a select, its channel's type forgotten.
 
-use crate::channel::face::Face;
+use crate::channel::erased::ErasedChannel;
 use crate::channel::protocol::{Chan, Refusal, Slot};
-use crate::wait::{Fired, Sleeper};
+use crate::wait::{Fired, WakeHandle};
 use core::cell::Cell;
 use core::ptr::NonNull;
 use std::time::Instant;
@@ -10,18 +10,18 @@ use std::time::Instant;
 /// What a select does with a channel that depends on the type of its values.
 ///
 /// # Safety
-/// Only a [`Chan`] is a port: others find its [`Face`] at its address.
-pub(super) unsafe trait Port {
+/// Only a [`Chan`] implements it: a select casts its address to that of an [`ErasedChannel`].
+pub(super) unsafe trait SelectHandle {
     /// What of the operation needs no wait. Without a slot: whether there is such a part.
     ///
     /// # Safety
     /// The channel's lock is held. The slot holds a value to send, or is room for one to receive.
-    unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<Sleeper>, Refusal>;
+    unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<WakeHandle>, Refusal>;
 
     /// The whole operation, in a select that has no other. **Suspends**, if it is not `try_only`.
     ///
     /// # Safety
-    /// The slot as for [`Port::now`].
+    /// The slot as for [`SelectHandle::now`].
     unsafe fn alone(
         &self,
         sends: bool,
@@ -32,9 +32,9 @@ pub(super) unsafe trait Port {
 }
 
 // SAFETY: a channel.
-unsafe impl<T> Port for Chan<T> {
+unsafe impl<T> SelectHandle for Chan<T> {
     #[inline]
-    unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<Sleeper>, Refusal> {
+    unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<WakeHandle>, Refusal> {
         let state = self.state();
         match slot {
             // SAFETY: the slot is as the caller promises.
@@ -69,7 +69,7 @@ unsafe impl<T> Port for Chan<T> {
 /// One case, for as long as `'a`: then its channel and its slot may go.
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
-    pub(super) port: &'a dyn Port,
+    pub(super) handle: &'a dyn SelectHandle,
     /// The value to send, or room for the one received; `None` if the case only wants to know whether it is ready.
     pub(super) slot: Slot,
     /// Told when the value has been moved.
@@ -81,8 +81,8 @@ pub struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// # Safety
-    /// For as long as `'a`, `slot`, if any, is where a value of `T` may be moved from until `moved` is true, or moved to
-    /// if not `sends`, by whichever thread.
+    /// For as long as `'a`, `slot`, if any, is where a value of `T` may be moved from until `moved` is true, or moved
+    /// to if not `sends`, by whichever thread.
     #[inline]
     pub(super) unsafe fn new<T>(
         chan: &'a Chan<T>,
@@ -91,14 +91,14 @@ impl<'a> Case<'a> {
         slot: Option<NonNull<T>>,
         moved: Option<&'a Cell<bool>>,
     ) -> Self {
-        Self { port: chan, slot: slot.map(NonNull::cast), moved, sends, never }
+        Self { handle: chan, slot: slot.map(NonNull::cast), moved, sends, never }
     }
 
     /// The channel, without its type.
     #[inline]
-    pub(super) fn face(&self) -> &'a Face {
-        // SAFETY: every port is a channel, and has its face where it is itself.
-        unsafe { &*core::ptr::from_ref(self.port).cast() }
+    pub(super) fn erased(&self) -> &'a ErasedChannel {
+        // SAFETY: every handle is a channel, and an `ErasedChannel` is a channel without its type.
+        unsafe { &*core::ptr::from_ref(self.handle).cast() }
     }
 
     /// The same case, only to know whether it is ready.
@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
 
     /// Whether this is a send, or a receive, on that channel.
     pub(super) fn is_of<T>(&self, chan: &Chan<T>, sends: bool) -> bool {
-        core::ptr::addr_eq(self.port, chan) && self.sends == sends
+        core::ptr::addr_eq(self.handle, chan) && self.sends == sends
     }
 
     /// Notes how the case came up.

@@ -39,8 +39,8 @@
 /// must always match. `select! {}` without arms waits for ever, as [`block_forever`](crate::select::block_forever).
 ///
 /// Senders, receivers and values are evaluated once, from top to bottom, before anything else, and what they hold is
-/// dropped after the arm. A value that is a plain variable is moved out of it only if its arm comes up; that of any other
-/// expression is dropped if it was not sent. A variable must be of the very type that the channel carries.
+/// dropped after the arm. A value that is a plain variable is moved out of it only if its arm comes up; that of any
+/// other expression is dropped if it was not sent. A variable must be of the very type that the channel carries.
 ///
 /// With one arm it is the plain operation, with one arm and `default` the `try_` one. A goroutine that unwinds because
 /// its runtime closes waits for nothing: `default` comes up if there is one, else the first arm, as if closed.
@@ -57,8 +57,8 @@ macro_rules! select {
     };
 }
 
-/// The parts of `select!`. `@head` takes one arm up to its arrow, `@body` the rest of it, `@emit` writes it all down. Each
-/// arm's names are made in a step of their own, and so are strangers to those of the other arms.
+/// The parts of `select!`. `@head` takes one arm up to its arrow, `@body` the rest of it, `@emit` writes it all down.
+/// Each arm's names are made in a step of their own, and so are strangers to those of the other arms.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
@@ -66,20 +66,20 @@ macro_rules! __select {
         $crate::__select!(@emit $arms $default)
     };
     (@head $arms:tt $default:tt recv($receiver:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
-        $crate::__select!(@body $arms $default [landing slot index handle {$receiver} {} {$result}] $($rest)+)
+        $crate::__select!(@body $arms $default [recv_slot slot index handle {$receiver} {} {$result}] $($rest)+)
     };
     (@head $arms:tt $default:tt send($sender:expr, $value:ident $(,)?) -> $result:pat => $($rest:tt)+) => {
         $crate::__select!(@body $arms $default [in_place slot index handle {$sender} {$value} {$result}] $($rest)+)
     };
     (@head $arms:tt $default:tt send($sender:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
-        $crate::__select!(@body $arms $default [offer slot index handle {$sender} {$value} {$result}] $($rest)+)
+        $crate::__select!(@body $arms $default [send_slot slot index handle {$sender} {$value} {$result}] $($rest)+)
     };
     (@head $arms:tt [] default $(())? => $($rest:tt)+) => {
-        $crate::__select!(@body $arms [] [default {$crate::select::expansion::Patience::none()}] $($rest)+)
+        $crate::__select!(@body $arms [] [default {$crate::select::expansion::Timeout::immediate()}] $($rest)+)
     };
     (@head $arms:tt [] default($timeout:expr $(,)?) => $($rest:tt)+) => {
         $crate::__select!(
-            @body $arms [] [default {$crate::select::expansion::Patience::timeout($timeout)}] $($rest)+
+            @body $arms [] [default {$crate::select::expansion::Timeout::after($timeout)}] $($rest)+
         )
     };
     (@head $arms:tt [$($default:tt)+] default $($rest:tt)*) => {
@@ -106,8 +106,8 @@ macro_rules! __select {
         ::core::compile_error!("an arm of `select!` that is no block ends with a comma")
     };
 
-    (@push $arms:tt [] [default $patience:tt] $body:tt $($rest:tt)*) => {
-        $crate::__select!(@head $arms [$patience $body] $($rest)*)
+    (@push $arms:tt [] [default $timeout:tt] $body:tt $($rest:tt)*) => {
+        $crate::__select!(@head $arms [$timeout $body] $($rest)*)
     };
     (@push [$($arms:tt)*] $default:tt [$($head:tt)*] $body:tt $($rest:tt)*) => {
         $crate::__select!(@head [$($arms)* [$($head)* $body]] $default $($rest)*)
@@ -116,7 +116,7 @@ macro_rules! __select {
     (@emit $arms:tt []) => {
         $crate::__select!(
             @emit $arms [
-                {$crate::select::expansion::Patience::forever()}
+                {$crate::select::expansion::Timeout::never()}
                 {::core::unreachable!("a select without a default ends with one of its cases")}
             ]
         )
@@ -124,10 +124,10 @@ macro_rules! __select {
     (@emit [
         $([$kind:ident $slot:ident $index:ident $handle:ident
             {$channel:expr} {$($value:tt)?} {$result:pat} {$body:expr}])*
-    ] [{$patience:expr} {$default:expr}]) => {{
+    ] [{$timeout:expr} {$default:expr}]) => {{
         $($crate::__select!(@prepare $kind $slot $handle {$channel} {$($value)?});)*
         let [$($index),*] = $crate::select::expansion::indexes();
-        match $crate::select::expansion::run([$($slot.case($handle)),*], $patience) {
+        match $crate::select::expansion::run([$($slot.case($handle)),*], $timeout) {
             $(::core::option::Option::Some(at) if at == $index => {
                 let $result = $crate::__select!(@finish $kind $slot {$($value)?});
                 $body
@@ -136,23 +136,23 @@ macro_rules! __select {
         }
     }};
 
-    (@prepare landing $slot:ident $handle:ident {$receiver:expr} {}) => {
+    (@prepare recv_slot $slot:ident $handle:ident {$receiver:expr} {}) => {
         let $handle = &$receiver;
-        let mut $slot = $crate::select::expansion::Landing::new();
+        let mut $slot = $crate::select::expansion::RecvSlot::new();
     };
-    (@prepare offer $slot:ident $handle:ident {$sender:expr} {$value:expr}) => {
+    (@prepare send_slot $slot:ident $handle:ident {$sender:expr} {$value:expr}) => {
         let $handle = &$sender;
-        let mut $slot = $crate::select::expansion::Offer::new($handle, $value);
+        let mut $slot = $crate::select::expansion::SendSlot::new($handle, $value);
     };
     (@prepare in_place $slot:ident $handle:ident {$sender:expr} {$value:ident}) => {
         let $handle = &$sender;
         let $slot = $crate::select::expansion::InPlace::new(&$value);
     };
 
-    (@finish landing $slot:ident {}) => {
+    (@finish recv_slot $slot:ident {}) => {
         $slot.finish()
     };
-    (@finish offer $slot:ident {$value:expr}) => {
+    (@finish send_slot $slot:ident {$value:expr}) => {
         $slot.finish()
     };
     (@finish in_place $slot:ident {$value:ident}) => {

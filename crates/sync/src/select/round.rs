@@ -9,19 +9,20 @@
 //!   not woken all nodes are taken off, and then it is asked once more: a waker may have come in between
 //! ```
 //!
-//! **Invariant.** "None is ready" is said with all locks held, so it was true at one moment; that a case is ready is said
-//! under its lock alone. Locks are waited for in rising order only, so two selects never wait for each other. A channel
-//! that stands in several cases is locked by the first that meets it, and given back by that one.
+//! **Invariant.** "None is ready" is said with all locks held, so it was true at one moment; that a case is ready is
+//! said under its lock alone. Locks are waited for in rising order only, so two selects never wait for each other. A
+//! channel that stands in several cases is locked by the first that meets it, and given back by that one.
 //!
-//! **The danger** is the frame: seats and nodes are in it, and once the last lock is given back a waker may have sent us
-//! on. So the commit reads what it needs of a seat before it gives that seat's lock back, and the first seat's, which
-//! always has one, comes last. Go: `selectgo`, `sellock`, `selparkcommit` (select.go, Go 1.27), which look under all locks
-//! even if the first case is ready.
+//! **The danger** is the frame: entries and nodes are in it, and once the last lock is given back a waker may have sent
+//! us on. So the commit reads what it needs of a entry before it gives that entry's lock back, and the first entry's,
+//! which always has one, comes last. Go: `selectgo`, `sellock`, `selparkcommit` (select.go, Go 1.27), which look under
+//! all locks even if the first case is ready.
 
 use super::case::Case;
-use super::dice::Dice;
+use super::rng::Rng;
 use crate::channel::protocol::{Refusal, Slot, wake};
-use crate::wait::{By, Caller, Fired, Lock, Me, Node, RawLock, Waiter};
+use crate::seam::{give_way, step_aside};
+use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use gmp_core::goroutine::unwind_if_closing;
@@ -30,64 +31,74 @@ use std::time::{Duration, Instant};
 
 /// For how long a select waits.
 #[derive(Clone, Copy)]
-pub struct Patience(Kind);
+pub struct Timeout(Kind);
 
 #[derive(Clone, Copy)]
 enum Kind {
-    Forever,
-    None,
-    For(Duration),
-    Until(Instant),
+    Never,
+    Immediate,
+    After(Duration),
+    At(Instant),
 }
 
-impl Patience {
+impl Timeout {
     /// No default: until a case comes up.
     #[inline]
-    pub fn forever() -> Self {
-        Self(Kind::Forever)
+    pub fn never() -> Self {
+        Self(Kind::Never)
     }
 
     /// `default`: not at all.
     #[inline]
-    pub fn none() -> Self {
-        Self(Kind::None)
+    pub fn immediate() -> Self {
+        Self(Kind::Immediate)
     }
 
     /// `default(timeout)`.
     #[inline]
-    pub fn timeout(timeout: Duration) -> Self {
-        Self(Kind::For(timeout))
+    pub fn after(timeout: Duration) -> Self {
+        Self(Kind::After(timeout))
     }
 
     /// Until this moment at most.
     #[inline]
-    pub fn until(deadline: Instant) -> Self {
-        Self(Kind::Until(deadline))
+    pub fn at(deadline: Instant) -> Self {
+        Self(Kind::At(deadline))
+    }
+
+    /// To be called first by each select: one that may wait gives way if the caller's time slice is over, one that may not
+    /// steps aside.
+    #[inline(always)]
+    pub(super) fn begin(self) {
+        match self.0 {
+            Kind::Immediate => step_aside(),
+            Kind::Never | Kind::After(_) | Kind::At(_) => give_way(),
+        }
     }
 
     /// Asked once, when there is something to wait for: most selects never look at the clock.
     fn deadline(self) -> Option<Instant> {
         match self.0 {
-            Kind::Forever | Kind::None => None,
-            Kind::For(timeout) => crate::after_now(timeout),
-            Kind::Until(deadline) => Some(deadline),
+            Kind::Never | Kind::Immediate => None,
+            Kind::After(timeout) => crate::seam::after_now(timeout),
+            Kind::At(deadline) => Some(deadline),
         }
     }
 }
 
-/// Room for what a round notes of one turn, in the frame of the one who selects.
-pub(super) struct Seat<'s, 'a> {
+/// What a round notes of one turn, in the frame of the one who selects.
+pub(super) struct LockedCase<'s, 'a> {
     /// The case that is locked in this turn, and looked at, if no other is named below.
     case: Cell<&'s Case<'a>>,
     /// The case that is looked at in this turn, when all are locked in order.
     poll: Cell<&'s Case<'a>>,
     /// How this turn took the lock; `None` if an earlier one is of the same channel.
-    took: Cell<Option<By>>,
+    took: Cell<Option<TakenBy>>,
     /// The place in the queue of the case that is locked in this turn.
     node: UnsafeCell<MaybeUninit<Node<Slot>>>,
 }
 
-impl<'s, 'a> Seat<'s, 'a> {
+impl<'s, 'a> LockedCase<'s, 'a> {
     #[inline(always)]
     pub(super) fn new(case: &'s Case<'a>) -> Self {
         let node = UnsafeCell::new(MaybeUninit::uninit());
@@ -95,37 +106,37 @@ impl<'s, 'a> Seat<'s, 'a> {
     }
 }
 
-/// Waits for the first of `cases`: its number, or `None` if the patience came to an end. **Suspends**, if it may wait.
+/// Waits for the first of `cases`: its number, or `None` if the timeout passed. **Suspends**, if it may wait.
 #[track_caller]
 #[inline]
-pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], patience: Patience) -> Option<usize> {
+pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) -> Option<usize> {
     match &cases[..] {
-        [case] if !case.never => alone(case, patience).then_some(0),
-        _ => several(cases, patience),
+        [case] if !case.never => alone(case, timeout).then_some(0),
+        _ => several(cases, timeout),
     }
 }
 
 /// A select of one case.
 #[track_caller]
 #[inline]
-pub(super) fn alone(case: &Case<'_>, patience: Patience) -> bool {
+pub(super) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
     let Some(slot) = case.slot else {
-        return select_in(core::slice::from_ref(case), &[Seat::new(case)], patience).is_some();
+        return select_in(core::slice::from_ref(case), &[LockedCase::new(case)], timeout).is_some();
     };
     // SAFETY: the slot is as whoever made the case promised.
-    let run = |try_only, deadline| unsafe { case.port.alone(case.sends, slot, try_only, deadline) };
-    let ended = match patience.0 {
-        Kind::Forever => run(false, None),
-        Kind::None => run(true, None),
-        Kind::For(_) | Kind::Until(_) => match run(true, None) {
-            Err(Refusal::NotReady) => run(false, patience.deadline()),
+    let run = |try_only, deadline| unsafe { case.handle.alone(case.sends, slot, try_only, deadline) };
+    let ended = match timeout.0 {
+        Kind::Never => run(false, None),
+        Kind::Immediate => run(true, None),
+        Kind::After(_) | Kind::At(_) => match run(true, None) {
+            Err(Refusal::NotReady) => run(false, timeout.deadline()),
             ended => ended,
         },
     };
-    match (ended, patience.0) {
+    match (ended, timeout.0) {
         (Ok(()), _) => case.end(Fired::Done),
         // Without a deadline: the goroutine unwinds because its runtime closes, and nothing will come any more.
-        (Err(Refusal::Closed), _) | (Err(Refusal::NotReady), Kind::Forever) => case.end(Fired::Closed),
+        (Err(Refusal::Closed), _) | (Err(Refusal::NotReady), Kind::Never) => case.end(Fired::Closed),
         (Err(Refusal::NotReady), _) => return false,
     }
     true
@@ -133,27 +144,27 @@ pub(super) fn alone(case: &Case<'_>, patience: Patience) -> bool {
 
 #[track_caller]
 #[inline(never)]
-fn several<const N: usize>(cases: &[Case<'_>; N], patience: Patience) -> Option<usize> {
-    let seats: [_; N] = core::array::from_fn(|at| Seat::new(&cases[at]));
-    select_in(cases, &seats, patience)
+fn several<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) -> Option<usize> {
+    let entries: [_; N] = core::array::from_fn(|at| LockedCase::new(&cases[at]));
+    select_in(cases, &entries, timeout)
 }
 
-/// [`select`], with a seat for each case brought along.
+/// [`select`], with a entry for each case brought along.
 #[track_caller]
 #[inline(always)]
 pub(super) fn select_in<'s, 'a>(
     cases: &'s [Case<'a>],
-    seats: &'s [Seat<'s, 'a>],
-    patience: Patience,
+    entries: &'s [LockedCase<'s, 'a>],
+    timeout: Timeout,
 ) -> Option<usize> {
-    let round = Round::shuffled(cases, seats);
+    let round = Round::shuffled(cases, entries);
     let (case, fired) = match round.look() {
         Some(ended) => ended,
-        None if matches!(patience.0, Kind::None) => {
-            unlock_all(round.seats);
+        None if matches!(timeout.0, Kind::Immediate) => {
+            unlock_all(round.entries);
             return None;
         }
-        None => round.wait_for_one(patience, cases.first())?,
+        None => round.wait_for_one(timeout, cases.first())?,
     };
     case.end(fired);
     // SAFETY: a reference to one of the cases.
@@ -163,46 +174,46 @@ pub(super) fn select_in<'s, 'a>(
 /// The cases that may come up at all, in a random order.
 #[derive(Clone, Copy)]
 struct Round<'s, 'a> {
-    seats: &'s [Seat<'s, 'a>],
+    entries: &'s [LockedCase<'s, 'a>],
 }
 
 type Ended<'s, 'a> = (&'s Case<'a>, Fired);
 
 impl<'s, 'a> Round<'s, 'a> {
     #[inline(always)]
-    fn shuffled(cases: &'s [Case<'a>], seats: &'s [Seat<'s, 'a>]) -> Self {
-        let (mut dice, mut turns) = (Dice::roll(), 0);
+    fn shuffled(cases: &'s [Case<'a>], entries: &'s [LockedCase<'s, 'a>]) -> Self {
+        let (mut rng, mut turns) = (Rng::new(), 0);
         for case in cases {
             if !case.never {
-                let turn = dice.below(turns + 1);
-                seats[turns].case.set(seats[turn].case.get());
-                seats[turn].case.set(case);
+                let turn = rng.below(turns + 1);
+                entries[turns].case.set(entries[turn].case.get());
+                entries[turn].case.set(case);
                 turns += 1;
             }
         }
-        Self { seats: &seats[..turns] }
+        Self { entries: &entries[..turns] }
     }
 
     /// Takes the first case that is ready. `None`: there is none, and all locks are held.
     #[inline(always)]
     fn look(&self) -> Option<Ended<'s, 'a>> {
         let (mut me, mut highest) = (Me::default(), 0);
-        for (turn, seat) in self.seats.iter().enumerate() {
-            let case = seat.case.get();
-            let lock = case.face().lock();
+        for (turn, entry) in self.entries.iter().enumerate() {
+            let case = entry.case.get();
+            let lock = case.erased().lock();
             let took = if lock.rank() > highest {
                 highest = lock.rank();
                 Some(lock.lock_as(&mut me))
             } else if let Some(by) = lock.try_lock_as(&mut me) {
                 Some(by)
-            } else if holds(&self.seats[..turn], lock) {
+            } else if holds(&self.entries[..turn], lock) {
                 None
             } else {
-                unlock_all(&self.seats[..turn]);
+                unlock_all(&self.entries[..turn]);
                 return self.look_in_order();
             };
-            seat.took.set(took);
-            if let Some(ended) = ask(case, &self.seats[..=turn]) {
+            entry.took.set(took);
+            if let Some(ended) = ask(case, &self.entries[..=turn]) {
                 return Some(ended);
             }
         }
@@ -213,23 +224,23 @@ impl<'s, 'a> Round<'s, 'a> {
     #[cold]
     #[inline(never)]
     fn look_in_order(&self) -> Option<Ended<'s, 'a>> {
-        self.seats.iter().for_each(|seat| seat.poll.set(seat.case.get()));
-        sort(self.seats);
+        self.entries.iter().for_each(|entry| entry.poll.set(entry.case.get()));
+        sort(self.entries);
         let mut before = 0;
-        for seat in self.seats {
-            let lock = seat.case.get().face().lock();
+        for entry in self.entries {
+            let lock = entry.case.get().erased().lock();
             let again = lock.rank() == before;
-            seat.took.set((!again).then(|| lock.lock()));
+            entry.took.set((!again).then(|| lock.lock()));
             before = lock.rank();
         }
-        self.seats.iter().find_map(|seat| ask(seat.poll.get(), self.seats))
+        self.entries.iter().find_map(|entry| ask(entry.poll.get(), self.entries))
     }
 
-    /// Waits until a case comes up; all locks are held. `None`: the patience came to an end. `first`: some case.
+    /// Waits until a case comes up; all locks are held. `None`: the timeout passed. `first`: some case.
     #[track_caller]
-    fn wait_for_one(&self, patience: Patience, first: Option<&'s Case<'a>>) -> Option<Ended<'s, 'a>> {
+    fn wait_for_one(&self, timeout: Timeout, first: Option<&'s Case<'a>>) -> Option<Ended<'s, 'a>> {
         // Whoever may not wait is refused by a panic.
-        let locks = Locks(self.seats);
+        let locks = Locks(self.entries);
         let caller = match Caller::enter_at_once(Me::default().who(), "select") {
             Some(caller) => {
                 core::mem::forget(locks);
@@ -244,7 +255,7 @@ impl<'s, 'a> Round<'s, 'a> {
                 caller
             }
         };
-        let deadline = patience.deadline();
+        let deadline = timeout.deadline();
         loop {
             match self.wait(&caller, deadline) {
                 // A case that only wants to know may have been overtaken; if none is ready the locks are held again.
@@ -258,7 +269,7 @@ impl<'s, 'a> Round<'s, 'a> {
                     unwind_if_closing(wake);
                     // A goroutine that unwinds because its runtime closes waits for nothing.
                     return first
-                        .filter(|_| matches!(patience.0, Kind::Forever))
+                        .filter(|_| matches!(timeout.0, Kind::Never))
                         .map(|case| (case, Fired::Closed));
                 }
             }
@@ -268,78 +279,78 @@ impl<'s, 'a> Round<'s, 'a> {
     /// Waits at all channels; their locks are held, and are not when this returns. `Err`: no case came up.
     #[inline]
     fn wait(&self, caller: &Caller, deadline: Option<Instant>) -> Result<Ended<'s, 'a>, Wake> {
-        if self.seats.is_empty() {
+        if self.entries.is_empty() {
             return Err(wait_for_nothing(caller, deadline));
         }
         let waiter = Waiter::shared();
-        for (turn, seat) in self.seats.iter().enumerate() {
-            let case = seat.case.get();
+        for (turn, entry) in self.entries.iter().enumerate() {
+            let case = entry.case.get();
             let node = Node::new(&waiter, turn as u32, case.slot);
-            // SAFETY: the seat is ours. The channel's lock is held; node and waiter stay where they are until the node
+            // SAFETY: the entry is ours. The channel's lock is held; node and waiter stay where they are until the node
             // is off the queue again, below.
-            unsafe { case.face().queue(case.sends).push_back((*seat.node.get()).write(node)) };
+            unsafe { case.erased().queue(case.sends).push_back((*entry.node.get()).write(node)) };
         }
-        let (seats, turns) = (self.seats.as_ptr(), self.seats.len());
+        let (entries, turns) = (self.entries.as_ptr(), self.entries.len());
         // SAFETY: the nodes are queued and their locks held; `unlock` touches the frame for the last time before it
         // gives back the last of them.
         let woken =
-            unsafe { caller.sleep(&waiter, WaitReason::Select, deadline, move || unlock(seats, turns)) };
+            unsafe { caller.sleep(&waiter, WaitReason::Select, deadline, move || unlock(entries, turns)) };
         let ended = waiter.fired();
         // A waker takes off the node that it claims.
         self.unlink_all_but(ended.map(|(turn, _)| turn as usize));
         // Without that: now nobody reaches us any more, so this is final.
         let (turn, fired) = ended.or_else(|| waiter.fired()).ok_or(woken)?;
-        Ok((self.seats[turn as usize].case.get(), fired))
+        Ok((self.entries[turn as usize].case.get(), fired))
     }
 
     #[inline]
     fn unlink_all_but(&self, ended: Option<usize>) {
-        for (turn, seat) in self.seats.iter().enumerate() {
+        for (turn, entry) in self.entries.iter().enumerate() {
             if Some(turn) != ended {
-                let case = seat.case.get();
-                let by = case.face().lock().lock();
+                let case = entry.case.get();
+                let by = case.erased().lock().lock();
                 // SAFETY: the node was written when it was queued, and the lock is held.
                 unsafe {
-                    case.face().queue(case.sends).unlink((*seat.node.get()).assume_init_ref());
-                    case.face().lock().unlock(by);
+                    case.erased().queue(case.sends).unlink((*entry.node.get()).assume_init_ref());
+                    case.erased().lock().unlock(by);
                 }
             }
         }
     }
 }
 
-/// Takes `case` if it is ready, and gives back the locks of the seats that hold some, the case's own among them.
+/// Takes `case` if it is ready, and gives back the locks of the entries that hold some, the case's own among them.
 #[inline(always)]
-fn ask<'s, 'a>(case: &'s Case<'a>, held: &'s [Seat<'s, 'a>]) -> Option<Ended<'s, 'a>> {
+fn ask<'s, 'a>(case: &'s Case<'a>, held: &'s [LockedCase<'s, 'a>]) -> Option<Ended<'s, 'a>> {
     // SAFETY: its lock is held.
-    if !unsafe { case.face().may_be_ready(case.sends) } {
+    if !unsafe { case.erased().may_be_ready(case.sends) } {
         return None;
     }
     take(case, held)
 }
 
 #[inline(never)]
-fn take<'s, 'a>(case: &'s Case<'a>, held: &'s [Seat<'s, 'a>]) -> Option<Ended<'s, 'a>> {
+fn take<'s, 'a>(case: &'s Case<'a>, held: &'s [LockedCase<'s, 'a>]) -> Option<Ended<'s, 'a>> {
     // SAFETY: its lock is held, and the slot is as whoever made the case promised.
-    let (sleeper, fired) = match unsafe { case.port.now(case.sends, case.slot) } {
-        Ok(sleeper) => (sleeper, Fired::Done),
+    let (handle, fired) = match unsafe { case.handle.now(case.sends, case.slot) } {
+        Ok(handle) => (handle, Fired::Done),
         Err(Refusal::Closed) => (None, Fired::Closed),
         Err(Refusal::NotReady) => return None,
     };
     unlock_all(held);
-    wake(sleeper);
+    wake(handle);
     Some((case, fired))
 }
 
-/// Whether one of the seats took this lock.
+/// Whether one of the entries took this lock.
 #[cold]
-fn holds(seats: &[Seat<'_, '_>], lock: &RawLock) -> bool {
-    seats.iter().any(|seat| core::ptr::eq(seat.case.get().face().lock(), lock))
+fn holds(entries: &[LockedCase<'_, '_>], lock: &RawLock) -> bool {
+    entries.iter().any(|entry| core::ptr::eq(entry.case.get().erased().lock(), lock))
 }
 
 /// Sorts the cases by the addresses of their locks: a heap sort, which needs no memory and has no bad case.
-fn sort(seats: &[Seat<'_, '_>]) {
-    let key = |turn: usize| seats[turn].case.get().face().lock().rank();
+fn sort(entries: &[LockedCase<'_, '_>]) {
+    let key = |turn: usize| entries[turn].case.get().erased().lock().rank();
     let sink = |mut turn: usize, end: usize| {
         loop {
             let mut child = 2 * turn + 1;
@@ -352,19 +363,19 @@ fn sort(seats: &[Seat<'_, '_>]) {
             if key(turn) >= key(child) {
                 return;
             }
-            seats[turn].case.swap(&seats[child].case);
+            entries[turn].case.swap(&entries[child].case);
             turn = child;
         }
     };
-    (0..seats.len() / 2).rev().for_each(|turn| sink(turn, seats.len()));
-    for end in (1..seats.len()).rev() {
-        seats[0].case.swap(&seats[end].case);
+    (0..entries.len() / 2).rev().for_each(|turn| sink(turn, entries.len()));
+    for end in (1..entries.len()).rev() {
+        entries[0].case.swap(&entries[end].case);
         sink(0, end);
     }
 }
 
-/// The locks that the seats took, to be given back.
-struct Locks<'r, 's, 'a>(&'r [Seat<'s, 'a>]);
+/// The locks that the entries took, to be given back.
+struct Locks<'r, 's, 'a>(&'r [LockedCase<'s, 'a>]);
 
 impl Drop for Locks<'_, '_, '_> {
     fn drop(&mut self) {
@@ -372,27 +383,27 @@ impl Drop for Locks<'_, '_, '_> {
     }
 }
 
-/// Gives back the locks that the seats took.
+/// Gives back the locks that the entries took.
 #[inline]
-fn unlock_all(seats: &[Seat<'_, '_>]) {
+fn unlock_all(entries: &[LockedCase<'_, '_>]) {
     // SAFETY: they took them, and we give them back once.
-    unsafe { unlock(seats.as_ptr(), seats.len()) };
+    unsafe { unlock(entries.as_ptr(), entries.len()) };
 }
 
-/// Gives back the locks that so many seats took, the first one's last. With pointers and no references: what they point
-/// to may be gone when the last lock is back.
+/// Gives back the locks that so many entries took, the first one's last. With pointers and no references: what they
+/// point to may be gone when the last lock is back.
 ///
 /// # Safety
 /// They have noted what they took, and nobody else gives it back.
 #[inline]
-unsafe fn unlock(seats: *const Seat<'_, '_>, turns: usize) {
+unsafe fn unlock(entries: *const LockedCase<'_, '_>, turns: usize) {
     for turn in (0..turns).rev() {
         // SAFETY: the caller says so; the lock of turn 0 is still held, so whoever waits has not left the frame. The
         // channel outlives the lock's return, as its handles' owners see to.
         unsafe {
-            let seat = seats.add(turn);
-            if let Some(by) = (*seat).took.get() {
-                (*seat).case.get().face().lock().unlock(by);
+            let entry = entries.add(turn);
+            if let Some(by) = (*entry).took.get() {
+                (*entry).case.get().erased().lock().unlock(by);
             }
         }
     }
@@ -411,9 +422,25 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
     woken
 }
 
-/// See [`super::block_forever`].
+/// Waits for ever, as Go's `select {}`. **Suspends.** A goroutine's destructors still run when its runtime closes.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     gmp::go(|| gmp::block_forever());
+///     // Main's end is the program's, whoever waits.
+///     gmp::yield_now();
+/// }).unwrap();
+/// ```
+///
+/// # Panics
+/// In the scheduler's place: in a policy, an event sink, a call on the system stack. And in a goroutine that unwinds
+/// already because its runtime closes: it would neither go on nor end.
+#[doc(alias = "select")]
+#[doc(alias = "block")]
 #[track_caller]
-pub(super) fn block_forever() -> ! {
+pub fn block_forever() -> ! {
     let caller = Caller::enter("block_forever");
     let woken = wait_for_nothing(&caller, None);
     drop(caller);

@@ -7,8 +7,8 @@
 //!
 //! **Invariant.** `arrived` is the number of those who wait with the present generation, queued or gone for good.
 
-use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use crate::seam::{const_fn, give_way};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
 use core::fmt;
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,11 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Barrier {
     n: usize,
-    line: Lock<Line>,
+    state: Lock<State>,
 }
 
 /// What the lock protects.
-struct Line {
+struct State {
     generation: u64,
     arrived: usize,
     /// A node's content is its generation.
@@ -61,14 +61,14 @@ impl Barrier {
     const_fn! {
         /// For so many at a time; 0 counts as 1. Never suspends.
         pub const fn new(n: usize) -> Self {
-            Self { n, line: Lock::new(Line { generation: 0, arrived: 0, queue: Queue::new() }) }
+            Self { n, state: Lock::new(State { generation: 0, arrived: 0, queue: Queue::new() }) }
         }
     }
 
     /// Waits until all have come. **Suspends.**
     ///
-    /// A goroutine whose runtime closes meanwhile unwinds from here and is taken out of the count, or waits on as told at
-    /// [`Mutex::lock`](super::Mutex::lock).
+    /// A goroutine whose runtime closes meanwhile unwinds from here and is taken out of the count, or waits on as told
+    /// at [`Mutex::lock`](super::Mutex::lock).
     ///
     /// Shown at [`Barrier`].
     ///
@@ -93,7 +93,7 @@ impl Barrier {
     /// As [`Barrier::wait`].
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Option<BarrierResult> {
-        self.wait_until(crate::after_now(timeout))
+        self.wait_until(crate::seam::after_now(timeout))
     }
 
     /// [`Barrier::wait_timeout`] with the moment at which it gives up. **Suspends.**
@@ -109,28 +109,30 @@ impl Barrier {
 
     #[track_caller]
     fn wait_until(&self, deadline: Option<Instant>) -> Option<BarrierResult> {
+        give_way();
         let caller = Caller::enter("Barrier::wait");
-        let mut line = self.line.lock();
-        let generation = line.generation;
-        if line.arrived + 1 >= self.n {
-            (line.generation, line.arrived) = (generation + 1, 0);
-            drop(line);
+        let mut state = self.state.lock();
+        let generation = state.generation;
+        if state.arrived + 1 >= self.n {
+            (state.generation, state.arrived) = (generation + 1, 0);
+            drop(state);
             self.wake_all_of(generation);
             return Some(BarrierResult { leader: true });
         }
-        line.arrived += 1;
+        state.arrived += 1;
         let waiter = Waiter::alone();
         let node = Node::new(&waiter, 0, generation);
         // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
-        unsafe { line.queue.push_back(&node) };
+        unsafe { state.queue.push_back(&node) };
         // SAFETY: the node is queued, and the waiter's only one.
-        match unsafe { wait(&caller, line, |line| &line.queue, &waiter, &node, How::until(deadline)) } {
+        match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, WaitMode::until(deadline)) }
+        {
             Ok(_) => Some(BarrierResult { leader: false }),
             // All have come; we would have been woken in a moment.
-            Err(Left { guard, .. }) if guard.generation != generation => {
+            Err(Unfired { guard, .. }) if guard.generation != generation => {
                 Some(BarrierResult { leader: false })
             }
-            Err(Left { wake, mut guard, .. }) => {
+            Err(Unfired { wake, mut guard, .. }) => {
                 guard.arrived -= 1;
                 drop(guard);
                 gmp_core::goroutine::unwind_if_closing(wake);
@@ -141,11 +143,11 @@ impl Barrier {
 
     fn wake_all_of(&self, generation: u64) {
         loop {
-            let line = self.line.lock();
-            let Some(node) = line.queue.pop_if(|&node| node <= generation, |_| ()) else { return };
-            let sleeper = node.fire(Fired::Done);
-            drop(line);
-            sleeper.wake();
+            let state = self.state.lock();
+            let Some(node) = state.queue.pop_if(|&node| node <= generation, |_| ()) else { return };
+            let handle = node.fire(Fired::Done);
+            drop(state);
+            handle.wake();
         }
     }
 }

@@ -6,13 +6,13 @@
 //! ```
 //!
 //! **Invariant.** Whoever calls `wait` is queued before the mutex is free, so no notification under the mutex can miss
-//! it, and the queue is in the order of those calls, which is that of the tickets. Go draws the ticket at that point and
-//! queues later; a signal then looks for the lowest ticket, which is the same goroutine. Go: `sync.Cond`, `notifyList`
-//! (Go 1.27).
+//! it, and the queue is in the order of those calls, which is that of the tickets. Go draws the ticket at that point
+//! and queues later; a signal then looks for the lowest ticket, which is the same goroutine. Go: `sync.Cond`,
+//! `notifyList` (Go 1.27).
 
-use super::mutex::{MutexGuard, yield_to_heir};
-use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use super::mutex::{MutexGuard, yield_to_new_owner};
+use crate::seam::{const_fn, step_aside};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
 use core::fmt;
 use gmp_core::Wake;
 use std::time::{Duration, Instant};
@@ -42,10 +42,10 @@ use std::time::{Duration, Instant};
 #[doc(alias = "sync.Cond")]
 #[doc(alias = "Condvar")]
 #[doc(alias = "notifyList")]
-pub struct Cond(Lock<Line>);
+pub struct Cond(Lock<State>);
 
 /// What the lock protects.
-struct Line {
+struct State {
     /// The next ticket.
     next: u64,
     /// A node's content is its ticket.
@@ -56,7 +56,7 @@ impl Cond {
     const_fn! {
         /// A condition that nobody waits for. Never suspends.
         pub const fn new() -> Self {
-            Self(Lock::new(Line { next: 0, queue: Queue::new() }))
+            Self(Lock::new(State { next: 0, queue: Queue::new() }))
         }
     }
 
@@ -115,8 +115,8 @@ impl Cond {
         }
     }
 
-    /// [`Cond::wait`] for at most `timeout`, and for as long after it as it takes to get the mutex back. `false`: nobody
-    /// notified in time. **Suspends.**
+    /// [`Cond::wait`] for at most `timeout`, and for as long after it as it takes to get the mutex back. `false`:
+    /// nobody notified in time. **Suspends.**
     ///
     /// ```
     /// use gmp::sync::{Cond, Mutex};
@@ -131,7 +131,7 @@ impl Cond {
     /// As [`Cond::wait`].
     #[track_caller]
     pub fn wait_timeout<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, timeout: Duration) -> bool {
-        self.wait_until(guard, crate::after_now(timeout))
+        self.wait_until(guard, crate::seam::after_now(timeout))
     }
 
     /// [`Cond::wait`] until `deadline` at most, as [`Cond::wait_timeout`]. **Suspends.**
@@ -149,21 +149,21 @@ impl Cond {
     fn wait_until<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, deadline: Option<Instant>) -> bool {
         let caller = Caller::enter("Cond::wait");
         let waiter = Waiter::alone();
-        let mut line = self.0.lock();
-        let node = Node::new(&waiter, 0, line.next);
-        line.next += 1;
+        let mut state = self.0.lock();
+        let node = Node::new(&waiter, 0, state.next);
+        state.next += 1;
         // SAFETY: nothing below unwinds or returns before `fired` has seen the node off the queue.
-        unsafe { line.queue.push_back(&node) };
-        drop(line);
+        unsafe { state.queue.push_back(&node) };
+        drop(state);
         let mutex = MutexGuard::raw(guard);
         // SAFETY: the guard says that the lock is held, and is not used before it is taken back.
         if unsafe { mutex.unlock() } {
-            yield_to_heir();
+            yield_to_new_owner();
         }
         // SAFETY: queued above.
         let (fired, wake) = unsafe { self.fired(&caller, &waiter, &node, deadline) };
         drop(caller);
-        mutex.lock_how(How::to_the_end());
+        mutex.lock_with(WaitMode::uninterruptible());
         if !fired {
             gmp_core::goroutine::unwind_if_closing(wake);
         }
@@ -181,14 +181,14 @@ impl Cond {
         node: &Node<u64>,
         deadline: Option<Instant>,
     ) -> (bool, Wake) {
-        let line = self.0.lock();
+        let state = self.0.lock();
         if waiter.fired().is_some() {
             return (true, Wake::Woken);
         }
         // SAFETY: not fired, so still queued: while it is awake nobody takes it for gone.
-        match unsafe { wait(caller, line, |line| &line.queue, waiter, node, How::until(deadline)) } {
+        match unsafe { wait(caller, state, |state| &state.queue, waiter, node, WaitMode::until(deadline)) } {
             Ok(_) => (true, Wake::Woken),
-            Err(Left { wake, .. }) => (false, wake),
+            Err(Unfired { wake, .. }) => (false, wake),
         }
     }
 
@@ -197,6 +197,7 @@ impl Cond {
     /// Shown at [`Cond`] and [`Cond::wait`].
     #[doc(alias = "Signal")]
     pub fn notify_one(&self) {
+        step_aside();
         self.wake_before(u64::MAX);
     }
 
@@ -221,18 +222,19 @@ impl Cond {
     /// ```
     #[doc(alias = "Broadcast")]
     pub fn notify_all(&self) {
+        step_aside();
         let next = self.0.lock().next;
         while self.wake_before(next) {}
     }
 
     /// Wakes the first whose ticket is below `end`. `false`: there is none.
     fn wake_before(&self, end: u64) -> bool {
-        let line = self.0.lock();
-        let sleeper = line.queue.pop_if(|&ticket| ticket < end, |_| ()).map(|node| node.fire(Fired::Done));
-        drop(line);
-        let found = sleeper.is_some();
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
+        let state = self.0.lock();
+        let handle = state.queue.pop_if(|&ticket| ticket < end, |_| ()).map(|node| node.fire(Fired::Done));
+        drop(state);
+        let found = handle.is_some();
+        if let Some(handle) = handle {
+            handle.wake();
         }
         found
     }

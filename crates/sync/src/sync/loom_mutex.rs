@@ -2,16 +2,16 @@
 //!
 //! `cargo xtask loom mutex`
 //!
-//! Modelled: locking with a queue, barging, the fair mode (a model's waiters lose patience when they have been woken
-//! once), hand-over with and without somebody asleep, and deadlines, which in a model pass whenever their waiter sleeps.
-//! What the mutex protects is in loom's cell, so two holders at once, or an ordering that does not hand it over, are
-//! failures; so is a waiter that nobody wakes. Caught when broken: `unlock` Relaxed; an unlock that wakes nobody; one who
-//! gives up and leaves the fair mode on for nobody, or keeps the mark of the woken. Threads: three. Preemptions: as each model says, or
-//! `LOOM_MAX_PREEMPTIONS`.
+//! Modelled: locking with a queue, barging, the fair mode (a model's waiters count as starving when they have been
+//! woken once), hand-over with and without somebody asleep, and deadlines, which in a model pass whenever their waiter
+//! sleeps. What the mutex protects is in loom's cell, so two holders at once, or an ordering that does not hand it
+//! over, are failures; so is a waiter that nobody wakes. Caught when broken: `unlock` Relaxed; an unlock that wakes
+//! nobody; one who gives up and leaves the fair mode on for nobody, or keeps the mark of the woken. Threads: three.
+//! Preemptions: as each model says, or `LOOM_MAX_PREEMPTIONS`.
 
 use super::mutex::RawMutex;
 use crate::seam::Arc;
-use crate::wait::How;
+use crate::wait::WaitMode;
 use loom::cell::UnsafeCell;
 use loom::thread;
 use std::time::Instant;
@@ -34,7 +34,7 @@ impl Protected {
 
     /// With a deadline; whether it came in time.
     fn add_in_time(&self) -> bool {
-        let locked = self.mutex.lock_how(How::until(Some(Instant::now())));
+        let locked = self.mutex.lock_with(WaitMode::until(Some(Instant::now())));
         if locked {
             self.add_and_unlock();
         }

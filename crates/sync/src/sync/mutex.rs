@@ -4,8 +4,8 @@ mod raw;
 
 pub(crate) use raw::RawMutex;
 
-use crate::seam::const_fn;
-use crate::wait::How;
+use crate::seam::{const_fn, give_way, step_aside};
+use crate::wait::WaitMode;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -94,6 +94,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        give_way();
         self.raw.lock();
         MutexGuard::of(self)
     }
@@ -110,6 +111,7 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "TryLock")]
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        step_aside();
         self.raw.try_lock().then(|| MutexGuard::of(self))
     }
 
@@ -129,7 +131,8 @@ impl<T: ?Sized> Mutex<T> {
     /// As [`Mutex::lock`].
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
-        self.raw.lock_how(How::until(crate::after_now(timeout))).then(|| MutexGuard::of(self))
+        give_way();
+        self.raw.lock_with(WaitMode::until(crate::seam::after_now(timeout))).then(|| MutexGuard::of(self))
     }
 
     /// [`Mutex::lock`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
@@ -140,7 +143,8 @@ impl<T: ?Sized> Mutex<T> {
     /// As [`Mutex::lock`].
     #[track_caller]
     pub fn lock_deadline(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
-        self.raw.lock_how(How::until(Some(deadline))).then(|| MutexGuard::of(self))
+        give_way();
+        self.raw.lock_with(WaitMode::until(Some(deadline))).then(|| MutexGuard::of(self))
     }
 
     /// The value of a mutex that nobody else can reach. Never suspends.
@@ -180,11 +184,11 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 
 /// The held lock of a [`Mutex`].
 ///
-/// Dropping it lets go, and never suspends: if the mutex is in its fair mode, the next in line owns it from then on, and
-/// runs when the scheduler comes to it. [`MutexGuard::unlock`] also yields to it, as Go does.
+/// Dropping it lets go, and never suspends: if the mutex is in its fair mode, the next in line owns it from then on,
+/// and runs when the scheduler comes to it. [`MutexGuard::unlock`] also yields to it, as Go does.
 ///
-/// A guard goes where its goroutine goes, from thread to thread: nothing in it belongs to a thread. It is not `Send` all
-/// the same, as std's is not. Handing it to another goroutine is no part of Go's order of events, and what is sent
+/// A guard goes where its goroutine goes, from thread to thread: nothing in it belongs to a thread. It is not `Send`
+/// all the same, as std's is not. Handing it to another goroutine is no part of Go's order of events, and what is sent
 /// into a channel that nobody reads is a lock that nobody opens.
 ///
 /// ```
@@ -230,7 +234,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         let guard = ManuallyDrop::new(self);
         // SAFETY: the guard is the held lock, and goes here.
         if unsafe { guard.mutex.raw.unlock() } {
-            yield_to_heir();
+            yield_to_new_owner();
         }
     }
 
@@ -242,7 +246,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 
 /// Lets the goroutine run that was just handed a lock: it is the next on this P.
 #[cold]
-pub(crate) fn yield_to_heir() {
+pub(crate) fn yield_to_new_owner() {
     // SAFETY: used up here.
     let who = unsafe { Who::calls() };
     if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once(who, "unlock") {

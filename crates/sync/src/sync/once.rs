@@ -14,7 +14,7 @@ pub use cell::OnceCell;
 pub use lazy::Lazy;
 
 use super::mutex::Mutex;
-use crate::seam::{AtomicBool, const_fn};
+use crate::seam::{AtomicBool, const_fn, give_way, step_aside};
 use core::fmt;
 use core::panic::RefUnwindSafe;
 use core::sync::atomic::Ordering::{Acquire, Release};
@@ -58,7 +58,8 @@ impl Once {
     #[track_caller]
     #[inline]
     pub fn call_once(&self, f: impl FnOnce()) {
-        if !self.is_completed() {
+        give_way();
+        if !self.is_done() {
             self.call_slow(f);
         }
     }
@@ -75,7 +76,7 @@ impl Once {
             }
         }
         let running = self.running.lock();
-        if !self.is_completed() {
+        if !self.is_done() {
             let done = Done(&self.done);
             f();
             drop(done);
@@ -93,6 +94,12 @@ impl Once {
     /// ```
     #[inline]
     pub fn is_completed(&self) -> bool {
+        step_aside();
+        self.is_done()
+    }
+
+    #[inline]
+    fn is_done(&self) -> bool {
         // ORDER: once. Pairs with the store in `call_slow`.
         self.done.load(Acquire)
     }
@@ -109,6 +116,6 @@ impl Default for Once {
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Once").field("completed", &self.is_completed()).finish()
+        f.debug_struct("Once").field("completed", &self.is_done()).finish()
     }
 }

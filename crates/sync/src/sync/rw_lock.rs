@@ -1,22 +1,23 @@
 //! `RwLock` and its guards.
 
-mod guards;
 mod raw;
 
-pub use guards::{RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use raw::RawRwLock;
 
-use crate::seam::const_fn;
+use super::mutex::yield_to_new_owner;
+use crate::seam::{const_fn, give_way, step_aside};
 use core::cell::UnsafeCell;
 use core::fmt;
-
-pub(crate) use raw::RawRwLock;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 /// A lock around a value that many may read or one may write, for goroutines and for plain threads.
 ///
-/// As Go's: a writer that waits keeps new readers out, and when it is done all readers that waited meanwhile come before
-/// the next writer; so neither side starves. A goroutine that reads and asks to read again may therefore wait for ever,
-/// if a writer came in between. There is no poisoning.
+/// As Go's: a writer that waits keeps new readers out, and when it is done all readers that waited meanwhile come
+/// before the next writer; so neither side starves. A goroutine that reads and asks to read again may therefore wait
+/// for ever, if a writer came in between. There is no poisoning.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
@@ -37,7 +38,8 @@ pub struct RwLock<T: ?Sized> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: readers share references, which `T: Sync` allows; a writer has the value to itself, which amounts to sending it.
+// SAFETY: readers share references, which `T: Sync` allows; a writer has the value to itself, which amounts to sending
+// it.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 // SAFETY: as for the value.
 unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
@@ -73,6 +75,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        give_way();
         self.raw.read(None);
         RwLockReadGuard::of(self)
     }
@@ -90,6 +93,7 @@ impl<T: ?Sized> RwLock<T> {
     #[doc(alias = "TryRLock")]
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+        step_aside();
         self.raw.try_read().then(|| RwLockReadGuard::of(self))
     }
 
@@ -107,7 +111,8 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Option<RwLockReadGuard<'_, T>> {
-        self.raw.read(crate::after_now(timeout)).then(|| RwLockReadGuard::of(self))
+        give_way();
+        self.raw.read(crate::seam::after_now(timeout)).then(|| RwLockReadGuard::of(self))
     }
 
     /// [`RwLock::read`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
@@ -118,6 +123,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn read_deadline(&self, deadline: Instant) -> Option<RwLockReadGuard<'_, T>> {
+        give_way();
         self.raw.read(Some(deadline)).then(|| RwLockReadGuard::of(self))
     }
 
@@ -133,6 +139,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        give_way();
         self.raw.write(None);
         RwLockWriteGuard::of(self)
     }
@@ -150,11 +157,12 @@ impl<T: ?Sized> RwLock<T> {
     #[doc(alias = "TryLock")]
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        step_aside();
         self.raw.try_write().then(|| RwLockWriteGuard::of(self))
     }
 
-    /// [`RwLock::write`] that waits for at most `timeout`; `None` if that was not enough, and readers that waited behind it
-    /// go on. **Suspends.**
+    /// [`RwLock::write`] that waits for at most `timeout`; `None` if that was not enough, and readers that waited
+    /// behind it go on. **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -169,7 +177,8 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Option<RwLockWriteGuard<'_, T>> {
-        self.raw.write(crate::after_now(timeout)).then(|| RwLockWriteGuard::of(self))
+        give_way();
+        self.raw.write(crate::seam::after_now(timeout)).then(|| RwLockWriteGuard::of(self))
     }
 
     /// [`RwLock::write_timeout`] with the moment at which it gives up. **Suspends.**
@@ -180,6 +189,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn write_deadline(&self, deadline: Instant) -> Option<RwLockWriteGuard<'_, T>> {
+        give_way();
         self.raw.write(Some(deadline)).then(|| RwLockWriteGuard::of(self))
     }
 
@@ -215,5 +225,133 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
             None => debug.field("value", &format_args!("<locked>")),
         };
         debug.finish()
+    }
+}
+
+/// A [`RwLock`] held for reading. Dropping it lets go, and never suspends. Not `Send`, as told at
+/// [`MutexGuard`](crate::sync::MutexGuard).
+///
+/// ```
+/// let names = gmp::sync::RwLock::new(vec!["gopher"]);
+/// let (one, other) = (names.read(), names.read());
+/// assert_eq!(one.len(), other.len());
+/// ```
+#[must_use = "the lock lasts as long as the guard"]
+pub struct RwLockReadGuard<'a, T: ?Sized> {
+    lock: &'a RwLock<T>,
+    not_send: PhantomData<*mut ()>,
+}
+
+// SAFETY: a shared guard gives shared references to the value, no more.
+unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
+
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// The lock is held for reading.
+    #[inline]
+    fn of(lock: &'a RwLock<T>) -> Self {
+        Self { lock, not_send: PhantomData }
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held for reading, so nobody writes.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
+    #[doc(alias = "RUnlock")]
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the guard is the lock held for reading, and goes here.
+        unsafe { self.lock.raw.end_read() };
+    }
+}
+
+/// A [`RwLock`] held for writing. Dropping it lets go, and never suspends. Not `Send`, as told at
+/// [`MutexGuard`](crate::sync::MutexGuard).
+///
+/// ```
+/// let names = gmp::sync::RwLock::new(Vec::new());
+/// let mut guard = names.write();
+/// guard.push("gopher");
+/// drop(guard);
+/// assert_eq!(*names.read(), ["gopher"]);
+/// ```
+#[must_use = "the lock lasts as long as the guard"]
+pub struct RwLockWriteGuard<'a, T: ?Sized> {
+    lock: &'a RwLock<T>,
+    not_send: PhantomData<*mut ()>,
+}
+
+// SAFETY: a shared guard gives shared references to the value, no more.
+unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
+
+impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
+    /// The lock is held for writing.
+    #[inline]
+    fn of(lock: &'a RwLock<T>) -> Self {
+        Self { lock, not_send: PhantomData }
+    }
+
+    /// Lets go. If writers queue in their mutex's fair mode, lets the next of them run at once, as Go does, in what is
+    /// left of this time slice. **Suspends** in that case only.
+    ///
+    /// ```
+    /// let names = gmp::sync::RwLock::new(Vec::new());
+    /// let mut guard = names.write();
+    /// guard.push("gopher");
+    /// guard.unlock();
+    /// assert_eq!(names.into_inner(), ["gopher"]);
+    /// ```
+    #[doc(alias = "Unlock")]
+    pub fn unlock(self) {
+        let guard = ManuallyDrop::new(self);
+        // SAFETY: the guard is the lock held for writing, and goes here.
+        if unsafe { guard.lock.raw.end_write() } {
+            yield_to_new_owner();
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held for writing.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the lock is held for writing, and the guard is borrowed for as long.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the guard is the lock held for writing, and goes here.
+        unsafe { self.lock.raw.end_write() };
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }

@@ -8,16 +8,16 @@
 //!                            ─► without: the count goes up and the first is woken to try for it
 //! ```
 //!
-//! **Invariant.** Count and queue change under one lock, and nobody queues while the count is not zero. Without hand-off
-//! a woken waiter competes with newcomers for its unit; a loser queues again. So at each moment the units released and
-//! not yet taken, and those still owed, are as many as those who wait, are woken, or are on their way: whoever leaves
-//! early takes its share out of what is owed, under the same lock.
+//! **Invariant.** Count and queue change under one lock, and nobody queues while the count is not zero. Without
+//! hand-off a woken waiter competes with newcomers for its unit; a loser queues again. So at each moment the units
+//! released and not yet taken, and those still owed, are as many as those who wait, are woken, or are on their way:
+//! whoever leaves early takes its share out of what is owed, under the same lock.
 //!
 //! Go keeps the queues of all semaphores in one table of trees by address, and the count outside its lock; here each
 //! object has its own. Go: `semacquire1`, `semrelease1` (sema.go, Go 1.27).
 
 use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Sleeper, Waiter, wait};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, WakeHandle, wait};
 use core::cell::Cell;
 use gmp_core::Wake;
 
@@ -68,8 +68,8 @@ impl Sema {
 
     /// Takes a unit, and waits for it if there is none, at the front of the queue if `first`. **Suspends.**
     ///
-    /// When the wait ends without one, `leave` is called under the lock, to take the caller's share out of what is owed;
-    /// `false` from it says that a unit is on its way, to be waited for.
+    /// When the wait ends without one, `leave` is called under the lock, to take the caller's share out of what is
+    /// owed; `false` from it says that a unit is on its way, to be waited for.
     ///
     /// # Errors
     /// How the wait ended without a unit.
@@ -78,7 +78,7 @@ impl Sema {
         &self,
         caller: &Caller,
         mut first: bool,
-        mut how: How,
+        mut mode: WaitMode,
         leave: impl Fn() -> bool,
     ) -> Result<Unit, Wake> {
         let mut units = self.0.lock();
@@ -91,40 +91,40 @@ impl Sema {
             // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
             unsafe { if first { units.queue.push_front(&node) } else { units.queue.push_back(&node) } }
             // SAFETY: the node is queued, and the waiter's only one.
-            match unsafe { wait(caller, units, |units| &units.queue, &waiter, &node, how) } {
+            match unsafe { wait(caller, units, |units| &units.queue, &waiter, &node, mode) } {
                 Ok(_) if node.extra.get() => return Ok(Unit::Ticket),
                 Ok(_) => units = self.0.lock(),
-                Err(Left { wake, guard, queued }) => {
+                Err(Unfired { wake, guard, queued }) => {
                     if !queued || leave() {
                         return Err(wake);
                     }
-                    (how, first) = (How::to_the_end(), true);
+                    (mode, first) = (WaitMode::uninterruptible(), true);
                     units = guard;
                 }
             }
         }
     }
 
-    /// Gives a unit, in the way that `grant` says under the lock; `None` from it calls the release off. `gone` is called,
-    /// under the lock, for each waiter that was found gone. Whether a goroutine that slept was handed a ticket, so that
-    /// the caller may yield to it. Never suspends.
+    /// Gives a unit, in the way that `grant` says under the lock; `None` from it calls the release off. `gone` is
+    /// called, under the lock, for each waiter that was found gone. Whether a goroutine that slept was handed a ticket,
+    /// so that the caller may yield to it. Never suspends.
     #[doc(alias = "semrelease1")]
     pub(crate) fn release(&self, grant: impl FnOnce() -> Option<Grant>, mut gone: impl FnMut()) -> bool {
         let mut units = self.0.lock();
         // Those that are gone first, so that `grant` sees what is owed to the living.
         let _ = units.queue.pop_if(|_| false, |_| gone());
         let Some(grant) = grant() else { return false };
-        let sleeper = units.give(grant);
+        let handle = units.give(grant);
         drop(units);
-        let handed = grant == Grant::Ticket && sleeper.as_ref().is_some_and(Sleeper::is_goroutine);
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
+        let handed = grant == Grant::Ticket && handle.as_ref().is_some_and(WakeHandle::is_goroutine);
+        if let Some(handle) = handle {
+            handle.wake();
         }
         handed
     }
 
-    /// Gives `owed` units, one after the other, to as many who wait or are on their way. How many of them were gone, and
-    /// their units withdrawn. Never suspends.
+    /// Gives `owed` units, one after the other, to as many who wait or are on their way. How many of them were gone,
+    /// and their units withdrawn. Never suspends.
     ///
     /// The caller sees to it that nobody comes meanwhile to whom none of these units is owed.
     pub(crate) fn release_to_all(&self, owed: u32) -> u32 {
@@ -138,10 +138,10 @@ impl Sema {
                 units.count += owed - given - gone;
                 return gone;
             }
-            let sleeper = units.give(Grant::Count);
+            let handle = units.give(Grant::Count);
             drop(units);
-            if let Some(sleeper) = sleeper {
-                sleeper.wake();
+            if let Some(handle) = handle {
+                handle.wake();
             }
         }
         gone
@@ -156,7 +156,7 @@ impl Units {
     }
 
     /// Gives a unit to the first in the queue, or to the count.
-    fn give(&mut self, grant: Grant) -> Option<Sleeper> {
+    fn give(&mut self, grant: Grant) -> Option<WakeHandle> {
         match self.queue.first() {
             Some(node) => {
                 self.queue.unlink(node);

@@ -9,8 +9,8 @@
 //! is not passed by those who ask for few, and nobody waits without need. Whoever leaves the queue serves those behind.
 //! One whom a closed runtime has abandoned cannot; the next who comes does it.
 
-use crate::seam::const_fn;
-use crate::wait::{Caller, Fired, Guard, How, Left, Lock, Node, Queue, Waiter, wait};
+use crate::seam::{const_fn, give_way, step_aside};
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use gmp_core::Wake;
@@ -84,6 +84,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
+        give_way();
         self.take(n, None);
         Permit { semaphore: self, n }
     }
@@ -106,6 +107,7 @@ impl Semaphore {
     ///
     /// Shown at [`Semaphore::acquire_many`].
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
+        step_aside();
         self.take_now(n).then(|| Permit { semaphore: self, n })
     }
 
@@ -122,7 +124,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
-        self.acquire_many_until(1, crate::after_now(timeout))
+        self.acquire_many_until(1, crate::seam::after_now(timeout))
     }
 
     /// [`Semaphore::acquire`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
@@ -144,7 +146,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many_timeout(&self, n: usize, timeout: Duration) -> Option<Permit<'_>> {
-        self.acquire_many_until(n, crate::after_now(timeout))
+        self.acquire_many_until(n, crate::seam::after_now(timeout))
     }
 
     /// [`Semaphore::acquire_many`] that waits until `deadline` at most. **Suspends.**
@@ -160,6 +162,7 @@ impl Semaphore {
 
     #[track_caller]
     fn acquire_many_until(&self, n: usize, deadline: Option<Instant>) -> Option<Permit<'_>> {
+        give_way();
         self.take(n, deadline).then(|| Permit { semaphore: self, n })
     }
 
@@ -208,10 +211,10 @@ impl Semaphore {
             let free = permits.free;
             let Some(node) = permits.queue.pop_if(|&n| n <= free, |_| ()) else { return permits };
             let n = node.extra;
-            let sleeper = node.fire(Fired::Done);
+            let handle = node.fire(Fired::Done);
             permits.free -= n;
             drop(permits);
-            sleeper.wake();
+            handle.wake();
             permits = self.0.lock();
         }
     }
@@ -236,7 +239,7 @@ impl Semaphore {
             return true;
         }
         let caller = Caller::enter("Semaphore::acquire");
-        let mut how = How::until(deadline);
+        let mut mode = WaitMode::until(deadline);
         loop {
             let mut permits = self.0.lock();
             if permits.take(n) {
@@ -247,15 +250,15 @@ impl Semaphore {
             // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
             unsafe { permits.queue.push_back(&node) };
             // SAFETY: the node is queued, and the waiter's only one.
-            match unsafe { wait(&caller, permits, |permits| &permits.queue, &waiter, &node, how) } {
+            match unsafe { wait(&caller, permits, |permits| &permits.queue, &waiter, &node, mode) } {
                 Ok(_) => return true,
-                Err(Left { wake, guard, .. }) => {
+                Err(Unfired { wake, guard, .. }) => {
                     // Those behind may ask for less.
                     drop(self.serve(guard));
                     if wake != Wake::Closing {
                         return false;
                     }
-                    how = how.after_closing();
+                    mode = mode.retry_after_closing();
                 }
             }
         }

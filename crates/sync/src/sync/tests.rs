@@ -5,7 +5,7 @@
 use super::rw_lock::RawRwLock;
 use super::sema::{Grant, Sema};
 use super::{RwLock, Semaphore};
-use crate::wait::{Caller, How};
+use crate::wait::{Caller, WaitMode};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -17,10 +17,10 @@ fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'stati
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 
-/// Releases with hand-off, and yields to the heir as Go does.
+/// Releases with hand-off, and yields to the new owner as Go does.
 fn hand_over(sema: &Sema) {
     if sema.release(|| Some(Grant::Ticket), || ()) {
-        super::mutex::yield_to_heir();
+        super::mutex::yield_to_new_owner();
     }
 }
 
@@ -42,7 +42,7 @@ fn sema_handoff(procs: usize) -> bool {
     let shared = (sema.clone(), first.clone(), done);
     all.push(gmp::go(move || {
         let (sema, first, done) = shared;
-        sema.acquire(&Caller::enter("sema"), false, How::FOR_EVER, || true).unwrap();
+        sema.acquire(&Caller::enter("sema"), false, WaitMode::FOR_EVER, || true).unwrap();
         let _ = first.compare_exchange(0, 1, SeqCst, SeqCst);
         hand_over(&sema);
         done.store(true, SeqCst);

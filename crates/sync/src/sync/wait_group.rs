@@ -6,13 +6,13 @@
 //!   done, the last, with waiters: locked: both to 0, next generation; then wake those of the old one, in order
 //! ```
 //!
-//! **Invariant.** The number of waiters changes under the lock only, and so does a counter that reaches zero while there
-//! are any: so those queued with the present generation are those who wait for the present counter, and a group can be
-//! used again at once. Go, which counts both without a lock, panics on some such uses instead. Go: `sync.WaitGroup`
-//! (waitgroup.go, Go 1.27).
+//! **Invariant.** The number of waiters changes under the lock only, and so does a counter that reaches zero while
+//! there are any: so those queued with the present generation are those who wait for the present counter, and a group
+//! can be used again at once. Go, which counts both without a lock, panics on some such uses instead. Go:
+//! `sync.WaitGroup` (waitgroup.go, Go 1.27).
 
-use crate::seam::{Arc, AtomicU64};
-use crate::wait::{Caller, Fired, How, Left, Lock, Node, Queue, Waiter, wait};
+use crate::seam::{Arc, AtomicU64, give_way, step_aside};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::{NoRecord, Wake};
@@ -48,11 +48,11 @@ pub struct WaitGroup(Arc<Group>);
 
 struct Group {
     counts: AtomicU64,
-    line: Lock<Line>,
+    state: Lock<State>,
 }
 
 /// What the lock protects.
-struct Line {
+struct State {
     generation: u64,
     /// A node's content is the generation for whose end it waits.
     queue: Queue<u64>,
@@ -61,8 +61,8 @@ struct Line {
 impl WaitGroup {
     /// A group with nothing to wait for. Never suspends.
     pub fn new() -> Self {
-        let line = Lock::new(Line { generation: 0, queue: Queue::new() });
-        Self(Arc::new(Group { counts: AtomicU64::new(0), line }))
+        let state = Lock::new(State { generation: 0, queue: Queue::new() });
+        Self(Arc::new(Group { counts: AtomicU64::new(0), state }))
     }
 
     /// There are `n` things more to wait for. Never suspends.
@@ -94,6 +94,7 @@ impl WaitGroup {
     #[doc(alias = "Add")]
     #[track_caller]
     pub fn add(&self, n: usize) {
+        step_aside();
         let n = u64::try_from(n).unwrap_or(u64::MAX);
         let more = |old: u64| {
             let count = (old / ONE).checked_add(n).filter(|&count| count <= MOST)?;
@@ -114,6 +115,7 @@ impl WaitGroup {
     #[doc(alias = "Done")]
     #[track_caller]
     pub fn done(&self) {
+        step_aside();
         let mut old = self.0.counts.load(Relaxed);
         loop {
             assert!(
@@ -171,6 +173,7 @@ impl WaitGroup {
     #[doc(alias = "Wait")]
     #[track_caller]
     pub fn wait(&self) {
+        give_way();
         self.0.wait(None);
     }
 
@@ -195,7 +198,8 @@ impl WaitGroup {
     /// As [`WaitGroup::wait`].
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        self.0.wait(crate::after_now(timeout))
+        give_way();
+        self.0.wait(crate::seam::after_now(timeout))
     }
 
     /// [`WaitGroup::wait`] until `deadline` at most. `false`: something is left to be done. **Suspends.**
@@ -206,6 +210,7 @@ impl WaitGroup {
     /// As [`WaitGroup::wait`].
     #[track_caller]
     pub fn wait_deadline(&self, deadline: Instant) -> bool {
+        give_way();
         self.0.wait(Some(deadline))
     }
 }
@@ -220,7 +225,7 @@ impl Group {
     #[cold]
     #[track_caller]
     fn last_done(&self) {
-        let mut line = self.line.lock();
+        let mut state = self.state.lock();
         // ORDER: wait-group. Acquire pairs with the other subtractions, whose writes go to those who are woken; Release
         // as in `done`.
         let done = |old: u64| if old / ONE == 1 { Some(0) } else { old.checked_sub(ONE) };
@@ -228,18 +233,18 @@ impl Group {
             Ok(old) if old / ONE == 1 => {}
             Ok(_) => return,
             Err(_) => {
-                drop(line);
+                drop(state);
                 panic!("WaitGroup::done: negative counter, done was called more often than was added")
             }
         }
-        let old = line.generation;
-        line.generation += 1;
+        let old = state.generation;
+        state.generation += 1;
         loop {
-            let Some(node) = line.queue.pop_if(|&generation| generation <= old, |_| ()) else { return };
-            let sleeper = node.fire(Fired::Done);
-            drop(line);
-            sleeper.wake();
-            line = self.line.lock();
+            let Some(node) = state.queue.pop_if(|&generation| generation <= old, |_| ()) else { return };
+            let handle = node.fire(Fired::Done);
+            drop(state);
+            handle.wake();
+            state = self.state.lock();
         }
     }
 
@@ -249,27 +254,28 @@ impl Group {
             return true;
         }
         let caller = Caller::enter("WaitGroup::wait");
-        let line = self.line.lock();
+        let state = self.state.lock();
         let more = |old: u64| (old >= ONE).then_some(old + 1);
         // ORDER: wait-group, as in `is_done`.
         if self.counts.fetch_update(Relaxed, Acquire, more).is_err() {
             return true;
         }
-        let generation = line.generation;
+        let generation = state.generation;
         let waiter = Waiter::alone();
         let node = Node::new(&waiter, 0, generation);
         // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
-        unsafe { line.queue.push_back(&node) };
+        unsafe { state.queue.push_back(&node) };
         // SAFETY: the node is queued, and the waiter's only one.
-        match unsafe { wait(&caller, line, |line| &line.queue, &waiter, &node, How::until(deadline)) } {
+        match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, WaitMode::until(deadline)) }
+        {
             Ok(_) => true,
             // The last was done, and would have come to us in a moment.
-            Err(Left { guard, .. }) if guard.generation != generation => true,
-            Err(Left { wake, guard, .. }) => {
+            Err(Unfired { guard, .. }) if guard.generation != generation => true,
+            Err(Unfired { wake, guard, .. }) => {
                 self.counts.fetch_sub(1, Relaxed);
                 drop(guard);
                 gmp_core::goroutine::unwind_if_closing(wake);
-                debug_assert_eq!(wake, Wake::TimedOut, "a wait that must not end has endured");
+                debug_assert_eq!(wake, Wake::TimedOut, "a wait that must not end is uninterruptible");
                 false
             }
         }

@@ -1,14 +1,14 @@
 //! `Ticker`: something that happens again and again.
 
-use super::timed::Timed;
+use super::channel_timer::ChannelTimer;
 use crate::channel::{Receiver, never};
 use core::fmt;
 use std::time::{Duration, Instant};
 
 /// Sends the time on its channel at even distances. Dropping it stops it, unless somebody has a clone of the channel.
 ///
-/// A beat that finds the one before not received yet is left out, and so are beats that were missed because nobody could
-/// run the timer; the others stay at multiples of the period.
+/// A tick that finds the one before not received yet is left out, and so are ticks that were missed because nobody
+/// could run the timer; the others stay at multiples of the period.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 ///     ticker.stop();
 /// }).unwrap();
 /// ```
-pub struct Ticker(Timed);
+pub struct Ticker(ChannelTimer);
 
 impl Ticker {
     /// A ticker that goes off after `period` for the first time. Never suspends.
@@ -36,7 +36,7 @@ impl Ticker {
     #[track_caller]
     pub fn new(period: Duration) -> Self {
         assert!(!period.is_zero(), "gmp::time::Ticker::new: the period must not be zero");
-        Self(Timed::start(period, period))
+        Self(ChannelTimer::start(period, period))
     }
 
     /// Where the time comes. Never suspends.
@@ -62,7 +62,8 @@ impl Ticker {
         &self.0.receiver
     }
 
-    /// Waits for the next beat: the moment at which it was due. **Suspends**, and for ever if the ticker is stopped.
+    /// Waits for the next tick, and gives the moment at which it was due. **Suspends**, and for ever if the ticker is
+    /// stopped.
     ///
     /// If the channel was closed by a receiver it returns at once.
     ///
@@ -72,7 +73,7 @@ impl Ticker {
         self.0.receiver.recv().unwrap_or_else(|_| Instant::now())
     }
 
-    /// Starts anew: the next beat comes after `period`, and then one every `period`. Never suspends.
+    /// Starts anew: the next tick comes after `period`, and then one every `period`. Never suspends.
     ///
     /// ```
     /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
@@ -97,7 +98,7 @@ impl Ticker {
         self.0.reset(period, period);
     }
 
-    /// Stops it: no beat comes from now on, nor the one that was not received yet. The channel is not closed. Never
+    /// Stops it: no tick comes from now on, nor the one that was not received yet. The channel is not closed. Never
     /// suspends.
     ///
     /// ```
@@ -134,8 +135,8 @@ impl fmt::Debug for Ticker {
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
-///     let (beats, mut count) = (tick(Duration::from_millis(1)), 0);
-///     for _at in beats.iter().take(3) {
+///     let (ticks, mut count) = (tick(Duration::from_millis(1)), 0);
+///     for _at in ticks.iter().take(3) {
 ///         count += 1;
 ///     }
 ///     assert_eq!(count, 3);
@@ -147,5 +148,5 @@ impl fmt::Debug for Ticker {
 #[doc(alias = "Tick")]
 #[track_caller]
 pub fn tick(period: Duration) -> Receiver<Instant> {
-    if period.is_zero() { never() } else { Timed::start(period, period).receiver }
+    if period.is_zero() { never() } else { ChannelTimer::start(period, period).receiver }
 }

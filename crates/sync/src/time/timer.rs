@@ -1,7 +1,7 @@
 //! `Timer`: something that happens once, later.
 
-use super::func::Func;
-use super::timed::Timed;
+use super::channel_timer::ChannelTimer;
+use super::func_timer::FuncTimer;
 use crate::channel::Receiver;
 use core::fmt;
 use std::time::{Duration, Instant};
@@ -18,23 +18,23 @@ use std::time::{Duration, Instant};
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
-///     let patience = Timer::new(Duration::from_secs(3600));
+///     let timeout = Timer::new(Duration::from_secs(3600));
 ///     let (answer, answers) = gmp::chan(0);
 ///     gmp::go(move || answer.send(42));
 ///     gmp::select! {
 ///         recv(answers) -> answer => assert_eq!(answer, Ok(42)),
-///         recv(patience.channel()) -> _ => panic!("no answer"),
+///         recv(timeout.channel()) -> _ => panic!("no answer"),
 ///     }
-///     assert!(patience.stop());
-///     assert!(!patience.reset(Duration::from_millis(1)));
-///     patience.channel().recv().unwrap();
+///     assert!(timeout.stop());
+///     assert!(!timeout.reset(Duration::from_millis(1)));
+///     timeout.channel().recv().unwrap();
 /// }).unwrap();
 /// ```
-pub struct Timer(Does);
+pub struct Timer(Kind);
 
-enum Does {
-    Sends(Timed),
-    Runs(Func),
+enum Kind {
+    Channel(ChannelTimer),
+    Func(FuncTimer),
 }
 
 impl Timer {
@@ -47,11 +47,7 @@ impl Timer {
     #[doc(alias = "NewTimer")]
     #[track_caller]
     pub fn new(duration: Duration) -> Self {
-        Self(Does::Sends(Timed::start(duration, Duration::ZERO)))
-    }
-
-    pub(super) fn of_func(func: Func) -> Self {
-        Self(Does::Runs(func))
+        Self(Kind::Channel(ChannelTimer::start(duration, Duration::ZERO)))
     }
 
     /// Where the time comes: the moment that the timer was set to. Nothing ever comes for a timer that runs a function.
@@ -61,14 +57,14 @@ impl Timer {
     #[doc(alias = "C")]
     pub fn channel(&self) -> &Receiver<Instant> {
         match &self.0 {
-            Does::Sends(timed) => &timed.receiver,
-            Does::Runs(func) => func.never(),
+            Kind::Channel(timer) => &timer.receiver,
+            Kind::Func(timer) => timer.never(),
         }
     }
 
-    /// Stops it, from any thread. `true`: it was still to go off, or its value was still to be received, and neither will
-    /// be. `false`: it was stopped, or is over; a function may still be running then, and this does not wait for it. Never
-    /// suspends.
+    /// Stops it, from any thread. `true`: it was still to go off, or its value was still to be received, and neither
+    /// will be. `false`: it was stopped, or is over; a function may still be running then, and this does not wait for
+    /// it. Never suspends.
     ///
     /// ```
     /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
@@ -85,8 +81,8 @@ impl Timer {
     #[doc(alias = "Stop")]
     pub fn stop(&self) -> bool {
         match &self.0 {
-            Does::Sends(timed) => timed.stop(),
-            Does::Runs(func) => func.stop(),
+            Kind::Channel(timer) => timer.stop(),
+            Kind::Func(timer) => timer.stop(),
         }
     }
 
@@ -115,19 +111,19 @@ impl Timer {
     #[track_caller]
     pub fn reset(&self, duration: Duration) -> bool {
         match &self.0 {
-            Does::Sends(timed) => timed.reset(duration, Duration::ZERO),
-            Does::Runs(func) => func.reset(duration),
+            Kind::Channel(timer) => timer.reset(duration, Duration::ZERO),
+            Kind::Func(timer) => timer.reset(duration),
         }
     }
 }
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let does = match &self.0 {
-            Does::Sends(_) => "sends",
-            Does::Runs(_) => "runs",
+        let kind = match &self.0 {
+            Kind::Channel(_) => "channel",
+            Kind::Func(_) => "func",
         };
-        f.debug_tuple("Timer").field(&does).finish()
+        f.debug_tuple("Timer").field(&kind).finish()
     }
 }
 
@@ -154,5 +150,65 @@ impl fmt::Debug for Timer {
 #[doc(alias = "After")]
 #[track_caller]
 pub fn after(duration: Duration) -> Receiver<Instant> {
-    Timed::start(duration, Duration::ZERO).receiver
+    ChannelTimer::start(duration, Duration::ZERO).receiver
+}
+
+/// Runs `f` after `duration`, in a goroutine of its own that runs next on the P that finds the timer due. Never
+/// suspends, but for a goroutine inside `blocking`.
+///
+/// [`Timer::reset`] has it run again; a function that can run only once goes to [`after_func_once`].
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::time::Duration;
+///
+/// runtime.run(|| {
+///     let (done, told) = gmp::chan(1);
+///     let later = gmp::time::after_func(Duration::from_millis(1), move || _ = done.send(()));
+///     told.recv().unwrap();
+///     assert!(!later.stop());
+///     later.reset(Duration::from_millis(1));
+///     told.recv().unwrap();
+/// }).unwrap();
+/// ```
+///
+/// # Panics
+/// Outside a goroutine. A panic of `f` is that goroutine's.
+#[doc(alias = "AfterFunc")]
+#[doc(alias = "goFunc")]
+#[track_caller]
+pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> Timer {
+    Timer(Kind::Func(FuncTimer::start(duration, f)))
+}
+
+/// [`after_func`] for a function that may use up what it owns: it runs once. Never suspends, but for a goroutine inside
+/// `blocking`.
+///
+/// Until it has run, [`Timer::stop`] and [`Timer::reset`] do what they do for any timer. Once it has run, a reset sets
+/// the timer, but nothing happens when it goes off.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::time::Duration;
+///
+/// runtime.run(|| {
+///     let (sender, words) = gmp::chan(0);
+///     let word = String::from("hello");
+///     // The closure gives both the word and the sender away.
+///     gmp::time::after_func_once(Duration::from_millis(1), move || {
+///         sender.send(word).unwrap();
+///         drop(sender);
+///     });
+///     assert_eq!(words.iter().collect::<Vec<_>>(), ["hello"]);
+/// }).unwrap();
+/// ```
+///
+/// # Panics
+/// Outside a goroutine. A panic of `f` is that goroutine's.
+#[doc(alias = "AfterFunc")]
+#[track_caller]
+pub fn after_func_once(duration: Duration, f: impl FnOnce() + Send + 'static) -> Timer {
+    Timer(Kind::Func(FuncTimer::start_once(duration, f)))
 }

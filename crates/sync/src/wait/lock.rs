@@ -1,6 +1,6 @@
 //! `Lock`: a value under a [`RawLock`], which a goroutine may hold while it leaves its stack.
 
-use super::raw::{By, Me, RawLock};
+use super::raw::{Me, RawLock, TakenBy};
 use crate::seam::const_fn;
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
@@ -63,7 +63,7 @@ impl<S> Lock<S> {
 /// A held lock, without its guard: given back by hand.
 pub(crate) struct Held<'a, S> {
     lock: &'a Lock<S>,
-    by: By,
+    by: TakenBy,
 }
 
 impl<S> Clone for Held<'_, S> {

@@ -1,6 +1,6 @@
 //! `Queue`: the FIFO of those who wait, linked through nodes in their own frames.
 
-use super::sleeper::{Fired, Sleeper, Waiter};
+use super::waiter::{Fired, Waiter, WakeHandle};
 use crate::seam::{AtomicPtr, const_fn};
 use core::cell::Cell;
 use core::ptr;
@@ -37,7 +37,7 @@ impl<E> Node<E> {
     /// this; what is given back is to be woken once the lock is released.
     #[inline]
     #[must_use]
-    pub(crate) fn fire(&self, fired: Fired) -> Sleeper {
+    pub(crate) fn fire(&self, fired: Fired) -> WakeHandle {
         self.waiter().fire(self.case, fired)
     }
 
@@ -56,8 +56,8 @@ pub(crate) struct Queue<E> {
     first: AtomicPtr<Node<E>>,
 }
 
-// SAFETY: the nodes are reached under the lock only, whichever thread has it; their content moves between threads by the
-// rules of the queue's owner, which asks for `Send` where values move.
+// SAFETY: the nodes are reached under the lock only, whichever thread has it; their content moves between threads by
+// the rules of the queue's owner, which asks for `Send` where values move.
 unsafe impl<E> Send for Queue<E> {}
 
 impl<E> Default for Queue<E> {

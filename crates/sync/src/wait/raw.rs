@@ -10,8 +10,8 @@
 //! ```
 //!
 //! It protects queues of waiters and a few words beside them; a critical section moves a value or links a node, and
-//! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, which is
-//! what makes "queued" and "off its stack" one step for everybody else. Go: the channel's and the semaphore root's
+//! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, which
+//! is what makes "queued" and "off its stack" one step for everybody else. Go: the channel's and the semaphore root's
 //! `mutex`, given back by `gopark`'s unlock function.
 //!
 //! **Invariant.** At most one holder. While the lock is plain, `held` decides. While it is biased, only the holder of
@@ -40,7 +40,7 @@ const REVOKING: u32 = u32::MAX;
 
 /// How a lock was taken, which is how it is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
+pub(crate) enum TakenBy {
     /// By its flag.
     Flag,
     /// By its bias.
@@ -61,7 +61,7 @@ impl Me {
     /// Which runtime's only P it holds.
     #[inline(always)]
     fn serial(&mut self) -> u32 {
-        near::serial(self.who())
+        fences::serial(self.who())
     }
 }
 
@@ -130,13 +130,13 @@ impl RawLock {
 
     /// Takes the lock.
     #[inline]
-    pub(crate) fn lock(&self) -> By {
+    pub(crate) fn lock(&self) -> TakenBy {
         self.lock_as(&mut Me::default())
     }
 
     /// [`RawLock::lock`] by a caller that takes several.
     #[inline]
-    pub(crate) fn lock_as(&self, me: &mut Me) -> By {
+    pub(crate) fn lock_as(&self, me: &mut Me) -> TakenBy {
         // ORDER: bias. Acquire pairs with the release in `revoke`: who sees the lock plain sees what its owners did.
         let bias = self.bias.load(Acquire);
         if bias != NONE {
@@ -147,13 +147,13 @@ impl RawLock {
 
     /// Takes the lock if that needs no wait. `None` also if the lock is biased to others, or is being made plain.
     #[inline]
-    pub(crate) fn try_lock_as(&self, me: &mut Me) -> Option<By> {
+    pub(crate) fn try_lock_as(&self, me: &mut Me) -> Option<TakenBy> {
         // ORDER: bias. As in `lock_as`.
         let bias = self.bias.load(Acquire);
         if bias != NONE {
             return self.try_biased(bias, me.serial());
         }
-        self.try_plain().then_some(By::Flag)
+        self.try_plain().then_some(TakenBy::Flag)
     }
 
     /// Takes a plain lock if it is free.
@@ -169,22 +169,22 @@ impl RawLock {
     }
 
     #[inline]
-    fn lock_plain(&self) -> By {
+    fn lock_plain(&self) -> TakenBy {
         if !self.try_plain() {
             self.wait();
         }
-        By::Flag
+        TakenBy::Flag
     }
 
-    /// Takes a lock that was biased a moment ago by that bias; `me` is the runtime whose only P the caller holds. `None`
-    /// if the bias is another's or is being taken, and if the caller is inside already.
+    /// Takes a lock that was biased a moment ago by that bias; `me` is the runtime whose only P the caller holds.
+    /// `None` if the bias is another's or is being taken, and if the caller is inside already.
     #[inline]
-    fn try_biased(&self, bias: u32, me: u32) -> Option<By> {
+    fn try_biased(&self, bias: u32, me: u32) -> Option<TakenBy> {
         if bias != me || self.inside.load(Relaxed) {
             return None;
         }
         self.inside.store(true, Relaxed);
-        near::fence();
+        fences::fence();
         if self.bias.load(Relaxed) != me {
             // ORDER: inside. As in `unlock`.
             self.inside.store(false, Release);
@@ -193,11 +193,11 @@ impl RawLock {
         }
         #[cfg(loom)]
         self.watched.with_mut(|_| ());
-        Some(By::Bias)
+        Some(TakenBy::Bias)
     }
 
     #[inline]
-    fn lock_biased(&self, bias: u32, me: u32) -> By {
+    fn lock_biased(&self, bias: u32, me: u32) -> TakenBy {
         self.try_biased(bias, me).unwrap_or_else(|| {
             self.revoke();
             self.lock_plain()
@@ -218,7 +218,7 @@ impl RawLock {
                     if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
                         continue;
                     }
-                    near::far_fence();
+                    fences::far_fence();
                     // ORDER: inside. Acquire pairs with `unlock`: what the last owner did is seen.
                     self.yield_until(|| !self.inside.load(Acquire));
                     // ORDER: bias. Release pairs with the acquire above and in `lock`.
@@ -284,10 +284,10 @@ impl RawLock {
     /// # Safety
     /// The caller took the held lock so, or was handed it, once.
     #[inline]
-    pub(crate) unsafe fn unlock(&self, by: By) {
+    pub(crate) unsafe fn unlock(&self, by: TakenBy) {
         #[cfg(loom)]
         self.watched.with_mut(|_| ());
-        let flag = if by == By::Bias { &self.inside } else { &self.held };
+        let flag = if by == TakenBy::Bias { &self.inside } else { &self.held };
         // ORDER: lock. Pairs with the compare-and-swap in `try_plain`, and with `revoke`.
         flag.store(false, Release);
         self.tell_model();
@@ -301,14 +301,14 @@ fn next_rank() -> usize {
 }
 
 /// What the caller knows of itself, and the two halves of the asymmetric fence.
-mod near {
+mod fences {
     #[cfg(not(loom))]
     pub(super) use gmp_core::sole::{far_fence, serial_of as serial};
     pub(super) use gmp_core::sync::near_fence as fence;
 
     /// In models the threads say who they are.
     #[cfg(loom)]
-    pub(super) fn serial(_: super::Who) -> u32 {
+    pub(super) fn serial(_: gmp_core::park::Who) -> u32 {
         0
     }
 
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn counts_of_four_threads_add_up() {
-        let count = crate::wait::Lock::new(0_u64);
+        let count = crate::wait::lock::Lock::new(0_u64);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..20_000).for_each(|_| *count.lock() += 1));

@@ -1,8 +1,9 @@
 //! `Receiver`: the side that takes.
 
 use crate::channel::counter::Share;
+use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::protocol::Refusal;
-use crate::channel::{Iter, RecvError, RecvTimeoutError, TryIter, TryRecvError};
+use crate::seam::{give_way, step_aside};
 use core::mem::MaybeUninit;
 use gmp_core::timer::AnyTimer;
 use std::time::{Duration, Instant};
@@ -55,6 +56,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        give_way();
         let mut value = MaybeUninit::uninit();
         // SAFETY: the slot is ours.
         match unsafe { self.chan.receive(value.as_mut_ptr(), None) } {
@@ -82,6 +84,7 @@ impl<T> Receiver<T> {
     #[doc(alias = "selectnbrecv")]
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        step_aside();
         let mut value = MaybeUninit::uninit();
         // SAFETY: the slot is ours.
         match unsafe { self.chan.try_receive(value.as_mut_ptr()) } {
@@ -117,7 +120,7 @@ impl<T> Receiver<T> {
     /// As [`Sender::send`](crate::channel::Sender::send).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.recv_until(crate::after_now(timeout))
+        self.recv_until(crate::seam::after_now(timeout))
     }
 
     /// [`Receiver::recv`] that waits until `deadline` at most. **Suspends.**
@@ -152,6 +155,7 @@ impl<T> Receiver<T> {
 
     #[track_caller]
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        give_way();
         let mut value = MaybeUninit::uninit();
         // SAFETY: the slot is ours.
         match unsafe { self.chan.receive(value.as_mut_ptr(), deadline) } {
@@ -179,35 +183,5 @@ impl<T> Receiver<T> {
             timer.stop();
         }
         chan.close_and_empty();
-    }
-
-    /// Receives until the channel is closed and empty. **The iterator's `next` suspends.**
-    ///
-    /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
-    /// runtime.run(|| {
-    ///     let (sender, words) = gmp::chan(0);
-    ///     gmp::go(move || ["one", "two"].into_iter().for_each(|word| sender.send(word).unwrap()));
-    ///     // The same as `words.iter()`; `for word in words` uses the receiver up.
-    ///     for word in &words {
-    ///         assert_eq!(word.len(), 3);
-    ///     }
-    /// }).unwrap();
-    /// ```
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter(self)
-    }
-
-    /// Receives what is there now. Never suspends.
-    ///
-    /// ```
-    /// let (sender, receiver) = gmp::chan(3);
-    /// (1..=2).for_each(|n| sender.send(n).unwrap());
-    /// // The channel is open, and would make `iter` wait for a third.
-    /// assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1, 2]);
-    /// ```
-    pub fn try_iter(&self) -> TryIter<'_, T> {
-        TryIter(self)
     }
 }

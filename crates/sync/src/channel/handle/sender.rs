@@ -1,8 +1,9 @@
 //! `Sender`: the side that gives.
 
 use crate::channel::counter::Share;
+use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
 use crate::channel::protocol::Refusal;
-use crate::channel::{SendError, SendTimeoutError, TrySendError};
+use crate::seam::{give_way, step_aside};
 use std::time::{Duration, Instant};
 
 /// The sending side of a channel. Clones send on the same channel; when the last is dropped the channel is closed.
@@ -42,8 +43,8 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Errors
-    /// The channel is closed, or is closed while this waits; the value comes back. (Go panics.) Also in a goroutine that
-    /// is unwinding because its runtime closes, if it would have to wait.
+    /// The channel is closed, or is closed while this waits; the value comes back. (Go panics.) Also in a goroutine
+    /// that is unwinding because its runtime closes, if it would have to wait.
     ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
@@ -51,6 +52,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        give_way();
         // It stays an ordinary variable: if the wait unwinds, it is dropped.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.
@@ -80,6 +82,7 @@ impl<T> Sender<T> {
     #[doc(alias = "selectnbsend")]
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        step_aside();
         // It stays an ordinary variable: if the wait unwinds, it is dropped.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.
@@ -115,7 +118,7 @@ impl<T> Sender<T> {
     /// As [`Sender::send`].
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.send_until(value, crate::after_now(timeout))
+        self.send_until(value, crate::seam::after_now(timeout))
     }
 
     /// [`Sender::send`] that waits until `deadline` at most. **Suspends.**
@@ -148,6 +151,7 @@ impl<T> Sender<T> {
 
     #[track_caller]
     fn send_until(&self, value: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
+        give_way();
         // It stays an ordinary variable: if the wait unwinds, it is dropped.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.

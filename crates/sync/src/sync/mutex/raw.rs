@@ -11,16 +11,17 @@
 //! ```
 //!
 //! **Invariant.** WAITERS counts those who wait and have not been granted anything; it grows before they queue, and
-//! shrinks under the semaphore's lock, by a grant or by one who leaves. At most one holds WOKEN: a waiter that was granted
-//! a try, or a spinner that took it so that no waiter is woken for nothing. STARVING without LOCKED says that an unlock is
-//! about to hand over; under the semaphore's lock any unlock may do that for it.
+//! shrinks under the semaphore's lock, by a grant or by one who leaves. At most one holds WOKEN: a waiter that was
+//! granted a try, or a spinner that took it so that no waiter is woken for nothing. STARVING without LOCKED says that
+//! an unlock is about to hand over; under the semaphore's lock any unlock may do that for it.
 //!
-//! Go marks the lock taken when the new owner runs; here the hand-over itself does, so that a waiter with a deadline may
-//! leave at any time. Nobody can tell: STARVING keeps newcomers out in between. Go: `internal/sync.Mutex` (Go 1.27).
+//! Go marks the lock taken when the new owner runs; here the hand-over itself does, so that a waiter with a deadline
+//! may leave at any time. Nobody can tell: STARVING keeps newcomers out in between. Go: `internal/sync.Mutex` (Go
+//! 1.27).
 
 use crate::seam::{AtomicU32, const_fn, spin_loop};
 use crate::sync::sema::{Grant, Sema, Unit};
-use crate::wait::{Caller, How};
+use crate::wait::{Caller, WaitMode};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::Wake;
 use std::time::{Duration, Instant};
@@ -33,15 +34,15 @@ const WAITER: u32 = 8;
 
 /// Who waits for longer turns the fair mode on. Go: `starvationThresholdNs`.
 #[cfg(not(loom))]
-const PATIENCE: Duration = Duration::from_millis(1);
-/// A model's clock must not decide anything: whoever was woken once has lost patience.
+const STARVATION_THRESHOLD: Duration = Duration::from_millis(1);
+/// A model's clock must not decide anything: whoever was woken once counts as starving.
 #[cfg(loom)]
-const PATIENCE: Duration = Duration::ZERO;
+const STARVATION_THRESHOLD: Duration = Duration::ZERO;
 
-/// How often a newcomer looks before it queues, and how many PAUSEs it makes before the first look; twice as many before
-/// each next one, so some 10 us in all. Go: `active_spin`, and `active_spin_cnt`, which is 30 each time. While one
-/// spins the other has the cache line to itself: with two Ps that do nothing but lock and unlock, ns an operation were
-/// 25 for Go's numbers and 21 for these, and 82 where a newcomer queued at once.
+/// How often a newcomer looks before it queues, and how many PAUSEs it makes before the first look; twice as many
+/// before each next one, so some 10 us in all. Go: `active_spin`, and `active_spin_cnt`, which is 30 each time. While
+/// one spins the other has the cache line to itself: with two Ps that do nothing but lock and unlock, ns an operation
+/// were 25 for Go's numbers and 21 for these, and 82 where a newcomer queued at once.
 const SPINS: u32 = 4;
 const PAUSES: u32 = 30;
 
@@ -63,15 +64,15 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.take_free() {
-            self.lock_slow(How::FOR_EVER);
+            self.lock_slow(WaitMode::FOR_EVER);
         }
     }
 
     /// The same, ended by a deadline or not ended by a closing runtime. `false`: in vain. **Suspends.**
     #[track_caller]
     #[inline]
-    pub(crate) fn lock_how(&self, how: How) -> bool {
-        self.take_free() || self.lock_slow(how)
+    pub(crate) fn lock_with(&self, mode: WaitMode) -> bool {
+        self.take_free() || self.lock_slow(mode)
     }
 
     /// Takes the lock if it is free. Never suspends.
@@ -85,8 +86,8 @@ impl RawMutex {
         self.state.load(Relaxed) == 0 && self.sema.is_idle()
     }
 
-    /// The fast way: one load, one compare-and-swap, past those who wait. Go tries for a mutex without waiters only; while
-    /// some wait, which is when it matters, that costs it a locked instruction more.
+    /// The fast way: one load, one compare-and-swap, past those who wait. Go tries for a mutex without waiters only;
+    /// while some wait, which is when it matters, that costs it a locked instruction more.
     #[inline]
     fn take_free(&self) -> bool {
         let old = self.state.load(Relaxed);
@@ -112,7 +113,7 @@ impl RawMutex {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn lock_slow(&self, mut how: How) -> bool {
+    fn lock_slow(&self, mut mode: WaitMode) -> bool {
         let Err(mut old) = self.barge(self.state.load(Relaxed)) else { return true };
         let caller = Caller::enter("Mutex::lock");
         let mut attempt = Attempt::default();
@@ -130,7 +131,7 @@ impl RawMutex {
                 }
                 continue;
             }
-            let leaves = attempt.is_late(how);
+            let leaves = attempt.is_late(mode);
             let new = match leaves {
                 true => attempt.without_woken(old),
                 false => attempt.waiting(old),
@@ -142,12 +143,12 @@ impl RawMutex {
             if leaves {
                 return false;
             }
-            match self.sema.acquire(&caller, attempt.queues(), how, || self.leave()) {
-                Ok(Unit::Ticket) => return self.inherit(&mut attempt),
+            match self.sema.acquire(&caller, attempt.queues(), mode, || self.leave()) {
+                Ok(Unit::Ticket) => return self.take_over(&mut attempt),
                 Ok(Unit::Won) => attempt.woken(),
                 Err(Wake::Closing) => {
-                    // Our place in the queue is gone. Who must not unwind from here begins anew, and endures.
-                    (attempt, how) = (Attempt::default(), how.after_closing());
+                    // Our place in the queue is gone. Whoever must not unwind from here begins anew, uninterruptibly.
+                    (attempt, mode) = (Attempt::default(), mode.retry_after_closing());
                 }
                 Err(_) => return false,
             }
@@ -171,7 +172,7 @@ impl RawMutex {
     }
 
     /// The lock was handed to the caller. Ends the fair mode if the caller is the last to wait or waited only shortly.
-    fn inherit(&self, attempt: &mut Attempt) -> bool {
+    fn take_over(&self, attempt: &mut Attempt) -> bool {
         attempt.woken();
         if !attempt.starving || self.state.load(Relaxed) < WAITER {
             self.state.fetch_and(!STARVING, Relaxed);
@@ -179,8 +180,8 @@ impl RawMutex {
         true
     }
 
-    /// A waiter goes without the lock. Under the semaphore's lock. A fair mode for nobody ends, and if the lock was about
-    /// to be handed over, it is free.
+    /// A waiter goes without the lock. Under the semaphore's lock. A fair mode for nobody ends, and if the lock was
+    /// about to be handed over, it is free.
     fn leave(&self) -> bool {
         let left = |old: u32| {
             let new = old - WAITER;
@@ -209,8 +210,8 @@ impl RawMutex {
         self.sema.release(|| self.grant(), || _ = self.leave())
     }
 
-    /// Takes one waiter out of the count, to be woken or to own the lock. Under the semaphore's lock. `None`: another has
-    /// seen to it.
+    /// Takes one waiter out of the count, to be woken or to own the lock. Under the semaphore's lock. `None`: another
+    /// has seen to it.
     fn grant(&self) -> Option<Grant> {
         let mut old = self.state.load(Relaxed);
         loop {
@@ -246,8 +247,8 @@ impl Attempt {
     }
 
     /// The deadline is past. In a model it is once the caller has waited.
-    fn is_late(&self, how: How) -> bool {
-        how.deadline.is_some_and(|at| if cfg!(loom) { self.since.is_some() } else { at <= Instant::now() })
+    fn is_late(&self, mode: WaitMode) -> bool {
+        mode.deadline.is_some_and(|at| if cfg!(loom) { self.since.is_some() } else { at <= Instant::now() })
     }
 
     /// `old` without the mark that this attempt holds.
@@ -272,7 +273,7 @@ impl Attempt {
 
     /// Was woken.
     fn woken(&mut self) {
-        self.starving |= self.since.is_some_and(|since| since.elapsed() >= PATIENCE);
+        self.starving |= self.since.is_some_and(|since| since.elapsed() >= STARVATION_THRESHOLD);
         (self.woken, self.spins) = (true, 0);
     }
 }

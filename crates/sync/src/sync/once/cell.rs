@@ -1,6 +1,6 @@
 //! `OnceCell`: a place that is filled once.
 
-use crate::seam::{AtomicBool, const_fn};
+use crate::seam::{AtomicBool, const_fn, give_way, step_aside};
 use crate::sync::mutex::Mutex;
 use core::cell::UnsafeCell;
 use core::convert::Infallible;
@@ -27,8 +27,8 @@ pub struct OnceCell<T> {
     value: UnsafeCell<Option<T>>,
 }
 
-// SAFETY: the value is written under the mutex, before `filled` says so, and only shared after that. One thread may fill
-// the cell and another drop it, hence `Send`.
+// SAFETY: the value is written under the mutex, before `filled` says so, and only shared after that. One thread may
+// fill the cell and another drop it, hence `Send`.
 unsafe impl<T: Send + Sync> Sync for OnceCell<T> {}
 
 impl<T> OnceCell<T> {
@@ -46,6 +46,8 @@ impl<T> OnceCell<T> {
     pub fn get(&self) -> Option<&T> {
         // ORDER: once-cell. Pairs with the store in `fill`: the value is seen.
         if !self.filled.load(Acquire) {
+            // Somebody may be waiting for it in a loop.
+            step_aside();
             return None;
         }
         // SAFETY: filled, and never written to again while shared.
@@ -54,8 +56,8 @@ impl<T> OnceCell<T> {
 
     /// The value, made by `init` if there is none yet; if somebody else makes it, waits for that. **Suspends.**
     ///
-    /// A panic in `init` leaves the cell empty: the next one tries again. Asking for the value of the same cell in `init`
-    /// waits for ever.
+    /// A panic in `init` leaves the cell empty: the next one tries again. Asking for the value of the same cell in
+    /// `init` waits for ever.
     ///
     /// Shown at [`OnceCell`].
     ///
@@ -86,6 +88,7 @@ impl<T> OnceCell<T> {
     #[track_caller]
     #[inline]
     pub fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        give_way();
         match self.get() {
             Some(value) => Ok(value),
             None => self.fill(init),

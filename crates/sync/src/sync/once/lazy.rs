@@ -1,6 +1,6 @@
 //! `Lazy`: a value that is made when it is first asked for.
 
-use super::OnceCell;
+use super::cell::OnceCell;
 use crate::seam::const_fn;
 use core::cell::Cell;
 use core::fmt;

@@ -14,14 +14,14 @@
 //! up waiting leaves in one compare-and-swap of the word: a reader while WRITER is set, a writer while readers are
 //! active; otherwise its unit is on the way, and it waits for that.
 //!
-//! Go keeps one count from which a writer subtracts a large number, and a second one of readers that a writer waits for;
-//! waiting readers are then implied. Here they are counted, since otherwise a writer with a deadline could not tell them
-//! from those that are just leaving. Go: `sync.RWMutex` (rwmutex.go, Go 1.27).
+//! Go keeps one count from which a writer subtracts a large number, and a second one of readers that a writer waits
+//! for; waiting readers are then implied. Here they are counted, since otherwise a writer with a deadline could not
+//! tell them from those that are just leaving. Go: `sync.RWMutex` (rwmutex.go, Go 1.27).
 
 use crate::seam::{AtomicU64, const_fn};
 use crate::sync::mutex::RawMutex;
 use crate::sync::sema::{Grant, Sema};
-use crate::wait::{Caller, How};
+use crate::wait::{Caller, WaitMode};
 use core::cell::Cell;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use gmp_core::Wake;
@@ -69,7 +69,7 @@ impl RawRwLock {
     #[track_caller]
     #[inline]
     pub(crate) fn read(&self, deadline: Option<Instant>) -> bool {
-        self.try_read() || self.read_slow(How::until(deadline))
+        self.try_read() || self.read_slow(WaitMode::until(deadline))
     }
 
     /// Takes the lock for reading if no writer has it or waits. Never suspends.
@@ -90,7 +90,7 @@ impl RawRwLock {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn read_slow(&self, mut how: How) -> bool {
+    fn read_slow(&self, mut mode: WaitMode) -> bool {
         let caller = Caller::enter("RwLock::read");
         loop {
             // ORDER: rw-lock, as in `try_read`.
@@ -100,9 +100,9 @@ impl RawRwLock {
             if word.is_ok_and(|word| word & WRITER == 0) {
                 return true;
             }
-            match self.readers.acquire(&caller, false, how, || self.reader_leaves()) {
+            match self.readers.acquire(&caller, false, mode, || self.reader_leaves()) {
                 Ok(_) => return true,
-                Err(Wake::Closing) => how = how.after_closing(),
+                Err(Wake::Closing) => mode = mode.retry_after_closing(),
                 Err(_) => return false,
             }
         }
@@ -142,18 +142,18 @@ impl RawRwLock {
     /// Takes the lock for writing. `false`: the deadline came first. **Suspends.**
     #[track_caller]
     pub(crate) fn write(&self, deadline: Option<Instant>) -> bool {
-        let mut how = How::until(deadline);
+        let mut mode = WaitMode::until(deadline);
         loop {
-            if !self.writers.lock_how(how) {
+            if !self.writers.lock_with(mode) {
                 return false;
             }
             // ORDER: rw-lock. Acquire pairs with `end_read`.
             if self.word.fetch_or(WRITER, Acquire) & ACTIVE == 0 {
                 return true;
             }
-            match self.wait_for_readers(how) {
+            match self.wait_for_readers(mode) {
                 Ok(()) => return true,
-                Err(Wake::Closing) => how = how.after_closing(),
+                Err(Wake::Closing) => mode = mode.retry_after_closing(),
                 Err(_) => return false,
             }
         }
@@ -162,14 +162,14 @@ impl RawRwLock {
     /// With WRITER set. If it fails, all of the lock is given up.
     #[cold]
     #[track_caller]
-    fn wait_for_readers(&self, how: How) -> Result<(), Wake> {
+    fn wait_for_readers(&self, mode: WaitMode) -> Result<(), Wake> {
         let caller = Caller::enter("RwLock::write");
         let owed = Cell::new(None);
         let leave = || {
             owed.set(self.writer_leaves());
             owed.get().is_some()
         };
-        let result = self.writer.acquire(&caller, false, how, leave).map(|_| ());
+        let result = self.writer.acquire(&caller, false, mode, leave).map(|_| ());
         if let Some(owed) = owed.get() {
             // SAFETY: taken in `write`.
             unsafe { self.let_others(owed) };
@@ -184,7 +184,8 @@ impl RawRwLock {
         self.word.fetch_update(Relaxed, Relaxed, left).ok().map(waiting)
     }
 
-    /// Gives back the lock held for writing. Whether a sleeping goroutine was handed the writers' mutex. Never suspends.
+    /// Gives back the lock held for writing. Whether a sleeping goroutine was handed the writers' mutex. Never
+    /// suspends.
     ///
     /// # Safety
     /// The caller holds it so.

@@ -1,16 +1,16 @@
 //! What a select looks at: the part of a channel that is the same for every type of values, and whether it is ready.
 
 use super::protocol::{Chan, Refusal, Slot, State};
-use crate::wait::{Queue, RawLock, Sleeper};
+use crate::wait::{Queue, RawLock, WakeHandle};
 
 /// A channel whose type of values is forgotten: what a select locks, glances at and waits in.
 ///
-/// With `repr(C)` all the way down, and no more of a value's type in it than a thin pointer, a channel looks the same for
-/// every type of values: a pointer to one may be cast to a pointer to its face, which never touches a value.
+/// With `repr(C)` all the way down, and no more of a value's type in it than a thin pointer, a channel looks the same
+/// for every type of values: a pointer to one may be cast to a pointer to this, which never touches a value.
 #[repr(transparent)]
-pub(crate) struct Face(Chan<()>);
+pub(crate) struct ErasedChannel(Chan<()>);
 
-impl Face {
+impl ErasedChannel {
     /// The channel's lock.
     #[inline]
     pub(crate) fn lock(&self) -> &RawLock {
@@ -43,7 +43,7 @@ impl Face {
 impl<T> State<T> {
     /// Whether a send, or a receive, would not have to wait. A select that waits on the other side counts, though
     /// another of its cases may come first.
-    pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<Sleeper>, Refusal> {
+    pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<WakeHandle>, Refusal> {
         let (others, buffer) = match sends {
             true => (&self.receivers, !self.ring.is_full()),
             false => (&self.senders, self.ring.len() > 0),

@@ -1,4 +1,4 @@
-//! `Timed`: a timer and the channel on which it delivers the time.
+//! `ChannelTimer`: a timer and the channel on which it delivers the time.
 //!
 //! ```text
 //!   M, on g0                                       who stops or resets
@@ -9,9 +9,9 @@
 //!   unlock                                         unlock
 //! ```
 //!
-//! **Invariant.** The buffer of one holds nothing that a stop or reset has undone: claim and send are one step under the
-//! channel's lock, and so are stop and drain; a claim after a stop fails (`gmp_core::timer`). The channel's lock comes
-//! before the timer's own.
+//! **Invariant.** The buffer of one holds nothing that a stop or reset has undone: claim and send are one step under
+//! the channel's lock, and so are stop and drain; a claim after a stop fails (`gmp_core::timer`). The channel's lock
+//! comes before the timer's own.
 //!
 //! The heap's entry owns the callback, that owns a sender, and the channel owns the timer: a ring, which the last
 //! receiver cuts. Go: `sendTime` (sleep.go), `timer.stop`, `modify` and `sendLock` (time.go, Go 1.27).
@@ -20,7 +20,7 @@ use crate::channel::{Receiver, Sender, of_timer};
 use gmp_core::timer::{AnyTimer, Fire, Firing, Timer};
 use std::time::{Duration, Instant};
 
-pub(super) struct Timed {
+pub(super) struct ChannelTimer {
     timer: AnyTimer,
     pub(super) receiver: Receiver<Instant>,
 }
@@ -38,7 +38,7 @@ impl Fire for SendTime {
     }
 }
 
-impl Timed {
+impl ChannelTimer {
     /// A timer that goes off after `delay`, and then every `period` if that is not zero.
     #[track_caller]
     pub(super) fn start(delay: Duration, period: Duration) -> Self {

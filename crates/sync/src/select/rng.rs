@@ -1,17 +1,17 @@
-//! `Dice`: the order in which a select looks at its cases.
+//! `Rng`: the order in which a select looks at its cases.
 
 /// How many draws one random word pays for: 8! is far below 2^64, so the bias is below 2^-48.
 const DRAWS: u32 = 8;
 
 /// Random numbers for one shuffle.
-pub(super) struct Dice {
+pub(super) struct Rng {
     word: u64,
     draws: u32,
 }
 
-impl Dice {
+impl Rng {
     #[inline]
-    pub(super) fn roll() -> Self {
+    pub(super) fn new() -> Self {
         Self { word: crate::seam::random(), draws: 0 }
     }
 
@@ -20,7 +20,7 @@ impl Dice {
     #[inline]
     pub(super) fn below(&mut self, bound: usize) -> usize {
         if self.draws == DRAWS {
-            *self = Self::roll();
+            *self = Self::new();
         }
         self.draws += 1;
         // The word as a fraction of one: its whole part, when multiplied, is the draw, and the rest is the next word.
@@ -38,9 +38,9 @@ mod tests {
     fn every_order_of_four_is_as_likely() {
         let mut counts = std::collections::HashMap::new();
         for _ in 0..24_000 {
-            let (mut dice, mut order) = (Dice::roll(), Vec::new());
+            let (mut rng, mut order) = (Rng::new(), Vec::new());
             for i in 0..4 {
-                order.insert(dice.below(i + 1), i);
+                order.insert(rng.below(i + 1), i);
             }
             *counts.entry(order).or_insert(0_i32) += 1;
         }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn draws_stay_below_their_bound() {
-        let mut dice = Dice::roll();
-        assert!((1..5000).all(|bound| dice.below(bound) < bound));
+        let mut rng = Rng::new();
+        assert!((1..5000).all(|bound| rng.below(bound) < bound));
     }
 }

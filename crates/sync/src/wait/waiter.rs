@@ -9,11 +9,12 @@
 //!   over, still Pending
 //! ```
 //!
-//! **Invariant.** The state leaves Pending once. A waiter with one node is *alone*: the lock of that node's queue decides
-//! who ends the wait, so a plain store is enough. One with nodes in several queues is *shared*: wakers under different
-//! locks race, and the compare-and-swap to Claimed decides; Fired tells the one who waits that the value has been moved and
-//! that nobody touches its frame any more, so it need not wait for that waker's lock. The sleeper is put in by the one who waits before any lock that guards
-//! a node is given back, and taken out by the one who fired, under such a lock.
+//! **Invariant.** The state leaves Pending once. A waiter with one node is *alone*: the lock of that node's queue
+//! decides who ends the wait, so a plain store is enough. One with nodes in several queues is *shared*: wakers under
+//! different locks race, and the compare-and-swap to Claimed decides; Fired tells the one who waits that the value has
+//! been moved and that nobody touches its frame any more, so it need not wait for that waker's lock. The token that
+//! wakes it is put in by the one who waits before any lock that guards a node is given back, and taken out by the one
+//! who fired, under such a lock.
 
 use super::raw::Me;
 use crate::seam::AtomicU32;
@@ -33,19 +34,19 @@ use std::thread::{Thread, current as this_thread};
 /// Who sleeps, and the right to wake it: a parked goroutine, or a plain thread, which looks at its waiter's state each
 /// time it is unparked.
 ///
-/// No enum, and the goroutine in two words that are read one by one, as they were written: it is moved on every wake-up,
-/// and what is read in other pieces than it was written in, the CPU's store buffer cannot serve.
-pub(crate) struct Sleeper {
-    /// The two words of a [`Parked`], which is this sleeper's alone; null for none.
+/// No enum, and the goroutine in two words that are read one by one, as they were written: it is moved on every
+/// wake-up, and what is read in other pieces than it was written in, the CPU's store buffer cannot serve.
+pub(crate) struct WakeHandle {
+    /// The two words of a [`Parked`], which is this handle's alone; null for none.
     goroutine: *mut (),
     wait: u64,
     thread: Option<Thread>,
 }
 
 // SAFETY: a `Parked` may be used on any thread.
-unsafe impl Send for Sleeper {}
+unsafe impl Send for WakeHandle {}
 
-impl Sleeper {
+impl WakeHandle {
     /// Whether it is a goroutine that sleeps.
     pub(crate) fn is_goroutine(&self) -> bool {
         !self.goroutine.is_null()
@@ -56,7 +57,7 @@ impl Sleeper {
         self.wake_as(&mut Me::default());
     }
 
-    /// [`Sleeper::wake`] by a caller that has been looked up already.
+    /// [`WakeHandle::wake`] by a caller that has been looked up already.
     #[inline(always)]
     pub(crate) fn wake_as(self, me: &mut Me) {
         if let Some(goroutine) = NonNull::new(self.goroutine) {
@@ -163,7 +164,8 @@ impl Waiter {
         true
     }
 
-    /// Whether the wait could still be claimed, as far as one can tell without doing so. By a waker, as [`Waiter::claim`].
+    /// Whether the wait could still be claimed, as far as one can tell without doing so. By a waker, as
+    /// [`Waiter::claim`].
     pub(super) fn is_pending(&self) -> bool {
         // SAFETY: as in `claim`; of a shared wait only the state is looked at.
         self.state.load(Relaxed) == PENDING && (self.shared || !unsafe { self.is_gone() })
@@ -172,7 +174,7 @@ impl Waiter {
     /// Whether nobody waits any more: timed out and about to unlink itself, or left behind by a closed runtime.
     ///
     /// # Safety
-    /// Nobody puts the sleeper in or takes it out meanwhile.
+    /// Nobody puts the token in or takes it out meanwhile.
     #[inline]
     unsafe fn is_gone(&self) -> bool {
         let Some(goroutine) = NonNull::new(self.goroutine.get()) else { return false };
@@ -184,12 +186,12 @@ impl Waiter {
     /// given back is to be woken once the lock is released.
     #[inline]
     #[must_use]
-    pub(super) fn fire(&self, case: u32, fired: Fired) -> Sleeper {
+    pub(super) fn fire(&self, case: u32, fired: Fired) -> WakeHandle {
         let (goroutine, wait) = (self.goroutine.get(), self.wait.get());
-        let sleeper = Sleeper { goroutine, wait, thread: self.thread.take() };
+        let handle = WakeHandle { goroutine, wait, thread: self.thread.take() };
         // ORDER: fire. Pairs with the load in `fired`: the one who waits may go on, and leave the frame, from here on.
         self.state.store(encode(case, fired), Release);
-        sleeper
+        handle
     }
 }
 

@@ -4,9 +4,9 @@
 //! `cargo xtask loom kin`
 //!
 //! Modelled: readers and writers that exclude each other, and leave no trace when a deadline ends their wait; the last
-//! `done` against waiters that come, or give up; notifications against waiters that come, or give up. What is handed over
-//! is in loom's cells, and whoever is not woken is a deadlock. Threads: three at most. Preemptions: as each model says, or
-//! `LOOM_MAX_PREEMPTIONS`.
+//! `done` against waiters that come, or give up; notifications against waiters that come, or give up. What is handed
+//! over is in loom's cells, and whoever is not woken is a deadlock. Threads: three at most. Preemptions: as each model
+//! says, or `LOOM_MAX_PREEMPTIONS`.
 
 use super::mutex::Mutex;
 use super::rw_lock::RawRwLock;

@@ -4,20 +4,22 @@
 //!   queued, locked ── sleep ──► fired: off the queue, done
 //!         │                └──► timed out, closing: lock; fired meanwhile? done. Else unlink, and leave locked, so
 //!         │                     that the leaver's share in any count goes in the same step
-//!         └── endure, if the goroutine may not leave: fired or timed out only
+//!         └── uninterruptible, if the goroutine may not leave: fired or timed out only
 //! ```
 //!
-//! **Enduring.** When a runtime closes and unwinds its goroutines, a wait ends early and the goroutine unwinds from it.
-//! Two kinds of wait cannot end early: one in a destructor during an unwind, for its caller goes on as if it had what it
-//! asked for, and the taking back of a lock by a condition's waiter, whose guard will be dropped. These endure: they
-//! keep their place in the queue, let others run for [`YIELDING`], since most holders unwind as well and let go, and
-//! then block their thread as a plain thread does, inside `blocking`. So the order and the exclusion hold, and a wait
-//! that would never end costs a thread left behind, counted in `Leftover::running`, but does not keep `run` from
-//! returning.
+//! **Uninterruptible waits.** When a runtime closes and unwinds its goroutines, a wait ends early and the goroutine
+//! unwinds from it. Two kinds of wait cannot end early: one in a destructor during an unwind, for its caller goes on as
+//! if it had what it asked for, and the taking back of a lock by a condition's waiter, whose guard will be dropped.
+//! These are uninterruptible: they keep their place in the queue, let others run for [`YIELD_FIRST`], since most
+//! holders unwind as well and let go, and then block their thread as a plain thread does, inside `blocking`. So the
+//! order and the exclusion hold, and a wait that would never end costs a thread left behind, counted in
+//! `Leftover::running`, but does not keep `run` from returning.
 
+use super::lock::{Guard, Lock};
+use super::queue::{Node, Queue};
 #[cfg(not(loom))]
-use super::sleeper::wait_as_thread;
-use super::{Caller, Fired, Guard, Lock, Node, Queue, Waiter};
+use super::waiter::wait_as_thread;
+use super::waiter::{Caller, Fired, Waiter};
 #[cfg(not(loom))]
 use gmp_core::park::{AtGate, Place};
 use gmp_core::{WaitReason, Wake};
@@ -25,42 +27,43 @@ use gmp_core::{WaitReason, Wake};
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long an enduring goroutine lets others run before it blocks its thread. A destructor's lock is held for
-/// microseconds; this is long against that and short against a program's end.
+/// How long a goroutine in an uninterruptible wait lets others run before it blocks its thread. A destructor's lock is
+/// held for microseconds; this is long against that and short against a program's end.
 #[cfg(not(loom))]
-const YIELDING: Duration = Duration::from_millis(20);
+const YIELD_FIRST: Duration = Duration::from_millis(20);
 
 /// What is to be known of a wait beside its place.
 #[derive(Clone, Copy)]
-pub(crate) struct How {
+pub(crate) struct WaitMode {
     pub(crate) deadline: Option<Instant>,
     /// It must not end because the runtime closes.
-    pub(crate) endures: bool,
+    pub(crate) uninterruptible: bool,
 }
 
-impl How {
-    pub(crate) const FOR_EVER: Self = Self { deadline: None, endures: false };
+impl WaitMode {
+    pub(crate) const FOR_EVER: Self = Self { deadline: None, uninterruptible: false };
 
     pub(crate) fn until(deadline: Option<Instant>) -> Self {
         Self { deadline, ..Self::FOR_EVER }
     }
 
     /// The same with an end that does not come before the wait is fired.
-    pub(crate) fn to_the_end() -> Self {
-        Self { deadline: None, endures: true }
+    pub(crate) fn uninterruptible() -> Self {
+        Self { deadline: None, uninterruptible: true }
     }
 
-    /// For the next try after a wait that was ended by a closing runtime. Unwinds from here, unless the caller must not.
-    pub(crate) fn after_closing(self) -> Self {
-        if !self.endures {
+    /// For the next try after a wait that was ended by a closing runtime. Unwinds from here, unless the caller must
+    /// not.
+    pub(crate) fn retry_after_closing(self) -> Self {
+        if !self.uninterruptible {
             gmp_core::goroutine::unwind_if_closing(Wake::Closing);
         }
-        Self { endures: true, ..self }
+        Self { uninterruptible: true, ..self }
     }
 }
 
 /// A wait that was not fired. The node is off the queue, whose lock is held.
-pub(crate) struct Left<'a, S> {
+pub(crate) struct Unfired<'a, S> {
     pub(crate) wake: Wake,
     pub(crate) guard: Guard<'a, S>,
     /// Whether it was still queued. If not, a waker took it off as gone, and out of every count.
@@ -78,18 +81,18 @@ pub(crate) unsafe fn wait<'a, S, E>(
     queue: impl Fn(&S) -> &Queue<E>,
     waiter: &Waiter,
     node: &Node<E>,
-    how: How,
-) -> Result<Fired, Left<'a, S>> {
+    mode: WaitMode,
+) -> Result<Fired, Unfired<'a, S>> {
     let held = guard.keep();
-    let wake = if endures(caller, how) {
+    let wake = if is_uninterruptible(caller, mode) {
         // SAFETY: held, and kept for this.
         unsafe { held.unlock() };
-        endure(caller, held.lock(), waiter, how.deadline)
+        wait_uninterruptibly(caller, held.lock(), waiter, mode.deadline)
     } else {
         // SAFETY: the node is queued and its lock held; giving it back touches nothing after the lock itself.
-        unsafe { caller.sleep(waiter, WaitReason::Sync, how.deadline, move || held.unlock()) }
+        unsafe { caller.sleep(waiter, WaitReason::Sync, mode.deadline, move || held.unlock()) }
     };
-    leave(caller, held.lock(), queue, waiter, node, how, wake)
+    leave(caller, held.lock(), queue, waiter, node, mode, wake)
 }
 
 /// The end of [`wait`], fired or not.
@@ -100,9 +103,9 @@ fn leave<'a, S, E>(
     queue: impl Fn(&S) -> &Queue<E>,
     waiter: &Waiter,
     node: &Node<E>,
-    how: How,
+    mode: WaitMode,
     mut wake: Wake,
-) -> Result<Fired, Left<'a, S>> {
+) -> Result<Fired, Unfired<'a, S>> {
     loop {
         if let Some((_, fired)) = waiter.fired() {
             return Ok(fired);
@@ -113,44 +116,54 @@ fn leave<'a, S, E>(
         }
         let queued = node.is_queued();
         #[cfg(not(loom))]
-        if wake == Wake::Closing && queued && endures(caller, how) {
+        if wake == Wake::Closing && queued && is_uninterruptible(caller, mode) {
             // It was asleep when the closing began. Nobody is to take it for gone from here on.
             waiter.awake();
             drop(guard);
-            wake = endure(caller, lock, waiter, how.deadline);
+            wake = wait_uninterruptibly(caller, lock, waiter, mode.deadline);
             continue;
         }
         queue(&guard).unlink(node);
-        return Err(Left { wake, guard, queued });
+        return Err(Unfired { wake, guard, queued });
     }
 }
 
 /// Whether the caller's runtime closes, and it must wait all the same.
 #[cfg(not(loom))]
 #[inline]
-fn endures(caller: &Caller, how: How) -> bool {
+fn is_uninterruptible(caller: &Caller, mode: WaitMode) -> bool {
     matches!(&caller.0, Place::Goroutine(goroutine) if goroutine.is_closing())
-        && (how.endures || std::thread::panicking())
+        && (mode.uninterruptible || std::thread::panicking())
 }
 
 /// In a model there is no runtime to close.
 #[cfg(loom)]
-fn endures(_caller: &Caller, _how: How) -> bool {
+fn is_uninterruptible(_caller: &Caller, _how: WaitMode) -> bool {
     false
 }
 
 #[cfg(loom)]
-fn endure<S>(_caller: &Caller, _lock: &Lock<S>, _waiter: &Waiter, _deadline: Option<Instant>) -> Wake {
+fn wait_uninterruptibly<S>(
+    _caller: &Caller,
+    _lock: &Lock<S>,
+    _waiter: &Waiter,
+    _deadline: Option<Instant>,
+) -> Wake {
     unreachable!("a model has no goroutines")
 }
 
-/// See the module's documentation. The waiter has no sleeper, and is queued or fired.
+/// See the module's documentation. Nobody is to be woken through the waiter, which is queued or fired.
 #[cfg(not(loom))]
 #[cold]
-fn endure<S>(caller: &Caller, lock: &Lock<S>, waiter: &Waiter, deadline: Option<Instant>) -> Wake {
+fn wait_uninterruptibly<S>(
+    caller: &Caller,
+    lock: &Lock<S>,
+    waiter: &Waiter,
+    deadline: Option<Instant>,
+) -> Wake {
     let began = Instant::now();
     while let Place::Goroutine(goroutine) = &caller.0
-        && began.elapsed() < YIELDING
+        && began.elapsed() < YIELD_FIRST
     {
         if let Some(wake) = over(waiter, deadline) {
             return wake;

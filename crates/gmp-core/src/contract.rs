@@ -16,6 +16,7 @@
 //! | who spins, who is woken | [`IdlePolicy`] | the counts of idle Ps and spinning Ms, the fences, the last look after a P was given up; work never waits more than 10 ms beside an idle P |
 
 mod idle_policy;
+mod list;
 mod policy;
 mod promise;
 mod run_queue;
@@ -29,6 +30,7 @@ mod with_idle;
 mod with_order;
 
 pub use idle_policy::{IdlePolicy, IdleView};
+pub use list::List;
 pub use policy::{Policy, Rules};
 pub use promise::{BackPromise, NextPromise, Promise, StealPromise};
 pub use run_queue::{Popped, QueueConfig, RunQueue, Slot, Spill, Steal, StealRound, Thief};

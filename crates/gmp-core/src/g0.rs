@@ -2,6 +2,7 @@
 
 mod execute;
 mod find;
+mod hop;
 mod idle;
 mod leave;
 mod steal;
@@ -9,9 +10,9 @@ mod switch;
 mod timers;
 
 use crate::contract::{Carry, Switch, VictimOrder};
-use crate::m::M;
-use crate::p::{OwnedP, P};
-use crate::sched::{Config, OrderOf, Sched, SlotOf};
+use crate::records::m::M;
+use crate::records::p::{OwnedP, P};
+use crate::shared::sched::{Config, OrderOf, Sched, SlotOf};
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
@@ -36,7 +37,7 @@ impl<'a, C: Config> G0<'a, C> {
         let thread = C::Switch::attach_thread()?;
         m.note.adopt();
         m.cpu_clock.store(C::Switch::cpu_clock().unwrap_or(0), Ordering::Relaxed);
-        crate::current::set_scheduler::<SlotOf<C>>(m);
+        crate::entering::current::set_scheduler::<SlotOf<C>>(m);
         Ok(Self { sched, m, epoch: sched.collector.register(), _thread: thread })
     }
 
@@ -57,7 +58,7 @@ impl<'a, C: Config> G0<'a, C> {
 
     /// The calling thread is no M any more. Its P is gone already.
     pub(crate) fn detach(self) {
-        crate::current::set_plain::<SlotOf<C>>();
+        crate::entering::current::set_plain::<SlotOf<C>>();
     }
 
     /// The g0 loop: until the runtime closes, or the M's thread is to end. Go: `schedule`.
@@ -88,7 +89,7 @@ impl<'a, C: Config> G0<'a, C> {
         debug_assert!(self.m.p.get().is_null());
         p.core.word.acquire();
         p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.sched.emit_proc(crate::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
+        self.sched.emit_proc(crate::ground::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
         self.m.p.set(p.into_core());
         self.note_cpu();
     }
@@ -107,7 +108,7 @@ impl<'a, C: Config> G0<'a, C> {
         // SAFETY: the M held it.
         let p = unsafe { OwnedP::from_core(core) };
         p.core.word.release();
-        self.sched.emit_proc(crate::event::EventKind::ProcStop, Some(self.m), Some(p.core.id), 0);
+        self.sched.emit_proc(crate::ground::event::EventKind::ProcStop, Some(self.m), Some(p.core.id), 0);
         p
     }
 

@@ -1,64 +1,48 @@
 //! Goroutines, machines and processors: the contracts, the protocols and the scheduler of gmp.
 //!
 //! Users import the crate `gmp`; this one is for those who write a policy, a stack allocator or a context switch, and
-//! for those who read how it works. Start at [`contract`], then follow one goroutine: `spawn`, `submit`, `g0` (find,
-//! execute, leave), [`park`]. `ARCHITECTURE.md` has the map.
+//! for those who read how it works. Start at [`contract`], then follow one goroutine: `life::spawn`, `waking::submit`,
+//! `g0` (find, execute, leave), [`park`]. `ARCHITECTURE.md` has the map.
+//!
+//! The rooms, lowest floor first: `ground`, `contract`, `records`, `entering`, `waiting`, `life`, `shared`, `waking`,
+//! `watching`, `g0`, `runtime`. Beside them stand `queue`, on which policies build, and `suite`, which judges policies;
+//! the scheduler imports neither.
 
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
 
 pub mod contract;
-pub mod event;
-pub mod fatal;
-pub mod goroutine;
-pub mod idle;
-pub mod local;
-pub mod overflow;
-pub mod park;
-pub mod procs;
-pub mod queue;
+mod entering;
+mod g0;
+mod ground;
+mod life;
+mod records;
 pub mod runtime;
-pub mod scope;
-pub mod settings;
-pub mod slice;
-pub mod sole;
-pub mod stats;
+mod shared;
+mod waiting;
+mod waking;
+mod watching;
+
+pub mod queue;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
-pub mod sync;
-pub mod timer;
 
-mod abandon;
-mod blocking;
-mod close;
-mod current;
-mod deadlock;
-mod erased;
-mod g;
-mod g0;
-mod gate;
-mod handle;
-mod hop;
-mod locked;
-mod m;
-mod p;
-mod panics;
-mod rt;
-mod run;
-mod sched;
-mod spawn;
-mod submit;
-mod sysmon;
-mod wake;
-mod world;
+pub use entering::{overflow, sole};
+pub use ground::{event, fatal, procs, settings, sync};
+pub use life::{local, scope, timer};
+pub use queue::idle;
+pub use records::stats;
+pub use runtime::goroutine;
+pub use waiting::park;
 
-pub use abandon::Leftover;
-pub use blocking::blocking;
-pub use deadlock::{DeadlockReport, Sleeper};
-pub use g::parked::Parked;
-pub use g::runnable::Runnable;
-pub use g::{Ancestor, WaitReason, Wake};
-pub use handle::{JoinError, JoinHandle};
-pub use panics::Payload;
-pub use run::{Finished, RunError};
-pub use sched::Config;
-pub use spawn::{NoRecord, Spec};
+pub use entering::gate::{give_way, step_aside};
+pub use life::blocking::blocking;
+pub use life::handle::{JoinError, JoinHandle};
+pub use life::panics::Payload;
+pub use life::spawn::{NoRecord, Spec};
+pub use records::g::parked::Parked;
+pub use records::g::runnable::Runnable;
+pub use records::g::{Ancestor, WaitReason, Wake};
+pub use runtime::abandon::Leftover;
+pub use runtime::run::{Finished, RunError};
+pub use shared::sched::Config;
+pub use watching::deadlock::{DeadlockReport, Sleeper};

@@ -3,7 +3,7 @@
 mod block;
 mod coprime;
 mod dice;
-mod list;
+pub mod idle;
 #[cfg(all(test, loom))]
 mod loom_block;
 #[cfg(all(test, loom))]
@@ -15,10 +15,10 @@ mod run_next;
 mod shared_fifo;
 mod weighted;
 
+pub use crate::contract::List;
 pub use block::{Blocks, BlocksThief};
 pub use coprime::{Coprime, CoprimeWalk};
 pub use dice::Dice;
-pub use list::List;
 pub use ring::{Ring, RingThief};
 pub use shared_fifo::SharedFifo;
 pub use weighted::{Weighted, WeightedWalk};

@@ -17,7 +17,7 @@ pub(crate) use std::{
 };
 
 #[cfg(not(loom))]
-pub(crate) use gmp_core::slice::{give_way, step_aside};
+pub(crate) use gmp_core::{give_way, step_aside};
 use std::time::{Duration, Instant};
 
 /// A model's threads have no time slices.

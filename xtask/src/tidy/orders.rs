@@ -3,7 +3,7 @@
 use crate::tidy::{Tree, source};
 
 /// The only file that may name the strongest ordering: its `full_fence` is what all protocols use.
-const SEAM: &str = "crates/gmp-core/src/sync.rs";
+const SEAM: &str = "crates/gmp-core/src/ground/sync.rs";
 /// Where orderings must be explained.
 const EXPLAINED: &str = "crates/gmp-core/src/";
 /// Orderings that pair with another site.

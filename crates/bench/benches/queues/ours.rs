@@ -2,8 +2,8 @@
 
 use crate::{Contestant, Owner, Thief};
 use criterion::Criterion;
+use gmp_core::contract::List;
 use gmp_core::contract::{Policy, RunQueue, SharedQueue, Slot, Steal, Thief as _};
-use gmp_core::queue::List;
 use gmp_core::suite::{CONFIG, Ledger, Probe, QueueOf, SharedOf, TAKE_ANY};
 use std::hint::black_box;
 use std::marker::PhantomData;

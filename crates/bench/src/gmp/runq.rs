@@ -3,8 +3,8 @@
 use super::policies;
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::runq::{self, Owner};
+use gmp_core::contract::List;
 use gmp_core::contract::{Policy, QueueConfig, RunQueue, SharedQueue, Slot, Steal, StealRound, Thief};
-use gmp_core::queue::List;
 use gmp_core::suite::{Ledger, Probe, SharedOf};
 use std::sync::{Mutex, PoisonError};
 

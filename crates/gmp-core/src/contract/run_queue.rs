@@ -1,7 +1,7 @@
 //! `RunQueue` and `Thief`: a P's queue, its one owner half and its many thief halves.
 
+use crate::contract::List;
 use crate::contract::{Promise, Sole, Token};
-use crate::queue::List;
 use core::time::Duration;
 
 /// Where a pushed token goes.

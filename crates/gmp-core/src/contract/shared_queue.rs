@@ -1,7 +1,7 @@
 //! `SharedQueue`: runnable goroutines that belong to no P.
 
+use crate::contract::List;
 use crate::contract::{Sole, Token};
-use crate::queue::List;
 
 /// The queue that all Ps share: overflow of the local ones, yielded and preempted goroutines, submissions from plain
 /// threads. Any thread may call any method.
@@ -9,7 +9,7 @@ use crate::queue::List;
 /// # Contract
 /// - **S1** Exactly once, as clause Q1 of [`RunQueue`](crate::contract::RunQueue).
 /// - **S2** `is_empty` is one cheap look, for hot paths. It is never wrong at rest; a push that has returned and a
-///   [`full_fence`](crate::sync::full_fence) on both sides make it visible.
+///   [`full_fence`](crate::ground::sync::full_fence) on both sides make it visible.
 /// - **S3** No call blocks for longer than another call of this trait takes, unwinds, or calls the runtime.
 /// - **S4** `push_front` is served before everything queued, in the batch's order: what a removed P leaves behind.
 /// - **S5** Else first in, first out; of what several threads push at once, each one's in its order. `pop_batch` gives at

@@ -3,12 +3,12 @@
 use super::G0;
 use super::leave::After;
 use crate::contract::{RunQueue, Stack, StackAllocator, StackError};
-use crate::event::EventKind;
-use crate::g::cargo::Outcome;
-use crate::g::runnable::Runnable;
-use crate::g::{Flags, G};
-use crate::m::{Leave, M};
-use crate::sched::{Config, attention};
+use crate::ground::event::EventKind;
+use crate::records::g::cargo::Outcome;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{Flags, G};
+use crate::records::m::{Leave, M};
+use crate::shared::sched::{Config, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -167,7 +167,7 @@ impl<C: Config> G0<'_, C> {
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
             if let Some(hook) = &self.sched.settings.on_out_of_stacks {
-                crate::gate::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
+                crate::entering::gate::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
             }
             self.end_unstarted(runnable, Outcome::OutOfStacks);
             return true;
@@ -183,7 +183,7 @@ impl<C: Config> G0<'_, C> {
     fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();
         // SAFETY: it never ran, so its closure is there, and we hold its only Runnable.
-        unsafe { crate::abandon::drop_closure(g) };
+        unsafe { crate::runtime::abandon::drop_closure(g) };
         g.outcome.set(outcome);
         g.word.to_discarded();
         self.p_shared().core.counters.count_exit();
@@ -196,7 +196,7 @@ impl<C: Config> G0<'_, C> {
     fn observe_start(&self, g: &G) {
         let since = g.since.get();
         self.sched.emit(EventKind::GoStart, g, Some(self.m), 0);
-        if since != 0 && g.tracking.get() & crate::submit::TRACKING_MASK == 0 {
+        if since != 0 && g.tracking.get() & crate::waking::submit::TRACKING_MASK == 0 {
             let waited = self.sched.header.now().saturating_sub(since);
             self.sched.emit(EventKind::SchedLatency, g, Some(self.m), waited);
         }

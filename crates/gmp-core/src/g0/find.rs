@@ -2,10 +2,10 @@
 
 use super::G0;
 use crate::contract::{Policy, Popped, RunQueue, SharedQueue};
-use crate::event::EventKind;
-use crate::g::runnable::Runnable;
-use crate::m::M;
-use crate::sched::{Config, Sched, attention};
+use crate::ground::event::EventKind;
+use crate::records::g::runnable::Runnable;
+use crate::records::m::M;
+use crate::shared::sched::{Config, Sched, attention};
 
 impl<C: Config> Sched<C> {
     /// Takes from the queue of the P that `m` holds.

@@ -1,14 +1,14 @@
 //! Going idle: give up the P, look once more, sleep. Go: the second half of `findRunnable`, `stopm`, `gcstopm`.
 //!
-#![doc = include_str!("../idle/README.md")]
+#![doc = include_str!("idle/README.md")]
 
 use super::G0;
 use crate::contract::{Popped, RunQueue, SharedQueue, Thief};
-use crate::g::runnable::Runnable;
-use crate::p::timers::NEVER;
-use crate::sched::lists::MRef;
-use crate::sched::{AllP, Config, attention};
-use crate::sync::full_fence;
+use crate::ground::sync::full_fence;
+use crate::records::g::runnable::Runnable;
+use crate::records::p::timers::NEVER;
+use crate::shared::lists::MRef;
+use crate::shared::sched::{AllP, Config, attention};
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {

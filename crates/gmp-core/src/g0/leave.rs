@@ -2,16 +2,16 @@
 
 use super::G0;
 use crate::contract::{SharedQueue, Slot, StackAllocator};
-use crate::event::EventKind;
-use crate::g::cargo::Outcome;
-use crate::g::join::{Finish, Joiner, Waiter};
-use crate::g::parked::Parked;
-use crate::g::runnable::Runnable;
-use crate::g::word::Wait;
-use crate::g::{Flags, G};
-use crate::m::{Leave, M, ParkRequest};
-use crate::p::timers::NEVER;
-use crate::sched::{Config, Sched};
+use crate::ground::event::EventKind;
+use crate::records::g::cargo::Outcome;
+use crate::records::g::join::{Finish, Joiner, Waiter};
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::word::Wait;
+use crate::records::g::{Flags, G};
+use crate::records::m::{Leave, M, ParkRequest};
+use crate::records::p::timers::NEVER;
+use crate::shared::sched::{Config, Sched};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -116,7 +116,7 @@ impl<C: Config> G0<'_, C> {
             self.sched.push_local(self.m, popped.token, Slot::Next);
             self.sched.wake_for_submission(self.m);
         }
-        g.wake.set(crate::g::Wake::Woken);
+        g.wake.set(crate::records::g::Wake::Woken);
         After::Resume
     }
 
@@ -211,9 +211,9 @@ impl<C: Config> G0<'_, C> {
         let (g, wait) = parked.into_parts();
         let near = ptr::eq(g.rt.get(), &self.sched.header) && !g.has(Flags::PINNED);
         if !near {
-            crate::g::parked::ready(g, wait, crate::g::Wake::Woken);
+            crate::records::g::parked::ready(g, wait, crate::records::g::Wake::Woken);
         } else if g.word.to_ready(wait) {
-            g.wake.set(crate::g::Wake::Woken);
+            g.wake.set(crate::records::g::Wake::Woken);
             // SAFETY: the wait was ours to end, so this is the only Runnable for it.
             self.sched.ready_on(self.m, unsafe { Runnable::new(g) });
         }
@@ -229,7 +229,7 @@ impl<C: Config> G0<'_, C> {
             return self.drop_on_a_stack(g);
         }
         // SAFETY: this M holds the P.
-        unsafe { crate::handle::put_free(&self.p_shared().core, g) };
+        unsafe { crate::life::handle::put_free(&self.p_shared().core, g) };
     }
 
     /// A result or payload that nobody wants: its destructor is the user's code and must not run on g0, so the record

@@ -2,10 +2,10 @@
 
 use super::G0;
 use crate::contract::{IdlePolicy, Lookout, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims};
-use crate::g::runnable::Runnable;
-use crate::p::word::PStatus;
-use crate::p::{P, add_own};
-use crate::sched::{AllP, Config};
+use crate::records::g::runnable::Runnable;
+use crate::records::p::word::PStatus;
+use crate::records::p::{P, add_own};
+use crate::shared::sched::{AllP, Config};
 use std::time::Duration;
 
 /// The longest that a policy may keep a thief waiting, with its P in hand. Go's own back-off is 3 us.

@@ -2,15 +2,15 @@
 
 use super::{G0, carry};
 use crate::contract::{Carry, Context, Switch};
-use crate::current::{set_g, set_plain, set_scheduler};
-use crate::g::{Flags, G};
-use crate::gate::{Here, Inside};
-use crate::m::{Leave, M};
-use crate::sched::{Config, SlotOf};
+use crate::entering::current::{set_g, set_plain, set_scheduler};
+use crate::entering::gate::{Here, Inside};
+use crate::records::g::{Flags, G};
+use crate::records::m::{Leave, M};
+use crate::shared::sched::{Config, SlotOf};
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
-    /// Runs `g`, and those for which it and they [hop](crate::rt::AnyRuntime::hop), until one leaves for g0: that one. Go:
+    /// Runs `g`, and those for which it and they [hop](crate::records::rt::AnyRuntime::hop), until one leaves for g0: that one. Go:
     /// `gogo`.
     #[doc(alias = "gogo")]
     #[inline]
@@ -61,7 +61,7 @@ pub(crate) unsafe fn arrive<C: Config>(g: &G) {
     let hopped = m.hopped.get();
     if !hopped.is_null() {
         // SAFETY: records are never freed; an M runs goroutines of its own runtime, whose configuration is ours.
-        unsafe { crate::hop::commit_for::<C>(m, g, &*hopped) };
+        unsafe { crate::g0::hop::commit_for::<C>(m, g, &*hopped) };
     }
 }
 
@@ -74,15 +74,15 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     let table = g.table.get();
     if g.has(Flags::DROPPING) {
         // SAFETY: the goroutine ended with an outcome that nobody took; we are on a goroutine's stack for this.
-        unsafe { crate::g::cargo::drop_unwanted(g) };
+        unsafe { crate::records::g::cargo::drop_unwanted(g) };
     } else {
         // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
         unsafe { (table.run)(g) };
     }
     if g.has(Flags::EXTRA)
-        && let Some(payload) = crate::local::end_of_goroutine()
+        && let Some(payload) = crate::life::local::end_of_goroutine()
     {
-        crate::panics::end_in_panic(g, payload);
+        crate::life::panics::end_in_panic(g, payload);
     }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.

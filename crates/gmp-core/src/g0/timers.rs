@@ -5,13 +5,11 @@
 
 use super::G0;
 use crate::contract::{Policy, Switch, Thief};
-use crate::g::parked::Parked;
-use crate::g::runnable::Runnable;
-use crate::g::{G, Wake};
-use crate::p::timers::{BATCH, Batch, NEVER, Target, Timers};
-use crate::sched::Config;
-use crate::timer::AnyTimer;
-use crate::timer::plan::Due;
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{G, Wake};
+use crate::records::p::timers::{BATCH, Batch, NEVER, Target, Timers};
+use crate::shared::sched::Config;
 use core::ptr;
 
 /// The part of a record that has its word and its context.
@@ -81,7 +79,7 @@ impl<C: Config> G0<'_, C> {
                 Target::Goroutine(parked) => ran |= self.end_sleep(parked, &mut awake),
                 Target::Timer(timer) => {
                     self.queue_awake(&mut awake);
-                    ran |= self.run_timer(timer, entry.when, now, timers);
+                    ran |= self.sched.run_timer(self.m, timer, entry.when, now, timers);
                 }
             }
         }
@@ -94,7 +92,7 @@ impl<C: Config> G0<'_, C> {
     fn end_sleep(&self, parked: Parked, awake: &mut Awake) -> bool {
         let (g, wait) = parked.into_parts();
         if !ptr::eq(g.rt.get(), &self.sched.header) || g.is_inboxed() {
-            return crate::g::parked::ready(g, wait, Wake::TimedOut);
+            return crate::records::g::parked::ready(g, wait, Wake::TimedOut);
         }
         if !g.word.to_ready(wait) {
             return false;
@@ -117,29 +115,6 @@ impl<C: Config> G0<'_, C> {
         }
         if len != 0 {
             self.sched.wake_for_submission(self.m);
-        }
-    }
-
-    fn run_timer(&self, timer: AnyTimer, entry: u64, now: u64, timers: &Timers) -> bool {
-        if self.sched.unwinding() {
-            // A callback may wake whom it likes, but in a runtime that unwinds there is nobody to wake. The entry goes
-            // here, so the plan must not say that one lies in a heap that will be gone.
-            timer.plan(|plan| plan.forget(entry, timers));
-            return false;
-        }
-        match timer.plan(|plan| plan.due(entry, timers, now)) {
-            Due::Nothing => false,
-            Due::Later(when) => {
-                timers.add_timer(when, timer);
-                false
-            }
-            Due::Fire { round, when, again } => {
-                if again != NEVER {
-                    timers.add_timer(again, timer.clone());
-                }
-                timer.fire(self.m, round, when);
-                true
-            }
         }
     }
 }

@@ -24,7 +24,7 @@
 //! thieves work in different blocks, so the owner's steps need no strong ordering, and synchronisation is paid once for
 //! each block. There a block that the owner works in cannot be stolen from. A scheduler cannot have that: a goroutine
 //! would wait behind one that runs for long, beside idle Ps. So thieves can *call in* a kept block, which is rare and may
-//! cost: they set the block's word, make the owner pass a fence ([`far_fence`](crate::sole::far_fence)), and read how far
+//! cost: they set the block's word, make the owner pass a fence ([`far_fence`](crate::entering::sole::far_fence)), and read how far
 //! it got. From then on that block is open, and the owner too takes from it by compare-and-swap until it is through; so
 //! each block is called in twice at most (`word.rs`).
 //!
@@ -57,11 +57,11 @@ mod tests;
 
 pub use thief::BlocksThief;
 
+use crate::contract::List;
 use crate::contract::{BackPromise, Link, NextPromise, Popped, Promise, QueueConfig, RunQueue};
 use crate::contract::{Slot, Sole, Spill, StealPromise, Token};
-use crate::queue::List;
+use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize, full_fence, near_fence};
 use crate::queue::run_next::RunNext;
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, full_fence, near_fence};
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -120,7 +120,7 @@ impl Words {
             range: CachePadded::new(Range { oldest: counter(), newest: counter() }),
             blocks: core::array::from_fn(|index| CachePadded::new(BlockWord::new(index))),
             slots: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
-            far: cfg!(loom) || crate::sole::has_far_fence(),
+            far: cfg!(loom) || crate::entering::sole::has_far_fence(),
         }
     }
 
@@ -146,7 +146,7 @@ impl Words {
     fn fence_far(&self) {
         #[cfg(not(loom))]
         if self.far {
-            return crate::sole::far_fence();
+            return crate::entering::sole::far_fence();
         }
         full_fence();
     }

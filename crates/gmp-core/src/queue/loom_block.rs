@@ -14,8 +14,8 @@
 
 use super::{Blocks, BlocksThief, List};
 use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
+use crate::ground::sync::{Arc, AtomicBool, full_fence};
 use crate::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
-use crate::sync::{Arc, AtomicBool, full_fence};
 use core::sync::atomic::Ordering::Relaxed;
 use loom::thread;
 

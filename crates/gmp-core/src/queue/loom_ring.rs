@@ -15,8 +15,8 @@
 
 use super::{List, Ring, RingThief};
 use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
+use crate::ground::sync::Arc;
 use crate::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
-use crate::sync::Arc;
 use loom::thread;
 
 /// Explores with a bound that keeps each model below two minutes; the environment overrules it.
@@ -228,7 +228,7 @@ fn a_robbed_ring_is_never_empty() {
 /// The submit side and the last look: either the pusher sees the looker, or the looker sees the token.
 #[test]
 fn a_fence_on_both_sides_makes_a_push_visible() {
-    use crate::sync::{AtomicBool, full_fence};
+    use crate::ground::sync::{AtomicBool, full_fence};
     use core::sync::atomic::Ordering::Relaxed;
     for slot in [Slot::Back, Slot::Next] {
         explore(6, move || {

@@ -6,9 +6,9 @@
 //! `LOOM_MAX_PREEMPTIONS` says. Time: under a second.
 
 use crate::contract::SharedQueue;
+use crate::ground::sync::{Arc, SpinLock, full_fence};
 use crate::queue::SharedFifo;
 use crate::suite::{Ledger, Probe};
-use crate::sync::{Arc, SpinLock, full_fence};
 use loom::thread;
 
 fn explore(model: impl Fn() + Send + Sync + 'static) {
@@ -61,7 +61,7 @@ fn shared_tokens_come_out_once() {
 /// S2: a fence on both sides, and either the pusher sees the looker or the looker sees the token.
 #[test]
 fn a_push_is_visible_behind_fences() {
-    use crate::sync::AtomicBool;
+    use crate::ground::sync::AtomicBool;
     use core::sync::atomic::Ordering::Relaxed;
     explore(|| {
         let ledger = Ledger::new(1);

@@ -50,10 +50,10 @@ mod tests;
 
 pub use thief::RingThief;
 
+use crate::contract::List;
 use crate::contract::{Link, Popped, Promise, QueueConfig, RunQueue, Slot, Sole, Spill, Token};
-use crate::queue::List;
+use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize};
 use crate::queue::run_next::RunNext;
-use crate::sync::{Arc, AtomicPtr, AtomicUsize};
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};

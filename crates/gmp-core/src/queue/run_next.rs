@@ -11,7 +11,7 @@
 //! Go: `p.runnext` (Go 1.27).
 
 use crate::contract::{Link, Slot, Steal, StealRound};
-use crate::sync::AtomicPtr;
+use crate::ground::sync::AtomicPtr;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;

@@ -12,9 +12,9 @@
 //! Invariants: `near` is touched only by those who show a [`Sole`], and is empty when there is more than one P. Outside
 //! the lock `far_len` is the locked list's length; `near_len` is that of `near`.
 
+use crate::contract::List;
 use crate::contract::{SharedQueue, Sole, Token};
-use crate::queue::List;
-use crate::sync::{AtomicUsize, SpinLock};
+use crate::ground::sync::{AtomicUsize, SpinLock};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
 use crossbeam_utils::CachePadded;

@@ -3,10 +3,10 @@
 //! them may come next, and that emptiness and length are exact.
 
 use super::script::{Calm, Op, Step};
+use crate::contract::List;
 use crate::contract::{
     BackPromise, NextPromise, Popped, RunQueue, Slot, Sole, Steal, StealPromise, StealRound, Thief,
 };
-use crate::queue::List;
 use crate::suite::{CONFIG, Ledger, Probe};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;

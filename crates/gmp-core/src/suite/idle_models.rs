@@ -1,7 +1,7 @@
 //! loom models of going idle and waking, for any idle rule: the strong law and the bounded one, on the real idle word,
 //! queues and fence. A crate of idle rules runs them in a module `loom_idle`, with [`idle_policy_models!`].
 //!
-//! Modelled: the steps of `submit.rs` (push, fence, look, wake), `wake.rs` (`wake_spinner`, `start_spinner`) and
+//! Modelled: the steps of `waking/submit.rs` (push, fence, look, wake), `waking/wake.rs` (`wake_spinner`, `start_spinner`) and
 //! `g0/idle.rs` (`go_idle`, `last_look`), of a spinner that finds work (`stop_spinning`, `wake_the_next`), and of sysmon
 //! (`wake_for_old_work`), in their order; the lists under the scheduler's lock are a count of idle Ps. When all
 //! threads are through, these hold:
@@ -17,10 +17,10 @@
 //! leaves the wake to the rule. Not seen: a submitter that leaves no wish where it found no P; two Ps are too few for it.
 
 use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Thief};
+use crate::ground::sync::{Arc, full_fence};
 use crate::queue::{List, Ring, RingThief, SharedFifo};
-use crate::sched::idle_word::IdleWord;
+use crate::shared::idle_word::IdleWord;
 use crate::suite::{CONFIG, Ledger, Probe};
-use crate::sync::{Arc, full_fence};
 use loom::sync::Mutex;
 use loom::thread;
 

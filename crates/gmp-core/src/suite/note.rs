@@ -1,6 +1,6 @@
 //! The note that an M sleeps in, for those who measure what a wake costs.
 
-use crate::m::note::Note;
+use crate::records::m::note::Note;
 use std::sync::Arc;
 
 /// Two threads wake each other so many times, each asleep until it is woken. Returns the trips that the second thread

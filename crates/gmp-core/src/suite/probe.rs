@@ -1,7 +1,7 @@
 //! `Probe` and `Ledger`: the tokens that suites, fuzzers, models and benches put into queues.
 
 use crate::contract::{Link, Token};
-use crate::sync::UnsafeCell;
+use crate::ground::sync::UnsafeCell;
 use core::ptr::NonNull;
 // The bookkeeping is no part of what a model explores: std's atomics on purpose, under loom too.
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};

@@ -2,8 +2,8 @@
 
 use super::gate::{STUCK, Trouble};
 use super::run_queue::fitting;
+use crate::contract::List;
 use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
-use crate::queue::List;
 use crate::suite::{CONFIG, Dice, Ledger, Probe, TAKE_ANY};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;

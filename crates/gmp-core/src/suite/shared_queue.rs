@@ -1,8 +1,8 @@
 //! The laws of a shared queue: clauses S1, S2, S4 and S5.
 
 use super::gate::{STUCK, Trouble};
+use crate::contract::List;
 use crate::contract::SharedQueue;
-use crate::queue::List;
 use crate::suite::{Dice, Ledger, Probe};
 use std::collections::VecDeque;
 use std::thread;

@@ -1,7 +1,7 @@
 //! The laws of the operations for one P ([`Sole`]): they do what the ordinary ones do, and mix with them.
 
+use crate::contract::List;
 use crate::contract::{RunQueue, SharedQueue, Slot, Sole, Thief};
-use crate::queue::List;
 use crate::suite::{CONFIG, Dice, Ledger, Probe};
 
 /// Steps of each run: enough to fill a ring of 256 and overflow it.

@@ -4,8 +4,8 @@
 
 use super::gate::{Gate, Trouble};
 use super::script::{Op, Raid, Script};
+use crate::contract::List;
 use crate::contract::{RunQueue, Steal, StealRound, Thief};
-use crate::queue::List;
 use crate::suite::{CONFIG, Ledger, Probe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;

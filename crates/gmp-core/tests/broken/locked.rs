@@ -3,10 +3,10 @@
 //! The queue without a fault passes all laws (`tests/broken.rs` has that test too), so what is caught is the fault.
 
 use crate::words::Word;
+use gmp_core::contract::List;
 use gmp_core::contract::{
     Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Steal, StealRound, Thief, Token,
 };
-use gmp_core::queue::List;
 use gmp_core::suite::Probe;
 use std::collections::VecDeque;
 use std::marker::PhantomData;

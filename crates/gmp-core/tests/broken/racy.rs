@@ -1,11 +1,11 @@
 //! A ring without a lock whose claims are not atomic: right on one thread, wrong under real thieves only.
 
 use crate::words::Slots;
+use gmp_core::contract::List;
 use gmp_core::contract::{
     BackPromise, NextPromise, Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Steal, StealPromise,
     StealRound, Thief, Token,
 };
-use gmp_core::queue::List;
 use gmp_core::suite::Probe;
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! A stack under a lock that promises last in first out to its owner and the oldest to thieves, and has no bound.
 
 use crate::words::Word;
+use gmp_core::contract::List;
 use gmp_core::contract::{
     BackPromise, NextPromise, Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Steal, StealPromise,
     StealRound, Thief, Token,
 };
-use gmp_core::queue::List;
 use gmp_core::suite::Probe;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,8 +1,8 @@
 //! `HoldsNothing`: the queue of a P that has none. Each push spills.
 
+use gmp_core::contract::List;
 use gmp_core::contract::{BackPromise, NextPromise, Popped, Promise, QueueConfig, RunQueue};
 use gmp_core::contract::{Slot, Spill, Steal, StealPromise, StealRound, Thief, Token};
-use gmp_core::queue::List;
 
 /// The owner's half.
 #[derive(Debug)]

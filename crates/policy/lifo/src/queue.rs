@@ -2,9 +2,9 @@
 
 use core::fmt;
 use crossbeam_deque::{Steal as Grab, Stealer, Worker as Deque};
+use gmp_core::contract::List;
 use gmp_core::contract::{BackPromise, NextPromise, Popped, Promise, QueueConfig, RunQueue};
 use gmp_core::contract::{Slot, Spill, Steal, StealPromise, StealRound, Thief, Token};
-use gmp_core::queue::List;
 use std::sync::Arc;
 
 /// The owner's half.

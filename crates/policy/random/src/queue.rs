@@ -23,8 +23,8 @@ use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 use core::time::Duration;
 use crossbeam_deque::{Steal as Grab, Stealer, Worker as Deque};
+use gmp_core::contract::List;
 use gmp_core::contract::{Popped, QueueConfig, RunQueue, Slot, Spill, Steal, StealRound, Thief, Token};
-use gmp_core::queue::List;
 use std::sync::Arc;
 
 /// How many tokens `fifo` holds. crossbeam's deque grows without end; a bound is what makes a burst reach the shared

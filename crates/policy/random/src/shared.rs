@@ -5,8 +5,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_deque::{Injector, Steal};
+use gmp_core::contract::List;
 use gmp_core::contract::{SharedQueue, Token};
-use gmp_core::queue::List;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The goroutines that belong to no P, first in first out.

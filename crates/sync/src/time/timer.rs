@@ -154,7 +154,7 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 }
 
 /// Runs `f` after `duration`, in a goroutine of its own that runs next on the P that finds the timer due. Never
-/// suspends, but for a goroutine inside `blocking`.
+/// suspends.
 ///
 /// [`Timer::reset`] has it run again; a function that can run only once goes to [`after_func_once`].
 ///
@@ -182,8 +182,7 @@ pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> T
     Timer(Kind::Func(FuncTimer::start(duration, f)))
 }
 
-/// [`after_func`] for a function that may use up what it owns: it runs once. Never suspends, but for a goroutine inside
-/// `blocking`.
+/// [`after_func`] for a function that may use up what it owns: it runs once. Never suspends.
 ///
 /// Until it has run, [`Timer::stop`] and [`Timer::reset`] do what they do for any timer. Once it has run, a reset sets
 /// the timer, but nothing happens when it goes off.

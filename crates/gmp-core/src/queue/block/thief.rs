@@ -3,7 +3,7 @@
 use super::word::{Seen, State};
 use super::{BLOCKS, Blocks, LEN, Words};
 use crate::contract::{Link, RunQueue, Steal, StealRound, Thief, Token};
-use crate::sync::{Arc, spin_loop};
+use crate::ground::sync::{Arc, spin_loop};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};

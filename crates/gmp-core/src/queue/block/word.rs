@@ -19,7 +19,7 @@
 //! that succeeds knows that nothing happened since its value was read.
 
 use super::LEN;
-use crate::sync::AtomicU64;
+use crate::ground::sync::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// What a word says. Bits: place 0..6, base 6..12, state 12..14, turn 14, number 15..64 (the low 49 bits of it, which

@@ -2,7 +2,7 @@
 
 use super::{CAPACITY, Ring, Words};
 use crate::contract::{Steal, StealRound, Thief, Token};
-use crate::sync::{Arc, spin_loop};
+use crate::ground::sync::{Arc, spin_loop};
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};

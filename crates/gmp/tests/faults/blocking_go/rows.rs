@@ -49,7 +49,6 @@ fn ended() -> JoinHandle<Box<u32>> {
     handle
 }
 
-#[expect(clippy::let_unit_value, reason = "some give something, which is dropped inside `blocking`")]
 pub(crate) const ROWS: &[Row] = rows! {
     "go": {} gmp::go(|| ());
     "try_go": {} gmp::try_go(|| ());
@@ -184,6 +183,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     "after": {} after(HOUR);
     "tick": {} tick(HOUR);
     "after_func": {} after_func(HOUR, || ());
+    "after_func_once": {} gmp::time::after_func_once(HOUR, || ());
     "Timer::new": {} Timer::new(HOUR);
     "Timer::stop": { let timer = Timer::new(HOUR); } assert!(timer.stop());
     "Timer::reset": { let timer = Timer::new(HOUR); } assert!(timer.reset(Duration::ZERO));

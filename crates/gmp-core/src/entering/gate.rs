@@ -1,0 +1,353 @@
+//! The gate: the one way from a goroutine's code into the runtime.
+//!
+//! Every public call that needs the caller's M or P passes here. The gate says who is calling and refuses those who may
+//! not. There are two ways through it, and a call's documentation says which one it takes:
+//!
+//! - A call that **never suspends** [passes](pass) as it is. Inside `blocking` the goroutine has its M and no P, and it
+//!   gets none: to come back to one it might have to wait, and it would wake up on another thread. What it starts goes to
+//!   the shared queue, as if a plain thread had started it.
+//! - A call that **suspends** [enters](enter): a goroutine inside `blocking` is brought back to a P for the duration of
+//!   the call.
+//!
+//! A goroutine whose time slice is over [gives way](give_way) in a call that suspends, and [steps aside](step_aside) in
+//! one that never does: then it is as if inside `blocking` (`records/p/slice.rs`).
+//!
+//! When sysmon one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
+
+use crate::entering::current::{Current, Who, current};
+use crate::records::g::{Flags, G};
+use crate::records::m::{Leave, M, SystemCall};
+use crate::records::p::slice::NOTICES;
+use core::marker::PhantomData;
+
+/// The calling goroutine, let through the gate as it is: inside `blocking` its M has no P.
+#[derive(Clone, Copy)]
+pub(crate) struct Here {
+    g: &'static G,
+    // It is the calling goroutine's own.
+    not_send: PhantomData<*mut ()>,
+}
+
+impl Here {
+    #[inline(always)]
+    pub(crate) fn new(g: &'static G) -> Self {
+        Self { g, not_send: PhantomData }
+    }
+
+    /// The goroutine.
+    #[inline(always)]
+    pub(crate) fn g(&self) -> &'static G {
+        self.g
+    }
+
+    /// The M it is on *now*: ask again after anything that may suspend.
+    #[inline(always)]
+    pub(crate) fn m(&self) -> &M {
+        // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
+        unsafe { &*self.g.m.get() }
+    }
+}
+
+/// Lets a goroutine through for a call that never suspends. `call` names what was called, for the message to those who
+/// may not.
+///
+/// # Panics
+/// Outside a goroutine, and from a policy's code.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn pass(call: &'static str) -> Here {
+    step_aside();
+    match current() {
+        Current::G(g) => admit(g, call),
+        _ => refuse(call),
+    }
+}
+
+/// Like [`pass`], or `None` on a plain thread.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn pass_or_plain(call: &'static str) -> Option<Here> {
+    step_aside();
+    admit_or_plain(call)
+}
+
+#[inline(always)]
+#[track_caller]
+fn admit_or_plain(call: &'static str) -> Option<Here> {
+    match current() {
+        Current::Plain => None,
+        Current::G(g) => Some(admit(g, call)),
+        Current::Scheduler(_) => refuse(call),
+    }
+}
+
+/// The goroutine whose code is calling, also from inside `on_system_stack`, for which it waits. `None` on a plain thread,
+/// and in the scheduler.
+#[inline]
+pub(crate) fn here() -> Option<Here> {
+    match current() {
+        Current::G(g) => Some(Here::new(g)),
+        Current::Plain => None,
+        Current::Scheduler(m) => {
+            // SAFETY: the slot names the M of this very thread.
+            let m = unsafe { &*m };
+            // SAFETY: records are never freed.
+            let g = (m.leave.get() == Leave::SystemStack).then(|| unsafe { m.running().as_ref() });
+            // Where goroutines are threads, g0 is on another one, where a value that is not `Send` must not go.
+            g.flatten().filter(|g| !g.header().thread_each).map(Here::new)
+        }
+    }
+}
+
+/// Ends the caller's time slice if it is over, and brings it back if it has stepped aside: to be called first by each
+/// function that may suspend, but need not. **Suspends.** Never inside `blocking`, in the scheduler or on a plain thread.
+#[inline(always)]
+pub fn give_way() {
+    if NOTICES.any() {
+        give_way_if_over();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_way_if_over() {
+    let Some(here) = of_its_own_code() else { return };
+    if here.g().word.is_blocked() && !here.m().aside.get() {
+        return;
+    }
+    let inside = Inside::come_back(here);
+    if inside.m().p_core().is_some_and(|p| p.slice.is_over()) {
+        inside.leave(Leave::SliceOver);
+    }
+}
+
+/// Lends the caller's P out if its time slice is over: to be called first by each function that never suspends. Never
+/// suspends: the caller stays on its thread, and comes back to a P with its next call that suspends.
+#[inline(always)]
+pub fn step_aside() {
+    if NOTICES.any() {
+        step_aside_if_over();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn step_aside_if_over() {
+    let Some(here) = of_its_own_code() else { return };
+    // Inside `blocking` the M has no P.
+    if here.m().p_core().is_some_and(|p| p.slice.is_over()) {
+        here.g().header().runtime().step_aside(here.g());
+    }
+}
+
+/// The calling goroutine, unless policy code or an event sink is calling: whatever they call refuses them.
+fn of_its_own_code() -> Option<Here> {
+    match current() {
+        Current::G(g) => Some(Here::new(g)).filter(|here| !here.m().in_policy.get()),
+        Current::Plain | Current::Scheduler(_) => None,
+    }
+}
+
+/// A goroutine inside the runtime: it runs, and its M holds a P.
+pub(crate) struct Inside {
+    here: Here,
+    was_blocking: bool,
+}
+
+/// Lets a goroutine in, for a call that suspends: **suspends** one that is inside `blocking`. `call` as for [`pass`].
+///
+/// # Panics
+/// As [`pass`].
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter(call: &'static str) -> Inside {
+    match current() {
+        Current::G(g) => Inside::come_back(admit(g, call)),
+        _ => refuse(call),
+    }
+}
+
+/// Like [`enter`], or `None` on a plain thread.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
+    admit_or_plain(call).map(Inside::come_back)
+}
+
+/// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Inside>> {
+    match who.current() {
+        Current::Plain => Some(None),
+        Current::G(g) => {
+            let here = admit(g, call);
+            (!g.word.is_blocked()).then_some(Some(Inside { here, was_blocking: false }))
+        }
+        Current::Scheduler(_) => refuse(call),
+    }
+}
+
+#[inline(always)]
+#[track_caller]
+fn admit(g: &'static G, call: &'static str) -> Here {
+    let here = Here::new(g);
+    if here.m().in_policy.get() {
+        refuse(call);
+    }
+    here
+}
+
+impl core::ops::Deref for Inside {
+    type Target = Here;
+
+    #[inline(always)]
+    fn deref(&self) -> &Here {
+        &self.here
+    }
+}
+
+impl Inside {
+    /// One that has stepped aside comes back for good.
+    #[inline(always)]
+    pub(crate) fn come_back(here: Here) -> Self {
+        let mut was_blocking = here.g.word.is_blocked();
+        if was_blocking {
+            was_blocking = !here.m().aside.get();
+            here.g.header().runtime().leave_blocking(here.g);
+        }
+        Self { here, was_blocking }
+    }
+
+    /// Leaves the stack for g0 with `leave` as the reason; returns when the goroutine runs again.
+    #[inline]
+    pub(crate) fn leave(&self, leave: crate::records::m::Leave) {
+        self.reserve_m_while_panicking();
+        self.leave_reserved(leave);
+    }
+
+    /// [`Inside::leave`] after [`Inside::reserve_m_while_panicking`].
+    #[inline]
+    pub(crate) fn leave_reserved(&self, leave: crate::records::m::Leave) {
+        self.m().leave.set(leave);
+        // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
+        unsafe { self.m().rt().leave(self.g()) };
+    }
+
+    /// Leaves the stack to park as the M's request says, straight for the next goroutine if it can.
+    #[inline]
+    pub(crate) fn hop(&self) {
+        // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the request is set.
+        unsafe { self.m().rt().hop(self.g()) };
+    }
+
+    /// std counts panics per thread, so a goroutine that suspends while it unwinds keeps its M to itself until it is
+    /// through: a neighbour would see `panicking()`, or abort by a second panic.
+    #[inline]
+    pub(crate) fn reserve_m_while_panicking(&self) {
+        if std::thread::panicking() != self.g().has(Flags::PANICKING) {
+            self.panicking_changed();
+        }
+    }
+
+    /// A goroutine that comes back from a blocking call and is about to wait for a P; see
+    /// [`Inside::reserve_m_while_panicking`].
+    pub(crate) fn of_late_comer(g: &'static G) -> Self {
+        Self { here: Here::new(g), was_blocking: false }
+    }
+
+    #[cold]
+    fn panicking_changed(&self) {
+        if self.g().has(Flags::PANICKING) {
+            self.g().unset(Flags::PANICKING);
+            crate::entering::locked::unlock(self);
+        } else {
+            self.g().set(Flags::PANICKING);
+            crate::entering::locked::lock(self);
+        }
+    }
+}
+
+/// Calls `f` on the stack of the M that runs the calling goroutine `g`; the goroutine goes on at once, on the same M and
+/// P, if it has one. `f` must not unwind.
+#[doc(alias = "systemstack")]
+pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
+    /// Closure and result, on the goroutine's stack.
+    struct Call<F, R> {
+        f: Option<F>,
+        result: Option<R>,
+    }
+    /// # Safety
+    /// `data` is a `Call<F, R>` that nobody else uses.
+    unsafe fn make<F: FnOnce(&M) -> R, R>(data: *mut (), m: &M) {
+        // SAFETY: the caller says so.
+        let call = unsafe { &mut *data.cast::<Call<F, R>>() };
+        call.result = call.f.take().map(|f| f(m));
+    }
+    fn maker<F: FnOnce(&M) -> R, R>(_: &Call<F, R>) -> unsafe fn(*mut (), &M) {
+        make::<F, R>
+    }
+    let mut call = Call { f: Some(f), result: None };
+    // SAFETY: the M that runs the caller lives.
+    let m = unsafe { &*g.m.get() };
+    m.system_call.set(SystemCall { call: maker(&call), data: (&raw mut call).cast() });
+    m.leave.set(Leave::SystemStack);
+    // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
+    unsafe { m.rt().leave(g) };
+    call.result.unwrap_or_else(|| crate::fatal!("a call on the system stack is made", "it was not"))
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.was_blocking {
+            self.g().header().runtime().enter_blocking(self.g());
+        }
+    }
+}
+
+/// Calls code of others in the middle of the scheduler, on whatever stack and thread it is: it may neither call the
+/// runtime (a goroutine that suspended here would come back on another M than its caller knows) nor unwind.
+#[cold]
+pub(crate) fn without_runtime<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
+    let m = match current() {
+        Current::Plain => None,
+        // SAFETY: the M that runs the caller is our own thread's, and lives.
+        Current::G(g) => Some(unsafe { &*g.m.get() }),
+        // SAFETY: as above.
+        Current::Scheduler(m) => Some(unsafe { &*m }),
+    };
+    let outer = m.map(|m| m.in_policy.replace(true));
+    let result = crate::ground::fatal::no_unwind(what, call);
+    if let (Some(m), Some(outer)) = (m, outer) {
+        m.in_policy.set(outer);
+    }
+    result
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn refuse(call: &'static str) -> ! {
+    match current() {
+        Current::Plain => panic!(
+            "gmp::{call} was called outside a goroutine; call it in a closure given to Runtime::run or gmp::go, \
+             or use a Handle from a plain thread"
+        ),
+        Current::G(g) => refuse_policy(call, g.header().policy),
+        Current::Scheduler(m) => {
+            // SAFETY: the slot names the M of this very thread.
+            let m = unsafe { &*m };
+            let policy = m.rt().policy_name();
+            refuse_policy(call, policy)
+        }
+    }
+}
+
+#[track_caller]
+fn refuse_policy(call: &'static str, policy: &str) -> ! {
+    panic!(
+        "gmp::{call} was called from inside the scheduler, by code of policy {policy}, a callback, or a closure given to \
+         on_system_stack; such code must not call the runtime"
+    )
+}

@@ -1,0 +1,75 @@
+//! Who holds the only P of a runtime: for locks that cost less while nobody else can come.
+//!
+//! With one P, one goroutine of a runtime runs at a time, and none is suspended inside a critical section that does not
+//! suspend. So among the goroutines of that runtime a plain flag is a lock. Others (plain threads, other runtimes,
+//! goroutines inside `blocking`, this runtime's own once it has more Ps) must first make such a lock an ordinary one, and
+//! for that they need [`far_fence`]: the flag's owner stores and looks without a fence of its own.
+
+use crate::contract::Switch;
+use crate::entering::current::{Current, Who};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+/// The process's far fence, once a runtime was made whose switch has one.
+static FAR_FENCE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+pub(crate) fn install(fence: Option<fn()>) {
+    if let Some(fence) = fence {
+        FAR_FENCE.store(fence as *mut (), Ordering::Relaxed);
+    }
+}
+
+/// Makes this switch's far fence, if it has one, the process's: what making a runtime on it does too. For those who use
+/// queues without a runtime: a queue that is made before uses fences of its own. Never suspends.
+pub fn provide<S: Switch>() {
+    install(S::far_fence());
+}
+
+/// A number for a runtime that no other of this process has, and is not 0. After 2^32 runtimes there are no more, and
+/// those get 0, which is always right.
+pub(crate) fn next_serial() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| next.checked_add(1)).unwrap_or(0)
+}
+
+/// The serial number of the caller's runtime if the caller holds its only P and there is a far fence; else 0. The answer
+/// holds until the caller next suspends, enters `blocking` or returns to the scheduler. Never suspends.
+#[inline]
+pub fn serial() -> u32 {
+    // SAFETY: used up here.
+    serial_of(unsafe { Who::calls() })
+}
+
+/// [`serial`], of a caller that has been looked up.
+#[inline(always)]
+pub fn serial_of(who: Who) -> u32 {
+    match who.current() {
+        // Inside `blocking` the P may be another's by now.
+        Current::G(g) if !g.word.is_blocked() => g.header().sole.load(Ordering::Relaxed),
+        Current::Scheduler(m) => of_scheduler(m),
+        Current::G(_) | Current::Plain => 0,
+    }
+}
+
+#[cold]
+fn of_scheduler(m: *const crate::records::m::M) -> u32 {
+    // SAFETY: the M that runs the caller is our own thread's, and lives.
+    let m = unsafe { &*m };
+    if m.p.get().is_null() { 0 } else { m.rt().header().sole.load(Ordering::Relaxed) }
+}
+
+/// Whether [`far_fence`] may be called.
+pub fn has_far_fence() -> bool {
+    !FAR_FENCE.load(Ordering::Relaxed).is_null()
+}
+
+/// Every other thread of the process passes a full fence while this lasts: some microseconds. Never suspends.
+///
+/// # Panics
+/// Without a far fence.
+pub fn far_fence() {
+    let fence = FAR_FENCE.load(Ordering::Relaxed);
+    assert!(!fence.is_null(), "gmp_core::sole::far_fence: no runtime of this process has one");
+    // SAFETY: only `install` stores here, and it stores functions of this very type.
+    let fence: fn() = unsafe { core::mem::transmute(fence) };
+    fence();
+}

@@ -1,0 +1,8 @@
+//! Ground: what everything stands on, and what knows nothing of goroutines: atomics and fences, broken invariants, events,
+//! settings, the machine's CPUs.
+
+pub mod event;
+pub mod fatal;
+pub mod procs;
+pub mod settings;
+pub mod sync;

@@ -1,0 +1,73 @@
+//! `Settings`: what a runtime is built with, checked already.
+
+use crate::ground::event::EventSink;
+use std::sync::Arc;
+
+/// What becomes of other goroutines when main returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AtMainReturn {
+    /// They never run again, as in Go: closures that never started are dropped, suspended stacks are leaked.
+    /// What such a goroutine holds, or was given a moment before and has not taken up (a lock, a permit, the turn to try
+    /// for a mutex), is gone with it: plain threads and other runtimes that wait for it wait for ever.
+    #[default]
+    Leak,
+    /// `run` returns when all have ended.
+    Wait,
+    /// Those that wait are woken and unwind; those that never started are dropped. Who waits at the end of a scope unwinds
+    /// after the scope's goroutines have ended, and `run` waits for that.
+    Unwind,
+}
+
+/// When "all goroutines are asleep" is reported as a deadlock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeadlockRule {
+    /// If the process has no thread but the runtime's own: a plain thread could still wake somebody.
+    #[default]
+    Auto,
+    /// Whatever other threads there are.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// Told the number of a goroutine that ended because no stack could be had for it.
+pub type OutOfStacksHook = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// Go's `maxmcount`.
+pub const DEFAULT_MAX_THREADS: usize = 10_000;
+
+/// A runtime's settings.
+#[derive(Clone)]
+pub struct Settings {
+    /// Number of Ps; at least 1.
+    pub procs: usize,
+    /// Most threads at once. Go: `debug.SetMaxThreads`, 10,000.
+    #[doc(alias = "maxmcount")]
+    pub max_threads: usize,
+    /// Stack size in bytes where a spawn asks for none.
+    pub stack_size: usize,
+    /// Prefix of thread names.
+    pub thread_name: String,
+    /// Seed of all random choices.
+    pub seed: u64,
+    /// Whether goroutines stay on the M that first ran them.
+    pub pinned: bool,
+    /// What becomes of other goroutines when main returns.
+    pub at_main_return: AtMainReturn,
+    /// When a deadlock is reported.
+    pub deadlock: DeadlockRule,
+    /// Whether a panic that leaves a goroutine ends the process with exit code 2, as in Go.
+    pub abort_on_panic: bool,
+    /// Whether main stays on the thread that called `run`.
+    pub lock_main: bool,
+    /// How many spawners back a goroutine remembers. Go: `GODEBUG=tracebackancestors`.
+    #[doc(alias = "saveAncestors")]
+    pub ancestors: usize,
+    /// Told the number of a goroutine that ended because no stack could be had for it. Runs inside the scheduler: it
+    /// must not block or call the runtime.
+    pub on_out_of_stacks: Option<OutOfStacksHook>,
+    /// Receives events.
+    pub events: Option<Arc<dyn EventSink>>,
+}

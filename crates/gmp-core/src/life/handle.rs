@@ -1,0 +1,216 @@
+//! `JoinHandle`: the right to a goroutine's result.
+
+use crate::entering::current::{Current, current};
+use crate::entering::gate;
+use crate::life::panics::Payload;
+use crate::records::g::cargo::Outcome;
+use crate::records::g::join::{Joiner, Waiter};
+use crate::records::g::{G, WaitReason, Wake, registry};
+use crate::records::p::timers::NEVER;
+use crate::waiting::park::{Commit, park_inside};
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use std::fmt;
+
+/// Why a goroutine has no result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// It panicked with this payload.
+    Panicked(Payload),
+    /// It called `exit`.
+    Exited,
+    /// Its runtime closed before it ended, or the joiner's did.
+    Abandoned,
+    /// No stack could be had for it; it never ran, and its closure was dropped.
+    OutOfStacks,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(payload) => write!(f, "the goroutine panicked: {payload}"),
+            Self::Exited => f.write_str("the goroutine called gmp::exit and left no result"),
+            Self::Abandoned => f.write_str("the runtime closed before the goroutine ended"),
+            Self::OutOfStacks => f.write_str(
+                "no stack could be had for the goroutine, so it never ran; ask for a smaller one, allow more memory or spawn \
+                 fewer at once",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+/// The right to wait for a goroutine and take its result. Dropping it lets the goroutine go its own way.
+pub struct JoinHandle<T> {
+    g: &'static G,
+    number: u64,
+    result: PhantomData<fn() -> T>,
+}
+
+// SAFETY: the handle only passes the join word, and takes a `T` that was sent.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: shared handles can only ask `is_finished` and the number.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    #[inline]
+    pub(crate) fn new(g: &'static G) -> Self {
+        Self { g, number: g.number.get(), result: PhantomData }
+    }
+
+    /// The goroutine's number. Never suspends.
+    #[doc(alias = "goid")]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether the goroutine has ended. Never suspends.
+    pub fn is_finished(&self) -> bool {
+        gate::step_aside();
+        self.g.join.is_done()
+    }
+
+    /// Waits for the goroutine and takes its result. **Suspends**; a plain thread blocks itself.
+    ///
+    /// The goroutine runs on a stack of its own, never on the joiner's.
+    ///
+    /// # Errors
+    /// [`JoinError`]: it panicked, exited, was abandoned, or never got a stack.
+    ///
+    /// # Panics
+    /// From inside a policy's code.
+    #[inline]
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        gate::give_way();
+        let inside = gate::enter_or_plain("JoinHandle::join");
+        let ended = self.g.join.is_done()
+            || match &inside {
+                Some(inside) => self.wait_as_goroutine(inside),
+                None => self.wait_as_thread(),
+            };
+        if !ended {
+            return Err(JoinError::Abandoned);
+        }
+        let this = ManuallyDrop::new(self);
+        let outcome = this.g.outcome.replace(Outcome::Exited);
+        let result = match outcome {
+            // SAFETY: the goroutine put a T there, and this handle alone may take it.
+            Outcome::Value => Ok(unsafe { this.g.cargo.take::<T>() }),
+            // SAFETY: as above, with the payload.
+            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { this.g.cargo.take() }))),
+            Outcome::Abandoned => Err(JoinError::Abandoned),
+            Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
+            Outcome::Exited => Err(JoinError::Exited),
+            // It still runs: its record must not go to another.
+            Outcome::Pending => {
+                crate::fatal!("a join ends when its goroutine has", "goroutine {}", this.number)
+            }
+        };
+        match inside.as_ref().and_then(|inside| inside.m().p_core()) {
+            // SAFETY: a goroutine inside the runtime is on an M that holds this P.
+            Some(p) => unsafe { put_free(p, this.g) },
+            None => give_to_registry(this.g),
+        }
+        result
+    }
+
+    /// `false`: this runtime is closing, so the result will not be waited for.
+    #[inline]
+    fn wait_as_goroutine(&self, inside: &gate::Inside) -> bool {
+        if inside.g().header().is_unwinding() {
+            return false;
+        }
+        let waiter = Waiter::new(None);
+        let wake = park_inside(inside, WaitReason::Join, NEVER, |parked| {
+            // SAFETY: not offered yet.
+            unsafe { waiter.set(Joiner::G(parked)) };
+            // SAFETY: filled in, and our stack frame stays until we are readied (by the finisher, which has read the
+            // waiter by then) or have withdrawn.
+            if unsafe { self.g.join.wait(&waiter) } {
+                return Commit::Stay;
+            }
+            // SAFETY: refused.
+            match unsafe { waiter.take_back() } {
+                Some(Joiner::G(parked)) => Commit::Resume(parked),
+                _ => Commit::Stay,
+            }
+        });
+        wake != Wake::Closing || !self.g.join.withdraw(&waiter) || self.g.join.is_done()
+    }
+
+    #[cold]
+    fn wait_as_thread(&self) -> bool {
+        let waiter = Waiter::new(Some(Joiner::Thread(std::thread::current())));
+        // SAFETY: filled in, and this frame stays until the finisher has set `taken`.
+        if unsafe { self.g.join.wait(&waiter) } {
+            while !waiter.is_taken() {
+                std::thread::park();
+            }
+        }
+        true
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.g.join.detach() {
+            // SAFETY: it has ended, and the handle owns the outcome that nobody took.
+            unsafe { (self.g.table.get().drop_outcome)(self.g) };
+            free_record(self.g);
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("number", &self.number)
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Gives the record of an ended goroutine to the caller's P, or to the registry.
+#[inline]
+fn free_record(g: &'static G) {
+    // A goroutine in a blocking call has no P, and is not worth bringing back for this.
+    if let Current::G(caller) = current()
+        && !caller.word.is_blocked()
+    {
+        // SAFETY: the M that runs the caller lives on, and it is our own.
+        let m = unsafe { &*caller.m.get() };
+        if let Some(p) = m.p_core() {
+            // SAFETY: our M holds the P.
+            unsafe { put_free(p, g) };
+            return;
+        }
+    }
+    give_to_registry(g);
+}
+
+#[cold]
+fn give_to_registry(g: &'static G) {
+    g.set_extra(None);
+    registry::give_one(g);
+}
+
+/// Keeps a free record on a P; at 64 half of them go to the registry. Go: `gfput`.
+///
+/// # Safety
+/// The caller's M holds the P.
+#[inline]
+pub(crate) unsafe fn put_free(p: &crate::records::p::PCore, g: &'static G) {
+    if g.has(crate::records::g::Flags::EXTRA) {
+        g.set_extra(None);
+    }
+    // SAFETY: the caller's M holds the P.
+    let free = unsafe { p.free() };
+    free.push(g);
+    if free.is_full() {
+        registry::give_back(free, registry::BATCH + 1);
+    }
+}

@@ -1,0 +1,257 @@
+//! Spawn: a new goroutine from a closure. Go: `newproc1`, `gfget`, `saveAncestors` (proc.go, Go 1.27).
+//!
+//! A spawned goroutine is a record with its closure in line; it gets a stack when it first runs.
+
+use crate::contract::Slot;
+use crate::entering::gate::Here;
+use crate::life::handle::JoinHandle;
+use crate::records::g::cargo::{Outcome, table};
+use crate::records::g::parked::machine_beside;
+use crate::records::g::registry::{self, BATCH};
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{Ancestor, Extra, Flags, G};
+use crate::records::m::M;
+use crate::records::p::add_own;
+use crate::records::rt::{AnyRuntime, Header};
+use core::panic::Location;
+use core::ptr;
+use std::sync::Arc;
+
+/// What is special about one spawn.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// A name for reports.
+    pub name: Option<Arc<str>>,
+    /// Stack size in bytes; 0: the runtime's default.
+    pub stack_size: usize,
+    /// Labels beside those inherited; one of the same key replaces it.
+    pub labels: Vec<(String, String)>,
+    /// Pin to the M that first runs it.
+    pub pinned: bool,
+}
+
+/// There was no memory for another record; the closure comes back.
+pub struct NoRecord<F>(pub F);
+
+/// Spawns from a goroutine: next on its P, or at the shared queue's tail if it is inside `blocking`. Never suspends.
+#[inline]
+pub(crate) fn spawn<F, T>(
+    here: &Here,
+    spec: Option<&Spec>,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: neither closure nor result borrows anything.
+    unsafe { spawn_unchecked(here, spec, at, f) }
+}
+
+/// [`spawn`] for a closure and a result that may borrow.
+///
+/// # Safety
+/// What `f` borrows stays valid until `f` has run, or was dropped unrun; what the result borrows, until it was dropped
+/// or taken, or for ever out of reach.
+#[inline]
+pub(crate) unsafe fn spawn_unchecked<F, T>(
+    here: &Here,
+    spec: Option<&Spec>,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let Some(g) = prepare(here, spec, at) else { return Err(NoRecord(f)) };
+    // SAFETY: as the caller promises.
+    Ok(unsafe { submit(here.m(), g, f) })
+}
+
+/// Spawns from g0 of `m`, which holds a P: next on that P. Never suspends.
+pub(crate) fn spawn_on_g0<F, T>(
+    m: &M,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some((g, number)) = take_record(m) else { return Err(NoRecord(f)) };
+    fill(g, m.rt().header(), number, 0, at);
+    // SAFETY: neither closure nor result borrows anything.
+    Ok(unsafe { submit(m, g, f) })
+}
+
+/// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds, or into the shared
+/// one if it holds none.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
+#[inline]
+unsafe fn submit<F, T>(m: &M, g: &'static G, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // SAFETY: a record just filled is ours and its cargo is empty.
+    unsafe { g.cargo.put(f) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    let handle = JoinHandle::new(g);
+    // SAFETY: just made Runnable, once.
+    let runnable = unsafe { Runnable::new(g) };
+    m.rt().submit(m, runnable);
+    handle
+}
+
+/// Spawns from a plain thread: at the shared queue's tail.
+pub(crate) fn spawn_outside<F, T>(
+    rt: &dyn AnyRuntime,
+    header: &Header,
+    spec: Option<&Spec>,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<JoinHandle<T>, NoRecord<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some((g, number)) = take_record_outside(rt) else { return Err(NoRecord(f)) };
+    fill(g, header, number, 0, at);
+    specify(g, None, spec);
+    // SAFETY: as in `spawn`.
+    unsafe { g.cargo.put(f) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    let handle = JoinHandle::new(g);
+    // SAFETY: just made Runnable, once.
+    let runnable = unsafe { Runnable::new(g) };
+    match machine_beside(g) {
+        Some(m) => rt.submit(m, runnable),
+        None => rt.submit_from_outside(runnable),
+    }
+    Ok(handle)
+}
+
+/// A record for a goroutine spawned by the one inside.
+#[inline]
+fn prepare(here: &Here, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
+    let (parent, m) = (here.g(), here.m());
+    let (g, number) = take_record(m)?;
+    let header = parent.header();
+    fill(g, header, number, parent.number.get(), at);
+    if spec.is_some() || header.ancestors != 0 || parent.has(Flags::EXTRA) {
+        specify(g, Some(parent), spec);
+    }
+    Some(g)
+}
+
+/// A record and a number, counted as a goroutine: from the P that `m` holds, if it holds one. On `m`'s thread.
+#[inline]
+fn take_record(m: &M) -> Option<(&'static G, u64)> {
+    let Some(p) = m.p_core() else { return take_record_outside(m.rt()) };
+    // SAFETY: our M holds the P, and the reference ends in this statement.
+    let recycled = unsafe { p.free() }.pop();
+    let g = match recycled {
+        Some(g) => g,
+        None => {
+            // SAFETY: as above.
+            let free = unsafe { p.free() };
+            registry::refill(free, BATCH);
+            free.pop()?
+        }
+    };
+    // SAFETY: our M holds the P.
+    let number = unsafe { p.next_number(|| m.rt().number_batch()) };
+    add_own(&p.counters.spawned, 1);
+    Some((g, number))
+}
+
+/// [`take_record`] for those who hold no P.
+#[cold]
+fn take_record_outside(rt: &dyn AnyRuntime) -> Option<(&'static G, u64)> {
+    let g = registry::take_one()?;
+    rt.count_outside_spawn();
+    Some((g, rt.one_number()))
+}
+
+#[inline]
+fn fill(g: &'static G, header: &Header, number: u64, parent: u64, at: &'static Location<'static>) {
+    g.rt.set(header);
+    g.number.set(number);
+    g.parent.set(parent);
+    g.created_at.set(at);
+    g.outcome.set(Outcome::Pending);
+    g.flags.set(if header.pinned { Flags::default().with(Flags::PINNED) } else { Flags::default() });
+    g.home.set(ptr::null());
+    g.join.reset();
+}
+
+/// Name, labels, ancestors, stack size: what few goroutines have.
+#[cold]
+fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
+    let inherited = parent.and_then(G::extra);
+    let mut extra = Extra::default();
+    if let Some(parent_extra) = inherited {
+        extra.labels = parent_extra.labels.clone();
+    }
+    if let Some(spec) = spec {
+        extra.name = spec.name.clone();
+        extra.stack_size = spec.stack_size;
+        if !spec.labels.is_empty() {
+            let kept = extra.labels.iter().filter(|(key, _)| spec.labels.iter().all(|(new, _)| new != key));
+            extra.labels = kept.chain(&spec.labels).cloned().collect();
+        }
+        if spec.pinned {
+            g.set(Flags::PINNED);
+        }
+    }
+    if let Some(parent) = parent {
+        let depth = parent.header().ancestors;
+        let nearest = Ancestor { number: parent.number.get(), created_at: parent.created_at.get() };
+        let older = inherited.map_or(&[][..], |extra| &extra.ancestors);
+        extra.ancestors = core::iter::once(nearest).chain(older.iter().copied()).take(depth).collect();
+    }
+    g.set_extra((!extra.is_plain()).then(|| Box::new(extra)));
+}
+
+/// Where a spawned goroutine goes.
+pub(crate) const SPAWN_SLOT: Slot = Slot::Next;
+
+/// Makes main: goroutine 1, locked to m0 if the settings say so. It is in no queue: m0 runs it first of all, whatever the
+/// policy is and whatever was submitted before.
+pub(crate) fn spawn_main<C, F, T>(
+    g0: &crate::g0::G0<'_, C>,
+    at: &'static Location<'static>,
+    main: F,
+) -> (JoinHandle<T>, Runnable)
+where
+    C: crate::shared::sched::Config,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(g) = registry::take_one() else {
+        crate::fatal!("there is memory for one goroutine", "no record for main")
+    };
+    let core = &g0.p_shared().core;
+    // SAFETY: m0 holds the P.
+    let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
+    fill(g, &g0.sched.header, number, 0, at);
+    add_own(&core.counters.spawned, 1);
+    // SAFETY: a record just taken is ours and its cargo is empty.
+    unsafe { g.cargo.put(main) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    if g0.sched.settings.lock_main {
+        g.locks.set(1);
+        g.set(Flags::LOCKED);
+        g.home.set(g0.m);
+        g0.m.locked_g.set(g);
+    }
+    // SAFETY: just made Runnable, once.
+    (JoinHandle::new(g), unsafe { Runnable::new(g) })
+}

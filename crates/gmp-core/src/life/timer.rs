@@ -1,0 +1,418 @@
+//! Timers of one's own: a callback on the scheduler's stack at a given time, once or again and again.
+//!
+//! A [`Timer`] lies in the heap of the P that armed it, beside the deadlines of parked goroutines (`records/p/timers.rs`), and
+//! the M that finds it due calls [`Fire::fire`]. Channels that deliver the time, functions run after a delay and
+//! contexts with deadlines are built of it. What a timer goes through is told in `records/p/plan.rs`. Go: `timer`,
+//! `timers.run` (time.go, Go 1.27).
+
+#[cfg(all(test, loom))]
+mod loom_plan;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use crate::entering::current::{Current, current};
+use crate::entering::gate::{self, Here};
+use crate::ground::sync::SpinLock;
+use crate::life::handle::JoinHandle;
+use crate::life::spawn::NoRecord;
+use crate::records::m::{Leave, M};
+use crate::records::p::plan::Plan;
+use crate::records::p::timers::{NEVER, Timers};
+use crate::records::rt::{epoch, nanos};
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+use core::ptr::NonNull;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a timer does when it goes off.
+pub trait Fire: Send + Sync + Sized + 'static {
+    /// Whether the destructor may run on the scheduler's stack, under the rules of [`Fire::fire`]. If not, and the
+    /// scheduler finds itself with the last reference, a goroutine is spawned to drop it.
+    const LIGHT: bool = !core::mem::needs_drop::<Self>();
+
+    /// Called on the scheduler's stack of the M that found the timer due. It may be called on several Ms at once, if the
+    /// period is shorter than the call, or if the timer is reset meanwhile.
+    ///
+    /// It is to be short. It may ready goroutines ([`Parked::ready`](crate::Parked::ready)), stop and reset timers and
+    /// spawn by [`Firing::spawn`]; everything else that needs a goroutine is refused. A panic that comes out of it ends
+    /// the process.
+    fn fire(timer: &Timer<Self>, firing: Firing<'_>);
+}
+
+/// One expiry, as its callback sees it.
+pub struct Firing<'a> {
+    head: &'a Head,
+    m: &'a M,
+    round: u64,
+    when: u64,
+    // Of this M's stack.
+    not_send: PhantomData<*mut ()>,
+}
+
+impl core::fmt::Debug for Firing<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Firing").field("when", &self.when()).finish_non_exhaustive()
+    }
+}
+
+impl Firing<'_> {
+    /// Makes the expiry final. `false`: a stop or a reset came before, was told that it was in time, and counts on the
+    /// callback to do nothing. A callback that takes a lock claims under it.
+    pub fn claim(&self) -> bool {
+        self.head.plan.with(|plan| plan.claim(self.round))
+    }
+
+    /// Stops the timer, if it repeats: for a callback that finds that nobody wants it any more.
+    pub fn stop(&self) {
+        self.head.plan.with(Plan::stop);
+    }
+
+    /// The moment that the timer was set to, or that of this beat, however late it is now.
+    ///
+    /// Exact, so that the beats of a period are multiples of it apart. (Go subtracts the delay from a second look at the
+    /// clock.)
+    pub fn when(&self) -> Instant {
+        epoch() + Duration::from_nanos(self.when)
+    }
+
+    /// Spawns a goroutine, next on the P of the M that makes the call; `at` is told as its place of creation.
+    ///
+    /// # Errors
+    /// No memory for another record; the closure comes back.
+    #[doc(alias = "goFunc")]
+    pub fn spawn<F, T>(&self, at: &'static Location<'static>, f: F) -> Result<JoinHandle<T>, NoRecord<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        crate::life::spawn::spawn_on_g0(self.m, at, f)
+    }
+}
+
+/// A timer with its callback; [`AnyTimer`] has what is done with it. Clones are the same timer. Dropping the last one stops nothing.
+///
+/// Each of the calls is one step: whatever the other threads do, an expiry is either claimed by its callback or undone by
+/// the one stop or reset that says `true`.
+///
+/// ```
+/// use gmp_core::timer::{Fire, Firing, Timer};
+///
+/// struct Note;
+/// impl Fire for Note {
+///     fn fire(_: &Timer<Self>, firing: Firing<'_>) {
+///         assert!(firing.claim());
+///     }
+/// }
+/// let timer = Timer::new(Note).as_any();
+/// assert!(!timer.is_pending() && !timer.stop());
+/// ```
+#[doc(alias = "timer")]
+pub struct Timer<F>(Arc<Node<F>>);
+
+impl<F> Clone for Timer<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F> core::fmt::Debug for Timer<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Timer").field(&self.0.head).finish()
+    }
+}
+
+impl<F: Fire> Timer<F> {
+    /// A timer that is not set.
+    pub fn new(fire: F) -> Self {
+        let table =
+            const { &Table { fire: fire_node::<F>, retain: retain_node::<F>, release: release_node::<F> } };
+        Self(Arc::new(Node { head: Head { plan: SpinLock::new(Plan::stopped()), table }, fire }))
+    }
+
+    /// What it does.
+    pub fn callback(&self) -> &F {
+        &self.0.fire
+    }
+
+    /// The timer with its callback's type forgotten.
+    pub fn as_any(&self) -> AnyTimer {
+        let node = Arc::into_raw(Arc::clone(&self.0));
+        // SAFETY: an Arc's pointer is not null; `Node` is `repr(C)` and begins with the head.
+        AnyTimer(unsafe { NonNull::new_unchecked(node.cast_mut().cast()) })
+    }
+}
+
+impl<F: Fire> From<Timer<F>> for AnyTimer {
+    fn from(timer: Timer<F>) -> Self {
+        timer.as_any()
+    }
+}
+
+/// Where a timer is set: on the M of a goroutine, or of a timer's callback.
+struct Setter<'a>(Result<Here, &'a M>);
+
+impl Setter<'_> {
+    #[track_caller]
+    fn enter() -> Self {
+        match current() {
+            // Several calls of the facade set timers; none of them can be made through a `Handle`.
+            Current::Plain => panic!(
+                "gmp::time: a timer was set outside a goroutine; timers, and contexts with a deadline, belong to the \
+                 runtime of the goroutine that sets them: do it in a closure given to Runtime::run or gmp::go"
+            ),
+            Current::Scheduler(m) => {
+                // SAFETY: the slot names the M of this very thread.
+                let m = unsafe { &*m };
+                // sysmon's M has lent what it never had.
+                let may_set =
+                    m.p_core().is_some() || (m.lent_p().is_some() && m.leave.get() == Leave::Nothing);
+                if !m.in_policy.get() && may_set {
+                    return Self(Err(m));
+                }
+            }
+            Current::G(_) => {}
+        }
+        Self(Ok(gate::pass("time::Timer")))
+    }
+
+    fn m(&self) -> &M {
+        match &self.0 {
+            Ok(here) => here.m(),
+            Err(m) => m,
+        }
+    }
+}
+
+/// A timer's memory. The head comes first, so that a heap can hold timers without knowing their callbacks' types.
+#[repr(C)]
+struct Node<F> {
+    head: Head,
+    fire: F,
+}
+
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) plan: SpinLock<Plan>,
+    table: &'static Table,
+}
+
+/// What depends on the callback's type.
+#[derive(Debug)]
+struct Table {
+    fire: unsafe fn(NonNull<Head>, Firing<'_>),
+    retain: unsafe fn(NonNull<Head>),
+    release: unsafe fn(NonNull<Head>),
+}
+
+/// # Safety
+/// `head` is that of a `Node<F>`, and the caller keeps a count.
+unsafe fn fire_node<F: Fire>(head: NonNull<Head>, firing: Firing<'_>) {
+    // SAFETY: the caller says so, and the pointer came from `Arc::into_raw` of this very type.
+    let timer = ManuallyDrop::new(Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) }));
+    F::fire(&timer, firing);
+}
+
+/// # Safety
+/// As [`fire_node`].
+unsafe fn retain_node<F>(head: NonNull<Head>) {
+    // SAFETY: as above.
+    unsafe { Arc::increment_strong_count(head.cast::<Node<F>>().as_ptr().cast_const()) };
+}
+
+/// # Safety
+/// As [`fire_node`]; the count is used up.
+unsafe fn release_node<F: Fire>(head: NonNull<Head>) {
+    // SAFETY: as above.
+    let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
+    if F::LIGHT {
+        return drop(node);
+    }
+    let Current::Scheduler(m) = current() else { return drop(node) };
+    if let Some(node) = Arc::into_inner(node) {
+        // SAFETY: the slot names the M of this very thread.
+        drop_on_a_stack(unsafe { &*m }, node);
+    }
+}
+
+/// Drops what must not be dropped here: in a goroutine, unless there will be none any more.
+#[cold]
+fn drop_on_a_stack<T: Send + 'static>(m: &M, it: T) {
+    let (rt, at) = (m.rt(), Location::caller());
+    if rt.is_closed() {
+        // What comes out of it concerns nobody any more.
+        core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(it))).err());
+        return;
+    }
+    let on_a_stack = move || drop(it);
+    let spawned = match m.p_core() {
+        Some(_) => crate::life::spawn::spawn_on_g0(m, at, on_a_stack),
+        None => crate::life::spawn::spawn_outside(rt, rt.header(), None, at, on_a_stack),
+    };
+    if let Err(NoRecord(leaked)) = spawned {
+        // There is no memory to do better.
+        core::mem::forget(leaked);
+    }
+}
+
+/// A timer whose callback's type is forgotten, and all that can be done with it. Clones are the same timer.
+#[derive(Debug)]
+#[doc(alias = "timer")]
+pub struct AnyTimer(NonNull<Head>);
+
+// SAFETY: it is an `Arc` of a node whose callback is `Send` and `Sync`.
+unsafe impl Send for AnyTimer {}
+// SAFETY: as above.
+unsafe impl Sync for AnyTimer {}
+
+impl AnyTimer {
+    /// Whether it is set and has not gone off, or repeats. Never suspends.
+    pub fn is_pending(&self) -> bool {
+        self.plan(|plan| plan.is_pending())
+    }
+
+    /// Stops it; from any thread. `true`: an expiry was still to come, and will not. Never suspends.
+    #[doc(alias = "stopTimer")]
+    pub fn stop(&self) -> bool {
+        self.plan(Plan::stop)
+    }
+
+    /// Sets it to go off after `delay`, and then every `period` if that is not zero, whatever it was set to before.
+    /// `true`: that was still to come, and will not. Never suspends.
+    ///
+    /// A beat that is missed is left out, so the beats keep their distance from the first. A delay of more than 500 years
+    /// never ends.
+    ///
+    /// # Panics
+    /// Outside a goroutine, unless the caller is a timer's callback.
+    #[doc(alias = "resetTimer")]
+    #[doc(alias = "modify")]
+    #[track_caller]
+    pub fn reset_in(&self, delay: Duration, period: Duration) -> bool {
+        // SAFETY: it does nothing of its own.
+        unsafe { self.reset_in_step(delay, period, |set| set()) }
+    }
+
+    /// [`AnyTimer::reset_in`] for those who keep something of their own in step with the timer: `step` takes their lock,
+    /// calls its argument, which says what `reset_in` would, and answers for the whole. What may panic here is done before
+    /// `step` is called, and the argument does not. Never suspends.
+    ///
+    /// ```compile_fail,E0133
+    /// fn suspends_in_the_middle(timer: &gmp_core::timer::AnyTimer) {
+    ///     timer.reset_in_step(Default::default(), Default::default(), |set| {
+    ///         gmp_core::goroutine::yield_now();
+    ///         set()
+    ///     });
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`AnyTimer::reset_in`].
+    ///
+    /// # Safety
+    /// `step` neither suspends nor unwinds: the P and the M that the timer is set on are in use around it.
+    #[track_caller]
+    pub unsafe fn reset_in_step(
+        &self,
+        delay: Duration,
+        period: Duration,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> bool {
+        let setter = Setter::enter();
+        let now = nanos(epoch().elapsed());
+        self.reset(&setter, now.saturating_add(nanos(delay)), nanos(period), step)
+    }
+
+    /// [`AnyTimer::reset_in`], for the first time at `at`; at once if that is past. Never suspends.
+    ///
+    /// # Panics
+    /// As [`AnyTimer::reset_in`].
+    #[track_caller]
+    pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
+        let setter = Setter::enter();
+        self.reset(&setter, nanos(at.saturating_duration_since(epoch())), nanos(period), |set| set())
+    }
+
+    fn reset(
+        &self,
+        setter: &Setter<'_>,
+        when: u64,
+        period: u64,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> bool {
+        let when = when.min(NEVER - 1);
+        let m = setter.m();
+        if let Some(p) = m.p_core() {
+            let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
+            if earliest {
+                m.rt().timer_added(when);
+            }
+            return answer;
+        }
+        // A heap may be added to by anybody: inside `blocking` it is that of the P which the call has lent out.
+        let Some(p) = m.lent_p() else {
+            crate::fatal!("who sets a timer has, or has lent, a P", "M {} has none", m.id)
+        };
+        let (answer, _) = self.set_in_step(&p.timers, when, period, step);
+        m.rt().timer_added_to_lent(p, when);
+        answer
+    }
+
+    /// What `step` answers, and whether the timer is the earliest of `timers` now.
+    fn set_in_step(
+        &self,
+        timers: &Timers,
+        when: u64,
+        period: u64,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> (bool, bool) {
+        let mut add = false;
+        let answer = step(&mut || {
+            let (pending, adds) = self.plan(|plan| plan.reset(when, period, timers));
+            add |= adds;
+            pending
+        });
+        (answer, add && timers.add_timer(when, self.clone()))
+    }
+
+    /// Whether an expiry was still to come, and whether the timer is the earliest of `timers` now.
+    #[cfg(test)]
+    fn set_in(&self, timers: &Timers, when: u64, period: u64) -> (bool, bool) {
+        self.set_in_step(timers, when, period, |set| set())
+    }
+
+    #[inline]
+    pub(crate) fn plan<R>(&self, look: impl FnOnce(&mut Plan) -> R) -> R {
+        // SAFETY: the reference is counted.
+        unsafe { self.0.as_ref() }.plan.with(look)
+    }
+
+    /// Calls the callback, on g0 of `m`.
+    pub(crate) fn fire(&self, m: &M, round: u64, when: u64) {
+        // SAFETY: the reference is counted, during the call too.
+        let head = unsafe { self.0.as_ref() };
+        let firing = Firing { head, m, round, when, not_send: PhantomData };
+        // SAFETY: the table is that of the node's type.
+        crate::ground::fatal::no_unwind("a timer's callback", || unsafe {
+            (head.table.fire)(self.0, firing)
+        });
+    }
+}
+
+impl Clone for AnyTimer {
+    fn clone(&self) -> Self {
+        // SAFETY: the reference is counted, and the table is that of the node's type.
+        unsafe { (self.0.as_ref().table.retain)(self.0) };
+        Self(self.0)
+    }
+}
+
+impl Drop for AnyTimer {
+    fn drop(&mut self) {
+        // SAFETY: as in `clone`; the count is ours and nobody uses it after this.
+        let release = || unsafe { (self.0.as_ref().table.release)(self.0) };
+        crate::ground::fatal::no_unwind("a timer's destructor", release);
+    }
+}

@@ -1,0 +1,255 @@
+//! `M`: a *machine*: an OS thread that runs goroutines while it holds a P.
+//!
+//! Plain fields belong to the M's own thread; `next_p` and `spinning` are written by a waker while the M sleeps, and
+//! its note orders that.
+
+pub(crate) mod inbox;
+pub(crate) mod note;
+
+#[cfg(all(test, loom))]
+mod loom_note;
+
+use crate::contract::{Context, Popped};
+use crate::records::g::G;
+use crate::records::g::WaitReason;
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::p::PCore;
+use crate::records::p::slice::NOTICES;
+use crate::records::p::word::Call;
+use crate::records::rt::AnyRuntime;
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use inbox::Inbox;
+use note::Note;
+
+/// Why a goroutine left its stack for g0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// Nothing: the initial value.
+    Nothing,
+    /// It yields to everybody: the shared queue's tail.
+    Yield,
+    /// It gives way because its slice is over: the shared queue's tail, too.
+    SliceOver,
+    /// It yields within its P: the local queue's tail.
+    YieldLocal,
+    /// It parks, as [`M::park`] says.
+    Park,
+    /// It has ended.
+    Exit,
+    /// It came back from a blocking call and found no P.
+    LostP,
+    /// It wants [`M::system_call`] made on g0's stack, and to go on at once.
+    SystemStack,
+}
+
+/// A call to be made on g0's stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemCall {
+    pub(crate) call: unsafe fn(*mut (), &M),
+    pub(crate) data: *mut (),
+}
+
+unsafe fn no_call(_: *mut (), _: &M) {}
+
+unsafe fn no_commit(_: *mut (), parked: Parked) -> Option<Parked> {
+    Some(parked)
+}
+
+/// How to park.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ParkRequest {
+    pub(crate) reason: WaitReason,
+    /// In nanoseconds since the runtime's start; `u64::MAX`: none.
+    pub(crate) deadline: u64,
+    /// Moves the commit out of the goroutine's stack and calls it. `Some`: the park is called off.
+    pub(crate) commit: unsafe fn(*mut (), Parked) -> Option<Parked>,
+    pub(crate) data: *mut (),
+}
+
+/// An M.
+#[doc(alias = "m")]
+pub(crate) struct M {
+    pub(crate) id: u64,
+    /// Valid for the M's life: its thread owns the runtime.
+    rt: *const dyn AnyRuntime,
+    pub(crate) note: Note,
+    /// The clock of its thread's CPU time; 0: none.
+    pub(crate) cpu_clock: AtomicI32,
+    /// The context of the M's own stack, where scheduling happens.
+    pub(crate) g0: Cell<Context>,
+    /// The goroutine it runs. Read by dumps and by a closing runtime.
+    #[doc(alias = "curg")]
+    pub(crate) g: AtomicPtr<G>,
+    /// The goroutine whose park's commit it is making: its stack is still read, so nobody but the token's holder may
+    /// ready it. Asked by a closing runtime.
+    parking: AtomicPtr<G>,
+    /// It has counted a goroutine as ended whose result it may still have to have dropped.
+    ending: AtomicBool,
+    pub(crate) p: Cell<*const PCore>,
+    pub(crate) next_p: Cell<*const PCore>,
+    /// The locked goroutine that comes with `next_p` goes on in the time slice of the one before it.
+    pub(crate) next_inherits: Cell<bool>,
+    /// The P lent out by the present blocking call, and the call.
+    pub(crate) lent: Cell<(*const PCore, Call)>,
+    /// Its goroutine has stepped aside (`slice`): `lent` is of no `blocking` section.
+    pub(crate) aside: Cell<bool>,
+    pub(crate) leave: Cell<Leave>,
+    /// How the goroutine wants to park.
+    pub(crate) park: Cell<ParkRequest>,
+    /// The goroutine that left for the one that runs now, and whose park is still to be committed.
+    pub(crate) hopped: Cell<*const G>,
+    /// What a hop took out of the queue and left to g0.
+    pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
+    /// What it wants called.
+    pub(crate) system_call: Cell<SystemCall>,
+    pub(crate) spinning: Cell<bool>,
+    pub(crate) locked_g: Cell<*const G>,
+    /// Policy code runs on this M: every call into the runtime is refused.
+    pub(crate) in_policy: Cell<bool>,
+    pub(crate) random: Cell<u64>,
+    /// Goroutines that have run here and are pinned: the thread lives as long as there are any.
+    pub(crate) pinned: Cell<usize>,
+    /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
+    pub(crate) inbox_first: Cell<bool>,
+    pub(crate) inbox: Inbox,
+    /// The time as its goroutine read it on its way into a sleep, for the look at the timers that follows; 0: none.
+    pub(crate) clock: Cell<u64>,
+    /// It slept until it was given a P, and has not looked for work since.
+    pub(crate) just_fed: Cell<bool>,
+}
+
+// SAFETY: the module's documentation says who may touch what.
+unsafe impl Sync for M {}
+// SAFETY: as above; `rt` is valid for the M's life.
+unsafe impl Send for M {}
+
+impl M {
+    pub(crate) fn new(id: u64, rt: *const dyn AnyRuntime, seed: u64) -> Self {
+        Self {
+            id,
+            rt,
+            note: Note::new(),
+            cpu_clock: AtomicI32::new(0),
+            g0: Cell::new(Context::NULL),
+            g: AtomicPtr::new(ptr::null_mut()),
+            parking: AtomicPtr::new(ptr::null_mut()),
+            ending: AtomicBool::new(false),
+            p: Cell::new(ptr::null()),
+            next_p: Cell::new(ptr::null()),
+            next_inherits: Cell::new(false),
+            lent: Cell::new((ptr::null(), Call::NONE)),
+            aside: Cell::new(false),
+            leave: Cell::new(Leave::Nothing),
+            park: Cell::new(ParkRequest {
+                reason: WaitReason::Park,
+                deadline: u64::MAX,
+                commit: no_commit,
+                data: ptr::null_mut(),
+            }),
+            hopped: Cell::new(ptr::null()),
+            at_hand: Cell::new(None),
+            system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
+            spinning: Cell::new(false),
+            locked_g: Cell::new(ptr::null()),
+            in_policy: Cell::new(false),
+            // A multiplier that spreads neighbouring seeds; xorshift must not start at zero.
+            random: Cell::new((seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            pinned: Cell::new(0),
+            inbox_first: Cell::new(false),
+            inbox: Inbox::new(),
+            clock: Cell::new(0),
+            just_fed: Cell::new(false),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn rt(&self) -> &dyn AnyRuntime {
+        // SAFETY: the M's thread owns the runtime for the M's life.
+        unsafe { &*self.rt }
+    }
+
+    /// Its goroutine has stepped aside, or comes back.
+    pub(crate) fn set_aside(&self, aside: bool) {
+        if self.aside.replace(aside) != aside {
+            if aside { NOTICES.add() } else { NOTICES.take() }
+        }
+    }
+
+    /// The runtime, of whatever type it is.
+    #[inline]
+    pub(crate) fn untyped_rt(&self) -> *const () {
+        self.rt.cast()
+    }
+
+    /// The P it holds, as far as types are forgotten.
+    #[inline]
+    pub(crate) fn p_core(&self) -> Option<&PCore> {
+        // SAFETY: Ps live as long as their runtime.
+        unsafe { self.p.get().as_ref() }
+    }
+
+    /// The P that its goroutine's present blocking call has lent out, whoever has it by now.
+    pub(crate) fn lent_p(&self) -> Option<&PCore> {
+        // SAFETY: Ps live as long as their runtime.
+        unsafe { self.lent.get().0.as_ref() }
+    }
+
+    /// The number of the P it holds.
+    #[inline]
+    pub(crate) fn p_id(&self) -> Option<u32> {
+        self.p_core().map(|p| p.id)
+    }
+
+    /// A cheap random number. Go: `cheaprand`; here Marsaglia's xorshift64 (J. Stat. Softw. 8, 2003).
+    #[doc(alias = "cheaprand")]
+    #[inline]
+    pub(crate) fn random(&self) -> u32 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        (x >> 32) as u32
+    }
+
+    #[inline]
+    pub(crate) fn running(&self) -> *mut G {
+        // ORDER: curg. Acquire pairs with the release in `set_running`.
+        self.g.load(Ordering::Acquire)
+    }
+
+    /// Whether this M is between counting a goroutine as ended and counting what is to drop its result. Ask after an
+    /// acquire of the count.
+    pub(crate) fn is_ending(&self) -> bool {
+        // ORDER: ending. Acquire pairs with the release in `set_ending`: what drops the result has been counted.
+        self.ending.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn set_ending(&self, ending: bool) {
+        // ORDER: ending. Release pairs with `is_ending`; before the end is counted, the count releases it.
+        self.ending.store(ending, Ordering::Release);
+    }
+
+    /// Whether this M is in the commit of this goroutine's park. Ask after an acquire of the wait.
+    #[inline]
+    pub(crate) fn is_parking(&self, g: &G) -> bool {
+        // ORDER: parking. Acquire pairs with the release in `set_parking`: the commit is over.
+        ptr::eq(self.parking.load(Ordering::Acquire), g)
+    }
+
+    #[inline]
+    pub(crate) fn set_parking(&self, g: *const G) {
+        // ORDER: parking. Release pairs with `is_parking`; before a wait begins, `to_waiting` releases it.
+        self.parking.store(g.cast_mut(), Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn set_running(&self, g: *const G) {
+        // ORDER: curg. Release pairs with `running`: a closing runtime sees what the M did before.
+        self.g.store(g.cast_mut(), Ordering::Release);
+    }
+}

@@ -1,0 +1,125 @@
+//! loom models of the note, on the real type over loom's threads.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
+//!
+//! Modelled: a wake before, during and after the owner's sleep, twice over, and a sleep with a deadline. Threads: two.
+//! Preemptions: unbounded. Time: under a second.
+//!
+//! Caught when broken: the unpark before the store. Not seen: the store without its Release, since loom's unpark hands
+//! everything over and follows the store with no switch between them; std's makes no such promise.
+
+use super::note::Note;
+use crate::ground::sync::{Arc, AtomicU32, SpinLock, UnsafeCell};
+use core::sync::atomic::Ordering::{Acquire, Release};
+use loom::thread;
+
+/// What a waker leaves for the sleeper: the next P.
+struct Bed {
+    note: Note,
+    gift: UnsafeCell<u32>,
+    asleep: SpinLock<bool>,
+    /// How often the waker has given, once it is through. Not a join: loom's takes an unpark that is left over for its own
+    /// wake.
+    through: AtomicU32,
+}
+
+impl Bed {
+    fn new() -> Arc<Self> {
+        let bed = Self {
+            note: Note::new(),
+            gift: UnsafeCell::new(0),
+            asleep: SpinLock::new(true),
+            through: AtomicU32::new(0),
+        };
+        bed.note.adopt();
+        Arc::new(bed)
+    }
+
+    fn give(&self) {
+        // SAFETY: the waker's until the wake, the sleeper's after it, as the model is to prove.
+        self.gift.with_mut(|gift| unsafe { *gift += 1 });
+        self.note.wake();
+    }
+
+    fn wait_for_waker(&self) -> u32 {
+        loop {
+            match self.through.load(Acquire) {
+                0 => thread::yield_now(),
+                given => return given,
+            }
+        }
+    }
+
+    fn take(&self) -> u32 {
+        // SAFETY: as above.
+        self.gift.with_mut(|gift| unsafe { *gift })
+    }
+}
+
+#[test]
+fn a_wake_is_neither_lost_nor_early() {
+    loom::model(|| {
+        let bed = Bed::new();
+        {
+            let bed = bed.clone();
+            thread::spawn(move || {
+                bed.give();
+                bed.through.store(1, Release);
+            });
+        }
+        bed.note.sleep();
+        assert_eq!(bed.take(), 1);
+    });
+}
+
+/// The second wake comes only when the sleeper is listed again, as with the idle list under the scheduler's lock.
+#[test]
+fn a_note_is_used_again() {
+    loom::model(|| {
+        let bed = Bed::new();
+        {
+            let bed = bed.clone();
+            thread::spawn(move || {
+                let mut given = 0;
+                for _ in 0..2 {
+                    if bed.asleep.with(|asleep| core::mem::replace(asleep, false)) {
+                        bed.give();
+                        given += 1;
+                    }
+                    thread::yield_now();
+                }
+                bed.through.store(given, Release);
+            });
+        }
+        bed.note.sleep();
+        bed.note.clear();
+        assert_eq!(bed.take(), 1);
+        bed.asleep.with(|asleep| *asleep = true);
+        let given = bed.wait_for_waker();
+        if given == 2 {
+            bed.note.sleep();
+            bed.note.clear();
+        }
+        assert_eq!(bed.take(), given);
+    });
+}
+
+/// Past its deadline a sleeper that was woken says so, and sees why.
+#[test]
+fn a_deadline_does_not_hide_a_wake() {
+    loom::model(|| {
+        let bed = Bed::new();
+        {
+            let bed = bed.clone();
+            thread::spawn(move || {
+                bed.give();
+                bed.through.store(1, Release);
+            });
+        }
+        if bed.note.sleep_until(std::time::Instant::now()) {
+            assert_eq!(bed.take(), 1);
+        }
+        bed.wait_for_waker();
+        assert!(bed.note.is_set());
+    });
+}

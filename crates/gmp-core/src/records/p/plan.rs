@@ -1,0 +1,186 @@
+//! The plan of a user timer: when it is to go off, what of it lies in a heap, and which expiry still counts.
+//!
+//! ```text
+//!                      reset                            due, once
+//!   stopped ──────────────────────► pending ──────────────────────────► taken
+//!      ▲                             │  │ ▲                              │ │
+//!      │           stop: true        │  │ └──────── reset: true ◄────────┤ │ claim
+//!      ├─────────────────────────────┘  └─► due, periodic: pending       │ ▼
+//!      ├──────────────── stop: true ◄────────────────────────────────────┘ over ──► reset: false, pending
+//!      └──────────────── stop: false ◄──────────────────────────────────── over
+//! ```
+//!
+//! **Invariant 1.** Each arming of a timer that fires once ends once: by a claim, or by the stop or reset that says
+//! `true`. *Taken* is the stretch between the moment the scheduler takes the timer out of its heap and the moment its
+//! callback claims the expiry; a stop or reset that comes in that stretch still wins.
+//!
+//! **Invariant 2.** While `queued` is not [`NEVER`], an entry of that time lies in the heap `home`, or is in the hands of
+//! an M that took it from there, and `home` lives. An entry of another time, or in another heap, is *stale*. So a later
+//! `when` in the same runtime needs no new entry: the old one finds out when it is due. A stop leaves the entry where it
+//! is, too. Two entries of the same time may lie in one heap (one of them was stale for a while); whichever is looked at
+//! first counts, and the other is stale then. A reset by another runtime always makes an entry there: the old runtime may
+//! close before the new time comes.
+//!
+//! Go: `timer.stop`, `modify`, `unlockAndRun` (time.go, Go 1.27), with `seq` and `isSending` for what is `round` and
+//! `taken` here. Go corrects the heap for every change; here only a change to an earlier time adds to it.
+
+use crate::records::p::timers::{NEVER, Timers};
+use core::ptr;
+
+/// When a timer is to go off.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// [`NEVER`]: stopped, or over.
+    when: u64,
+    /// 0: once.
+    period: u64,
+    /// The time of the entry that counts; [`NEVER`]: none.
+    queued: u64,
+    home: *const Timers,
+    /// One more for each reset, stop and expiry.
+    round: u64,
+    /// An expiry of this round was taken and not claimed yet.
+    taken: bool,
+}
+
+// SAFETY: `home` is used only while an entry is in that heap, which outlives its entries (invariant 2), and a heap may
+// be used from any thread.
+unsafe impl Send for Plan {}
+
+/// What a timer that has come up in a heap is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing: it was stopped, or another entry counts.
+    Nothing,
+    /// It was moved: its entry goes back into the heap under this time.
+    Later(u64),
+    /// It goes off, for this time; if `again` is not [`NEVER`], the entry goes back under that time.
+    Fire { round: u64, when: u64, again: u64 },
+}
+
+impl Plan {
+    pub(crate) fn stopped() -> Self {
+        Self { when: NEVER, period: 0, queued: NEVER, home: ptr::null(), round: 0, taken: false }
+    }
+
+    /// Whether an expiry is still to come.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.when != NEVER || (self.period == 0 && self.taken)
+    }
+
+    /// Ends what was planned. `true`: an expiry was still to come, and will not.
+    pub(crate) fn stop(&mut self) -> bool {
+        let pending = self.is_pending();
+        if self.when != NEVER && self.queued != NEVER {
+            self.entry_is_stale();
+        }
+        self.when = NEVER;
+        self.begin_round();
+        pending
+    }
+
+    /// Plans anew. Says whether an expiry was still to come, and whether the caller is to add an entry to `home`.
+    pub(crate) fn reset(&mut self, when: u64, period: u64, home: &Timers) -> (bool, bool) {
+        let pending = self.is_pending();
+        self.when = when;
+        self.period = period;
+        self.begin_round();
+        let add = when < self.queued || !self.is_queued_beside(home);
+        if add {
+            if self.queued != NEVER {
+                self.entry_is_stale();
+            }
+            self.queued = when;
+            self.home = home;
+        }
+        (pending, add)
+    }
+
+    /// The entry of `entry`, of the heap `heap`, has come up at `now`.
+    pub(crate) fn due(&mut self, entry: u64, heap: &Timers, now: u64) -> Due {
+        if !self.counts(entry, heap) {
+            return Due::Nothing;
+        }
+        if self.when == NEVER {
+            self.queued = NEVER;
+            return Due::Nothing;
+        }
+        if self.when > now {
+            self.queued = self.when;
+            return Due::Later(self.when);
+        }
+        let when = self.when;
+        // Missed beats are left out. Go: `unlockAndRun`.
+        let again = match (now - when).checked_div(self.period) {
+            None => NEVER,
+            Some(missed) => self
+                .period
+                .checked_mul(missed + 1)
+                .and_then(|ahead| when.checked_add(ahead))
+                .map_or(NEVER - 1, |at| at.min(NEVER - 1)),
+        };
+        self.when = again;
+        self.queued = again;
+        self.begin_round();
+        self.taken = true;
+        Due::Fire { round: self.round, when, again }
+    }
+
+    /// Whether the expiry of `round` still counts; from here on nothing undoes it. At most one claim of a round is told
+    /// so.
+    pub(crate) fn claim(&mut self, round: u64) -> bool {
+        let counts = self.taken && self.round == round;
+        if counts {
+            self.taken = false;
+        }
+        counts
+    }
+
+    /// A sweep asks whether the entry of `entry` is to stay.
+    pub(crate) fn keeps(&mut self, entry: u64, heap: &Timers) -> bool {
+        if !self.counts(entry, heap) {
+            return false;
+        }
+        if self.when == NEVER {
+            self.queued = NEVER;
+            return false;
+        }
+        true
+    }
+
+    /// `heap` goes, or lets go of the entry of `entry`; the timer is as if stopped.
+    pub(crate) fn forget(&mut self, entry: u64, heap: &Timers) {
+        if self.counts(entry, heap) {
+            self.queued = NEVER;
+            self.when = NEVER;
+        }
+    }
+
+    /// The entry of `entry` moves from a heap to another one of its runtime.
+    pub(crate) fn move_home(&mut self, entry: u64, from: &Timers, to: &Timers) {
+        if self.counts(entry, from) {
+            self.home = to;
+        }
+    }
+
+    /// Whether the entry of `entry` in `heap` is the one that counts.
+    fn counts(&self, entry: u64, heap: &Timers) -> bool {
+        self.queued == entry && ptr::eq(self.home, heap)
+    }
+
+    /// Whether the entry that counts lies in a heap of the same runtime as `other`.
+    fn is_queued_beside(&self, other: &Timers) -> bool {
+        // SAFETY: invariant 2: there is an entry, so the heap lives.
+        self.queued != NEVER && unsafe { &*self.home }.runtime == other.runtime
+    }
+
+    fn begin_round(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        self.taken = false;
+    }
+
+    fn entry_is_stale(&self) {
+        // SAFETY: invariant 2: there is an entry, so the heap lives.
+        unsafe { &*self.home }.count_stale();
+    }
+}

@@ -1,0 +1,218 @@
+//! What a closing runtime does with goroutines that will never run again.
+//!
+//! Those that never started lose their closures, those that are suspended keep their stacks for ever (a stack may hold
+//! guards that others rely on), and whoever waits for either is told `Abandoned`.
+
+use crate::contract::{QueueConfig, Steal};
+use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
+use crate::records::g::cargo::Outcome;
+use crate::records::g::join::{Finish, Joiner, Waiter};
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::word::Status;
+use crate::records::g::{Flags, G, registry};
+use crate::records::p::QueueOf;
+use crate::records::p::word::PStatus;
+use crate::shared::sched::{Config, Sched};
+use core::sync::atomic::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What was left behind when `run` returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// Goroutines that had started and were suspended: their stacks are leaked.
+    pub suspended: usize,
+    /// Goroutines in user code on other threads: they go on until they next call the runtime.
+    pub running: usize,
+    /// Goroutines that had not started: their closures were dropped.
+    pub never_started: usize,
+}
+
+impl Leftover {
+    /// Whether nothing was left behind that still takes memory.
+    pub fn is_clean(&self) -> bool {
+        self.suspended == 0 && self.running == 0
+    }
+}
+
+/// Drops the closure of a goroutine that never ran; its panic stays here.
+///
+/// # Safety
+/// The goroutine never ran, and the caller has its only `Runnable` or used it up.
+pub(crate) unsafe fn drop_closure(g: &G) {
+    // SAFETY: the caller says so.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_closure)(g) }));
+    // A payload whose own drop panics is not worth more care than this.
+    core::mem::forget(dropped.err());
+}
+
+impl<C: Config> Sched<C> {
+    /// Ends every goroutine that is queued or waits, and counts them in `Lists::left`. With the runtime closing; once by
+    /// `run`, and by each M that comes late for that.
+    pub(crate) fn abandon_the_rest(&self) {
+        let mut left = Leftover::default();
+        self.abandon_queued(&mut left);
+        self.abandon_waiting(&mut left);
+        // What plain threads and other runtimes were just queueing here. They hold no count of the runtime, so it must
+        // not go before the last of them is through; nobody waits any more, so no other will come.
+        crate::records::g::parked::wait_for_outsiders();
+        self.abandon_queued(&mut left);
+        self.abandon_waiting(&mut left);
+        let mut lists = self.lock();
+        lists.left.suspended += left.suspended;
+        lists.left.never_started += left.never_started;
+    }
+
+    /// What was left behind in all, with those on the hands of Ms that are still to come counted as running.
+    pub(crate) fn count_left(&self) -> Leftover {
+        let mut left = Leftover::default();
+        let (late, lost) = self.abandon_waiting(&mut left);
+        if lost != Leftover::default() {
+            // Whoever has the `Runnable` may still look at its runtime.
+            core::mem::forget(self.arc());
+        }
+        let mut lists = self.lock();
+        lists.left.suspended += left.suspended;
+        let counted = lists.left;
+        Leftover {
+            suspended: counted.suspended + lost.suspended,
+            never_started: counted.never_started + lost.never_started,
+            running: late,
+        }
+    }
+
+    /// Ends every goroutine that waits; counts those on the hands of Ms that come late, and those that are runnable in
+    /// nobody's queue. One look at each, so that one that suspends meanwhile is counted once.
+    fn abandon_waiting(&self, left: &mut Leftover) -> (usize, Leftover) {
+        let (mut late, mut lost) = (0, Leftover::default());
+        registry::for_each(|g| {
+            if !core::ptr::eq(g.rt.get(), &self.header) {
+                return;
+            }
+            match g.word.status() {
+                Status::Free => {}
+                Status::Waiting => match self.settled_wait(g) {
+                    Some(wait) if g.word.to_abandoned(wait) => {
+                        left.suspended += 1;
+                        self.abandon(g);
+                    }
+                    _ => late += 1,
+                },
+                Status::Running | Status::Blocked => late += 1,
+                // A policy has dropped or kept it, or a late M's goroutine spawns it right now.
+                Status::Runnable if g.has(Flags::STARTED) => lost.suspended += 1,
+                Status::Runnable => lost.never_started += 1,
+            }
+        });
+        (late, lost)
+    }
+
+    /// Ends what is queued, in a runtime that will not run it.
+    pub(crate) fn abandon_the_queued(&self) {
+        self.abandon_queued(&mut Leftover::default());
+    }
+
+    /// Ends one that an M of the closing runtime has in hand and that nobody can run.
+    pub(crate) fn abandon_one(&self, token: Runnable) {
+        let mut left = Leftover::default();
+        self.abandon_runnable(token, &mut left);
+        let mut lists = self.lock();
+        lists.left.suspended += left.suspended;
+        lists.left.never_started += left.never_started;
+    }
+
+    fn abandon_queued(&self, left: &mut Leftover) {
+        let (every_p, all_m) = {
+            let mut lists = self.lock();
+            while let Some(token) = lists.without_stack.pop_front() {
+                self.shared.push(token);
+            }
+            (lists.every_p.clone(), [&lists.all_m[..], &lists.ended_ms[..]].concat())
+        };
+        while let Some(token) = self.shared.pop() {
+            self.abandon_runnable(token, left);
+        }
+        // A P that a running goroutine's M still holds has no other way in than a thief's.
+        let (mut own, _thief) = QueueOf::<C>::new(&QueueConfig { seed: 0 });
+        let round = StealRound { last: true, victim_runs: false, backed_off: true };
+        for p in &every_p {
+            p.core.timers.clear();
+            if self.procs() == 1 && p.core.word.status() == PStatus::Running {
+                // The holder of the only P takes no heed of thieves. It empties the queue when it comes back.
+                continue;
+            }
+            while let Steal::Taken(token) = p.thief.steal_into(&mut own, round) {
+                self.abandon_runnable(token, left);
+                while let Some(popped) = own.pop() {
+                    self.abandon_runnable(popped.token, left);
+                }
+            }
+        }
+        for m in &all_m {
+            while let Some(token) = m.inbox.pop() {
+                self.abandon_runnable(token, left);
+            }
+        }
+    }
+
+    fn abandon_runnable(&self, token: Runnable, left: &mut Leftover) {
+        let g = token.into_g();
+        if g.has(Flags::DROPPING) {
+            return self.abandon_dropping(g);
+        }
+        if g.has(Flags::STARTED) {
+            left.suspended += 1;
+        } else {
+            left.never_started += 1;
+            // SAFETY: it never started, and the only Runnable was used up here.
+            unsafe { drop_closure(g) };
+        }
+        g.word.to_discarded();
+        self.abandon(g);
+    }
+
+    /// It has ended and is counted, and was to run once more to drop its outcome: that is done here, or not at all.
+    fn abandon_dropping(&self, g: &'static G) {
+        if !g.has(Flags::STARTED) {
+            // SAFETY: the outcome is there, nobody has the handle, and we used up the only Runnable.
+            unsafe { crate::records::g::cargo::drop_unwanted(g) };
+        }
+        g.stack.set(None);
+        self.system.fetch_sub(1, Ordering::Relaxed);
+        g.word.to_discarded();
+        g.set_extra(None);
+        registry::give_one(g);
+    }
+
+    /// Tells whoever waits for `g` that it will not come.
+    fn abandon(&self, g: &'static G) {
+        self.outside.exited.fetch_add(1, Ordering::Relaxed);
+        g.outcome.set(Outcome::Abandoned);
+        // A leaked stack is nobody's any more: the record may live on without it.
+        g.stack.set(None);
+        match g.join.finish() {
+            Finish::LeftToHandle => {}
+            Finish::Tell(waiter) => {
+                // SAFETY: `finish` gave it to us, once.
+                match unsafe { Waiter::take(waiter) } {
+                    Some(Joiner::Thread(thread)) => thread.unpark(),
+                    Some(Joiner::G(parked)) => self.tell_joiner(parked),
+                    None => {}
+                }
+            }
+            Finish::Detached => {
+                g.set_extra(None);
+                registry::give_one(g);
+            }
+        }
+    }
+
+    /// A joiner of this runtime is being abandoned like its goroutine; one of another runtime goes on.
+    fn tell_joiner(&self, parked: Parked) {
+        let (g, wait) = parked.into_parts();
+        if !core::ptr::eq(g.rt.get(), &self.header) {
+            crate::records::g::parked::ready(g, wait, crate::records::g::Wake::Woken);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Close: `run` is over. Unwind what is asked to, end the Ms, abandon the rest and count it.
+//!
+//! m0 does this, without a P. The order matters: goroutines unwind while Ms still run; then CLOSING ends every M at its
+//! next look; then nobody is left to touch what is abandoned, except an M that a goroutine keeps in user code: it finds
+//! `closed` when it comes back, and does the abandoning again for what it brings (`thread_ended`).
+
+use crate::g0::G0;
+use crate::ground::settings::AtMainReturn;
+use crate::records::g::word::Status;
+use crate::records::g::{Flags, Wake, registry};
+use crate::records::m::M;
+use crate::runtime::abandon::Leftover;
+use crate::shared::lists::MRef;
+use crate::shared::sched::{Config, Sched, attention};
+use core::ptr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a closing runtime looks whether the others are done.
+const CLOSING_PERIOD: Duration = Duration::from_micros(50);
+/// How long it lets goroutines run that may be in their destructors: long against those, short for a program's end.
+const GRACE: Duration = Duration::from_millis(100);
+
+impl<C: Config> G0<'_, C> {
+    /// Runs one goroutine that is pinned or locked to m0, while the rest unwinds and m0 is no M like any other any more:
+    /// nobody else could. `false`: none can run now.
+    fn serve_own(&self) -> bool {
+        let locked = self.m.locked_g.get();
+        let token = if locked.is_null() {
+            let Some(token) = self.m.inbox.pop() else { return false };
+            let Some(p) = self.sched.take_idle_p(&mut self.sched.lock()) else {
+                self.m.inbox.push(token);
+                return false;
+            };
+            self.acquire(p);
+            token
+        } else if self.take_next_p() {
+            // SAFETY: as in `next_locked`: who gave us the P used the goroutine's only Runnable up for this.
+            unsafe { crate::records::g::runnable::Runnable::new(&*locked) }
+        } else {
+            return false;
+        };
+        self.execute(token, false);
+        if !self.m.p.get().is_null() {
+            let p = self.release();
+            self.sched.hand_off(p);
+        }
+        true
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Ends the runtime, on m0, which has no P any more.
+    pub(crate) fn close(&self, g0: &G0<'_, C>, sysmon: std::thread::JoinHandle<()>) -> Leftover {
+        let deadlocked = self.lock().deadlock.is_some();
+        if self.settings.at_main_return == AtMainReturn::Unwind && !deadlocked {
+            self.unwind_the_rest(g0);
+        }
+        {
+            // Under the lock: an M that sleeps for a P has seen this, or is seen by `wake_everyone`.
+            let _lists = self.lock();
+            self.call_attention(attention::CLOSING);
+        }
+        self.wake_everyone();
+        self.wait_for_ms(g0.m);
+        // sysmon catches nothing and cannot panic; if it did, there is nothing left for it to do.
+        let _ = sysmon.join();
+        {
+            // Before the rest is abandoned: an M that comes too late for that finds this and does it again.
+            let _lists = self.lock();
+            self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
+        }
+        crate::ground::sync::full_fence();
+        self.abandon_the_rest();
+        let left = self.settle_the_count(g0.m);
+        self.give_records_back();
+        self.join_ended();
+        // m0 is a plain thread again.
+        let mut lists = self.lock();
+        lists.m0 = None;
+        lists.all_m.retain(|known| !ptr::eq(&**known, g0.m));
+        left
+    }
+
+    fn wake_everyone(&self) {
+        let lists = self.lock();
+        for m in &lists.all_m {
+            m.note.wake();
+        }
+        self.sysmon.note.wake();
+    }
+
+    /// Counts what is left behind, when no M is between user code and its end.
+    fn settle_the_count(&self, m0: &M) -> Leftover {
+        loop {
+            self.wait_for_ms(m0);
+            let before = self.lock().all_m.len();
+            let left = self.count_left();
+            // An M that came out of user code meanwhile has changed what we counted, or is about to.
+            let came = |m: &Arc<M>| !ptr::eq(&**m, m0) && m.running().is_null();
+            let lists = self.lock();
+            if lists.all_m.len() == before && !lists.all_m.iter().any(came) {
+                return left;
+            }
+        }
+    }
+
+    /// Waits until every M has ended or is in user code, where nobody can stop it.
+    fn wait_for_ms(&self, m0: &M) {
+        loop {
+            let in_scheduler = |m: &Arc<M>| !ptr::eq(&**m, m0) && m.running().is_null();
+            if !self.lock().all_m.iter().any(in_scheduler) {
+                return;
+            }
+            std::thread::sleep(CLOSING_PERIOD);
+            self.wake_everyone();
+        }
+    }
+
+    /// Joins the threads of Ms that have ended.
+    fn join_ended(&self) {
+        let ended: Vec<_> = {
+            let mut lists = self.lock();
+            let alive: Vec<u64> = lists.all_m.iter().map(|m| m.id).collect();
+            lists.threads.extract_if(.., |(id, _)| !alive.contains(id)).collect()
+        };
+        for (_, thread) in ended {
+            // An M's thread catches every panic of its goroutines, and its own would have aborted.
+            let _ = thread.join();
+        }
+    }
+
+    /// Free records that Ps keep go back to the registry, for other runtimes.
+    fn give_records_back(&self) {
+        for p in &mut self.lock().idle_ps {
+            // SAFETY: the right to an idle P is the list's, and we hold the lock.
+            let free = unsafe { p.core.free() };
+            registry::give_back(free, registry::FreeGs::CAPACITY);
+        }
+    }
+
+    /// An M's thread is about to end.
+    pub(crate) fn thread_ended(&self, m: &M) {
+        let closing = self.attention() & attention::CLOSING != 0;
+        let late = self.is_closed_for_good();
+        if late {
+            // What its goroutine left behind is nobody else's to end. While it does that `run` sees it and waits.
+            self.abandon_the_rest();
+        }
+        let mut lists = self.lock();
+        // From here on nobody finds the M to give it a P.
+        lists.idle_ms.retain(|&known| known != MRef::new(m));
+        lists.hungry.retain(|&known| known != MRef::new(m));
+        let ended: Vec<_> = lists.all_m.extract_if(.., |known| ptr::eq(&**known, m)).collect();
+        if closing {
+            // A goroutine whose home it was may still be on somebody's hands.
+            lists.ended_ms.extend(ended);
+        } else {
+            // Nobody would join the thread before the runtime closes.
+            lists.threads.retain(|(id, _)| *id != m.id);
+        }
+        self.check_dead(&mut lists);
+    }
+
+    /// Whether `run` has abandoned the rest, or is about to. Asked under the lock, so that whoever learns that it has
+    /// not yet done so has left everything where it will be found.
+    fn is_closed_for_good(&self) -> bool {
+        let _lists = self.lock();
+        self.closed.load(core::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Wakes what waits, again and again, until the rest has only run for [`GRACE`]. It unwinds at its next suspension;
+    /// what never started is dropped. One at the end of its scope is left to its children: for them this waits.
+    fn unwind_the_rest(&self, g0: &G0<'_, C>) {
+        debug_assert!(self.unwinding());
+        let mut settled = Instant::now();
+        loop {
+            match self.wake_to_unwind() {
+                (0, 0, running) if running == 0 || settled.elapsed() >= GRACE => return,
+                (0, 0, _) => {}
+                _ => settled = Instant::now(),
+            }
+            if !g0.serve_own() {
+                std::thread::sleep(CLOSING_PERIOD);
+            }
+        }
+    }
+
+    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, are runnable otherwise, run.
+    pub(crate) fn wake_to_unwind(&self) -> (usize, usize, usize) {
+        let (mut woken, mut runnable, mut running) = (0, 0, 0);
+        registry::for_each(|g| {
+            if !ptr::eq(g.rt.get(), &self.header) {
+                return;
+            }
+            match g.word.status() {
+                Status::Waiting => {
+                    woken += 1;
+                    if !crate::life::scope::waits_at_end(g)
+                        && let Some(wait) = self.settled_wait(g)
+                    {
+                        crate::records::g::parked::ready(g, wait, Wake::Closing);
+                    }
+                }
+                Status::Runnable => runnable += 1,
+                Status::Running => running += 1,
+                Status::Free | Status::Blocked => {}
+            }
+        });
+        (woken, runnable, running)
+    }
+
+    /// The wait that `g` is in, if its park is through: while an M makes the commit it reads the goroutine's stack, and
+    /// a goroutine readied without its token would be using it.
+    pub(crate) fn settled_wait(&self, g: &crate::records::g::G) -> Option<crate::records::g::word::Wait> {
+        let wait = g.word.present_wait()?;
+        let parks = self.lock().all_m.iter().any(|m| m.is_parking(g));
+        (!parks).then_some(wait)
+    }
+
+    /// Whether goroutines are to unwind at their next suspension.
+    pub(crate) fn unwinding(&self) -> bool {
+        self.attention() & attention::UNWIND != 0
+    }
+
+    /// A goroutine that never started, in an unwinding runtime: its closure is dropped.
+    pub(crate) fn drops_instead_of_running(&self, g: &crate::records::g::G) -> bool {
+        self.unwinding() && !g.has(Flags::STARTED) && !g.has(Flags::DROPPING)
+    }
+}

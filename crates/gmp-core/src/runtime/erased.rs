@@ -1,0 +1,205 @@
+//! `AnyRuntime` for `Sched`: where the types are forgotten.
+
+use crate::contract::{IdlePolicy, SharedQueue, StackAllocator};
+use crate::ground::event::EventKind;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::word::Status;
+use crate::records::g::{Flags, G, registry};
+use crate::records::m::M;
+use crate::records::p::word::PStatus;
+use crate::records::p::{NUMBER_BATCH, PCore};
+use crate::records::rt::{AnyRuntime, Header};
+use crate::records::stats::Stats;
+use crate::shared::lists::MRef;
+use crate::shared::sched::{Config, IdleOf, Sched, attention};
+use core::ptr;
+use core::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
+
+impl<C: Config> AnyRuntime for Sched<C> {
+    fn ready_near(&self, m: &M, g: Runnable) {
+        self.ready_beside(m, g);
+    }
+
+    fn ready_far(&self, g: Runnable) {
+        self.ready_from_outside(g);
+    }
+
+    #[inline(never)]
+    fn submit(&self, m: &M, g: Runnable) {
+        if m.p.get().is_null() {
+            return AnyRuntime::submit_from_outside(self, g);
+        }
+        self.track_runnable(g.g());
+        self.emit(EventKind::GoCreate, g.g(), Some(m), 0);
+        self.push_local(m, g, crate::life::spawn::SPAWN_SLOT);
+        self.wake_for_submission(m);
+    }
+
+    #[cold]
+    fn submit_from_outside(&self, g: Runnable) {
+        self.track_runnable(g.g());
+        self.emit(EventKind::GoCreate, g.g(), None, 0);
+        self.policy_from_anywhere(|| self.shared.push(g));
+        self.wake_from_outside();
+    }
+
+    unsafe fn leave(&self, g: &G) {
+        // SAFETY: the caller's promise.
+        unsafe { crate::g0::leave_stack::<C>(g) };
+    }
+
+    unsafe fn hop(&self, g: &'static G) {
+        // SAFETY: the caller's promise.
+        unsafe { self.hop_from(g) };
+    }
+
+    fn enter_blocking(&self, g: &G) {
+        self.enter_blocking_here(g);
+    }
+
+    #[cold]
+    fn step_aside(&self, g: &G) {
+        self.step_aside_here(g);
+    }
+
+    fn leave_blocking(&self, g: &'static G) {
+        self.leave_blocking_here(g);
+    }
+
+    fn number_batch(&self) -> u64 {
+        self.numbers.fetch_add(NUMBER_BATCH, Relaxed)
+    }
+
+    fn one_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Relaxed)
+    }
+
+    fn count_outside_spawn(&self) {
+        self.outside.spawned.fetch_add(1, Relaxed);
+    }
+
+    fn try_resize(&self, m: &M, procs: usize) -> bool {
+        self.try_resize_here(m, procs)
+    }
+
+    fn procs(&self) -> usize {
+        // Before `run` there are no Ps yet, but their number is known.
+        match Sched::procs(self) {
+            0 => self.settings.procs,
+            procs => procs,
+        }
+    }
+
+    fn may_spin(&self) -> bool {
+        self.may_spin_here()
+    }
+
+    fn num_goroutines(&self) -> usize {
+        self.count_goroutines(&self.lock())
+    }
+
+    fn stats(&self) -> Stats {
+        let lists = self.lock();
+        let mut stats = Stats {
+            goroutines: self.count_goroutines(&lists),
+            system_goroutines: self.system.load(Relaxed),
+            spawned: to_u64(self.sum(&lists, |c| i128::from(c.spawned.load(Relaxed)))),
+            steals: to_u64(self.sum(&lists, |c| i128::from(c.steals.load(Relaxed)))),
+            stolen: to_u64(self.sum(&lists, |c| i128::from(c.stolen.load(Relaxed)))),
+            procs: AnyRuntime::procs(self),
+            proc_time: std::time::Duration::from_nanos(self.p_time(&lists)),
+            idle_rule: <IdleOf<C> as IdlePolicy>::NAME,
+            seed: self.settings.seed,
+            idle_procs: lists.idle_ps.len(),
+            // sysmon counts, once it runs.
+            threads: lists.all_m.len() + usize::from(!lists.all_m.is_empty()),
+            idle_threads: lists.idle_ms.len() + usize::try_from(lists.locked_idle).unwrap_or(0),
+            wakeups: self.wakeups.load(Relaxed),
+            handoffs: self.handoffs.load(Relaxed),
+            stacks: self.stacks.figures(),
+            records: registry::count(),
+            ..Stats::default()
+        };
+        let spare = self.sum(&lists, |c| i128::from(c.spare_stacks.load(Relaxed)));
+        let spare = usize::try_from(spare).unwrap_or(0).min(stats.stacks.in_use);
+        stats.stacks.in_use -= spare;
+        stats.stacks.free += spare;
+        drop(lists);
+        registry::for_each(|g| {
+            if ptr::eq(g.rt.get(), &self.header) {
+                match g.word.status() {
+                    Status::Free => {}
+                    Status::Runnable => stats.runnable += 1,
+                    Status::Running => stats.running += 1,
+                    Status::Blocked => stats.blocked += 1,
+                    Status::Waiting => stats.waiting += 1,
+                }
+            }
+        });
+        stats
+    }
+
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn to_arc(&self) -> Arc<dyn AnyRuntime> {
+        self.arc()
+    }
+
+    fn policy_name(&self) -> &'static str {
+        self.policy_name_here()
+    }
+
+    fn timer_added(&self, when: u64) {
+        // The caller holds a P; if it is the only one, nobody else could run the timer.
+        if Sched::procs(self) > 1 {
+            Sched::timer_added(self, when);
+        }
+    }
+
+    fn timer_added_to_lent(&self, p: &PCore, when: u64) {
+        let lists = self.lock();
+        if p.word.status() == PStatus::Dead {
+            // The P was removed after it had been taken from the call, and may have been emptied before the timer came.
+            p.timers.move_to(&lists.every_p[0].core.timers);
+        }
+        drop(lists);
+        Sched::timer_added(self, when);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.attention() & attention::CLOSING != 0
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Queues a pinned goroutine that has run: in its M's inbox, and sees to it that the M gets a P.
+    pub(crate) fn ready_pinned(&self, g: Runnable) {
+        debug_assert!(g.g().has(Flags::PINNED) || g.g().has(Flags::LOCKED));
+        // SAFETY: an M lives as long as goroutines are pinned to it.
+        let home = unsafe { &*g.g().home.get() };
+        home.inbox.push(g);
+        let mut lists = self.lock();
+        if let Some((sleeper, _)) = lists.timer_sleeper
+            && sleeper == MRef::new(home)
+        {
+            home.note.wake();
+            return;
+        }
+        let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
+        lists.idle_ms.remove(at);
+        match self.take_idle_p(&mut lists) {
+            Some(p) => self.give_p(&mut lists, MRef::new(home), p),
+            None => {
+                lists.hungry.push(MRef::new(home));
+                self.call_attention(attention::HUNGRY);
+            }
+        }
+    }
+}
+
+fn to_u64(sum: i128) -> u64 {
+    u64::try_from(sum).unwrap_or(0)
+}

@@ -1,0 +1,138 @@
+//! `Runtime` and `Handle`: a runtime from outside.
+
+use crate::ground::settings::Settings;
+use crate::life::handle::JoinHandle;
+use crate::life::spawn::{NoRecord, Spec, spawn_outside};
+use crate::records::rt::AnyRuntime;
+use crate::records::stats::Stats;
+use crate::runtime::run::{Finished, RunError};
+use crate::shared::sched::{Config, Sched};
+use core::fmt;
+use core::panic::Location;
+use std::sync::Arc;
+
+/// A runtime of a certain make, not yet running.
+pub struct Runtime<C: Config> {
+    sched: Arc<Sched<C>>,
+}
+
+impl<C: Config> Runtime<C> {
+    /// A runtime over these stacks. Threads are made when it runs.
+    ///
+    /// # Panics
+    /// If another runtime of this process uses another kind of current-goroutine slot.
+    ///
+    /// # Safety
+    /// - The stacks are what the switch runs goroutines on: each keeps the clauses of its contract for the other.
+    /// - Unless each goroutine is a thread (`Switch::THREAD_EACH`), all code that its goroutines ever run bears sharing
+    ///   thread-locals: with goroutines that move between threads, or, if the settings say `pinned`, take turns on one.
+    ///   What that means stands at `share_thread_locals` and `pinned` of the crate `gmp`'s `Builder`.
+    pub unsafe fn new(settings: Settings, stacks: C::Stacks) -> Self {
+        if settings.abort_on_panic {
+            crate::life::panics::hush_hook();
+        }
+        Self { sched: Sched::new(settings, stacks) }
+    }
+
+    /// A handle for plain threads.
+    pub fn handle(&self) -> Handle {
+        let rt: Arc<dyn AnyRuntime> = self.sched.clone();
+        Handle { rt }
+    }
+
+    /// Runs `main` as goroutine 1, with the calling thread as m0, and returns when it has ended.
+    ///
+    /// # Errors
+    /// [`RunError`]: a deadlock, main's panic, a call from inside a goroutine, or the operating system.
+    #[track_caller]
+    pub fn run<F, T>(self, main: F) -> Result<Finished<T>, RunError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        crate::runtime::run::run(&self.sched, Location::caller(), main)
+    }
+}
+
+impl<C: Config> fmt::Debug for Runtime<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("policy", &self.sched.header.policy).finish_non_exhaustive()
+    }
+}
+
+/// A runtime, seen from plain threads.
+#[derive(Clone)]
+pub struct Handle {
+    rt: Arc<dyn AnyRuntime>,
+}
+
+/// Why a spawn from outside came to nothing.
+pub enum OutsideError<F> {
+    /// The runtime has closed.
+    Closed(F),
+    /// There is no memory for another record.
+    NoRecord(F),
+}
+
+impl Handle {
+    pub(crate) fn of(rt: &dyn AnyRuntime) -> Self {
+        Self { rt: rt.to_arc() }
+    }
+
+    /// Spawns a goroutine at the shared queue's tail. Never suspends.
+    ///
+    /// # Errors
+    /// [`OutsideError`], with the closure.
+    #[track_caller]
+    pub fn spawn<F, T>(&self, spec: Option<&Spec>, f: F) -> Result<JoinHandle<T>, OutsideError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // A closing runtime waits for us, and then abandons what we have queued.
+        let _outsider = crate::records::g::parked::Outsider::enter();
+        if self.rt.is_closed() {
+            return Err(OutsideError::Closed(f));
+        }
+        spawn_outside(&*self.rt, self.rt.header(), spec, Location::caller(), f)
+            .map_err(|NoRecord(f)| OutsideError::NoRecord(f))
+    }
+
+    /// How many goroutines have not ended.
+    #[doc(alias = "NumGoroutine")]
+    pub fn num_goroutines(&self) -> usize {
+        self.rt.num_goroutines()
+    }
+
+    /// How many Ps there are.
+    #[doc(alias = "GOMAXPROCS")]
+    pub fn max_procs(&self) -> usize {
+        self.rt.procs()
+    }
+
+    /// Figures of this moment.
+    pub fn stats(&self) -> Stats {
+        self.rt.stats()
+    }
+
+    /// The name of the policy.
+    pub fn policy(&self) -> &'static str {
+        self.rt.policy_name()
+    }
+
+    /// Whether the runtime has closed: what is spawned now never runs.
+    pub fn is_closed(&self) -> bool {
+        self.rt.is_closed()
+    }
+
+    /// Switches the events on or off while the program runs. `false`: the runtime was built without a sink.
+    pub fn trace(&self, on: bool) -> bool {
+        self.rt.header().events.switch(on)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("policy", &self.policy()).finish_non_exhaustive()
+    }
+}

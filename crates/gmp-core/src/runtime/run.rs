@@ -1,0 +1,222 @@
+//! Run: from the calling thread to goroutine 1 and back. Go: `rt0_go`, `schedinit`, `main` (proc.go, Go 1.27).
+//!
+//! The calling thread becomes m0, starts the Ps and sysmon, and runs goroutine 1 until that first suspends. Then it
+//! hands its P on and rests until `run` is to return: m0 runs no goroutine that could keep it from that, except one
+//! locked (or, in pinned mode, pinned) to it.
+
+use crate::entering::current::{Current, current};
+use crate::g0::G0;
+use crate::ground::settings::AtMainReturn;
+use crate::life::handle::{JoinError, JoinHandle};
+use crate::life::panics::Payload;
+use crate::runtime::abandon::Leftover;
+use crate::shared::lists::MRef;
+use crate::shared::sched::{Config, Sched, attention};
+use crate::watching::deadlock::DeadlockReport;
+use core::panic::Location;
+use std::fmt;
+use std::sync::Arc;
+
+/// What `run` came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Finished<T> {
+    /// What main returned.
+    pub value: T,
+    /// What main left behind.
+    pub left: Leftover,
+}
+
+/// Why `run` has no value.
+#[non_exhaustive]
+pub enum RunError {
+    /// All goroutines were asleep.
+    Deadlock(DeadlockReport),
+    /// Main panicked with this payload.
+    Panicked(Payload),
+    /// `run` was called from a goroutine or from inside the scheduler.
+    Nested,
+    /// The operating system would not give what a runtime needs.
+    Os(std::io::Error),
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deadlock(report) => write!(f, "fatal error: {report}"),
+            Self::Panicked(payload) => write!(f, "the main goroutine panicked: {payload}"),
+            Self::Nested => f.write_str(
+                "Runtime::run was called inside a goroutine, whose thread it would block; \
+                 spawn with gmp::go instead, or run the other runtime on a thread of its own",
+            ),
+            Self::Os(error) => write!(f, "the operating system refused what a runtime needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs `main` as goroutine 1 of a runtime and returns when it, or all there is, has ended.
+pub(crate) fn run<C, F, T>(
+    sched: &Arc<Sched<C>>,
+    at: &'static Location<'static>,
+    main: F,
+) -> Result<Finished<T>, RunError>
+where
+    C: Config,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    if !matches!(current(), Current::Plain) {
+        return Err(RunError::Nested);
+    }
+    let m0 = {
+        let mut lists = sched.lock();
+        let m0 = sched.register_m(&mut lists);
+        lists.m0 = Some(MRef::new(&m0));
+        m0
+    };
+    let g0 = G0::attach(sched, &m0).map_err(RunError::Os)?;
+    let first = {
+        let mut lists = sched.lock();
+        let p = sched.first_ps(&mut lists, sched.settings.procs);
+        p.core.word.release();
+        p
+    };
+    g0.acquire(first);
+    let sysmon = match sched.start_sysmon() {
+        Ok(sysmon) => sysmon,
+        Err(error) => {
+            g0.detach();
+            return Err(RunError::Os(error));
+        }
+    };
+    let guard = Sched::<C>::no_unwind();
+    let handle = g0.bring_up(at, main);
+    let left = sched.close(&g0, sysmon);
+    core::mem::forget(guard);
+    g0.detach();
+    let deadlock = sched.lock().deadlock.take();
+    if !left.is_clean() {
+        // Goroutines that are left behind still point at their runtime.
+        core::mem::forget(Arc::clone(sched));
+    }
+    conclude(handle, deadlock, left)
+}
+
+fn conclude<T>(
+    handle: JoinHandle<T>,
+    deadlock: Option<DeadlockReport>,
+    left: Leftover,
+) -> Result<Finished<T>, RunError> {
+    if let Some(report) = deadlock {
+        drop(handle);
+        return Err(RunError::Deadlock(report));
+    }
+    match handle.join() {
+        Ok(value) => Ok(Finished { value, left }),
+        Err(JoinError::Panicked(payload)) => Err(RunError::Panicked(payload)),
+        Err(JoinError::OutOfStacks) => Err(RunError::Os(std::io::ErrorKind::OutOfMemory.into())),
+        Err(other) => crate::fatal!("run returns when main has", "main's result is {other:?}"),
+    }
+}
+
+impl<C: Config> G0<'_, C> {
+    /// Spawns main, runs it until it first suspends, and rests until all is over.
+    fn bring_up<F, T>(&self, at: &'static Location<'static>, main: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (handle, main) = crate::life::spawn::spawn_main(self, at, main);
+        // Main begins a slice of its own: with the tick still at 0, its first yield would meet the look at the shared
+        // queue and bring it straight back. Go's main has had its ticks in `runtime.main` before the user's code runs.
+        let goes_on = self.execute(main, false);
+        if goes_on {
+            self.serve_locked();
+        }
+        self.rest_until_finished();
+        handle
+    }
+
+    /// While a goroutine is bound to m0, m0 is an M like any other.
+    fn serve_locked(&self) {
+        while !self.m.locked_g.get().is_null() || self.m.pinned.get() != 0 {
+            let Some(popped) = self.next() else { return };
+            if !self.execute(popped.token, popped.inherits) {
+                return;
+            }
+        }
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Main has returned (or panicked).
+    pub(crate) fn main_returned(&self) {
+        if self.settings.at_main_return == AtMainReturn::Wait {
+            self.call_attention(attention::WAITING);
+            self.finish_if_alone();
+        } else {
+            self.finish(&mut self.lock());
+        }
+    }
+
+    /// A goroutine has ended: if main has returned and `run` waits for the others, was it the last?
+    #[inline]
+    pub(crate) fn finish_if_waited_for(&self) {
+        if self.attention() & attention::WAITING != 0 {
+            self.finish_if_alone();
+        }
+    }
+
+    #[cold]
+    fn finish_if_alone(&self) {
+        loop {
+            let mut lists = self.lock();
+            if self.count_goroutines(&lists) != 0 {
+                return;
+            }
+            if lists.all_m.iter().any(|m| m.is_ending()) {
+                // It may need the lock to come to an end with that.
+                drop(lists);
+                std::thread::yield_now();
+                continue;
+            }
+            // Destructors of results that nobody took run as goroutines of the runtime's own.
+            if self.system.load(core::sync::atomic::Ordering::Relaxed) == 0 {
+                self.finish(&mut lists);
+            }
+            return;
+        }
+    }
+
+    /// `run` is to return. Under the lock.
+    pub(crate) fn finish(&self, lists: &mut crate::shared::lists::Lists<C>) {
+        lists.finished = true;
+        let unwinds = self.settings.at_main_return == AtMainReturn::Unwind && lists.deadlock.is_none();
+        // Nothing new is to start: dropped now, or left for `abandon_the_rest`.
+        self.call_attention(
+            attention::FINISHED | if unwinds { attention::UNWIND } else { attention::CLOSING },
+        );
+        if let Some(m0) = lists.m0 {
+            // SAFETY: m0 waits for this.
+            unsafe { m0.get() }.note.wake();
+        }
+    }
+
+    /// Goroutines that have not ended, the runtime's own left out.
+    pub(crate) fn count_goroutines(&self, lists: &crate::shared::lists::Lists<C>) -> usize {
+        use core::sync::atomic::Ordering::{Acquire, Relaxed};
+        // Ends before spawns: what is missed in between is one too many, never one too few.
+        // ORDER: exited. Acquire pairs with the release in `count_exit`.
+        let exited = self.sum(lists, |counters| i128::from(counters.exited.load(Acquire)));
+        let spawned = self.sum(lists, |counters| i128::from(counters.spawned.load(Relaxed)));
+        usize::try_from(spawned - exited).unwrap_or(0)
+    }
+}

@@ -1,0 +1,134 @@
+//! The idle word: how many Ps are idle, how many Ms spin, and whether a spinner is wanted.
+//!
+//! One word, so that a submission asks one question of one cache line. **Invariant**: `idle` counts the Ps on the idle
+//! list (both change under the scheduler's lock), `spinning` counts the Ms that hold the right to spin; a *wanted* mark
+//! is left by one who found work and no P for it, and taken by one who has a P and found no work.
+//!
+//! The protocols over it, with the danger and the proof, are told in `g0/idle/README.md`. Go: `npidle`, `nmspinning` and
+//! `needspinning` of `schedt` (runtime2.go, Go 1.27).
+
+use crate::contract::IdleView;
+use crate::ground::sync::AtomicU64;
+use core::sync::atomic::Ordering;
+
+/// 21 bits a count: far above the 10,000 threads there can be.
+const COUNT: u64 = (1 << 21) - 1;
+const SPINNING_SHIFT: u32 = 21;
+const IDLE: u64 = 1;
+const SPINNING: u64 = 1 << SPINNING_SHIFT;
+const WANTED: u64 = 1 << 63;
+
+/// The word.
+#[derive(Debug)]
+pub(crate) struct IdleWord(AtomicU64);
+
+impl IdleWord {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// What the word says, for a policy.
+    #[inline]
+    pub(crate) fn view(&self, procs: usize) -> IdleView {
+        let word = self.0.load(Ordering::Relaxed);
+        IdleView { procs, idle: idle(word), spinning: spinning(word) }
+    }
+
+    /// A P was put on the idle list. Under the scheduler's lock.
+    pub(crate) fn p_idle(&self) {
+        // ORDER: idle. Relaxed suffices for the count: the last look's `full_fence` orders it against submissions.
+        self.0.fetch_add(IDLE, Ordering::Relaxed);
+    }
+
+    /// A P was taken off the idle list. Under the scheduler's lock.
+    pub(crate) fn p_busy(&self) {
+        self.0.fetch_sub(IDLE, Ordering::Relaxed);
+    }
+
+    /// Takes the right to spin, if `agree` likes what it sees. The submitter's question and the idle M's alike.
+    #[must_use]
+    pub(crate) fn try_spin(&self, procs: usize, agree: impl Fn(IdleView) -> bool) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            if !agree(IdleView { procs, idle: idle(word), spinning: spinning(word) }) {
+                return false;
+            }
+            match self.0.compare_exchange_weak(word, word + SPINNING, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Takes the right to spin without asking: work was seen.
+    pub(crate) fn spin(&self) {
+        self.0.fetch_add(SPINNING, Ordering::Relaxed);
+    }
+
+    /// Gives the right to spin up.
+    pub(crate) fn give_up(&self) {
+        let before = self.0.fetch_sub(SPINNING, Ordering::Relaxed);
+        if cfg!(debug_assertions) && spinning(before) == 0 {
+            crate::fatal!("an M that gives up spinning was spinning", "word {before:#x}");
+        }
+    }
+
+    /// Leaves the mark that a spinner is wanted.
+    pub(crate) fn want_spinner(&self) {
+        self.0.fetch_or(WANTED, Ordering::Relaxed);
+    }
+
+    /// Takes the mark, and the right to spin with it.
+    #[must_use]
+    pub(crate) fn take_wanted(&self) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        while word & WANTED != 0 {
+            let next = (word & !WANTED) + SPINNING;
+            match self.0.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+}
+
+fn idle(word: u64) -> usize {
+    (word & COUNT) as usize
+}
+
+fn spinning(word: u64) -> usize {
+    (word >> SPINNING_SHIFT & COUNT) as usize
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_do_not_touch_each_other() {
+        let word = IdleWord::new();
+        for _ in 0..5 {
+            word.p_idle();
+        }
+        word.spin();
+        word.want_spinner();
+        assert_eq!(word.view(8), IdleView { procs: 8, idle: 5, spinning: 1 });
+        assert!(word.take_wanted());
+        assert!(!word.take_wanted());
+        assert_eq!(word.view(8).spinning, 2);
+        word.give_up();
+        word.give_up();
+        word.p_busy();
+        assert_eq!(word.view(8), IdleView { procs: 8, idle: 4, spinning: 0 });
+    }
+
+    #[test]
+    fn one_submitter_becomes_the_waker() {
+        let word = IdleWord::new();
+        word.p_idle();
+        let nobody_spins = |view: IdleView| view.idle > 0 && view.spinning == 0;
+        assert!(word.try_spin(1, nobody_spins));
+        assert!(!word.try_spin(1, nobody_spins));
+    }
+}

@@ -1,0 +1,174 @@
+//! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
+
+use crate::contract::List;
+use crate::ground::sync::thread::Thread;
+use crate::records::g::runnable::Runnable;
+use crate::records::m::M;
+use crate::records::p::{OwnedP, P};
+use crate::runtime::abandon::Leftover;
+use crate::shared::sched::Config;
+use crate::watching::deadlock::DeadlockReport;
+use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+use std::sync::{Arc, MutexGuard};
+
+/// An M by address: Ms live in [`Lists::all_m`] until their threads have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MRef(NonNull<M>);
+
+// SAFETY: an M is shared between threads by design; the list of all Ms keeps it alive.
+unsafe impl Send for MRef {}
+
+impl MRef {
+    pub(crate) fn new(m: &M) -> Self {
+        Self(NonNull::from(m))
+    }
+
+    /// # Safety
+    /// Under the scheduler's lock, or while the M is known to live on: it sleeps, or it is the caller's.
+    pub(crate) unsafe fn get<'a>(self) -> &'a M {
+        // SAFETY: the caller says that it lives.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// The lock, held.
+pub(crate) struct Locked<'a, C: Config>(ManuallyDrop<MutexGuard<'a, Lists<C>>>);
+
+impl<'a, C: Config> Locked<'a, C> {
+    pub(crate) fn new(guard: MutexGuard<'a, Lists<C>>) -> Self {
+        Self(ManuallyDrop::new(guard))
+    }
+}
+
+impl<C: Config> Deref for Locked<'_, C> {
+    type Target = Lists<C>;
+    fn deref(&self) -> &Lists<C> {
+        &self.0
+    }
+}
+
+impl<C: Config> DerefMut for Locked<'_, C> {
+    fn deref_mut(&mut self) -> &mut Lists<C> {
+        &mut self.0
+    }
+}
+
+impl<C: Config> Drop for Locked<'_, C> {
+    fn drop(&mut self) {
+        let thread = self.0.to_unpark.take();
+        // SAFETY: the guard is used no more.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
+    }
+}
+
+/// What stands under the lock.
+pub(crate) struct Lists<C: Config> {
+    /// Last in, first out.
+    #[doc(alias = "pidle")]
+    pub(crate) idle_ps: Vec<OwnedP<C>>,
+    /// Last in, first out.
+    #[doc(alias = "midle")]
+    pub(crate) idle_ms: Vec<MRef>,
+    /// Every P there ever was, Dead ones too: a blocked M may still point at one.
+    pub(crate) every_p: Vec<Arc<P<C>>>,
+    #[doc(alias = "allm")]
+    pub(crate) all_m: Vec<Arc<M>>,
+    /// Ms whose threads have ended in a closing runtime.
+    pub(crate) ended_ms: Vec<Arc<M>>,
+    pub(crate) next_m: u64,
+    /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
+    #[doc(alias = "nmidlelocked")]
+    /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
+    pub(crate) locked_idle: isize,
+    /// Ms whose inbox has work and that wait for a P, first come, first served.
+    pub(crate) hungry: Vec<MRef>,
+    /// The M that sleeps until the next timer, and until when.
+    pub(crate) timer_sleeper: Option<(MRef, u64)>,
+    /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
+    #[doc(alias = "newmHandoff")]
+    pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
+    pub(crate) sysmon_asleep: bool,
+    /// sysmon has timers in its hands that are in no heap.
+    pub(crate) sysmon_fires: bool,
+    /// How often sysmon would have been woken, had it been asleep.
+    pub(crate) awakenings: u64,
+    /// Ps that have yet to stop.
+    /// When the number of Ps last changed, and the P time (nanoseconds times Ps) used up by then.
+    #[doc(alias = "procresizetime")]
+    pub(crate) resized_at: u64,
+    #[doc(alias = "totaltime")]
+    pub(crate) p_time: u64,
+    pub(crate) stop_wait: usize,
+    pub(crate) stopper: Option<MRef>,
+    pub(crate) without_stack: List<Runnable>,
+    pub(crate) deadlock: Option<DeadlockReport>,
+    /// What was abandoned so far, in a closing runtime.
+    pub(crate) left: Leftover,
+    /// The M of the thread that called `run`.
+    pub(crate) m0: Option<MRef>,
+    /// Main has ended, or a deadlock was found: `run` is to return.
+    pub(crate) finished: bool,
+    pub(crate) thread_limit_hit: bool,
+    /// All goroutines sleep, but another thread could wake one: sysmon looks again.
+    pub(crate) deadlock_suspected: bool,
+    /// When a look for a deadlock last found threads that are not ours, in nanoseconds since the epoch.
+    pub(crate) others_found_at: Option<u64>,
+    /// The thread of an M that was given a P: unparked when the lock is free again, or it would come up only to wait for
+    /// it.
+    pub(crate) to_unpark: Option<Thread>,
+    /// Threads to join when the runtime closes, with the number of their M.
+    pub(crate) threads: Vec<(u64, std::thread::JoinHandle<()>)>,
+}
+
+impl<C: Config> Lists<C> {
+    pub(crate) fn new() -> Self {
+        Self {
+            idle_ps: Vec::new(),
+            idle_ms: Vec::new(),
+            every_p: Vec::new(),
+            all_m: Vec::new(),
+            ended_ms: Vec::new(),
+            next_m: 0,
+            locked_idle: 0,
+            hungry: Vec::new(),
+            timer_sleeper: None,
+            ms_to_make: Vec::new(),
+            sysmon_asleep: false,
+            sysmon_fires: false,
+            awakenings: 0,
+            resized_at: 0,
+            p_time: 0,
+            stop_wait: 0,
+            stopper: None,
+            without_stack: List::new(),
+            deadlock: None,
+            left: Leftover::default(),
+            m0: None,
+            finished: false,
+            thread_limit_hit: false,
+            deadlock_suspected: false,
+            others_found_at: None,
+            to_unpark: None,
+            threads: Vec::new(),
+        }
+    }
+
+    /// Has a thread unparked when the lock is let go of.
+    pub(crate) fn unpark_soon(&mut self, thread: Option<&Thread>) {
+        if let Some(another) = thread.and_then(|thread| self.to_unpark.replace(thread.clone())) {
+            another.unpark();
+        }
+    }
+
+    /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.
+    pub(crate) fn busy_ms(&self) -> isize {
+        let all = self.all_m.len() + self.ms_to_make.len();
+        let asleep = self.idle_ms.len() + self.hungry.len();
+        all as isize - asleep as isize - self.locked_idle
+    }
+}

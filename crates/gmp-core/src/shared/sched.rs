@@ -1,0 +1,279 @@
+//! `Sched`: what all Ms of a runtime share. Go: `schedt` (runtime2.go, Go 1.27).
+
+use crate::contract::{IdleView, Policy, Sole, StackAllocator, Switch, VictimOrder};
+use crate::entering::current::{Current, current};
+use crate::ground::settings::Settings;
+use crate::records::g::runnable::Runnable;
+use crate::records::m::M;
+use crate::records::p::{Counters, NUMBER_BATCH, OwnedP, P};
+use crate::records::rt::Header;
+use crate::shared::idle_word::IdleWord;
+use crate::shared::lists::{Lists, Locked};
+use crate::watching::sysmon::SysmonNote;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crossbeam_epoch::{Atomic, Collector, LocalHandle, Owned};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a runtime is made of.
+pub trait Config: Sized + 'static {
+    /// How goroutines are queued and Ms woken.
+    type Policy: Policy;
+    /// Where stacks come from.
+    type Stacks: StackAllocator;
+    /// How stacks are switched.
+    type Switch: Switch;
+}
+
+pub(crate) type SharedOf<C> = <<C as Config>::Policy as Policy>::Shared<Runnable>;
+pub(crate) type IdleOf<C> = <<C as Config>::Policy as Policy>::Idle;
+pub(crate) type OrderOf<C> = <<C as Config>::Policy as Policy>::Order;
+pub(crate) type SlotOf<C> = <<C as Config>::Switch as Switch>::Slot;
+
+/// Bits of [`Sched::attention`]: what an M looks at before it looks for work.
+pub(crate) mod attention {
+    /// The world is to stop.
+    pub(crate) const STOP: u32 = 1;
+    /// The runtime closes.
+    pub(crate) const CLOSING: u32 = 2;
+    /// Goroutines are to unwind at their next suspension.
+    pub(crate) const UNWIND: u32 = 4;
+    /// An M with pinned goroutines waits for a P.
+    pub(crate) const HUNGRY: u32 = 8;
+    /// Main has returned and `run` waits for the others.
+    pub(crate) const WAITING: u32 = 16;
+    /// `run` is to return: m0 leaves the scheduler.
+    pub(crate) const FINISHED: u32 = 32;
+    /// What keeps any M from going idle. The other bits stay set while there is nothing to do.
+    pub(crate) const URGENT: u32 = STOP | CLOSING | HUNGRY;
+}
+
+/// The Ps as thieves and sysmon see them: replaced as a whole while the world is stopped.
+pub(crate) struct AllP<C: Config> {
+    pub(crate) ps: Vec<Arc<P<C>>>,
+    pub(crate) order: OrderOf<C>,
+}
+
+/// The shared state of a runtime.
+#[doc(alias = "schedt")]
+pub(crate) struct Sched<C: Config> {
+    pub(crate) header: Header,
+    pub(crate) settings: Settings,
+    pub(crate) stacks: C::Stacks,
+    pub(crate) shared: SharedOf<C>,
+    pub(crate) idle: IdleWord,
+    pub(crate) idle_policy: IdleOf<C>,
+    pub(crate) procs: AtomicUsize,
+    #[doc(alias = "allp")]
+    pub(crate) all_p: Atomic<AllP<C>>,
+    pub(crate) collector: Collector,
+    pub(crate) lists: Mutex<Lists<C>>,
+    pub(crate) sysmon: SysmonNote,
+    #[doc(alias = "goidgen")]
+    pub(crate) numbers: AtomicU64,
+    /// Spawned by plain threads, ended in a closing runtime, and pushed to the shared queue without a P.
+    pub(crate) outside: Counters,
+    pub(crate) system: AtomicUsize,
+    pub(crate) wakeups: AtomicU64,
+    pub(crate) handoffs: AtomicU64,
+    pub(crate) waiting_for_stack: AtomicUsize,
+    pub(crate) closed: AtomicBool,
+}
+
+impl<C: Config> Sched<C> {
+    pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
+        crate::entering::current::install::<SlotOf<C>>();
+        crate::entering::sole::install(C::Switch::far_fence());
+        let sched = Arc::new(Self {
+            header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
+            settings,
+            stacks,
+            shared: SharedOf::<C>::default(),
+            idle: IdleWord::new(),
+            idle_policy: IdleOf::<C>::default(),
+            procs: AtomicUsize::new(0),
+            all_p: Atomic::null(),
+            collector: Collector::new(),
+            lists: Mutex::new(Lists::new()),
+            sysmon: SysmonNote::new(),
+            numbers: AtomicU64::new(1 + NUMBER_BATCH),
+            outside: Counters::default(),
+            system: AtomicUsize::new(0),
+            wakeups: AtomicU64::new(0),
+            handoffs: AtomicU64::new(0),
+            waiting_for_stack: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        });
+        let erased: &dyn crate::records::rt::AnyRuntime = &*sched;
+        // SAFETY: nobody else has the Arc yet, and it owns the header.
+        unsafe { sched.header.tie(core::ptr::from_ref(erased)) };
+        sched
+    }
+
+    /// Go's `sched.lock`.
+    pub(crate) fn lock(&self) -> Locked<'_, C> {
+        // A panic under this lock is a broken invariant of ours and aborts before it could poison.
+        Locked::new(self.lists.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[inline]
+    pub(crate) fn procs(&self) -> usize {
+        self.procs.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn attention(&self) -> u32 {
+        self.header.attention.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn call_attention(&self, bits: u32) {
+        self.header.attention.fetch_or(bits, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear_attention(&self, bits: u32) {
+        self.header.attention.fetch_and(!bits, Ordering::Relaxed);
+    }
+
+    pub(crate) fn view(&self) -> IdleView {
+        self.idle.view(self.procs())
+    }
+
+    /// Calls `look` with the Ps of this moment.
+    pub(crate) fn with_all_p<R>(&self, epoch: &LocalHandle, look: impl FnOnce(&AllP<C>) -> R) -> R {
+        let guard = epoch.pin();
+        // ORDER: allp. Acquire pairs with the release in `publish_all_p`: the Ps are fully there.
+        let all = self.all_p.load(Ordering::Acquire, &guard);
+        // SAFETY: published before the first M runs, and a replaced table is freed only after our guard is gone.
+        look(unsafe { all.deref() })
+    }
+
+    /// Replaces the table of Ps. With the world stopped.
+    pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
+        let order = OrderOf::<C>::new(ps.len());
+        self.procs.store(ps.len(), Ordering::Relaxed);
+        let sole = ps.len() == 1 && C::Switch::far_fence().is_some();
+        self.header.sole.store(if sole { self.header.serial } else { 0 }, Ordering::Relaxed);
+        let guard = epoch.pin();
+        // ORDER: allp. Release pairs with the acquire in `with_all_p`.
+        let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);
+        if !old.is_null() {
+            // SAFETY: no longer reachable; thieves and sysmon that still read it hold guards.
+            unsafe { guard.defer_destroy(old) };
+        }
+    }
+
+    /// The right to use the P that `m` holds, borrowed for a moment.
+    ///
+    /// # Safety
+    /// On `m`'s thread (or a goroutine it runs), and `m` holds a P. Not while another such borrow is used.
+    #[inline]
+    pub(crate) unsafe fn p_of(&self, m: &M) -> core::mem::ManuallyDrop<OwnedP<C>> {
+        debug_assert!(!m.p.get().is_null(), "M {} holds a P", m.id);
+        // SAFETY: an M of this runtime holds only Ps of this runtime, and it is the only holder.
+        core::mem::ManuallyDrop::new(unsafe { OwnedP::from_core(m.p.get()) })
+    }
+
+    /// Evidence that the caller's P is the only one, if it is.
+    ///
+    /// # Safety
+    /// The caller holds a P, and lets the evidence go before it gives the P up.
+    #[inline(always)]
+    pub(crate) unsafe fn sole(&self) -> Option<Sole<'_>> {
+        // SAFETY: the number changes only while the world is stopped, so while the caller holds the only P there is no
+        // other M with a P: no thief, and nobody who takes from the shared queue. A closing runtime takes from a P's
+        // queue as a thief only if nobody holds that P (`abandon_queued`).
+        (self.procs() == 1).then(|| unsafe { Sole::new() })
+    }
+
+    /// Runs policy code for `m`: it may not call the runtime, nor unwind.
+    #[inline(always)]
+    pub(crate) fn policy<R>(&self, m: &M, call: impl FnOnce() -> R) -> R {
+        let policy = self.enter_policy(m);
+        let result = call();
+        policy.leave();
+        result
+    }
+
+    /// What follows on `m` is policy code, until the result is told to leave.
+    #[inline(always)]
+    pub(crate) fn enter_policy<'m>(&self, m: &'m M) -> InPolicy<'m, C::Policy> {
+        m.in_policy.set(true);
+        InPolicy { m, _guard: PolicyGuard(core::marker::PhantomData) }
+    }
+
+    /// Asks the idle policy, from any thread.
+    pub(crate) fn opinion(&self, ask: impl FnOnce(&IdleOf<C>) -> bool) -> bool {
+        self.policy_from_anywhere(|| ask(&self.idle_policy))
+    }
+
+    /// [`Sched::policy`] on any thread, an M of another runtime's included: nor may its goroutine suspend in here.
+    pub(crate) fn policy_from_anywhere<R>(&self, call: impl FnOnce() -> R) -> R {
+        let m = match current() {
+            // SAFETY: the M that runs the caller is our own thread's, and lives.
+            Current::G(g) => unsafe { &*g.m.get() },
+            // SAFETY: as above.
+            Current::Scheduler(m) => unsafe { &*m },
+            Current::Plain => {
+                let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
+                let result = call();
+                core::mem::forget(guard);
+                return result;
+            }
+        };
+        // An event sink or a policy of another runtime may have called us: it still must not suspend after this.
+        let outer = m.in_policy.get();
+        let result = self.policy(m, call);
+        m.in_policy.set(outer);
+        result
+    }
+
+    /// Until it is forgotten, an unwind on this thread, which runs the scheduler, is fatal: policies are called from
+    /// everywhere in it.
+    pub(crate) fn no_unwind() -> impl Drop {
+        PolicyGuard::<C::Policy>(core::marker::PhantomData)
+    }
+
+    /// Sums a counter over all Ps, and what was counted without one.
+    pub(crate) fn sum(&self, lists: &Lists<C>, counter: impl Fn(&Counters) -> i128) -> i128 {
+        counter(&self.outside) + lists.every_p.iter().map(|p| counter(&p.core.counters)).sum::<i128>()
+    }
+}
+
+/// Policy code runs on an M.
+pub(crate) struct InPolicy<'m, P: Policy> {
+    m: &'m M,
+    _guard: PolicyGuard<P>,
+}
+
+impl<P: Policy> InPolicy<'_, P> {
+    /// It is through, and has not unwound.
+    #[inline(always)]
+    pub(crate) fn leave(self) {
+        self.m.in_policy.set(false);
+        core::mem::forget(self);
+    }
+}
+
+/// Turns an unwind out of policy code into a `fatal!` that names the policy.
+struct PolicyGuard<P: Policy>(core::marker::PhantomData<P>);
+
+impl<P: Policy> Drop for PolicyGuard<P> {
+    #[cold]
+    fn drop(&mut self) {
+        crate::fatal!("policies do not unwind", "a panic came out of policy {}", P::NAME);
+    }
+}
+
+impl<C: Config> Drop for Sched<C> {
+    fn drop(&mut self) {
+        // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
+        self.abandon_the_queued();
+        // SAFETY: nobody else has the runtime any more, so nobody reads the table.
+        unsafe {
+            let guard = crossbeam_epoch::unprotected();
+            let all = self.all_p.load(Ordering::Relaxed, guard);
+            if !all.is_null() {
+                drop(all.into_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Waiting: how a goroutine parks.
+
+pub mod park;

@@ -1,0 +1,316 @@
+//! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
+
+use crate::contract::Thief;
+use crate::contract::{IdleView, RunQueue, SharedQueue};
+use crate::entering::current::{Current, current};
+use crate::entering::gate::on_g0;
+use crate::g0::G0;
+use crate::ground::event::EventKind;
+use crate::ground::sync::full_fence;
+use crate::records::m::M;
+use crate::records::p::timers::NEVER;
+use crate::records::p::{OwnedP, PCore};
+use crate::shared::lists::{Lists, MRef};
+use crate::shared::sched::{Config, IdleOf, Sched, attention};
+use core::ptr;
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+impl<C: Config> Sched<C> {
+    /// Starts one spinner if a P is idle, and the policy agrees or all Ps are.
+    #[doc(alias = "wakep")]
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wake_spinner(&self, agree: impl Fn(&IdleOf<C>, IdleView) -> bool) {
+        let agree =
+            |view: IdleView| view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| agree(idle, view)));
+        if self.idle.try_spin(self.procs(), agree) {
+            self.start_spinner();
+        }
+    }
+
+    /// Starts an M for an idle P; the right to spin has been taken for it. Without an idle P it asks for a spinner and
+    /// gives the right up.
+    fn start_spinner(&self) {
+        let mut lists = self.lock();
+        match self.take_idle_p(&mut lists) {
+            Some(p) => self.start_m(&mut lists, p, true),
+            None => {
+                self.idle.want_spinner();
+                self.idle.give_up();
+            }
+        }
+    }
+
+    /// Wakes an M for work that has waited too long, whatever the policy thinks: the bounded law.
+    pub(crate) fn wake_for_old_work(&self) {
+        if self.idle.try_spin(self.procs(), |view| view.idle > 0 && view.spinning == 0) {
+            self.start_spinner();
+        }
+    }
+
+    /// Takes the P that went idle last.
+    #[doc(alias = "pidleget")]
+    pub(crate) fn take_idle_p(&self, lists: &mut Lists<C>) -> Option<OwnedP<C>> {
+        let p = lists.idle_ps.pop()?;
+        self.idle.p_busy();
+        self.rouse_sysmon(lists);
+        Some(p)
+    }
+
+    /// Takes a certain P, if it is idle.
+    pub(crate) fn take_idle_p_at(&self, lists: &mut Lists<C>, wanted: *const PCore) -> Option<OwnedP<C>> {
+        let at = lists.idle_ps.iter().position(|p| ptr::eq(&p.core, wanted))?;
+        self.idle.p_busy();
+        self.rouse_sysmon(lists);
+        Some(lists.idle_ps.remove(at))
+    }
+
+    /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
+    pub(crate) fn feed(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
+        if lists.hungry.is_empty() {
+            return Some(p);
+        }
+        let m = lists.hungry.remove(0);
+        if lists.hungry.is_empty() {
+            self.clear_attention(attention::HUNGRY);
+        }
+        self.give_p(lists, m, p);
+        None
+    }
+
+    /// Puts a P on the idle list; the caller looks at the queues again afterwards.
+    #[doc(alias = "pidleput")]
+    pub(crate) fn put_idle_p(&self, lists: &mut Lists<C>, mut p: OwnedP<C>) {
+        if !p.owner().queue.is_empty() {
+            crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
+        }
+        p.core.slice.forget();
+        lists.idle_ps.push(p);
+        self.idle.p_idle();
+    }
+
+    /// Gives a P to an M: to the one that went to sleep last, or to a new thread.
+    #[doc(alias = "startm")]
+    pub(crate) fn start_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+        if self.attention() & attention::CLOSING != 0 {
+            // Every M is on its way out, and what this P holds is abandoned with the rest.
+            if spinning {
+                self.idle.give_up();
+            }
+            return self.park_p(lists, p);
+        }
+        self.wakeups.fetch_add(1, Ordering::Relaxed);
+        if self.attention() & attention::CLOSING != 0 {
+            // Sleeping Ms have been woken to end, and new ones would find nothing to do.
+            if spinning {
+                self.idle.give_up();
+            }
+            return self.park_p(lists, p);
+        }
+        if let Some(m) = lists.idle_ms.pop() {
+            // SAFETY: it sleeps, and under the lock nobody else wakes it.
+            unsafe { m.get() }.spinning.set(spinning);
+            self.give_p(lists, m, p);
+        } else if caller_is_locked() {
+            lists.ms_to_make.push((p, spinning));
+            lists.sysmon_asleep = true;
+            self.rouse_sysmon(lists);
+        } else {
+            self.new_m(lists, p, spinning);
+        }
+    }
+
+    /// Hands a P to a sleeping M, whose thread comes up when the lock is free: `startm` (Go 1.27) wakes it after it has
+    /// unlocked, too.
+    pub(crate) fn give_p(&self, lists: &mut Lists<C>, m: MRef, p: OwnedP<C>) {
+        // SAFETY: it sleeps until we wake it.
+        let m = unsafe { m.get() };
+        debug_assert!(m.next_p.get().is_null(), "M {} was given one P already", m.id);
+        m.next_p.set(p.into_core());
+        lists.unpark_soon(m.note.set());
+    }
+
+    /// Makes a thread that starts with a P. If none can be had, the P goes idle: the next M that comes back from a
+    /// blocking call, or sysmon, sees to its work.
+    #[doc(alias = "newm")]
+    #[doc(alias = "allocm")]
+    pub(crate) fn new_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+        // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
+        let stuck = lists.busy_ms() <= 0;
+        // sysmon counts as one, as in Go.
+        if lists.all_m.len() + 1 >= self.settings.max_threads && !stuck {
+            return self.no_thread(lists, p, spinning, "the limit of Builder::max_threads");
+        }
+        let m = self.register_m(lists);
+        m.spinning.set(spinning);
+        m.next_p.set(p.into_core());
+        let name = format!("{}-{}", self.settings.thread_name, m.id);
+        let sched = self.arc();
+        let thread = Arc::clone(&m);
+        let spawn = move || std::thread::Builder::new().name(name).spawn(move || G0::thread(sched, thread));
+        match on_big_stack(spawn) {
+            Ok(handle) => lists.threads.push((m.id, handle)),
+            Err(_) => {
+                let core = m.next_p.replace(ptr::null());
+                lists.all_m.retain(|known| !Arc::ptr_eq(known, &m));
+                // SAFETY: the P was put there a moment ago, and no thread took it.
+                let p = unsafe { OwnedP::from_core(core) };
+                self.no_thread(lists, p, spinning, "the operating system");
+            }
+        }
+    }
+
+    /// There is work, or a timer to wait for, and every M sleeps: at the limit of threads, all of them for their locked
+    /// goroutines. Under the lock. sysmon makes the thread, since ours is about to sleep, perhaps locked.
+    pub(crate) fn rescue(&self, lists: &mut Lists<C>) {
+        if !lists.thread_limit_hit {
+            return;
+        }
+        if let Some(p) = self.take_idle_p(lists) {
+            lists.ms_to_make.push((p, false));
+            lists.sysmon_asleep = true;
+            self.rouse_sysmon(lists);
+        }
+    }
+
+    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool, whose: &str) {
+        if spinning {
+            self.idle.give_up();
+        }
+        if !core::mem::replace(&mut lists.thread_limit_hit, true) {
+            let max = self.settings.max_threads;
+            eprintln!(
+                "runtime: program exceeds {max}-thread limit\nwarning: thread exhaustion: no more than {} threads \
+                 by {whose}; goroutines wait for one that comes back (see Builder::max_threads)",
+                lists.all_m.len() + 1
+            );
+        }
+        self.park_p(lists, p);
+    }
+
+    /// Puts a P that may still have work on the idle list: what it holds goes to the shared queue.
+    fn park_p(&self, lists: &mut Lists<C>, mut p: OwnedP<C>) {
+        while let Some(popped) = p.owner().queue.pop() {
+            p.core.counters.book(-1);
+            self.shared.push(popped.token);
+        }
+        // SAFETY: the right to the P is ours until it is on the list.
+        if let Some(sole) = unsafe { self.sole() } {
+            // SAFETY: the evidence is of the runtime whose queue this is.
+            unsafe { self.shared.settle(sole) };
+        }
+        if let Some(p) = self.feed(lists, p) {
+            self.put_idle_p(lists, p);
+        }
+    }
+
+    /// A new M on the list of all Ms. Go: `mcommoninit`, `mReserveID`.
+    #[doc(alias = "mcommoninit")]
+    pub(crate) fn register_m(&self, lists: &mut Lists<C>) -> Arc<M> {
+        let id = lists.next_m;
+        lists.next_m += 1;
+        let erased: &dyn crate::records::rt::AnyRuntime = self;
+        let m = Arc::new(M::new(
+            id,
+            erased as *const dyn crate::records::rt::AnyRuntime as *const _,
+            self.settings.seed,
+        ));
+        lists.all_m.push(Arc::clone(&m));
+        m
+    }
+
+    /// Finds a new M for a P whose own is about to block, or lets it go idle if there is nothing to do.
+    #[doc(alias = "handoffp")]
+    pub(crate) fn hand_off(&self, mut p: OwnedP<C>) {
+        let busy = !p.owner().queue.is_empty() || !self.shared.is_empty();
+        let nobody_looks = || self.idle.try_spin(self.procs(), |view| view.idle == 0 && view.spinning == 0);
+        let spinner = !busy && nobody_looks();
+        let mut lists = self.lock();
+        if self.attention() & attention::STOP != 0 {
+            if spinner {
+                self.idle.give_up();
+            }
+            return self.stop_p(&mut lists, p);
+        }
+        if busy || spinner || !self.shared.is_empty() {
+            return self.start_m(&mut lists, p, spinner);
+        }
+        let next_timer = p.core.timers.next();
+        let Some(p) = self.feed(&mut lists, p) else { return };
+        self.put_idle_p(&mut lists, p);
+        drop(lists);
+        if next_timer != NEVER {
+            self.timer_added(next_timer);
+        }
+        full_fence();
+        if !self.shared.is_empty() || self.some_p_has_work() {
+            self.wake_for_old_work();
+        }
+    }
+
+    /// Whether any P's queue has work, by a thread without an epoch handle. Under no lock.
+    pub(crate) fn some_p_has_work(&self) -> bool {
+        self.lock().every_p.iter().any(|p| !p.thief.is_empty())
+    }
+
+    /// An earlier timer was added: the M that sleeps until the next timer must not sleep longer.
+    #[doc(alias = "wakeNetPoller")]
+    pub(crate) fn timer_added(&self, when: u64) {
+        let mut lists = self.lock();
+        match lists.timer_sleeper {
+            // SAFETY: under the lock, and an M stays on it while it sleeps.
+            Some((m, until)) if until > when => lists.unpark_soon(unsafe { m.get() }.note.set()),
+            Some(_) => {}
+            None => {
+                drop(lists);
+                self.wake_from_outside();
+            }
+        }
+    }
+
+    /// Puts a stopped P aside. Under the lock, with a stop of the world under way.
+    pub(crate) fn stop_p(&self, lists: &mut Lists<C>, p: OwnedP<C>) {
+        self.emit_proc(EventKind::ProcStop, None, Some(p.core.id), 0);
+        p.core.word.stop();
+        // The stopper takes all Ps by their table.
+        let _ = p.into_core();
+        lists.stop_wait -= 1;
+        if lists.stop_wait == 0
+            && let Some(stopper) = lists.stopper
+        {
+            // SAFETY: the stopper's M waits for this very wake.
+            unsafe { stopper.get() }.note.wake();
+        }
+    }
+
+    /// The runtime as an `Arc`, from a borrow of what only ever lives in one.
+    pub(crate) fn arc(&self) -> Arc<Self> {
+        let this = ptr::from_ref(self);
+        // SAFETY: `Sched::new` alone makes one, in an Arc, and the borrow keeps a count.
+        unsafe {
+            Arc::increment_strong_count(this);
+            Arc::from_raw(this)
+        }
+    }
+}
+
+/// Calls `f` on a thread's own stack: making a thread takes more than a goroutine may have left.
+fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
+    match current() {
+        Current::G(g) => on_g0(g, |_| f()),
+        _ => f(),
+    }
+}
+
+/// Whether the calling thread is locked to a goroutine, so that its state must not be inherited by a new thread.
+fn caller_is_locked() -> bool {
+    let m = match current() {
+        Current::Plain => return false,
+        // SAFETY: the M of our own thread lives.
+        Current::G(g) => unsafe { &*g.m.get() },
+        // SAFETY: as above.
+        Current::Scheduler(m) => unsafe { &*m },
+    };
+    !m.locked_g.get().is_null()
+}

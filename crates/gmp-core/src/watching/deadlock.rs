@@ -1,0 +1,202 @@
+//! Deadlock: all goroutines are asleep, and nobody is left to wake them. Go: `checkdead` (proc.go, Go 1.27).
+
+use crate::contract::{SharedQueue, StackAllocator, Switch};
+use crate::ground::settings::DeadlockRule;
+use crate::records::g::word::Status;
+use crate::records::g::{Flags, WaitReason, registry};
+use crate::records::p::timers::NEVER;
+use crate::shared::lists::Lists;
+use crate::shared::sched::{Config, Sched, attention};
+use crate::watching::sysmon::SUSPECT_PERIOD;
+use core::fmt;
+use core::panic::Location;
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One goroutine of a deadlock.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sleeper {
+    /// Its number.
+    pub number: u64,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// What it waits for.
+    pub reason: WaitReason,
+    /// For how long, good to 10 ms.
+    pub age: Duration,
+    /// Where it was spawned.
+    pub created_at: &'static Location<'static>,
+}
+
+/// Who sleeps in a deadlock.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DeadlockReport {
+    /// The goroutines, by number.
+    pub sleepers: Vec<Sleeper>,
+    /// Main called `exit`, and the others have ended too: nobody is left at all.
+    pub main_exited: bool,
+}
+
+impl fmt::Display for DeadlockReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.main_exited && self.sleepers.is_empty() {
+            return f.write_str("no goroutines (main called runtime.Goexit) - deadlock!");
+        }
+        f.write_str("all goroutines are asleep - deadlock!")?;
+        for sleeper in &self.sleepers {
+            write!(f, "\n\ngoroutine {}", sleeper.number)?;
+            if let Some(name) = &sleeper.name {
+                write!(f, " [{name}]")?;
+            }
+            write!(f, " [{}, {:.1?}]: created at {}", sleeper.reason, sleeper.age, sleeper.created_at)?;
+        }
+        Ok(())
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Looks for a deadlock; under the lock, by an M that is about to sleep.
+    #[doc(alias = "checkdead")]
+    pub(crate) fn check_dead(&self, lists: &mut Lists<C>) {
+        let stopping = attention::STOP | attention::CLOSING | attention::UNWIND;
+        lists.deadlock_suspected = false;
+        if lists.finished || lists.sysmon_fires || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
+            return;
+        }
+        let timers =
+            |p: &Arc<crate::records::p::P<C>>| p.core.timers.next() != NEVER && p.core.timers.live() > 0;
+        if !self.shared.is_empty() || lists.every_p.iter().any(timers) {
+            return self.rescue(lists);
+        }
+        if self.revive_stack_waiters(lists) {
+            return;
+        }
+        self.check_ledger(lists);
+        if self.settings.deadlock == DeadlockRule::Never || !self.alone_in_process(lists) {
+            return;
+        }
+        if self.settings.deadlock == DeadlockRule::Auto {
+            self.check_nobody_is_kept(lists);
+        }
+        let report = self.report_sleepers();
+        lists.deadlock = Some(report);
+        self.finish(lists);
+    }
+
+    /// All queues are at rest, so what a policy was given it must have given back.
+    fn check_ledger(&self, lists: &Lists<C>) {
+        let held = self.sum(lists, |counters| i128::from(counters.ledger.load(Ordering::Relaxed)));
+        if held == 0 {
+            return;
+        }
+        self.blame(&self.runnable_numbers(), held);
+    }
+
+    /// All queues are empty and no thread but ours exists that could be queueing somebody now: who is runnable all the
+    /// same was kept by the shared queue, whose traffic no ledger counts.
+    fn check_nobody_is_kept(&self, _lists: &Lists<C>) {
+        let kept = self.runnable_numbers();
+        if !kept.is_empty() {
+            self.blame(&kept, 0);
+        }
+    }
+
+    fn runnable_numbers(&self) -> Vec<String> {
+        let mut numbers = Vec::new();
+        registry::for_each(|g| {
+            if g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header) {
+                numbers.push(g.number.get().to_string());
+            }
+        });
+        numbers
+    }
+
+    fn blame(&self, kept: &[String], held: i128) -> ! {
+        crate::fatal!(
+            "a policy gives back every goroutine it was given",
+            "policy {} holds goroutine {} ({held} by the ledger)",
+            self.header.policy,
+            kept.join(", ")
+        );
+    }
+
+    /// Nothing runs that could free a stack: those that wait for one cannot get it any more. `true`: some did.
+    fn revive_stack_waiters(&self, lists: &mut Lists<C>) -> bool {
+        let waiters = core::mem::take(&mut lists.without_stack);
+        if waiters.is_empty() {
+            return false;
+        }
+        self.waiting_for_stack.store(0, Ordering::Relaxed);
+        // One that was freed as they began to wait may be kept by a P.
+        lists.idle_ps.iter_mut().for_each(|p| p.flush_stacks(&self.stacks));
+        for waiter in waiters {
+            waiter.g().set(Flags::STACKLESS);
+            self.shared.push(waiter);
+        }
+        if let Some(p) = self.take_idle_p(lists) {
+            self.start_m(lists, p, false);
+        }
+        true
+    }
+
+    /// Whether no thread but ours could still wake somebody. If one could, sysmon looks again.
+    ///
+    /// To count threads is to read a directory of the system's, which costs more than a thread switch: where plain
+    /// threads submit a goroutine now and then, the Ms go to sleep after each. So whoever has found others counts not
+    /// again for as long as sysmon would wait.
+    fn alone_in_process(&self, lists: &mut Lists<C>) -> bool {
+        if self.settings.deadlock == DeadlockRule::Always {
+            return true;
+        }
+        let now = self.header.now();
+        let found_lately = |found: u64| now.saturating_sub(found) < crate::records::rt::nanos(SUSPECT_PERIOD);
+        let alone = !lists.others_found_at.is_some_and(found_lately) && self.counts_as_alone(lists, now);
+        if !alone && !lists.deadlock_suspected {
+            lists.deadlock_suspected = true;
+            self.rouse_sysmon(lists);
+        }
+        alone
+    }
+
+    /// Counts the threads of the process.
+    fn counts_as_alone(&self, lists: &mut Lists<C>, now: u64) -> bool {
+        // Where stacks are threads, those that Ps keep at hand are none: counting them would hide that many strangers.
+        let spare = || self.sum(lists, |counters| i128::from(counters.spare_stacks.load(Ordering::Relaxed)));
+        let held = || self.stacks.figures().in_use.saturating_sub(usize::try_from(spare()).unwrap_or(0));
+        let stacks = if C::Switch::THREAD_EACH { held() } else { 0 };
+        // The Ms and sysmon.
+        let ours = lists.all_m.len() + 1 + stacks;
+        let alone = threads_in_process().is_some_and(|all| all <= ours);
+        lists.others_found_at = (!alone).then_some(now);
+        alone
+    }
+
+    fn report_sleepers(&self) -> DeadlockReport {
+        let now = self.header.now();
+        let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
+        registry::for_each(|g| {
+            if !core::ptr::eq(g.rt.get(), &self.header) {
+                return;
+            }
+            let Some(_scan) = g.word.scan() else { return };
+            report.main_exited &= g.number.get() != 1;
+            report.sleepers.push(Sleeper {
+                number: g.number.get(),
+                name: g.extra().and_then(|extra| extra.name.clone()),
+                reason: g.reason.get(),
+                age: Duration::from_nanos(now.saturating_sub(g.since.get())),
+                created_at: g.created_at.get(),
+            });
+        });
+        report.sleepers.sort_by_key(|sleeper| sleeper.number);
+        report
+    }
+}
+
+/// How many threads the process has, where the system says so.
+fn threads_in_process() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}

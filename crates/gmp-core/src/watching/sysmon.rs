@@ -1,0 +1,322 @@
+//! sysmon: the thread without a P that watches the others. Go: `sysmon`, `retake` (proc.go, Go 1.27).
+//!
+//! It publishes the coarse clock, takes Ps from blocking calls that last, asks goroutines whose slice is over to make
+//! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
+//! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
+
+use crate::contract::{SharedQueue, StackAllocator, Switch, Thief};
+use crate::ground::event::EventKind;
+use crate::records::m::note::Note;
+use crate::records::p::timers::NEVER;
+use crate::records::p::word::{Call, PStatus};
+use crate::records::p::{OwnedP, P};
+use crate::records::rt::nanos;
+use crate::shared::lists::Lists;
+use crate::shared::sched::{AllP, Config, Sched, attention};
+use crate::watching::late_timers::{Late, TimerM};
+use core::sync::atomic::{AtomicBool, Ordering};
+use crossbeam_epoch::LocalHandle;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The shortest pause between two rounds. Go: 20 us.
+const SHORTEST: Duration = Duration::from_micros(20);
+/// The time slice, and the longest doze: Go's 10 ms (`forcePreemptNS`).
+const LONGEST: Duration = Duration::from_millis(10);
+/// The longest pause while some P is in use: a slice is seen no later than this after it began. Go: 10 ms.
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
+/// Fruitless rounds before the pause doubles. Go: 50.
+const PATIENCE: u32 = 50;
+/// After this long with nothing to do, free stacks give back the memory they touched.
+const LONG_IDLE: Duration = Duration::from_secs(1);
+/// How often a suspected deadlock is looked at again.
+pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
+
+/// sysmon's own note.
+pub(crate) struct SysmonNote {
+    pub(crate) note: Note,
+    /// It dozes: whoever needs it within the longest pause wakes it.
+    dozing: AtomicBool,
+}
+
+impl SysmonNote {
+    pub(crate) fn new() -> Self {
+        Self { note: Note::new(), dozing: AtomicBool::new(false) }
+    }
+
+    /// A P is lent to a blocking call, and others may want it soon.
+    #[inline]
+    pub(crate) fn rouse_from_doze(&self) {
+        if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
+            self.note.wake();
+        }
+    }
+}
+
+/// What sysmon remembers of a P between two rounds. Go: `sysmontick`.
+#[derive(Clone, Copy)]
+struct Seen {
+    tick: u32,
+    since: u64,
+    /// The M's CPU clock when the slice was first seen, and what it said.
+    clock: (i32, Option<u64>),
+    /// The P's count of blocking calls at that moment.
+    calls: u64,
+    call: Call,
+    call_since: u64,
+}
+
+impl Seen {
+    const NOTHING: Seen =
+        Seen { tick: 0, since: 0, clock: (0, None), calls: 0, call: Call::NONE, call_since: 0 };
+}
+
+struct Sysmon<'a, C: Config> {
+    sched: &'a Sched<C>,
+    epoch: LocalHandle,
+    seen: Vec<Seen>,
+    /// Since when work has been seen waiting beside an idle P.
+    waiting_since: Option<u64>,
+    /// [`Lists::awakenings`] in the last round.
+    awakenings: u64,
+    timer_m: TimerM,
+}
+
+impl<C: Config> Sched<C> {
+    /// Starts the thread.
+    pub(crate) fn start_sysmon(self: &Arc<Self>) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let sched = Arc::clone(self);
+        let name = format!("{}-sysmon", self.settings.thread_name);
+        std::thread::Builder::new().name(name).spawn(move || {
+            sched.sysmon.note.adopt();
+            let epoch = sched.collector.register();
+            let guard = Sched::<C>::no_unwind();
+            let timer_m = TimerM::new(&*sched);
+            Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None, awakenings: 0, timer_m }
+                .watch();
+            core::mem::forget(guard);
+        })
+    }
+
+    /// Gives the memory of free stacks back, those kept by idle Ps too.
+    fn trim_stacks(&self) {
+        let mut lists = self.lock();
+        for p in &mut lists.idle_ps {
+            p.flush_stacks(&self.stacks);
+        }
+        drop(lists);
+        self.stacks.trim();
+    }
+
+    /// Wakes sysmon out of its deep sleep. Under the lock.
+    pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
+        lists.awakenings = lists.awakenings.wrapping_add(1);
+        if core::mem::replace(&mut lists.sysmon_asleep, false) {
+            self.sysmon.note.wake();
+        }
+    }
+}
+
+impl<C: Config> Sysmon<'_, C> {
+    fn watch(mut self) {
+        let mut fruitless = 0;
+        let mut pause = SHORTEST;
+        let mut dozed = false;
+        while self.sched.attention() & attention::CLOSING == 0 {
+            self.sched.sysmon.note.sleep_until(Instant::now() + pause);
+            self.sched.sysmon.note.clear();
+            let now = self.sched.header.now();
+            self.sched.header.coarse.store(now, Ordering::Relaxed);
+            self.make_threads();
+            if self.may_doze() {
+                (fruitless, pause, dozed) = (0, LONGEST, true);
+                continue;
+            }
+            if core::mem::take(&mut dozed) {
+                self.sched.sysmon.dozing.store(false, Ordering::Relaxed);
+                pause = SHORTEST;
+            }
+            if self.deep_sleep() {
+                (fruitless, pause) = (0, SHORTEST);
+                continue;
+            }
+            if self.retake(now) {
+                (fruitless, pause) = (0, SHORTEST);
+            } else {
+                fruitless += 1;
+                if fruitless > PATIENCE {
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+            let until = self.keep_bounded_law(now).min(self.next_end_of_slice());
+            let until = Duration::from_nanos(until.saturating_sub(now));
+            pause = pause.min(until.max(SHORTEST));
+        }
+    }
+
+    /// When the first slice ends that is known to run, if that is soon.
+    fn next_end_of_slice(&self) -> u64 {
+        let ends = self.seen.iter().map(|seen| seen.since.saturating_add(nanos(LONGEST)));
+        ends.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
+    }
+
+    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon dozes for its longest pause,
+    /// and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then need not each wake
+    /// sysmon, too.
+    fn may_doze(&mut self) -> bool {
+        let lists = self.sched.lock();
+        let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
+        let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
+        let may = idle && active;
+        if may {
+            self.sched.sysmon.dozing.store(true, Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did.
+    fn deep_sleep(&mut self) -> bool {
+        let mut lists = self.sched.lock();
+        let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
+        let stopped = self.sched.attention() & attention::STOP != 0;
+        if !(idle || stopped) || self.sched.attention() & attention::CLOSING != 0 {
+            return false;
+        }
+        lists.sysmon_asleep = true;
+        let suspect = lists.deadlock_suspected;
+        drop(lists);
+        if suspect {
+            self.sched.sysmon.note.sleep_until(Instant::now() + SUSPECT_PERIOD);
+        } else if !self.sched.sysmon.note.sleep_until(Instant::now() + LONG_IDLE) {
+            self.sched.trim_stacks();
+            self.sched.sysmon.note.sleep();
+        }
+        self.sched.sysmon.note.clear();
+        let mut lists = self.sched.lock();
+        lists.sysmon_asleep = false;
+        if lists.deadlock_suspected {
+            self.sched.check_dead(&mut lists);
+        }
+        true
+    }
+
+    /// Takes Ps from blocking calls and ends slices. `true`: it took one.
+    fn retake(&mut self, now: u64) -> bool {
+        let Self { sched, epoch, seen, .. } = self;
+        sched.with_all_p(epoch, |all| {
+            seen.resize(all.ps.len(), Seen::NOTHING);
+            let mut took = false;
+            for (p, seen) in all.ps.iter().zip(seen) {
+                match p.core.word.status() {
+                    PStatus::Running => end_slice(p, seen, now),
+                    PStatus::Blocked => {
+                        end_slice(p, seen, now);
+                        took |= retake_one(sched, p, seen, now);
+                    }
+                    _ => {}
+                }
+            }
+            took
+        })
+    }
+
+    /// Wakes an M for work that has waited 10 ms beside an idle P, whatever the policy thinks. Likewise for a timer that
+    /// long overdue: whoever slept until it has taken up something else, and did not wake the next one. Go's sysmon starts
+    /// an M for such a timer, too.
+    ///
+    /// Timers that are late beside no idle P are run here. When sysmon is to look again for them.
+    fn keep_bounded_law(&mut self, now: u64) -> u64 {
+        let late = self.sched.with_all_p(&self.epoch, |all| Late::among(all, now));
+        let until = self.timer_m.run_late(self.sched, late);
+        let view = self.sched.view();
+        if view.idle > 0 && self.sched.with_all_p(&self.epoch, |all| has_overdue_timer(all, now)) {
+            self.sched.wake_for_old_work();
+        }
+        let waiting = view.idle > 0
+            && (!self.sched.shared.is_empty()
+                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty())));
+        if !waiting {
+            self.waiting_since = None;
+            return until;
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        if now.saturating_sub(since) >= nanos(LONGEST) {
+            self.waiting_since = None;
+            self.sched.wake_for_old_work();
+        }
+        until
+    }
+
+    /// Makes the threads that locked threads asked for. Go: the template thread.
+    #[doc(alias = "templateThread")]
+    fn make_threads(&self) {
+        let mut lists = self.sched.lock();
+        while let Some((p, spinning)) = lists.ms_to_make.pop() {
+            self.sched.new_m(&mut lists, p, spinning);
+        }
+    }
+}
+
+/// Whether some P has a timer that should have gone off 10 ms ago, or a stopped one that nobody has swept since.
+fn has_overdue_timer<C: Config>(all: &AllP<C>, now: u64) -> bool {
+    let slack = nanos(LONGEST);
+    all.ps.iter().any(|p| p.core.timers.next().saturating_add(slack) <= now)
+}
+
+/// Asks for the P's next switch to end the slice, if it has lasted 10 ms: of its thread's CPU time where there is a clock
+/// for that, so that a goroutine is not blamed for the time in which the system let others run; Go goes by the wall.
+/// Go: `preemptone`.
+#[doc(alias = "preemptone")]
+fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
+    let (tick, clock) = (p.core.slice.tick(), p.core.cpu_clock.load(Ordering::Relaxed));
+    if seen.tick != tick || seen.clock.0 != clock {
+        (seen.tick, seen.since) = (tick, now);
+        seen.clock = (clock, cpu_time::<C>(clock));
+        seen.calls = p.core.word.calls();
+        return;
+    }
+    let slice = nanos(LONGEST);
+    if now.saturating_sub(seen.since) < slice {
+        return;
+    }
+    // A timer that has been due for as long must not wait for what else the machine does.
+    let timer_waits = p.core.timers.next().saturating_add(slice) <= now;
+    let used = seen.clock.1.zip(cpu_time::<C>(clock)).map(|(then, now)| now.saturating_sub(then));
+    // Time in blocking calls is the goroutine's own doing, and no clock of the CPU counts it.
+    let called = seen.calls != p.core.word.calls();
+    if called || timer_waits || used.is_none_or(|used| used >= slice) {
+        p.core.slice.end();
+    }
+}
+
+/// The CPU time of the M behind a clock; `None` where there is no clock.
+fn cpu_time<C: Config>(clock: i32) -> Option<u64> {
+    if clock == 0 { None } else { C::Switch::cpu_time(clock) }
+}
+
+/// Takes a P from a call that was there in the last round already, if anybody could use it or 10 ms have passed.
+fn retake_one<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &mut Seen, now: u64) -> bool {
+    let Some(call) = p.core.word.call() else { return false };
+    // Whoever lent it because the slice is over has waited for nothing, and will not come back soon.
+    let slice_over = p.core.slice.is_over();
+    if seen.call != call && !slice_over {
+        (seen.call, seen.call_since) = (call, now);
+        return false;
+    }
+    let view = sched.view();
+    let nobody_needs_it = p.thief.is_empty()
+        && sched.shared.is_empty()
+        && p.core.timers.next() > now
+        && view.spinning + view.idle > 0;
+    if nobody_needs_it && !slice_over && now.saturating_sub(seen.call_since) < nanos(LONGEST) {
+        return false;
+    }
+    if !p.core.word.retake(call) {
+        return false;
+    }
+    sched.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);
+    sched.count_handoff();
+    // SAFETY: the word made us the one owner.
+    sched.hand_off(unsafe { OwnedP::new(p) });
+    true
+}

@@ -2,19 +2,31 @@
 //!
 //! Entering is one release store to the P word; leaving is one compare-and-swap, because sysmon may have retaken the P
 //! for others in the meantime. The goroutine that comes back to a lost P takes any idle one, and queues if there is
-//! none. Go: `entersyscall`, `exitsyscall` (proc.go, Go 1.21 for the P word, 1.27 for the order of attempts).
+//! none.
+//!
+//! sysmon takes a P only from a call that it sees twice. Where many goroutines make calls that block shortly, as servers
+//! do, each of them would keep its P through call after call, idle half of the time, while the others wait. So a P
+//! remembers that a call has *held it up*: it lasted as long as sysmon's pause while others waited, so that sysmon might
+//! have taken the P. From then on its goroutines queue again *before* each call, as long as others wait: by the time
+//! their turn comes, what they wait for is mostly there, and the call does not block at all. Calls that return at once hold
+//! nobody up, and keep Go's order. Go: `entersyscall`, `exitsyscall` (proc.go, Go 1.21 for the P word, 1.27 for the order of attempts).
 
+use crate::contract::{SharedQueue, Thief};
 use crate::entering::gate;
 use crate::ground::event::EventKind;
 use crate::records::g::G;
 use crate::records::m::{Leave, M};
 use crate::records::p::word::Call;
+use crate::records::p::{P, PCore};
 use crate::shared::sched::{Config, Sched, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
-/// Calls `f`, which may block its thread, while other goroutines use the P. **Suspends** (afterwards, if the P was
-/// taken and none is idle).
+/// So long a call holds up those who wait for the P: sysmon's shortest pause, after which it might have taken it.
+const HOLDS_UP: u64 = 20_000;
+
+/// Calls `f`, which may block its thread, while other goroutines use the P. **Suspends**: afterwards, if the P was taken
+/// and none is idle; and before, if others wait for a P that such calls have held up.
 ///
 /// Inside `f` the goroutine keeps its thread through every call of this crate that never suspends; what it starts there
 /// goes to the shared queue. A call that suspends brings it back for its duration. `errno` is a thread's: read it inside
@@ -33,7 +45,7 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
         // The outer section lasts.
         return f();
     }
-    g.header().runtime().enter_blocking(g);
+    g.header().runtime().begin_blocking(g);
     let section = Section(g);
     let result = apart(f);
     drop(section);
@@ -59,6 +71,29 @@ impl Drop for Section {
 }
 
 impl<C: Config> Sched<C> {
+    /// [`AnyRuntime::begin_blocking`](crate::records::rt::AnyRuntime::begin_blocking).
+    pub(crate) fn begin_blocking_here(&self, g: &'static G) {
+        let m = m_of(g);
+        // SAFETY: a goroutine that begins a call has a P, whose core is its first field, and Ps live as long as the runtime.
+        let p = unsafe { &*m.p.get().cast::<P<C>>() };
+        if p.thief.is_empty() && self.shared.is_empty() {
+            p.core.held_up.set(false);
+        } else if !p.core.held_up.get() {
+            m.call_began.set(self.header.now());
+        } else if g.home.get().is_null() {
+            gate::Inside::of_late_comer(g).leave(Leave::Yield);
+        }
+        self.enter_blocking_here(g);
+    }
+
+    /// A call that began with others waiting for `p` is over, and nobody has taken the P.
+    #[cold]
+    fn note_length(&self, p: &PCore, began: u64) {
+        if self.header.now().saturating_sub(began) >= HOLDS_UP {
+            p.held_up.set(true);
+        }
+    }
+
     pub(crate) fn enter_blocking_here(&self, g: &G) {
         let m = m_of(g);
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
@@ -81,11 +116,16 @@ impl<C: Config> Sched<C> {
     pub(crate) fn leave_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
         m.set_aside(false);
+        let began = m.call_began.replace(0);
         let (p, call) = m.lent.replace((ptr::null(), Call::NONE));
         // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
         if unsafe { &*p }.word.leave_blocking(call) {
             m.p.set(p);
             g.word.to_unblocked();
+            if began != 0 {
+                // SAFETY: as above.
+                self.note_length(unsafe { &*p }, began);
+            }
             self.emit(EventKind::GoSyscallEnd, g, Some(m), 0);
         } else {
             self.leave_blocking_without_p(g, m, p);
@@ -94,7 +134,7 @@ impl<C: Config> Sched<C> {
 
     /// The P was taken: the same one if it is idle by now, else any idle one, else the queue.
     #[cold]
-    fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const crate::records::p::PCore) {
+    fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const PCore) {
         self.emit(EventKind::GoSyscallEndBlocked, g, Some(m), 0);
         let mut lists = self.lock();
         let idle = if self.attention() & attention::STOP != 0 {

@@ -94,6 +94,8 @@ pub(crate) struct M {
     pub(crate) next_inherits: Cell<bool>,
     /// The P lent out by the present blocking call, and the call.
     pub(crate) lent: Cell<(*const PCore, Call)>,
+    /// When its goroutine's blocking call began, if others waited for the P then; 0: not timed.
+    pub(crate) call_began: Cell<u64>,
     /// Its goroutine has stepped aside (`slice`): `lent` is of no `blocking` section.
     pub(crate) aside: Cell<bool>,
     pub(crate) leave: Cell<Leave>,
@@ -141,6 +143,7 @@ impl M {
             next_p: Cell::new(ptr::null()),
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
+            call_began: Cell::new(0),
             aside: Cell::new(false),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {

@@ -34,6 +34,8 @@ pub(crate) struct PCore {
     pub(crate) id: u32,
     pub(crate) word: PWord,
     pub(crate) slice: Slice,
+    /// The owner's: a blocking call has kept this P while others waited for it (`life/blocking.rs`).
+    pub(crate) held_up: Cell<bool>,
     /// The CPU clock of the M that took it last; 0: none. For sysmon.
     pub(crate) cpu_clock: AtomicI32,
     /// The CPU that its M was on when it took the P or last looked for work, if the policy's order asks.
@@ -109,7 +111,7 @@ impl Counters {
     }
 }
 
-// SAFETY: `free` and `numbers` belong to the M that holds the P (see `OwnedP`); all else is atomic or locked.
+// SAFETY: `free`, `numbers` and `held_up` belong to the M that holds the P (see `OwnedP`); all else is atomic or locked.
 unsafe impl Sync for PCore {}
 
 impl PCore {
@@ -178,6 +180,7 @@ impl<C: Config> P<C> {
                 id,
                 word: PWord::new(),
                 slice: Slice::new(),
+                held_up: Cell::new(false),
                 cpu_clock: AtomicI32::new(0),
                 cpu: CpuHint::default(),
                 timers: Timers::new(runtime),

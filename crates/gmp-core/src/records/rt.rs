@@ -41,7 +41,11 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// On the stack of `g`, which runs on `g.m`; `m.park` is set, without a deadline.
     unsafe fn hop(&self, g: &'static G);
 
-    /// Lends the P out for a blocking call of the calling goroutine `g`.
+    /// Lends the P out for a blocking call that the calling goroutine `g` begins. **Suspends** first, if others wait for a P
+    /// that such calls have held up.
+    fn begin_blocking(&self, g: &'static G);
+
+    /// Lends the P out again, in a call that has begun.
     fn enter_blocking(&self, g: &G);
 
     /// Lends the P out to whoever waits for it, because the time slice of the calling goroutine `g` is over. Never suspends.

@@ -54,6 +54,10 @@ impl<C: Config> AnyRuntime for Sched<C> {
         unsafe { self.hop_from(g) };
     }
 
+    fn begin_blocking(&self, g: &'static G) {
+        self.begin_blocking_here(g);
+    }
+
     fn enter_blocking(&self, g: &G) {
         self.enter_blocking_here(g);
     }

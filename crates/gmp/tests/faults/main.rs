@@ -4,6 +4,7 @@
 mod harness;
 
 mod blocking_go;
+mod unfair_calls;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] = &[blocking_go::FAULT];
+const FAULTS: &[Fault] = &[blocking_go::FAULT, unfair_calls::FAULT];
 
 fn main() -> ExitCode {
     let all =

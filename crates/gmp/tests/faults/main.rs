@@ -1,10 +1,12 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
 
+mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
-
-mod blocking_go;
+mod lost_in_resize;
+mod stopped_world;
 mod unfair_calls;
+mod unheard_attention;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -13,7 +15,13 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] = &[blocking_go::FAULT, unfair_calls::FAULT];
+const FAULTS: &[Fault] = &[
+    blocking_go::FAULT,
+    lost_in_resize::FAULT,
+    stopped_world::FAULT,
+    unheard_attention::FAULT,
+    unfair_calls::FAULT,
+];
 
 fn main() -> ExitCode {
     let all =

@@ -13,7 +13,7 @@ use crate::seam::{const_fn, give_way, step_aside};
 use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
-use gmp_core::Wake;
+use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
 
 /// A number of permits, for goroutines and for plain threads.
@@ -239,7 +239,7 @@ impl Semaphore {
             return true;
         }
         let caller = Caller::enter("Semaphore::acquire");
-        let mut mode = WaitMode::until(deadline);
+        let mut mode = WaitMode::new(WaitReason::Semaphore, deadline);
         loop {
             let mut permits = self.0.lock();
             if permits.take(n) {

@@ -290,14 +290,18 @@ impl Timers {
         self.publish(&mut heap);
     }
 
-    /// Moves all of them to `to`, from a P that is being removed.
+    /// Moves all of them to `to`, from a P that is being removed. Nothing is swept on the way: a sweep drops what its
+    /// users gave, and the world is stopped. The next entry that is added to `to` sees to it.
     pub(crate) fn move_to(&self, to: &Timers) {
-        for entry in self.take_all() {
+        let mut entries = self.take_all();
+        for entry in &entries {
             if let Target::Timer(timer) = &entry.target {
                 timer.plan(|plan| plan.move_home(entry.when, self, to));
             }
-            to.add(entry);
         }
+        let mut heap = to.lock();
+        heap.entries.extend(entries.drain(..));
+        to.publish(&heap);
     }
 
     /// Forgets all of them, in a closing runtime.

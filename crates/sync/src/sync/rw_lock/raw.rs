@@ -24,7 +24,7 @@ use crate::sync::sema::{Grant, Sema};
 use crate::wait::{Caller, WaitMode};
 use core::cell::Cell;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use gmp_core::Wake;
+use gmp_core::{WaitReason, Wake};
 use std::time::Instant;
 
 const WRITER: u64 = 1 << 63;
@@ -69,7 +69,7 @@ impl RawRwLock {
     #[track_caller]
     #[inline]
     pub(crate) fn read(&self, deadline: Option<Instant>) -> bool {
-        self.try_read() || self.read_slow(WaitMode::until(deadline))
+        self.try_read() || self.read_slow(WaitMode::new(WaitReason::RwLockRead, deadline))
     }
 
     /// Takes the lock for reading if no writer has it or waits. Never suspends.
@@ -142,7 +142,7 @@ impl RawRwLock {
     /// Takes the lock for writing. `false`: the deadline came first. **Suspends.**
     #[track_caller]
     pub(crate) fn write(&self, deadline: Option<Instant>) -> bool {
-        let mut mode = WaitMode::until(deadline);
+        let mut mode = WaitMode::new(WaitReason::RwLockWrite, deadline);
         loop {
             if !self.writers.lock_with(mode) {
                 return false;

@@ -300,8 +300,8 @@ impl Timers {
             }
         }
         let mut heap = to.lock();
-        heap.entries.extend(entries.drain(..));
-        to.publish(&heap);
+        entries.drain(..).for_each(|entry| heap.push(entry));
+        to.publish(&mut heap);
     }
 
     /// Forgets all of them, in a closing runtime.

@@ -64,7 +64,7 @@ const CALLS: &[Call] = &[
     call!("set_max_procs to what it is", || _ = gmp::set_max_procs(gmp::max_procs())),
     call!("send and recv", let (tx, rx) = chan(1) => { tx.send(1).unwrap(); rx.recv().unwrap(); }),
     call!("try_send and try_recv", let (tx, rx) = chan(1) => { tx.try_send(1).unwrap(); rx.try_recv().unwrap(); }),
-    call!("recv of a closed channel", let (_, rx) = chan::<()>(0) => rx.recv().unwrap_err()),
+    call!("recv of a closed channel", let (_, rx) = chan::<()>(0) => _ = rx.recv().unwrap_err()),
     call!("try_recv in vain", let (tx, rx) = chan::<()>(0) => { let _open = &tx; rx.try_recv().unwrap_err(); }),
     call!("recv_timeout of zero", let (tx, rx) = chan::<()>(0) => {
         let _open = &tx;
@@ -254,7 +254,6 @@ fn hog_and_timers() {
         let finished = builder().procs(procs).build().unwrap().run(move || {
             let over = Arc::new(AtomicBool::new(false));
             let (context, _cancel) = Context::background().with_timeout(3 * MS);
-            let done = context.done().clone();
             let once = gmp::time::after(2 * MS);
             let ticker = gmp::time::tick(MS);
             let (ran, runs) = chan(1);
@@ -264,7 +263,6 @@ fn hog_and_timers() {
                 move || {
                     once.recv().unwrap();
                     (0..3).for_each(|_| _ = ticker.recv().unwrap());
-                    done.recv().unwrap_err();
                     over.store(true, SeqCst);
                 }
             });
@@ -281,6 +279,7 @@ fn hog_and_timers() {
             hogs.into_iter().for_each(|hog| hog.join().unwrap());
             // What sysmon has spawned comes to run, too.
             runs.recv().unwrap();
+            context.done().recv().unwrap_err();
             drop(later);
             gmp::blocking(|| seen.join().unwrap());
             println!("{procs}");

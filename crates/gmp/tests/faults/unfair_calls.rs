@@ -53,7 +53,7 @@ const CALLS: &[Call] = &[
     call!("go", || drop(gmp::go(|| ()))),
     call!("go and join", || gmp::go(|| ()).join().unwrap()),
     call!("scope", || gmp::scope(|_| ())),
-    call!("join", || drop(gmp::join(|| (), || ()))),
+    call!("join", || _ = gmp::join(|| (), || ())),
     call!("park with a permit", || {
         gmp::current().unwrap().unparker().unpark();
         gmp::park();

@@ -35,6 +35,7 @@
 //!
 //! | mode | is | for the price of |
 //! | --- | --- | --- |
+//! | [`Builder::own_thread_locals`] | safe | a few nanoseconds for each switch and 4.5 KB for each goroutine |
 //! | [`Builder::one_thread_each`] | safe | an OS thread for each goroutine: slow |
 //! | [`Builder::pinned`] | `unsafe`, a short promise | a started goroutine stays on its thread |
 //! | [`Builder::share_thread_locals`] | `unsafe`, the full promise | nothing: this is the fast one |
@@ -48,6 +49,7 @@
 //! `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
 
 mod builder;
+mod environment;
 mod error;
 mod goroutine;
 mod make;

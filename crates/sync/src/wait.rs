@@ -29,4 +29,4 @@ pub(crate) use lock::{Guard, Lock};
 pub(crate) use queue::{Node, Queue};
 pub(crate) use raw::{Me, RawLock, TakenBy};
 pub(crate) use single::{Unfired, WaitMode, wait};
-pub(crate) use waiter::{Caller, Fired, Waiter, WakeHandle};
+pub(crate) use waiter::{Caller, Fired, Waiter, WakeHandle, check_unfired, must_have};

@@ -7,7 +7,7 @@
 
 use crate::contract::Switch;
 use crate::entering::current::{Current, Who};
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// The process's far fence, once a runtime was made whose switch has one.
 static FAR_FENCE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
@@ -24,11 +24,18 @@ pub fn provide<S: Switch>() {
     install(S::far_fence());
 }
 
-/// A number for a runtime that no other of this process has, and is not 0. After 2^32 runtimes there are no more, and
-/// those get 0, which is always right.
-pub(crate) fn next_serial() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| next.checked_add(1)).unwrap_or(0)
+/// A number for a runtime that no other of this process has, and is not 0.
+pub(crate) fn next_serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // A runtime takes microseconds to make: 2^64 of them, half a million years.
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The serial number as those compare it who have only 32 bits for it. The runtimes after the first 2^32 - 2 have none,
+/// which is 0, and always right: they are never known to be a caller's. The last number is not given away, for a lock
+/// means something else by it.
+pub(crate) fn short(serial: u64) -> u32 {
+    u32::try_from(serial).ok().filter(|&short| short != u32::MAX).unwrap_or(0)
 }
 
 /// The serial number of the caller's runtime if the caller holds its only P and there is a far fence; else 0. The answer
@@ -72,4 +79,18 @@ pub fn far_fence() {
     // SAFETY: only `install` stores here, and it stores functions of this very type.
     let fence: fn() = unsafe { core::mem::transmute(fence) };
     fence();
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_number_is_one_runtimes_alone() {
+        assert_eq!(short(1), 1);
+        assert_eq!(short(u64::from(u32::MAX) - 1), u32::MAX - 1);
+        for late in [u64::from(u32::MAX), 1 << 32, (1 << 32) + 1, u64::MAX] {
+            assert_eq!(short(late), 0, "runtime {late} shares no number with an earlier one");
+        }
+    }
 }

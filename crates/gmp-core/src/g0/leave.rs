@@ -264,6 +264,8 @@ impl<C: Config> G0<'_, C> {
     fn drop_on_a_stack(&self, g: &'static G) {
         g.set(Flags::DROPPING);
         g.unset(Flags::STARTED);
+        // Unparkers of the goroutine that has ended are not this one's.
+        g.unset(Flags::OWNS_PERMIT);
         g.join.reset_detached();
         g.word.to_spawned();
         g.set(Flags::SYSTEM);

@@ -35,7 +35,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use join::JoinWord;
 use permit::Permit;
 use std::sync::Arc;
-use word::GWord;
+use word::{GWord, Serial};
 
 /// A goroutine's record.
 #[doc(alias = "g")]
@@ -58,9 +58,9 @@ pub(crate) struct G {
     pub(crate) reason: Cell<WaitReason>,
     pub(crate) outcome: Cell<Outcome>,
     pub(crate) wake: Cell<Wake>,
+    pub(crate) tracking: Cell<u8>,
     pub(crate) flags: Cell<Flags>,
     pub(crate) locks: Cell<u16>,
-    pub(crate) tracking: Cell<u8>,
     /// The M that this goroutine is locked or pinned to; null for none.
     pub(crate) home: Cell<*const M>,
     pub(crate) cargo: Cargo,
@@ -135,7 +135,7 @@ pub struct Ancestor {
 
 /// Facts about a goroutine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags(u8);
+pub(crate) struct Flags(u16);
 
 impl Flags {
     /// One of the runtime's own: not counted, not waited for.
@@ -154,6 +154,8 @@ impl Flags {
     pub(crate) const EXTRA: Flags = Flags(128);
     /// Waited for a stack, and none can come.
     pub(crate) const STACKLESS: Flags = Flags(64);
+    /// Its permit has this goroutine's number: see [`permit`].
+    pub(crate) const OWNS_PERMIT: Flags = Flags(256);
 
     #[inline(always)]
     pub(crate) fn has(self, flag: Flags) -> bool {
@@ -287,6 +289,16 @@ impl G {
         self.flags.set(self.flags.get().without(flag));
     }
 
+    /// The number under which the calling goroutine, which this is, has a permit.
+    #[inline]
+    pub(crate) fn own_permit(&self) -> Serial {
+        if !self.has(Flags::OWNS_PERMIT) {
+            self.permit.own_up(self.word.serial());
+            self.set(Flags::OWNS_PERMIT);
+        }
+        self.permit.owner()
+    }
+
     /// Whether it is queued in its M's inbox: it is pinned and has run. One that is locked as well is queued for
     /// everybody, so that whoever finds it gives its M a P; a locked M looks into no queue.
     pub(crate) fn is_inboxed(&self) -> bool {
@@ -330,17 +342,17 @@ impl G {
         unsafe { self.extra.get().as_ref() }
     }
 
-    /// The stack size asked for, or `default`.
+    /// The size of this goroutine's stack: what its spawn asked for, but no less than the least, or the default.
     #[inline]
-    pub(crate) fn stack_size(&self, default: usize) -> usize {
-        if self.has(Flags::EXTRA) { self.own_stack_size(default) } else { default }
+    pub(crate) fn stack_size(&self) -> usize {
+        if self.has(Flags::EXTRA) { self.own_stack_size() } else { self.header().stack_size }
     }
 
     #[cold]
-    fn own_stack_size(&self, default: usize) -> usize {
+    fn own_stack_size(&self) -> usize {
         match self.extra() {
-            Some(extra) if extra.stack_size != 0 => extra.stack_size,
-            _ => default,
+            Some(extra) if extra.stack_size != 0 => extra.stack_size.max(self.header().least_stack_size),
+            _ => self.header().stack_size,
         }
     }
 }

@@ -172,7 +172,7 @@ unsafe impl<C: Config> Sync for P<C> {}
 unsafe impl<C: Config> Send for P<C> {}
 
 impl<C: Config> P<C> {
-    pub(crate) fn new(id: u32, runtime: u32, seed: u64, stacks: &C::Stacks) -> Self {
+    pub(crate) fn new(id: u32, runtime: u64, seed: u64, stacks: &C::Stacks) -> Self {
         let config = QueueConfig { seed: (seed ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15) };
         let (queue, thief) = QueueOf::<C>::new(&config);
         Self {

@@ -102,16 +102,19 @@ pub(crate) struct Header {
     runtime: UnsafeCell<Option<*const dyn AnyRuntime>>,
     pub(crate) policy: &'static str,
     pub(crate) stack_size: usize,
+    pub(crate) least_stack_size: usize,
     pub(crate) pinned: bool,
     /// Each goroutine is a thread of its own (`Switch::THREAD_EACH`).
     pub(crate) thread_each: bool,
+    /// Each goroutine has thread-locals of its own (`Switch::OWN_THREAD_LOCALS`).
+    pub(crate) own_thread_locals: bool,
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     /// The [`epoch`].
     pub(crate) started: Instant,
-    /// The runtime's serial number while it has one P, else 0; see `sole`.
+    /// The runtime's short serial number while it has one P, else 0; see `sole`.
     pub(crate) sole: AtomicU32,
-    pub(crate) serial: u32,
+    pub(crate) serial: u64,
     /// What is more important than the next goroutine: the bits of `sched::attention`.
     pub(crate) attention: AtomicU32,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
@@ -128,14 +131,17 @@ impl Header {
     pub(crate) fn new(
         policy: &'static str,
         thread_each: bool,
+        own_thread_locals: bool,
         settings: &crate::ground::settings::Settings,
     ) -> Self {
         Self {
             runtime: UnsafeCell::new(None),
             policy,
             stack_size: settings.stack_size,
+            least_stack_size: settings.least_stack_size,
             pinned: settings.pinned,
             thread_each,
+            own_thread_locals,
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),

@@ -1,11 +1,12 @@
 //! What a goroutine can do with itself and its runtime.
 
 use crate::entering::current::{Current as Caller, current as caller};
-use crate::entering::gate::{self, on_g0};
+use crate::entering::gate::{self, in_own_frame, on_g0};
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec};
 use crate::records::g::parked::ready;
 use crate::records::g::permit::Unpark;
+use crate::records::g::word::Serial;
 use crate::records::g::{Ancestor, G, WaitReason, Wake};
 use crate::records::m::Leave;
 use crate::records::p::timers::NEVER;
@@ -58,8 +59,8 @@ pub fn park(timeout: Option<Duration>) -> Wake {
     gate::give_way();
     let inside = gate::enter("park");
     let g = inside.g();
-    let generation = g.word.generation();
-    if g.permit.take(generation) {
+    let owner = g.own_permit();
+    if g.permit.take(owner) {
         return Wake::Woken;
     }
     if g.header().is_unwinding() {
@@ -70,13 +71,13 @@ pub fn park(timeout: Option<Duration>) -> Wake {
     });
     let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
         let (g, wait) = parked.into_parts();
-        if g.permit.offer(wait, generation) {
+        if g.permit.offer(wait, owner) {
             Commit::Stay
         } else {
             Commit::Resume(crate::records::g::parked::Parked::new(g, wait))
         }
     });
-    if wake != Wake::Woken && !g.permit.withdraw(generation) {
+    if wake != Wake::Woken && !g.permit.withdraw(owner) {
         // An unparker had the offer already: its permit is used up by this return.
         return Wake::Woken;
     }
@@ -87,14 +88,14 @@ pub fn park(timeout: Option<Duration>) -> Wake {
 #[derive(Clone)]
 pub struct Unparker {
     g: &'static G,
-    generation: u64,
+    owner: Serial,
 }
 
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
     pub fn unpark(&self) {
         gate::step_aside();
-        if let Unpark::Ready(wait) = self.g.permit.unpark(self.generation, || self.g.word.generation()) {
+        if let Unpark::Ready(wait) = self.g.permit.unpark(self.owner) {
             ready(self.g, wait, Wake::Woken);
         }
     }
@@ -146,7 +147,7 @@ pub fn current() -> Option<Current> {
         labels: extra.map(|extra| extra.labels.clone()).unwrap_or_default(),
         created_at: g.created_at.get(),
         ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
-        unparker: Unparker { g, generation: g.word.generation() },
+        unparker: Unparker { g, owner: g.own_permit() },
     })
 }
 
@@ -156,7 +157,7 @@ pub fn current() -> Option<Current> {
 /// Outside a goroutine.
 pub fn unparker() -> Unparker {
     let g = gate::pass("current").g();
-    Unparker { g, generation: g.word.generation() }
+    Unparker { g, owner: g.own_permit() }
 }
 
 /// Keeps the calling goroutine on its OS thread, alone, while it lives. See [`lock_os_thread`].
@@ -166,7 +167,7 @@ pub fn unparker() -> Unparker {
 #[must_use = "the lock lasts as long as the guard"]
 pub struct ThreadLock {
     g: &'static G,
-    generation: u64,
+    owner: Serial,
     // Belongs to one goroutine.
     not_send: PhantomData<*mut ()>,
 }
@@ -187,7 +188,7 @@ impl core::fmt::Debug for ThreadLock {
 pub fn lock_os_thread() -> ThreadLock {
     let here = gate::pass("lock_os_thread");
     crate::entering::locked::lock(&here);
-    ThreadLock { g: here.g(), generation: here.g().word.generation(), not_send: PhantomData }
+    ThreadLock { g: here.g(), owner: here.g().own_permit(), not_send: PhantomData }
 }
 
 /// How often the calling goroutine is locked to its OS thread. Never suspends.
@@ -203,7 +204,7 @@ impl Drop for ThreadLock {
     fn drop(&mut self) {
         if let Some(here) = gate::here()
             && core::ptr::eq(here.g(), self.g)
-            && self.g.word.generation() == self.generation
+            && self.g.own_permit() == self.owner
         {
             crate::entering::locked::unlock(&here);
         }
@@ -219,10 +220,10 @@ impl Drop for ThreadLock {
 #[doc(alias = "systemstack")]
 #[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(here) = gate::pass_or_plain("on_system_stack") else { return f() };
+    let Some(here) = gate::pass_or_plain("on_system_stack") else { return in_own_frame(f) };
     if here.g().header().thread_each {
         // The stack is a thread's already, and g0 is on another thread, where an `f` that is not `Send` must not go.
-        return f();
+        return in_own_frame(f);
     }
     let result = on_g0(here.g(), |_| catch_unwind(AssertUnwindSafe(f)));
     result.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))

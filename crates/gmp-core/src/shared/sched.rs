@@ -84,7 +84,12 @@ impl<C: Config> Sched<C> {
         crate::entering::current::install::<SlotOf<C>>();
         crate::entering::sole::install(C::Switch::far_fence());
         let sched = Arc::new(Self {
-            header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
+            header: Header::new(
+                C::Policy::NAME,
+                C::Switch::THREAD_EACH,
+                C::Switch::OWN_THREAD_LOCALS,
+                &settings,
+            ),
             settings,
             stacks,
             shared: SharedOf::<C>::default(),
@@ -151,7 +156,8 @@ impl<C: Config> Sched<C> {
         let order = OrderOf::<C>::new(ps.len());
         self.procs.store(ps.len(), Ordering::Relaxed);
         let sole = ps.len() == 1 && C::Switch::far_fence().is_some();
-        self.header.sole.store(if sole { self.header.serial } else { 0 }, Ordering::Relaxed);
+        let serial = if sole { crate::sole::short(self.header.serial) } else { 0 };
+        self.header.sole.store(serial, Ordering::Relaxed);
         let guard = epoch.pin();
         // ORDER: allp. Release pairs with the acquire in `with_all_p`.
         let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);

@@ -1,10 +1,13 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
 
-mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
+
+mod blocking_go;
 mod lost_in_resize;
+mod stack_size;
 mod stopped_world;
+mod system_stack;
 mod unfair_calls;
 mod unheard_attention;
 
@@ -18,9 +21,11 @@ type Fault = (&'static [Named], &'static [Named]);
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     lost_in_resize::FAULT,
+    stack_size::FAULT,
     stopped_world::FAULT,
-    unheard_attention::FAULT,
+    system_stack::FAULT,
     unfair_calls::FAULT,
+    unheard_attention::FAULT,
 ];
 
 fn main() -> ExitCode {

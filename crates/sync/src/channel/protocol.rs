@@ -16,7 +16,7 @@
 
 use super::ring::{Ring, drop_all};
 use crate::seam::{AtomicBool, own};
-use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandle};
+use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandle, check_unfired};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use gmp_core::WaitReason;
@@ -367,6 +367,7 @@ impl<T> Chan<T> {
         // A waker may have come in between: then it has moved the value.
         let fired = waiter.fired().map(|(_, fired)| fired);
         if fired.is_none() {
+            check_unfired(wake, deadline);
             gmp_core::goroutine::unwind_if_closing(wake);
         }
         fired

@@ -22,7 +22,7 @@ use super::case::Case;
 use super::rng::Rng;
 use crate::channel::protocol::{Refusal, Slot, wake};
 use crate::seam::{give_way, step_aside};
-use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter};
+use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter, check_unfired};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use gmp_core::goroutine::unwind_if_closing;
@@ -266,6 +266,7 @@ impl<'s, 'a> Round<'s, 'a> {
                 }
                 Ok(ended) => return Some(ended),
                 Err(wake) => {
+                    check_unfired(wake, deadline);
                     unwind_if_closing(wake);
                     // A goroutine that unwinds because its runtime closes waits for nothing.
                     return first

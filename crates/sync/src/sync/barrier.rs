@@ -8,7 +8,7 @@
 //! **Invariant.** `arrived` is the number of those who wait with the present generation, queued or gone for good.
 
 use crate::seam::{const_fn, give_way};
-use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use gmp_core::WaitReason;
 use std::time::{Duration, Instant};
@@ -77,8 +77,9 @@ impl Barrier {
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[track_caller]
     pub fn wait(&self) -> BarrierResult {
-        // Without a deadline it ends in one way.
-        self.wait_until(None).unwrap_or(BarrierResult { leader: false })
+        let result = self.wait_until(None);
+        must_have(result.is_some());
+        result.unwrap_or(BarrierResult { leader: false })
     }
 
     /// [`Barrier::wait`] for at most `timeout`; `None`, and one fewer has come, if that was not enough. **Suspends.**

@@ -12,7 +12,7 @@
 
 use super::mutex::{MutexGuard, yield_to_new_owner};
 use crate::seam::{const_fn, step_aside};
-use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ impl Cond {
         // SAFETY: queued above.
         let (fired, wake) = unsafe { self.fired(&caller, &waiter, &node, deadline) };
         drop(caller);
-        mutex.lock_with(WaitMode::new(WaitReason::Mutex, None).uninterruptible());
+        must_have(mutex.lock_with(WaitMode::new(WaitReason::Mutex, None).uninterruptible()));
         if !fired {
             gmp_core::goroutine::unwind_if_closing(wake);
         }

@@ -5,7 +5,7 @@ mod raw;
 pub(crate) use raw::RawMutex;
 
 use crate::seam::{const_fn, give_way, step_aside};
-use crate::wait::WaitMode;
+use crate::wait::{WaitMode, must_have};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -155,7 +155,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`Mutex::lock`] for something that is built on a mutex; a deadlock's report names that.
     #[track_caller]
     pub(crate) fn lock_for(&self, reason: WaitReason) -> MutexGuard<'_, T> {
-        self.raw.lock_with(WaitMode::new(reason, None));
+        must_have(self.raw.lock_with(WaitMode::new(reason, None)));
         MutexGuard::of(self)
     }
 
@@ -259,9 +259,8 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 /// Lets the goroutine run that was just handed a lock: it is the next on this P.
 #[cold]
 pub(crate) fn yield_to_new_owner() {
-    // SAFETY: used up here.
-    let who = unsafe { Who::calls() };
-    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once(who, "unlock") {
+    // SAFETY: both are used up here.
+    if let Some(Place::Goroutine(goroutine)) = unsafe { Place::enter_at_once(Who::calls(), "unlock") } {
         goroutine.yield_local();
     }
 }

@@ -6,6 +6,7 @@ pub(crate) use raw::RawRwLock;
 
 use super::mutex::yield_to_new_owner;
 use crate::seam::{const_fn, give_way, step_aside};
+use crate::wait::must_have;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -76,7 +77,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         give_way();
-        self.raw.read(None);
+        must_have(self.raw.read(None));
         RwLockReadGuard::of(self)
     }
 
@@ -140,7 +141,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         give_way();
-        self.raw.write(None);
+        must_have(self.raw.write(None));
         RwLockWriteGuard::of(self)
     }
 

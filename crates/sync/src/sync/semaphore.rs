@@ -10,7 +10,7 @@
 //! One whom a closed runtime has abandoned cannot; the next who comes does it.
 
 use crate::seam::{const_fn, give_way, step_aside};
-use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use gmp_core::{WaitReason, Wake};
@@ -85,7 +85,7 @@ impl Semaphore {
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
         give_way();
-        self.take(n, None);
+        must_have(self.take(n, None));
         Permit { semaphore: self, n }
     }
 
@@ -233,6 +233,7 @@ impl Semaphore {
         self.serve(permits).take(n)
     }
 
+    #[must_use]
     #[track_caller]
     fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
         if self.take_now(n) {

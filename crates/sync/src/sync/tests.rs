@@ -74,7 +74,7 @@ fn test_sema_handoff_2() {
 fn a_raw_lock_is_idle_after_use() {
     let lock = RawRwLock::new();
     assert!(lock.is_idle());
-    lock.read(None);
+    assert!(lock.read(None));
     assert!(!lock.is_idle());
     assert!(!lock.write(Some(std::time::Instant::now())));
     // SAFETY: held since `read`.

@@ -12,7 +12,7 @@
 //! `sync.WaitGroup` (waitgroup.go, Go 1.27).
 
 use crate::seam::{Arc, AtomicU64, give_way, step_aside};
-use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
+use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::{NoRecord, WaitReason, Wake};
@@ -174,7 +174,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn wait(&self) {
         give_way();
-        self.0.wait(None);
+        must_have(self.0.wait(None));
     }
 
     /// [`WaitGroup::wait`] for at most `timeout`. `false`: something is left to be done. **Suspends.**
@@ -248,6 +248,7 @@ impl Group {
         }
     }
 
+    #[must_use]
     #[track_caller]
     fn wait(&self, deadline: Option<Instant>) -> bool {
         if self.is_done() {

@@ -19,7 +19,7 @@ use super::lock::{Guard, Lock};
 use super::queue::{Node, Queue};
 #[cfg(not(loom))]
 use super::waiter::wait_as_thread;
-use super::waiter::{Caller, Fired, Waiter};
+use super::waiter::{Caller, Fired, Waiter, check_unfired};
 #[cfg(not(loom))]
 use gmp_core::park::{AtGate, Place};
 use gmp_core::{WaitReason, Wake};
@@ -124,6 +124,7 @@ fn leave<'a, S, E>(
             continue;
         }
         queue(&guard).unlink(node);
+        check_unfired(wake, mode.deadline);
         return Err(Unfired { wake, guard, queued });
     }
 }

@@ -195,6 +195,32 @@ impl Waiter {
     }
 }
 
+/// A wait has ended and was not fired. Its deadline passed then, or its runtime closes; if neither is so, something else
+/// has ended it, and the process ends here: callers of `lock` and its like go on as holders of what they waited for.
+#[inline]
+pub(crate) fn check_unfired(wake: Wake, deadline: Option<Instant>) {
+    if wake != Wake::Closing && deadline.is_none() {
+        cut_short(wake);
+    }
+}
+
+/// The same for a caller who had no deadline and was to wait until it got what it waited for.
+#[inline]
+pub(crate) fn must_have(got: bool) {
+    if !got {
+        cut_short(Wake::TimedOut);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn cut_short(wake: Wake) -> ! {
+    gmp_core::fatal!(
+        "a wait ends by its waker, at its deadline or with its runtime",
+        "without a deadline: {wake:?}"
+    )
+}
+
 /// The one who is about to wait, past the runtime's gate.
 pub(crate) struct Caller(#[cfg(not(loom))] pub(super) Place);
 
@@ -208,8 +234,9 @@ impl Caller {
     pub(crate) fn enter(call: &'static str) -> Self {
         #[cfg(loom)]
         return (_ = call, Self()).1;
+        // SAFETY: a `Caller` stays in the frame of the call that made it.
         #[cfg(not(loom))]
-        Self(Place::enter(call))
+        Self(unsafe { Place::enter(call) })
     }
 
     /// Whether it may spin for what somebody else holds.
@@ -227,7 +254,8 @@ impl Caller {
         #[cfg(loom)]
         return (_ = who, Some(Self::enter(call))).1;
         #[cfg(not(loom))]
-        Place::enter_at_once(who, call).map(Self)
+        // SAFETY: as above.
+        unsafe { Place::enter_at_once(who, call) }.map(Self)
     }
 
     /// Sleeps until the waiter is fired, or until the deadline, or until a closing runtime wants its goroutines to

@@ -1,6 +1,7 @@
 //! Timers against a model that is too simple to be wrong, on the real plan and the real heap.
 
 use super::{Fire, Firing, Timer};
+use crate::records::g::parked::Parked;
 use crate::records::p::plan::Due;
 use crate::records::p::timers::{Batch, NEVER, Target, Timers};
 use proptest::collection::vec;
@@ -266,4 +267,31 @@ fn a_reset_by_another_runtime_takes_the_timer_there() {
     assert!(timer.as_any().is_pending(), "the heap that was cleared is no longer the timer's");
     let due = timer.0.head.plan.with(|plan| plan.due(2000, &old, 2000));
     assert!(matches!(due, Due::Fire { when: 2000, again: NEVER, .. }));
+}
+
+/// A deadline outlives its wait in the heap, and its goroutine goes on to park, again and again: it once matched the wait
+/// that came 2^28 parks later, and ended a `Mutex::lock` with the mutex in another's hands.
+#[test]
+fn a_deadline_kept_for_long_ends_no_later_wait() {
+    for bits in [1, 27, 28, 29, 32, 56, 58] {
+        let g = crate::records::g::registry::take_one().expect("there is memory");
+        g.word.to_spawned();
+        g.word.to_running();
+        let wait = g.word.to_waiting();
+        let heap = Timers::new(1);
+        heap.add_deadline(10, Parked::new(g, wait));
+        assert!(g.word.to_ready(wait), "woken before the deadline");
+        g.word.to_running();
+        g.word.skip((1 << bits) - 1);
+        let later = g.word.to_waiting();
+        let mut due = Batch::new();
+        heap.take_due(10, usize::MAX, &mut due);
+        for entry in due.drain() {
+            let Target::Goroutine(parked) = entry.target else {
+                unreachable!("the only entry is a deadline")
+            };
+            assert!(parked.is_stale() && !parked.ready(), "after 2^{bits} parks");
+        }
+        assert!(g.word.is_in(later));
+    }
 }

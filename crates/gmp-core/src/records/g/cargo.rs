@@ -7,7 +7,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// In-line bytes; a larger closure or result goes to the heap.
-pub(crate) const INLINE: usize = 56;
+pub(crate) const INLINE: usize = 48;
 
 /// The private payload that `exit` unwinds with.
 #[derive(Debug)]

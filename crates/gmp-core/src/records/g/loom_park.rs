@@ -8,12 +8,12 @@
 //! Threads: at most three. Preemptions: unbounded with two threads, 5 with three, or what `LOOM_MAX_PREEMPTIONS` says.
 //! Time: 7 s.
 //!
-//! Caught when broken: `to_waiting` without its Release; waits of one goroutine not told apart (no epoch); `unpark`
-//! Relaxed; `unpark` that asks for the generation once, before its loop; `withdraw` that takes no notice of an unparker
+//! Caught when broken: `to_waiting` without its Release; waits of one goroutine not told apart (no serial number); `unpark`
+//! Relaxed; `unpark` that asks for the owner's number once, before its loop; `withdraw` that takes no notice of an unparker
 //! who has the offer.
 
 use super::permit::{Permit, Unpark};
-use super::word::{GWord, Wait};
+use super::word::{GWord, Serial, Wait};
 use crate::ground::sync::{Arc, AtomicUsize, SpinLock, UnsafeCell};
 use core::sync::atomic::Ordering::Relaxed;
 use loom::thread;
@@ -28,7 +28,7 @@ fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static)
 struct Record {
     word: GWord,
     permit: Permit,
-    generation: u64,
+    owner: Serial,
     /// What the goroutine left on its stack and in its record.
     context: UnsafeCell<u32>,
     /// What the waker prepared.
@@ -45,12 +45,13 @@ impl Record {
         let word = GWord::new();
         word.to_spawned();
         word.to_running();
-        let generation = word.generation();
         let permit = Permit::new();
+        permit.own_up(word.serial());
+        let owner = permit.owner();
         Arc::new(Self {
             word,
             permit,
-            generation,
+            owner,
             context: UnsafeCell::new(0),
             gift: UnsafeCell::new(0),
             twin: SpinLock::new(None),
@@ -66,12 +67,12 @@ impl Record {
 
     /// `goroutine::park` up to the point where the goroutine is off its stack and its M goes on.
     fn park(&self) {
-        if self.permit.take(self.generation) {
+        if self.permit.take(self.owner) {
             return self.returns(true);
         }
         Self::touch(&self.context);
         let wait = self.word.to_waiting();
-        if !self.permit.offer(wait, self.generation) {
+        if !self.permit.offer(wait, self.owner) {
             assert!(self.word.to_resumed(wait), "nobody else knew of this wait");
             self.word.to_running();
             return self.returns(true);
@@ -85,7 +86,7 @@ impl Record {
     fn goes_on(&self, woken: bool) {
         self.word.to_running();
         Self::touch(&self.context);
-        self.returns(woken || !self.permit.withdraw(self.generation));
+        self.returns(woken || !self.permit.withdraw(self.owner));
     }
 
     fn returns(&self, woken: bool) {
@@ -99,7 +100,7 @@ impl Record {
     /// `Unparker::unpark`.
     fn unpark(&self) {
         Self::touch(&self.gift);
-        if let Unpark::Ready(wait) = self.permit.unpark(self.generation, || self.word.generation())
+        if let Unpark::Ready(wait) = self.permit.unpark(self.owner)
             && self.word.to_ready(wait)
         {
             self.goes_on(true);
@@ -136,7 +137,7 @@ fn a_wait_ends_once_and_no_permit_is_lost() {
         // A deadline that came too early for the model comes now.
         g.time_out();
         assert_eq!(g.returned.load(Relaxed), 1, "one park returns once");
-        let kept = usize::from(g.permit.take(g.generation));
+        let kept = usize::from(g.permit.take(g.owner));
         assert_eq!(g.woken.load(Relaxed) + kept, 1, "one unpark wakes once");
     });
 }
@@ -150,7 +151,7 @@ fn a_late_waker_leaves_the_next_wait_alone() {
         let waker = {
             let (g, ended) = (g.clone(), ended.clone());
             thread::spawn(move || {
-                if let Unpark::Ready(wait) = g.permit.unpark(g.generation, || g.word.generation())
+                if let Unpark::Ready(wait) = g.permit.unpark(g.owner)
                     && g.word.to_ready(wait)
                 {
                     ended.0.fetch_add(1, Relaxed);
@@ -160,13 +161,13 @@ fn a_late_waker_leaves_the_next_wait_alone() {
             })
         };
         let first = g.word.to_waiting();
-        let offered = g.permit.offer(first, g.generation);
+        let offered = g.permit.offer(first, g.owner);
         let mut second = None;
         // Its deadline passes at once; then it waits for something that no permit ends.
         if g.word.to_ready(first) {
             g.word.to_running();
             if offered {
-                let _ = g.permit.withdraw(g.generation);
+                let _ = g.permit.withdraw(g.owner);
             }
             second = Some(g.word.to_waiting());
         }
@@ -188,16 +189,17 @@ fn an_earlier_goroutines_unparker_changes_nothing() {
         let g = Record::running();
         let stale = {
             let g = g.clone();
-            thread::spawn(move || g.permit.unpark(g.generation, || g.word.generation()))
+            thread::spawn(move || g.permit.unpark(g.owner))
         };
         g.word.to_exited();
         g.word.to_spawned();
-        let generation = g.word.generation();
         g.word.to_running();
+        g.permit.own_up(g.word.serial());
+        let later = g.permit.owner();
         let wait = g.word.to_waiting();
-        assert!(g.permit.offer(wait, generation), "a new goroutine has no permit");
+        assert!(g.permit.offer(wait, later), "a new goroutine has no permit");
         assert_eq!(stale.join().unwrap(), Unpark::Done);
-        assert!(g.word.is_in(wait) && g.permit.withdraw(generation));
+        assert!(g.word.is_in(wait) && g.permit.withdraw(later));
     });
 }
 

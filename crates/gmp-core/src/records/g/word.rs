@@ -1,8 +1,8 @@
-//! The G word: a goroutine's status, and which life and which wait of its record it is in.
+//! The G word: a goroutine's status, and a serial number that tells each wait of its record from all others.
 //!
 //! ```text
 //!            spawn                run                   exit
-//!   Free ───────────► Runnable ─────────► Running ─────────────► Free (next generation)
+//!   Free ───────────► Runnable ─────────► Running ─────────────► Free (next serial number)
 //!                        ▲  ▲   yield       │ │ ▲
 //!                        │  └───────────────┘ │ │ leave_blocking
 //!                        │                    │ └──────────── Blocked
@@ -10,14 +10,18 @@
 //!                        └───── Waiting ◄─────┘                  │ requeue
 //!                                  │ abandon                     ▼
 //!                                  ▼                          Runnable
-//!                               Free (next generation)
+//!                               Free (next serial number)
 //! ```
 //!
 //! **Invariant.** One party may move a G on at any time: the holder of its `Runnable` while Runnable, the M that runs it
 //! while Running or Blocked, and while Waiting whoever wins the compare-and-swap. So every transition but those out of
 //! Waiting is a plain release store by the one owner, and every transition out of Waiting is a compare-and-swap that
-//! names the wait: the word carries the record's *generation* (one more for each goroutine that lives in it) and the
-//! *epoch* (one more for each park), so a token of an earlier wait, or of an earlier goroutine, can never match.
+//! names the wait by its *serial number*. The word counts serial numbers up: one more for each park, and one more at
+//! each goroutine's end. So a token of an earlier wait, or of an earlier goroutine, can never match.
+//!
+//! **No serial number comes back.** A stale token may be kept for any time: a deadline's lies in a heap until it is due.
+//! The count has 60 bits, so a goroutine that parks every 10 ns, and never does anything else, needs 365 years for a
+//! round (`docs/counters.md`).
 //!
 //! The Scan bit freezes a Waiting G for a reader of its record; only Waiting Gs are scanned, so the owner's plain
 //! stores never meet it. Go: `casgstatus`, `_Gidle` to `_Gdead` and `_Gscan` (runtime2.go, Go 1.27).
@@ -25,14 +29,12 @@
 use crate::ground::sync::{AtomicU64, spin_loop};
 use core::sync::atomic::Ordering;
 
-const STATE_BITS: u32 = 8;
-const STATE: u64 = 0x7f;
-const SCAN: u64 = 0x80;
-/// 2^28 parks of one goroutine pass before an epoch comes again. A token outlives its wait only while a waker that
-/// lost a race against a time-out is still between two instructions.
-const EPOCH_BITS: u32 = 28;
-const EPOCH: u64 = ((1 << EPOCH_BITS) - 1) << STATE_BITS;
-const GENERATION: u64 = !0 << (STATE_BITS + EPOCH_BITS);
+const STATE: u64 = 0x7;
+const SCAN: u64 = 0x8;
+/// The rest of the word. Not so much as one more bit may be taken from it without a look at `docs/counters.md`.
+const SERIAL: u64 = !(STATE | SCAN);
+/// One serial number.
+const NEXT: u64 = 0x10;
 
 /// What a goroutine is doing. Go's names as aliases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,10 +75,38 @@ impl Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait(u64);
 
-impl Wait {
-    /// The wait with another word's tag in place of the status, for words that name waits.
+/// A serial number, in its place in the word: the bits of [`TAG`] are free for those who keep it in words of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Serial(u64);
+
+/// The bits of a [`Serial`] that are zero.
+pub(crate) const TAG: u64 = !SERIAL;
+
+impl Serial {
+    /// With a tag in the free bits.
+    #[inline]
     pub(crate) fn tagged(self, tag: u64) -> u64 {
-        self.0 & !(STATE | SCAN) | tag
+        self.0 | tag
+    }
+
+    /// The serial number of a tagged word.
+    #[inline]
+    pub(crate) fn untagged(word: u64) -> Serial {
+        Serial(word & SERIAL)
+    }
+}
+
+impl Wait {
+    /// Its serial number.
+    #[inline]
+    pub(crate) fn serial(self) -> Serial {
+        Serial(self.0 & SERIAL)
+    }
+
+    /// The wait of this serial number.
+    #[inline]
+    pub(crate) fn numbered(serial: Serial) -> Wait {
+        Wait(serial.0 | Status::Waiting as u64)
     }
 
     /// As a number, and back.
@@ -88,16 +118,6 @@ impl Wait {
     #[inline]
     pub(crate) fn from_raw(word: u64) -> Wait {
         Wait(word)
-    }
-
-    /// The wait named by a tagged word.
-    pub(crate) fn untagged(word: u64) -> Wait {
-        Wait(word & !(STATE | SCAN) | Status::Waiting as u64)
-    }
-
-    /// The generation in a tagged word.
-    pub(crate) fn generation_of(word: u64) -> u64 {
-        word & GENERATION
     }
 }
 
@@ -125,10 +145,17 @@ impl GWord {
         self.0.load(Ordering::Relaxed) & STATE == Status::Blocked as u64
     }
 
-    /// Which goroutine of this record it is: compare two values for equality only.
+    /// The present serial number. To be asked by the goroutine itself: none of its waits to come has it, and none of an
+    /// earlier goroutine's had one as high.
     #[inline]
-    pub(crate) fn generation(&self) -> u64 {
-        self.0.load(Ordering::Relaxed) & GENERATION
+    pub(crate) fn serial(&self) -> Serial {
+        Serial(self.0.load(Ordering::Relaxed) & SERIAL)
+    }
+
+    /// As if there had been so many waits since.
+    #[cfg(test)]
+    pub(crate) fn skip(&self, waits: u64) {
+        self.0.fetch_add(waits * NEXT, Ordering::Relaxed);
     }
 
     /// Free to Runnable, by the spawner, who has the record to itself.
@@ -173,8 +200,7 @@ impl GWord {
     pub(crate) fn to_waiting(&self) -> Wait {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
-        let epoch = word.wrapping_add(1 << STATE_BITS) & EPOCH;
-        let wait = (word & GENERATION) | epoch | Status::Waiting as u64;
+        let wait = next_serial(word) | Status::Waiting as u64;
         // ORDER: park. Pairs with the acquire of `end_wait`: the saved context is seen by whoever readies the G.
         self.0.store(wait, Ordering::Release);
         Wait(wait)
@@ -206,7 +232,7 @@ impl GWord {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Running);
         // ORDER: owner-step. As in `step`.
-        self.0.store(next_generation(word), Ordering::Release);
+        self.0.store(next_serial(word), Ordering::Release);
     }
 
     /// Runnable to Free, by the holder of the `Runnable`: it will never run, or never again.
@@ -215,7 +241,7 @@ impl GWord {
         let word = self.0.load(Ordering::Relaxed);
         self.check(word, Status::Runnable);
         // ORDER: owner-step. As in `step`.
-        self.0.store(next_generation(word), Ordering::Release);
+        self.0.store(next_serial(word), Ordering::Release);
     }
 
     /// The wait that is going on, if any.
@@ -248,7 +274,7 @@ impl GWord {
     #[inline]
     fn end_wait(&self, wait: Wait, to: Status) -> bool {
         let next = match to {
-            Status::Free => next_generation(wait.0),
+            Status::Free => next_serial(wait.0),
             _ => (wait.0 & !STATE) | to as u64,
         };
         loop {
@@ -278,8 +304,9 @@ impl GWord {
     }
 }
 
-fn next_generation(word: u64) -> u64 {
-    (word & GENERATION).wrapping_add(1 << (STATE_BITS + EPOCH_BITS))
+#[inline(always)]
+fn next_serial(word: u64) -> u64 {
+    (word & SERIAL).wrapping_add(NEXT)
 }
 
 fn spin_loop_briefly() {
@@ -322,8 +349,28 @@ mod tests {
 
     #[test]
     fn masks_cover_the_word_once() {
-        assert_eq!(STATE ^ SCAN ^ EPOCH ^ GENERATION, !0);
-        assert_eq!((STATE | SCAN).count_ones() + EPOCH.count_ones() + GENERATION.count_ones(), 64);
+        assert_eq!(STATE ^ SCAN ^ SERIAL, !0);
+        assert_eq!(STATE.count_ones() + SCAN.count_ones() + SERIAL.count_ones(), 64);
+        assert_eq!(NEXT.trailing_zeros(), SERIAL.trailing_zeros());
+    }
+
+    /// A token is kept while its goroutine, and others after it, wait again and again: at no power of two does the count
+    /// come round to it. It once did after 2^28 waits.
+    #[test]
+    fn an_old_wait_never_comes_again() {
+        for bits in 0..60 {
+            let (word, old) = waiting();
+            assert!(word.to_ready(old));
+            word.to_running();
+            word.skip((1 << bits) - 1);
+            let new = word.to_waiting();
+            assert!(new.serial() > old.serial());
+            assert!(
+                !word.is_in(old) && !word.to_ready(old) && !word.to_abandoned(old),
+                "after 2^{bits} waits"
+            );
+            assert!(word.to_ready(new));
+        }
     }
 
     #[test]
@@ -349,11 +396,11 @@ mod tests {
     #[test]
     fn an_earlier_goroutine_never_matches() {
         let (word, wait) = waiting();
-        let generation = word.generation();
+        let last = wait.serial();
         assert!(word.to_resumed(wait));
         word.to_running();
         word.to_exited();
-        assert_ne!(word.generation(), generation);
+        assert!(word.serial() > last);
         word.to_spawned();
         word.to_running();
         let _ = word.to_waiting();
@@ -372,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn abandoning_ends_the_wait_and_the_generation() {
+    fn abandoning_ends_the_wait_and_its_number() {
         let (word, wait) = waiting();
         assert!(word.to_abandoned(wait));
         assert!(!word.to_abandoned(wait));

@@ -162,7 +162,7 @@ impl Heap {
 #[doc(alias = "timers")]
 pub(crate) struct Timers {
     /// The serial number of the P's runtime.
-    pub(crate) runtime: u32,
+    pub(crate) runtime: u64,
     heap: Mutex<Heap>,
     /// When the earliest is due; [`NEVER`] for none. Changes under the lock.
     next: AtomicU64,
@@ -174,7 +174,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// Those of a P of the runtime with this serial number.
-    pub(crate) fn new(runtime: u32) -> Self {
+    pub(crate) fn new(runtime: u64) -> Self {
         Self {
             runtime,
             heap: Mutex::new(Heap::default()),

@@ -21,7 +21,7 @@
 
 use crate::seam::{AtomicU32, const_fn, spin_loop};
 use crate::sync::sema::{Grant, Sema, Unit};
-use crate::wait::{Caller, WaitMode};
+use crate::wait::{Caller, WaitMode, must_have};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
@@ -64,11 +64,12 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.take_free() {
-            self.lock_slow(WaitMode::new(WaitReason::Mutex, None));
+            must_have(self.lock_slow(WaitMode::new(WaitReason::Mutex, None)));
         }
     }
 
     /// The same, ended by a deadline or not ended by a closing runtime. `false`: in vain. **Suspends.**
+    #[must_use]
     #[track_caller]
     #[inline]
     pub(crate) fn lock_with(&self, mode: WaitMode) -> bool {
@@ -76,6 +77,7 @@ impl RawMutex {
     }
 
     /// Takes the lock if it is free. Never suspends.
+    #[must_use]
     pub(crate) fn try_lock(&self) -> bool {
         self.barge(self.state.load(Relaxed)).is_ok()
     }

@@ -66,6 +66,7 @@ impl RawRwLock {
     }
 
     /// Takes the lock for reading. `false`: the deadline came first. **Suspends.**
+    #[must_use]
     #[track_caller]
     #[inline]
     pub(crate) fn read(&self, deadline: Option<Instant>) -> bool {
@@ -140,6 +141,7 @@ impl RawRwLock {
     }
 
     /// Takes the lock for writing. `false`: the deadline came first. **Suspends.**
+    #[must_use]
     #[track_caller]
     pub(crate) fn write(&self, deadline: Option<Instant>) -> bool {
         let mut mode = WaitMode::new(WaitReason::RwLockWrite, deadline);

@@ -2,9 +2,11 @@
 
 mod floors;
 mod heads;
+mod imports;
 mod inline;
 mod links;
 mod orders;
+mod rooms;
 mod size;
 mod source;
 mod unsafety;
@@ -37,7 +39,7 @@ impl File {
     fn ships(&self) -> bool {
         let apart =
             ["/tests/", "/benches/", "/examples/", "/suite/"].iter().any(|folder| self.path.contains(folder));
-        self.is_rust() && !apart && !self.path.ends_with("/tests.rs") && !self.file_name().starts_with("loom")
+        self.is_rust() && !apart && !self.path.ends_with("tests.rs") && !self.file_name().starts_with("loom")
     }
 }
 
@@ -45,6 +47,8 @@ impl File {
 #[derive(Debug, Default, Deserialize)]
 struct House {
     floors: BTreeMap<String, u32>,
+    rooms: BTreeMap<String, Vec<String>>,
+    circles: BTreeMap<String, String>,
     outside: BTreeMap<String, String>,
     #[serde(rename = "unsafe")]
     opens_unsafe: BTreeMap<String, String>,
@@ -63,6 +67,7 @@ type Law = fn(&Tree) -> Vec<String>;
 
 const LAWS: &[(&str, Law)] = &[
     ("floors only look down", floors::law),
+    ("rooms only look down, and no files import each other", rooms::law),
     ("every file opens with //!", heads::law),
     ("files stay short", size::law),
     ("unsafe only where it is listed", unsafety::law),

@@ -4,12 +4,11 @@
 //! they ready goes where a waker's goroutine goes: next on this P.
 
 use super::G0;
-use crate::contract::{Policy, Switch, Thief};
+use crate::contract::{Config, Policy, Switch, Thief};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{G, Wake};
 use crate::records::p::timers::{BATCH, Batch, NEVER, Target, Timers};
-use crate::shared::sched::Config;
 use core::ptr;
 
 /// The part of a record that has its word and its context.
@@ -41,7 +40,7 @@ impl<C: Config> G0<'_, C> {
             now => now,
         };
         self.run_due(timers, now);
-        if timers.wants_sweep() {
+        if timers.home.wants_sweep() {
             timers.sweep();
         }
     }
@@ -91,8 +90,8 @@ impl<C: Config> G0<'_, C> {
     #[inline]
     fn end_sleep(&self, parked: Parked, awake: &mut Awake) -> bool {
         let (g, wait) = parked.into_parts();
-        if !ptr::eq(g.rt.get(), &self.sched.header) || g.is_inboxed() {
-            return crate::records::g::parked::ready(g, wait, Wake::TimedOut);
+        if !g.is_of(&self.sched.header) || g.is_inboxed() {
+            return crate::waiting::ready::ready(g, wait, Wake::TimedOut);
         }
         if !g.word.to_ready(wait) {
             return false;

@@ -2,16 +2,16 @@
 
 pub(crate) mod plan;
 pub(crate) mod slice;
+pub(crate) mod timer;
 pub(crate) mod timers;
 pub(crate) mod word;
 
 #[cfg(all(test, loom))]
 mod loom_hand_off;
 
-use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
+use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
-use crate::shared::sched::Config;
 use core::cell::{Cell, UnsafeCell};
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -24,7 +24,7 @@ use word::PWord;
 pub(crate) type QueueOf<C> = <<C as Config>::Policy as Policy>::Queue<Runnable>;
 /// The thieves' half of it.
 pub(crate) type ThiefOf<C> = <QueueOf<C> as RunQueue<Runnable>>::Thief;
-/// The private stack store of a P.
+/// The private stack cache of a P.
 pub(crate) type CacheOf<C> = <<C as Config>::Stacks as StackAllocator>::Cache;
 
 /// The part of a P that does not depend on policy or stacks. First in [`P`], so that a goroutine's calls reach it
@@ -253,7 +253,7 @@ impl<C: Config> OwnedP<C> {
         None
     }
 
-    /// Gives every stack kept here to the common store.
+    /// Gives every stack kept here to the depots.
     pub(crate) fn flush_stacks(&mut self, stacks: &C::Stacks) {
         if let Some(spare) = self.take_spare() {
             // SAFETY: A5: it came from these stacks, and its goroutine has ended.

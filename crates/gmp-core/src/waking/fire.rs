@@ -1,10 +1,11 @@
 //! Fire: a user's timer that has come up in a heap. Go: `unlockAndRun` (time.go, Go 1.27).
 
-use crate::life::timer::AnyTimer;
+use crate::contract::Config;
 use crate::records::m::M;
 use crate::records::p::plan::Due;
+use crate::records::p::timer::AnyTimer;
 use crate::records::p::timers::{NEVER, Timers};
-use crate::shared::sched::{Config, Sched};
+use crate::shared::sched::Sched;
 
 impl<C: Config> Sched<C> {
     /// Does what `timer`, whose entry of the time `entry` was taken out of `timers`, is to do at `now`; on g0 of `m`.
@@ -13,10 +14,10 @@ impl<C: Config> Sched<C> {
         if self.unwinding() {
             // A callback may wake whom it likes, but in a runtime that unwinds there is nobody to wake. The entry goes
             // here, so the plan must not say that one lies in a heap that will be gone.
-            timer.plan(|plan| plan.forget(entry, timers));
+            timer.plan(|plan| plan.forget(entry, &timers.home));
             return false;
         }
-        match timer.plan(|plan| plan.due(entry, timers, now)) {
+        match timer.plan(|plan| plan.due(entry, &timers.home, now)) {
             Due::Nothing => false,
             Due::Later(when) => {
                 timers.add_timer(when, timer);

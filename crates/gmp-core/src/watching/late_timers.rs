@@ -19,14 +19,16 @@
 //!
 //! Go needs none of this: it stops the goroutine, and the P runs its timers (`sysmon`, proc.go, Go 1.27).
 
+use crate::contract::Config;
 use crate::entering::current::{set_plain, set_scheduler};
+use crate::ground::clock::nanos;
 use crate::records::g::Wake;
 use crate::records::m::M;
 use crate::records::p::P;
 use crate::records::p::timers::{Batch, NEVER, Target};
 use crate::records::p::word::{Call, PStatus};
-use crate::records::rt::{AnyRuntime, nanos};
-use crate::shared::sched::{AllP, Config, Sched, SlotOf};
+use crate::records::rt::AnyRuntime;
+use crate::shared::sched::{AllP, Sched, SlotOf};
 use core::ptr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +45,7 @@ impl TimerM {
     const ID: u64 = u64::MAX;
 
     pub(super) fn new<C: Config>(sched: &Sched<C>) -> Self {
-        let rt: &dyn AnyRuntime = sched;
+        let rt: &dyn AnyRuntime<M> = sched;
         Self(M::new(Self::ID, ptr::from_ref(rt), sched.settings.seed))
     }
 

@@ -4,17 +4,17 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{SharedQueue, StackAllocator, Switch, Thief};
+use crate::contract::{Config, SharedQueue, StackAllocator, Switch, Thief};
+use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
-use crate::records::m::note::Note;
+use crate::records::attention;
 use crate::records::p::timers::NEVER;
 use crate::records::p::word::{Call, PStatus};
 use crate::records::p::{OwnedP, P};
-use crate::records::rt::nanos;
-use crate::shared::lists::Lists;
-use crate::shared::sched::{AllP, Config, Sched, attention};
+use crate::shared::sched::{AllP, Sched};
+use crate::watching::deadlock::SUSPECT_PERIOD;
 use crate::watching::late_timers::{Late, TimerM};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,30 +29,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 const PATIENCE: u32 = 50;
 /// After this long with nothing to do, free stacks give back the memory they touched.
 const LONG_IDLE: Duration = Duration::from_secs(1);
-/// How often a suspected deadlock is looked at again.
-pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
-
-/// sysmon's own note.
-pub(crate) struct SysmonNote {
-    pub(crate) note: Note,
-    /// It dozes: whoever needs it within the longest pause wakes it.
-    dozing: AtomicBool,
-}
-
-impl SysmonNote {
-    pub(crate) fn new() -> Self {
-        Self { note: Note::new(), dozing: AtomicBool::new(false) }
-    }
-
-    /// A P is lent to a blocking call, and others may want it soon.
-    #[inline]
-    pub(crate) fn rouse_from_doze(&self) {
-        if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
-            self.note.wake();
-        }
-    }
-}
-
 /// What sysmon remembers of a P between two rounds. Go: `sysmontick`.
 #[derive(Clone, Copy)]
 struct Seen {
@@ -107,33 +83,25 @@ impl<C: Config> Sched<C> {
         drop(lists);
         self.stacks.trim();
     }
-
-    /// Wakes sysmon out of its deep sleep. Under the lock.
-    pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
-        lists.awakenings = lists.awakenings.wrapping_add(1);
-        if core::mem::replace(&mut lists.sysmon_asleep, false) {
-            self.sysmon.note.wake();
-        }
-    }
 }
 
 impl<C: Config> Sysmon<'_, C> {
     fn watch(mut self) {
         let mut fruitless = 0;
         let mut pause = SHORTEST;
-        let mut dozed = false;
+        let mut slept_lightly = false;
         while self.sched.attention() & attention::CLOSING == 0 {
             self.sched.sysmon.note.sleep_until(Instant::now() + pause);
             self.sched.sysmon.note.clear();
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);
             self.make_threads();
-            if self.may_doze() {
-                (fruitless, pause, dozed) = (0, LONGEST, true);
+            if self.may_sleep_lightly() {
+                (fruitless, pause, slept_lightly) = (0, LONGEST, true);
                 continue;
             }
-            if core::mem::take(&mut dozed) {
-                self.sched.sysmon.dozing.store(false, Ordering::Relaxed);
+            if core::mem::take(&mut slept_lightly) {
+                self.sched.sysmon.set_lightly_asleep(false);
                 pause = SHORTEST;
             }
             if self.deep_sleep() {
@@ -160,16 +128,16 @@ impl<C: Config> Sysmon<'_, C> {
         ends.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
     }
 
-    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon dozes for its longest pause,
+    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its longest pause,
     /// and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then need not each wake
     /// sysmon, too.
-    fn may_doze(&mut self) -> bool {
+    fn may_sleep_lightly(&mut self) -> bool {
         let lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
         let may = idle && active;
         if may {
-            self.sched.sysmon.dozing.store(true, Ordering::Relaxed);
+            self.sched.sysmon.set_lightly_asleep(true);
         }
         may
     }

@@ -5,6 +5,8 @@ mod harness;
 
 mod blocking_go;
 mod lost_in_resize;
+mod refusals;
+mod sink_channel;
 mod stack_size;
 mod stopped_world;
 mod system_stack;
@@ -21,6 +23,8 @@ type Fault = (&'static [Named], &'static [Named]);
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     lost_in_resize::FAULT,
+    refusals::FAULT,
+    sink_channel::FAULT,
     stack_size::FAULT,
     stopped_world::FAULT,
     system_stack::FAULT,

@@ -57,23 +57,6 @@ unsafe impl Token for Runnable {
     }
 }
 
-impl Drop for Runnable {
-    fn drop(&mut self) {
-        let g = self.g();
-        if g.header().is_closing() {
-            // Nothing would run it any more: leaked, and counted by `abandon_the_rest`.
-            return;
-        }
-        crate::fatal!(
-            "a policy gives back every goroutine it was given",
-            "policy {} dropped goroutine {} (created at {})",
-            g.header().policy,
-            g.title(),
-            g.created_at.get()
-        );
-    }
-}
-
 impl core::fmt::Debug for Runnable {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Runnable({})", self.number())

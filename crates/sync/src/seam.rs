@@ -20,6 +20,12 @@ pub(crate) use std::{
 pub(crate) use gmp_core::{give_way, step_aside};
 use std::time::{Duration, Instant};
 
+/// [`give_way`] for what may wait, [`step_aside`] for what may not.
+#[inline]
+pub(crate) fn begin(may_wait: bool) {
+    if may_wait { give_way() } else { step_aside() }
+}
+
 /// A model's threads have no time slices.
 #[cfg(loom)]
 pub(crate) fn give_way() {}

@@ -120,7 +120,9 @@ fn give_way_if_over() {
         return;
     }
     let inside = Inside::come_back(here);
-    if inside.m().p_core().is_some_and(|p| p.slice.is_over()) {
+    if let Some(p) = inside.m().p_core().filter(|p| p.slice.is_over()) {
+        // The caller makes room itself, so nobody has to who goes on in its slice.
+        p.slice.forget();
         inside.leave(Leave::SliceOver);
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   due ──► the P's M comes to g0 ──► run there, in the P's order
 //!    │
-//!    └─ 9 ms late, and the P has a holder ──► sysmon takes it out of the heap ──► run on sysmon's thread
+//!    └─ 9 ms late, and its goroutine computes ──► sysmon takes it out of the heap ──► run on sysmon's thread
 //! ```
 //!
 //! The P's holder is always first to be asked, by the end of its slice: it alone runs timers in Go's order. But a goroutine
@@ -36,6 +36,11 @@ use std::time::Duration;
 /// So late is a timer when sysmon runs it: with sysmon's own delay less than 10 ms. The slice of whoever should have run it
 /// is that old at least.
 pub(super) const LATE: Duration = Duration::from_millis(9);
+
+/// How often sysmon looks while a P in use has timers: a slice is seen so soon after it began.
+const OFTEN: Duration = Duration::from_micros(2500);
+/// So long a goroutine must have had the CPU by then.
+pub(super) const KEPT: Duration = Duration::from_millis(7);
 
 /// An M for callbacks on sysmon's thread.
 pub(super) struct TimerM(M);
@@ -98,11 +103,17 @@ pub(super) struct Late<C: Config> {
 }
 
 impl<C: Config> Late<C> {
-    /// Looks at all Ps, at `now`.
-    pub(super) fn among(all: &AllP<C>, now: u64) -> Self {
+    /// Looks at all Ps, at `now`. `keeps` says whether the goroutine on a P has had the CPU for so long that it would have
+    /// come to g0: what the system has kept from running is not passed over, since its P would keep Go's order.
+    pub(super) fn among(all: &AllP<C>, now: u64, keeps: impl Fn(usize, &P<C>) -> bool) -> Self {
         let mut late = Self { ps: Vec::new(), look_again: NEVER };
-        for p in &all.ps {
-            if !matches!(p.core.word.status(), PStatus::Running | PStatus::Blocked) {
+        for (at, p) in all.ps.iter().enumerate() {
+            // sysmon takes a Blocked one as a whole.
+            if p.core.word.status() != PStatus::Running || p.core.timers.next() == NEVER {
+                continue;
+            }
+            late.look_again = late.look_again.min(now + nanos(OFTEN));
+            if !keeps(at, p) {
                 continue;
             }
             let late_at = |due: u64| due.saturating_add(nanos(LATE));

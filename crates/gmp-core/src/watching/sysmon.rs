@@ -13,7 +13,7 @@ use crate::records::p::word::{Call, PStatus};
 use crate::records::p::{OwnedP, P};
 use crate::shared::sched::{AllP, Sched};
 use crate::watching::deadlock::SUSPECT_PERIOD;
-use crate::watching::late_timers::{Late, TimerM};
+use crate::watching::late_timers::{KEPT, Late, TimerM};
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
@@ -45,6 +45,15 @@ struct Seen {
 impl Seen {
     const NOTHING: Seen =
         Seen { tick: 0, since: 0, clock: (0, None), calls: 0, call: Call::NONE, call_since: 0 };
+
+    /// Whether the slice that was seen goes on and has used so much of its thread's CPU time, or of the wall's where there is
+    /// no clock for that.
+    fn has_used<C: Config>(&self, p: &P<C>, time: u64, now: u64) -> bool {
+        let same =
+            self.tick == p.core.slice.tick() && self.clock.0 == p.core.cpu_clock.load(Ordering::Relaxed);
+        let used = self.clock.1.zip(cpu_time::<C>(self.clock.0)).map(|(then, now)| now.saturating_sub(then));
+        same && used.unwrap_or(now.saturating_sub(self.since)) >= time
+    }
 }
 
 struct Sysmon<'a, C: Config> {
@@ -194,7 +203,9 @@ impl<C: Config> Sysmon<'_, C> {
     ///
     /// Timers that are late beside no idle P are run here. When sysmon is to look again for them.
     fn keep_bounded_law(&mut self, now: u64) -> u64 {
-        let late = self.sched.with_all_p(&self.epoch, |all| Late::among(all, now));
+        let keeps =
+            |at: usize, p: &P<C>| self.seen.get(at).is_some_and(|seen| seen.has_used(p, nanos(KEPT), now));
+        let late = self.sched.with_all_p(&self.epoch, |all| Late::among(all, now, keeps));
         let until = self.timer_m.run_late(self.sched, late);
         let view = self.sched.view();
         if view.idle > 0 && self.sched.with_all_p(&self.epoch, |all| has_overdue_timer(all, now)) {
@@ -249,10 +260,9 @@ fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
     }
     // A timer that has been due for as long must not wait for what else the machine does.
     let timer_waits = p.core.timers.next().saturating_add(slice) <= now;
-    let used = seen.clock.1.zip(cpu_time::<C>(clock)).map(|(then, now)| now.saturating_sub(then));
     // Time in blocking calls is the goroutine's own doing, and no clock of the CPU counts it.
     let called = seen.calls != p.core.word.calls();
-    if called || timer_waits || used.is_none_or(|used| used >= slice) {
+    if called || timer_waits || seen.has_used(p, slice, now) {
         p.core.slice.end();
     }
 }

@@ -149,6 +149,5 @@ pub fn indexes<const N: usize>() -> [usize; N] {
 #[track_caller]
 #[inline]
 pub fn run<const N: usize>(cases: [Case<'_>; N], timeout: Timeout) -> Option<usize> {
-    timeout.begin();
-    round::select(&cases, timeout)
+    round::select(&cases, timeout.begun())
 }

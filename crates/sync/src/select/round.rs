@@ -21,7 +21,6 @@
 use super::case::Case;
 use super::rng::Rng;
 use crate::channel::protocol::{Refusal, Slot, wake};
-use crate::seam::{give_way, step_aside};
 use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter, check_unfired};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -66,14 +65,10 @@ impl Timeout {
         Self(Kind::At(deadline))
     }
 
-    /// To be called first by each select: one that may wait gives way if the caller's time slice is over, one that may not
-    /// steps aside.
-    #[inline(always)]
-    pub(super) fn begin(self) {
-        match self.0 {
-            Kind::Immediate => step_aside(),
-            Kind::Never | Kind::After(_) | Kind::At(_) => give_way(),
-        }
+    /// What each select does first, for as long as it may take, is to heed the end of the caller's time slice.
+    pub(super) fn begun(self) -> Self {
+        crate::seam::begin(!matches!(self.0, Kind::Immediate));
+        self
     }
 
     /// The deadline. It is asked for once, when there is something to wait for, so most selects never look at the

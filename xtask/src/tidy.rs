@@ -4,6 +4,7 @@ mod floors;
 mod heads;
 mod imports;
 mod inline;
+mod ledger;
 mod links;
 mod orders;
 mod rooms;
@@ -72,6 +73,7 @@ const LAWS: &[(&str, Law)] = &[
     ("files stay short", size::law),
     ("unsafe only where it is listed", unsafety::law),
     ("orderings say what they pair with", orders::law),
+    ("the ledger of orderings names what is there", ledger::law),
     ("links lead somewhere", links::law),
     ("the facade shows what it re-exports", inline::law),
     ("no words of one machine", words::law),

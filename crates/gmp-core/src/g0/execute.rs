@@ -169,8 +169,8 @@ impl<C: Config> G0<'_, C> {
             return true;
         }
         let impossible = match self.bind_stack(g) {
-            // One was freed in between. It runs at once: in no queue is there a goroutine that counts as started and
-            // has not run, for one that hops there would be waiting for it to arrive.
+            // A stack was freed in between. The goroutine runs at once and is not queued: it counts as started now, and
+            // whoever hopped to a started goroutine would wait for it to arrive.
             Ok(()) => return self.run(runnable.into_g(), inherits),
             Err(error) => matches!(error, Unbound::Impossible),
         };

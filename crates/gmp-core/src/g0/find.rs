@@ -16,13 +16,9 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(crate) unsafe fn pop_local(&self, m: &M) -> Option<Popped<Runnable>> {
         // SAFETY: as the caller promises.
-        let (mut p, only_p) = unsafe { (self.p_of(m), self.only_p()) };
+        let (mut p, queues) = unsafe { (self.p_of(m), self.queues()) };
         let policy = self.enter_policy(m);
-        let popped = match only_p {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(only_p) => unsafe { p.owner().queue.pop_only_p(only_p) },
-            None => p.owner().queue.pop(),
-        };
+        let popped = queues.pop(&mut p.owner().queue);
         policy.leave();
         let popped = popped?;
         p.core.counters.book(-1);
@@ -122,12 +118,8 @@ impl<C: Config> G0<'_, C> {
     #[inline(never)]
     fn take_shared_by_tick(&self) -> Option<Popped<Runnable>> {
         // SAFETY: this M holds a P during the pop.
-        let only_p = unsafe { self.sched.only_p() };
-        let token = self.sched.policy(self.m, || match only_p {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(only_p) => unsafe { self.sched.shared.pop_only_p(only_p) },
-            None => self.sched.shared.pop(),
-        })?;
+        let queues = unsafe { self.sched.queues() };
+        let token = self.sched.policy(self.m, || queues.pop_shared())?;
         Some(Popped { token, inherits: false })
     }
 
@@ -153,13 +145,9 @@ impl<C: Config> G0<'_, C> {
         let limit = <C::Policy as Policy>::RULES.shared_batch.max(1);
         let mut p = self.p();
         // SAFETY: this M holds a P during all of this.
-        let only_p = unsafe { self.sched.only_p() };
+        let queues = unsafe { self.sched.queues() };
         let token = self.sched.policy(self.m, || {
-            let mut batch = match only_p {
-                // SAFETY: the evidence is of the runtime whose queue this is.
-                Some(only_p) => unsafe { self.sched.shared.pop_batch_only_p(limit, only_p) },
-                None => self.sched.shared.pop_batch(self.sched.procs(), limit),
-            };
+            let mut batch = queues.pop_batch(limit);
             let first = batch.pop_front();
             let rest = batch.len();
             if rest != 0 {

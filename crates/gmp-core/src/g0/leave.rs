@@ -56,15 +56,10 @@ impl<C: Config> G0<'_, C> {
             return self.m.inbox.push(runnable);
         }
         // SAFETY: this M holds a P during the push.
-        match unsafe { self.sched.only_p() } {
-            Some(only_p) => self.sched.policy(self.m, || {
-                // SAFETY: the evidence is of the runtime whose queue this is.
-                unsafe { self.sched.shared.push_only_p(runnable, only_p) };
-            }),
-            None => {
-                self.sched.policy(self.m, || self.sched.shared.push(runnable));
-                self.sched.wake_for_submission(self.m);
-            }
+        let queues = unsafe { self.sched.queues() };
+        self.sched.policy(self.m, || queues.push_shared(runnable));
+        if !queues.of_only_p() {
+            self.sched.wake_for_submission(self.m);
         }
     }
 
@@ -222,7 +217,7 @@ impl<C: Config> G0<'_, C> {
                 // SAFETY: `finish` gave it to us, once.
                 match unsafe { Waiter::take(waiter) } {
                     // SAFETY: the joiner put its token there, once.
-                    Some(Joiner::G(g, wait)) => self.ready_joiner(unsafe { Parked::from_raw(g, wait) }),
+                    Some(Joiner::G(g, wait)) => self.tell_joiner(unsafe { Parked::from_raw(g, wait) }),
                     Some(Joiner::Thread(thread)) => thread.unpark(),
                     None => {}
                 }
@@ -233,7 +228,7 @@ impl<C: Config> G0<'_, C> {
 
     /// Readies the goroutine that waits for one that has just ended on this P.
     #[inline]
-    fn ready_joiner(&self, parked: Parked) {
+    fn tell_joiner(&self, parked: Parked) {
         let (g, wait) = parked.into_parts();
         let near = g.is_of(&self.sched.header) && !g.has(Flags::PINNED);
         if !near {
@@ -241,7 +236,7 @@ impl<C: Config> G0<'_, C> {
         } else if g.word.to_ready(wait) {
             g.wake.set(crate::records::g::Wake::Woken);
             // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-            self.sched.ready_on(self.m, unsafe { Runnable::new(g) });
+            self.sched.ready_unpinned(self.m, unsafe { Runnable::new(g) });
         }
     }
 

@@ -19,10 +19,10 @@ use std::time::Instant;
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Queues a goroutine just readied by the caller on `m`, an M of this runtime: next on its P, if it has one.
-    fn ready_near(&self, m: &M, g: Runnable);
+    fn ready(&self, m: &M, g: Runnable);
 
     /// Queues a goroutine just readied by a caller that is on no M of this runtime.
-    fn ready_far(&self, g: Runnable);
+    fn ready_outside(&self, g: Runnable);
 
     /// Queues a goroutine just spawned on `m`, an M of this runtime: next on its P, if it has one.
     fn submit(&self, m: &M, g: Runnable);
@@ -77,7 +77,7 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// How many goroutines there are, the runtime's own left out.
     fn num_goroutines(&self) -> usize;
 
-    /// Figures.
+    /// Statistics of this moment.
     fn stats(&self) -> Stats;
 
     /// What its goroutines' records point to.
@@ -97,6 +97,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;
+
+    /// Whether it has closed without having run.
+    fn never_ran(&self) -> bool;
 }
 
 /// What a goroutine's record points to.

@@ -273,7 +273,7 @@ pub fn handle() -> Option<Handle> {
     }
 }
 
-/// The calling goroutine's runtime, for figures. Never suspends.
+/// The calling goroutine's runtime, for its statistics. Never suspends.
 ///
 /// # Panics
 /// Outside a goroutine.

@@ -56,6 +56,12 @@ impl<C: Config> Runtime<C> {
     }
 }
 
+impl<C: Config> Drop for Runtime<C> {
+    fn drop(&mut self) {
+        self.sched.close_unrun();
+    }
+}
+
 impl<C: Config> fmt::Debug for Runtime<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime").field("policy", &self.sched.header.policy).finish_non_exhaustive()
@@ -72,6 +78,8 @@ pub struct Handle {
 pub enum OutsideError<F> {
     /// The runtime has closed.
     Closed(F),
+    /// The runtime was dropped before it ran, or could not run.
+    NeverRan(F),
     /// There is no memory for another record.
     NoRecord(F),
 }
@@ -95,7 +103,11 @@ impl Handle {
         // A closing runtime waits for us, and then abandons what we have queued.
         let _outsider = crate::waiting::ready::Outsider::enter();
         if self.rt.is_closed() {
-            return Err(OutsideError::Closed(f));
+            return Err(if self.rt.never_ran() {
+                OutsideError::NeverRan(f)
+            } else {
+                OutsideError::Closed(f)
+            });
         }
         spawn_outside(&*self.rt, self.rt.header(), spec, Location::caller(), f)
             .map_err(|NoRecord(f)| OutsideError::NoRecord(f))
@@ -114,7 +126,7 @@ impl Handle {
         self.rt.procs()
     }
 
-    /// Figures of this moment.
+    /// Statistics of this moment.
     pub fn stats(&self) -> Stats {
         foreign::refuse_all("Handle::stats");
         self.rt.stats()
@@ -125,7 +137,7 @@ impl Handle {
         self.rt.policy_name()
     }
 
-    /// Whether the runtime has closed: what is spawned now never runs.
+    /// Whether the runtime has closed, or was dropped before it ran: what is spawned now never runs.
     pub fn is_closed(&self) -> bool {
         self.rt.is_closed()
     }

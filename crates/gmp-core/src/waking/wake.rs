@@ -247,10 +247,7 @@ impl<C: Config> Sched<C> {
             self.shared.push(popped.token);
         }
         // SAFETY: the right to the P is ours until it is on the list.
-        if let Some(only_p) = unsafe { self.only_p() } {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(only_p) };
-        }
+        unsafe { self.queues() }.settle();
         self.retire_p(lists, p);
     }
 

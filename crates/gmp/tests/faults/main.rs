@@ -12,6 +12,7 @@ mod stopped_world;
 mod system_stack;
 mod unfair_calls;
 mod unheard_attention;
+mod unrun_join;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ const FAULTS: &[Fault] = &[
     system_stack::FAULT,
     unfair_calls::FAULT,
     unheard_attention::FAULT,
+    unrun_join::FAULT,
 ];
 
 fn main() -> ExitCode {

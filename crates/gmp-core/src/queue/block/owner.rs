@@ -22,7 +22,7 @@ impl<T: Token> Blocks<T> {
         self.pop_elsewhere::<FENCED>()
     }
 
-    /// Says that the tokens below `head` are taken, before it is looked whether they may be.
+    /// Announces that the owner takes the tokens below `head`. The owner then checks whether it may.
     #[inline(always)]
     fn announce<const FENCED: bool>(&self, head: usize) {
         // ORDER: blocks-head. Pairs with `Words::inside`: who sees the token gone sees the tail that we know.

@@ -83,7 +83,7 @@ impl TimerM {
             for entry in due.drain() {
                 any = true;
                 match entry.target {
-                    Target::Goroutine(parked) => _ = parked.ready_as(Wake::TimedOut),
+                    Target::Goroutine(parked) => _ = parked.ready_with(Wake::TimedOut),
                     Target::Timer(timer) => {
                         _ = sched.run_timer(&self.0, timer, entry.when, now, &p.core.timers);
                     }

@@ -209,9 +209,10 @@ mod tests {
     fn a_block_is_little_larger_than_glibcs_own() {
         if available().is_ok() {
             let blueprint = blueprint::blueprint();
+            // glibc 2.36: 2.3 KB of its own, 1.7 KB of reserve, and the program's thread-locals.
             let bytes = blueprint.below + blueprint.above;
             assert!(
-                bytes < 5 << 10,
+                bytes < 6 << 10,
                 "{bytes}: {} below the base and {} above",
                 blueprint.below,
                 blueprint.above

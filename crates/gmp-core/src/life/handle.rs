@@ -150,6 +150,7 @@ impl<T> JoinHandle<T> {
             }
             // SAFETY: refused.
             match unsafe { waiter.take_back() } {
+                // SAFETY: `into_joiner` made the two words above, and they were taken back unused.
                 Some(Joiner::G(g, wait)) => Commit::Resume(unsafe { Parked::from_raw(g, wait) }),
                 _ => Commit::Stay,
             }

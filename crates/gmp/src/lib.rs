@@ -25,6 +25,10 @@
 //! Functions whose documentation says **Suspends** may give the CPU to another goroutine and, unless the goroutine is
 //! pinned or locked, come back on another OS thread. No other function does, and no destructor does.
 //!
+//! A goroutine gives way when it has run for 10 ms: at its next call of this crate. A function that suspends does so then
+//! though it need not wait. One that never suspends keeps the goroutine on its thread, but the P is lent out as in
+//! [`blocking`], until the next call that suspends: others run beside it.
+//!
 //! # Thread-locals
 //!
 //! A goroutine that moves between threads would break what Rust takes for granted about `thread_local!`. So unless told

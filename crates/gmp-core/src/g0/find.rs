@@ -7,7 +7,6 @@ use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::shared::sched::Sched;
-use core::sync::atomic::Ordering;
 
 impl<C: Config> Sched<C> {
     /// Takes from the queue of the P that `m` holds.
@@ -62,7 +61,7 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     fn look_everywhere(&self) -> Option<Popped<Runnable>> {
         self.run_own_timers();
-        let tick = self.p_shared().core.tick();
+        let tick = self.p_shared().core.slice.tick();
         if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
             && !self.sched.shared.is_empty()
             && let Some(popped) = self.take_shared_by_tick()
@@ -169,13 +168,13 @@ impl<C: Config> G0<'_, C> {
     /// sysmon has seen this P's slice last too long: whoever would inherit it must not.
     #[inline]
     fn slice_is_over(&self) -> bool {
-        self.p_shared().core.preempt.load(Ordering::Relaxed)
+        self.p_shared().core.slice.is_over()
     }
 
     /// As if the goroutine had been preempted in its first instruction: the shared queue's tail. Go: `gopreempt_m`.
     #[cold]
     fn end_slice(&self, token: Runnable) {
-        self.p_shared().core.preempt.store(false, Ordering::Relaxed);
+        self.p_shared().core.slice.forget();
         self.sched.emit(EventKind::GoPreempt, token.g(), Some(self.m), 0);
         self.sched.shared.push(token);
         self.sched.wake_for_submission(self.m);

@@ -30,7 +30,8 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     pub(super) fn after(&self, g: &'static G, leave: Leave) -> After {
         match leave {
-            Leave::Yield => self.yielded(g),
+            Leave::Yield => self.yielded(g, EventKind::GoStop),
+            Leave::SliceOver => self.yielded(g, EventKind::GoPreempt),
             Leave::YieldLocal => self.yielded_local(g),
             Leave::Park => return self.park(g, self.m.park.get()),
             Leave::Exit if self.exit(g) => {}
@@ -50,8 +51,8 @@ impl<C: Config> G0<'_, C> {
 
     /// Queues a goroutine that yielded to everybody.
     #[inline(always)]
-    fn yielded(&self, g: &'static G) {
-        let runnable = self.to_runnable(g);
+    fn yielded(&self, g: &'static G, how: EventKind) {
+        let runnable = self.to_runnable(g, how);
         if g.is_inboxed() {
             return self.m.inbox.push(runnable);
         }
@@ -65,7 +66,7 @@ impl<C: Config> G0<'_, C> {
 
     /// Queues a goroutine that yielded within its P.
     fn yielded_local(&self, g: &'static G) {
-        let runnable = self.to_runnable(g);
+        let runnable = self.to_runnable(g, EventKind::GoStop);
         if g.is_inboxed() {
             return self.m.inbox.push(runnable);
         }
@@ -74,9 +75,9 @@ impl<C: Config> G0<'_, C> {
     }
 
     #[inline(always)]
-    pub(super) fn to_runnable(&self, g: &'static G) -> Runnable {
+    pub(super) fn to_runnable(&self, g: &'static G, how: EventKind) -> Runnable {
         self.sched.track_runnable(g);
-        self.sched.emit(EventKind::GoStop, g, Some(self.m), 0);
+        self.sched.emit(how, g, Some(self.m), 0);
         g.word.to_yielded();
         // SAFETY: we have just made it Runnable.
         unsafe { Runnable::new(g) }

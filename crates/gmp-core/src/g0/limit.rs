@@ -2,6 +2,7 @@
 
 use super::G0;
 use crate::contract::{Config, Slot};
+use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::{G, WaitReason};
 
@@ -31,7 +32,7 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     pub(super) fn wants_thread(&self, g: &'static G) {
         g.reason.set(WaitReason::Thread);
-        let token = self.to_runnable(g);
+        let token = self.to_runnable(g, EventKind::GoStop);
         let mut lists = self.sched.lock();
         lists.without_thread.push_back(token);
         self.sched.call_attention(attention::LIMIT);

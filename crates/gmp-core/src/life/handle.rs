@@ -84,6 +84,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the goroutine has ended. Never suspends.
     pub fn is_finished(&self) -> bool {
+        gate::step_aside();
         self.g.join.is_done()
     }
 
@@ -99,6 +100,7 @@ impl<T> JoinHandle<T> {
     #[inline]
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
+        gate::give_way();
         let inside = gate::enter_or_plain("JoinHandle::join");
         let ended = self.g.join.is_done()
             || match &inside {

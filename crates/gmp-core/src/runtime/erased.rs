@@ -52,8 +52,17 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         unsafe { self.hop_from(g) };
     }
 
+    fn begin_blocking(&self, g: &'static G) {
+        self.begin_blocking_here(g);
+    }
+
     fn enter_blocking(&self, g: &G) {
         self.enter_blocking_here(g);
+    }
+
+    #[cold]
+    fn step_aside(&self, g: &G) {
+        self.step_aside_here(g);
     }
 
     fn leave_blocking(&self, g: &'static G) {

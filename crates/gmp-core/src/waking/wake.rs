@@ -104,6 +104,7 @@ impl<C: Config> Sched<C> {
         if !p.owner().queue.is_empty() {
             crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
         }
+        p.core.slice.forget();
         lists.idle_ps.push(p);
         self.idle.p_idle();
         true

@@ -11,6 +11,7 @@ mod stack_size;
 mod stopped_world;
 mod system_stack;
 mod thread_limit;
+mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;
 
@@ -31,6 +32,7 @@ const FAULTS: &[Fault] = &[
     stopped_world::FAULT,
     system_stack::FAULT,
     thread_limit::FAULT,
+    unfair_calls::FAULT,
     unheard_attention::FAULT,
     unrun_join::FAULT,
 ];

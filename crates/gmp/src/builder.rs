@@ -81,7 +81,7 @@ impl Builder<DefaultPolicy> {
 }
 
 impl Runtime<DefaultPolicy> {
-    /// A builder: the same as [`Builder::new`].
+    /// A builder: the same as [`Builder::new`]. Never suspends.
     pub fn builder() -> Builder {
         Builder::new()
     }

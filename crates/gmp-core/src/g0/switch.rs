@@ -3,6 +3,7 @@
 use super::{G0, carry};
 use crate::contract::{Carry, Context, Switch};
 use crate::entering::current::{set_g, set_plain, set_scheduler};
+use crate::records::g::cargo::Outcome;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};
 use crate::shared::sched::{Config, SlotOf};
@@ -64,6 +65,21 @@ pub(crate) unsafe fn arrive<C: Config>(g: &G) {
     }
 }
 
+/// Drops what a goroutine's record holds, on a goroutine's stack: destructors are foreign code.
+///
+/// # Safety
+/// The goroutine has ended with an outcome that nobody took, or never ran and holds its closure.
+#[cold]
+unsafe fn drop_cargo(g: &G) {
+    if g.has(Flags::DROPPING) {
+        // SAFETY: as the caller promises.
+        return unsafe { crate::records::g::cargo::drop_unwanted(g) };
+    }
+    // SAFETY: as the caller promises.
+    unsafe { crate::records::g::cargo::drop_closure_caught(g) };
+    g.outcome.set(Outcome::Abandoned);
+}
+
 /// The first frame of every goroutine: run the closure, then leave for good. Go: `goexit1` under every goroutine.
 #[doc(alias = "goexit")]
 unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
@@ -71,9 +87,9 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     let g: &'static G = unsafe { &*(*m.cast_const().cast::<M>()).running() };
     set_g::<SlotOf<C>>(g);
     let table = g.table.get();
-    if g.has(Flags::DROPPING) {
-        // SAFETY: the goroutine ended with an outcome that nobody took; we are on a goroutine's stack for this.
-        unsafe { crate::records::g::cargo::drop_unwanted(g) };
+    if g.has(Flags::ONLY_DROPS) {
+        // SAFETY: this is a stack of its own, and nobody else has what is in its cargo.
+        unsafe { drop_cargo(g) };
     } else {
         // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
         unsafe { (table.run)(g) };

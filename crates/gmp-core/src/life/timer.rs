@@ -18,7 +18,7 @@ use crate::life::spawn::NoRecord;
 use crate::records::m::M;
 use crate::records::p::plan::Plan;
 use crate::records::p::timers::{NEVER, Timers};
-use crate::records::rt::{epoch, nanos};
+use crate::records::rt::{AnyRuntime, epoch, nanos};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
@@ -30,7 +30,8 @@ use std::time::{Duration, Instant};
 /// What a timer does when it goes off.
 pub trait Fire: Send + Sync + Sized + 'static {
     /// Whether the destructor may run on the scheduler's stack, under the rules of [`Fire::fire`]. If not, and the
-    /// scheduler finds itself with the last reference, a goroutine is spawned to drop it.
+    /// scheduler finds itself with the last reference, a goroutine is started to drop it, which counts as one of the
+    /// runtime's own.
     const LIGHT: bool = !core::mem::needs_drop::<Self>();
 
     /// Called on the scheduler's stack of the M that found the timer due. It may be called on several Ms at once, if the
@@ -127,8 +128,14 @@ impl<F> core::fmt::Debug for Timer<F> {
 impl<F: Fire> Timer<F> {
     /// A timer that is not set.
     pub fn new(fire: F) -> Self {
-        let table =
-            const { &Table { fire: fire_node::<F>, retain: retain_node::<F>, release: release_node::<F> } };
+        let table = const {
+            &Table {
+                fire: fire_node::<F>,
+                retain: retain_node::<F>,
+                release: release_node::<F>,
+                light: F::LIGHT,
+            }
+        };
         Self(Arc::new(Node { head: Head { plan: SpinLock::new(Plan::stopped()), table }, fire }))
     }
 
@@ -204,8 +211,13 @@ pub(crate) struct Head {
 struct Table {
     fire: unsafe fn(NonNull<Head>, Firing<'_>),
     retain: unsafe fn(NonNull<Head>),
-    release: unsafe fn(NonNull<Head>),
+    /// Gives the count up; what nobody has any more comes out, to be dropped by the caller.
+    release: unsafe fn(NonNull<Head>) -> Option<Remains>,
+    light: bool,
 }
+
+/// A timer's memory that nobody refers to any more.
+type Remains = Box<dyn Send>;
 
 /// # Safety
 /// `head` is that of a `Node<F>`, and the caller keeps a count.
@@ -224,37 +236,30 @@ unsafe fn retain_node<F>(head: NonNull<Head>) {
 
 /// # Safety
 /// As [`fire_node`]; the count is used up.
-unsafe fn release_node<F: Fire>(head: NonNull<Head>) {
+unsafe fn release_node<F: Fire>(head: NonNull<Head>) -> Option<Remains> {
     // SAFETY: as above.
     let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
-    if F::LIGHT {
-        return drop(node);
-    }
-    let Current::Scheduler(m) = current() else { return drop(node) };
-    if let Some(node) = Arc::into_inner(node) {
-        // SAFETY: the slot names the M of this very thread.
-        drop_on_a_stack(unsafe { &*m }, node);
-    }
+    Arc::into_inner(node).map(|node| Box::new(node) as Remains)
 }
 
-/// Drops what must not be dropped here: in a goroutine, unless there will be none any more.
+/// Has a goroutine drop what must not be dropped here; unless there will be none any more.
 #[cold]
-fn drop_on_a_stack<T: Send + 'static>(m: &M, it: T) {
-    let (rt, at) = (m.rt(), Location::caller());
+fn drop_in_a_goroutine(rt: &dyn AnyRuntime, remains: Remains) {
     if rt.is_closed() {
-        // What comes out of it concerns nobody any more.
-        core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(it))).err());
-        return;
+        return drop_caught(remains);
     }
-    let on_a_stack = move || drop(it);
-    let spawned = match m.p_core() {
-        Some(_) => crate::life::spawn::spawn_on_g0(m, at, on_a_stack),
-        None => crate::life::spawn::spawn_outside(rt, rt.header(), None, at, on_a_stack),
-    };
-    if let Err(NoRecord(leaked)) = spawned {
+    if let Err(NoRecord(leaked)) =
+        crate::life::spawn::spawn_system(rt, Location::caller(), move || drop(remains))
+    {
         // There is no memory to do better.
         core::mem::forget(leaked);
     }
+}
+
+/// Drops what concerns nobody any more, whatever comes out of it.
+fn drop_caught(remains: Remains) {
+    // A payload whose own drop panics is not worth more care than this.
+    core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(remains))).err());
 }
 
 /// A timer whose callback's type is forgotten, and all that can be done with it. Clones are the same timer.
@@ -292,7 +297,8 @@ impl AnyTimer {
     #[doc(alias = "modify")]
     #[track_caller]
     pub fn reset_in(&self, delay: Duration, period: Duration) -> bool {
-        self.reset_in_step(delay, period, |set| set())
+        // SAFETY: it does no more than it must.
+        unsafe { self.reset_in_step(delay, period, |set| set()) }
     }
 
     /// [`AnyTimer::reset_in`] for those who keep something of their own in step with the timer: `step` takes their lock,
@@ -301,8 +307,11 @@ impl AnyTimer {
     ///
     /// # Panics
     /// As [`AnyTimer::reset_in`].
+    ///
+    /// # Safety
+    /// `step` neither suspends nor unwinds: it runs between two steps on one M.
     #[track_caller]
-    pub fn reset_in_step(
+    pub unsafe fn reset_in_step(
         &self,
         delay: Duration,
         period: Duration,
@@ -391,10 +400,45 @@ impl Clone for AnyTimer {
     }
 }
 
-impl Drop for AnyTimer {
-    fn drop(&mut self) {
+impl AnyTimer {
+    fn release(self) -> (bool, Option<Remains>) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the reference is counted until the call of `release`, and the table is that of the node's type.
+        let table = unsafe { this.0.as_ref() }.table;
         // SAFETY: as in `clone`; the count is ours and nobody uses it after this.
-        let release = || unsafe { (self.0.as_ref().table.release)(self.0) };
-        crate::ground::fatal::no_unwind("a timer's destructor", release);
+        (table.light, unsafe { (table.release)(this.0) })
+    }
+
+    /// Lets go of it where no foreign code may run: on g0, and in the middle of a goroutine's call.
+    pub(crate) fn let_go(self) {
+        let (light, Some(remains)) = self.release() else { return };
+        if light {
+            return crate::ground::fatal::no_unwind("a timer's destructor", || drop(remains));
+        }
+        match current() {
+            // SAFETY: the M that runs the caller is our own thread's, and lives.
+            Current::G(g) => drop_in_a_goroutine(unsafe { &*g.m.get() }.rt(), remains),
+            // SAFETY: the slot names the M of this very thread.
+            Current::Scheduler(m) => drop_in_a_goroutine(unsafe { &*m }.rt(), remains),
+            Current::Plain => drop_caught(remains),
+        }
+    }
+
+    /// Lets go of it where foreign code may run, but must not unwind: a runtime closes.
+    pub(crate) fn drop_here(self) {
+        if let (_, Some(remains)) = self.release() {
+            drop_caught(remains);
+        }
+    }
+}
+
+impl Drop for AnyTimer {
+    /// A user's own drop runs the destructor where it is. A callback's on g0, and the scheduler's, do not.
+    fn drop(&mut self) {
+        let this = Self(self.0);
+        match current() {
+            Current::Scheduler(_) => this.let_go(),
+            Current::G(_) | Current::Plain => drop(this.release()),
+        }
     }
 }

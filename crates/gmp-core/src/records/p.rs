@@ -10,8 +10,9 @@ mod loom_hand_off;
 use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
-use crate::shared::sched::Config;
+use crate::shared::sched::{Config, as_guest};
 use core::cell::{Cell, UnsafeCell};
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -166,13 +167,13 @@ pub(crate) const NUMBER_BATCH: u64 = 16;
 #[repr(C)]
 pub(crate) struct P<C: Config> {
     pub(crate) core: PCore,
-    pub(crate) thief: ThiefOf<C>,
+    pub(crate) thief: ManuallyDrop<ThiefOf<C>>,
     owner: UnsafeCell<Owner<C>>,
 }
 
 /// The part of a P that only its holder reaches.
 pub(crate) struct Owner<C: Config> {
-    pub(crate) queue: QueueOf<C>,
+    pub(crate) queue: ManuallyDrop<QueueOf<C>>,
     pub(crate) stacks: CacheOf<C>,
     /// The stack, of the default size, that the last goroutine to end here left: most spawns get it back at once.
     pub(crate) spare: Option<Stack>,
@@ -182,6 +183,19 @@ pub(crate) struct Owner<C: Config> {
 unsafe impl<C: Config> Sync for P<C> {}
 // SAFETY: queue and cache are `Send`.
 unsafe impl<C: Config> Send for P<C> {}
+
+impl<C: Config> Drop for P<C> {
+    /// Both halves of the queue are the policy's, so their destructors are foreign code.
+    fn drop(&mut self) {
+        as_guest::<C::Policy>(|| {
+            // SAFETY: used no more.
+            unsafe {
+                ManuallyDrop::drop(&mut self.owner.get_mut().queue);
+                ManuallyDrop::drop(&mut self.thief);
+            }
+        });
+    }
+}
 
 impl<C: Config> P<C> {
     pub(crate) fn new(id: u32, runtime: u64, seed: u64, stacks: &C::Stacks) -> Self {
@@ -200,8 +214,12 @@ impl<C: Config> P<C> {
                 free: UnsafeCell::new(FreeGs::new()),
                 numbers: Cell::new((0, 0)),
             },
-            thief,
-            owner: UnsafeCell::new(Owner { queue, stacks: stacks.cache(), spare: None }),
+            thief: ManuallyDrop::new(thief),
+            owner: UnsafeCell::new(Owner {
+                queue: ManuallyDrop::new(queue),
+                stacks: stacks.cache(),
+                spare: None,
+            }),
         }
     }
 }

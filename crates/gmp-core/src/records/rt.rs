@@ -52,6 +52,9 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// Counts a goroutine spawned by a plain thread.
     fn count_outside_spawn(&self);
 
+    /// Counts a goroutine of the runtime's own, which counts itself out at its end.
+    fn count_system(&self);
+
     /// Sets the number of Ps, on g0 of the calling goroutine's M. `false`: another stop of the world is under way.
     fn try_resize(&self, m: &M, procs: usize) -> bool;
 

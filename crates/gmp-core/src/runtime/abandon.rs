@@ -5,8 +5,9 @@
 
 use crate::contract::{QueueConfig, Steal};
 use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
-use crate::records::g::cargo::Outcome;
+use crate::records::g::cargo::{Outcome, drop_closure_caught};
 use crate::records::g::join::{Finish, Joiner, Waiter};
+use crate::records::g::outsiders::wait_for_outsiders;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
@@ -15,7 +16,6 @@ use crate::records::p::QueueOf;
 use crate::records::p::word::PStatus;
 use crate::shared::sched::{Config, Sched};
 use core::sync::atomic::Ordering;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What was left behind when `run` returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,17 +36,6 @@ impl Leftover {
     }
 }
 
-/// Drops the closure of a goroutine that never ran; its panic stays here.
-///
-/// # Safety
-/// The goroutine never ran, and the caller has its only `Runnable` or used it up.
-pub(crate) unsafe fn drop_closure(g: &G) {
-    // SAFETY: the caller says so.
-    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_closure)(g) }));
-    // A payload whose own drop panics is not worth more care than this.
-    core::mem::forget(dropped.err());
-}
-
 impl<C: Config> Sched<C> {
     /// Ends every goroutine that is queued or waits, and counts them in `Lists::left`. With the runtime closing; once by
     /// `run`, and by each M that comes late for that.
@@ -56,7 +45,7 @@ impl<C: Config> Sched<C> {
         self.abandon_waiting(&mut left);
         // What plain threads and other runtimes were just queueing here. They hold no count of the runtime, so it must
         // not go before the last of them is through; nobody waits any more, so no other will come.
-        crate::records::g::parked::wait_for_outsiders();
+        wait_for_outsiders(&raw const self.header);
         self.abandon_queued(&mut left);
         self.abandon_waiting(&mut left);
         let mut lists = self.lock();
@@ -113,6 +102,26 @@ impl<C: Config> Sched<C> {
         self.abandon_queued(&mut Leftover::default());
     }
 
+    /// The runtime goes, and a policy has kept goroutines of it that never ran: those who wait for them are told, and their
+    /// records are never used again, since whoever has a `Runnable` may drop it, or queue it somewhere, at any time. It
+    /// finds no runtime in the record then.
+    pub(crate) fn disown_what_is_kept(&self) {
+        let mut kept = Vec::new();
+        registry::for_each(|g| {
+            if core::ptr::eq(g.rt.get(), &self.header) && g.word.status() == Status::Runnable {
+                g.rt.set(core::ptr::null());
+                kept.push(g);
+            }
+        });
+        wait_for_outsiders(&raw const self.header);
+        for g in kept {
+            g.set(Flags::KEPT);
+            // SAFETY: it never ran in a runtime that goes: one that has left a started goroutine behind stays.
+            unsafe { drop_closure_caught(g) };
+            self.abandon(g);
+        }
+    }
+
     /// Ends one that an M of the closing runtime has in hand and that nobody can run.
     pub(crate) fn abandon_one(&self, token: Runnable) {
         let mut left = Leftover::default();
@@ -161,12 +170,13 @@ impl<C: Config> Sched<C> {
         if g.has(Flags::DROPPING) {
             return self.abandon_dropping(g);
         }
+        let counts = usize::from(!g.has(Flags::SYSTEM));
         if g.has(Flags::STARTED) {
-            left.suspended += 1;
+            left.suspended += counts;
         } else {
-            left.never_started += 1;
+            left.never_started += counts;
             // SAFETY: it never started, and the only Runnable was used up here.
-            unsafe { drop_closure(g) };
+            unsafe { drop_closure_caught(g) };
         }
         g.word.to_discarded();
         self.abandon(g);
@@ -187,7 +197,11 @@ impl<C: Config> Sched<C> {
 
     /// Tells whoever waits for `g` that it will not come.
     fn abandon(&self, g: &'static G) {
-        self.outside.exited.fetch_add(1, Ordering::Relaxed);
+        if g.has(Flags::SYSTEM) {
+            self.system.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.outside.exited.fetch_add(1, Ordering::Relaxed);
+        }
         g.outcome.set(Outcome::Abandoned);
         // A leaked stack is nobody's any more: the record may live on without it.
         g.stack.set(None);
@@ -201,10 +215,7 @@ impl<C: Config> Sched<C> {
                     None => {}
                 }
             }
-            Finish::Detached => {
-                g.set_extra(None);
-                registry::give_one(g);
-            }
+            Finish::Detached => crate::life::handle::give_to_registry(g),
         }
     }
 

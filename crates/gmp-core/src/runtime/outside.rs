@@ -90,7 +90,7 @@ impl Handle {
         T: Send + 'static,
     {
         // A closing runtime waits for us, and then abandons what we have queued.
-        let _outsider = crate::records::g::parked::Outsider::enter();
+        let _outsider = crate::records::g::outsiders::Outsider::enter(self.rt.header());
         if self.rt.is_closed() {
             return Err(OutsideError::Closed(f));
         }

@@ -140,6 +140,17 @@ pub(crate) unsafe fn drop_unwanted(g: &G) {
     core::mem::forget(dropped.err());
 }
 
+/// Drops the closure of a goroutine that never ran; its panic stays here.
+///
+/// # Safety
+/// The goroutine never ran, and the caller has its only `Runnable` or used it up.
+pub(crate) unsafe fn drop_closure_caught(g: &G) {
+    // SAFETY: the caller says so.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (g.table.get().drop_closure)(g) }));
+    // A payload whose own drop panics is not worth more care than this.
+    core::mem::forget(dropped.err());
+}
+
 /// # Safety
 /// The cargo holds an `F` that never ran.
 unsafe fn drop_closure<F>(g: &G) {

@@ -1,12 +1,12 @@
 //! `Parked`: the right to ready a parked goroutine, once.
 
+use super::outsiders::Outsider;
 use super::word::Wait;
 use super::{G, Wake};
 use crate::entering::current::{Current, Who, current};
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use core::ptr::NonNull;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// The right to ready one goroutine out of one wait. Given to a park's commit, to be put where the waker will find it.
 ///
@@ -108,7 +108,7 @@ pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
 /// [`ready`] by a plain thread or out of another runtime.
 #[cold]
 fn ready_from_afar(g: &'static G, wait: Wait, wake: Wake) -> bool {
-    let _outsider = Outsider::enter();
+    let _outsider = Outsider::enter(g.rt.get());
     let Some(runnable) = end(g, wait, wake) else { return false };
     g.header().runtime().ready_far(runnable);
     true
@@ -142,22 +142,4 @@ pub(crate) fn machine_beside<'a>(g: &G) -> Option<&'a M> {
 fn machine_of<'a>(caller: &G, g: &G) -> Option<&'a M> {
     // SAFETY: the M that runs the caller is our own thread's, and lives.
     core::ptr::eq(caller.rt.get(), g.rt.get()).then(|| unsafe { &*caller.m.get() })
-}
-
-/// Taken for reading by those who queue a goroutine in a runtime that they do not keep alive, for writing by a closing
-/// runtime when it has ended all that could be queued: the last outsider is through then.
-static OUTSIDERS: RwLock<()> = RwLock::new(());
-
-/// Somebody at work in a runtime that may be closing. Must not suspend, nor become an outsider once more.
-pub(crate) struct Outsider(#[expect(dead_code, reason = "held until dropped")] RwLockReadGuard<'static, ()>);
-
-impl Outsider {
-    pub(crate) fn enter() -> Self {
-        Self(OUTSIDERS.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Waits until those who are outsiders now are through.
-pub(crate) fn wait_for_outsiders() {
-    drop(OUTSIDERS.write().unwrap_or_else(PoisonError::into_inner));
 }

@@ -1,12 +1,14 @@
 //! `Runnable`: the one right to run a goroutine.
 
 use super::G;
+use super::outsiders::Outsider;
 use crate::contract::{Link, Token};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 /// The one right to run a goroutine; exists exactly while the goroutine is Runnable. It cannot be copied or made by
 /// safe code, and dropping one aborts the process with the goroutine's number and the policy's name: a policy can be
-/// slow or unfair, it cannot lose a goroutine silently.
+/// slow or unfair, it cannot lose a goroutine silently. One that is kept for longer than its runtime lives is worth nothing:
+/// dropping it then does nothing, and queueing it in another runtime aborts likewise.
 #[doc(alias = "guintptr")]
 pub struct Runnable(NonNull<G>);
 
@@ -60,6 +62,13 @@ unsafe impl Token for Runnable {
 impl Drop for Runnable {
     fn drop(&mut self) {
         let g = self.g();
+        let runtime = g.rt.get();
+        let _outsider = Outsider::enter(runtime);
+        // Asked anew: a runtime that goes takes itself out of the record, and then waits for outsiders.
+        if runtime.is_null() || !ptr::eq(g.rt.get(), runtime) {
+            // It was kept for longer than its runtime lived, and abandoned with that (`disown_what_is_kept`).
+            return;
+        }
         if g.header().is_closing() {
             // Nothing would run it any more: leaked, and counted by `abandon_the_rest`.
             return;

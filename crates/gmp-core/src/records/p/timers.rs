@@ -68,14 +68,22 @@ impl Entry {
             Target::Goroutine(parked) => {
                 let _ = parked.into_parts();
             }
-            Target::Timer(timer) => dead.push(timer),
+            Target::Timer(timer) => dead.0.push(timer),
         }
     }
 }
 
-/// References to stale timers, kept until the heap's lock is given back: the last one runs the callback's destructor.
-/// Declare it before the lock's guard.
-type Dead = Vec<AnyTimer>;
+/// References to stale timers, kept until the heap's lock is given back: declare it before the lock's guard. The last
+/// reference runs the callback's destructor, which is foreign code, and here we are in the middle of somebody's call or of
+/// the scheduler: a goroutine is started for it.
+#[derive(Default)]
+struct Dead(Vec<AnyTimer>);
+
+impl Drop for Dead {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(AnyTimer::let_go);
+    }
+}
 
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
@@ -168,7 +176,7 @@ impl Timers {
         if self.next() == NEVER {
             return NEVER;
         }
-        let mut dead = Dead::new();
+        let mut dead = Dead::default();
         let mut heap = self.lock();
         while heap.entries.peek().is_some_and(|entry| !entry.is_live(self)) {
             if let Some(entry) = heap.entries.pop() {
@@ -189,17 +197,20 @@ impl Timers {
     }
 
     fn add(&self, entry: Entry) -> bool {
-        let when = entry.when;
-        let mut heap = self.lock();
-        let before = self.next();
-        heap.entries.push(entry);
-        self.publish(&heap);
-        let grown = heap.entries.len() > heap.sweep_at.max(SWEEP_FLOOR);
-        drop(heap);
+        let (earliest, grown) = self.put(entry);
         if grown {
             self.sweep();
         }
-        when < before
+        earliest
+    }
+
+    /// Puts an entry in: whether it is the earliest now, and whether the heap has doubled.
+    fn put(&self, entry: Entry) -> (bool, bool) {
+        let mut heap = self.lock();
+        let earliest = entry.when < self.next();
+        heap.entries.push(entry);
+        self.publish(&heap);
+        (earliest, heap.entries.len() > heap.sweep_at.max(SWEEP_FLOOR))
     }
 
     /// Takes what is due by `now`, earliest first, as far as there is room, and no more than `most`.
@@ -226,7 +237,7 @@ impl Timers {
     /// Drops all stale entries.
     #[cold]
     pub(crate) fn sweep(&self) {
-        let mut dead = Dead::new();
+        let mut dead = Dead::default();
         let mut heap = self.lock();
         self.stale.store(0, Ordering::Relaxed);
         let mut entries = core::mem::take(&mut heap.entries).into_vec();
@@ -239,13 +250,13 @@ impl Timers {
         self.publish(&heap);
     }
 
-    /// Moves all of them to `to`, from a P that is being removed.
+    /// Moves all of them to `to`, from a P that is being removed. Under the scheduler's lock, so nothing is swept.
     pub(crate) fn move_to(&self, to: &Timers) {
         for entry in self.take_all() {
             if let Target::Timer(timer) = &entry.target {
                 timer.plan(|plan| plan.move_home(entry.when, self, to));
             }
-            to.add(entry);
+            to.put(entry);
         }
     }
 
@@ -257,7 +268,10 @@ impl Timers {
                 Target::Goroutine(parked) => {
                     let _ = parked.into_parts();
                 }
-                Target::Timer(timer) => timer.plan(|plan| plan.forget(when, self)),
+                Target::Timer(timer) => {
+                    timer.plan(|plan| plan.forget(when, self));
+                    timer.drop_here();
+                }
             }
         }
     }

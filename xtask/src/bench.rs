@@ -1,150 +1,108 @@
 //! `cargo xtask bench`: builds the bench, runs each cell in a process of its own, prints a table.
 
+mod args;
+mod baseline;
+mod events;
+mod log;
 mod machine;
+mod names;
 mod plan;
 mod program;
+mod ratio;
 mod report;
-mod row;
+mod run;
+mod sample;
 mod table;
+mod units;
+
+pub(crate) use args::Args;
 
 use crate::root;
 use anyhow::{Context, Result, ensure};
-use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
-use plan::{Contest, Plan};
+use events::Events;
+use log::{Head, Log, Record};
 use program::Program;
-use row::Row;
-use std::path::PathBuf;
-use std::time::Duration;
-
-/// What to measure.
-#[derive(clap::Args, Debug)]
-pub(crate) struct Args {
-    /// Scheduling policy of gmp, or "all" to put them side by side.
-    #[arg(long, default_value = "go")]
-    policy: String,
-    /// Idle rules of gmp, side by side, separated by commas: go, eager, frugal. Default: the policy's own.
-    #[arg(long, value_delimiter = ',')]
-    idle: Vec<String>,
-    /// Libraries side by side, separated by commas: gmp, tokio, tokio-ct, may, smol, rayon, corosensei, ...
-    #[arg(long, value_delimiter = ',', default_value = "gmp")]
-    lib: Vec<String>,
-    /// Which workloads: "workloads", "go-benchmarks" (the loops of Go's own benchmarks, on gmp and in Go), "policies"
-    /// (programs on which policies differ), or "all".
-    #[arg(long, default_value = "workloads")]
-    group: String,
-    /// Only these workloads, of whatever group, separated by commas.
-    #[arg(long, value_delimiter = ',')]
-    workload: Vec<String>,
-    /// Only with these numbers of processors, separated by commas.
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
-    procs: Vec<u64>,
-    /// A smoke run: shows that everything works, its figures mean little.
-    #[arg(long)]
-    quick: bool,
-    /// How goroutines treat thread-locals.
-    #[arg(long, value_enum, default_value_t = Mode::Migrating)]
-    mode: Mode,
-    /// Use mimalloc under all libraries but Go, instead of the system's allocator.
-    #[arg(long)]
-    mimalloc: bool,
-    /// Processes for each cell, in turn with the other libraries' ones; their median counts. Default: 1 for one
-    /// library or a smoke run, else 3.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    runs: Option<u64>,
-    /// A `go` program, to have Go's own figures beside ours.
-    #[arg(long, value_name = "PATH")]
-    go: Option<PathBuf>,
-    /// Write all figures to this file, too.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// A cell that takes longer is ended and becomes a row that says so. Default: 180, in a smoke run 60.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: Option<u64>,
-    /// Run this program instead of building gmp-bench: for tests of the table.
-    #[arg(long, hide = true, value_name = "PATH")]
-    cell_program: Option<PathBuf>,
-}
-
-/// The thread-local modes of a runtime.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Mode {
-    Migrating,
-    Pinned,
-    OneThreadEach,
-}
-
-impl Mode {
-    fn name(self) -> &'static str {
-        match self {
-            Mode::Migrating => "migrating",
-            Mode::Pinned => "pinned",
-            Mode::OneThreadEach => "one-thread-each",
-        }
-    }
-}
+use report::Report;
+use run::Stop;
+use std::process::ExitCode;
 
 /// Libraries that the bench has without its feature `rivals`.
 const BUILT_IN: [&str; 2] = ["gmp", "threads"];
+/// Something became slower than in the baseline.
+const SLOWER: u8 = 3;
+/// The run was interrupted: what a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 
-pub(crate) fn run(args: &Args) -> Result<bool> {
-    let report = measure(args)?;
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let events = Events::new();
+    events.listen_for_signals()?;
+    // Whatever can be refused is refused before a quarter of an hour has been spent.
+    let baseline = args.baseline.as_deref().map(log::read).transpose()?;
+    let (record, stop) = measure(args, &events)?;
+    let report = Report::new(&record);
     println!("{}", table::head(&report));
-    println!("{}", table::render(&report));
-    if let Some(file) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("{}", table::render(&report, width()));
+    if let Some(verdict) = table::verdict(&report) {
+        println!("{verdict}");
     }
-    let failed = report.contests.iter().flat_map(|c| &c.rows).filter(|row| !row.is_ok()).count();
+    let failed = report.failed();
     if failed > 0 {
         println!("{failed} cells failed");
     }
-    Ok(failed == 0)
-}
-
-fn measure(args: &Args) -> Result<report::Report> {
-    let programs = programs(args)?;
-    let plan = Plan::new(&programs, args)?;
-    let runs = args.runs.unwrap_or(if args.quick || plan.contestants.len() == 1 { 1 } else { 3 });
-    let bar = progress(plan.cells() as u64 * runs);
-    let contests = plan.contests.iter().map(|contest| hold(contest, args, runs, &bar)).collect();
-    bar.finish_and_clear();
-    Ok(report::Report {
-        commit: machine::commit(),
-        machine: machine::Machine::here(),
-        command: machine::command(),
-        mode: args.mode.name().into(),
-        allocator: if args.mimalloc { "mimalloc" } else { "the system's" }.into(),
-        quick: args.quick,
-        runs,
-        contestants: plan.contestants,
-        contests,
+    if let Some(stop) = &stop {
+        println!("{stop}; {} of {} cells were not measured", report.missing(), record.head.cells.len());
+    }
+    let comparison = baseline.map(|earlier| baseline::compare(&Report::new(&earlier), &report));
+    let slower = match comparison.transpose()? {
+        Some(comparison) => {
+            print!("{}", comparison.text());
+            comparison.is_slower()
+        }
+        None => false,
+    };
+    Ok(match stop {
+        Some(Stop::Interrupted) => ExitCode::from(INTERRUPTED),
+        Some(Stop::Unwritable(_)) => ExitCode::from(2),
+        None if failed > 0 => ExitCode::FAILURE,
+        None if slower => ExitCode::from(SLOWER),
+        None => ExitCode::SUCCESS,
     })
 }
 
-/// One workload at one size: the contestants take turns (A B A B ...), because a machine drifts in minutes by more
-/// than the differences that are looked for.
-fn hold(contest: &Contest<'_>, args: &Args, runs: u64, bar: &ProgressBar) -> report::Contest {
-    let limit = Duration::from_secs(args.timeout.unwrap_or(if args.quick { 60 } else { 180 }));
-    let mut outcomes = vec![Vec::new(); contest.entries.len()];
-    for _ in 0..runs {
-        for (entry, outcomes) in contest.entries.iter().zip(&mut outcomes) {
-            bar.set_message(entry.cell.to_string());
-            outcomes.push(entry.program.run(&entry.cell, args.mode.name(), args.quick, limit));
-            bar.inc(1);
-        }
-    }
-    let rows = contest.entries.iter().zip(outcomes).map(|(e, outcomes)| Row::new(e.cell.clone(), outcomes));
-    report::Contest { rows: rows.collect() }
+/// How wide a table may be: as the terminal is, or where there is none, as a page of text.
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(120, |(width, _)| usize::from(width.0))
 }
 
-/// A progress bar on standard error; indicatif hides it where that is no terminal.
-fn progress(cells: u64) -> ProgressBar {
-    let bar = ProgressBar::new(cells);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} cells  {elapsed_precise}  {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+/// Measures what the arguments ask for, and says why it stopped before its end, if it did.
+fn measure(args: &Args, events: &Events) -> Result<(Record, Option<Stop>)> {
+    if let Some(file) = &args.resume {
+        let (mut log, mut record) = Log::resume(file)?;
+        record.head.check_build(&machine::commit())?;
+        record.head.args.timeout = args.timeout.or(record.head.args.timeout);
+        let programs = programs(&record.head.args)?;
+        return run::run(&programs, record, &mut log, events);
+    }
+    let mut log = args.json.as_deref().map_or_else(|| Ok(Log::none()), Log::create)?;
+    ensure!(
+        !args.instructions || machine::has("valgrind"),
+        "--instructions needs valgrind, which is not installed"
+    );
+    let programs = programs(args)?;
+    let cells = plan::cells(&programs, args)?;
+    let mut contestants: Vec<String> = cells.iter().map(plan::CellSpec::contestant).collect();
+    contestants.sort();
+    contestants.dedup();
+    let head = Head {
+        commit: machine::commit(),
+        machine: machine::Machine::here(),
+        command: machine::command(),
+        args: args.clone(),
+        runs: args.runs(contestants.len()),
+        cells,
+    };
+    log.head(&head)?;
+    run::run(&programs, Record { head, samples: Vec::new() }, &mut log, events)
 }
 
 /// Builds what is to be run.
@@ -162,7 +120,9 @@ fn programs(args: &Args) -> Result<Vec<Program>> {
     ensure!(root::succeeds(&mut root::cargo(&build))?, "gmp-bench does not build");
     let mut programs = vec![Program::new(root::target().join("release/gmp-bench"))];
     if let Some(go) = &args.go {
-        programs.push(program::build_go(go)?);
+        programs.push(
+            program::build_go(go).context("Go's own figures need a go program, version 1.24 or later")?,
+        );
     }
     Ok(programs)
 }

@@ -6,6 +6,7 @@ use crate::{bench, loom, root, tidy};
 use anyhow::{Result, bail};
 use clap::Parser;
 use comfy_table::{Table, presets};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Which gates.
@@ -139,9 +140,8 @@ fn models() -> Result<bool> {
 }
 
 fn bench_smoke() -> Result<bool> {
-    bench::run(
-        &Of::<bench::Args>::try_parse_from(["bench", "--quick", "--policy", "all", "--group", "all"])?.args,
-    )
+    let line = ["bench", "--quick", "--policy", "all", "--group", "all"];
+    Ok(bench::run(&Of::<bench::Args>::try_parse_from(line)?.args)? == ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ enum Command {
 /// Every command answers whether all was well; an error is a misuse or a broken machine.
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Bench(args) => bench::run(&args),
+        Command::Bench(args) => return exit(bench::run(&args)),
         Command::Ci(args) => ci::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
@@ -50,14 +50,14 @@ fn main() -> ExitCode {
         Command::Soak(args) => soak::run(&args),
         Command::Tidy => tidy::run(),
     };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    exit(done.map(|well| if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
+}
+
+fn exit(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
 }
 
 #[cfg(test)]

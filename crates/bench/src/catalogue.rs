@@ -13,10 +13,15 @@ pub(crate) struct Workload {
     pub(crate) quick: u64,
     /// What `n` and one operation are, for `list`.
     pub(crate) about: &'static str,
+    /// What the figure that counts is a number of.
+    pub(crate) unit: &'static str,
 }
 
+/// The unit of nearly all figures.
+const NANOSECONDS: &str = "ns";
+
 pub(crate) const fn timed(name: &'static str, procs: &'static [usize], about: &'static str) -> Workload {
-    Workload { name, procs, sizes: &[0], quick: 0, about }
+    Workload { name, procs, sizes: &[0], quick: 0, about, unit: NANOSECONDS }
 }
 
 pub(crate) const fn sized(
@@ -26,7 +31,14 @@ pub(crate) const fn sized(
     quick: u64,
     about: &'static str,
 ) -> Workload {
-    Workload { name, procs, sizes, quick, about }
+    Workload { name, procs, sizes, quick, about, unit: NANOSECONDS }
+}
+
+impl Workload {
+    /// The same, but its figure is a number of something else.
+    pub(crate) const fn counted_in(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
 }
 
 /// Every workload of our own. Definitions of one operation are short here and exact in the
@@ -172,8 +184,8 @@ pub(crate) fn list(all: &[Library], quick: bool) {
                 for procs in workload.procs {
                     for n in sizes {
                         println!(
-                            r#"{{"lib":"{}","policy":"{policy}",{rules}"workload":"{}","procs":{procs},"n":{n},"group":"{group}","about":"{}"}}"#,
-                            library.name, workload.name, workload.about
+                            r#"{{"lib":"{}","policy":"{policy}",{rules}"workload":"{}","procs":{procs},"n":{n},"group":"{group}","unit":"{}","about":"{}"}}"#,
+                            library.name, workload.name, workload.unit, workload.about
                         );
                     }
                 }

@@ -56,7 +56,12 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         Some("cell") => {
             let cell = parse(&arguments[1..])?;
             let all = libraries();
-            let figures = (checked(&all, &cell)?.run)(&cell)?;
+            let library = checked(&all, &cell)?;
+            // First, so that it never runs beside what the cell leaves behind.
+            let calibration = measure::calibration();
+            let figures = (library.run)(&cell)?.with("calibration_ns", calibration);
+            let used = process::used().into_iter();
+            let figures = used.fold(figures, |figures, (name, value)| figures.with(name, value));
             println!("{}", figures.to_json(&cell));
             Ok(())
         }

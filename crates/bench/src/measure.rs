@@ -12,6 +12,22 @@ const QUICK_REPETITION: Duration = Duration::from_millis(10);
 /// Calibration stops doubling here: an eighth of a repetition predicts the whole well enough.
 const CALIBRATED: u32 = 8;
 
+/// Nanoseconds of one round of a loop that does the same on every machine and in every commit: multiplications that wait
+/// for each other. What it takes tells how fast the machine is at this moment; the best of several short loops, so that
+/// an interruption does not count.
+pub(crate) fn calibration() -> f64 {
+    const ROUNDS: u64 = 1_000_000;
+    const LOOPS: usize = 9;
+    let once = |seed: u64| {
+        let start = Instant::now();
+        // The constants of Knuth's MMIX generator; any odd multiplier would do.
+        let step = |x: u64| x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::hint::black_box((0..ROUNDS).fold(seed, |x, _| std::hint::black_box(step(x))));
+        start.elapsed().as_nanos() as f64 / ROUNDS as f64
+    };
+    (1..=LOOPS as u64).map(once).fold(f64::INFINITY, f64::min)
+}
+
 /// Repetitions of a cell: five as the definitions say, two in a smoke run.
 pub(crate) fn repetitions(cell: &Cell) -> usize {
     if cell.quick { 2 } else { 5 }

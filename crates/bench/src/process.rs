@@ -31,6 +31,19 @@ pub(crate) fn peak_rss() -> u64 {
     usage(libc::RUSAGE_SELF).ru_maxrss as u64 * 1024
 }
 
+/// What this process has used so far, under the names that a cell's figures carry.
+pub(crate) fn used() -> [(&'static str, f64); 6] {
+    let usage = usage(libc::RUSAGE_SELF);
+    [
+        ("used_cpu_s", cpu_time().as_secs_f64()),
+        ("used_voluntary_switches", usage.ru_nvcsw as f64),
+        ("used_involuntary_switches", usage.ru_nivcsw as f64),
+        ("used_minor_faults", usage.ru_minflt as f64),
+        ("used_major_faults", usage.ru_majflt as f64),
+        ("used_peak_bytes", peak_rss() as f64),
+    ]
+}
+
 /// The memory that is resident now, in bytes; 0 where the system does not tell.
 pub(crate) fn rss() -> u64 {
     // The second field counts resident pages. 4 KiB a page on every x86-64 machine.

@@ -34,7 +34,7 @@ enum Mode {
 }
 
 /// Builds a [`Runtime`]. Everything has a default but the thread-local mode: see [`Builder::share_thread_locals`],
-/// [`Builder::pinned`] and [`Builder::one_thread_each`].
+/// [`Builder::pinned`] and [`Builder::one_thread_each`]. No call of it suspends.
 ///
 /// ```
 /// use gmp::{AtMainReturn, Builder};

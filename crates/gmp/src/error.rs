@@ -57,7 +57,7 @@ pub enum SpawnError<F> {
 }
 
 impl<F> SpawnError<F> {
-    /// The closure that was not spawned.
+    /// The closure that was not spawned. Never suspends.
     pub fn into_inner(self) -> F {
         match self {
             Self::OutOfMemory(f) | Self::Closed(f) => f,

@@ -5,7 +5,8 @@ use crate::{Current, JoinHandle, Stats, ThreadLock, Wake};
 use core::time::Duration;
 use gmp_core::{NoRecord, Spec, goroutine};
 
-/// Starts a goroutine: it runs next on this P, behind what is started after it. Never suspends.
+/// Starts a goroutine: it runs next on this P, behind what is started after it; inside [`blocking`](crate::blocking) it goes
+/// to the shared queue's tail, as if a plain thread had started it. Never suspends.
 ///
 /// The closure is kept in the goroutine's record; a stack is bound to the goroutine when it first runs. Dropping the
 /// handle lets the goroutine go its own way.
@@ -131,7 +132,7 @@ pub fn yield_now() {
 }
 
 /// Ends the calling goroutine: its destructors run, and its handle gets [`JoinError::Exited`](crate::JoinError). In
-/// main, the others go on until none is left.
+/// main, the others go on until none is left. Never suspends.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.

@@ -10,7 +10,7 @@ use gmp_core::runtime as core_runtime;
 use gmp_core::settings::Settings;
 use gmp_stack::Stacks;
 
-/// A runtime, built and ready to run once. Made by a [`Builder`].
+/// A runtime, built and ready to run once. Made by a [`Builder`]. No call of it suspends.
 ///
 /// Several may live in one process, one after another and at once.
 #[derive(Debug)]
@@ -83,8 +83,8 @@ impl<P: Policy> Runtime<P> {
     }
 }
 
-/// A runtime, seen from plain threads: spawns goroutines and reads figures. Any number of copies, on any thread. No
-/// call of it suspends.
+/// A runtime, seen from plain threads: spawns goroutines and reads figures. Any number of copies, on any thread.
+/// No call of it suspends.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) core_runtime::Handle);
 

@@ -22,7 +22,7 @@ pub fn spawn() -> Spawn {
 
 /// A goroutine about to be started. Made by [`spawn()`]; may be kept and used as a template, as each start takes a clone.
 ///
-/// Shown at [`spawn()`] and [`Spawn::go_in`].
+/// No call of it suspends. Shown at [`spawn()`] and [`Spawn::go_in`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is started until go is called"]
 pub struct Spawn {

@@ -9,11 +9,13 @@ if [ "$1" = list ]; then
     spec gmp go crash 5; spec gmp go hang 5; spec gmp go silent 5; spec gmp go last 1000
     exit
 fi
+say() { echo "{\"n\":7,\"ns_per_op\":$1,\"extra\":{\"calibration_ns\":${FAKE_LOOP:-2},\"min\":19,\"max\":22$2}}"; }
 case "$*" in
     *" crash "*) echo "fatal: invariant broken" >&2; kill -ABRT $$ ;;
     *" hang "*) exec sleep 60 ;;
     *" silent "*) ;;
-    *"--idle frugal"*) echo '{"n":7,"ns_per_op":5.0,"extra":{}}' ;;
-    *random*) echo '{"n":7,"ns_per_op":10.0,"extra":{}}' ;;
-    *) echo '{"n":7,"ns_per_op":20.25,"extra":{"min":19,"max":22,"bytes_per_g":1234.5,"p99_ns":5e6}}' ;;
+    *"--idle frugal"*) say 5.0 ;;
+    *"--mode pinned"*) say 40.5 ;;
+    *random*) say 10.0 ;;
+    *) say "${FAKE_FIGURE:-20.25}" ',"bytes_per_g":1234.5,"p99_ns":5e6' ;;
 esac

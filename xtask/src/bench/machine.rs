@@ -1,11 +1,11 @@
 //! What a figure is worth nothing without: commit, machine, command.
 
 use crate::root;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::read_to_string;
 use std::process::Command;
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
@@ -39,6 +39,11 @@ pub(crate) fn commit() -> String {
         Some(changes) if !changes.is_empty() => format!("{commit} with changes"),
         _ => commit,
     }
+}
+
+/// Whether a program can be started by its name.
+pub(crate) fn has(program: &str) -> bool {
+    says(program, &["--version"]).is_some()
 }
 
 /// The command as it was typed.

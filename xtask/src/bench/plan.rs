@@ -1,11 +1,13 @@
 //! Which cells to run: what the programs offer, narrowed by the arguments.
 
-use crate::bench::{Args, program::Program};
-use anyhow::{Result, bail, ensure};
+use crate::bench::args::{Args, Mode};
+use crate::bench::names;
+use crate::bench::program::Program;
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a cell is called. Programs print it with `list`; the first five make it up.
+/// What a cell is called. Programs print it with `list`; the first six make it up.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct CellSpec {
     pub(crate) lib: String,
@@ -13,6 +15,12 @@ pub(crate) struct CellSpec {
     /// gmp's idle rule, where it is not to be the policy's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) idle: Option<String>,
+    /// gmp's thread-local mode; the other libraries have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<String>,
+    /// Whether several modes compete, so that the mode is part of the contestant's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) modes_compete: bool,
     /// Idle rules that the library has.
     #[serde(default, skip_serializing)]
     pub(crate) idle_rules: Vec<String>,
@@ -21,6 +29,9 @@ pub(crate) struct CellSpec {
     pub(crate) n: u64,
     #[serde(default = "CellSpec::first_group")]
     pub(crate) group: String,
+    /// What the figure counts: nanoseconds of time, or something else.
+    #[serde(default = "CellSpec::nanoseconds")]
+    pub(crate) unit: String,
     #[serde(default)]
     pub(crate) about: String,
 }
@@ -31,17 +42,25 @@ impl CellSpec {
         "workloads".to_owned()
     }
 
-    /// Library, policy and idle rule: who competes.
+    fn nanoseconds() -> String {
+        "ns".to_owned()
+    }
+
+    /// Library, policy, idle rule and mode: who competes.
     pub(crate) fn contestant(&self) -> String {
-        match (self.policy.as_str(), &self.idle) {
+        let mut name = match (self.policy.as_str(), &self.idle) {
             ("-", _) => self.lib.clone(),
             (policy, None) => format!("{}/{policy}", self.lib),
             (policy, Some(idle)) => format!("{}/{policy}+{idle}", self.lib),
+        };
+        if let (true, Some(mode)) = (self.modes_compete, &self.mode) {
+            name = format!("{name} ({mode})");
         }
+        name
     }
 
     /// What they compete in.
-    fn contest(&self) -> (&str, u64, u64) {
+    pub(crate) fn contest(&self) -> (&str, u64, u64) {
         (&self.workload, self.procs, self.n)
     }
 }
@@ -52,69 +71,36 @@ impl fmt::Display for CellSpec {
     }
 }
 
-/// One contestant's part in a contest.
-#[derive(Debug)]
-pub(crate) struct Entry<'a> {
-    pub(crate) program: &'a Program,
-    pub(crate) cell: CellSpec,
-}
-
-/// One workload at one size, and all who take part.
-#[derive(Debug)]
-pub(crate) struct Contest<'a> {
-    pub(crate) entries: Vec<Entry<'a>>,
-}
-
-/// Everything to run, in order.
-#[derive(Debug)]
-pub(crate) struct Plan<'a> {
-    pub(crate) contestants: Vec<String>,
-    pub(crate) contests: Vec<Contest<'a>>,
-}
-
-impl<'a> Plan<'a> {
-    pub(crate) fn new(programs: &'a [Program], args: &Args) -> Result<Self> {
-        let mut offered = Vec::new();
-        for program in programs {
-            let cells = with_idle_rules(stretched(program.list(args.quick)?, &args.procs), &args.idle);
-            offered.extend(cells.into_iter().map(|cell| Entry { program, cell }));
+/// The cells to run, in order: those of a contest (one workload at one size) stand together, the contestants of each in
+/// the same order.
+pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> {
+    let mut offered = Vec::new();
+    for program in programs {
+        let cells = stretched(program.list(args.quick)?, &args.procs);
+        offered.extend(with_modes(with_idle_rules(cells, &args.idle), &args.mode));
+    }
+    names::check(args, &offered)?;
+    // Rows stand in the order in which the first program lists its workloads.
+    let mut contests: Vec<(String, u64, u64)> = Vec::new();
+    let contest_of = |cell: &CellSpec| (cell.workload.clone(), cell.procs, cell.n);
+    for cell in &offered {
+        if !contests.iter().any(|known| *known == contest_of(cell)) {
+            contests.push(contest_of(cell));
         }
-        check(args, &offered)?;
-        // Rows in the order in which the first program lists its workloads.
-        let workloads: Vec<String> = offered.iter().map(|entry| entry.cell.workload.clone()).collect();
-        offered.retain(|entry| wanted(args, &entry.cell));
-        ensure!(!offered.is_empty(), "no cell has all of that: see `cargo xtask bench --help`");
-        // Columns in the order in which the libraries were named; Go, named by `--go`, comes last.
-        offered.sort_by_key(|entry| {
-            args.lib.iter().position(|lib| *lib == entry.cell.lib).unwrap_or(usize::MAX)
-        });
-        let mut plan = Self::order(offered);
-        plan.contests.sort_by_key(|contest| {
-            workloads.iter().position(|name| *name == contest.entries[0].cell.workload)
-        });
-        Ok(plan)
     }
-
-    /// Groups the cells into contests.
-    fn order(entries: Vec<Entry<'a>>) -> Self {
-        let mut plan = Self { contestants: Vec::new(), contests: Vec::new() };
-        for entry in entries {
-            let contestant = entry.cell.contestant();
-            if !plan.contestants.contains(&contestant) {
-                plan.contestants.push(contestant);
-            }
-            let same = |contest: &&mut Contest<'_>| contest.entries[0].cell.contest() == entry.cell.contest();
-            match plan.contests.iter_mut().find(same) {
-                Some(contest) => contest.entries.push(entry),
-                None => plan.contests.push(Contest { entries: vec![entry] }),
-            }
-        }
-        plan
-    }
-
-    pub(crate) fn cells(&self) -> usize {
-        self.contests.iter().map(|contest| contest.entries.len()).sum()
-    }
+    let workloads: Vec<String> = offered.iter().map(|cell| cell.workload.clone()).collect();
+    let first_of = |name: &str| workloads.iter().position(|known| known == name);
+    offered.retain(|cell| wanted(args, cell));
+    ensure!(!offered.is_empty(), "no cell has all of that: see `cargo xtask bench --help`");
+    offered.sort_by_key(|cell| {
+        let contest = contests.iter().position(|known| *known == contest_of(cell));
+        // Columns stand in the order in which the libraries were named; Go, named by `--go`, comes last.
+        let lib = args.lib.iter().position(|lib| *lib == cell.lib).unwrap_or(usize::MAX);
+        (first_of(&cell.workload), contest, lib)
+    });
+    // They have served their purpose, and a cell that is read back from a file has none.
+    offered.iter_mut().for_each(|cell| cell.idle_rules.clear());
+    Ok(offered)
 }
 
 /// Adds cells for numbers of processors that were asked for and are in no definition: whatever is defined for more than
@@ -140,15 +126,35 @@ fn with_idle_rules(cells: Vec<CellSpec>, idle: &[String]) -> Vec<CellSpec> {
     cells.into_iter().flat_map(rules_of).collect()
 }
 
+/// Each cell of gmp once for each mode.
+fn with_modes(cells: Vec<CellSpec>, modes: &[Mode]) -> Vec<CellSpec> {
+    let modes_of = |cell: CellSpec| match cell.lib == OURS {
+        false => vec![cell],
+        true => modes
+            .iter()
+            .map(|mode| CellSpec {
+                mode: Some(mode.name().into()),
+                modes_compete: modes.len() > 1,
+                ..cell.clone()
+            })
+            .collect(),
+    };
+    cells.into_iter().flat_map(modes_of).collect()
+}
+
+/// The library that has policies, idle rules and modes.
+pub(crate) const OURS: &str = "gmp";
+
 /// Go takes part whenever its program was given: there is no other reason to give it.
 const GO: &str = "go";
 
 /// Every policy, every group.
-const ALL: &str = "all";
+pub(crate) const ALL: &str = "all";
 
 fn wanted(args: &Args, cell: &CellSpec) -> bool {
     let lib = cell.lib == GO || args.lib.contains(&cell.lib);
-    let policy = cell.lib != "gmp" || args.policy == ALL || cell.policy == args.policy || cell.policy == "-";
+    let has = |name: &str| args.policy.iter().any(|policy| policy == name);
+    let policy = cell.lib != OURS || has(ALL) || has(&cell.policy) || cell.policy == "-";
     let workload = match args.workload.is_empty() {
         true => args.group == ALL || args.group == cell.group,
         false => args.workload.contains(&cell.workload),
@@ -157,64 +163,16 @@ fn wanted(args: &Args, cell: &CellSpec) -> bool {
     lib && policy && workload && procs
 }
 
-/// Refuses names that nobody offers, and says which ones there are.
-fn check(args: &Args, offered: &[Entry<'_>]) -> Result<()> {
-    let of = |what: fn(&CellSpec) -> String| {
-        let mut names: Vec<String> = Vec::new();
-        for name in offered.iter().map(|entry| what(&entry.cell)) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
-    };
-    let mut policies = vec![ALL.to_owned()];
-    policies.extend(
-        offered.iter().filter(|e| e.cell.lib == "gmp" && e.cell.policy != "-").map(|e| e.cell.policy.clone()),
-    );
-    policies.dedup();
-    if args.lib.iter().any(|lib| lib == "gmp") {
-        known("policy", "policy", &[args.policy.as_str()], &policies)?;
-    }
-    let rules: Vec<String> = offered.iter().flat_map(|entry| entry.cell.idle_rules.clone()).collect();
-    known("idle", "idle rule", &args.idle, &rules)?;
-    known("lib", "library", &args.lib, &of(|cell| cell.lib.clone()))?;
-    let mut groups = of(|cell| cell.group.clone());
-    groups.push(ALL.to_owned());
-    known("group", "group", &[args.group.as_str()], &groups)?;
-    known("workload", "workload", &args.workload, &of(|cell| cell.workload.clone()))?;
-    let procs: Vec<String> = args.procs.iter().map(u64::to_string).collect();
-    known("procs", "number", &procs, &of(|cell| cell.procs.to_string()))
-}
-
-fn known<S: AsRef<str>>(option: &str, what: &str, given: &[S], allowed: &[String]) -> Result<()> {
-    for value in given.iter().map(S::as_ref) {
-        if !allowed.iter().any(|name| name == value) {
-            let mut unique = allowed.to_vec();
-            unique.sort();
-            unique.dedup();
-            bail!("--{option} {value}: there is no such {what}; allowed are: {}", unique.join(", "));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn any_number_of_processors_where_more_than_one_is_defined() {
-        let cell = |workload: &str, procs| CellSpec {
-            lib: "gmp".into(),
-            policy: "go".into(),
-            idle: None,
-            idle_rules: Vec::new(),
-            workload: workload.into(),
-            procs,
-            n: 0,
-            group: CellSpec::first_group(),
-            about: String::new(),
+        let cell = |workload: &str, procs| -> CellSpec {
+            let text =
+                format!(r#"{{"lib":"gmp","policy":"go","workload":"{workload}","procs":{procs},"n":0}}"#);
+            serde_json::from_str(&text).unwrap()
         };
         let cells = vec![cell("yield_2", 1), cell("fib", 1), cell("fib", 2)];
         let stretched = stretched(cells.clone(), &[1, 2, 8]);

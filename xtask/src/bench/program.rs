@@ -1,23 +1,23 @@
-//! The program that runs cells: started anew for each, watched, ended if it hangs.
+//! The program that runs cells: started anew for each, ended if it hangs.
 
+use crate::bench::events::{End, Events};
 use crate::bench::plan::CellSpec;
-use crate::bench::row::{Line, Outcome};
+use crate::bench::sample::{Line, Outcome};
 use crate::root;
 use anyhow::{Context, Result, bail, ensure};
+use shared_child::SharedChild;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A program that answers `list` and `cell ...`.
 #[derive(Debug)]
 pub(crate) struct Program {
     path: PathBuf,
 }
-
-/// How often a running cell is looked at: it must not eat the CPU that the cell needs.
-const LOOK: Duration = Duration::from_millis(5);
 
 impl Program {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
@@ -34,34 +34,78 @@ impl Program {
         cells.with_context(|| format!("{} list printed something else than cells", self.path.display()))
     }
 
-    /// Runs one cell to its end, whatever that is.
-    pub(crate) fn run(&self, cell: &CellSpec, mode: &str, quick: bool, limit: Duration) -> Outcome {
-        match self.try_run(cell, mode, quick, limit) {
+    /// Runs one cell to its end, whatever that is; `None`: the whole run is to end.
+    pub(crate) fn run(
+        &self,
+        cell: &CellSpec,
+        quick: bool,
+        limit: Duration,
+        events: &Events,
+    ) -> Option<Outcome> {
+        match self.try_run(cell, quick, limit, events) {
             Ok(outcome) => outcome,
-            Err(error) => Outcome::Failed(format!("{error:#}")),
+            Err(error) => Some(Outcome::Failed(format!("{error:#}"))),
         }
     }
 
-    fn try_run(&self, cell: &CellSpec, mode: &str, quick: bool, limit: Duration) -> Result<Outcome> {
+    fn try_run(
+        &self,
+        cell: &CellSpec,
+        quick: bool,
+        limit: Duration,
+        events: &Events,
+    ) -> Result<Option<Outcome>> {
         let mut command = Command::new(&self.path);
-        command.args(["cell", "--lib", &cell.lib, "--policy", &cell.policy, "--workload", &cell.workload]);
-        command.args(["--procs", &cell.procs.to_string(), "--mode", mode]);
-        if let Some(idle) = &cell.idle {
-            command.args(["--idle", idle]);
-        }
-        if cell.n > 0 {
-            command.args(["--n", &cell.n.to_string()]);
-        }
-        command.args(quick.then_some("--quick"));
+        command.args(arguments(cell, cell.n, quick));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        let (out, err) = (drain(child.stdout.take()), drain(child.stderr.take()));
-        let Some(status) = wait(&mut child, limit)? else {
-            return Ok(Outcome::Failed(format!("hung: ended after {} s", limit.as_secs())));
+        // In a group of its own, so that Ctrl-C reaches us alone: we end the cell, and know that it did not crash.
+        command.process_group(0);
+        let child = SharedChild::spawn(&mut command)
+            .with_context(|| format!("cannot start {}", self.path.display()))?;
+        let (out, err) = (drain(child.take_stdout()), drain(child.take_stderr()));
+        let status = match events.wait(child, limit)? {
+            End::Exited(status) => status,
+            End::TimedOut => {
+                return Ok(Some(Outcome::Failed(format!("hung: ended after {} s", limit.as_secs()))));
+            }
+            End::Interrupted => return Ok(None),
         };
         let join = |text: thread::JoinHandle<String>| text.join().unwrap_or_default();
-        Ok(judge(status, &join(out), &join(err)))
+        Ok(Some(judge(status, &join(out), &join(err))))
     }
+
+    /// Instructions of a run of `n` operations a repetition, everything around them included.
+    pub(crate) fn instructions(&self, cell: &CellSpec, n: u64) -> Result<f64> {
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&self.path);
+        command.args(arguments(cell, n, true)).stdin(Stdio::null());
+        let output = command.output().context("cannot start valgrind")?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "under valgrind: {}: {}", output.status, gist(&text));
+        let count = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+        count.context("valgrind printed no count")
+    }
+}
+
+/// The arguments that make the program run a cell.
+fn arguments(cell: &CellSpec, n: u64, quick: bool) -> Vec<String> {
+    let mut arguments = vec!["cell".to_owned()];
+    let mut add = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
+    add("--lib", &cell.lib);
+    add("--policy", &cell.policy);
+    add("--workload", &cell.workload);
+    add("--procs", &cell.procs.to_string());
+    if let Some(mode) = &cell.mode {
+        add("--mode", mode);
+    }
+    if let Some(idle) = &cell.idle {
+        add("--idle", idle);
+    }
+    if n > 0 {
+        add("--n", &n.to_string());
+    }
+    arguments.extend(quick.then(|| "--quick".to_owned()));
+    arguments
 }
 
 /// Reads a pipe beside the cell, so that it never waits for us to read.
@@ -73,22 +117,6 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String>
         }
         String::from_utf8_lossy(&bytes).into_owned()
     })
-}
-
-/// Waits until the child ends; nothing if it had to be killed.
-fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= end {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(LOOK);
-    }
 }
 
 fn judge(status: ExitStatus, out: &str, err: &str) -> Outcome {

@@ -1,25 +1,132 @@
-//! Everything a bench run found out, as it stands in the JSON file.
+//! What a run found out, contest by contest: made of its samples, whether it came to its end or not.
 
-use crate::bench::{machine::Machine, row::Row};
-use serde::Serialize;
+use crate::bench::log::{Head, Record};
+use crate::bench::plan::CellSpec;
+use crate::bench::ratio::Ratio;
+use crate::bench::sample::Sample;
 
-#[derive(Debug, Serialize)]
+/// Everything that the tables show.
+#[derive(Debug)]
 pub(crate) struct Report {
-    pub(crate) commit: String,
-    pub(crate) machine: Machine,
-    pub(crate) command: String,
-    /// How gmp's goroutines treat thread-locals.
-    pub(crate) mode: String,
-    pub(crate) allocator: String,
-    pub(crate) quick: bool,
-    /// Processes for each cell.
-    pub(crate) runs: u64,
+    pub(crate) head: Head,
     pub(crate) contestants: Vec<String>,
     pub(crate) contests: Vec<Contest>,
 }
 
-/// One workload at one size, a row for each who took part.
-#[derive(Debug, Serialize)]
+/// One workload at one size, a row for each who takes part.
+#[derive(Debug)]
 pub(crate) struct Contest {
     pub(crate) rows: Vec<Row>,
+}
+
+/// A cell, with the figures of all its processes.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) cell: CellSpec,
+    pub(crate) samples: Vec<Sample>,
+}
+
+impl Report {
+    pub(crate) fn new(record: &Record) -> Self {
+        let mut report = Self { head: record.head.clone(), contestants: Vec::new(), contests: Vec::new() };
+        for cell in &record.head.cells {
+            let name = cell.contestant();
+            if !report.contestants.contains(&name) {
+                report.contestants.push(name);
+            }
+            let samples = record.samples.iter().filter(|sample| sample.cell == *cell).cloned().collect();
+            let row = Row { cell: cell.clone(), samples };
+            match report.contests.last_mut() {
+                Some(contest) if contest.rows[0].cell.contest() == cell.contest() => contest.rows.push(row),
+                _ => report.contests.push(Contest { rows: vec![row] }),
+            }
+        }
+        report
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.contests.iter().flat_map(|contest| &contest.rows)
+    }
+
+    /// Cells without a single figure, because the run was cut.
+    pub(crate) fn missing(&self) -> usize {
+        self.rows().filter(|row| row.samples.is_empty()).count()
+    }
+
+    /// Cells that failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.rows().filter(|row| row.failure().is_some()).count()
+    }
+
+    /// How much the machine itself wavered: the share by which the calibration loop, which every cell of ours times
+    /// first, deviated from its median in all but the worst twentieth of the processes.
+    pub(crate) fn noise(&self) -> Option<f64> {
+        let loops: Vec<f64> =
+            self.rows().flat_map(|row| &row.samples).filter_map(|s| s.extra(CALIBRATION)).collect();
+        let middle = median(loops.clone())?;
+        let mut off: Vec<f64> = loops.iter().map(|value| (value / middle - 1.0).abs()).collect();
+        off.sort_by(f64::total_cmp);
+        (off.len() > 1).then(|| off[(off.len() * 19).div_ceil(20) - 1])
+    }
+}
+
+/// The name under which a cell prints the nanoseconds of its calibration loop.
+pub(crate) const CALIBRATION: &str = "calibration_ns";
+
+impl Contest {
+    /// How many times the first contestant's figure this one is, turn by turn. None for the first one itself.
+    pub(crate) fn ratio(&self, row: &Row) -> Option<Ratio> {
+        let first = &self.rows[0];
+        if std::ptr::eq(first, row) || first.figure().is_none() || row.figure().is_none() {
+            return None;
+        }
+        let of_turn = |sample: &Sample| {
+            let other = first.samples.iter().find(|other| other.turn == sample.turn)?;
+            Some(sample.figure()? / other.figure()?)
+        };
+        Ratio::of(&row.samples.iter().filter_map(of_turn).collect::<Vec<_>>())
+    }
+
+    /// The row with the smallest figure, if more than one has a figure.
+    pub(crate) fn winner(&self) -> Option<&Row> {
+        let with = || self.rows.iter().filter(|row| row.figure().is_some());
+        let figure = |row: &&Row| row.figure().unwrap_or(f64::INFINITY);
+        (with().count() > 1).then(|| with().min_by(|a, b| figure(a).total_cmp(&figure(b))))?
+    }
+}
+
+impl Row {
+    /// Why the cell has no figures: one failed process fails it, because a figure that is there only sometimes is none.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.samples.iter().find_map(Sample::failure)
+    }
+
+    /// The median of the figures that count.
+    pub(crate) fn figure(&self) -> Option<f64> {
+        self.failure().is_none().then(|| median(self.figures()))?
+    }
+
+    /// The figures that count, process by process.
+    pub(crate) fn figures(&self) -> Vec<f64> {
+        self.samples.iter().filter_map(Sample::figure).collect()
+    }
+
+    /// The median of another figure; of the ends of a spread the outermost ones.
+    pub(crate) fn get(&self, name: &str) -> Option<f64> {
+        if self.failure().is_some() {
+            return None;
+        }
+        let values: Vec<f64> = self.samples.iter().filter_map(|sample| sample.extra(name)).collect();
+        match name {
+            "min" => values.into_iter().reduce(f64::min),
+            "max" => values.into_iter().reduce(f64::max),
+            _ => median(values),
+        }
+    }
+}
+
+/// The middle value; of two the lower one, so that it is always a value that was measured.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().checked_sub(1)? / 2).copied()
 }

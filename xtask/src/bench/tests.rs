@@ -1,7 +1,10 @@
-//! A fake cell program shows that crashes, hangs and nonsense become rows, and that the rest still runs.
+//! A fake cell program shows that crashes, hangs and nonsense become rows, that the rest still runs, and that nothing that
+//! was measured is lost.
 
 use super::*;
 use clap::Parser;
+use report::Row;
+use std::path::PathBuf;
 
 /// Parses arguments as the command line would.
 #[derive(Parser)]
@@ -19,83 +22,215 @@ fn args(line: &str) -> Args {
     Line::try_parse_from(line).map_err(|error| error.to_string()).unwrap().args
 }
 
+fn measured(line: &str) -> Report {
+    let (record, stop) = measure(&args(line), &Events::new()).unwrap();
+    assert!(stop.is_none(), "{stop:?}");
+    Report::new(&record)
+}
+
 fn refused(line: &str) -> String {
-    measure(&args(line)).unwrap_err().to_string()
+    format!("{:#}", measure(&args(line), &Events::new()).unwrap_err())
+}
+
+/// A file for figures that is not there yet, and goes with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let file = format!("gmp-xtask-{}-{name}.json", std::process::id());
+        Self(std::env::temp_dir().join(file))
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap()
+    }
+
+    fn option(&self, option: &str) -> String {
+        format!("{option} {}", self.0.display())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _it_may_never_have_been_written = std::fs::remove_file(&self.0);
+    }
 }
 
 #[test]
 fn a_crash_and_a_hang_are_rows_and_the_rest_runs() {
-    let report = measure(&args("--timeout 1 --procs 1")).unwrap();
-    let rows: Vec<&Row> = report.contests.iter().flat_map(|contest| &contest.rows).collect();
-    let failures: Vec<&str> = rows.iter().filter_map(|row| row.failure.as_deref()).collect();
+    let report = measured("--timeout 1 --procs 1");
+    let rows: Vec<&Row> = report.rows().collect();
+    let failures: Vec<&str> = rows.iter().filter_map(|row| row.failure()).collect();
     assert_eq!(rows.len(), 5);
-    assert!(rows[0].is_ok() && rows[4].is_ok());
+    assert!(rows[0].failure().is_none() && rows[4].failure().is_none());
     assert!(failures[0].starts_with("crashed: signal: 6"), "{failures:?}");
     assert!(failures[0].ends_with("fatal: invariant broken"), "{failures:?}");
     assert_eq!(failures[1..], ["hung: ended after 1 s", "ended well without a line of figures"]);
-    let table = table::render(&report);
-    assert!(table.contains("FAILED hung: ended after 1 s"), "{table}");
-    assert!(
-        table.contains("20.2") && table.contains("19.0 .. 22.0") && table.contains("p99 5.0 ms"),
-        "{table}"
-    );
-    assert!(table.contains("1,234"), "{table}");
-}
-
-#[test]
-fn the_exit_says_whether_all_cells_were_well() {
-    assert!(run(&args("--workload good,last")).unwrap());
-    assert!(!run(&args("--workload good,crash")).unwrap());
+    let table = table::render(&report, 120);
+    for part in ["FAILED hung: ended after 1 s", "20.2 ns", "19.0 ns .. 22.0 ns", "p99 5.00 ms", "1.21 KiB"] {
+        assert!(table.contains(part), "{part} in\n{table}");
+    }
+    assert_eq!(report.failed(), 3);
 }
 
 #[test]
 fn contestants_stand_side_by_side_with_the_winner_marked() {
-    let report = measure(&args("--workload good --policy all --lib gmp,rival --runs 2")).unwrap();
+    let report = measured("--workload good --policy all --lib gmp,rival --runs 2");
     assert_eq!(report.contestants, ["gmp/go", "gmp/random", "rival"]);
-    let table = table::render(&report);
-    assert!(table.contains("*10.0 x0.49"), "{table}");
-    assert!(table.contains("20.2 x1.00 1,234B"), "{table}");
+    let table = table::render(&report, 200);
+    assert!(table.contains("*10.0 ns x0.49 ±0.0 %"), "{table}");
+    assert!(table.contains("20.2 ns =1.00 ±0.0 %, 1.21 KiB"), "{table}");
+    let verdict = table::verdict(&report).unwrap();
+    let behind = "behind: good on 1 (gmp/random 2.02 times as fast)";
+    assert_eq!(verdict, format!("gmp/go is fastest in 0 of 1 rows; {behind}"));
+}
+
+#[test]
+fn a_table_is_as_wide_as_the_terminal() {
+    let report = measured("--workload good --policy all --lib gmp,rival --runs 2");
+    let table = table::render(&report, 60);
+    assert!(
+        table.lines().filter(|line| line.starts_with('|')).all(|line| line.chars().count() <= 60),
+        "{table}"
+    );
+    assert_eq!(table.matches("| workload |").count(), 3, "{table}");
 }
 
 #[test]
 fn idle_rules_stand_side_by_side_and_are_named() {
-    let report = measure(&args("--workload good --lib gmp,rival --idle go,frugal --runs 1")).unwrap();
+    let report = measured("--workload good --lib gmp,rival --idle go,frugal --runs 1");
     assert_eq!(report.contestants, ["gmp/go+go", "gmp/go+frugal", "rival"]);
     let row = |at: usize| &report.contests[0].rows[at];
-    assert_eq!([0, 1, 2].map(|at| row(at).ns_per_op), [Some(20.25), Some(5.0), Some(20.25)]);
-    let json = serde_json::to_value(row(1)).unwrap();
-    assert_eq!((&json["policy"], &json["idle"]), (&"go".into(), &"frugal".into()));
+    assert_eq!([0, 1, 2].map(|at| row(at).figure()), [Some(20.25), Some(5.0), Some(20.25)]);
     assert!(refused("--idle lazy").ends_with("there is no such idle rule; allowed are: frugal, go"));
 }
 
 #[test]
-fn one_policy_alone_is_the_default() {
-    let report = measure(&args("--workload good")).unwrap();
-    assert_eq!(report.contestants, ["gmp/go"]);
-    assert!(table::head(&report).contains("mode     migrating"));
+fn modes_and_policies_come_as_lists() {
+    let report = measured("--workload good --policy go,random --mode migrating,pinned --runs 1");
+    let names = ["gmp/go (migrating)", "gmp/go (pinned)", "gmp/random (migrating)", "gmp/random (pinned)"];
+    assert_eq!(report.contestants, names);
+    assert_eq!(report.contests[0].rows[1].figure(), Some(40.5));
+    let json = serde_json::to_value(&report.contests[0].rows[1].cell).unwrap();
+    assert_eq!((&json["policy"], &json["mode"]), (&"go".into(), &"pinned".into()));
 }
 
 #[test]
-fn wrong_names_are_answered_with_the_right_ones() {
+fn one_policy_alone_is_the_default() {
+    let report = measured("--workload good");
+    assert_eq!(report.contestants, ["gmp/go"]);
+    assert!(table::head(&report).contains("mode     migrating"));
+    assert_eq!(table::verdict(&report), None);
+}
+
+#[test]
+fn wrong_names_are_answered_with_the_nearest_one_and_all_others() {
     assert_eq!(
-        refused("--policy fair"),
-        "--policy fair: there is no such policy; allowed are: all, go, random"
+        refused("--policy go,rendom"),
+        "--policy rendom: there is no such policy (do you mean random?); allowed are: all, go, random"
     );
     assert_eq!(refused("--lib tokyo"), "--lib tokyo: there is no such library; allowed are: gmp, rival");
-    assert!(refused("--workload goood").contains("allowed are: crash, good, hang, last, silent"));
+    assert!(refused("--workload goood").contains("(do you mean good?); allowed are: crash, good, hang"));
     assert!(refused("--group rivals").contains("allowed are: all, workloads"));
     assert!(refused("--procs 3").contains("allowed are: 1"));
     assert!(refused("--lib rival --workload hang").contains("no cell has all of that"));
 }
 
 #[test]
-fn figures_are_medians_and_spreads_are_whole() {
-    let line = |ns, min| {
-        let extra = [("min".to_owned(), Some(min)), ("maps".to_owned(), Some(ns))].into();
-        row::Outcome::Measured(row::Line { n: 1, ns_per_op: Some(ns), extra })
+fn figures_go_to_the_file_as_they_come() {
+    let file = Scratch::new("as-they-come");
+    let (record, stop) =
+        measure(&args(&format!("--workload good,last {}", file.option("--json"))), &Events::new()).unwrap();
+    assert!(stop.is_none());
+    let lines: Vec<serde_json::Value> =
+        file.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0]["head"]["commit"].is_string());
+    assert_eq!(lines[1]["sample"]["outcome"]["measured"]["ns_per_op"], 20.25);
+    assert_eq!(lines[2]["sample"]["cell"]["workload"], "last");
+    let read = log::read(&file.0).unwrap();
+    assert_eq!(Report::new(&read).rows().count(), Report::new(&record).rows().count());
+    let again = refused(&format!("--workload good {}", file.option("--json")));
+    assert!(again.contains("holds 2 figures of an earlier run"), "{again}");
+}
+
+#[test]
+fn an_interrupted_run_keeps_its_figures_and_goes_on() {
+    let file = Scratch::new("interrupted");
+    let events = Events::new();
+    let interrupt = events.interrupter();
+    let (record, stop) = std::thread::scope(|scope| {
+        // The second workload hangs, and somebody loses patience.
+        scope.spawn(|| {
+            while file.0.metadata().is_err() || file.text().lines().count() < 2 {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            interrupt();
+        });
+        measure(&args(&format!("--workload good,hang,last {}", file.option("--json"))), &events).unwrap()
+    });
+    assert!(matches!(stop, Some(Stop::Interrupted)), "{stop:?}");
+    let report = Report::new(&record);
+    assert_eq!((report.missing(), report.failed()), (2, 0));
+    assert!(table::render(&report, 120).contains("not measured"));
+    // A crash may also leave half a line.
+    let half = file.text() + r#"{"sample":{"cell":{"lib""#;
+    std::fs::write(&file.0, half).unwrap();
+    let (record, stop) =
+        measure(&args(&format!("--timeout 1 {}", file.option("--resume"))), &events).unwrap();
+    assert!(stop.is_none());
+    assert_eq!(Report::new(&record).missing(), 0);
+    assert_eq!(log::read(&file.0).unwrap().samples.len(), 3);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_found_out_first() {
+    let error = refused("--workload good --json /nowhere/figures.json");
+    assert!(error.starts_with("cannot write /nowhere/figures.json"), "{error}");
+    let error = refused("--resume /nowhere/figures.json");
+    assert!(error.starts_with("cannot read /nowhere/figures.json"), "{error}");
+}
+
+#[test]
+fn a_full_disk_ends_the_run_with_what_there_is() {
+    let (record, _) = measure(&args("--workload good,last"), &Events::new()).unwrap();
+    let record = Record { samples: Vec::new(), ..record };
+    let (record, stop) = run::run(&[Program::new(FAKE)], record, &mut Log::full(), &Events::new()).unwrap();
+    assert!(matches!(&stop, Some(Stop::Unwritable(_))), "{stop:?}");
+    assert!(stop.unwrap().to_string().starts_with("cannot write /dev/full: No space left"));
+    assert_eq!((record.samples.len(), Report::new(&record).missing()), (1, 1));
+}
+
+#[test]
+fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
+    let report = |figures: [f64; 3], loops: f64| {
+        let mut report = measured("--workload good --runs 3");
+        for (sample, figure) in report.contests[0].rows[0].samples.iter_mut().zip(figures) {
+            let sample::Outcome::Measured(line) = &mut sample.outcome else { panic!("a failed cell") };
+            line.ns_per_op = Some(figure);
+            line.extra.insert(report::CALIBRATION.to_owned(), Some(loops));
+        }
+        report
     };
-    let cell: plan::CellSpec =
-        serde_json::from_str(r#"{"lib":"gmp","policy":"go","workload":"x","procs":1,"n":0}"#).unwrap();
-    let row = Row::new(cell, vec![line(3.0, 1.0), line(1.0, 0.5), line(2.0, 2.0)]);
-    assert_eq!((row.ns_per_op, row.get("min"), row.get("maps")), (Some(2.0), Some(0.5), Some(2.0)));
+    let first = report([20.0, 20.2, 20.1], 2.0);
+    let same = baseline::compare(&first, &report([20.2, 20.1, 20.0], 2.0)).unwrap();
+    assert!(!same.is_slower() && same.text().starts_with("baseline: of 1 cells 0 slower, 0 faster"));
+    let slower = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.0)).unwrap();
+    assert!(slower.is_slower());
+    assert!(
+        slower.text().starts_with("SLOWER gmp/go good on 1: 20.1 ns -> 22.1 ns, x1.10"),
+        "{}",
+        slower.text()
+    );
+    // The whole machine runs a tenth slower: that is no news about the program.
+    let drifted = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.2)).unwrap();
+    assert!(!drifted.is_slower(), "{}", drifted.text());
+    let thin = baseline::compare(&first, &measured("--workload good --runs 1")).unwrap_err().to_string();
+    assert!(thin.contains("a comparison needs 3 of each"), "{thin}");
+}
+
+#[test]
+fn precise_runs_go_on_until_the_ratio_is_known() {
+    let report = measured("--workload good --lib gmp,rival --precise");
+    assert_eq!(report.contests[0].rows[0].samples.len(), 3);
 }

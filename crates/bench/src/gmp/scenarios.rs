@@ -57,7 +57,8 @@ const ALL: &[Benchmark] = &[
         run: local_burst::main,
     },
     Benchmark {
-        workload: sized("hidden_order", &[1], &[1000], 100, "runs until a bug of order shows, at most n"),
+        workload: sized("hidden_order", &[1], &[1000], 100, "runs until a bug of order shows, at most n")
+            .counted_in("runs"),
         run: hidden_order::main,
     },
 ];

@@ -1,76 +1,35 @@
 //! The gate: the one way from a goroutine's code into the runtime.
 //!
-//! Every public call that needs the caller's M or P passes here. The gate says who is calling and refuses those who
-//! may not, and brings a goroutine that is inside `blocking` back to a P for the duration of the call. When sysmon
-//! one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
+//! Every public call that needs the caller's M or P passes here. The gate says who is calling and refuses those who may
+//! not. There are two ways through it, and a call's documentation says which one it takes:
+//!
+//! - A call that **never suspends** [passes](pass) as it is. Inside `blocking` the goroutine has its M and no P, and it
+//!   gets none: to come back to one it might have to wait, and it would wake up on another thread. What it starts goes to
+//!   the shared queue, as if a plain thread had started it.
+//! - A call that **suspends** [enters](enter): a goroutine inside `blocking` is brought back to a P for the duration of
+//!   the call.
+//!
+//! When sysmon one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
 
 use crate::entering::current::{Current, Who, current};
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M, SystemCall};
+use core::marker::PhantomData;
 
-/// A goroutine inside the runtime: it runs, and its M holds a P.
-pub(crate) struct Inside {
+/// The calling goroutine, let through the gate as it is: inside `blocking` its M has no P.
+#[derive(Clone, Copy)]
+pub(crate) struct Here {
     g: &'static G,
-    was_blocking: bool,
+    // It is the calling goroutine's own.
+    not_send: PhantomData<*mut ()>,
 }
 
-/// Lets a goroutine in. `call` names what was called, for the message to those who may not.
-///
-/// # Panics
-/// Outside a goroutine, and from a policy's code.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn enter(call: &'static str) -> Inside {
-    match current() {
-        Current::G(g) => admit(g, call),
-        _ => refuse(call),
+impl Here {
+    #[inline(always)]
+    fn new(g: &'static G) -> Self {
+        Self { g, not_send: PhantomData }
     }
-}
 
-/// Like [`enter`], or `None` on a plain thread.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
-    match current() {
-        Current::Plain => None,
-        Current::G(g) => Some(admit(g, call)),
-        Current::Scheduler(_) => refuse(call),
-    }
-}
-
-/// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Inside>> {
-    match who.current() {
-        Current::Plain => Some(None),
-        Current::G(g) => {
-            // SAFETY: as in `admit`.
-            if unsafe { &*g.m.get() }.in_policy.get() {
-                refuse(call);
-            }
-            (!g.word.is_blocked()).then_some(Some(Inside { g, was_blocking: false }))
-        }
-        Current::Scheduler(_) => refuse(call),
-    }
-}
-
-#[inline(always)]
-#[track_caller]
-fn admit(g: &'static G, call: &'static str) -> Inside {
-    // Asked first: who may not come in must not be brought back from a blocking call that is just being left.
-    // SAFETY: the M that runs the caller is our own thread's, and lives.
-    if unsafe { &*g.m.get() }.in_policy.get() {
-        refuse(call);
-    }
-    let was_blocking = g.word.is_blocked();
-    if was_blocking {
-        g.header().runtime().leave_blocking(g);
-    }
-    Inside { g, was_blocking }
-}
-
-impl Inside {
     /// The goroutine.
     #[inline(always)]
     pub(crate) fn g(&self) -> &'static G {
@@ -83,10 +42,115 @@ impl Inside {
         // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
         unsafe { &*self.g.m.get() }
     }
+}
 
-    /// Whether the goroutine was inside `blocking` and will be again when this is dropped.
-    pub(crate) fn was_blocking(&self) -> bool {
-        self.was_blocking
+/// Lets a goroutine through for a call that never suspends. `call` names what was called, for the message to those who
+/// may not.
+///
+/// # Panics
+/// Outside a goroutine, and from a policy's code.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn pass(call: &'static str) -> Here {
+    match current() {
+        Current::G(g) => admit(g, call),
+        _ => refuse(call),
+    }
+}
+
+/// Like [`pass`], or `None` on a plain thread.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn pass_or_plain(call: &'static str) -> Option<Here> {
+    match current() {
+        Current::Plain => None,
+        Current::G(g) => Some(admit(g, call)),
+        Current::Scheduler(_) => refuse(call),
+    }
+}
+
+/// The goroutine whose code is calling, also from inside `on_system_stack`, for which it waits. `None` on a plain thread,
+/// and in the scheduler.
+#[inline]
+pub(crate) fn here() -> Option<Here> {
+    match current() {
+        Current::G(g) => Some(Here::new(g)),
+        Current::Plain => None,
+        Current::Scheduler(m) => {
+            // SAFETY: the slot names the M of this very thread.
+            let m = unsafe { &*m };
+            // SAFETY: records are never freed.
+            let g = (m.leave.get() == Leave::SystemStack).then(|| unsafe { m.running().as_ref() });
+            // Where goroutines are threads, g0 is on another one, where a value that is not `Send` must not go.
+            g.flatten().filter(|g| !g.header().thread_each).map(Here::new)
+        }
+    }
+}
+
+/// A goroutine inside the runtime: it runs, and its M holds a P.
+pub(crate) struct Inside {
+    here: Here,
+    was_blocking: bool,
+}
+
+/// Lets a goroutine in, for a call that suspends: **suspends** one that is inside `blocking`. `call` as for [`pass`].
+///
+/// # Panics
+/// As [`pass`].
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter(call: &'static str) -> Inside {
+    Inside::come_back(pass(call))
+}
+
+/// Like [`enter`], or `None` on a plain thread.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
+    pass_or_plain(call).map(Inside::come_back)
+}
+
+/// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Inside>> {
+    match who.current() {
+        Current::Plain => Some(None),
+        Current::G(g) => {
+            let here = admit(g, call);
+            (!g.word.is_blocked()).then_some(Some(Inside { here, was_blocking: false }))
+        }
+        Current::Scheduler(_) => refuse(call),
+    }
+}
+
+#[inline(always)]
+#[track_caller]
+fn admit(g: &'static G, call: &'static str) -> Here {
+    let here = Here::new(g);
+    if here.m().in_policy.get() {
+        refuse(call);
+    }
+    here
+}
+
+impl core::ops::Deref for Inside {
+    type Target = Here;
+
+    #[inline(always)]
+    fn deref(&self) -> &Here {
+        &self.here
+    }
+}
+
+impl Inside {
+    #[inline(always)]
+    fn come_back(here: Here) -> Self {
+        let was_blocking = here.g.word.is_blocked();
+        if was_blocking {
+            here.g.header().runtime().leave_blocking(here.g);
+        }
+        Self { here, was_blocking }
     }
 
     /// Leaves the stack for g0 with `leave` as the reason; returns when the goroutine runs again.
@@ -101,21 +165,21 @@ impl Inside {
     pub(crate) fn leave_reserved(&self, leave: crate::records::m::Leave) {
         self.m().leave.set(leave);
         // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
-        unsafe { self.m().rt().leave(self.g) };
+        unsafe { self.m().rt().leave(self.g()) };
     }
 
     /// Leaves the stack to park as the M's request says, straight for the next goroutine if it can.
     #[inline]
     pub(crate) fn hop(&self) {
         // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the request is set.
-        unsafe { self.m().rt().hop(self.g) };
+        unsafe { self.m().rt().hop(self.g()) };
     }
 
     /// std counts panics per thread, so a goroutine that suspends while it unwinds keeps its M to itself until it is
     /// through: a neighbour would see `panicking()`, or abort by a second panic.
     #[inline]
     pub(crate) fn reserve_m_while_panicking(&self) {
-        if std::thread::panicking() != self.g.has(Flags::PANICKING) {
+        if std::thread::panicking() != self.g().has(Flags::PANICKING) {
             self.panicking_changed();
         }
     }
@@ -123,23 +187,23 @@ impl Inside {
     /// A goroutine that comes back from a blocking call and is about to wait for a P; see
     /// [`Inside::reserve_m_while_panicking`].
     pub(crate) fn of_late_comer(g: &'static G) -> Self {
-        Self { g, was_blocking: false }
+        Self { here: Here::new(g), was_blocking: false }
     }
 
     #[cold]
     fn panicking_changed(&self) {
-        if self.g.has(Flags::PANICKING) {
-            self.g.unset(Flags::PANICKING);
+        if self.g().has(Flags::PANICKING) {
+            self.g().unset(Flags::PANICKING);
             crate::entering::locked::unlock(self);
         } else {
-            self.g.set(Flags::PANICKING);
+            self.g().set(Flags::PANICKING);
             crate::entering::locked::lock(self);
         }
     }
 }
 
 /// Calls `f` on the stack of the M that runs the calling goroutine `g`; the goroutine goes on at once, on the same M and
-/// P. `f` must not unwind.
+/// P, if it has one. `f` must not unwind.
 #[doc(alias = "systemstack")]
 pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     /// Closure and result, on the goroutine's stack.
@@ -171,7 +235,7 @@ impl Drop for Inside {
     #[inline(always)]
     fn drop(&mut self) {
         if self.was_blocking {
-            self.g.header().runtime().enter_blocking(self.g);
+            self.g().header().runtime().enter_blocking(self.g());
         }
     }
 }

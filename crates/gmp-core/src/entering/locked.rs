@@ -3,13 +3,13 @@
 //! While a goroutine is locked, its M runs nothing else: when the goroutine suspends, the M hands its P on and sleeps;
 //! when another M finds it runnable, that M hands its own P over and sleeps. If it ends while locked, its thread ends.
 
-use crate::entering::gate::Inside;
+use crate::entering::gate::Here;
 use crate::records::g::Flags;
 use core::ptr;
 
 /// Locks the calling goroutine to its M once more.
-pub(crate) fn lock(inside: &Inside) {
-    let (g, m) = (inside.g(), inside.m());
+pub(crate) fn lock(here: &Here) {
+    let (g, m) = (here.g(), here.m());
     let locks =
         g.locks.get().checked_add(1).expect("a goroutine is locked to its thread at most 65,535 times over");
     g.locks.set(locks);
@@ -19,8 +19,8 @@ pub(crate) fn lock(inside: &Inside) {
 }
 
 /// Takes one lock back.
-pub(crate) fn unlock(inside: &Inside) {
-    let (g, m) = (inside.g(), inside.m());
+pub(crate) fn unlock(here: &Here) {
+    let (g, m) = (here.g(), here.m());
     let locks = g.locks.get().saturating_sub(1);
     g.locks.set(locks);
     if locks == 0 {

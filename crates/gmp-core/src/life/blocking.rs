@@ -16,8 +16,9 @@ use core::sync::atomic::Ordering;
 /// Calls `f`, which may block its thread, while other goroutines use the P. **Suspends** (afterwards, if the P was
 /// taken and none is idle).
 ///
-/// Calls into the runtime from inside `f` come back for their duration. `errno` is a thread's: read it inside `f`.
-/// Outside a goroutine it just calls `f`.
+/// Inside `f` the goroutine keeps its thread through every call of this crate that never suspends; what it starts there
+/// goes to the shared queue. A call that suspends brings it back for its duration. `errno` is a thread's: read it inside
+/// `f`. Outside a goroutine, and inside another `blocking`, it just calls `f`.
 ///
 /// # Panics
 /// As `f` does; the P is back by then.
@@ -25,24 +26,31 @@ use core::sync::atomic::Ordering;
 #[doc(alias = "exitsyscall")]
 #[track_caller]
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
-    let Some(inside) = gate::enter_or_plain("blocking") else { return f() };
-    if inside.was_blocking() {
-        // The gate brought us back from an outer section; its end puts us into it again.
-        drop(inside);
+    let Some(here) = gate::pass_or_plain("blocking") else { return f() };
+    let g = here.g();
+    if g.word.is_blocked() {
+        // The outer section lasts.
         return f();
     }
-    let g = inside.g();
     g.header().runtime().enter_blocking(g);
     let section = Section(g);
-    let result = f();
+    let result = apart(f);
     drop(section);
-    end_slice(&inside);
+    end_slice();
     result
+}
+
+/// Calls `f` in a frame of its own. The goroutine may have moved by the time of its next call: were `f` a part of the
+/// caller's frame, the compiler might use the address of a thread-local that `f` asked for the last time.
+#[inline(never)]
+fn apart<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 /// A goroutine in a loop of short calls never comes to g0 by itself: when its slice is over it makes room here. Go:
 /// `exitsyscall`, which preempts a goroutine that was asked to.
-fn end_slice(inside: &gate::Inside) {
+fn end_slice() {
+    let inside = gate::enter("blocking");
     if inside.m().p_core().is_some_and(|p| p.preempt.load(Ordering::Relaxed)) {
         inside.leave(Leave::Yield);
     }

@@ -60,7 +60,7 @@ impl<T> JoinHandle<T> {
         Self { g, number: g.number.get(), result: PhantomData }
     }
 
-    /// The goroutine's number.
+    /// The goroutine's number. Never suspends.
     #[doc(alias = "goid")]
     pub fn number(&self) -> u64 {
         self.number

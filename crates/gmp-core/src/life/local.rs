@@ -17,12 +17,11 @@
 //! that all code bears it (`docs/thread-locals.md`). `&T` leaves the goroutine only where `T: Sync` lets it.
 
 use crate::entering::current::{Current, current};
+use crate::entering::gate::{self, Here};
 use crate::records::g::locals::Found;
 use crate::records::g::{Extra, Flags, G};
-use crate::records::m::Leave;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt;
-use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::any::Any;
 
@@ -35,6 +34,8 @@ use std::any::Any;
 /// meanwhile. The value's destructor runs on the goroutine's own stack after its closure has returned or unwound,
 /// before anyone who joins it is told; it may suspend. Values are dropped in the reverse of the order in which they
 /// were made. A goroutine that its runtime abandons keeps them for ever, as it keeps its stack.
+///
+/// No call of it suspends, unless what it calls does: the initial expression, a closure that it is given, a destructor.
 ///
 /// `T` need not be `Send`: a value never leaves its goroutine, no more than a variable on its stack. What holds for such
 /// variables holds here: where goroutines move between threads, it must bear that.
@@ -102,8 +103,8 @@ impl<T: 'static> LocalKey<T> {
     /// The goroutine's value, made by `make` if there is none.
     #[inline]
     fn reach<R>(&'static self, make: impl FnOnce() -> T, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
-        let Some(g) = whose() else { return self.reach_plain(make, f) };
-        let owner = Owner { g, not_send: PhantomData };
+        let Some(here) = gate::here() else { return self.reach_plain(make, f) };
+        let owner = Owner(here);
         let found = match self.number.load(Ordering::Relaxed) {
             0 => Found::Nothing,
             number => owner.find::<T>(number - 1),
@@ -276,37 +277,17 @@ impl<T: 'static> fmt::Debug for LocalKey<T> {
     }
 }
 
-/// The goroutine whose code is calling: also from inside `on_system_stack`, for which it waits.
-#[inline]
-fn whose() -> Option<&'static G> {
-    match current() {
-        Current::G(g) => Some(g),
-        Current::Plain => None,
-        Current::Scheduler(m) => {
-            // SAFETY: the slot names the M of this very thread.
-            let m = unsafe { &*m };
-            // SAFETY: records are never freed.
-            let g = (m.leave.get() == Leave::SystemStack).then(|| unsafe { m.running().as_ref() });
-            // Where goroutines are threads, g0 is on another one, where a value that is not `Send` must not go.
-            g.flatten().filter(|g| !g.header().thread_each)
-        }
-    }
-}
-
 /// A goroutine, as its own code sees it.
-struct Owner {
-    g: &'static G,
-    not_send: PhantomData<*mut ()>,
-}
+struct Owner(Here);
 
 impl Owner {
     /// Looks a value up.
     #[inline]
     fn find<T>(&self, slot: usize) -> Found<T> {
-        if !self.g.has(Flags::EXTRA) {
+        if !self.0.g().has(Flags::EXTRA) {
             return Found::Nothing;
         }
-        match self.g.extra() {
+        match self.0.g().extra() {
             // SAFETY: the goroutine is the caller, and the slot is that of a key of this type.
             Some(extra) => unsafe { extra.locals.find(slot) },
             None => Found::Nothing,
@@ -316,10 +297,10 @@ impl Owner {
     /// Puts a value in and says where it is; if one came in while this one was being made, that stays.
     #[cold]
     fn put<T: 'static>(&self, slot: usize, value: T) -> Result<core::ptr::NonNull<T>, AccessError> {
-        if !self.g.has(Flags::EXTRA) {
-            self.g.set_extra(Some(Box::default()));
+        if !self.0.g().has(Flags::EXTRA) {
+            self.0.g().set_extra(Some(Box::default()));
         }
-        let Some(extra) = self.g.extra() else { return Err(AccessError) };
+        let Some(extra) = self.0.g().extra() else { return Err(AccessError) };
         // SAFETY: the goroutine is the caller, and the slot is that of a key of this type.
         match unsafe { extra.locals.find(slot) } {
             Found::Value(first) => Ok(first),

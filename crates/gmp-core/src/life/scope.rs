@@ -75,7 +75,7 @@ pub fn scope<'env, F, R>(f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
-    drop(gate::enter("scope"));
+    let _ = gate::pass("scope");
     let scope = Scope {
         word: ScopeWord::new(),
         panics: AtomicUsize::new(0),
@@ -99,7 +99,7 @@ where
 #[cold]
 #[track_caller]
 fn never_ran() -> ! {
-    let header = gate::enter("scope").g().header();
+    let header = gate::pass("scope").g().header();
     if header.is_unwinding() || header.is_closing() {
         crate::life::panics::unwind_goroutine();
     }
@@ -107,7 +107,7 @@ fn never_ran() -> ! {
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// Starts a goroutine of the scope: next on this P. Never suspends.
+    /// Starts a goroutine of the scope: next on this P, or at the shared queue's tail inside `blocking`. Never suspends.
     ///
     /// # Panics
     /// Outside a goroutine, and if there is no memory for its record.
@@ -138,7 +138,7 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let inside = gate::enter(call);
+        let here = gate::pass(call);
         let packet = needs_drop::<T>().then(Packet::new);
         // SAFETY: `scope` waits for its children before it leaves the word's frame. It has not begun to: `&'scope self`
         // exists only in its closure and in children, and is of no use to plain threads, which the gate refuses.
@@ -171,7 +171,7 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: what the closure borrows is valid for 'scope, which does not end before the ticket is given back; that
         // is after the closure is gone, run or not. Its result, which may lie in the record for longer, has no destructor
         // and is read by a handle of the scope only.
-        match unsafe { spawn_unchecked(&inside, spec, Location::caller(), move || child.run()) } {
+        match unsafe { spawn_unchecked(&here, spec, Location::caller(), move || child.run()) } {
             Ok(handle) => ScopedJoinHandle { handle, packet, panics, unrun },
             Err(NoRecord(closure)) => {
                 drop(closure);
@@ -197,7 +197,7 @@ pub struct ScopedJoinHandle<'scope, T> {
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
-    /// The goroutine's number.
+    /// The goroutine's number. Never suspends.
     #[doc(alias = "goid")]
     pub fn number(&self) -> u64 {
         self.handle.number()

@@ -3,7 +3,7 @@
 //! A spawned goroutine is a record with its closure in line; it gets a stack when it first runs.
 
 use crate::contract::Slot;
-use crate::entering::gate::Inside;
+use crate::entering::gate::Here;
 use crate::life::handle::JoinHandle;
 use crate::records::g::cargo::{Outcome, table};
 use crate::records::g::parked::machine_beside;
@@ -33,10 +33,10 @@ pub struct Spec {
 /// There was no memory for another record; the closure comes back.
 pub struct NoRecord<F>(pub F);
 
-/// Spawns from a goroutine: next on its P. Never suspends.
+/// Spawns from a goroutine: next on its P, or at the shared queue's tail if it is inside `blocking`. Never suspends.
 #[inline]
 pub(crate) fn spawn<F, T>(
-    inside: &Inside,
+    here: &Here,
     spec: Option<&Spec>,
     at: &'static Location<'static>,
     f: F,
@@ -46,7 +46,7 @@ where
     T: Send + 'static,
 {
     // SAFETY: neither closure nor result borrows anything.
-    unsafe { spawn_unchecked(inside, spec, at, f) }
+    unsafe { spawn_unchecked(here, spec, at, f) }
 }
 
 /// [`spawn`] for a closure and a result that may borrow.
@@ -56,7 +56,7 @@ where
 /// or taken, or for ever out of reach.
 #[inline]
 pub(crate) unsafe fn spawn_unchecked<F, T>(
-    inside: &Inside,
+    here: &Here,
     spec: Option<&Spec>,
     at: &'static Location<'static>,
     f: F,
@@ -65,9 +65,9 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    let Some(g) = prepare(inside, spec, at) else { return Err(NoRecord(f)) };
+    let Some(g) = prepare(here, spec, at) else { return Err(NoRecord(f)) };
     // SAFETY: as the caller promises.
-    Ok(unsafe { submit(inside.m(), g, f) })
+    Ok(unsafe { submit(here.m(), g, f) })
 }
 
 /// Spawns from g0 of `m`, which holds a P: next on that P. Never suspends.
@@ -86,7 +86,8 @@ where
     Ok(unsafe { submit(m, g, f) })
 }
 
-/// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds.
+/// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds, or into the shared
+/// one if it holds none.
 ///
 /// # Safety
 /// As [`spawn_unchecked`].
@@ -119,20 +120,19 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let Some(g) = registry::take_one() else { return Err(NoRecord(f)) };
-    fill(g, header, rt.one_number(), 0, at);
+    let Some((g, number)) = take_record_outside(rt) else { return Err(NoRecord(f)) };
+    fill(g, header, number, 0, at);
     specify(g, None, spec);
     // SAFETY: as in `spawn`.
     unsafe { g.cargo.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
     let handle = JoinHandle::new(g);
-    rt.count_outside_spawn();
     // SAFETY: just made Runnable, once.
     let runnable = unsafe { Runnable::new(g) };
     match machine_beside(g) {
-        Some(m) => rt.ready_near(m, runnable),
-        None => rt.ready_far(runnable),
+        Some(m) => rt.submit(m, runnable),
+        None => rt.submit_from_outside(runnable),
     }
     Ok(handle)
 }
@@ -161,8 +161,8 @@ pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
 
 /// A record for a goroutine spawned by the one inside.
 #[inline]
-fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
-    let (parent, m) = (inside.g(), inside.m());
+fn prepare(here: &Here, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
+    let (parent, m) = (here.g(), here.m());
     let (g, number) = take_record(m)?;
     let header = parent.header();
     fill(g, header, number, parent.number.get(), at);
@@ -172,10 +172,10 @@ fn prepare(inside: &Inside, spec: Option<&Spec>, at: &'static Location<'static>)
     Some(g)
 }
 
-/// A record and a number from the P that `m` holds, counted as a goroutine. On `m`'s thread.
+/// A record and a number, counted as a goroutine: from the P that `m` holds, if it holds one. On `m`'s thread.
 #[inline]
 fn take_record(m: &M) -> Option<(&'static G, u64)> {
-    let p = m.p_core().unwrap_or_else(|| crate::fatal!("who spawns holds a P", "M {} holds none", m.id));
+    let Some(p) = m.p_core() else { return take_record_outside(m.rt()) };
     // SAFETY: our M holds the P, and the reference ends in this statement.
     let recycled = unsafe { p.free() }.pop();
     let g = match recycled {
@@ -191,6 +191,14 @@ fn take_record(m: &M) -> Option<(&'static G, u64)> {
     let number = unsafe { p.next_number(|| m.rt().number_batch()) };
     add_own(&p.counters.spawned, 1);
     Some((g, number))
+}
+
+/// [`take_record`] for those who hold no P.
+#[cold]
+fn take_record_outside(rt: &dyn AnyRuntime) -> Option<(&'static G, u64)> {
+    let g = registry::take_one()?;
+    rt.count_outside_spawn();
+    Some((g, rt.one_number()))
 }
 
 #[inline]

@@ -11,7 +11,7 @@ mod loom_plan;
 mod tests;
 
 use crate::entering::current::{Current, current};
-use crate::entering::gate::{self, Inside};
+use crate::entering::gate::{self, Here};
 use crate::ground::sync::SpinLock;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::NoRecord;
@@ -158,13 +158,10 @@ impl<F: Fire> From<Timer<F>> for AnyTimer {
     }
 }
 
-/// Who sets a timer: somebody with a P.
-enum Holder<'a> {
-    Goroutine(Inside),
-    Callback(&'a M),
-}
+/// Where a timer is set: on the M of a goroutine, or of a timer's callback.
+struct Setter<'a>(Result<Here, &'a M>);
 
-impl Holder<'_> {
+impl Setter<'_> {
     #[track_caller]
     fn enter() -> Self {
         match current() {
@@ -177,18 +174,18 @@ impl Holder<'_> {
                 // SAFETY: the slot names the M of this very thread.
                 let m = unsafe { &*m };
                 if !m.in_policy.get() && m.p_core().is_some() {
-                    return Self::Callback(m);
+                    return Self(Err(m));
                 }
             }
             Current::G(_) => {}
         }
-        Self::Goroutine(gate::enter("time::Timer"))
+        Self(Ok(gate::pass("time::Timer")))
     }
 
     fn m(&self) -> &M {
-        match self {
-            Self::Goroutine(inside) => inside.m(),
-            Self::Callback(m) => m,
+        match &self.0 {
+            Ok(here) => here.m(),
+            Err(m) => m,
         }
     }
 }
@@ -285,8 +282,7 @@ impl AnyTimer {
     }
 
     /// Sets it to go off after `delay`, and then every `period` if that is not zero, whatever it was set to before.
-    /// `true`: that was still to come, and will not. Never suspends, but for a goroutine inside `blocking`, which is
-    /// brought back to a P.
+    /// `true`: that was still to come, and will not. Never suspends.
     ///
     /// A beat that is missed is left out, so the beats keep their distance from the first. A delay of more than 500 years
     /// never ends.
@@ -297,19 +293,28 @@ impl AnyTimer {
     #[doc(alias = "modify")]
     #[track_caller]
     pub fn reset_in(&self, delay: Duration, period: Duration) -> bool {
-        // SAFETY: it does no more than it must.
+        // SAFETY: it does nothing of its own.
         unsafe { self.reset_in_step(delay, period, |set| set()) }
     }
 
     /// [`AnyTimer::reset_in`] for those who keep something of their own in step with the timer: `step` takes their lock,
-    /// calls its argument, which says what `reset_in` would, and answers for the whole. What may suspend or panic here is
-    /// done before `step` is called, and the argument does neither.
+    /// calls its argument, which says what `reset_in` would, and answers for the whole. What may panic here is done before
+    /// `step` is called, and the argument does not. Never suspends.
+    ///
+    /// ```compile_fail,E0133
+    /// fn suspends_in_the_middle(timer: &gmp_core::timer::AnyTimer) {
+    ///     timer.reset_in_step(Default::default(), Default::default(), |set| {
+    ///         gmp_core::goroutine::yield_now();
+    ///         set()
+    ///     });
+    /// }
+    /// ```
     ///
     /// # Panics
     /// As [`AnyTimer::reset_in`].
     ///
     /// # Safety
-    /// `step` neither suspends nor unwinds: it runs between two steps on one M.
+    /// `step` neither suspends nor unwinds: the P and the M that the timer is set on are in use around it.
     #[track_caller]
     pub unsafe fn reset_in_step(
         &self,
@@ -317,37 +322,43 @@ impl AnyTimer {
         period: Duration,
         step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
     ) -> bool {
-        let holder = Holder::enter();
+        let setter = Setter::enter();
         let now = nanos(epoch().elapsed());
-        self.reset(&holder, now.saturating_add(nanos(delay)), nanos(period), step)
+        self.reset(&setter, now.saturating_add(nanos(delay)), nanos(period), step)
     }
 
-    /// [`AnyTimer::reset_in`], for the first time at `at`; at once if that is past.
+    /// [`AnyTimer::reset_in`], for the first time at `at`; at once if that is past. Never suspends.
     ///
     /// # Panics
     /// As [`AnyTimer::reset_in`].
     #[track_caller]
     pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
-        let holder = Holder::enter();
-        self.reset(&holder, nanos(at.saturating_duration_since(epoch())), nanos(period), |set| set())
+        let setter = Setter::enter();
+        self.reset(&setter, nanos(at.saturating_duration_since(epoch())), nanos(period), |set| set())
     }
 
     fn reset(
         &self,
-        holder: &Holder<'_>,
+        setter: &Setter<'_>,
         when: u64,
         period: u64,
         step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
     ) -> bool {
         let when = when.min(NEVER - 1);
-        let m = holder.m();
-        let Some(p) = m.p_core() else {
-            crate::fatal!("who sets a timer holds a P", "M {} holds none", m.id)
-        };
-        let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
-        if earliest {
-            m.rt().timer_added(when);
+        let m = setter.m();
+        if let Some(p) = m.p_core() {
+            let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
+            if earliest {
+                m.rt().timer_added(when);
+            }
+            return answer;
         }
+        // A heap may be added to by anybody: inside `blocking` it is that of the P which the call has lent out.
+        let Some(p) = m.lent_p() else {
+            crate::fatal!("who sets a timer has, or has lent, a P", "M {} has none", m.id)
+        };
+        let (answer, _) = self.set_in_step(&p.timers, when, period, step);
+        m.rt().timer_added_to_lent(p, when);
         answer
     }
 

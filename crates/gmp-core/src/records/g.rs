@@ -209,8 +209,24 @@ pub enum WaitReason {
     ChanReceive,
     /// In a select.
     Select,
-    /// For a mutex, semaphore or condition of `gmp::sync`.
-    Sync,
+    /// In a select without cases, or in `block_forever`.
+    SelectNoCases,
+    /// For a `Mutex`, or for the mutex of a `Cond` that was notified.
+    Mutex,
+    /// To read under an `RwLock`.
+    RwLockRead,
+    /// To write under an `RwLock`.
+    RwLockWrite,
+    /// For a `WaitGroup`.
+    WaitGroup,
+    /// For a `Cond`.
+    Cond,
+    /// For a `Once`, `OnceCell` or `Lazy` that somebody else is filling.
+    Once,
+    /// For a `Semaphore`.
+    Semaphore,
+    /// At a `Barrier`.
+    Barrier,
     /// At the end of a scope or a `join`, for its goroutines. A closing runtime does not end this wait.
     Scope,
 }
@@ -224,7 +240,15 @@ impl core::fmt::Display for WaitReason {
             Self::ChanSend => "chan send",
             Self::ChanReceive => "chan receive",
             Self::Select => "select",
-            Self::Sync => "sync",
+            Self::SelectNoCases => "select (no cases)",
+            Self::Mutex => "Mutex::lock",
+            Self::RwLockRead => "RwLock::read",
+            Self::RwLockWrite => "RwLock::write",
+            Self::WaitGroup => "WaitGroup::wait",
+            Self::Cond => "Cond::wait",
+            Self::Once => "Once::call_once",
+            Self::Semaphore => "Semaphore::acquire",
+            Self::Barrier => "Barrier::wait",
             Self::Scope => "scope",
         })
     }

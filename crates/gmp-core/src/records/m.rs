@@ -178,6 +178,12 @@ impl M {
         unsafe { self.p.get().as_ref() }
     }
 
+    /// The P that its goroutine's present blocking call has lent out, whoever has it by now.
+    pub(crate) fn lent_p(&self) -> Option<&PCore> {
+        // SAFETY: Ps live as long as their runtime.
+        unsafe { self.lent.get().0.as_ref() }
+    }
+
     /// The number of the P it holds.
     #[inline]
     pub(crate) fn p_id(&self) -> Option<u32> {

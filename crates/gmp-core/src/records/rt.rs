@@ -7,6 +7,7 @@ use crate::ground::event::{Event, EventKind, EventSink};
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
+use crate::records::p::PCore;
 use crate::records::stats::Stats;
 use core::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -21,8 +22,11 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// Queues a goroutine just readied by a caller that is on no M of this runtime.
     fn ready_far(&self, g: Runnable);
 
-    /// Queues a goroutine just spawned by a goroutine of this runtime that runs on `m`.
+    /// Queues a goroutine just spawned on `m`, an M of this runtime: next on its P, if it has one.
     fn submit(&self, m: &M, g: Runnable);
+
+    /// Queues a goroutine just spawned by a caller that is on no M of this runtime, or on one without a P.
+    fn submit_from_outside(&self, g: Runnable);
 
     /// Leaves the goroutine's stack for its M's g0, with the reason in the M. Returns when the goroutine runs again.
     ///
@@ -46,10 +50,10 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// The next batch of goroutine numbers.
     fn number_batch(&self) -> u64;
 
-    /// One number for a goroutine spawned by a plain thread.
+    /// One number for a goroutine that is spawned without a P.
     fn one_number(&self) -> u64;
 
-    /// Counts a goroutine spawned by a plain thread.
+    /// Counts a goroutine that is spawned without a P.
     fn count_outside_spawn(&self);
 
     /// Counts a goroutine of the runtime's own, which counts itself out at its end.
@@ -81,6 +85,9 @@ pub(crate) trait AnyRuntime: Send + Sync {
 
     /// A timer was added to the P that the caller's M holds, earlier than all others of that P.
     fn timer_added(&self, when: u64);
+
+    /// A timer was added to `p`, which the caller's M has lent out for a blocking call.
+    fn timer_added_to_lent(&self, p: &PCore, when: u64);
 
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;

@@ -1,11 +1,13 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{IdlePolicy, StackAllocator};
+use crate::contract::{IdlePolicy, SharedQueue, StackAllocator};
+use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, G, registry};
 use crate::records::m::M;
-use crate::records::p::NUMBER_BATCH;
+use crate::records::p::word::PStatus;
+use crate::records::p::{NUMBER_BATCH, PCore};
 use crate::records::rt::{AnyRuntime, Header};
 use crate::records::stats::Stats;
 use crate::shared::lists::MRef;
@@ -25,10 +27,21 @@ impl<C: Config> AnyRuntime for Sched<C> {
 
     #[inline(never)]
     fn submit(&self, m: &M, g: Runnable) {
+        if m.p.get().is_null() {
+            return AnyRuntime::submit_from_outside(self, g);
+        }
         self.track_runnable(g.g());
-        self.emit(crate::ground::event::EventKind::GoCreate, g.g(), Some(m), 0);
+        self.emit(EventKind::GoCreate, g.g(), Some(m), 0);
         self.push_local(m, g, crate::life::spawn::SPAWN_SLOT);
         self.wake_for_submission(m);
+    }
+
+    #[cold]
+    fn submit_from_outside(&self, g: Runnable) {
+        self.track_runnable(g.g());
+        self.emit(EventKind::GoCreate, g.g(), None, 0);
+        self.policy_from_anywhere(|| self.shared.push(g));
+        self.wake_from_outside();
     }
 
     unsafe fn leave(&self, g: &G) {
@@ -143,6 +156,16 @@ impl<C: Config> AnyRuntime for Sched<C> {
         if Sched::procs(self) > 1 {
             Sched::timer_added(self, when);
         }
+    }
+
+    fn timer_added_to_lent(&self, p: &PCore, when: u64) {
+        let lists = self.lock();
+        if p.word.status() == PStatus::Dead {
+            // The P was removed after it had been taken from the call, and may have been emptied before the timer came.
+            p.timers.move_to(&lists.every_p[0].core.timers);
+        }
+        drop(lists);
+        Sched::timer_added(self, when);
     }
 
     fn is_closed(&self) -> bool {

@@ -19,7 +19,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Spawns a goroutine: next on this P, behind what is spawned after it. Never suspends.
+/// Spawns a goroutine: next on this P, behind what is spawned after it; inside `blocking` at the shared queue's tail. Never
+/// suspends.
 ///
 /// # Errors
 /// No memory for another record; the closure comes back.
@@ -34,8 +35,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let inside = gate::enter(call);
-    crate::life::spawn::spawn(&inside, spec, Location::caller(), f)
+    crate::life::spawn::spawn(&gate::pass(call), spec, Location::caller(), f)
 }
 
 /// Ends the calling goroutine: its destructors run, its handle gets `JoinError::Exited`. In main, the others go on.
@@ -45,7 +45,7 @@ where
 #[doc(alias = "Goexit")]
 #[track_caller]
 pub fn exit() -> ! {
-    drop(gate::enter("exit"));
+    let _ = gate::pass("exit");
     crate::life::panics::unwind_goroutine()
 }
 
@@ -126,7 +126,7 @@ pub struct Current {
 }
 
 impl Current {
-    /// A right to unpark it.
+    /// A right to unpark it. Never suspends.
     #[track_caller]
     pub fn unparker(&self) -> Unparker {
         self.unparker.clone()
@@ -148,21 +148,31 @@ pub fn current() -> Option<Current> {
     })
 }
 
-/// The calling goroutine's right to be unparked, without the rest of [`current`].
+/// The calling goroutine's right to be unparked, without the rest of [`current()`]. Never suspends.
 ///
 /// # Panics
 /// Outside a goroutine.
 pub fn unparker() -> Unparker {
-    let g = gate::enter("current").g();
+    let g = gate::pass("current").g();
     Unparker { g, owner: g.own_permit() }
 }
 
 /// Keeps the calling goroutine on its OS thread, alone, while it lives. See [`lock_os_thread`].
+///
+/// Dropping it never suspends. It is of no effect anywhere but in its own goroutine, where safe code can take it only by
+/// way of a thread-local.
 #[must_use = "the lock lasts as long as the guard"]
-#[derive(Debug)]
 pub struct ThreadLock {
+    g: &'static G,
+    owner: Serial,
     // Belongs to one goroutine.
     not_send: PhantomData<*mut ()>,
+}
+
+impl core::fmt::Debug for ThreadLock {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ThreadLock").finish_non_exhaustive()
+    }
 }
 
 /// Locks the calling goroutine to its OS thread until the guard is dropped; counted, so it nests. If the goroutine
@@ -173,42 +183,46 @@ pub struct ThreadLock {
 #[doc(alias = "LockOSThread")]
 #[track_caller]
 pub fn lock_os_thread() -> ThreadLock {
-    crate::entering::locked::lock(&gate::enter("lock_os_thread"));
-    ThreadLock { not_send: PhantomData }
+    let here = gate::pass("lock_os_thread");
+    crate::entering::locked::lock(&here);
+    ThreadLock { g: here.g(), owner: here.g().own_permit(), not_send: PhantomData }
 }
 
-/// How often the calling goroutine is locked to its OS thread.
+/// How often the calling goroutine is locked to its OS thread. Never suspends.
 ///
 /// # Panics
 /// Outside a goroutine.
 #[track_caller]
 pub fn thread_locks() -> usize {
-    gate::enter("thread_locks").g().locks.get().into()
+    gate::pass("thread_locks").g().locks.get().into()
 }
 
 impl Drop for ThreadLock {
     fn drop(&mut self) {
-        crate::entering::locked::unlock(&gate::enter("ThreadLock::drop"));
+        if let Some(here) = gate::here()
+            && core::ptr::eq(here.g(), self.g)
+            && self.g.own_permit() == self.owner
+        {
+            crate::entering::locked::unlock(&here);
+        }
     }
 }
 
 /// Calls `f` on the M's own stack, which is a thread's (8 MiB for main's, 2 MiB for others), and comes back at once.
 /// `f` is in the scheduler's place: it must not call the runtime. Outside a goroutine, and where each goroutine is a
-/// thread, it just calls `f`.
+/// thread, it just calls `f`. Never suspends.
 ///
 /// # Panics
 /// As `f` does.
 #[doc(alias = "systemstack")]
 #[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(inside) = gate::enter_or_plain("on_system_stack") else { return f() };
-    if inside.g().header().thread_each {
+    let Some(here) = gate::pass_or_plain("on_system_stack") else { return f() };
+    if here.g().header().thread_each {
         // The stack is a thread's already, and g0 is on another thread, where an `f` that is not `Send` must not go.
-        drop(inside);
         return f();
     }
-    let result = on_g0(inside.g(), |_| catch_unwind(AssertUnwindSafe(f)));
-    drop(inside);
+    let result = on_g0(here.g(), |_| catch_unwind(AssertUnwindSafe(f)));
     result.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))
 }
 
@@ -252,14 +266,13 @@ pub fn handle() -> Option<Handle> {
     }
 }
 
-/// The calling goroutine's runtime, for figures.
+/// The calling goroutine's runtime, for figures. Never suspends.
 ///
 /// # Panics
 /// Outside a goroutine.
 #[track_caller]
 pub fn with_runtime<R>(call: &'static str, look: impl FnOnce(&Handle) -> R) -> R {
-    let inside = gate::enter(call);
-    look(&Handle::of(inside.g().header().runtime()))
+    look(&Handle::of(gate::pass(call).g().header().runtime()))
 }
 
 /// Unwinds the calling goroutine if its wait ended because the runtime is closing, unless it unwinds already.

@@ -22,6 +22,8 @@ pub struct Sleeper {
     pub number: u64,
     /// Its name, if it was given one.
     pub name: Option<Arc<str>>,
+    /// Its labels, inherited ones too.
+    pub labels: Arc<[(String, String)]>,
     /// What it waits for.
     pub reason: WaitReason,
     /// For how long, good to 10 ms.
@@ -51,7 +53,12 @@ impl fmt::Display for DeadlockReport {
             if let Some(name) = &sleeper.name {
                 write!(f, " [{name}]")?;
             }
-            write!(f, " [{}, {:.1?}]: created at {}", sleeper.reason, sleeper.age, sleeper.created_at)?;
+            write!(f, " [{}, {:.1?}", sleeper.reason, sleeper.age)?;
+            for (i, (key, value)) in sleeper.labels.iter().enumerate() {
+                write!(f, "{}{key:?}: {value:?}", if i == 0 { ", labels: {" } else { ", " })?;
+            }
+            let close = if sleeper.labels.is_empty() { "" } else { "}" };
+            write!(f, "{close}]: created at {}", sleeper.created_at)?;
         }
         Ok(())
     }
@@ -186,6 +193,7 @@ impl<C: Config> Sched<C> {
             report.sleepers.push(Sleeper {
                 number: g.number.get(),
                 name: g.extra().and_then(|extra| extra.name.clone()),
+                labels: g.extra().map(|extra| extra.labels.clone()).unwrap_or_default(),
                 reason: g.reason.get(),
                 age: Duration::from_nanos(now.saturating_sub(g.since.get())),
                 created_at: g.created_at.get(),

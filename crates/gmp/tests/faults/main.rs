@@ -3,6 +3,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod blocking_go;
+mod policy_stash_uaf;
+mod timer_sweep_uaf;
+
 use harness::Named;
 use std::process::ExitCode;
 
@@ -10,7 +14,7 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] = &[];
+const FAULTS: &[Fault] = &[blocking_go::FAULT, policy_stash_uaf::FAULT, timer_sweep_uaf::FAULT];
 
 fn main() -> ExitCode {
     let all =

@@ -40,6 +40,8 @@ macro_rules! sends_back {
 /// drop(receiver);
 /// let error = sender.send(7).unwrap_err();
 /// assert_eq!(error.to_string(), "send on a closed channel");
+/// // What `unwrap` prints says so, too.
+/// assert_eq!(format!("{error:?}"), "SendError(send on a closed channel)");
 /// assert_eq!(error.into_inner(), 7);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl<T> SendError<T> {
 
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SendError(..)")
+        f.write_str("SendError(send on a closed channel)")
     }
 }
 
@@ -110,9 +112,15 @@ sends_back!(SendTimeoutError {
 /// The channel is closed, and empty.
 ///
 /// Shown at [`Receiver::recv`](super::Receiver::recv).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("receive from a closed and empty channel")]
 pub struct RecvError;
+
+impl fmt::Debug for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecvError({self})")
+    }
+}
 
 /// Why [`Receiver::try_recv`](super::Receiver::try_recv) received nothing.
 ///

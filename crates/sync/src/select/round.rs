@@ -407,7 +407,7 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
     let waiter = Waiter::alone();
     let held = through.lock().keep();
     // SAFETY: no node is queued; giving the lock back is the commit's last touch of the frame.
-    let woken = unsafe { caller.sleep(&waiter, WaitReason::Select, deadline, move || held.unlock()) };
+    let woken = unsafe { caller.sleep(&waiter, WaitReason::SelectNoCases, deadline, move || held.unlock()) };
     drop(through.lock());
     woken
 }

@@ -10,6 +10,7 @@
 use crate::seam::const_fn;
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
+use gmp_core::WaitReason;
 use std::time::{Duration, Instant};
 
 /// A place where a number of goroutines, or plain threads, wait for each other, again and again.
@@ -49,7 +50,7 @@ pub struct BarrierResult {
 }
 
 impl BarrierResult {
-    /// Whether this was the last to come; one in each round was.
+    /// Whether this was the last to come; one in each round was. Never suspends.
     ///
     /// Shown at [`Barrier`].
     pub fn is_leader(&self) -> bool {
@@ -122,11 +123,11 @@ impl Barrier {
         state.arrived += 1;
         let waiter = Waiter::alone();
         let node = Node::new(&waiter, 0, generation);
+        let mode = WaitMode::new(WaitReason::Barrier, deadline);
         // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
         unsafe { state.queue.push_back(&node) };
         // SAFETY: the node is queued, and the waiter's only one.
-        match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, WaitMode::until(deadline)) }
-        {
+        match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, mode) } {
             Ok(_) => Some(BarrierResult { leader: false }),
             // All have come; we would have been woken in a moment.
             Err(Unfired { guard, .. }) if guard.generation != generation => {

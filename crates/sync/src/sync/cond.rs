@@ -14,7 +14,7 @@ use super::mutex::{MutexGuard, yield_to_new_owner};
 use crate::seam::const_fn;
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
-use gmp_core::Wake;
+use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
 
 /// A condition that goroutines, and plain threads, wait for under a [`Mutex`](super::Mutex).
@@ -163,7 +163,7 @@ impl Cond {
         // SAFETY: queued above.
         let (fired, wake) = unsafe { self.fired(&caller, &waiter, &node, deadline) };
         drop(caller);
-        must_have(mutex.lock_with(WaitMode::uninterruptible()));
+        must_have(mutex.lock_with(WaitMode::new(WaitReason::Mutex, None).uninterruptible()));
         if !fired {
             gmp_core::goroutine::unwind_if_closing(wake);
         }
@@ -185,8 +185,9 @@ impl Cond {
         if waiter.fired().is_some() {
             return (true, Wake::Woken);
         }
+        let mode = WaitMode::new(WaitReason::Cond, deadline);
         // SAFETY: not fired, so still queued: while it is awake nobody takes it for gone.
-        match unsafe { wait(caller, state, |state| &state.queue, waiter, node, WaitMode::until(deadline)) } {
+        match unsafe { wait(caller, state, |state| &state.queue, waiter, node, mode) } {
             Ok(_) => (true, Wake::Woken),
             Err(Unfired { wake, .. }) => (false, wake),
         }

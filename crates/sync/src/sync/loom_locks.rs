@@ -78,7 +78,7 @@ fn rw_lock(preemptions: usize, reader: fn() -> Option<Instant>, writer: fn() -> 
             move || shared.write(writer())
         });
         let mine = shared.write(None);
-        shared.read(None);
+        assert!(shared.read(None));
         let read = reads.join().unwrap();
         assert!(read || reader().is_some());
         shared.is_free_after(mine + writes.join().unwrap());

@@ -12,6 +12,7 @@
 use super::mutex::RawMutex;
 use crate::seam::Arc;
 use crate::wait::WaitMode;
+use gmp_core::WaitReason;
 use loom::cell::UnsafeCell;
 use loom::thread;
 use std::time::Instant;
@@ -34,7 +35,7 @@ impl Protected {
 
     /// With a deadline; whether it came in time.
     fn add_in_time(&self) -> bool {
-        let locked = self.mutex.lock_with(WaitMode::until(Some(Instant::now())));
+        let locked = self.mutex.lock_with(WaitMode::new(WaitReason::Mutex, Some(Instant::now())));
         if locked {
             self.add_and_unlock();
         }

@@ -5,12 +5,13 @@ mod raw;
 pub(crate) use raw::RawMutex;
 
 use crate::seam::const_fn;
-use crate::wait::WaitMode;
+use crate::wait::{WaitMode, must_have};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
+use gmp_core::WaitReason;
 use gmp_core::park::{Place, Who};
 use std::time::{Duration, Instant};
 
@@ -129,7 +130,7 @@ impl<T: ?Sized> Mutex<T> {
     /// As [`Mutex::lock`].
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
-        self.raw.lock_with(WaitMode::until(crate::seam::after_now(timeout))).then(|| MutexGuard::of(self))
+        self.lock_until(crate::seam::after_now(timeout))
     }
 
     /// [`Mutex::lock`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
@@ -140,7 +141,19 @@ impl<T: ?Sized> Mutex<T> {
     /// As [`Mutex::lock`].
     #[track_caller]
     pub fn lock_deadline(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
-        self.raw.lock_with(WaitMode::until(Some(deadline))).then(|| MutexGuard::of(self))
+        self.lock_until(Some(deadline))
+    }
+
+    #[track_caller]
+    fn lock_until(&self, deadline: Option<Instant>) -> Option<MutexGuard<'_, T>> {
+        self.raw.lock_with(WaitMode::new(WaitReason::Mutex, deadline)).then(|| MutexGuard::of(self))
+    }
+
+    /// [`Mutex::lock`] for something that is built on a mutex; a deadlock's report names that.
+    #[track_caller]
+    pub(crate) fn lock_for(&self, reason: WaitReason) -> MutexGuard<'_, T> {
+        must_have(self.raw.lock_with(WaitMode::new(reason, None)));
+        MutexGuard::of(self)
     }
 
     /// The value of a mutex that nobody else can reach. Never suspends.

@@ -18,6 +18,7 @@ use crate::seam::{AtomicBool, const_fn};
 use core::fmt;
 use core::panic::RefUnwindSafe;
 use core::sync::atomic::Ordering::{Acquire, Release};
+use gmp_core::WaitReason;
 
 /// Runs a function once.
 ///
@@ -74,7 +75,7 @@ impl Once {
                 self.0.store(true, Release);
             }
         }
-        let running = self.running.lock();
+        let running = self.running.lock_for(WaitReason::Once);
         if !self.is_completed() {
             let done = Done(&self.done);
             f();

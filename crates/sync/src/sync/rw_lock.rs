@@ -244,6 +244,22 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     fn of(lock: &'a RwLock<T>) -> Self {
         Self { lock, not_send: PhantomData }
     }
+
+    /// Lets go, as dropping the guard does. If a writer waited for this last reader, it has the lock from then on. Never
+    /// suspends.
+    ///
+    /// ```
+    /// let names = gmp::sync::RwLock::new(vec!["gopher"]);
+    /// let guard = names.read();
+    /// assert!(names.try_write().is_none());
+    /// guard.unlock();
+    /// assert!(names.try_write().is_some());
+    /// ```
+    #[doc(alias = "RUnlock")]
+    #[inline]
+    pub fn unlock(self) {
+        drop(self);
+    }
 }
 
 impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
@@ -257,7 +273,6 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 }
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
-    #[doc(alias = "RUnlock")]
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the guard is the lock held for reading, and goes here.

@@ -98,7 +98,7 @@ impl Sema {
                     if !queued || leave() {
                         return Err(wake);
                     }
-                    (mode, first) = (WaitMode::uninterruptible(), true);
+                    (mode, first) = (mode.uninterruptible(), true);
                     units = guard;
                 }
             }

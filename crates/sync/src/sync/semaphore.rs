@@ -13,7 +13,7 @@ use crate::seam::const_fn;
 use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
-use gmp_core::Wake;
+use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
 
 /// A number of permits, for goroutines and for plain threads.
@@ -237,7 +237,7 @@ impl Semaphore {
             return true;
         }
         let caller = Caller::enter("Semaphore::acquire");
-        let mut mode = WaitMode::until(deadline);
+        let mut mode = WaitMode::new(WaitReason::Semaphore, deadline);
         loop {
             let mut permits = self.0.lock();
             if permits.take(n) {
@@ -290,7 +290,7 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// How many they are.
+    /// How many they are. Never suspends.
     ///
     /// Shown at [`Semaphore::acquire_many`].
     pub fn count(&self) -> usize {

@@ -6,6 +6,7 @@ use super::rw_lock::RawRwLock;
 use super::sema::{Grant, Sema};
 use super::{RwLock, Semaphore};
 use crate::wait::{Caller, WaitMode};
+use gmp_core::WaitReason;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -42,7 +43,8 @@ fn sema_handoff(procs: usize) -> bool {
     let shared = (sema.clone(), first.clone(), done);
     all.push(gmp::go(move || {
         let (sema, first, done) = shared;
-        sema.acquire(&Caller::enter("sema"), false, WaitMode::FOR_EVER, || true).unwrap();
+        sema.acquire(&Caller::enter("sema"), false, WaitMode::new(WaitReason::Semaphore, None), || true)
+            .unwrap();
         let _ = first.compare_exchange(0, 1, SeqCst, SeqCst);
         hand_over(&sema);
         done.store(true, SeqCst);

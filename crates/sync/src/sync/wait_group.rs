@@ -15,7 +15,7 @@ use crate::seam::{Arc, AtomicU64};
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use gmp_core::{NoRecord, Wake};
+use gmp_core::{NoRecord, WaitReason, Wake};
 use std::time::{Duration, Instant};
 
 /// Counter in the upper half, waiters in the lower.
@@ -259,11 +259,11 @@ impl Group {
         let generation = state.generation;
         let waiter = Waiter::alone();
         let node = Node::new(&waiter, 0, generation);
+        let mode = WaitMode::new(WaitReason::WaitGroup, deadline);
         // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
         unsafe { state.queue.push_back(&node) };
         // SAFETY: the node is queued, and the waiter's only one.
-        match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, WaitMode::until(deadline)) }
-        {
+        match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, mode) } {
             Ok(_) => true,
             // The last was done, and would have come to us in a moment.
             Err(Unfired { guard, .. }) if guard.generation != generation => true,

@@ -57,7 +57,7 @@ impl ChannelTimer {
     #[track_caller]
     pub(super) fn reset(&self, delay: Duration, period: Duration) -> bool {
         // In one step: of two at once, what the first one's expiry leaves must not survive the second.
-        // SAFETY: what is done under the channel's lock moves an `Instant` and wakes nobody.
+        // SAFETY: it takes the channel's lock for a moment, and drops no value but an `Instant`.
         unsafe { self.timer.reset_in_step(delay, period, |set| self.receiver.chan().undo(set)) }
     }
 }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 pub struct Ticker(ChannelTimer);
 
 impl Ticker {
-    /// A ticker that goes off after `period` for the first time. Never suspends, but for a goroutine inside `blocking`.
+    /// A ticker that goes off after `period` for the first time. Never suspends.
     ///
     /// Shown at [`Ticker`].
     ///
@@ -73,8 +73,7 @@ impl Ticker {
         self.0.receiver.recv().unwrap_or_else(|_| Instant::now())
     }
 
-    /// Starts anew: the next tick comes after `period`, and then one every `period`. Never suspends, but for a
-    /// goroutine inside `blocking`.
+    /// Starts anew: the next tick comes after `period`, and then one every `period`. Never suspends.
     ///
     /// ```
     /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
@@ -127,7 +126,7 @@ impl fmt::Debug for Ticker {
 }
 
 /// The channel of a ticker that lasts as long as the channel has receivers; for a period of zero nothing ever comes.
-/// Never suspends, but for a goroutine inside `blocking`.
+/// Never suspends.
 ///
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.

@@ -38,8 +38,7 @@ enum Kind {
 }
 
 impl Timer {
-    /// A timer that sends the time on its channel after `duration`. Never suspends, but for a goroutine inside
-    /// `blocking`.
+    /// A timer that sends the time on its channel after `duration`. Never suspends.
     ///
     /// Shown at [`Timer`].
     ///
@@ -88,7 +87,7 @@ impl Timer {
     }
 
     /// Sets it to go off after `duration` from now, whatever it was set to before; what it answers about that is what
-    /// [`Timer::stop`] would. Never suspends, but for a goroutine inside `blocking`.
+    /// [`Timer::stop`] would. Never suspends.
     ///
     /// A function that has been run is run again, also while it still runs.
     ///
@@ -128,7 +127,7 @@ impl fmt::Debug for Timer {
     }
 }
 
-/// A channel on which the time comes after `duration`, once. Never suspends, but for a goroutine inside `blocking`.
+/// A channel on which the time comes after `duration`, once. Never suspends.
 ///
 /// Dropping it stops the timer.
 ///

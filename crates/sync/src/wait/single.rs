@@ -35,21 +35,21 @@ const YIELD_FIRST: Duration = Duration::from_millis(20);
 /// What is to be known of a wait beside its place.
 #[derive(Clone, Copy)]
 pub(crate) struct WaitMode {
+    pub(crate) reason: WaitReason,
     pub(crate) deadline: Option<Instant>,
     /// It must not end because the runtime closes.
     pub(crate) uninterruptible: bool,
 }
 
 impl WaitMode {
-    pub(crate) const FOR_EVER: Self = Self { deadline: None, uninterruptible: false };
-
-    pub(crate) fn until(deadline: Option<Instant>) -> Self {
-        Self { deadline, ..Self::FOR_EVER }
+    /// A wait until the deadline, or without one, that a closing runtime ends.
+    pub(crate) fn new(reason: WaitReason, deadline: Option<Instant>) -> Self {
+        Self { reason, deadline, uninterruptible: false }
     }
 
-    /// The same with an end that does not come before the wait is fired.
-    pub(crate) fn uninterruptible() -> Self {
-        Self { deadline: None, uninterruptible: true }
+    /// The same wait with an end that does not come before it is fired.
+    pub(crate) fn uninterruptible(self) -> Self {
+        Self { deadline: None, uninterruptible: true, ..self }
     }
 
     /// For the next try after a wait that was ended by a closing runtime. Unwinds from here, unless the caller must
@@ -90,7 +90,7 @@ pub(crate) unsafe fn wait<'a, S, E>(
         wait_uninterruptibly(caller, held.lock(), waiter, mode.deadline)
     } else {
         // SAFETY: the node is queued and its lock held; giving it back touches nothing after the lock itself.
-        unsafe { caller.sleep(waiter, WaitReason::Sync, mode.deadline, move || held.unlock()) }
+        unsafe { caller.sleep(waiter, mode.reason, mode.deadline, move || held.unlock()) }
     };
     leave(caller, held.lock(), queue, waiter, node, mode, wake)
 }

@@ -40,7 +40,7 @@ where
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
-    let inside = gate::enter("join");
+    let here = gate::pass("join");
     let (word, place) = (ScopeWord::new(), Place(UnsafeCell::new(None)));
     // SAFETY: below nothing unwinds between here and the wait but what is caught, or drops the closure first.
     let ticket = unsafe { Ticket::new(&word) };
@@ -54,8 +54,7 @@ where
     );
     // SAFETY: what `b` borrows, and the place, outlive this call, which ends after the ticket is given back; the result
     // in the record is ().
-    let spawned = unsafe { spawn_unchecked(&inside, None, Location::caller(), move || child.run()) };
-    drop(inside);
+    let spawned = unsafe { spawn_unchecked(&here, None, Location::caller(), move || child.run()) };
     let handle = match spawned {
         Ok(handle) => handle,
         Err(NoRecord(closure)) => {

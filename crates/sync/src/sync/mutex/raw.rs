@@ -23,7 +23,7 @@ use crate::seam::{AtomicU32, const_fn, spin_loop};
 use crate::sync::sema::{Grant, Sema, Unit};
 use crate::wait::{Caller, WaitMode, must_have};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use gmp_core::Wake;
+use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
 
 const LOCKED: u32 = 1;
@@ -64,7 +64,7 @@ impl RawMutex {
     #[inline]
     pub(crate) fn lock(&self) {
         if !self.take_free() {
-            must_have(self.lock_slow(WaitMode::FOR_EVER));
+            must_have(self.lock_slow(WaitMode::new(WaitReason::Mutex, None)));
         }
     }
 

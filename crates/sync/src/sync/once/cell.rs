@@ -7,6 +7,7 @@ use core::convert::Infallible;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::sync::atomic::Ordering::{Acquire, Release};
+use gmp_core::WaitReason;
 
 /// A value that is set once and then shared.
 ///
@@ -95,7 +96,7 @@ impl<T> OnceCell<T> {
     #[cold]
     #[track_caller]
     fn fill<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        let _filling = self.filling.lock();
+        let _filling = self.filling.lock_for(WaitReason::Once);
         if let Some(value) = self.get() {
             return Ok(value);
         }

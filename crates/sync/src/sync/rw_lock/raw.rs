@@ -24,7 +24,7 @@ use crate::sync::sema::{Grant, Sema};
 use crate::wait::{Caller, WaitMode};
 use core::cell::Cell;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use gmp_core::Wake;
+use gmp_core::{WaitReason, Wake};
 use std::time::Instant;
 
 const WRITER: u64 = 1 << 63;
@@ -70,7 +70,7 @@ impl RawRwLock {
     #[track_caller]
     #[inline]
     pub(crate) fn read(&self, deadline: Option<Instant>) -> bool {
-        self.try_read() || self.read_slow(WaitMode::until(deadline))
+        self.try_read() || self.read_slow(WaitMode::new(WaitReason::RwLockRead, deadline))
     }
 
     /// Takes the lock for reading if no writer has it or waits. Never suspends.
@@ -144,7 +144,7 @@ impl RawRwLock {
     #[must_use]
     #[track_caller]
     pub(crate) fn write(&self, deadline: Option<Instant>) -> bool {
-        let mut mode = WaitMode::until(deadline);
+        let mut mode = WaitMode::new(WaitReason::RwLockWrite, deadline);
         loop {
             if !self.writers.lock_with(mode) {
                 return false;

@@ -1,0 +1,110 @@
+//! The command line of `cargo xtask bench`.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What to measure.
+#[derive(clap::Args, Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Args {
+    /// Scheduling policies of gmp, side by side, separated by commas; "all" is every one.
+    #[arg(long, value_delimiter = ',', default_value = "go")]
+    pub(crate) policy: Vec<String>,
+    /// Idle rules of gmp, side by side, separated by commas: go, eager, frugal. Default: the policy's own.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) idle: Vec<String>,
+    /// Libraries side by side, separated by commas: gmp, tokio, tokio-ct, may, smol, rayon, corosensei, ...
+    #[arg(long, value_delimiter = ',', default_value = "gmp")]
+    pub(crate) lib: Vec<String>,
+    /// Which workloads: "workloads", "go-benchmarks" (the loops of Go's own benchmarks, on gmp and in Go), "policies"
+    /// (programs on which policies differ), or "all".
+    #[arg(long, default_value = "workloads")]
+    pub(crate) group: String,
+    /// Only these workloads, of whatever group, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) workload: Vec<String>,
+    /// Only with these numbers of processors, separated by commas.
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) procs: Vec<u64>,
+    /// A smoke run: shows that everything works, its figures mean little.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// How goroutines treat thread-locals; several modes stand side by side, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "migrating")]
+    pub(crate) mode: Vec<Mode>,
+    /// Use mimalloc under all libraries but Go, instead of the system's allocator.
+    #[arg(long)]
+    pub(crate) mimalloc: bool,
+    /// Processes for each cell, in turn with the other contestants' ones; their median counts. Default: 1 for one
+    /// contestant or a smoke run, else 3; 5 with --baseline.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) runs: Option<u64>,
+    /// Go on with a contest until each ratio is known to 2 %, or until 30 processes a cell.
+    #[arg(long)]
+    pub(crate) precise: bool,
+    /// Count instructions an operation, too, by callgrind (workloads that are calibrated by time; needs valgrind).
+    #[arg(long)]
+    pub(crate) instructions: bool,
+    /// A `go` program, to have Go's own figures beside ours.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) go: Option<PathBuf>,
+    /// Write every figure to this file as soon as it is there: one JSON object a line.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    #[serde(skip)]
+    pub(crate) json: Option<PathBuf>,
+    /// Go on where the run that wrote this file was cut: with its arguments (--timeout alone may be another), and only
+    /// what is missing.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) resume: Option<PathBuf>,
+    /// Compare with an earlier run's --json file, and mark what moved by more than chance and the machine's noise.
+    /// The exit code is 3 if something became slower.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) baseline: Option<PathBuf>,
+    /// A cell that takes longer is ended and becomes a row that says so. Default: 180, in a smoke run 60.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: Option<u64>,
+    /// Run this program instead of building gmp-bench: for tests of the table.
+    #[arg(long, hide = true, value_name = "PATH")]
+    pub(crate) cell_program: Option<PathBuf>,
+}
+
+/// The thread-local modes of a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Deserialize, Serialize)]
+pub(crate) enum Mode {
+    Migrating,
+    Pinned,
+    OneThreadEach,
+}
+
+impl Mode {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Mode::Migrating => "migrating",
+            Mode::Pinned => "pinned",
+            Mode::OneThreadEach => "one-thread-each",
+        }
+    }
+}
+
+impl Args {
+    /// The most processes of a cell in a run with `--precise`.
+    pub(crate) const MOST_RUNS: u64 = 30;
+
+    /// Processes for each cell; with `--precise` at least so many.
+    pub(crate) fn runs(&self, contestants: usize) -> u64 {
+        let default = match () {
+            () if self.baseline.is_some() => 5,
+            () if self.precise => 3,
+            () if self.quick || contestants == 1 => 1,
+            () => 3,
+        };
+        self.runs.unwrap_or(default)
+    }
+
+    /// Seconds after which a cell is ended.
+    pub(crate) fn limit(&self) -> u64 {
+        self.timeout.unwrap_or(if self.quick { 60 } else { 180 })
+    }
+}

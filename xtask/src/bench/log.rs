@@ -1,0 +1,132 @@
+//! The file of a run: one JSON object a line, the head first, then each process's figures as soon as they are there.
+//!
+//! What has been measured is on disk before the next cell starts, so no crash, signal or full disk takes it away. A line
+//! that was cut short by one is left out when the file is read, and cut off before anything is added.
+
+use crate::bench::args::Args;
+use crate::bench::machine::Machine;
+use crate::bench::plan::CellSpec;
+use crate::bench::sample::Sample;
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What the samples are worth nothing without, and what was to be measured.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Head {
+    pub(crate) commit: String,
+    pub(crate) machine: Machine,
+    /// As it was typed.
+    pub(crate) command: String,
+    pub(crate) args: Args,
+    /// Processes for each cell.
+    pub(crate) runs: u64,
+    /// Contest by contest.
+    pub(crate) cells: Vec<CellSpec>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    Head(Head),
+    Sample(Sample),
+}
+
+/// A run's figures.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) head: Head,
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// A file that figures are added to, or none.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: Option<(PathBuf, File)>,
+}
+
+impl Log {
+    /// Keeps nothing.
+    pub(crate) fn none() -> Self {
+        Self { file: None }
+    }
+
+    /// A new file; one that is there already is not overwritten if it holds a run's figures.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        if let Ok(record) = read(path)
+            && !record.samples.is_empty()
+        {
+            bail!(
+                "{} holds {} figures of an earlier run; name another file, remove it, or go on with --resume {0}",
+                path.display(),
+                record.samples.len()
+            );
+        }
+        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { file: Some((path.to_owned(), file)) })
+    }
+
+    /// Goes on with a file; what its last line lacks is cut off.
+    pub(crate) fn resume(path: &Path) -> Result<(Self, Record)> {
+        let record = read(path)?;
+        let text = std::fs::read_to_string(path)?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let file = OpenOptions::new().append(true).open(path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        file.set_len(whole as u64)?;
+        Ok((Self { file: Some((path.to_owned(), file)) }, record))
+    }
+
+    /// A disk that is full from the start.
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        let path = Path::new("/dev/full");
+        Self { file: Some((path.to_owned(), File::create(path).expect("Linux has it"))) }
+    }
+
+    pub(crate) fn head(&mut self, head: &Head) -> Result<()> {
+        self.add(&Entry::Head(head.clone()))
+    }
+
+    pub(crate) fn sample(&mut self, sample: &Sample) -> Result<()> {
+        self.add(&Entry::Sample(sample.clone()))
+    }
+
+    fn add(&mut self, entry: &Entry) -> Result<()> {
+        let Some((path, file)) = &mut self.file else { return Ok(()) };
+        let line = serde_json::to_string(entry)? + "\n";
+        file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// Reads a run's file.
+pub(crate) fn read(path: &Path) -> Result<Record> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).enumerate();
+    let head = match lines.next().map(|(_, line)| serde_json::from_str(line)) {
+        Some(Ok(Entry::Head(head))) => head,
+        _ => bail!("{} is no file of `cargo xtask bench --json`: its first line is no head", path.display()),
+    };
+    let mut samples = Vec::new();
+    for (at, line) in lines {
+        match serde_json::from_str(line) {
+            Ok(Entry::Sample(sample)) => samples.push(sample),
+            _ => bail!("{}, line {}: this is no sample", path.display(), at + 1),
+        }
+    }
+    Ok(Record { head, samples })
+}
+
+impl Head {
+    /// Figures of two builds do not belong in one table.
+    pub(crate) fn check_build(&self, commit: &str) -> Result<()> {
+        ensure!(
+            self.commit == commit,
+            "the file's figures are of commit {}, and this is {commit}: check that one out, or start a new run",
+            self.commit
+        );
+        Ok(())
+    }
+}

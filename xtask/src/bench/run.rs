@@ -1,0 +1,158 @@
+//! A run: contest by contest, turn by turn, until all is measured, somebody wants it to end, or the file is full.
+
+use crate::bench::args::Args;
+use crate::bench::events::Events;
+use crate::bench::log::{Log, Record};
+use crate::bench::plan::CellSpec;
+use crate::bench::program::Program;
+use crate::bench::report::Report;
+use crate::bench::sample::{Outcome, Sample};
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt;
+use std::time::Duration;
+
+/// Why a run stopped before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Ctrl-C, SIGTERM or SIGHUP.
+    Interrupted,
+    /// The file takes no more.
+    Unwritable(anyhow::Error),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Interrupted => f.write_str("interrupted: a --json file goes on with --resume"),
+            Stop::Unwritable(error) => write!(f, "{error:#}: the figures above are all that there are"),
+        }
+    }
+}
+
+/// A ratio that is known so well needs no more turns.
+const PRECISE: f64 = 0.02;
+
+/// Measures what the record does not have yet.
+pub(crate) fn run(
+    programs: &[Program],
+    mut record: Record,
+    log: &mut Log,
+    events: &Events,
+) -> Result<(Record, Option<Stop>)> {
+    let cells = record.head.cells.clone();
+    let bar = progress(cells.len() as u64 * record.head.runs);
+    let owners = owners(programs, record.head.args.quick)?;
+    let mut stop = None;
+    for contest in cells.chunk_by(|a, b| a.contest() == b.contest()) {
+        let mut turn = 0;
+        while stop.is_none() && turn < turns(&record, contest) {
+            stop = take_turn(&owners, contest, turn, &mut record, log, events, &bar)?;
+            turn += 1;
+        }
+    }
+    bar.finish_and_clear();
+    Ok((record, stop))
+}
+
+/// How many turns a contest takes, as far as is known now.
+fn turns(record: &Record, contest: &[CellSpec]) -> u64 {
+    let (args, least) = (&record.head.args, record.head.runs);
+    let done = record.samples.iter().filter(|sample| sample.cell == contest[0]).count() as u64;
+    if !args.precise || done < least || is_precise(record, contest) {
+        return least;
+    }
+    (done + 1).min(Args::MOST_RUNS)
+}
+
+/// Whether the ratios of a contest are known well enough. A failed cell will not become better by repetition.
+fn is_precise(record: &Record, contest: &[CellSpec]) -> bool {
+    let report = Report::new(&Record {
+        head: crate::bench::log::Head { cells: contest.to_vec(), ..record.head.clone() },
+        samples: record.samples.clone(),
+    });
+    let contest = &report.contests[0];
+    let sure =
+        |row| contest.ratio(row).and_then(|ratio| ratio.uncertainty()).is_none_or(|share| share < PRECISE);
+    contest.rows.iter().any(|row| row.failure().is_some()) || contest.rows.iter().all(sure)
+}
+
+/// Every contestant of a contest once, one after the other (A B A B ... over the turns), because a machine drifts in
+/// minutes by more than the differences that are looked for.
+fn take_turn(
+    owners: &[(&Program, Vec<CellSpec>)],
+    contest: &[CellSpec],
+    turn: u64,
+    record: &mut Record,
+    log: &mut Log,
+    events: &Events,
+    bar: &ProgressBar,
+) -> Result<Option<Stop>> {
+    let (args, limit) = (record.head.args.clone(), Duration::from_secs(record.head.args.limit()));
+    for cell in contest {
+        bar.inc(1);
+        if record.samples.iter().any(|sample| sample.turn == turn && sample.cell == *cell) {
+            continue;
+        }
+        bar.set_message(cell.to_string());
+        let program = owner(owners, cell)?;
+        if events.is_interrupted() {
+            return Ok(Some(Stop::Interrupted));
+        }
+        let Some(mut outcome) = program.run(cell, args.quick, limit, events) else {
+            return Ok(Some(Stop::Interrupted));
+        };
+        if args.instructions && turn == 0 && cell.n == 0 {
+            count_instructions(program, cell, &mut outcome);
+        }
+        let sample = Sample { cell: cell.clone(), turn, outcome };
+        let written = log.sample(&sample);
+        record.samples.push(sample);
+        if let Err(error) = written {
+            return Ok(Some(Stop::Unwritable(error)));
+        }
+    }
+    Ok(None)
+}
+
+/// Adds the instructions of one operation: what a repetition of twice as many costs more.
+fn count_instructions(program: &Program, cell: &CellSpec, outcome: &mut Outcome) {
+    /// Operations of the shorter run: under callgrind a second or so.
+    const OPS: u64 = 20_000;
+    /// Repetitions of a smoke run, as `gmp-bench` makes them.
+    const REPETITIONS: f64 = 2.0;
+    let count = || {
+        let (short, long) = (program.instructions(cell, OPS)?, program.instructions(cell, 2 * OPS)?);
+        anyhow::Ok((long - short) / (OPS as f64 * REPETITIONS))
+    };
+    match (outcome, count()) {
+        (Outcome::Measured(line), Ok(count)) => {
+            line.extra.insert("instructions".to_owned(), Some(count));
+        }
+        (Outcome::Measured(_), Err(error)) => eprintln!("{cell}: no instructions counted: {error:#}"),
+        (Outcome::Failed(_), _) => {}
+    }
+}
+
+/// Which program runs which cells.
+fn owners(programs: &[Program], quick: bool) -> Result<Vec<(&Program, Vec<CellSpec>)>> {
+    programs.iter().map(|program| Ok((program, program.list(quick)?))).collect()
+}
+
+fn owner<'a>(owners: &[(&'a Program, Vec<CellSpec>)], cell: &CellSpec) -> Result<&'a Program> {
+    let offers = |(_, cells): &&(&Program, Vec<CellSpec>)| {
+        cells.iter().any(|offered| offered.lib == cell.lib && offered.workload == cell.workload)
+    };
+    let found = owners.iter().find(offers).map(|(program, _)| *program);
+    found.with_context(|| format!("no program offers {cell}: was it built with the same options?"))
+}
+
+/// A progress bar on standard error; indicatif hides it where that is no terminal. It is drawn once a second: more
+/// often would take CPU time from the cells.
+fn progress(cells: u64) -> ProgressBar {
+    let bar = ProgressBar::new(cells);
+    let style = "{bar:30} {pos}/{len} processes  {elapsed_precise}, {eta} left  {msg}";
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}

@@ -49,7 +49,7 @@ impl<T: Token> SharedQueue<T> for Keeper {
     }
     fn pop_batch(&self, _: usize, _: usize) -> List<T> {
         let mut list = List::new();
-        list.extend(SharedQueue::<T>::pop(self));
+        SharedQueue::<T>::pop(self).into_iter().for_each(|token| list.push_back(token));
         list
     }
     fn len(&self) -> usize {
@@ -68,7 +68,7 @@ impl Policy for Keeps {
     type Order = <Go as Policy>::Order;
 }
 
-fn keeping() -> gmp::Runtime {
+fn keeping() -> gmp::Runtime<Keeps> {
     Builder::new().one_thread_each().policy::<Keeps>().build().unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 mod floors;
 mod heads;
+mod inline;
 mod links;
 mod orders;
 mod size;
@@ -67,6 +68,7 @@ const LAWS: &[(&str, Law)] = &[
     ("unsafe only where it is listed", unsafety::law),
     ("orderings say what they pair with", orders::law),
     ("links lead somewhere", links::law),
+    ("the facade shows what it re-exports", inline::law),
     ("no words of one machine", words::law),
 ];
 

@@ -15,6 +15,7 @@ use gmp_stack::Stacks;
 use std::ffi::OsString;
 use std::sync::Arc;
 
+#[doc(inline)]
 pub use gmp_stack::Retention;
 
 /// Usable bytes of a stack unless told otherwise. std needs 23 KB to print a panic with its backtrace and 13 KB to look

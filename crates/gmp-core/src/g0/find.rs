@@ -90,8 +90,11 @@ impl<C: Config> G0<'_, C> {
     /// Something is more important than the next goroutine. `true`: it was not for us, go on.
     #[cold]
     fn attend(&self, wanted: u32) -> bool {
-        if wanted & attention::CLOSING != 0 || (wanted & attention::FINISHED != 0 && self.is_m0()) {
-            if wanted & attention::UNWIND != 0 && self.has_left_some_to_unwind() {
+        if self.is_over() {
+            // Before the runtime closes, m0 leaves whatever there is: it unwinds by itself what only it can run
+            // (`close.rs`), and others need its P for the rest.
+            let unwinds = wanted & attention::CLOSING != 0 && wanted & attention::UNWIND != 0;
+            if unwinds && self.has_left_some_to_unwind() {
                 return true;
             }
             self.leave_for_good();
@@ -106,10 +109,11 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// The runtime closes, and whoever has seen all goroutines settled may have missed one that was on its way into a
-    /// queue or a park on this M, or got there since: it unwinds now, here.
+    /// queue or a park on this M, or got there since: it unwinds now, here. Only what this M can run counts: one that
+    /// waits for others on other Ms (at the end of its scope) would be asked for ever, by an M that keeps a P from them.
     fn has_left_some_to_unwind(&self) -> bool {
-        let (woken, ..) = self.sched.wake_to_unwind();
-        woken != 0 || !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
+        self.sched.wake_to_unwind();
+        !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
     }
 
     /// Every so many slices the shared queue comes first, so that local work cannot starve it.

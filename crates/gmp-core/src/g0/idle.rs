@@ -3,7 +3,7 @@
 #![doc = include_str!("idle/README.md")]
 
 use super::G0;
-use crate::contract::{Popped, RunQueue, SharedQueue, Thief};
+use crate::contract::{Popped, SharedQueue, Thief};
 use crate::ground::sync::full_fence;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::timers::NEVER;
@@ -29,7 +29,8 @@ impl<C: Config> G0<'_, C> {
             return None;
         }
         let p = self.release();
-        self.sched.put_idle_p(&mut lists, p);
+        let idle = self.sched.retire_p(&mut lists, p);
+        debug_assert!(idle, "nobody wanted this P a moment ago, under the same lock");
         drop(lists);
         self.drop_spinning();
         // From here on a submitter sees the idle P and nobody spinning; what it pushed before it could, we see now.
@@ -157,20 +158,11 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     pub(super) fn leave_for_good(&self) {
         self.drop_spinning();
-        let mut p = self.release();
+        let p = self.release();
         if self.sched.attention() & attention::CLOSING == 0 {
             return self.sched.hand_off(p);
         }
-        while let Some(popped) = p.owner().queue.pop() {
-            p.core.counters.book(-1);
-            self.sched.shared.push(popped.token);
-        }
-        // SAFETY: the right to the P is still ours.
-        if let Some(sole) = unsafe { self.sched.sole() } {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.sched.shared.settle(sole) };
-        }
-        self.sched.put_idle_p(&mut self.sched.lock(), p);
+        self.sched.park_p(&mut self.sched.lock(), p);
     }
 
     /// m0 was woken by the end of `run` where it waited for a P: nobody is to give it one any more.

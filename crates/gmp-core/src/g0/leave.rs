@@ -106,8 +106,14 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Runs a goroutine on whose park was called off, unless a closing runtime has ended its wait first.
+    ///
+    /// A goroutine whose parks are called off again and again would never let its M look at the attention word: if there
+    /// is something to attend to, it is the next to run after that.
     #[inline(never)]
     fn resume(&self, g: &'static G, wait: Wait) -> After {
+        if self.is_wanted() {
+            return self.resume_later(g, wait);
+        }
         if !g.word.to_resumed(wait) {
             return After::Next;
         }
@@ -117,6 +123,26 @@ impl<C: Config> G0<'_, C> {
         }
         g.wake.set(crate::records::g::Wake::Woken);
         After::Resume
+    }
+
+    /// Queues a goroutine whose park was called off: before what a hop has left to this M.
+    #[cold]
+    fn resume_later(&self, g: &'static G, wait: Wait) -> After {
+        if let Some(popped) = self.m.at_hand.take() {
+            self.sched.push_local(self.m, popped.token, Slot::Next);
+        }
+        if g.word.to_ready(wait) {
+            g.wake.set(crate::records::g::Wake::Woken);
+            // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+            let runnable = unsafe { Runnable::new(g) };
+            if g.is_inboxed() {
+                self.m.inbox.push(runnable);
+            } else {
+                self.sched.push_local(self.m, runnable, Slot::Next);
+            }
+        }
+        self.sched.wake_for_submission(self.m);
+        After::Next
     }
 
     /// Ends a goroutine. Go: `gdestroy`.

@@ -20,6 +20,21 @@ use core::sync::atomic::Ordering;
 /// goes to the shared queue. A call that suspends brings it back for its duration. `errno` is a thread's: read it inside
 /// `f`. Outside a goroutine, and inside another `blocking`, it just calls `f`.
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::time::Duration;
+///
+/// runtime.run(|| {
+///     gmp::set_max_procs(1);
+///     let call = gmp::go(|| gmp::blocking(|| std::thread::sleep(Duration::from_millis(20))));
+///     // Goes on at once: the call has lent its P out.
+///     gmp::go(|| ()).join().unwrap();
+///     assert!(!call.is_finished());
+///     call.join().unwrap();
+/// }).unwrap();
+/// ```
+///
 /// # Panics
 /// As `f` does; the P is back by then.
 #[doc(alias = "entersyscall")]

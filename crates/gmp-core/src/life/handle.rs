@@ -43,6 +43,20 @@ impl fmt::Display for JoinError {
 impl std::error::Error for JoinError {}
 
 /// The right to wait for a goroutine and take its result. Dropping it lets the goroutine go its own way.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let fine = gmp::go(|| 7);
+///     let broken = gmp::go(|| -> u32 { panic!("seven") });
+///     assert_eq!(fine.join().unwrap(), 7);
+///     match broken.join() {
+///         Err(gmp::JoinError::Panicked(payload)) => assert_eq!(payload.text().as_deref(), Some("seven")),
+///         other => panic!("{other:?}"),
+///     }
+/// }).unwrap();
+/// ```
 pub struct JoinHandle<T> {
     g: &'static G,
     number: u64,

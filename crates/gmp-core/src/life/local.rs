@@ -39,6 +39,36 @@ use std::any::Any;
 ///
 /// `T` need not be `Send`: a value never leaves its goroutine, no more than a variable on its stack. What holds for such
 /// variables holds here: where goroutines move between threads, it must bear that.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::cell::{Cell, RefCell};
+///
+/// gmp::g_local! {
+///     static DEPTH: Cell<u32> = Cell::new(0);
+///     static PATH: RefCell<Vec<&'static str>> = RefCell::new(vec!["root"]);
+///     static ID: u64 = gmp::current().unwrap().number;
+/// }
+///
+/// runtime.run(|| {
+///     // Any type: `with` lends a shared reference. Each goroutine makes a value of its own.
+///     let mine = ID.with(|id| *id);
+///     assert_ne!(gmp::go(|| ID.with(|id| *id)).join().unwrap(), mine);
+///
+///     // A `Cell`:
+///     DEPTH.set(1);
+///     assert_eq!(DEPTH.replace(2), 1);
+///     assert_eq!((DEPTH.take(), DEPTH.get()), (2, 0));
+///
+///     // A `RefCell`:
+///     PATH.with_borrow_mut(|path| path.push("leaf"));
+///     assert_eq!(PATH.with_borrow(|path| path.len()), 2);
+///     assert_eq!(PATH.replace(vec!["other"]), ["root", "leaf"]);
+///     assert_eq!(PATH.take(), ["other"]);
+///     PATH.set(vec!["root"]);
+/// }).unwrap();
+/// ```
 pub struct LocalKey<T: 'static> {
     /// This key's slot in every table, plus one; 0: never used.
     number: AtomicUsize,
@@ -50,6 +80,33 @@ pub struct LocalKey<T: 'static> {
 type PlainAccess<T> = fn(&mut dyn FnMut(&OnceCell<T>)) -> Result<(), std::thread::AccessError>;
 
 /// The value is being dropped, or was.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::cell::Cell;
+///
+/// gmp::g_local! {
+///     static FIRST: Cell<u32> = Cell::new(7);
+///     static LAST: Guard = Guard;
+/// }
+///
+/// struct Guard;
+/// impl Drop for Guard {
+///     fn drop(&mut self) {
+///         // Made after `FIRST`, so dropped before it; but this very value is on its way out.
+///         assert_eq!(FIRST.try_with(Cell::get), Ok(7));
+///         assert!(LAST.try_with(|_| ()).is_err());
+///     }
+/// }
+///
+/// runtime.run(|| {
+///     gmp::go(|| {
+///         assert_eq!(FIRST.get(), 7);
+///         LAST.with(|_| ());
+///     }).join().unwrap();
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccessError;
@@ -344,6 +401,30 @@ fn drop_all(g: &'static G) -> Option<Box<dyn Any + Send>> {
 }
 
 /// Declares goroutine-locals, as `thread_local!` does thread-locals.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// use std::cell::{Cell, RefCell};
+///
+/// gmp::g_local! {
+///     /// Which request this goroutine serves.
+///     static REQUEST: Cell<u32> = Cell::new(0);
+///     static NOTES: RefCell<Vec<String>> = RefCell::new(Vec::new());
+/// }
+///
+/// runtime.run(|| {
+///     REQUEST.set(1);
+///     gmp::go(|| {
+///         assert_eq!(REQUEST.get(), 0);
+///         REQUEST.set(2);
+///         gmp::yield_now();
+///         NOTES.with_borrow_mut(|notes| notes.push(format!("request {}", REQUEST.get())));
+///         assert_eq!(NOTES.take(), ["request 2"]);
+///     }).join().unwrap();
+///     assert_eq!(REQUEST.get(), 1);
+/// }).unwrap();
+/// ```
 #[macro_export]
 macro_rules! g_local {
     () => {};

@@ -47,6 +47,25 @@ use std::sync::Arc;
 use word::{ScopeWord, Ticket};
 
 /// A scope, in which goroutines may be started that borrow what lives longer than the scope. Made by [`scope`].
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let mut cells = [1, 2, 3, 4];
+///     gmp::scope(|s| {
+///         let (low, high) = cells.split_at_mut(2);
+///         s.go(|| low.iter_mut().for_each(|cell| *cell *= 10));
+///         // A goroutine of the scope may start others in it.
+///         s.go(|| {
+///             let (one, other) = high.split_at_mut(1);
+///             s.go(|| one[0] *= 10);
+///             other[0] *= 10;
+///         });
+///     });
+///     assert_eq!(cells, [10, 20, 30, 40]);
+/// }).unwrap();
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     word: ScopeWord,
     /// Children that panicked, less those whose panic a `join` has taken.
@@ -63,6 +82,48 @@ pub struct Scope<'scope, 'env: 'scope> {
 ///
 /// Not for plain threads: where goroutines are left suspended when their runtime closes, a thread could only wait for ever,
 /// as it must not leave what they borrow.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let words = ["one", "two", "three"];
+///     let mut longest = 0;
+///     gmp::scope(|s| {
+///         let lengths: Vec<_> = words.iter().map(|word| s.go(|| word.len())).collect();
+///         // Nobody joins this one; the scope waits for it.
+///         s.go(|| assert!(words.contains(&"two")));
+///         longest = lengths.into_iter().map(|length| length.join().unwrap()).max().unwrap();
+///     });
+///     assert_eq!(longest, 5);
+/// }).unwrap();
+/// ```
+///
+/// What a goroutine borrows must outlive the scope:
+///
+/// ```compile_fail,E0373
+/// gmp::scope(|s| {
+///     let inside = 7;
+///     s.go(|| println!("{inside}"));
+/// });
+/// ```
+///
+/// and neither the scope nor a handle leaves it:
+///
+/// ```compile_fail,E0521
+/// let mut kept = None;
+/// gmp::scope(|s| kept = Some(s.go(|| ())));
+/// ```
+///
+/// A goroutine of a scope cannot outlive a `&mut` that it holds:
+///
+/// ```compile_fail,E0499
+/// let mut count = 0;
+/// gmp::scope(|s| {
+///     s.go(|| count += 1);
+///     s.go(|| count += 1);
+/// });
+/// ```
 ///
 /// # Panics
 /// Outside a goroutine; with the panic of `f`; and if a goroutine of the scope panicked, or never ran because no stack
@@ -189,6 +250,21 @@ impl fmt::Debug for Scope<'_, '_> {
 
 /// The right to wait for a goroutine of a scope and take its result. Dropping it leaves the goroutine to its scope,
 /// which waits for it all the same.
+///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// runtime.run(|| {
+///     let text = String::from("seven");
+///     gmp::scope(|s| {
+///         let length = s.go(|| text.len());
+///         let broken = s.go(|| -> u32 { text.parse().unwrap() });
+///         assert_eq!(length.join().unwrap(), 5);
+///         // Whoever joins it gets the panic, and then the scope does not panic.
+///         assert!(matches!(broken.join(), Err(gmp::JoinError::Panicked(_))));
+///     });
+/// }).unwrap();
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: JoinHandle<Option<ManuallyDrop<T>>>,
     packet: Option<Arc<Packet<T>>>,

@@ -5,6 +5,8 @@
 //! contexts with deadlines are built of it. What a timer goes through is told in `records/p/plan.rs`. Go: `timer`,
 //! `timers.run` (time.go, Go 1.27).
 
+mod remains;
+
 #[cfg(all(test, loom))]
 mod loom_plan;
 #[cfg(all(test, not(loom)))]
@@ -18,12 +20,12 @@ use crate::life::spawn::NoRecord;
 use crate::records::m::M;
 use crate::records::p::plan::Plan;
 use crate::records::p::timers::{NEVER, Timers};
-use crate::records::rt::{AnyRuntime, epoch, nanos};
+use crate::records::rt::{epoch, nanos};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::NonNull;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use remains::{Remains, drop_caught, drop_in_a_goroutine};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -213,9 +215,6 @@ struct Table {
     light: bool,
 }
 
-/// A timer's memory that nobody refers to any more.
-type Remains = Box<dyn Send>;
-
 /// # Safety
 /// `head` is that of a `Node<F>`, and the caller keeps a count.
 unsafe fn fire_node<F: Fire>(head: NonNull<Head>, firing: Firing<'_>) {
@@ -237,26 +236,6 @@ unsafe fn release_node<F: Fire>(head: NonNull<Head>) -> Option<Remains> {
     // SAFETY: as above.
     let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
     Arc::into_inner(node).map(|node| Box::new(node) as Remains)
-}
-
-/// Has a goroutine drop what must not be dropped here; unless there will be none any more.
-#[cold]
-fn drop_in_a_goroutine(rt: &dyn AnyRuntime, remains: Remains) {
-    if rt.is_closed() {
-        return drop_caught(remains);
-    }
-    if let Err(NoRecord(leaked)) =
-        crate::life::spawn::spawn_system(rt, Location::caller(), move || drop(remains))
-    {
-        // There is no memory to do better.
-        core::mem::forget(leaked);
-    }
-}
-
-/// Drops what concerns nobody any more, whatever comes out of it.
-fn drop_caught(remains: Remains) {
-    // A payload whose own drop panics is not worth more care than this.
-    core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(remains))).err());
 }
 
 /// A timer whose callback's type is forgotten, and all that can be done with it. Clones are the same timer.

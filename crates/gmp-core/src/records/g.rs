@@ -229,6 +229,8 @@ pub enum WaitReason {
     Barrier,
     /// At the end of a scope or a `join`, for its goroutines. A closing runtime does not end this wait.
     Scope,
+    /// For nothing but the thread that it is pinned to, which another goroutine has locked.
+    LockedThread,
 }
 
 impl core::fmt::Display for WaitReason {
@@ -250,6 +252,7 @@ impl core::fmt::Display for WaitReason {
             Self::Semaphore => "Semaphore::acquire",
             Self::Barrier => "Barrier::wait",
             Self::Scope => "scope",
+            Self::LockedThread => "pinned to a locked thread",
         })
     }
 }

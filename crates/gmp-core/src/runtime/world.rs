@@ -9,6 +9,7 @@ use crate::contract::{Policy, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
 use crate::records::g::registry;
 use crate::records::m::M;
+use crate::records::p::word::PStatus;
 use crate::records::p::{OwnedP, P};
 use crate::shared::lists::{Lists, MRef};
 use crate::shared::sched::{Config, Sched, attention};
@@ -58,13 +59,20 @@ impl<C: Config> Sched<C> {
             let _ = p.into_core();
             lists.stop_wait -= 1;
         }
+        // A P that waits for a thread to be made need not be waited for.
+        while let Some((p, spinning)) = lists.ms_to_make.pop() {
+            if spinning {
+                self.idle.give_up();
+            }
+            self.stop_p(&mut lists, p);
+        }
         loop {
             self.stop_blocked_ps(&mut lists);
             if lists.stop_wait == 0 {
                 break;
             }
             if self.attention() & attention::CLOSING != 0 {
-                // Ms that leave a closing runtime stop no Ps.
+                // Goroutines in user code may keep their Ps for ever now.
                 self.give_up_stopping(&mut lists, m);
                 return false;
             }
@@ -83,8 +91,15 @@ impl<C: Config> Sched<C> {
     fn give_up_stopping(&self, lists: &mut Lists<C>, m: &M) {
         lists.stopper = None;
         self.clear_attention(attention::STOP);
-        if let Some(p) = m.p_core() {
-            p.word.acquire();
+        let ps = lists.every_p[..self.procs()].to_vec();
+        for p in ps {
+            if core::ptr::eq(&raw const p.core, m.p.get()) {
+                p.core.word.acquire();
+            } else if p.core.word.status() == PStatus::Stopped {
+                p.core.word.release();
+                // SAFETY: it had stopped, so the right to it is the stopper's, which gives it back.
+                self.park_p(lists, unsafe { OwnedP::new(&p) });
+            }
         }
     }
 
@@ -112,12 +127,13 @@ impl<C: Config> Sched<C> {
             Some(id) if (id as usize) < procs => Arc::clone(&lists.every_p[id as usize]),
             _ => Arc::clone(&lists.every_p[0]),
         };
+        // Before anything is moved: whatever is readied or spawned from here on is queued on a P that stays.
+        m.p.set(&raw const keep.core);
+        keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         let removed: Vec<Arc<P<C>>> = lists.every_p[procs..self.procs().max(procs)].to_vec();
         for p in &removed {
             self.remove(p, &keep);
         }
-        m.p.set(&raw const keep.core);
-        keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
     }
 
@@ -139,8 +155,7 @@ impl<C: Config> Sched<C> {
     /// Empties a P that is no longer wanted. Its goroutines go to the front of the shared queue, run_next first; in
     /// rising order of Ps, so the highest ends up first. Go: `procresize`, `p.destroy`.
     fn remove(&self, p: &Arc<P<C>>, heir: &P<C>) {
-        // SAFETY: the world is stopped, so the right to every P but the stopper's is ours; and no other borrow of the
-        // stopper's is in use.
+        // SAFETY: the world is stopped, so the right to every P is the stopper's, and its M holds the heir by now.
         let mut owned = unsafe { OwnedP::new(p) };
         let mut left = List::new();
         while let Some(popped) = owned.owner().queue.pop() {
@@ -175,8 +190,8 @@ impl<C: Config> Sched<C> {
             let owned = unsafe { OwnedP::new(&p) };
             if !p.thief_is_empty() {
                 with_work.push(owned);
-            } else if let Some(owned) = self.feed(lists, owned) {
-                self.put_idle_p(lists, owned);
+            } else {
+                self.retire_p(lists, owned);
             }
         }
         for p in with_work {
@@ -195,7 +210,7 @@ impl<C: Config> Sched<C> {
         for p in lists.every_p.clone().iter().skip(1) {
             p.core.word.release();
             // SAFETY: just made: the right to it is ours.
-            self.put_idle_p(lists, unsafe { OwnedP::new(p) });
+            self.retire_p(lists, unsafe { OwnedP::new(p) });
         }
         lists.every_p[0].core.reserve_first_numbers();
         // SAFETY: as above.

@@ -79,14 +79,26 @@ impl<C: Config> Sched<C> {
         None
     }
 
-    /// Puts a P on the idle list; the caller looks at the queues again afterwards.
+    /// Takes a P with an empty queue out of use, and is the only way to do so. Under the lock, the P goes to the first
+    /// that wants it: to a stop of the world, to a hungry M, or onto the idle list. `true`: it is on the idle list, and
+    /// the caller looks at the queues again afterwards.
+    ///
+    /// **Invariant**: no P is on the idle list while the world is being stopped. The stopper has emptied the list, and
+    /// counts every other P as one that has yet to stop. Its holder may have got it long before and not looked at the
+    /// attention word since: a P that waited for a thread that could not be made, for instance.
     #[doc(alias = "pidleput")]
-    pub(crate) fn put_idle_p(&self, lists: &mut Lists<C>, mut p: OwnedP<C>) {
+    pub(crate) fn retire_p(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> bool {
+        if self.attention() & attention::STOP != 0 {
+            self.stop_p(lists, p);
+            return false;
+        }
+        let Some(mut p) = self.feed(lists, p) else { return false };
         if !p.owner().queue.is_empty() {
             crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
         }
         lists.idle_ps.push(p);
         self.idle.p_idle();
+        true
     }
 
     /// Gives a P to an M: to the one that went to sleep last, or to a new thread.
@@ -188,8 +200,8 @@ impl<C: Config> Sched<C> {
         self.park_p(lists, p);
     }
 
-    /// Puts a P that may still have work on the idle list: what it holds goes to the shared queue.
-    fn park_p(&self, lists: &mut Lists<C>, mut p: OwnedP<C>) {
+    /// Takes a P that may still have work out of use: what it holds goes to the shared queue.
+    pub(crate) fn park_p(&self, lists: &mut Lists<C>, mut p: OwnedP<C>) {
         while let Some(popped) = p.owner().queue.pop() {
             p.core.counters.book(-1);
             self.shared.push(popped.token);
@@ -199,9 +211,7 @@ impl<C: Config> Sched<C> {
             // SAFETY: the evidence is of the runtime whose queue this is.
             unsafe { self.shared.settle(sole) };
         }
-        if let Some(p) = self.feed(lists, p) {
-            self.put_idle_p(lists, p);
-        }
+        self.retire_p(lists, p);
     }
 
     /// A new M on the list of all Ms. Go: `mcommoninit`, `mReserveID`.
@@ -236,8 +246,9 @@ impl<C: Config> Sched<C> {
             return self.start_m(&mut lists, p, spinner);
         }
         let next_timer = p.core.timers.next();
-        let Some(p) = self.feed(&mut lists, p) else { return };
-        self.put_idle_p(&mut lists, p);
+        if !self.retire_p(&mut lists, p) {
+            return;
+        }
         drop(lists);
         if next_timer != NEVER {
             self.timer_added(next_timer);

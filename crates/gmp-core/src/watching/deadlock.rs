@@ -86,7 +86,7 @@ impl<C: Config> Sched<C> {
             return;
         }
         if self.settings.deadlock == DeadlockRule::Auto {
-            self.check_nobody_is_kept(lists);
+            self.check_nobody_is_kept();
         }
         let report = self.report_sleepers();
         lists.deadlock = Some(report);
@@ -99,22 +99,25 @@ impl<C: Config> Sched<C> {
         if held == 0 {
             return;
         }
-        self.blame(&self.runnable_numbers(), held);
+        self.blame(&self.given_to_policy(), held);
     }
 
     /// All queues are empty and no thread but ours exists that could be queueing somebody now: who is runnable all the
     /// same was kept by the shared queue, whose traffic no ledger counts.
-    fn check_nobody_is_kept(&self, _lists: &Lists<C>) {
-        let kept = self.runnable_numbers();
+    fn check_nobody_is_kept(&self) {
+        let kept = self.given_to_policy();
         if !kept.is_empty() {
             self.blame(&kept, 0);
         }
     }
 
-    fn runnable_numbers(&self) -> Vec<String> {
+    /// The numbers of those who are runnable and for a policy to give back. One that lies in the inbox of its M was not
+    /// given to any: it waits for its thread (see [`WaitReason::LockedThread`]).
+    fn given_to_policy(&self) -> Vec<String> {
         let mut numbers = Vec::new();
         registry::for_each(|g| {
-            if g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header) {
+            let runnable = g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header);
+            if runnable && !g.is_inboxed() {
                 numbers.push(g.number.get().to_string());
             }
         });
@@ -188,13 +191,18 @@ impl<C: Config> Sched<C> {
             if !core::ptr::eq(g.rt.get(), &self.header) {
                 return;
             }
-            let Some(_scan) = g.word.scan() else { return };
+            // Nobody but its own M, which sleeps, could run one that lies in an inbox.
+            let in_inbox = g.word.status() == Status::Runnable && g.is_inboxed();
+            let scan = g.word.scan();
+            if scan.is_none() && !in_inbox {
+                return;
+            }
             report.main_exited &= g.number.get() != 1;
             report.sleepers.push(Sleeper {
                 number: g.number.get(),
                 name: g.extra().and_then(|extra| extra.name.clone()),
                 labels: g.extra().map(|extra| extra.labels.clone()).unwrap_or_default(),
-                reason: g.reason.get(),
+                reason: if in_inbox { WaitReason::LockedThread } else { g.reason.get() },
                 age: Duration::from_nanos(now.saturating_sub(g.since.get())),
                 created_at: g.created_at.get(),
             });

@@ -1,11 +1,14 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
 
+mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
-
-mod blocking_go;
+mod lost_in_resize;
 mod policy_stash_uaf;
+mod recycled_record;
+mod stopped_world;
 mod timer_sweep_uaf;
+mod unheard_attention;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -14,7 +17,15 @@ use std::process::ExitCode;
 type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
-const FAULTS: &[Fault] = &[blocking_go::FAULT, policy_stash_uaf::FAULT, timer_sweep_uaf::FAULT];
+const FAULTS: &[Fault] = &[
+    blocking_go::FAULT,
+    lost_in_resize::FAULT,
+    policy_stash_uaf::FAULT,
+    recycled_record::FAULT,
+    stopped_world::FAULT,
+    timer_sweep_uaf::FAULT,
+    unheard_attention::FAULT,
+];
 
 fn main() -> ExitCode {
     let all =

@@ -30,6 +30,36 @@ impl<T> Place<T> {
 
 /// Calls `a` here and `b` on a goroutine of its own, and returns both results when both have ended. **Suspends.**
 ///
+/// ```
+/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
+/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// /// Quicksort; the halves of a large slice are sorted at the same time.
+/// fn sort(slice: &mut [u32]) {
+///     let Some((&mut pivot, _)) = slice.split_first_mut() else { return };
+///     let mut left = 0;
+///     for i in 1..slice.len() {
+///         if slice[i] < pivot {
+///             left += 1;
+///             slice.swap(left, i);
+///         }
+///     }
+///     slice.swap(0, left);
+///     let (low, high) = slice.split_at_mut(left);
+///     if low.len() + high.len() > 1000 {
+///         gmp::join(|| sort(low), || sort(&mut high[1..]));
+///     } else {
+///         sort(low);
+///         sort(&mut high[1..]);
+///     }
+/// }
+///
+/// runtime.run(|| {
+///     let mut numbers: Vec<u32> = (0..10_000).map(|i: u32| i.wrapping_mul(2_654_435_761)).collect();
+///     sort(&mut numbers);
+///     assert!(numbers.is_sorted());
+/// }).unwrap();
+/// ```
+///
 /// # Panics
 /// Outside a goroutine, if there is no memory for a record, if no stack could be had for `b`, and with the panic of `a`
 /// or else of `b`, after both have ended. If one of them calls `exit`, so does `join`.

@@ -197,20 +197,16 @@ impl Timers {
     }
 
     fn add(&self, entry: Entry) -> bool {
-        let (earliest, grown) = self.put(entry);
-        if grown {
-            self.sweep();
-        }
-        earliest
-    }
-
-    /// Puts an entry in: whether it is the earliest now, and whether the heap has doubled.
-    fn put(&self, entry: Entry) -> (bool, bool) {
         let mut heap = self.lock();
         let earliest = entry.when < self.next();
         heap.entries.push(entry);
         self.publish(&heap);
-        (earliest, heap.entries.len() > heap.sweep_at.max(SWEEP_FLOOR))
+        let grown = heap.entries.len() > heap.sweep_at.max(SWEEP_FLOOR);
+        drop(heap);
+        if grown {
+            self.sweep();
+        }
+        earliest
     }
 
     /// Takes what is due by `now`, earliest first, as far as there is room, and no more than `most`.
@@ -250,14 +246,18 @@ impl Timers {
         self.publish(&heap);
     }
 
-    /// Moves all of them to `to`, from a P that is being removed. Under the scheduler's lock, so nothing is swept.
+    /// Moves all of them to `to`, from a P that is being removed. Nothing is swept on the way: a sweep drops what its
+    /// users gave, and the world is stopped. The next entry that is added to `to` sees to it.
     pub(crate) fn move_to(&self, to: &Timers) {
-        for entry in self.take_all() {
+        let mut entries = self.take_all();
+        for entry in &entries {
             if let Target::Timer(timer) = &entry.target {
                 timer.plan(|plan| plan.move_home(entry.when, self, to));
             }
-            to.put(entry);
         }
+        let mut heap = to.lock();
+        heap.entries.extend(entries.drain(..));
+        to.publish(&heap);
     }
 
     /// Forgets all of them, in a closing runtime.

@@ -1,0 +1,92 @@
+//! Once, a P that got out of use while the world was being stopped went onto the idle list, where the stopper had looked
+//! already, and the stopper waited for it for ever. The kind: whoever takes a P out of use during a stop.
+
+use crate::harness::{child, named};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+pub(crate) const FAULT: crate::Fault = (
+    named![a_stop_of_the_world_gets_every_p],
+    named![refused_threads, retaken_ps, hungry_ms, ending_threads],
+);
+
+fn builder() -> gmp::Builder {
+    // SAFETY: no child holds a borrow of a thread-local across a suspension.
+    unsafe { gmp::Builder::new().share_thread_locals() }
+}
+
+/// Changes the number of Ps again and again while `others` are at work, and tells them when it is done.
+fn resize(builder: gmp::Builder, times: usize, others: &[fn(&AtomicBool)]) {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let others = others.to_vec();
+    let ran = builder.build().unwrap().run(move || {
+        let all: Vec<_> = others.into_iter().map(|other| gmp::go(move || other(&DONE))).collect();
+        for i in 0..times {
+            gmp::set_max_procs(4 + i % 2);
+            gmp::yield_now();
+        }
+        DONE.store(true, Relaxed);
+        all.into_iter().for_each(|one| one.join().unwrap());
+    });
+    println!("{}", ran.is_ok());
+}
+
+fn spawn_locked(done: &AtomicBool) {
+    let _lock = gmp::lock_os_thread();
+    while !done.load(Relaxed) {
+        (0..20).for_each(|_| drop(gmp::go(|| ())));
+        gmp::yield_now();
+    }
+}
+
+fn keep_busy(done: &AtomicBool) {
+    while !done.load(Relaxed) {
+        (0..1000).for_each(|_| std::hint::spin_loop());
+        gmp::yield_now();
+    }
+}
+
+fn block(done: &AtomicBool) {
+    while !done.load(Relaxed) {
+        gmp::blocking(|| std::thread::sleep(std::time::Duration::from_micros(100)));
+    }
+}
+
+fn end_locked(done: &AtomicBool) {
+    while !done.load(Relaxed) {
+        gmp::go(|| std::mem::forget(gmp::lock_os_thread())).join().unwrap();
+    }
+}
+
+fn wake_pinned(done: &AtomicBool) {
+    let (send, receive) = gmp::chan::<()>(0);
+    let pinned = gmp::go_pinned(move || while receive.recv().is_ok() {});
+    while !done.load(Relaxed) {
+        send.send(()).unwrap();
+        gmp::yield_now();
+    }
+    drop(send);
+    pinned.join().unwrap();
+}
+
+/// sysmon is to make a thread for what a locked thread has woken, and may not: the P is out of use.
+fn refused_threads() {
+    resize(builder().procs(5).max_threads(4), 2000, &[spawn_locked, keep_busy, keep_busy]);
+}
+
+fn retaken_ps() {
+    resize(builder().procs(5), 500, &[block, block, block, keep_busy]);
+}
+
+fn hungry_ms() {
+    resize(builder().procs(5), 500, &[wake_pinned, wake_pinned, wake_pinned, keep_busy]);
+}
+
+fn ending_threads() {
+    resize(builder().procs(5).max_threads(5), 500, &[end_locked, spawn_locked, block, keep_busy]);
+}
+
+fn a_stop_of_the_world_gets_every_p() {
+    for name in ["refused_threads", "retaken_ps", "hungry_ms", "ending_threads"] {
+        child(name).run().code(0).prints("true\n");
+    }
+}

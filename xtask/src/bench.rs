@@ -6,6 +6,7 @@ mod events;
 mod log;
 mod machine;
 mod names;
+mod page;
 mod plan;
 mod program;
 mod ratio;
@@ -19,11 +20,14 @@ pub(crate) use args::Args;
 
 use crate::root;
 use anyhow::{Context, Result, ensure};
+use args::Command;
 use events::Events;
 use log::{Head, Log, Record};
+use page::Page;
 use program::Program;
 use report::Report;
 use run::Stop;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Libraries that the bench has without its feature `rivals`.
@@ -34,17 +38,17 @@ const SLOWER: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(Command::Report { files, html }) = &args.command {
+        return show(files, html.as_deref());
+    }
     let events = Events::new();
     events.listen_for_signals()?;
     // Whatever can be refused is refused before a quarter of an hour has been spent.
     let baseline = args.baseline.as_deref().map(log::read).transpose()?;
+    let page = args.html.as_deref().map(Page::create).transpose()?;
     let (record, stop) = measure(args, &events)?;
     let report = Report::new(&record);
-    println!("{}", table::head(&report));
-    println!("{}", table::render(&report, width()));
-    if let Some(verdict) = table::verdict(&report) {
-        println!("{verdict}");
-    }
+    print(&report);
     let failed = report.failed();
     if failed > 0 {
         println!("{failed} cells failed");
@@ -60,6 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         None => false,
     };
+    if let Some(page) = page {
+        page.write(&[report])?;
+    }
     Ok(match stop {
         Some(Stop::Interrupted) => ExitCode::from(INTERRUPTED),
         Some(Stop::Unwritable(_)) => ExitCode::from(2),
@@ -67,6 +74,26 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None if slower => ExitCode::from(SLOWER),
         None => ExitCode::SUCCESS,
     })
+}
+
+/// Prints the tables of earlier runs and makes a page of them.
+fn show(files: &[PathBuf], html: Option<&Path>) -> Result<ExitCode> {
+    let read = |file: &PathBuf| log::read(file).map(|record| Report::new(&record));
+    let reports = files.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let page = html.map(Page::create).transpose()?;
+    reports.iter().for_each(print);
+    if let Some(page) = page {
+        page.write(&reports)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(report: &Report) {
+    println!("{}", table::head(report));
+    println!("{}", table::render(report, width()));
+    if let Some(verdict) = table::verdict(report) {
+        println!("{verdict}");
+    }
 }
 
 /// How wide a table may be: as the terminal is, or where there is none, as a page of text.

@@ -1,5 +1,6 @@
 //! `cargo xtask ci [GATE...]`: the gates that a change must pass, run in order, with a table of times at the end.
 
+mod browser;
 mod features;
 
 use crate::{bench, loom, root, tidy};
@@ -41,6 +42,7 @@ const GATES: &[Gate] = &[
     Gate { name: "panic-abort", about: "a program built with panic=abort runs", run: panic_abort },
     Gate { name: "loom", about: "the models of the protocols", run: models },
     Gate { name: "soak", about: "ten seconds of random work", run: soak },
+    Gate { name: "browser", about: "the bench's page in a headless Chromium", run: browser::run },
     Gate { name: "bench-smoke", about: "every cell of the bench runs, under every policy", run: bench_smoke },
 ];
 

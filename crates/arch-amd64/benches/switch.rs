@@ -25,7 +25,7 @@ fn switches(criterion: &mut Criterion) {
     let slab = region.reserve(1, 68 << 10, 4 << 10).unwrap();
     region.guard(&slab, 0).unwrap();
     // SAFETY: the slab is this function's alone and never released.
-    let stack = unsafe { Stack::new(slab.base.add(slab.guard), slab.stride - slab.guard) };
+    let stack = unsafe { Stack::new(slab.base().add(slab.guard()), slab.stride() - slab.guard()) };
     // SAFETY: the stack is unused and lives for ever.
     unsafe { THERE = Amd64::init(&stack, echo).unwrap() };
     group.bench_function("amd64", |bench| {

@@ -43,7 +43,7 @@ impl AttachedThread {
         let mut thread = Self { region, slab: None, before: no_stack(), stays_on_its_thread: PhantomData };
         let ready = region.guard(&slab, 0).map_err(into_io).and_then(|()| {
             // SAFETY: the guard is the lowest page of a mapping of `page + size` bytes.
-            let bottom = unsafe { slab.base.add(page) };
+            let bottom = unsafe { slab.base().add(page) };
             let ours = libc::stack_t { ss_sp: bottom.as_ptr().cast(), ss_flags: 0, ss_size: size };
             exchange(Some(&ours))
         });
@@ -65,7 +65,7 @@ impl AttachedThread {
 impl Drop for AttachedThread {
     fn drop(&mut self) {
         let Some(slab) = self.slab.take() else { return };
-        let ours = slab.base.addr().get() + slab.guard;
+        let ours = slab.base().addr().get() + slab.guard();
         let in_place = exchange(None).is_ok_and(|now| now.ss_sp.addr() == ours);
         if in_place && exchange(Some(&self.before)).is_ok() {
             // SAFETY: the kernel no longer knows this stack, and it refuses the exchange (EPERM) while the thread is

@@ -54,17 +54,31 @@ fn colour_of(top: usize) -> usize {
 /// The caller owns the stack, nothing on it is in use, and it outlives the context (`Switch::init`).
 #[inline]
 pub(crate) unsafe fn init(stack: &Stack, entry: Entry) -> Context {
+    // SAFETY: the caller's promise.
+    unsafe { init_with(stack, entry, first_frame as *const () as usize, None) }
+}
+
+/// Lays out a fresh stack that begins at `first`, with the base of the flow's block above that word if it has one.
+///
+/// # Safety
+/// As for [`init`]; `first` finds such a stack.
+#[inline(always)]
+pub(crate) unsafe fn init_with(stack: &Stack, entry: Entry, first: usize, block: Option<usize>) -> Context {
     debug_assert!(stack.top().addr().is_multiple_of(16), "clause A2: a stack's top is 16-aligned");
     debug_assert!(stack.size() >= 4096, "clause A1: a stack has room for a colour and its first frame");
     let top = stack.top().wrapping_sub(colour_of(stack.top().addr())).cast::<usize>();
-    // SAFETY: the three words lie in the stack's uppermost KiB, whose bytes are readable and writable (A1), aligned (A2)
+    let last = if block.is_some() { 4 } else { 3 };
+    // SAFETY: the words lie in the stack's uppermost KiB, whose bytes are readable and writable (A1), aligned (A2)
     // and the caller's alone (A3).
     unsafe {
         top.sub(1).write(0);
         top.sub(2).write(entry as usize);
-        top.sub(3).write(first_frame as *const () as usize);
+        if let Some(block) = block {
+            top.sub(3).write(block);
+        }
+        top.sub(last).write(first);
     }
-    Context(top.wrapping_sub(3).cast())
+    Context(top.wrapping_sub(last).cast())
 }
 
 /// Where a fresh stack begins. Never called: the first switch jumps here.

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `switch.rs` | [`Amd64`]: save one flow of control and continue another, in about 3 ns |
 //! | `first_frame.rs` | what a fresh stack looks like and how its first call begins and ends |
+//! | `own.rs` | [`OwnAmd64`]: the same for flows that have thread-locals of their own |
+//! | `thread_block.rs`, `thread_block/` | the block in which a flow's thread-locals lie: what it is, how it is made, how it ends |
 //! | `slot.rs` | [`Amd64Slot`]: one word per OS thread that the compiler can not cache |
 //! | `region.rs` | [`Guarded`]: slabs of stacks with guards, thousands in one mapping |
 //! | `alternate.rs` | [`AttachedThread`]: a signal stack for each thread that runs goroutines |
@@ -31,17 +33,21 @@ mod cpus;
 mod far_fence;
 mod first_frame;
 mod overflow;
+mod own;
 mod region;
 mod report;
 mod slot;
 mod switch;
+mod thread_block;
 mod valgrind;
 
 pub use alternate::AttachedThread;
 pub use cpus::available_cpus;
 pub use overflow::{Describe, set_overflow_describer};
+pub use own::{OwnAmd64, OwnThread};
 pub use region::{GuardMode, Guarded};
 pub use report::Report;
 pub use slot::{Amd64Slot, verify_slot};
 pub use switch::Amd64;
+pub use thread_block::{Missing, available as own_thread_locals_available};
 pub use valgrind::running_on_valgrind;

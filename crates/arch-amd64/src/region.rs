@@ -68,7 +68,11 @@ unsafe impl Region for Guarded {
     }
 
     fn reserve(&self, count: usize, stride: usize, guard: usize) -> Result<Slab, StackError> {
-        debug_assert!(stride.is_multiple_of(self.page) && guard.is_multiple_of(self.page) && guard < stride);
+        assert!(
+            stride.is_multiple_of(self.page) && guard.is_multiple_of(self.page) && guard < stride,
+            "Region::reserve: {guard} bytes of guard in {stride} are not whole pages of {} bytes, fewer than all",
+            self.page
+        );
         let bytes = count.checked_mul(stride).and_then(NonZero::new).ok_or(out_of_memory(Errno::ENOMEM))?;
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_STACK;
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
@@ -79,15 +83,15 @@ unsafe impl Region for Guarded {
         // MAP_STACK as a hint of that; a kernel without huge pages refuses, which is as good.
         // SAFETY: advice about our own fresh mapping changes nothing that a program can see.
         let _ = unsafe { madvise(base, bytes.get(), MmapAdvise::MADV_NOHUGEPAGE) };
-        Ok(Slab { base: base.cast(), stride, guard, count })
+        // SAFETY: the mapping is fresh, of this size, and nobody else's.
+        Ok(unsafe { Slab::new(base.cast(), count, stride, guard) })
     }
 
     fn guard(&self, slab: &Slab, index: usize) -> Result<(), StackError> {
-        assert!(index < slab.count, "stack {index} of a slab of {}", slab.count);
-        // SAFETY: the stack lies inside the slab's one mapping, as `index` is below its count.
-        let low = unsafe { slab.base.add(index * slab.stride) };
-        self.guard_range(low.cast(), slab.guard)?;
-        valgrind::register(low.addr().get() + slab.guard, slab.stride - slab.guard);
+        let low = slab.stack(index);
+        // SAFETY: the range is the guard of a stack, which whoever made the slab has set aside for this.
+        unsafe { self.guard_range(low.cast(), slab.guard()) }?;
+        valgrind::register(low.addr().get() + slab.guard(), slab.stride() - slab.guard());
         Ok(())
     }
 
@@ -98,21 +102,23 @@ unsafe impl Region for Guarded {
     }
 
     unsafe fn release(&self, slab: Slab) {
-        let bytes = slab.count * slab.stride;
-        valgrind::deregister(slab.base.addr().get(), bytes);
+        let bytes = slab.bytes();
+        valgrind::deregister(slab.base().addr().get(), bytes);
         // It can fail where it would have to split a mapping that the kernel has merged with a neighbour and the
         // process is at its limit: then the address space is lost, and nothing else.
         // SAFETY: the caller says that the slab is ours and that no stack of it is in use.
-        let _ = unsafe { munmap(slab.base.cast(), bytes) };
+        let _ = unsafe { munmap(slab.base().cast(), bytes) };
     }
 }
 
 impl Guarded {
     /// Makes a range fault on every touch.
-    fn guard_range(self, low: NonNull<c_void>, bytes: usize) -> Result<(), StackError> {
+    ///
+    /// # Safety
+    /// The range is there to fault: a guard, in a mapping of ours.
+    unsafe fn guard_range(self, low: NonNull<c_void>, bytes: usize) -> Result<(), StackError> {
         if self.mode == GuardMode::Auto {
-            // SAFETY: the range is the lowest part of a stack that nobody uses yet (`Region::guard`). Not by nix, as
-            // its list of advice does not have this one.
+            // SAFETY: as the caller promises. Not by nix, as its list of advice does not have this one.
             if unsafe { libc::madvise(low.as_ptr(), bytes, MADV_GUARD_INSTALL) } == 0 {
                 return Ok(());
             }

@@ -146,7 +146,7 @@ unsafe fn switch_raw(save: *mut Context, to: Context, carry: Carry) -> Carry {
 
 /// The floating-point control words, checked in builds with debug assertions because a switch does not keep them.
 #[cfg(debug_assertions)]
-mod float_control {
+pub(crate) mod float_control {
     use core::arch::asm;
 
     /// The low six bits of MXCSR are sticky flags, which any arithmetic may set; the rest is control.
@@ -154,7 +154,7 @@ mod float_control {
 
     /// MXCSR's control bits and the x87 control word of this thread.
     #[inline]
-    pub(super) fn read() -> (u32, u16) {
+    pub(crate) fn read() -> (u32, u16) {
         let mut mxcsr = 0_u32;
         let mut x87 = 0_u16;
         // SAFETY: both instructions only store to the two locals.
@@ -172,7 +172,7 @@ mod float_control {
 
     /// Aborts if the words are not what this flow had when it switched away.
     #[inline]
-    pub(super) fn expect(before: (u32, u16)) {
+    pub(crate) fn expect(before: (u32, u16)) {
         let after = read();
         if after != before {
             changed(before, after);

@@ -107,7 +107,7 @@ unsafe extern "C" fn touch_null(_: Carry) -> Context {
 fn in_child(mode: GuardMode, entry: gmp_core::contract::Entry) {
     let region = Guarded::new(mode);
     let (stack, slab) = fresh::stack_of(&region);
-    GUARD_START.store(slab.base.addr().get(), Ordering::Relaxed);
+    GUARD_START.store(slab.base().addr().get(), Ordering::Relaxed);
     GUARD_BYTES.store(region.page_size(), Ordering::Relaxed);
     set_overflow_describer(describe);
     let _attached = Amd64::attach_thread().unwrap();

@@ -28,15 +28,15 @@ fn readable(address: usize) -> bool {
 
 fn usable(slab: &Slab, index: usize) -> NonNull<u8> {
     // SAFETY: lies inside the slab's mapping.
-    unsafe { slab.base.add(index * slab.stride + slab.guard) }
+    unsafe { slab.base().add(index * slab.stride() + slab.guard()) }
 }
 
 fn has_guards(slab: &Slab) {
-    let base = slab.base.addr().get();
-    for index in 0..slab.count {
-        let low = base + index * slab.stride;
-        assert!(!readable(low) && !readable(low + slab.guard - 1), "the guard of stack {index}");
-        assert!(readable(low + slab.guard) && readable(low + slab.stride - 1), "stack {index}");
+    let base = slab.base().addr().get();
+    for index in 0..slab.count() {
+        let low = base + index * slab.stride();
+        assert!(!readable(low) && !readable(low + slab.guard() - 1), "the guard of stack {index}");
+        assert!(readable(low + slab.guard()) && readable(low + slab.stride() - 1), "stack {index}");
     }
 }
 
@@ -44,14 +44,14 @@ fn keeps_its_promises(mode: GuardMode) {
     let region = Guarded::new(mode);
     let page = region.page_size();
     let slab = region.reserve(5, 16 * page, 2 * page).unwrap();
-    assert_eq!((slab.count, slab.stride, slab.guard), (5, 16 * page, 2 * page));
+    assert_eq!((slab.count(), slab.stride(), slab.guard()), (5, 16 * page, 2 * page));
     for index in 0..5 {
         region.guard(&slab, index).unwrap();
     }
     has_guards(&slab);
     for index in 0..5 {
         let stack = usable(&slab, index);
-        let size = slab.stride - slab.guard;
+        let size = slab.stride() - slab.guard();
         // SAFETY: the stack's own bytes, all usable.
         unsafe {
             assert_eq!(stack.add(size - 1).read(), 0, "R1: zeroed");
@@ -114,8 +114,8 @@ fn a_hundred_thousand_stacks_take_one_mapping() {
     }
     (100..count).for_each(|index| region.guard(&slab, index).unwrap());
     for index in [0, 1, count / 2, count - 1] {
-        let low = slab.base.addr().get() + index * slab.stride;
-        assert!(!readable(low) && readable(low + slab.guard), "stack {index}");
+        let low = slab.base().addr().get() + index * slab.stride();
+        assert!(!readable(low) && readable(low + slab.guard()), "stack {index}");
     }
     assert!(mappings() < before + 60, "{before} mappings have become {}", mappings());
     // SAFETY: nothing in the slab is used.

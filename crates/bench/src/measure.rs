@@ -116,7 +116,7 @@ pub(crate) fn bytes_per_g(cell: &Cell, before: u64, timed: Figures) -> Figures {
 /// The figures of `sleep_many`: CPU time counts, not the wall time that the sleeps themselves fill.
 pub(crate) fn sleeps(timed: Figures, overshoot: Vec<f64>) -> Figures {
     let late = Latencies::of(overshoot);
-    by_cpu(timed).with("p50_ns", late.p50).with("p99_ns", late.p99)
+    late.distributed(by_cpu(timed)).with("p50_ns", late.p50).with("p99_ns", late.p99)
 }
 
 /// The same figures with the CPU time as the one that counts.
@@ -129,12 +129,13 @@ pub(crate) fn by_cpu(timed: Figures) -> Figures {
 /// The figures of `hog_fairness`: the longest gap counts.
 pub(crate) fn fairness(timed: Figures, gaps: Option<Latencies>) -> Result<Figures> {
     let gaps = gaps.ok_or("the ticker did not end")?;
-    Ok(timed.counting(gaps.max).with("p50_ns", gaps.p50).with("p99_ns", gaps.p99))
+    Ok(gaps.distributed(timed.counting(gaps.max)).with("p50_ns", gaps.p50).with("p99_ns", gaps.p99))
 }
 
 /// The figures of a workload whose 99th percentile counts.
 pub(crate) fn tail(timed: Figures, latencies: Latencies) -> Figures {
-    timed.counting(latencies.p99).with("p50_ns", latencies.p50).with("max_ns", latencies.max)
+    let timed = latencies.distributed(timed.counting(latencies.p99));
+    timed.with("p50_ns", latencies.p50).with("max_ns", latencies.max)
 }
 
 /// The value below which the share `q` of the sorted values lies (nearest rank).
@@ -145,24 +146,44 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     }
 }
 
-/// Latencies and the three figures that are shown of them.
+/// The latencies at these many per cent are printed, under these names.
+const DISTRIBUTION: [(&str, f64); 9] = [
+    ("latency_1", 0.01),
+    ("latency_10", 0.1),
+    ("latency_25", 0.25),
+    ("latency_50", 0.5),
+    ("latency_75", 0.75),
+    ("latency_90", 0.9),
+    ("latency_99", 0.99),
+    ("latency_99.9", 0.999),
+    ("latency_100", 1.0),
+];
+
+/// Latencies: the three figures that are shown of them, and their distribution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latencies {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) max: f64,
+    distribution: [(&'static str, f64); DISTRIBUTION.len()],
 }
 
 impl Latencies {
     pub(crate) fn of(mut nanoseconds: Vec<f64>) -> Self {
         nanoseconds.sort_by(f64::total_cmp);
         let at = |q| quantile(&nanoseconds, q);
-        Self { p50: at(0.5), p99: at(0.99), max: at(1.0) }
+        let distribution = DISTRIBUTION.map(|(name, q)| (name, at(q)));
+        Self { p50: at(0.5), p99: at(0.99), max: at(1.0), distribution }
+    }
+
+    /// Adds the distribution.
+    fn distributed(&self, figures: Figures) -> Figures {
+        self.distribution.iter().fold(figures, |figures, (name, value)| figures.with(name, *value))
     }
 
     /// The figures of a workload whose operation is one latency: its median counts.
     pub(crate) fn figures(self, timed: Figures) -> Figures {
-        timed.counting(self.p50).with("p99_ns", self.p99).with("max_ns", self.max)
+        self.distributed(timed.counting(self.p50)).with("p99_ns", self.p99).with("max_ns", self.max)
     }
 }
 

@@ -14,6 +14,11 @@ pub enum BuildError {
          them) or `one_thread_each()` (safe; each is an OS thread)"
     )]
     ThreadLocalsUndecided,
+    /// Goroutines cannot have thread-locals of their own on this system.
+    #[error(
+        "Builder::own_thread_locals: not possible here: {0}; `one_thread_each()` is safe as well, and slower"
+    )]
+    OwnThreadLocals(gmp_arch_amd64::Missing),
     /// The environment's `GOMAXPROCS` is no number of Ps.
     #[error(transparent)]
     Gomaxprocs(#[from] gmp_core::procs::BadGomaxprocs),

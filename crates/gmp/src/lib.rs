@@ -31,6 +31,7 @@
 //!
 //! | mode | is | for the price of |
 //! | --- | --- | --- |
+//! | [`Builder::own_thread_locals`] | safe | a few nanoseconds for each switch and 4.5 KB for each goroutine |
 //! | [`Builder::one_thread_each`] | safe | an OS thread for each goroutine: slow |
 //! | [`Builder::pinned`] | `unsafe`, a short promise | a started goroutine stays on its thread |
 //! | [`Builder::share_thread_locals`] | `unsafe`, the full promise | nothing: this is the fast one |

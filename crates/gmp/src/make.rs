@@ -1,7 +1,7 @@
-//! The two makes of a runtime: which switch, which stacks. The only place that knows the machine.
+//! The three makes of a runtime: which switch, which stacks. The only place that knows the machine.
 
 use core::marker::PhantomData;
-use gmp_arch_amd64::{Amd64, Amd64Slot, Guarded};
+use gmp_arch_amd64::{Amd64, Amd64Slot, Guarded, OwnAmd64};
 use gmp_arch_hosted::{Hosted, ThreadStacks};
 use gmp_core::Config;
 use gmp_core::contract::Policy;
@@ -15,6 +15,15 @@ impl<P: Policy> Config for Native<P> {
     type Policy = P;
     type Stacks = Stacks<Guarded>;
     type Switch = Amd64;
+}
+
+/// The same, and each goroutine has thread-locals of its own.
+pub(crate) struct OwnThreadLocals<P>(PhantomData<P>);
+
+impl<P: Policy> Config for OwnThreadLocals<P> {
+    type Policy = P;
+    type Stacks = Stacks<Guarded>;
+    type Switch = OwnAmd64;
 }
 
 /// Each goroutine on an OS thread of its own.

@@ -1,7 +1,7 @@
 //! `Runtime` and `Handle`.
 
 use crate::error::SpawnError;
-use crate::make::{Native, OneThreadEach};
+use crate::make::{Native, OneThreadEach, OwnThreadLocals};
 use crate::{Builder, DefaultPolicy, Finished, JoinHandle, RunError, Stats};
 use gmp_arch_amd64::Guarded;
 use gmp_arch_hosted::ThreadStacks;
@@ -20,6 +20,7 @@ pub struct Runtime<P: Policy = DefaultPolicy> {
 
 #[derive(Debug)]
 enum Make<P: Policy> {
+    OwnThreadLocals(core_runtime::Runtime<OwnThreadLocals<P>>),
     Native(core_runtime::Runtime<Native<P>>),
     OneThreadEach(core_runtime::Runtime<OneThreadEach<P>>),
 }
@@ -32,6 +33,11 @@ impl Runtime<DefaultPolicy> {
 }
 
 impl<P: Policy> Runtime<P> {
+    pub(crate) fn own_thread_locals(settings: Settings, stacks: Stacks<Guarded>) -> Self {
+        // SAFETY: the guarded stacks are made for this switch, whose goroutines have thread-locals of their own.
+        Self { make: Make::OwnThreadLocals(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
+    }
+
     pub(crate) fn native(settings: Settings, stacks: Stacks<Guarded>) -> Self {
         // SAFETY: the guarded stacks are made for this switch, and the builder's mode is unsafe to choose.
         Self { make: Make::Native(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
@@ -69,6 +75,7 @@ impl<P: Policy> Runtime<P> {
         T: Send + 'static,
     {
         match self.make {
+            Make::OwnThreadLocals(runtime) => runtime.run(main),
             Make::Native(runtime) => runtime.run(main),
             Make::OneThreadEach(runtime) => runtime.run(main),
         }
@@ -77,6 +84,7 @@ impl<P: Policy> Runtime<P> {
     /// A handle for plain threads. What it spawns before `run` is called waits for it.
     pub fn handle(&self) -> Handle {
         Handle(match &self.make {
+            Make::OwnThreadLocals(runtime) => runtime.handle(),
             Make::Native(runtime) => runtime.handle(),
             Make::OneThreadEach(runtime) => runtime.handle(),
         })

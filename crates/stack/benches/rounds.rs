@@ -54,7 +54,7 @@ fn rounds(criterion: &mut Criterion) {
             let stacks = (0..members).map(|index| {
                 region.guard(&slab, index).unwrap();
                 // SAFETY: the stack is this round's alone, and its slab is never released.
-                unsafe { Stack::new(slab.base.add(index * slab.stride + PAGE), slab.stride - PAGE) }
+                unsafe { Stack::new(slab.base().add(index * slab.stride() + PAGE), slab.stride() - PAGE) }
             });
             round(criterion, &format!("{members} stacks, bare, every {pages} pages"), stacks);
         }

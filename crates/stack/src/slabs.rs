@@ -36,8 +36,8 @@ impl Uncarved {
     /// Installs the guard; after an error the stack can be put back with [`Slabs::put_back`].
     pub(crate) fn guard<R: Region>(&self, region: &R) -> Result<Bottom, StackError> {
         region.guard(&self.slab, self.index)?;
-        // SAFETY: the index is below the slab's count, so this lies in its mapping.
-        Ok(Bottom(unsafe { self.slab.base.add(self.index * self.slab.stride + self.slab.guard) }))
+        // SAFETY: a stack is larger than its guard, so this lies in it.
+        Ok(Bottom(unsafe { self.slab.stack(self.index).add(self.slab.guard()) }))
     }
 }
 
@@ -66,7 +66,7 @@ impl Slabs {
         if let Some((slab, index)) = self.refused.pop() {
             return Ok(Uncarved { slab: view(&self.slabs[slab]), index });
         }
-        if self.slabs.last().is_none_or(|last| self.carved == last.count) {
+        if self.slabs.last().is_none_or(|last| self.carved == last.count()) {
             self.grow(region)?;
         }
         let index = self.carved;
@@ -77,13 +77,13 @@ impl Slabs {
 
     /// Takes back a stack whose guard could not be installed.
     pub(crate) fn put_back(&mut self, stack: &Uncarved) {
-        let slab = self.slabs.iter().rposition(|slab| slab.base == stack.slab.base);
+        let slab = self.slabs.iter().rposition(|slab| slab.base() == stack.slab.base());
         self.refused.push((slab.expect("carved from one of these"), stack.index));
     }
 
     /// How many stacks have been carved and not put back.
     pub(crate) fn carved(&self) -> usize {
-        let uncarved = self.slabs.last().map_or(0, |last| last.count - self.carved);
+        let uncarved = self.slabs.last().map_or(0, |last| last.count() - self.carved);
         self.total - uncarved - self.refused.len()
     }
 
@@ -100,7 +100,7 @@ impl Slabs {
         loop {
             match region.reserve(count, self.stride, self.guard) {
                 Ok(slab) => {
-                    self.total += slab.count;
+                    self.total += slab.count();
                     self.carved = 0;
                     self.slabs.push(slab);
                     return Ok(());
@@ -118,13 +118,13 @@ impl Slabs {
     pub(crate) unsafe fn release<R: Region>(&mut self, region: &R, free: &[Bottom]) {
         let last = self.slabs.len().wrapping_sub(1);
         for (position, slab) in self.slabs.drain(..).enumerate() {
-            let uncarved = if position == last { slab.count - self.carved } else { 0 };
+            let uncarved = if position == last { slab.count() - self.carved } else { 0 };
             let refused = self.refused.iter().filter(|(of, _)| *of == position).count();
-            let start = slab.base.addr().get();
-            let end = start + slab.count * slab.stride;
+            let start = slab.base().addr().get();
+            let end = start + slab.bytes();
             let free = free.partition_point(|stack| stack.0.addr().get() < end)
                 - free.partition_point(|stack| stack.0.addr().get() < start);
-            if uncarved + refused + free == slab.count {
+            if uncarved + refused + free == slab.count() {
                 // SAFETY: the slab came from this region, and all its stacks are accounted for as free.
                 unsafe { region.release(slab) };
             }
@@ -137,5 +137,6 @@ impl Slabs {
 
 /// A second description of a slab, to use without the depot's lock. Slabs stay until the allocator is dropped.
 fn view(slab: &Slab) -> Slab {
-    Slab { base: slab.base, stride: slab.stride, guard: slab.guard, count: slab.count }
+    // SAFETY: it is the same slab, and one of the two descriptions is released at most.
+    unsafe { Slab::new(slab.base(), slab.count(), slab.stride(), slab.guard()) }
 }

@@ -30,6 +30,6 @@ pub use round::block_forever;
 /// keeps.
 #[doc(hidden)]
 pub mod expansion {
-    pub use super::arm::{InPlace, RecvSlot, SendSlot, indexes, run, sent};
+    pub use super::arm::{InPlace, RecvSlot, SendSlot, indexes, outlive, run, sent};
     pub use super::round::Timeout;
 }

@@ -6,7 +6,11 @@ use std::path::PathBuf;
 
 /// What to measure.
 #[derive(clap::Args, Clone, Debug, Deserialize, Serialize)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    #[serde(skip)]
+    pub(crate) command: Option<Command>,
     /// Scheduling policies of gmp, side by side, separated by commas; "all" is every one.
     #[arg(long, value_delimiter = ',', default_value = "go")]
     pub(crate) policy: Vec<String>,
@@ -62,12 +66,30 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) baseline: Option<PathBuf>,
+    /// Write a page with pictures to this file when all is measured: one file, without a network.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) html: Option<PathBuf>,
     /// A cell that takes longer is ended and becomes a row that says so. Default: 180, in a smoke run 60.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: Option<u64>,
     /// Run this program instead of building gmp-bench: for tests of the table.
     #[arg(long, hide = true, value_name = "PATH")]
     pub(crate) cell_program: Option<PathBuf>,
+}
+
+/// What else can be done with figures.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub(crate) enum Command {
+    /// Print the tables of earlier runs, and make one page of them.
+    Report {
+        /// What earlier runs wrote with --json.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Write a page with pictures of all of them to this file.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+    },
 }
 
 /// The thread-local modes of a runtime.

@@ -7,7 +7,7 @@
 use crate::bench::ratio::Ratio;
 use crate::bench::report::{CALIBRATION, Report, Row};
 use crate::bench::sample::Sample;
-use crate::bench::units::{percent, quantity};
+use crate::bench::units::{give_or_take, percent, quantity};
 use anyhow::{Result, ensure};
 
 /// Differences below this are not worth a line, however sure they are.
@@ -56,13 +56,13 @@ pub(crate) fn compare(earlier: &Report, now: &Report) -> Result<Comparison> {
             let unit = &row.cell.unit;
             comparison.moved.push(Moved {
                 line: format!(
-                    "{} {}: {} -> {}, x{:.2} ±{}",
+                    "{} {}: {} -> {}, x{:.2}{}",
                     if slower { "SLOWER" } else { "faster" },
                     row.cell,
                     quantity(old, unit),
                     quantity(new, unit),
                     ratio.mean,
-                    percent(ratio.uncertainty().unwrap_or(0.0))
+                    give_or_take(ratio.uncertainty().unwrap_or(0.0))
                 ),
                 slower,
             });

@@ -30,8 +30,8 @@ pub(crate) struct Head {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Entry {
-    Head(Head),
-    Sample(Sample),
+    Head(Box<Head>),
+    Sample(Box<Sample>),
 }
 
 /// A run's figures.
@@ -87,11 +87,11 @@ impl Log {
     }
 
     pub(crate) fn head(&mut self, head: &Head) -> Result<()> {
-        self.add(&Entry::Head(head.clone()))
+        self.add(&Entry::Head(Box::new(head.clone())))
     }
 
     pub(crate) fn sample(&mut self, sample: &Sample) -> Result<()> {
-        self.add(&Entry::Sample(sample.clone()))
+        self.add(&Entry::Sample(Box::new(sample.clone())))
     }
 
     fn add(&mut self, entry: &Entry) -> Result<()> {
@@ -106,13 +106,13 @@ pub(crate) fn read(path: &Path) -> Result<Record> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).enumerate();
     let head = match lines.next().map(|(_, line)| serde_json::from_str(line)) {
-        Some(Ok(Entry::Head(head))) => head,
+        Some(Ok(Entry::Head(head))) => *head,
         _ => bail!("{} is no file of `cargo xtask bench --json`: its first line is no head", path.display()),
     };
     let mut samples = Vec::new();
     for (at, line) in lines {
         match serde_json::from_str(line) {
-            Ok(Entry::Sample(sample)) => samples.push(sample),
+            Ok(Entry::Sample(sample)) => samples.push(*sample),
             _ => bail!("{}, line {}: this is no sample", path.display(), at + 1),
         }
     }

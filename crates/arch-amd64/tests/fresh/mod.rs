@@ -18,6 +18,6 @@ pub(crate) fn stack_of(region: &Guarded) -> (Stack, Slab) {
     let slab = region.reserve(1, SIZE + guard, guard).unwrap();
     region.guard(&slab, 0).unwrap();
     // SAFETY: the slab has one stack and nobody else knows it.
-    let stack = unsafe { Stack::new(slab.base.add(guard), SIZE) };
+    let stack = unsafe { Stack::new(slab.base().add(guard), SIZE) };
     (stack, slab)
 }

@@ -127,16 +127,71 @@ pub unsafe trait StackAllocator: Send + Sync + 'static {
 
 /// A run of equally large stacks in one mapping: stack `i` takes the `stride` bytes from `base + i * stride`, of which
 /// the lowest `guard` bytes are its guard once [`Region::guard`] has been called for it.
+///
+/// ```compile_fail,E0451
+/// # use gmp_core::contract::Slab;
+/// let mut page = [0_u8; 8192];
+/// let base = core::ptr::NonNull::from(&mut page).cast();
+/// let _forged = Slab { base, stride: 8192, guard: 4096, count: 1 };
+/// ```
+///
+/// ```compile_fail,E0133
+/// # use gmp_core::contract::Slab;
+/// let mut page = [0_u8; 8192];
+/// let _forged = Slab::new(core::ptr::NonNull::from(&mut page).cast(), 1, 8192, 4096);
+/// ```
 #[derive(Debug)]
 pub struct Slab {
+    base: NonNull<u8>,
+    count: usize,
+    stride: usize,
+    guard: usize,
+}
+
+impl Slab {
+    /// Describes `count` stacks of `stride` bytes, of which the lowest `guard` are for the guard.
+    ///
+    /// # Safety
+    /// From `base` on lie `count * stride` bytes of one mapping that is there for these stacks and nothing else, and stays
+    /// until it is given to [`Region::release`]: their guards may be made to fault at any time. `guard < stride`.
+    pub unsafe fn new(base: NonNull<u8>, count: usize, stride: usize, guard: usize) -> Self {
+        Self { base, count, stride, guard }
+    }
+
     /// The lowest address of the mapping.
-    pub base: NonNull<u8>,
+    pub fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
     /// Bytes a stack takes with its guard.
-    pub stride: usize,
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// Guard bytes at the low end of each.
-    pub guard: usize,
+    pub fn guard(&self) -> usize {
+        self.guard
+    }
+
     /// How many there are.
-    pub count: usize,
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes of the whole mapping.
+    pub fn bytes(&self) -> usize {
+        self.count * self.stride
+    }
+
+    /// Where stack `index` begins, with its guard.
+    ///
+    /// # Panics
+    /// If there is no such stack.
+    pub fn stack(&self, index: usize) -> NonNull<u8> {
+        assert!(index < self.count, "stack {index} of a slab of {}", self.count);
+        // SAFETY: below the count, so inside the mapping, as whoever made the slab promised.
+        unsafe { self.base.add(index * self.stride) }
+    }
 }
 
 // SAFETY: a `Slab` describes owned address space; nothing about it belongs to one thread.
@@ -153,16 +208,22 @@ pub unsafe trait Region: Send + Sync + 'static {
     /// Bytes in a page.
     fn page_size(&self) -> usize;
 
-    /// Reserves a slab. `stride` and `guard` are multiples of the page size and `guard < stride`.
+    /// Reserves a slab.
     ///
     /// # Errors
     /// [`StackError::OutOfMemory`].
+    ///
+    /// # Panics
+    /// Unless `stride` and `guard` are multiples of the page size and `guard < stride`.
     fn reserve(&self, count: usize, stride: usize, guard: usize) -> Result<Slab, StackError>;
 
     /// Installs the guard of stack `index`, before the stack is first used.
     ///
     /// # Errors
     /// [`StackError::OutOfMemory`]: the system would not split the mapping further, say.
+    ///
+    /// # Panics
+    /// If there is no such stack.
     fn guard(&self, slab: &Slab, index: usize) -> Result<(), StackError>;
 
     /// Gives the touched pages of a range inside a slab back to the system.

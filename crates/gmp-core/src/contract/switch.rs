@@ -50,6 +50,10 @@ pub unsafe trait Switch: Send + Sync + 'static {
     /// Whether each initialised context is a thread of its own, with a thread's stack, to be counted with the runtime's.
     const THREAD_EACH: bool = false;
 
+    /// Whether each initialised context has thread-locals of its own, which stay with it on whichever thread it runs. Then
+    /// std's count of panics, for one, is the flow's and not the thread's.
+    const OWN_THREAD_LOCALS: bool = false;
+
     /// Names the clock of the CPU time that the calling thread has used, for [`Switch::cpu_time`] on another thread.
     /// sysmon ends a slice after 10 ms of it, so that a thread that the system did not let run is not blamed.
     fn cpu_clock() -> Option<i32> {
@@ -83,6 +87,22 @@ pub unsafe trait Switch: Send + Sync + 'static {
     #[doc(alias = "minit")]
     #[doc(alias = "mpreinit")]
     fn attach_thread() -> std::io::Result<Self::Thread>;
+
+    /// Ends what the calling flow has of its own: called once by each, on its stack, when its code is over. Destructors
+    /// of its thread-locals run here; they are anybody's code, and may suspend.
+    #[inline(always)]
+    fn end_of_flow() {}
+
+    /// Calls `f` here, on the calling thread's stack, with the thread-locals of a suspended flow that has its own.
+    ///
+    /// # Safety
+    /// The flow in `of` was suspended by `switch` and is not continued meanwhile; `f` may be called with `data`, and does
+    /// not unwind.
+    #[inline(always)]
+    unsafe fn call_for(_of: Context, f: unsafe fn(*mut ()), data: *mut ()) {
+        // SAFETY: the caller's promise.
+        unsafe { f(data) };
+    }
 
     /// Prepares a stack so that the first switch to the result calls `entry`.
     ///

@@ -192,6 +192,10 @@ impl Inside {
 
     #[cold]
     fn panicking_changed(&self) {
+        if self.g().header().own_thread_locals {
+            // std counts this goroutine's panics alone: its neighbours see none of it.
+            return;
+        }
         if self.g().has(Flags::PANICKING) {
             self.g().unset(Flags::PANICKING);
             crate::entering::locked::unlock(self);

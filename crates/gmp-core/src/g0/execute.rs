@@ -2,13 +2,13 @@
 
 use super::G0;
 use super::leave::After;
-use crate::contract::{RunQueue, Stack, StackAllocator, StackError};
+use crate::contract::{RunQueue, Stack, StackAllocator, StackError, Switch};
 use crate::ground::event::EventKind;
 use crate::records::g::cargo::Outcome;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};
-use crate::shared::sched::{Config, attention};
+use crate::shared::sched::{Config, SlotOf, attention};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -93,7 +93,7 @@ impl<C: Config> G0<'_, C> {
                 if self.m.leave.get() != Leave::SystemStack {
                     break;
                 }
-                self.make_system_call();
+                self.make_system_call(g);
             }
             self.m.set_running(ptr::null());
             match self.after(g, self.m.leave.get()) {
@@ -106,10 +106,18 @@ impl<C: Config> G0<'_, C> {
 
     /// The goroutine wants a call made on this stack, and goes on at once.
     #[cold]
-    fn make_system_call(&self) {
-        let request = self.m.system_call.get();
-        // SAFETY: the goroutine waits for this very call, with its data on its stack.
-        unsafe { (request.call)(request.data, self.m) };
+    fn make_system_call(&self, g: &G) {
+        unsafe fn make<C: Config>(m: *mut ()) {
+            // SAFETY: passed below.
+            let m = unsafe { &*m.cast_const().cast::<M>() };
+            // With thread-locals of its own the goroutine has a slot of its own, too: it says whose place this is.
+            crate::entering::current::set_scheduler::<SlotOf<C>>(m);
+            let request = m.system_call.get();
+            // SAFETY: the goroutine waits for this very call, with its data on its stack.
+            unsafe { (request.call)(request.data, m) };
+        }
+        // SAFETY: the goroutine has left its stack for this call, and nobody else continues it.
+        unsafe { C::Switch::call_for(g.context.get(), make::<C>, super::carry(self.m)) };
     }
 
     /// Gives a goroutine that runs for the first time its stack.

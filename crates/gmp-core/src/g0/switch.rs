@@ -80,6 +80,16 @@ unsafe fn drop_cargo(g: &G) {
     g.outcome.set(Outcome::Abandoned);
 }
 
+/// Drops the goroutine-locals of `g`, which calls.
+#[inline(always)]
+fn end_locals(g: &G) {
+    if g.has(Flags::EXTRA)
+        && let Some(payload) = crate::life::local::end_of_goroutine()
+    {
+        crate::life::panics::end_in_panic(g, payload);
+    }
+}
+
 /// The first frame of every goroutine: run the closure, then leave for good. Go: `goexit1` under every goroutine.
 #[doc(alias = "goexit")]
 unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
@@ -94,10 +104,11 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
         // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
         unsafe { (table.run)(g) };
     }
-    if g.has(Flags::EXTRA)
-        && let Some(payload) = crate::life::local::end_of_goroutine()
-    {
-        crate::life::panics::end_in_panic(g, payload);
+    end_locals(g);
+    if C::Switch::OWN_THREAD_LOCALS {
+        C::Switch::end_of_flow();
+        // What their destructors have made anew.
+        end_locals(g);
     }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.

@@ -101,6 +101,8 @@ pub(crate) struct Header {
     pub(crate) pinned: bool,
     /// Each goroutine is a thread of its own (`Switch::THREAD_EACH`).
     pub(crate) thread_each: bool,
+    /// Each goroutine has thread-locals of its own (`Switch::OWN_THREAD_LOCALS`).
+    pub(crate) own_thread_locals: bool,
     pub(crate) abort_on_panic: bool,
     pub(crate) ancestors: usize,
     /// The [`epoch`].
@@ -124,6 +126,7 @@ impl Header {
     pub(crate) fn new(
         policy: &'static str,
         thread_each: bool,
+        own_thread_locals: bool,
         settings: &crate::ground::settings::Settings,
     ) -> Self {
         Self {
@@ -132,6 +135,7 @@ impl Header {
             stack_size: settings.stack_size,
             pinned: settings.pinned,
             thread_each,
+            own_thread_locals,
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),

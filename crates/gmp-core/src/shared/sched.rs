@@ -93,7 +93,12 @@ impl<C: Config> Sched<C> {
         crate::entering::current::install::<SlotOf<C>>();
         crate::entering::sole::install(C::Switch::far_fence());
         let sched = Arc::new(Self {
-            header: Header::new(C::Policy::NAME, C::Switch::THREAD_EACH, &settings),
+            header: Header::new(
+                C::Policy::NAME,
+                C::Switch::THREAD_EACH,
+                C::Switch::OWN_THREAD_LOCALS,
+                &settings,
+            ),
             settings,
             stacks,
             shared: ManuallyDrop::new(SharedOf::<C>::default()),

@@ -78,11 +78,18 @@ pub enum Place {
 impl Place {
     /// Who is calling `call`. **Suspends** a goroutine that is inside `blocking`.
     ///
+    /// ```compile_fail,E0133
+    /// let _left_to_another_goroutine_of_this_thread = gmp_core::park::Place::enter("example");
+    /// ```
+    ///
     /// # Panics
     /// In the scheduler's place: in a policy, an event sink, a call on the system stack.
+    ///
+    /// # Safety
+    /// It is used and dropped by the goroutine, or the thread, that asked, and by no other; and not on the system stack.
     #[track_caller]
     #[inline]
-    pub fn enter(call: &'static str) -> Place {
+    pub unsafe fn enter(call: &'static str) -> Place {
         gate::enter_or_plain(call).map_or(Place::Plain, Place::of)
     }
 
@@ -104,17 +111,27 @@ impl Place {
 
     /// [`Place::enter`], if it need not suspend; `None` for a goroutine that is inside `blocking`. Never suspends.
     ///
+    /// ```compile_fail,E0133
+    /// // SAFETY: used up in this statement.
+    /// let who = unsafe { gmp_core::park::Who::calls() };
+    /// let _left_to_another_goroutine_of_this_thread = gmp_core::park::Place::enter_at_once(who, "example");
+    /// ```
+    ///
     /// # Panics
+    /// As [`Place::enter`].
+    ///
+    /// # Safety
     /// As [`Place::enter`].
     #[track_caller]
     #[inline]
-    pub fn enter_at_once(who: Who, call: &'static str) -> Option<Place> {
+    pub unsafe fn enter_at_once(who: Who, call: &'static str) -> Option<Place> {
         let inside = gate::enter_at_once(who, call)?;
         Some(inside.map_or(Place::Plain, Place::of))
     }
 }
 
-/// A goroutine that has passed the gate and may park. Its own: no other goroutine or thread is to get it.
+/// A goroutine that has passed the gate and may park. Its own: no other goroutine or thread is to get it, as whoever has
+/// asked for it ([`Place::enter`]) promises.
 ///
 /// ```compile_fail,E0277
 /// fn given_away<T: Send>() {}

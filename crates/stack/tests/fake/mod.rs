@@ -59,20 +59,21 @@ unsafe impl Region for Fake {
             let base = NonNull::new(unsafe { alloc(layout(count * stride)) }).unwrap();
             history.reserved += 1;
             history.slabs.insert(base.addr().get(), (stride, guard, count));
-            Ok(Slab { base, stride, guard, count })
+            // SAFETY: address space that the fake keeps for these stacks until it is released.
+            Ok(unsafe { Slab::new(base, count, stride, guard) })
         })
     }
 
     fn guard(&self, slab: &Slab, index: usize) -> Result<(), StackError> {
-        assert!(index < slab.count);
-        let start = slab.base.addr().get();
+        assert!(index < slab.count());
+        let start = slab.base().addr().get();
         self.look(|history| {
-            assert_eq!(history.slabs[&start], (slab.stride, slab.guard, slab.count));
+            assert_eq!(history.slabs[&start], (slab.stride(), slab.guard(), slab.count()));
             if history.refuse_guards > 0 {
                 history.refuse_guards -= 1;
                 return Err(StackError::OutOfMemory { errno: ENOMEM });
             }
-            let bottom = start + index * slab.stride + slab.guard;
+            let bottom = start + index * slab.stride() + slab.guard();
             assert!(history.guarded.insert(bottom), "one guard is installed once");
             Ok(())
         })
@@ -90,11 +91,11 @@ unsafe impl Region for Fake {
     }
 
     unsafe fn release(&self, slab: Slab) {
-        let start = slab.base.addr().get();
+        let start = slab.base().addr().get();
         self.look(|history| {
-            assert_eq!(history.slabs.remove(&start), Some((slab.stride, slab.guard, slab.count)));
+            assert_eq!(history.slabs.remove(&start), Some((slab.stride(), slab.guard(), slab.count())));
         });
         // SAFETY: allocated by `reserve` with this layout.
-        unsafe { dealloc(slab.base.as_ptr(), layout(slab.stride * slab.count)) };
+        unsafe { dealloc(slab.base().as_ptr(), layout(slab.stride() * slab.count())) };
     }
 }

@@ -100,8 +100,17 @@ pub struct InPlace<'v, T> {
 
 impl<'v, T> InPlace<'v, T> {
     /// The variable.
+    ///
+    /// ```compile_fail,E0133
+    /// let message = String::from("sent, and here all the same");
+    /// let _place = gmp_sync::select::expansion::InPlace::new(&message);
+    /// ```
+    ///
+    /// # Safety
+    /// One [case](InPlace::case) at most is made of it. When the select is over, [`InPlace::is_sent`] is asked, and if it
+    /// says so the variable goes to [`sent`] before anything else uses it.
     #[inline]
-    pub fn new(value: &'v T) -> Self {
+    pub unsafe fn new(value: &'v T) -> Self {
         Self { value, gone: Cell::new(false) }
     }
 
@@ -109,7 +118,7 @@ impl<'v, T> InPlace<'v, T> {
     #[inline]
     pub fn case<'a>(&'a self, sender: &'a Sender<T>) -> Case<'a> {
         // SAFETY: the variable is borrowed for as long as the case, and holds its value until `gone` says otherwise:
-        // then the macro forgets it before anything else can look at it.
+        // then whoever made this forgets it before anything else can look at it, as promised.
         unsafe { Case::new(sender.chan(), false, true, Some(NonNull::from(self.value)), Some(&self.gone)) }
     }
 
@@ -125,6 +134,9 @@ impl<'v, T> InPlace<'v, T> {
 pub fn sent<T>(value: T) {
     core::mem::forget(value);
 }
+
+/// Uses what must outlive a value that is sent out of its variable.
+pub fn outlive<T>(_others: &T) {}
 
 /// The numbers of the cases.
 #[inline(always)]

@@ -67,7 +67,8 @@ unsafe impl<T> SelectHandle for Chan<T> {
 }
 
 /// One case, for as long as `'a`: then its channel and its slot may go.
-#[derive(Clone, Copy)]
+///
+/// No copy of it is to be had, so that each is used in one select, once.
 pub struct Case<'a> {
     pub(super) handle: &'a dyn SelectHandle,
     /// The value to send, or room for the one received; `None` if the case only wants to know whether it is ready.
@@ -103,7 +104,8 @@ impl<'a> Case<'a> {
 
     /// The same case, only to know whether it is ready.
     pub(super) fn without_slot(&self) -> Self {
-        Self { slot: None, moved: None, ..*self }
+        let Self { handle, sends, never, .. } = *self;
+        Self { handle, slot: None, moved: None, sends, never }
     }
 
     /// Whether this is a send, or a receive, on that channel.

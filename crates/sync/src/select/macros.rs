@@ -42,6 +42,30 @@
 /// dropped after the arm. A value that is a plain variable is moved out of it only if its arm comes up; that of any
 /// other expression is dropped if it was not sent. A variable must be of the very type that the channel carries.
 ///
+/// A variable that is sent must not own what another arm uses, since its receiver may drop it before the select is over:
+///
+/// ```compile_fail,E0505
+/// struct Message {
+///     answers: gmp::Receiver<u32>,
+/// }
+/// let (messages, _receiver) = gmp::chan::<Message>(0);
+/// let message = Message { answers: gmp::never() };
+/// gmp::select! {
+///     send(messages, message) -> _ => {},
+///     recv(message.answers) -> _ => {},
+/// }
+/// ```
+///
+/// ```compile_fail,E0505
+/// let text = String::from("on its way");
+/// let (strings, _receiver) = gmp::chan::<String>(0);
+/// let (borrows, _borrowed) = gmp::chan::<Vec<&str>>(0);
+/// gmp::select! {
+///     send(strings, text) -> _ => {},
+///     send(borrows, vec![&*text]) -> _ => {},
+/// }
+/// ```
+///
 /// With one arm it is the plain operation, with one arm and `default` the `try_` one. A goroutine that unwinds because
 /// its runtime closes waits for nothing: `default` comes up if there is one, else the first arm, as if closed.
 ///
@@ -126,6 +150,10 @@ macro_rules! __select {
             {$channel:expr} {$($value:tt)?} {$result:pat} {$body:expr}])*
     ] [{$timeout:expr} {$default:expr}]) => {{
         $($crate::__select!(@prepare $kind $slot $handle {$channel} {$($value)?});)*
+        // What is sent may be gone before this select is over, so neither a channel nor another value may be a part of
+        // it: that is for the compiler to see.
+        let _others = ($($crate::__select!(@borrows $kind $slot $handle),)*);
+        $($crate::__select!(@apart $kind _others {$($value)?});)*
         let [$($index),*] = $crate::select::expansion::indexes();
         match $crate::select::expansion::run([$($slot.case($handle)),*], $timeout) {
             $(::core::option::Option::Some(at) if at == $index => {
@@ -146,8 +174,27 @@ macro_rules! __select {
     };
     (@prepare in_place $slot:ident $handle:ident {$sender:expr} {$value:ident}) => {
         let $handle = &$sender;
-        let $slot = $crate::select::expansion::InPlace::new(&$value);
+        // SAFETY: `@emit` makes one case of it, and `@finish` asks what became of the variable, and forgets it if it is
+        // gone, before the arm runs. Until then nothing else can name it but the other arms' senders, receivers and
+        // values, and those are evaluated before the select.
+        let $slot = unsafe { $crate::select::expansion::InPlace::new(&$value) };
     };
+
+    (@borrows send_slot $slot:ident $handle:ident) => {
+        ($handle, &$slot)
+    };
+    (@borrows $kind:ident $slot:ident $handle:ident) => {
+        $handle
+    };
+
+    (@apart in_place $others:ident {$value:ident}) => {
+        if false {
+            $crate::select::expansion::sent($value);
+            $crate::select::expansion::outlive(&$others);
+            ::core::unreachable!()
+        }
+    };
+    (@apart $kind:ident $others:ident {$($value:expr)?}) => {};
 
     (@finish recv_slot $slot:ident {}) => {
         $slot.finish()

@@ -256,9 +256,8 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 /// Lets the goroutine run that was just handed a lock: it is the next on this P.
 #[cold]
 pub(crate) fn yield_to_new_owner() {
-    // SAFETY: used up here.
-    let who = unsafe { Who::calls() };
-    if let Some(Place::Goroutine(goroutine)) = Place::enter_at_once(who, "unlock") {
+    // SAFETY: both are used up here.
+    if let Some(Place::Goroutine(goroutine)) = unsafe { Place::enter_at_once(Who::calls(), "unlock") } {
         goroutine.yield_local();
     }
 }

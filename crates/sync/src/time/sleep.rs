@@ -26,7 +26,8 @@ pub fn sleep_until(at: Instant) {
     if left.is_zero() {
         return;
     }
-    match Place::enter("time::sleep_until") {
+    // SAFETY: used up here.
+    match unsafe { Place::enter("time::sleep_until") } {
         Place::Plain => std::thread::sleep(left),
         Place::Goroutine(goroutine) => {
             drop(goroutine);

@@ -234,8 +234,9 @@ impl Caller {
     pub(crate) fn enter(call: &'static str) -> Self {
         #[cfg(loom)]
         return (_ = call, Self()).1;
+        // SAFETY: a `Caller` stays in the frame of the call that made it.
         #[cfg(not(loom))]
-        Self(Place::enter(call))
+        Self(unsafe { Place::enter(call) })
     }
 
     /// Whether it may spin for what somebody else holds.
@@ -253,7 +254,8 @@ impl Caller {
         #[cfg(loom)]
         return (_ = who, Some(Self::enter(call))).1;
         #[cfg(not(loom))]
-        Place::enter_at_once(who, call).map(Self)
+        // SAFETY: as above.
+        unsafe { Place::enter_at_once(who, call) }.map(Self)
     }
 
     /// Sleeps until the waiter is fired, or until the deadline, or until a closing runtime wants its goroutines to

@@ -2,7 +2,7 @@
 //! each other, each with the same rows.
 
 use crate::bench::report::{Contest, Report, Row};
-use crate::bench::units::{bytes, duration, figure, percent, quantity};
+use crate::bench::units::{bytes, duration, figure, give_or_take, quantity};
 
 /// Columns in front of the contestants' ones.
 const KEYS: [&str; 3] = ["workload", "procs", "n"];
@@ -72,7 +72,7 @@ fn entry(contest: &Contest, name: &str) -> String {
     let mut text = quantity(value, &row.cell.unit);
     if let Some(ratio) = contest.ratio(row) {
         text += &format!(" {}{:.2}", if ratio.may_be_one() { "=" } else { "x" }, ratio.mean);
-        text += &ratio.uncertainty().map_or(String::new(), |share| format!(" ±{}", percent(share)));
+        text += &ratio.uncertainty().map_or(String::new(), give_or_take);
     }
     if let Some(count) = row.get("bytes_per_g") {
         text += &format!(", {}", bytes(count));

@@ -39,11 +39,6 @@ impl Parked {
         !self.g.word.is_in(self.wait)
     }
 
-    /// The number of the goroutine that waits.
-    pub fn number(&self) -> u64 {
-        self.g.number.get()
-    }
-
     /// [`Parked::ready`] by a caller that has been looked up.
     #[inline]
     pub fn ready_by(self, who: Who) -> bool {

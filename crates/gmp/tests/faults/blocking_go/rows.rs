@@ -154,6 +154,11 @@ pub(crate) const ROWS: &[Row] = rows! {
         let guard = lock.read();
         let _other = waits(|| drop(lock.write()));
     } guard;
+    "RwLockReadGuard::unlock": {
+        let lock: &'static RwLock<u32> = Box::leak(Box::default());
+        let guard = lock.read();
+        let _other = waits(|| drop(lock.write()));
+    } guard.unlock();
     "drop RwLockWriteGuard": {
         let lock: &'static RwLock<u32> = Box::leak(Box::default());
         let guard = lock.write();

@@ -1,0 +1,187 @@
+//! Blocks: what makes a flow of control a thread to everybody but the kernel.
+//!
+//! On x86-64 a thread's thread-locals, and what libc keeps of the thread, lie in one block, and the FS register holds
+//! its *base*. A flow with a block of its own has thread-locals of its own, on whichever thread it runs; the switch
+//! (`own.rs`) saves and restores the base like any register.
+//!
+//! ```text
+//!   lower addresses
+//!   +--------------------------------------+
+//!   |  reserve for modules loaded later    |   zero, touched by nobody before
+//!   +--------------------------------------+  <- base - used
+//!   |  static thread-locals of all modules |   libc's last, then libraries', the program's next to the base
+//!   +--------------------------------------+  <- base: FS
+//!   |  the base itself; the dtv; the base  |   ABI: the words at 0 and 16 hold the base, at 8 the dtv's address
+//!   |  stack guard, pointer guard          |   ABI: 40 and 48
+//!   |  struct pthread                      |   glibc's own: list of threads, tid, keys, resolver, rseq, ...
+//!   +--------------------------------------+
+//!   higher addresses
+//! ```
+//!
+//! # How a block is made
+//!
+//! No offset of glibc's stands in this crate. A thread that was just born on memory of ours is *photographed*
+//! (`newborn.rs`), and a block is a copy of that photograph in which every word is what it would be in a thread at that
+//! place (`blueprint.rs`). So a block has whatever glibc of this version gives to a thread.
+//!
+//! | part | is | because |
+//! | --- | --- | --- |
+//! | words that point into the block (base, resolver state, first keys, robust list) | own, moved | as in every thread |
+//! | thread-locals of Rust and of libraries | own, fresh for each goroutine | what this is all about |
+//! | `errno` | own, 0 for each goroutine | as in every thread |
+//! | locale | own; global again for each goroutine | `uselocale` is a thread's |
+//! | ctype tables | as a thread's that was born when the first such runtime was built | they follow the locale of that time |
+//! | resolver state, buffers of `strerror` and `dlerror` | own; the next goroutine of the block inherits the buffers | they hold memory, and no call hands out what another left |
+//! | malloc's cache and arena | shared with the thread: the switch takes the two words along | no suspension happens inside malloc; a cache for each goroutine would cost 0.8 KB and be cold |
+//! | stack guard, pointer guard | the process's | frames and jump buffers are made and checked in one flow, but compared with the process's value |
+//! | dtv | own, grown by glibc | modules loaded later are found by it |
+//! | pthread keys | own; destructors run at the goroutine's end | as in every thread |
+//! | tid | own, a number that no kernel thread has | owners of recursive mutexes must stay the same over a migration; who sends a signal by it is told that there is no such thread |
+//! | links of glibc's list of threads | our chain (`chain.rs`) | `dlopen` initialises a new module's part in each block on the list; `fork` unlinks |
+//! | stack's address and size | the goroutine's | `pthread_getattr_np` |
+//! | rseq area | says "registration failed" | the kernel writes the thread's, not ours |
+//! | start routine, cleanup buffer, cancellation | empty | nobody started it, and nobody may cancel it |
+//!
+//! # When it is refused
+//!
+//! [`available`] makes the experiments once in a process and tries a block (`trial.rs`). Whatever is not as expected is a
+//! refusal, in a sentence: nothing is guessed.
+
+mod blueprint;
+mod chain;
+mod ending;
+mod fork;
+mod modules;
+mod newborn;
+mod pool;
+mod symbols;
+mod trial;
+
+use core::fmt;
+use std::sync::OnceLock;
+
+pub(crate) use blueprint::describe_stack;
+pub(crate) use ending::end_of_flow;
+pub(crate) use fork::HomeGuard;
+pub(crate) use pool::{flush, retire, take};
+
+/// Values of pthread keys in one second-level block of glibc's, and how many of those a thread may have.
+const PER_LEVEL: usize = 32;
+
+/// Why goroutines cannot have thread-locals of their own here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing(String);
+
+impl Missing {
+    fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// See [`CARRIED`].
+#[repr(transparent)]
+pub(crate) struct Carried(core::cell::UnsafeCell<[isize; 2]>);
+
+// SAFETY: written once, before the first block exists, and read by those who switch to blocks.
+unsafe impl Sync for Carried {}
+
+/// Which two words, as bytes from the base, belong to the thread and are taken along by a switch: malloc's cache and
+/// arena, or twice a word that nobody reads.
+pub(crate) static CARRIED: Carried = Carried(core::cell::UnsafeCell::new([0; 2]));
+
+/// Tries, once in a process, whether blocks can be made and behave as threads' do.
+///
+/// # Errors
+/// [`Missing`]: what there would have to be.
+pub fn available() -> Result<(), Missing> {
+    static ANSWER: OnceLock<Result<(), Missing>> = OnceLock::new();
+    ANSWER.get_or_init(find_out).clone()
+}
+
+fn find_out() -> Result<(), Missing> {
+    const FSGSBASE: u64 = 1 << 1;
+    // SAFETY: reads the vector that the kernel passed to the process; 0 if the entry is missing.
+    if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
+        return Err(Missing::new(
+            "the kernel does not let programs set the FS register (FSGSBASE, Linux 5.9)",
+        ));
+    }
+    if crate::running_on_valgrind() {
+        return Err(Missing::new("valgrind does not know the instruction that sets the FS register"));
+    }
+    blueprint::draw()?;
+    fork::install()?;
+    trial::run()
+}
+
+/// The calling flow's base.
+#[inline(always)]
+pub(crate) fn base() -> usize {
+    let base;
+    // SAFETY: the ABI says that the base's first word holds the base.
+    unsafe {
+        core::arch::asm!("mov {}, fs:[0]", out(reg) base, options(nostack, preserves_flags, readonly));
+    }
+    base
+}
+
+/// Whether malloc's cache is the thread's.
+fn shares_malloc() -> bool {
+    // SAFETY: written once, before the first block exists.
+    let [one, other] = unsafe { *CARRIED.0.get() };
+    one != other
+}
+
+/// Makes the block at `base` the calling flow's, and takes along what is the thread's.
+///
+/// # Safety
+/// The block is the caller's, and nobody else's at this time; what the compiler knows of thread-locals is void afterwards.
+#[inline(never)]
+unsafe fn set_base(base: usize) {
+    // SAFETY: the caller's promise, and the words are those that every block has.
+    unsafe {
+        core::arch::asm!(
+            "mov {at}, [rip + {carried}]",
+            "mov {one}, fs:[{at}]",
+            "mov {at2}, [rip + {carried} + 8]",
+            "mov {two}, fs:[{at2}]",
+            "wrfsbase {base}",
+            "mov fs:[{at}], {one}",
+            "mov fs:[{at2}], {two}",
+            at = out(reg) _,
+            at2 = out(reg) _,
+            one = out(reg) _,
+            two = out(reg) _,
+            base = in(reg) base,
+            carried = sym CARRIED,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Calls `f` on the block at `base`, and comes back to the caller's.
+///
+/// # Safety
+/// As [`set_base`]; `f` does not unwind.
+#[inline(never)]
+pub(crate) unsafe fn call_on(
+    block: usize,
+    f: unsafe extern "C" fn(*mut core::ffi::c_void),
+    arg: *mut core::ffi::c_void,
+) {
+    let before = base();
+    // SAFETY: the caller's promise; `f` gets the argument that is meant for it.
+    unsafe {
+        set_base(block);
+        f(arg);
+        set_base(before);
+    }
+}

@@ -1,0 +1,163 @@
+//! Where blocks come from and where they wait: memory that is never given back, a depot, and a store for each thread.
+//!
+//! Like a goroutine's record, a block outlives its goroutine and its runtime: glibc's list leads through it. There are
+//! as many as there ever were goroutines with a stack at once.
+
+use core::cell::UnsafeCell;
+use core::ptr::null_mut;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::blueprint::{blueprint, image, renew_image};
+use super::{chain, fork, modules};
+
+/// How many free blocks a thread keeps.
+const CAPACITY: usize = 64;
+/// How many go to or come from the depot at once.
+const HALF: usize = CAPACITY / 2;
+/// The most memory that is reserved at once, in bytes.
+const MOST: usize = 4 << 20;
+
+struct Depot {
+    free: Vec<usize>,
+    /// Reserved memory that no block has been made in.
+    next: usize,
+    end: usize,
+    reserved: usize,
+}
+
+static DEPOT: Mutex<Depot> = Mutex::new(Depot { free: Vec::new(), next: 0, end: 0, reserved: 0 });
+
+/// A thread's free blocks, the warmest last.
+struct Store {
+    len: usize,
+    blocks: [usize; CAPACITY],
+}
+
+thread_local! {
+    /// Used on threads' own stacks only, where nothing suspends.
+    static STORE: UnsafeCell<Store> = const { UnsafeCell::new(Store { len: 0, blocks: [0; CAPACITY] }) };
+}
+
+/// The calling thread's store.
+#[inline]
+fn with_store<R>(f: impl FnOnce(&mut Store) -> R) -> R {
+    // SAFETY: one thread's, and no caller's `f` comes back here.
+    STORE.with(|store| f(unsafe { &mut *store.get() }))
+}
+
+/// Nothing that holds the lock panics, so poison means nothing.
+fn depot() -> MutexGuard<'static, Depot> {
+    DEPOT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives a fresh block, by its base.
+///
+/// # Errors
+/// The operating system has no memory.
+#[inline]
+pub(crate) fn take() -> io::Result<usize> {
+    with_store(|store| {
+        if store.len == 0 {
+            return refill(store);
+        }
+        store.len -= 1;
+        Ok(store.blocks[store.len])
+    })
+}
+
+/// Takes back the block of a flow that has ended, and makes it fresh. On the thread's own stack, with its own block.
+#[inline]
+pub(crate) fn retire(base: usize) {
+    let blueprint = blueprint();
+    blueprint.free_dynamic(base);
+    blueprint.freshen(base, present_image());
+    with_store(|store| {
+        if store.len == CAPACITY {
+            drain(store, HALF);
+        }
+        store.blocks[store.len] = base;
+        store.len += 1;
+    });
+}
+
+/// Gives all that the calling thread keeps to the depot.
+pub(crate) fn flush() {
+    with_store(|store| drain(store, store.len));
+}
+
+/// What a fresh block holds now.
+#[inline]
+fn present_image() -> &'static super::blueprint::Image {
+    if modules::may_have_changed() { renew_if_changed() } else { image() }
+}
+
+#[cold]
+fn renew_if_changed() -> &'static super::blueprint::Image {
+    let present = image();
+    if present.adds == modules::adds() { present } else { renew_image() }
+}
+
+/// Moves the coldest blocks to the depot.
+#[cold]
+fn drain(store: &mut Store, count: usize) {
+    depot().free.extend_from_slice(&store.blocks[..count]);
+    store.blocks.copy_within(count.., 0);
+    store.len -= count;
+}
+
+/// Gets a block from the depot, with some more for the store, or makes one.
+#[cold]
+fn refill(store: &mut Store) -> io::Result<usize> {
+    fork::after_fork();
+    let mut depot = depot();
+    if let Some(block) = depot.free.pop() {
+        let more = depot.free.len().min(HALF);
+        let from = depot.free.len() - more;
+        for (place, block) in store.blocks.iter_mut().zip(depot.free.drain(from..)) {
+            *place = block;
+        }
+        store.len = more;
+        return Ok(block);
+    }
+    let base = depot.carve()?;
+    drop(depot);
+    if blueprint().stamp(base).is_none() {
+        // The memory is lost, and it is not much.
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    chain::link(base);
+    // Of a library that was loaded before the block was on the chain, nobody has told it.
+    blueprint().freshen(base, present_image());
+    Ok(base)
+}
+
+impl Depot {
+    /// Memory for a block, zeroed.
+    fn carve(&mut self) -> io::Result<usize> {
+        let blueprint = blueprint();
+        let stride = blueprint.below + blueprint.above;
+        if self.end - self.next < stride {
+            // As much again as there is; the first piece is for some ten.
+            let bytes =
+                self.reserved.clamp(64 << 10, MOST).max(stride + blueprint.align).next_multiple_of(4096);
+            // SAFETY: a fresh private mapping.
+            let low = unsafe {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+                libc::mmap(null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+            };
+            if low == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: advice about our own fresh memory, which is filled bit by bit.
+            unsafe { libc::madvise(low, bytes, libc::MADV_NOHUGEPAGE) };
+            self.next = low.expose_provenance();
+            self.end = self.next + bytes;
+            self.reserved += bytes;
+        }
+        // The mapping begins on a page and the stride is a multiple of the alignment, which no page is smaller than.
+        let base = self.next + blueprint.below;
+        self.next += stride;
+        Ok(base)
+    }
+}

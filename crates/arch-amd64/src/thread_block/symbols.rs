@@ -1,0 +1,67 @@
+//! What is asked of glibc by name and not by a public header: two symbols of its private version, and rseq's place.
+
+use core::ffi::{CStr, c_void};
+use core::ptr::NonNull;
+
+use super::Missing;
+
+/// One entry of glibc's table of keys.
+#[repr(C)]
+pub(super) struct Key {
+    /// Odd while the key is in use.
+    pub(super) sequence: usize,
+    pub(super) destructor: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+/// What was found.
+#[derive(Clone, Copy)]
+pub(super) struct Symbols {
+    /// Runs the destructors that were registered by `__cxa_thread_atexit_impl`, as `std` does.
+    pub(super) call_tls_dtors: unsafe extern "C" fn(),
+    /// The table of keys.
+    pub(super) keys: NonNull<Key>,
+    /// The rseq area, in bytes from the base; `None`: this glibc registers none.
+    pub(super) rseq: Option<isize>,
+}
+
+// SAFETY: addresses of the process's own libc.
+unsafe impl Send for Symbols {}
+// SAFETY: as above.
+unsafe impl Sync for Symbols {}
+
+/// Looks them up.
+pub(super) fn find() -> Result<Symbols, Missing> {
+    let dtors = private(c"__call_tls_dtors")?;
+    // SAFETY: the function of this name takes nothing and gives nothing, in every glibc since 2.18; `trial.rs` calls it.
+    let call_tls_dtors = unsafe { core::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn()>(dtors) };
+    let keys = private(c"__pthread_keys")?.cast();
+    // SAFETY: looks a name up.
+    let (offset, size) = unsafe { (public(c"__rseq_offset"), public(c"__rseq_size")) };
+    let rseq = match (offset, size) {
+        (Some(offset), Some(size)) => {
+            // SAFETY: glibc's documentation says that they are of these types.
+            let (offset, size) = unsafe { (offset.cast::<isize>().read(), size.cast::<u32>().read()) };
+            (size != 0).then_some(offset)
+        }
+        _ => None,
+    };
+    Ok(Symbols { call_tls_dtors, keys, rseq })
+}
+
+fn private(name: &CStr) -> Result<NonNull<c_void>, Missing> {
+    // SAFETY: looks a name up.
+    let found = unsafe { libc::dlvsym(libc::RTLD_DEFAULT, name.as_ptr(), c"GLIBC_PRIVATE".as_ptr()) };
+    NonNull::new(found).ok_or_else(|| {
+        Missing::new(format!(
+            "this libc has no {}, which runs destructors (it must be glibc, linked dynamically)",
+            name.to_string_lossy()
+        ))
+    })
+}
+
+/// # Safety
+/// None but that what is found is used as what it is.
+unsafe fn public(name: &CStr) -> Option<NonNull<c_void>> {
+    // SAFETY: looks a name up.
+    NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
+}

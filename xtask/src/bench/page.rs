@@ -1,0 +1,103 @@
+//! `--html FILE`: one self-contained page with pictures of one run or of several.
+//!
+//! The page needs no network, and works without scripts: a script only sorts the table of raw figures. Pictures are SVG
+//! in the colour of the text around them, so they follow the reader's light or dark theme; whatever a picture shows stands
+//! in a table, too.
+
+mod canvas;
+mod curves;
+mod heat;
+mod ratios;
+mod raw;
+mod tiles;
+
+use crate::bench::report::Report;
+use crate::bench::table;
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A page that can be written: the file is open.
+#[derive(Debug)]
+pub(crate) struct Page {
+    path: PathBuf,
+    file: File,
+}
+
+impl Page {
+    /// Opens the file, so that one that cannot be written is found out before anything is measured.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Writes the page.
+    pub(crate) fn write(mut self, reports: &[Report]) -> Result<()> {
+        let text = render(reports)?;
+        self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+fn render(reports: &[Report]) -> Result<String> {
+    let mut body = String::new();
+    for (at, report) in reports.iter().enumerate() {
+        body += &run(report, at)?;
+    }
+    Ok(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>gmp bench</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}</style>\n</head>\n<body>\n\
+         <main>\n<h1>gmp bench</h1>\n{body}</main>\n<script>\n{}</script>\n</body>\n</html>\n",
+        include_str!("page/page.css"),
+        include_str!("page/page.js"),
+    ))
+}
+
+/// Everything about one run.
+fn run(report: &Report, at: usize) -> Result<String> {
+    let mut text = format!(
+        "<section aria-labelledby=\"run{at}\">\n<h2 id=\"run{at}\">Run of commit {}</h2>\n",
+        escaped(&report.head.commit)
+    );
+    text += &format!("<pre tabindex=\"0\">{}</pre>\n", escaped(table::head(report).trim_end()));
+    if let Some(verdict) = table::verdict(report) {
+        text += &format!("<p class=\"verdict\">{}.</p>\n", escaped(&verdict));
+    }
+    if report.missing() > 0 {
+        text += &format!("<p class=\"verdict\">{} cells were not measured.</p>\n", report.missing());
+    }
+    text += &ratios::section(report)?;
+    text += &heat::section(report);
+    text += &tiles::section(report)?;
+    text += &curves::scaling(report)?;
+    text += &curves::latencies(report)?;
+    text += &tiles::memory(report)?;
+    text += &raw::section(report);
+    Ok(text + "</section>\n")
+}
+
+/// A part of a run's section; nothing if there is nothing to show.
+fn part(title: &str, about: &str, content: &str) -> String {
+    if content.is_empty() {
+        return String::new();
+    }
+    format!("<h3>{}</h3>\n<p>{}</p>\n{content}", escaped(title), escaped(about))
+}
+
+/// A picture with the words that stand for it where it cannot be seen.
+fn figure(label: &str, caption: &str, svg: &str) -> String {
+    let caption = match caption {
+        "" => String::new(),
+        caption => format!("<figcaption>{}</figcaption>", escaped(caption)),
+    };
+    format!("<figure><div role=\"img\" aria-label=\"{}\">{svg}</div>{caption}</figure>\n", escaped(label))
+}
+
+/// Text as HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests;

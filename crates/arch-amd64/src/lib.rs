@@ -8,8 +8,10 @@
 //! | `thread_block.rs`, `thread_block/` | the block in which a flow's thread-locals lie: what it is, how it is made, how it ends |
 //! | `slot.rs` | [`Amd64Slot`]: one word per OS thread that the compiler can not cache |
 //! | `region.rs` | [`Guarded`]: slabs of stacks with guards, thousands in one mapping |
+//! | `place.rs` | at which addresses slabs lie: below the stacks of all threads |
 //! | `alternate.rs` | [`AttachedThread`]: a signal stack for each thread that runs goroutines |
 //! | `overflow.rs` | the fault handler: a goroutine's stack overflow is reported, any other fault is passed on |
+//! | `probe.rs` | how large the frame is whose probe ran into a guard |
 //! | `report.rs` | [`Report`]: a text written without allocating and without a lock |
 //! | `valgrind.rs` | tells valgrind about our stacks, if it is watching |
 //! | `cpus.rs` | [`available_cpus`] |
@@ -34,6 +36,8 @@ mod far_fence;
 mod first_frame;
 mod overflow;
 mod own;
+mod place;
+mod probe;
 mod region;
 mod report;
 mod slot;
@@ -43,7 +47,7 @@ mod valgrind;
 
 pub use alternate::AttachedThread;
 pub use cpus::available_cpus;
-pub use overflow::{Describe, set_overflow_describer};
+pub use overflow::{Describe, Fault, set_overflow_describer};
 pub use own::{OwnAmd64, OwnThread};
 pub use region::{GuardMode, Guarded};
 pub use report::Report;

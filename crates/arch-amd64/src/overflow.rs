@@ -26,11 +26,20 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::errno::Errno;
 
-use crate::Report;
+use crate::{Report, probe};
 
-/// Says whether a fault at an address is a goroutine's stack overflow and, if so, describes it in one line (the line's
-/// end is added). Called in a signal handler: it must not allocate, lock, or touch what a thread may be changing.
-pub type Describe = fn(fault_address: usize, report: &mut Report) -> bool;
+/// A fault, as far as it matters to whoever tells an overflow from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The address that was touched.
+    pub address: usize,
+    /// Where the frame ends that was being made, if the touch was the probe of a large one.
+    pub frame_end: Option<usize>,
+}
+
+/// Says whether a fault is a goroutine's stack overflow and, if so, describes it in one line (the line's end is added).
+/// Called in a signal handler: it must not allocate, lock, or touch what a thread may be changing.
+pub type Describe = fn(fault: Fault, report: &mut Report) -> bool;
 
 /// The describer, or null.
 static DESCRIBER: AtomicPtr<()> = AtomicPtr::new(null_mut());
@@ -49,7 +58,7 @@ pub fn set_overflow_describer(describe: Describe) {
 }
 
 /// Asks the describer.
-fn describe(address: usize, report: &mut Report) -> bool {
+fn describe(fault: Fault, report: &mut Report) -> bool {
     // ORDER: describer. Pairs with the store in `set_overflow_describer`.
     let describer = DESCRIBER.load(Ordering::Acquire);
     if describer.is_null() {
@@ -57,7 +66,7 @@ fn describe(address: usize, report: &mut Report) -> bool {
     }
     // SAFETY: only `set_overflow_describer` stores here, and it stores a `Describe`.
     let describer = unsafe { core::mem::transmute::<*mut (), Describe>(describer) };
-    describer(address, report)
+    describer(fault, report)
 }
 
 /// Installs the handler for both signals, once in a process; after a failure the next call tries again.
@@ -100,8 +109,10 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     if code > 0 {
         // SAFETY: as above, and the two signals carry an address.
         let address = unsafe { (*info).si_addr() }.addr();
+        // SAFETY: the kernel passes the context of the instruction that faulted.
+        let frame_end = unsafe { frame_end_at(address, context) };
         let mut report = Report::new();
-        if describe(address, &mut report) {
+        if describe(Fault { address, frame_end }, &mut report) {
             report.print();
             std::process::abort();
         }
@@ -109,6 +120,26 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     // SAFETY: the arguments are the kernel's.
     unsafe { pass_on(signal, info, context) };
     Errno::set_raw(errno);
+}
+
+/// Where the frame ends whose probe touched this address.
+///
+/// # Safety
+/// The context is the kernel's for an instruction that faulted.
+unsafe fn frame_end_at(address: usize, context: *const c_void) -> Option<usize> {
+    // SAFETY: the caller's promise.
+    let registers = unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    let register = |which: libc::c_int| registers[which as usize] as usize;
+    let (rip, rsp) = (register(libc::REG_RIP), register(libc::REG_RSP));
+    // A probe touches what rsp points to. A jump to nowhere faults at its target, where no code can be read.
+    if rsp != address || rip == address {
+        return None;
+    }
+    // What is left of the page that the instruction begins on: the page behind it may not be there.
+    let left = 4096 - rip % 4096;
+    // SAFETY: the processor has just read an instruction there, and what it may execute it may read.
+    let code = unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(rip), left) };
+    probe::frame_end(code, rsp, register(libc::REG_R11))
 }
 
 /// Does what would have happened without us.

@@ -5,6 +5,15 @@
 //! guard in the page tables: a slab stays one mapping, the call costs a quarter, and the mark outlives
 //! `MADV_DONTNEED` and `fork`. Which of the two is used is decided by what the kernel answers, not by its version: it
 //! also refuses (EINVAL) in locked memory, and valgrind and seccomp filters refuse what they do not know.
+//!
+//! # Where the slabs lie
+//!
+//! Crates that grow the stack by themselves (`stacker`, by which `sqlparser` and `syn`'s users recurse) ask the system
+//! once for the bounds of the *thread's* stack and compare the stack pointer with its lower end. On a goroutine's stack
+//! the answer depends on the addresses alone. If our stacks lie above the thread's, such a crate believes that there
+//! are gigabytes left and overflows; if they lie below, it believes that nothing is left and takes a stack of its own,
+//! which is right. So slabs are placed below all that the kernel places by itself, from a random address on, one
+//! after the other. The kernel takes the address as a wish: where it is taken, the slab lies elsewhere and works as well.
 
 use core::ffi::c_void;
 use core::num::NonZero;
@@ -14,7 +23,7 @@ use gmp_core::contract::{Region, Slab, StackError};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
-use crate::valgrind;
+use crate::{place, valgrind};
 
 /// `MADV_GUARD_INSTALL` of Linux 6.13, which neither libc nor nix names yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
@@ -74,10 +83,12 @@ unsafe impl Region for Guarded {
             self.page
         );
         let bytes = count.checked_mul(stride).and_then(NonZero::new).ok_or(out_of_memory(Errno::ENOMEM))?;
+        let wish = place::next(bytes.get().next_multiple_of(self.page));
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_STACK;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
-        let base =
-            unsafe { mmap_anonymous(None, bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags) };
+        // SAFETY: a new mapping touches no memory in use: without MAP_FIXED the address is a wish.
+        let base = unsafe {
+            mmap_anonymous(NonZero::new(wish), bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)
+        };
         let base = base.map_err(out_of_memory)?;
         // A huge page would back 30 stacks at once that each need one small page. Older kernels do not take
         // MAP_STACK as a hint of that; a kernel without huge pages refuses, which is as good.

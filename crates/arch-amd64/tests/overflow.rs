@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use gmp_arch_amd64::{Amd64, GuardMode, Guarded, Report, set_overflow_describer};
+use gmp_arch_amd64::{Amd64, Fault, GuardMode, Guarded, Report, set_overflow_describer};
 use gmp_core::contract::{Carry, Context, Region, Stack, Switch};
 
 const REPORT: &str = "goroutine 17 [worker] overflowed its stack of 128 KiB; created by main.rs:12";
@@ -50,9 +50,9 @@ unsafe impl GlobalAlloc for Locked {
 #[global_allocator]
 static ALLOCATOR: Locked = Locked;
 
-fn describe(address: usize, report: &mut Report) -> bool {
+fn describe(fault: Fault, report: &mut Report) -> bool {
     let start = GUARD_START.load(Ordering::Relaxed);
-    let ours = address >= start && address < start + GUARD_BYTES.load(Ordering::Relaxed);
+    let ours = fault.address >= start && fault.address < start + GUARD_BYTES.load(Ordering::Relaxed);
     if ours {
         let kib = fresh::SIZE >> 10;
         write!(report, "goroutine {} [worker] overflowed its stack of {kib} KiB; created by main.rs:12", 17)

@@ -4,7 +4,9 @@ use core::fmt;
 use thiserror::Error;
 
 /// Why there is no runtime.
-#[derive(Debug, Error)]
+///
+/// Its `Debug` is its text, so that an `unwrap` says what to do.
+#[derive(Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The builder was not told how goroutines and thread-locals go together.
@@ -29,6 +31,14 @@ pub enum BuildError {
         max = u64::MAX
     )]
     Seed(std::ffi::OsString),
+    /// The environment's `GMP_STACK_SIZE` is no size of a stack.
+    #[error(
+        "the environment says GMP_STACK_SIZE={0:?}, which is no size of a stack: it must be a number of bytes from \
+         {least} to {most}, or of KiB or MiB as in 512K or 2M; correct it or unset it",
+        least = gmp_stack::LEAST_SIZE,
+        most = gmp_stack::MOST_SIZE
+    )]
+    StackSize(std::ffi::OsString),
     /// A number is out of range.
     #[error("Builder::{setting}({value}): allowed are {least} to {most}")]
     OutOfRange {
@@ -50,6 +60,12 @@ pub enum BuildError {
     /// The machine does not keep the current goroutine where we put it.
     #[error("the current-goroutine slot does not work on this system: {0}")]
     Slot(std::io::Error),
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Why a goroutine was not spawned; the closure comes back.

@@ -272,12 +272,12 @@ pub fn lock_os_thread() -> ThreadLock {
 /// ```
 /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
 /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
-/// fn digest(data: &mut [u8; 1 << 18]) -> u8 {
+/// fn digest(data: &mut [u8; 1 << 20]) -> u8 {
 ///     data.iter().fold(0, |sum, byte| sum ^ byte)
 /// }
 /// runtime.run(|| {
-///     // An array of 256 KiB does not fit on a goroutine's stack of 64 KiB.
-///     let digest = gmp::on_system_stack(|| digest(&mut [7; 1 << 18]));
+///     // An array of 1 MiB does not fit on a goroutine's stack of 1 MiB.
+///     let digest = gmp::on_system_stack(|| digest(&mut [7; 1 << 20]));
 ///     assert_eq!(digest, 0);
 /// }).unwrap();
 /// ```

@@ -45,6 +45,7 @@
 //! `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
 
 mod builder;
+mod environment;
 mod error;
 mod goroutine;
 mod make;

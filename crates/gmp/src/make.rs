@@ -5,6 +5,7 @@ use gmp_arch_amd64::{Amd64, Amd64Slot, Guarded, OwnAmd64};
 use gmp_arch_hosted::{Hosted, ThreadStacks};
 use gmp_core::Config;
 use gmp_core::contract::Policy;
+use gmp_core::overflow::Suspect;
 use gmp_stack::Stacks;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,7 +42,13 @@ static LARGEST_GUARD: AtomicUsize = AtomicUsize::new(0);
 /// Makes overflows of stacks with guards of this many bytes end in a report.
 pub(crate) fn report_overflows(guard: usize) {
     LARGEST_GUARD.fetch_max(guard, Ordering::Relaxed);
-    gmp_arch_amd64::set_overflow_describer(|address, report| {
-        gmp_core::overflow::describe(address, LARGEST_GUARD.load(Ordering::Relaxed), report)
+    gmp_arch_amd64::set_overflow_describer(|fault, report| {
+        let suspect = Suspect {
+            address: fault.address,
+            frame_end: fault.frame_end,
+            guard: LARGEST_GUARD.load(Ordering::Relaxed),
+            most: gmp_stack::MOST_SIZE,
+        };
+        gmp_core::overflow::describe(&suspect, report)
     });
 }

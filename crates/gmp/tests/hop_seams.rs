@@ -1,10 +1,10 @@
 //! Runtimes over stacks and a switch of the tests' own: what comes late there, and a hop meets.
 
+use gmp::DeadlockRule;
 use gmp::policy::Go;
-use gmp::{AtMainReturn, DeadlockRule};
 use gmp_arch_amd64::{Amd64, Guarded};
 use gmp_core::contract::{Carry, Context, Entry, Stack, StackAllocator, StackError, StackFigures, Switch};
-use gmp_core::settings::{DEFAULT_MAX_THREADS, Settings};
+use gmp_core::settings::Settings;
 use gmp_core::{Config, Leftover, runtime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -19,18 +19,10 @@ fn inner() -> Inner {
 fn settings(procs: usize) -> Settings {
     Settings {
         procs,
-        max_threads: DEFAULT_MAX_THREADS,
-        stack_size: 64 << 10,
         thread_name: "late".to_owned(),
         seed: 1,
-        pinned: false,
-        at_main_return: AtMainReturn::Leak,
         deadlock: DeadlockRule::Never,
-        abort_on_panic: false,
-        lock_main: false,
-        ancestors: 0,
-        on_out_of_stacks: None,
-        events: None,
+        ..Settings::default()
     }
 }
 

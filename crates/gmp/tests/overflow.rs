@@ -131,7 +131,7 @@ fn overflow_with_stderr_locked() {
 
 fn overflow_of_large_stack() {
     run(|| {
-        let large = gmp::spawn().name("large").stack_size(1 << 20);
+        let large = gmp::spawn().name("large").stack_size(4 << 20);
         large.go(|| black_box(recurse(usize::MAX))).unwrap().join().unwrap();
     });
 }
@@ -155,7 +155,7 @@ fn overflow_while_unwinding() {
 
 fn deep_but_fitting() {
     run(|| {
-        assert!(recurse(56 << 10) > 100);
+        assert!(recurse(1000 << 10) > 100);
         let large = gmp::spawn().stack_size(16 << 20);
         assert!(large.go(|| recurse(15 << 20)).unwrap().join().unwrap() > 10_000);
         assert!(gmp::on_system_stack(|| recurse(1 << 20)) > 1_000);
@@ -192,37 +192,37 @@ fn each_guard(name: &'static str, check: impl Fn(&Done)) {
 
 fn reports(done: &Done, who: &str, size: &str) {
     let line = format!("goroutine {who} overflowed its stack of {size}; created by ");
-    done.aborted().says(&line).says("see Builder::stack_size").never_says("gmp: broken invariant");
+    done.aborted().says(&line).says("; set GMP_STACK_SIZE=").never_says("gmp: broken invariant");
 }
 
 /// Go: TestStackOverflow. The report names goroutine, size and creator; the process aborts.
 fn an_overflow_is_reported() {
     each_guard("overflow", |done| {
-        reports(done, "6 [deep]", "64 KiB");
+        reports(done, "6 [deep]", "1024 KiB");
         done.says("tests/overflow.rs:");
     });
 }
 
 /// It works while the allocator's lock is held: the report allocates nothing.
 fn an_overflow_in_the_allocator_is_reported() {
-    each_guard("overflow_in_allocator", |done| reports(done, "6 [deep]", "64 KiB"));
+    each_guard("overflow_in_allocator", |done| reports(done, "6 [deep]", "1024 KiB"));
 }
 
 /// It works while the lock of standard error is held.
 fn an_overflow_with_stderr_locked_is_reported() {
-    each_guard("overflow_with_stderr_locked", |done| reports(done, "6 [deep]", "64 KiB"));
+    each_guard("overflow_with_stderr_locked", |done| reports(done, "6 [deep]", "1024 KiB"));
 }
 
 fn an_overflow_of_a_larger_stack_is_reported() {
-    each_guard("overflow_of_large_stack", |done| reports(done, "7 [large]", "1024 KiB"));
+    each_guard("overflow_of_large_stack", |done| reports(done, "7 [large]", "4096 KiB"));
 }
 
 fn an_overflow_of_main_is_reported() {
-    each_guard("overflow_of_main", |done| reports(done, "1", "64 KiB"));
+    each_guard("overflow_of_main", |done| reports(done, "1", "1024 KiB"));
 }
 
 fn an_overflow_in_a_destructor_while_unwinding_is_reported() {
-    each_guard("overflow_while_unwinding", |done| reports(done, "6 [deep]", "64 KiB"));
+    each_guard("overflow_while_unwinding", |done| reports(done, "6 [deep]", "1024 KiB"));
 }
 
 /// Deep recursion that fits passes, on default, large and system stacks.

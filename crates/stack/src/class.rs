@@ -8,39 +8,39 @@
 use gmp_core::contract::StackError;
 
 /// Usable bytes of the smallest class: std's panic with a backtrace needs more, but a program may know better.
-pub(crate) const LEAST: usize = 16 << 10;
+pub const LEAST_SIZE: usize = 16 << 10;
 
 /// Usable bytes of the largest class: eight times the stack that Linux gives to a main thread.
-pub(crate) const MOST: usize = 64 << 20;
+pub const MOST_SIZE: usize = 64 << 20;
 
 /// How many classes there are.
-pub(crate) const CLASSES: usize = (MOST / LEAST).ilog2() as usize + 1;
+pub(crate) const CLASSES: usize = (MOST_SIZE / LEAST_SIZE).ilog2() as usize + 1;
 
 /// The class whose stacks have at least `size` usable bytes.
 #[inline]
 pub(crate) fn class_of(size: usize) -> Result<usize, StackError> {
-    if !(LEAST..=MOST).contains(&size) {
+    if !(LEAST_SIZE..=MOST_SIZE).contains(&size) {
         return Err(bad_size(size));
     }
     // How many bits the last byte's offset has, counted in units of the smallest class.
-    Ok(usize::BITS as usize - ((size - 1) / LEAST).leading_zeros() as usize)
+    Ok(usize::BITS as usize - ((size - 1) / LEAST_SIZE).leading_zeros() as usize)
 }
 
 /// Usable bytes of a class's stacks.
 #[inline]
 pub(crate) fn size_of(class: usize) -> usize {
-    LEAST << class
+    LEAST_SIZE << class
 }
 
 /// The class of a stack of ours, from its size: the class's and a page.
 #[inline]
 pub(crate) fn class_of_stack(size: usize) -> usize {
-    (size.ilog2() - LEAST.ilog2()) as usize
+    (size.ilog2() - LEAST_SIZE.ilog2()) as usize
 }
 
 #[cold]
 fn bad_size(asked: usize) -> StackError {
-    StackError::BadSize { asked, least: LEAST, most: MOST }
+    StackError::BadSize { asked, least: LEAST_SIZE, most: MOST_SIZE }
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
             assert_eq!(class_of(size), Ok(class));
             assert_eq!(class_of(size / 2 + 1).unwrap_or(0), class);
         }
-        assert_eq!(size_of(CLASSES - 1), MOST);
+        assert_eq!(size_of(CLASSES - 1), MOST_SIZE);
         assert_eq!(size_of(class_of(64 << 10).unwrap()), 64 << 10);
     }
 
@@ -69,8 +69,11 @@ mod tests {
 
     #[test]
     fn sizes_outside_are_refused_by_name() {
-        for asked in [0, LEAST - 1, MOST + 1, usize::MAX] {
-            assert_eq!(class_of(asked), Err(StackError::BadSize { asked, least: LEAST, most: MOST }));
+        for asked in [0, LEAST_SIZE - 1, MOST_SIZE + 1, usize::MAX] {
+            assert_eq!(
+                class_of(asked),
+                Err(StackError::BadSize { asked, least: LEAST_SIZE, most: MOST_SIZE })
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `Slabs`: address space for the stacks of one class, reserved in growing pieces.
 //!
 //! A slab is one mapping. The first is small, each next one at most doubles what there is, up to 1 GiB: a million
-//! stacks of 64 KiB take about 80 mappings, and a program with ten goroutines reserves 1 MiB. A reservation costs no
+//! stacks of 1 MiB take about 1,000, and a program with ten goroutines reserves 15 MiB. A reservation costs no
 //! memory, but it counts against `ulimit -v`, and with `mlockall(MCL_FUTURE)` it is populated at once; so a refused
 //! reservation is tried again at half its size, down to a single stack.
 

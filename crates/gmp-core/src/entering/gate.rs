@@ -209,6 +209,9 @@ impl Inside {
 /// Calls `f` on the stack of the M that runs the calling goroutine `g`; the goroutine goes on at once, on the same M and
 /// P, if it has one. `f` must not unwind.
 #[doc(alias = "systemstack")]
+///
+/// `f` runs in a frame of its own, as every function must that is called on another stack than the code around it, or in
+/// its stead on the same one: inlined, its locals would lie in the frame of the caller, on the small stack.
 pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     /// Closure and result, on the goroutine's stack.
     struct Call<F, R> {
@@ -220,7 +223,7 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     unsafe fn make<F: FnOnce(&M) -> R, R>(data: *mut (), m: &M) {
         // SAFETY: the caller says so.
         let call = unsafe { &mut *data.cast::<Call<F, R>>() };
-        call.result = call.f.take().map(|f| f(m));
+        call.result = call.f.take().map(|f| in_own_frame(|| f(m)));
     }
     fn maker<F: FnOnce(&M) -> R, R>(_: &Call<F, R>) -> unsafe fn(*mut (), &M) {
         make::<F, R>
@@ -233,6 +236,12 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
     unsafe { m.rt().leave(g) };
     call.result.unwrap_or_else(|| crate::fatal!("a call on the system stack is made", "it was not"))
+}
+
+/// Calls `f` in a frame that no optimisation merges with the caller's.
+#[inline(never)]
+pub(crate) fn in_own_frame<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 impl Drop for Inside {

@@ -154,7 +154,7 @@ impl<C: Config> G0<'_, C> {
         {
             return Ok(spare);
         }
-        let size = g.stack_size(self.sched.header.stack_size);
+        let size = g.stack_size();
         self.sched.stacks.allocate(&mut p.owner().stacks, size)
     }
 

@@ -351,17 +351,17 @@ impl G {
         unsafe { self.extra.get().as_ref() }
     }
 
-    /// The stack size asked for, or `default`.
+    /// The size of this goroutine's stack: what its spawn asked for, but no less than the least, or the default.
     #[inline]
-    pub(crate) fn stack_size(&self, default: usize) -> usize {
-        if self.has(Flags::EXTRA) { self.own_stack_size(default) } else { default }
+    pub(crate) fn stack_size(&self) -> usize {
+        if self.has(Flags::EXTRA) { self.own_stack_size() } else { self.header().stack_size }
     }
 
     #[cold]
-    fn own_stack_size(&self, default: usize) -> usize {
+    fn own_stack_size(&self) -> usize {
         match self.extra() {
-            Some(extra) if extra.stack_size != 0 => extra.stack_size,
-            _ => default,
+            Some(extra) if extra.stack_size != 0 => extra.stack_size.max(self.header().least_stack_size),
+            _ => self.header().stack_size,
         }
     }
 }

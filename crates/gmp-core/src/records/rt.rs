@@ -98,6 +98,7 @@ pub(crate) struct Header {
     runtime: UnsafeCell<Option<*const dyn AnyRuntime>>,
     pub(crate) policy: &'static str,
     pub(crate) stack_size: usize,
+    pub(crate) least_stack_size: usize,
     pub(crate) pinned: bool,
     /// Each goroutine is a thread of its own (`Switch::THREAD_EACH`).
     pub(crate) thread_each: bool,
@@ -133,6 +134,7 @@ impl Header {
             runtime: UnsafeCell::new(None),
             policy,
             stack_size: settings.stack_size,
+            least_stack_size: settings.least_stack_size,
             pinned: settings.pinned,
             thread_each,
             own_thread_locals,

@@ -1,7 +1,7 @@
 //! What a goroutine can do with itself and its runtime.
 
 use crate::entering::current::{Current as Caller, current as caller};
-use crate::entering::gate::{self, on_g0};
+use crate::entering::gate::{self, in_own_frame, on_g0};
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec};
 use crate::records::g::parked::ready;
@@ -217,10 +217,10 @@ impl Drop for ThreadLock {
 #[doc(alias = "systemstack")]
 #[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(here) = gate::pass_or_plain("on_system_stack") else { return f() };
+    let Some(here) = gate::pass_or_plain("on_system_stack") else { return in_own_frame(f) };
     if here.g().header().thread_each {
         // The stack is a thread's already, and g0 is on another thread, where an `f` that is not `Send` must not go.
-        return f();
+        return in_own_frame(f);
     }
     let result = on_g0(here.g(), |_| catch_unwind(AssertUnwindSafe(f)));
     result.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))

@@ -3,7 +3,7 @@
 use crate::contract::Thief;
 use crate::contract::{IdleView, RunQueue, SharedQueue};
 use crate::entering::current::{Current, current};
-use crate::entering::gate::on_g0;
+use crate::entering::gate::{in_own_frame, on_g0};
 use crate::g0::G0;
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
@@ -309,7 +309,7 @@ impl<C: Config> Sched<C> {
 fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
     match current() {
         Current::G(g) => on_g0(g, |_| f()),
-        _ => f(),
+        _ => in_own_frame(f),
     }
 }
 

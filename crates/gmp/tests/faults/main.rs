@@ -1,12 +1,15 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
 
-mod blocking_go;
 #[path = "../harness/mod.rs"]
 mod harness;
+
+mod blocking_go;
 mod lost_in_resize;
 mod policy_stash_uaf;
 mod recycled_record;
+mod stack_size;
 mod stopped_world;
+mod system_stack;
 mod timer_sweep_uaf;
 mod unheard_attention;
 
@@ -22,7 +25,9 @@ const FAULTS: &[Fault] = &[
     lost_in_resize::FAULT,
     policy_stash_uaf::FAULT,
     recycled_record::FAULT,
+    stack_size::FAULT,
     stopped_world::FAULT,
+    system_stack::FAULT,
     timer_sweep_uaf::FAULT,
     unheard_attention::FAULT,
 ];

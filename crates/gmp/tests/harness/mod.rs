@@ -117,7 +117,11 @@ pub(crate) struct Child {
 /// The child of this name.
 pub(crate) fn child(name: &'static str) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("a test knows its own file"));
-    command.env(CHILD, name).env_remove("GOMAXPROCS").env_remove("RUST_BACKTRACE");
+    command
+        .env(CHILD, name)
+        .env_remove("GOMAXPROCS")
+        .env_remove("GMP_STACK_SIZE")
+        .env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Child { name, command }
 }

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn bad_arguments_name_what_is_allowed() {
         for (line, part) in [
-            ("xtask bench --mode floating", "possible values: migrating, pinned, one-thread-each"),
+            ("xtask bench --mode floating", "possible values: migrating, own, pinned, one-thread-each"),
             ("xtask bench --procs 0", "0 is not in 1.."),
             ("xtask bench --runs none", "invalid value 'none'"),
             ("xtask fuzz --policy go --minutes 0", "0 is not in 1.."),

@@ -2,9 +2,12 @@
 
 mod floors;
 mod heads;
+mod imports;
 mod inline;
+mod ledger;
 mod links;
 mod orders;
+mod rooms;
 mod size;
 mod source;
 mod unsafety;
@@ -37,7 +40,7 @@ impl File {
     fn ships(&self) -> bool {
         let apart =
             ["/tests/", "/benches/", "/examples/", "/suite/"].iter().any(|folder| self.path.contains(folder));
-        self.is_rust() && !apart && !self.path.ends_with("/tests.rs") && !self.file_name().starts_with("loom")
+        self.is_rust() && !apart && !self.path.ends_with("tests.rs") && !self.file_name().starts_with("loom")
     }
 }
 
@@ -45,6 +48,8 @@ impl File {
 #[derive(Debug, Default, Deserialize)]
 struct House {
     floors: BTreeMap<String, u32>,
+    rooms: BTreeMap<String, Vec<String>>,
+    circles: BTreeMap<String, String>,
     outside: BTreeMap<String, String>,
     #[serde(rename = "unsafe")]
     opens_unsafe: BTreeMap<String, String>,
@@ -63,10 +68,12 @@ type Law = fn(&Tree) -> Vec<String>;
 
 const LAWS: &[(&str, Law)] = &[
     ("floors only look down", floors::law),
+    ("rooms only look down, and no files import each other", rooms::law),
     ("every file opens with //!", heads::law),
     ("files stay short", size::law),
     ("unsafe only where it is listed", unsafety::law),
     ("orderings say what they pair with", orders::law),
+    ("the ledger of orderings names what is there", ledger::law),
     ("links lead somewhere", links::law),
     ("the facade shows what it re-exports", inline::law),
     ("no words of one machine", words::law),

@@ -15,7 +15,7 @@
 //! | `report.rs` | [`Report`]: a text written without allocating and without a lock |
 //! | `valgrind.rs` | tells valgrind about our stacks, if it is watching |
 //! | `cpus.rs` | [`available_cpus`] |
-//! | `far_fence.rs` | a fence that one thread makes all others pass |
+//! | `heavy_fence.rs` | a fence that one thread makes all others pass |
 //!
 //! The contracts implemented here, with the numbered clauses that the `SAFETY` comments cite, are in
 //! [`gmp_core::contract`]. **R1** to **R3** belong to `Region`, **C1** to **C7** to `Switch`, **K1** and **K2** to
@@ -32,8 +32,8 @@ compile_error!("gmp-arch-amd64 is for x86-64 Linux only; gmp-arch-hosted runs ev
 
 mod alternate;
 mod cpus;
-mod far_fence;
 mod first_frame;
+mod heavy_fence;
 mod overflow;
 mod own;
 mod place;

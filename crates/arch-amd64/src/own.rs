@@ -74,8 +74,8 @@ unsafe impl Switch for OwnAmd64 {
         Amd64::cpu()
     }
 
-    fn far_fence() -> Option<fn()> {
-        Amd64::far_fence()
+    fn heavy_fence() -> Option<fn()> {
+        Amd64::heavy_fence()
     }
 
     fn attach_thread() -> std::io::Result<OwnThread> {

@@ -14,7 +14,7 @@ const TO: usize = 0x2000_0000_0000;
 pub(crate) fn next(bytes: usize) -> usize {
     /// How far above `FROM` the first slab lies: a random page, since what lies at known addresses is easy to attack.
     static FIRST: LazyLock<usize> =
-        LazyLock::new(|| RandomState::new().build_hasher().finish() as usize % (TO - FROM) & !0xfff);
+        LazyLock::new(|| (RandomState::new().build_hasher().finish() as usize % (TO - FROM)) & !0xfff);
     static TAKEN: AtomicUsize = AtomicUsize::new(0);
     // Relaxed: a number that nobody else gets, and nothing goes with it.
     let taken = TAKEN.fetch_add(bytes, Ordering::Relaxed);

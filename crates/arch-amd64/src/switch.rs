@@ -79,8 +79,8 @@ unsafe impl Switch for Amd64 {
         crate::cpus::current_cpu()
     }
 
-    fn far_fence() -> Option<fn()> {
-        crate::far_fence::far_fence()
+    fn heavy_fence() -> Option<fn()> {
+        crate::heavy_fence::heavy_fence()
     }
 
     #[inline]

@@ -151,9 +151,12 @@ fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Sen
         "migrating" => unsafe { builder.share_thread_locals() },
         // SAFETY: no workload keeps a stack pointer in a thread-local.
         "pinned" => unsafe { builder.pinned() },
+        "own" => builder.own_thread_locals(),
         "one-thread-each" => builder.one_thread_each(),
         other => {
-            return Err(format!("no mode {other:?}; there are: migrating, pinned, one-thread-each").into());
+            return Err(
+                format!("no mode {other:?}; there are: migrating, own, pinned, one-thread-each").into()
+            );
         }
     };
     // Failures as text: a report or a panic's payload need not be shareable between threads, our errors are.

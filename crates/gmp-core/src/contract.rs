@@ -15,13 +15,14 @@
 //! | from whom first | [`VictimOrder`], [`Rules::steal_rounds`] | a walk ends after as many steps as there are Ps |
 //! | who spins, who is woken | [`IdlePolicy`] | the counts of idle Ps and spinning Ms, the fences, the last look after a P was given up; work never waits more than 10 ms beside an idle P |
 
+mod config;
 mod idle_policy;
 mod list;
+mod only_p;
 mod policy;
 mod promise;
 mod run_queue;
 mod shared_queue;
-mod sole;
 mod stack_allocator;
 mod switch;
 mod token;
@@ -29,16 +30,17 @@ mod victim_order;
 mod with_idle;
 mod with_order;
 
+pub use config::Config;
 pub use idle_policy::{IdlePolicy, IdleView};
 pub use list::List;
+pub use only_p::OnlyP;
 pub use policy::{Policy, Rules};
 pub use promise::{BackPromise, NextPromise, Promise, StealPromise};
 pub use run_queue::{Popped, QueueConfig, RunQueue, Slot, Spill, Steal, StealRound, Thief};
 pub use shared_queue::SharedQueue;
-pub use sole::Sole;
 pub use stack_allocator::{Region, Slab, Stack, StackAllocator, StackError, StackFigures};
 pub use switch::{Carry, Context, CurrentSlot, Entry, Switch};
 pub use token::{Link, Token};
-pub use victim_order::{Lookout, VictimOrder, Victims};
+pub use victim_order::{VictimOrder, Victims, WalkStart};
 pub use with_idle::WithIdle;
 pub use with_order::WithOrder;

@@ -1,5 +1,7 @@
 //! `G0`: the scheduler on an M's own stack: find a goroutine, run it, act on why it left.
 
+mod blocking;
+mod commit;
 mod execute;
 mod find;
 mod hop;
@@ -9,10 +11,11 @@ mod steal;
 mod switch;
 mod timers;
 
-use crate::contract::{Carry, Switch, VictimOrder};
+use crate::contract::{Carry, Config, Switch, VictimOrder};
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
-use crate::shared::sched::{Config, OrderOf, Sched, SlotOf};
+use crate::shared::sched::{OrderOf, Sched, SlotOf};
+use crate::waking::wake::refusal;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
@@ -50,7 +53,10 @@ impl<'a, C: Config> G0<'a, C> {
                 g0.schedule();
                 g0.detach();
             }
-            Err(error) => crate::fatal!("a thread can have a signal stack", "{error}"),
+            Err(error) => {
+                let error = refusal("a signal stack for a thread", &error);
+                sched.thread_refused(&mut sched.lock(), &m, error);
+            }
         }
         sched.thread_ended(&m);
         core::mem::forget(guard);

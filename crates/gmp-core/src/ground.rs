@@ -1,8 +1,10 @@
 //! Ground: what everything stands on, and what knows nothing of goroutines: atomics and fences, broken invariants, events,
 //! settings, the machine's CPUs.
 
+pub(crate) mod clock;
 pub mod event;
 pub mod fatal;
+pub(crate) mod fence;
 pub mod procs;
 pub mod settings;
 pub mod sync;

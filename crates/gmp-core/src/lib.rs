@@ -26,7 +26,7 @@ pub mod queue;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 
-pub use entering::{overflow, sole};
+pub use entering::{foreign, only_p, overflow};
 pub use ground::{event, fatal, procs, settings, sync};
 pub use life::{local, scope, timer};
 pub use queue::idle;
@@ -34,6 +34,7 @@ pub use records::stats;
 pub use runtime::goroutine;
 pub use waiting::park;
 
+pub use contract::Config;
 pub use life::blocking::blocking;
 pub use life::handle::{JoinError, JoinHandle};
 pub use life::panics::Payload;
@@ -41,7 +42,5 @@ pub use life::spawn::{NoRecord, Spec};
 pub use records::g::parked::Parked;
 pub use records::g::runnable::Runnable;
 pub use records::g::{Ancestor, WaitReason, Wake};
-pub use runtime::abandon::Leftover;
 pub use runtime::run::{Finished, RunError};
-pub use shared::sched::Config;
-pub use watching::deadlock::{DeadlockReport, Sleeper};
+pub use shared::reports::{DeadlockReport, Leftover, WaitingGoroutine};

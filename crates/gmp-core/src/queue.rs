@@ -1,8 +1,7 @@
-//! Queues that policies build on: the intrusive list, Go's ring, the shared first-in-first-out queue, victim orders, dice.
+//! Queues that policies build on: Go's ring, a queue of blocks, the shared first-in-first-out queue, victim orders, an idle rule, random numbers.
 
 mod block;
 mod coprime;
-mod dice;
 pub mod idle;
 #[cfg(all(test, loom))]
 mod loom_block;
@@ -11,6 +10,7 @@ mod loom_ring;
 #[cfg(all(test, loom))]
 mod loom_shared;
 mod ring;
+mod rng;
 mod run_next;
 mod shared_fifo;
 mod weighted;
@@ -18,7 +18,7 @@ mod weighted;
 pub use crate::contract::List;
 pub use block::{Blocks, BlocksThief};
 pub use coprime::{Coprime, CoprimeWalk};
-pub use dice::Dice;
 pub use ring::{Ring, RingThief};
+pub use rng::Rng;
 pub use shared_fifo::SharedFifo;
 pub use weighted::{Weighted, WeightedWalk};

@@ -1,8 +1,11 @@
 //! Records: what the scheduler keeps of each goroutine (G), machine (M) and processor (P), and of a runtime as its
 //! goroutines see it. Words and plain fields; who may change what stands in each file's head.
 
+pub(crate) mod attention;
 pub(crate) mod g;
 pub(crate) mod m;
+pub(crate) mod outsiders;
 pub(crate) mod p;
 pub(crate) mod rt;
 pub mod stats;
+mod ties;

@@ -1,8 +1,11 @@
 //! Shared: what all Ms of a runtime share.
 
+mod emit;
 pub(crate) mod idle_word;
 pub(crate) mod lists;
+pub(crate) mod reports;
 pub(crate) mod sched;
+pub(crate) mod sysmon_note;
 
 #[cfg(all(test, loom))]
 mod loom_idle;

@@ -10,31 +10,31 @@
 //!
 //! | module | judges | by |
 //! | --- | --- | --- |
-//! | [`fuzz`] | run queues | random operations: [`calm`] against a model, [`storm`] with real thieves and [`judge`] |
+//! | [`fuzz`] | run queues | random operations: [`sequential`] against a model, [`concurrent`] with real thieves, whose [`history`] is checked |
 //! | [`run_queue`] | run queues | laws that one thread can check, at the corners that chance seldom meets |
 //! | [`run_queue_threads`] | run queues | narrow races, met on purpose |
-//! | [`shared_queue`], [`sole`] | shared queues; the operations for one P | a model, real threads |
+//! | [`shared_queue`], [`only_p`] | shared queues; the operations for one P | a model, real threads |
 //! | [`idle_policy`], [`victim_order`] | idle rules, victim orders | each of their states, many seeds |
 //!
 //! [`Probe`] is the token: numbered, and counted by its [`Ledger`], which tells a lost one from one that came out twice.
-//! A law that fails names the policy, the clause, what was seen and what to do ([`breach`]), and the operations that
+//! A law that fails names the policy, the clause, what was seen and what to do ([`violation`]), and the operations that
 //! lead there ([`script`]).
 
 #[cfg(not(loom))]
-pub mod breach;
-#[cfg(not(loom))]
-pub mod calm;
+pub mod concurrent;
 #[cfg(not(loom))]
 pub mod fuzz;
 #[cfg(not(loom))]
 mod gate;
+#[cfg(not(loom))]
+pub mod history;
 #[cfg(loom)]
 pub mod idle_models;
 pub mod idle_policy;
 #[cfg(not(loom))]
-pub mod judge;
-#[cfg(not(loom))]
 pub mod note;
+#[cfg(not(loom))]
+pub mod only_p;
 mod probe;
 #[cfg(not(loom))]
 pub mod run_queue;
@@ -43,14 +43,14 @@ pub mod run_queue_threads;
 #[cfg(not(loom))]
 pub mod script;
 #[cfg(not(loom))]
+pub mod sequential;
+#[cfg(not(loom))]
 pub mod shared_queue;
-#[cfg(not(loom))]
-pub mod sole;
-#[cfg(not(loom))]
-pub mod storm;
 pub mod victim_order;
+#[cfg(not(loom))]
+pub mod violation;
 
-pub use crate::queue::Dice;
+pub use crate::queue::Rng;
 pub use probe::{Ledger, Probe};
 
 use crate::contract::{Policy, QueueConfig, StealRound};
@@ -79,7 +79,7 @@ macro_rules! idle_policy_conformance {
                 $crate::suite::idle_policy::strong_means_strong::<$idle>();
                 $crate::suite::idle_policy::weak_means_weak::<$idle>();
             };
-            $crate::suite::breach::law(name, "idle_policy", laws);
+            $crate::suite::violation::law(name, "idle_policy", laws);
         }
     };
 }
@@ -102,25 +102,25 @@ macro_rules! policy_conformance {
             victim_order: [each_walk_visits_each_once, seeds_repeat];
         }
 
-        mod sole {
+        mod only_p {
             use super::*;
-            $crate::policy_conformance! { @law $policy, Queue, sole, a_run_queue_is_one_queue }
-            $crate::policy_conformance! { @law $policy, Shared, sole, a_shared_queue_is_one_queue }
+            $crate::policy_conformance! { @law $policy, Queue, only_p, a_run_queue_is_one_queue }
+            $crate::policy_conformance! { @law $policy, Shared, only_p, a_shared_queue_is_one_queue }
         }
 
         mod fuzz {
             use super::*;
 
             #[test]
-            fn calms_keep_the_promise() {
+            fn sequential_runs_keep_the_promise() {
                 let name = <$policy as $crate::contract::Policy>::NAME;
-                $crate::suite::fuzz::calms_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
+                $crate::suite::fuzz::sequential_runs_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
             }
 
             #[test]
-            fn storms_keep_the_promise() {
+            fn concurrent_runs_keep_the_promise() {
                 let name = <$policy as $crate::contract::Policy>::NAME;
-                $crate::suite::fuzz::storms_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
+                $crate::suite::fuzz::concurrent_runs_keep_the_promise::<$crate::suite::QueueOf<$policy>>(name);
             }
         }
 
@@ -140,7 +140,7 @@ macro_rules! policy_conformance {
         fn $law() {
             let law = $crate::suite::$group::$law::<$crate::policy_conformance!(@part $policy, $part)>;
             let name = concat!(stringify!($group), "::", stringify!($law));
-            $crate::suite::breach::law(<$policy as $crate::contract::Policy>::NAME, name, law);
+            $crate::suite::violation::law(<$policy as $crate::contract::Policy>::NAME, name, law);
         }
     };
     (@part $policy:ty, Queue) => { $crate::suite::QueueOf<$policy> };

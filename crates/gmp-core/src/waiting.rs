@@ -1,3 +1,4 @@
 //! Waiting: how a goroutine parks.
 
 pub mod park;
+pub(crate) mod ready;

@@ -27,7 +27,7 @@ macro_rules! laws {
             #[ignore = "broken on purpose: a child of the tests below runs it"]
             fn $law() {
                 let law = gmp_core::suite::$group::$law::<super::Queue>;
-                gmp_core::suite::breach::law(&super::policy(), stringify!($law), law);
+                gmp_core::suite::violation::law(&super::policy(), stringify!($law), law);
             }
         )*)* }
     };
@@ -37,7 +37,7 @@ struct Fixture {
     name: &'static str,
     /// The clause that it breaks; none if it is right.
     clause: &'static str,
-    /// Which fuzzer sees that: `calms`, `storms`, or `both`; `laws` if only [`LAWS`] do.
+    /// Which fuzzer sees that: `sequential`, `concurrent`, or `both`; `laws` if only [`LAWS`] do.
     by: &'static str,
 }
 
@@ -68,14 +68,14 @@ macro_rules! fixtures {
                 mod fuzz {
                     #[test]
                     #[ignore = "broken on purpose: a child of the tests below runs it"]
-                    fn calms_keep_the_promise() {
-                        gmp_core::suite::fuzz::calms_keep_the_promise::<super::Queue>(&super::policy());
+                    fn sequential_runs_keep_the_promise() {
+                        gmp_core::suite::fuzz::sequential_runs_keep_the_promise::<super::Queue>(&super::policy());
                     }
 
                     #[test]
                     #[ignore = "broken on purpose: a child of the tests below runs it"]
-                    fn storms_keep_the_promise() {
-                        gmp_core::suite::fuzz::storms_keep_the_promise::<super::Queue>(&super::policy());
+                    fn concurrent_runs_keep_the_promise() {
+                        gmp_core::suite::fuzz::concurrent_runs_keep_the_promise::<super::Queue>(&super::policy());
                     }
                 }
             }
@@ -101,15 +101,15 @@ fixtures! {
     broken_slot: locked::SlotKeepsTheOld => "Q6" both;
     broken_steal_order: locked::StealsTheNewest => "Q6" both;
     broken_spill_order: locked::SpillLosesOrder => "Q6" both;
-    broken_steals_from_itself: locked::StealsFromItself => "Q7" calms;
-    broken_leaves_the_slot: locked::LeavesTheSlot => "Q7" calms;
+    broken_steals_from_itself: locked::StealsFromItself => "Q7" sequential;
+    broken_leaves_the_slot: locked::LeavesTheSlot => "Q7" sequential;
     broken_back_off: locked::BacksOffTwice => "Q7" both;
     broken_drop: locked::LeaksAtTheEnd => "Q1" laws;
     sound_ring: racy::None => "" both;
-    broken_thiefs_claim: racy::ThiefsClaim => "Q1" storms;
-    broken_owners_claim: racy::OwnersClaim => "Q1" storms;
-    broken_publish: racy::EarlyPublish => "Q1" storms;
-    broken_hidden_move: racy::HiddenMove => "Q2" storms;
+    broken_thiefs_claim: racy::ThiefsClaim => "Q1" concurrent;
+    broken_owners_claim: racy::OwnersClaim => "Q1" concurrent;
+    broken_publish: racy::EarlyPublish => "Q1" concurrent;
+    broken_hidden_move: racy::HiddenMove => "Q2" concurrent;
     sound_stack: stack::None => "" both;
     broken_stack_pop: stack::PopsTheOldest => "Q6" both;
     broken_stack_steal: stack::StealsTheNewest => "Q6" both;
@@ -147,7 +147,7 @@ fn complaint(test: &str, limit: Duration) -> Option<String> {
     (!status.success()).then_some(text)
 }
 
-const FUZZERS: [&str; 2] = ["calms_keep_the_promise", "storms_keep_the_promise"];
+const FUZZERS: [&str; 2] = ["sequential_runs_keep_the_promise", "concurrent_runs_keep_the_promise"];
 
 /// A fixture that breaks each of the laws that no chance is needed for, or that meet a narrow race on purpose.
 const LAWS: &[(&str, &str, &str)] = &[
@@ -203,12 +203,12 @@ fn each_law_rejects_one() {
 }
 
 #[test]
-fn calms_catch_each() {
+fn sequential_runs_catch_each() {
     each_is_caught(FUZZERS[0]);
 }
 
 #[test]
-fn storms_catch_each() {
+fn concurrent_runs_catch_each() {
     each_is_caught(FUZZERS[1]);
 }
 

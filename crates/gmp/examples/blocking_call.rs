@@ -6,8 +6,7 @@ use std::time::Instant;
 const CALLS: usize = 8;
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.procs(1).build().unwrap();
+    let runtime = gmp::Builder::new().procs(1).build().unwrap();
     let finished = runtime.run(|| {
         let start = Instant::now();
         // A real program would call into a database client or read a file here. These calls wait for each other: none

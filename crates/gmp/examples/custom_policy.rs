@@ -32,8 +32,7 @@ impl IdlePolicy for Eager {
 }
 
 fn order<P: Policy>() -> Vec<&'static str> {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = gmp::Builder::new();
     let main = || {
         gmp::yield_now();
         let seen = Arc::new(Mutex::new(Vec::new()));

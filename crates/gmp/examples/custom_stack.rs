@@ -7,8 +7,7 @@ fn depth(left: u32) -> u32 {
 }
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = gmp::Builder::new();
     let runtime = builder.stack_size(32 << 10).build().unwrap();
     runtime
         .run(|| {

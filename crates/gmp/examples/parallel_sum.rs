@@ -16,8 +16,7 @@ fn sum(range: Range<u64>) -> u64 {
 }
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    let runtime = gmp::Builder::new().build().unwrap();
     let finished = runtime.run(|| (sum(0..1_000_000), gmp::stats().spawned)).unwrap();
     let (total, spawned) = finished.value;
     println!("the sum is {total}, by {spawned} goroutines");

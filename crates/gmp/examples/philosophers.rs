@@ -33,8 +33,7 @@ fn dine(forks: &[Mutex<Fork>; SEATS], seat: usize) -> u32 {
 }
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    let runtime = gmp::Builder::new().build().unwrap();
     runtime
         .run(|| {
             let forks: [Mutex<Fork>; SEATS] = Default::default();

@@ -17,8 +17,7 @@ fn stays() -> bool {
 }
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let shared = unsafe { gmp::Builder::new().share_thread_locals() }.procs(2).build().unwrap();
+    let shared = gmp::Builder::new().procs(2).build().unwrap();
     shared
         .run(|| {
             let pinned = gmp::go_pinned(stays);

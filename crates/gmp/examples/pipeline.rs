@@ -28,8 +28,7 @@ fn worker(context: &Context, input: Receiver<u64>, out: Sender<u64>) {
 }
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    let runtime = gmp::Builder::new().build().unwrap();
     runtime
         .run(|| {
             let (context, cancel) = Context::background().with_cancel();

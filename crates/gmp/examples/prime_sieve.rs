@@ -25,8 +25,7 @@ fn sieve(input: Receiver<u32>, prime: u32) -> Receiver<u32> {
 }
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    let runtime = gmp::Builder::new().build().unwrap();
     let finished = runtime.run(|| {
         let mut chain = numbers();
         let mut primes = Vec::new();

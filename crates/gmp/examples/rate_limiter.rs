@@ -30,8 +30,7 @@ fn bucket(period: Duration, burst: usize) -> Receiver<()> {
 }
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    let runtime = gmp::Builder::new().build().unwrap();
     runtime
         .run(|| {
             let tokens = bucket(PERIOD, BURST);

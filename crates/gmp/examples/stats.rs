@@ -3,8 +3,7 @@
 use std::sync::mpsc;
 
 pub(crate) fn main() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.procs(2).build().unwrap();
+    let runtime = gmp::Builder::new().procs(2).build().unwrap();
     let handle = runtime.handle();
     runtime
         .run(|| {

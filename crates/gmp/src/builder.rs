@@ -1,4 +1,4 @@
-//! `Builder`: how a runtime is to be.
+//! `Builder`: the settings of a runtime, and what makes it.
 
 use crate::environment;
 use crate::error::BuildError;
@@ -27,14 +27,14 @@ enum Mode {
     OneThreadEach,
 }
 
-/// Builds a [`Runtime`]. Everything has a default but the thread-local mode: see [`Builder::share_thread_locals`],
-/// [`Builder::pinned`] and [`Builder::one_thread_each`]. No call of it suspends.
+/// Builds a [`Runtime`]. Everything has a default. How goroutines and thread-locals go together is said by
+/// [`Builder::own_thread_locals`], which is the default, [`Builder::share_thread_locals`], [`Builder::pinned`] or
+/// [`Builder::one_thread_each`].
 ///
 /// ```
 /// use gmp::{AtMainReturn, Builder};
 ///
-/// // SAFETY: nothing that runs here holds a borrow of a thread-local across a suspension.
-/// let builder = unsafe { Builder::new().share_thread_locals() };
+/// let builder = Builder::new();
 /// let runtime = builder
 ///     .policy::<gmp::policy::Go>()
 ///     .procs(2)
@@ -43,9 +43,6 @@ enum Mode {
 ///     .build()
 ///     .unwrap();
 /// assert!(runtime.run(|| ()).unwrap().left.is_clean());
-///
-/// let undecided = Builder::new().build();
-/// assert!(matches!(undecided, Err(gmp::BuildError::ThreadLocalsUndecided)));
 /// ```
 #[must_use = "a builder does nothing until build is called"]
 pub struct Builder<P: Policy = DefaultPolicy> {
@@ -55,7 +52,7 @@ pub struct Builder<P: Policy = DefaultPolicy> {
 
 /// What a builder was told.
 struct Choices {
-    mode: Option<Mode>,
+    mode: Mode,
     stacks: gmp_stack::Config,
     guard_mode: GuardMode,
     // What the environment or chance decides if the program does not.
@@ -70,7 +67,7 @@ impl Builder<DefaultPolicy> {
     /// A builder for a runtime under the [`DefaultPolicy`].
     pub fn new() -> Self {
         let choices = Choices {
-            mode: None,
+            mode: Mode::OwnThreadLocals,
             stacks: gmp_stack::Config::default(),
             guard_mode: GuardMode::Auto,
             procs: None,
@@ -91,12 +88,12 @@ impl Default for Builder<DefaultPolicy> {
 impl<P: Policy> Builder<P> {
     /// Goroutines move between threads, and each has thread-locals of its own: to Rust, a goroutine *is* a thread. Safe
     /// without a promise. A switch costs a few nanoseconds more than under [`Builder::share_thread_locals`], and a goroutine
-    /// that waits some 4.5 KB.
+    /// that waits some 4.5 KB. The default.
     ///
     /// Needs x86-64, glibc (linked dynamically) and a kernel that lets programs set the FS register (Linux 5.9);
     /// [`Builder::build`] tries it and says what is missing.
     pub fn own_thread_locals(mut self) -> Self {
-        self.choices.mode = Some(Mode::OwnThreadLocals);
+        self.choices.mode = Mode::OwnThreadLocals;
         self
     }
 
@@ -113,7 +110,7 @@ impl<P: Policy> Builder<P> {
     /// 5. Code that sets thread state (FPU control words, signal masks, namespaces) sets it back before such a call, or
     ///    holds a [`lock_os_thread`](crate::lock_os_thread).
     pub unsafe fn share_thread_locals(mut self) -> Self {
-        self.choices.mode = Some(Mode::SharedThreadLocals);
+        self.choices.mode = Mode::SharedThreadLocals;
         self
     }
 
@@ -126,14 +123,14 @@ impl<P: Policy> Builder<P> {
     /// it no harm: no exclusive access to a thread-local (a `RefCell` borrowed mutably, a stack of scopes left in last
     /// in, first out order) is held over a call that **Suspends**.
     pub unsafe fn pinned(mut self) -> Self {
-        self.choices.mode = Some(Mode::Pinned);
+        self.choices.mode = Mode::Pinned;
         self
     }
 
     /// Each goroutine is an OS thread, and the scheduler decides which of them run. Safe without a promise, works under
     /// sanitizers and debuggers, and a thousand times slower to spawn.
     pub fn one_thread_each(mut self) -> Self {
-        self.choices.mode = Some(Mode::OneThreadEach);
+        self.choices.mode = Mode::OneThreadEach;
         self
     }
 
@@ -257,12 +254,11 @@ impl<P: Policy> Builder<P> {
     /// Builds the runtime. Its threads are made when it runs.
     ///
     /// # Errors
-    /// [`BuildError`]: no thread-local mode, a value out of range, or a bad `GOMAXPROCS`, `GMP_SEED` or
-    /// `GMP_STACK_SIZE`.
+    /// [`BuildError`]: goroutines cannot have thread-locals of their own here, a value is out of range, or a bad
+    /// `GOMAXPROCS`, `GMP_SEED` or `GMP_STACK_SIZE`.
     #[doc(alias = "schedinit")]
     pub fn build(self) -> Result<Runtime<P>, BuildError> {
         let Choices { mode, stacks, guard_mode, procs, stack_size, seed, mut settings } = self.choices;
-        let mode = mode.ok_or(BuildError::ThreadLocalsUndecided)?;
         in_range("max_threads", settings.max_threads, 3, 1 << 20)?;
         if settings.thread_name.contains('\0') {
             return Err(BuildError::ThreadName(settings.thread_name));
@@ -288,7 +284,10 @@ impl<P: Policy> Builder<P> {
             None => least.unwrap_or(DEFAULT_STACK_SIZE),
         };
         settings.pinned = mode == Mode::Pinned;
-        verify_slot().map_err(BuildError::Slot)?;
+        verify_slot().map_err(|error| match error.raw_os_error() {
+            Some(_) => BuildError::Refused(error),
+            None => BuildError::Slot(error),
+        })?;
         let guard_size = stacks.guard_size;
         let stacks = Stacks::new(Guarded::new(guard_mode), stacks).map_err(BuildError::Guard)?;
         report_overflows(guard_size);

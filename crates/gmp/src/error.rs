@@ -9,13 +9,6 @@ use thiserror::Error;
 #[derive(Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The builder was not told how goroutines and thread-locals go together.
-    #[error(
-        "Builder::build: choose how goroutines and thread-locals go together: `unsafe {{ share_thread_locals() }}` \
-         (goroutines move between threads; fast), `unsafe {{ pinned() }}` (they stay on the thread that first ran \
-         them) or `one_thread_each()` (safe; each is an OS thread)"
-    )]
-    ThreadLocalsUndecided,
     /// Goroutines cannot have thread-locals of their own on this system.
     #[error(
         "Builder::own_thread_locals: not possible here: {0}; `one_thread_each()` is safe as well, and slower"
@@ -57,6 +50,9 @@ pub enum BuildError {
     /// The thread name has a zero byte.
     #[error("Builder::thread_name({0:?}): a thread's name cannot have a zero byte in it")]
     ThreadName(String),
+    /// The operating system refused the thread on which [`Builder::build`](crate::Builder::build) checks the machine.
+    #[error("the operating system refused a thread for a check of the machine: {0}")]
+    Refused(std::io::Error),
     /// The machine does not keep the current goroutine where we put it.
     #[error("the current-goroutine slot does not work on this system: {0}")]
     Slot(std::io::Error),

@@ -12,8 +12,7 @@ use gmp_core::{NoRecord, Spec, goroutine};
 /// handle lets the goroutine go its own way.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let name = String::from("gopher");
 ///     let length = gmp::go(move || name.len());
@@ -47,8 +46,7 @@ fn no_record() -> ! {
 /// [`go`], but gives the closure back if there is no memory for the goroutine's record. Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     match gmp::try_go(|| 6 * 7) {
 ///         Ok(handle) => assert_eq!(handle.join().unwrap(), 42),
@@ -78,8 +76,7 @@ where
 /// with another goroutine or sits in a blocking call.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     gmp::go_pinned(|| {
 ///         let thread = std::thread::current().id();
@@ -110,8 +107,7 @@ where
 /// [`AtMainReturn::Unwind`](crate::AtMainReturn), the goroutine unwinds from here.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, receiver) = gmp::chan(1);
 ///     gmp::go(move || sender.send(7));
@@ -135,8 +131,7 @@ pub fn yield_now() {
 /// main, the others go on until none is left. Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let handle: gmp::JoinHandle<u32> = gmp::go(|| gmp::exit());
 ///     assert!(matches!(handle.join(), Err(gmp::JoinError::Exited)));
@@ -159,8 +154,7 @@ pub fn exit() -> ! {
 /// Durations below a millisecond are not rounded up.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::{Duration, Instant};
 ///
 /// runtime.run(|| {
@@ -184,8 +178,7 @@ pub fn sleep(duration: Duration) {
 /// One permit is kept, as for [`std::thread::park`]; unlike there, `park` does not return without one.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let unparker = gmp::current().unwrap().unparker();
 ///     let waker = gmp::go(move || unparker.unpark());
@@ -206,8 +199,7 @@ pub fn park() {
 /// Gives [`Wake::Woken`] if an unparker was used, [`Wake::TimedOut`] otherwise.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::Wake;
 /// use std::time::Duration;
 ///
@@ -231,8 +223,7 @@ pub fn park_timeout(timeout: Duration) -> Wake {
 /// thread. Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| assert_eq!(gmp::current().unwrap().number, 1)).unwrap();
 /// assert!(gmp::current().is_none());
 /// ```
@@ -246,8 +237,7 @@ pub fn current() -> Option<Current> {
 /// suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let lock = gmp::lock_os_thread();
 ///     let thread = std::thread::current().id();
@@ -270,8 +260,7 @@ pub fn lock_os_thread() -> ThreadLock {
 /// such a stack, it just calls `f`. Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// fn digest(data: &mut [u8; 1 << 20]) -> u8 {
 ///     data.iter().fold(0, |sum, byte| sum ^ byte)
 /// }
@@ -294,8 +283,7 @@ pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
 /// already: a goroutine that computes without calling the runtime delays that. **Suspends.**
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let before = gmp::set_max_procs(4);
 ///     assert_eq!(gmp::max_procs(), 4);
@@ -325,8 +313,7 @@ pub fn max_procs() -> usize {
 /// How many goroutines of this runtime have not ended. Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let parked = gmp::go(gmp::park);
 ///     assert_eq!(gmp::num_goroutines(), 2);
@@ -347,8 +334,7 @@ pub fn num_goroutines() -> usize {
 /// Takes the scheduler's lock and looks at every goroutine's record in the process: meant for a look now and then.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let parked = gmp::go(gmp::park);
 ///     while gmp::stats().waiting == 0 {

@@ -1,15 +1,16 @@
 //! Goroutines for Rust: Go's G-M-P scheduler as a library, with policies you can choose and compare.
 //!
 //! ```
-//! // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-//! let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
-//! let answer = runtime.run(|| gmp::go(|| 6 * 7).join().unwrap()).unwrap().value;
-//! assert_eq!(answer, 42);
+//! #[gmp::main]
+//! fn main() {
+//!     let answer = gmp::go(|| 6 * 7).join().unwrap();
+//!     assert_eq!(answer, 42);
+//! }
 //! ```
 //!
 //! | to | use |
 //! | --- | --- |
-//! | run a program | [`Builder`], [`Runtime::run`] |
+//! | run a program | [`main`](macro@main), [`run`], or [`Builder`] and [`Runtime::run`] |
 //! | start goroutines | [`go`], [`try_go`], [`go_pinned`], [`spawn()`] for a name, labels or a stack size, [`Handle::go`] from plain threads |
 //! | borrow from the caller | [`scope()`], [`join`] |
 //! | keep something for each goroutine | [`g_local!`] |
@@ -26,12 +27,12 @@
 //!
 //! # Thread-locals
 //!
-//! A goroutine that moves between threads breaks what Rust takes for granted about `thread_local!`. So the builder
-//! asks, once, how goroutines and threads go together:
+//! A goroutine that moves between threads would break what Rust takes for granted about `thread_local!`. So unless told
+//! otherwise each goroutine has thread-locals of its own, which it takes along. The builder knows other modes:
 //!
 //! | mode | is | for the price of |
 //! | --- | --- | --- |
-//! | [`Builder::own_thread_locals`] | safe | a few nanoseconds for each switch and 4.5 KB for each goroutine |
+//! | [`Builder::own_thread_locals`], the default | safe | a few nanoseconds for each switch and 4.5 KB for each goroutine |
 //! | [`Builder::one_thread_each`] | safe | an OS thread for each goroutine: slow |
 //! | [`Builder::pinned`] | `unsafe`, a short promise | a started goroutine stays on its thread |
 //! | [`Builder::share_thread_locals`] | `unsafe`, the full promise | nothing: this is the fast one |
@@ -68,9 +69,39 @@ pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 pub use gmp_core::stats::Stats;
 #[doc(inline)]
 pub use gmp_core::{
-    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, Sleeper,
-    WaitReason, Wake, blocking, g_local,
+    Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, WaitReason,
+    WaitingGoroutine, Wake, blocking, g_local,
 };
+/// Makes the body of `main` the main goroutine of a runtime as [`Builder::new`] makes it: [`run`] around it.
+///
+/// What the function returns goes from the goroutine to the thread, so it must be `Send`: `Box<dyn Error + Send + Sync>`
+/// rather than `Box<dyn Error>`.
+///
+/// ```
+/// #[gmp::main]
+/// fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     let answer: u32 = gmp::go(|| "42".parse()).join().unwrap()?;
+///     assert_eq!(answer, 42);
+///     Ok(())
+/// }
+/// ```
+///
+/// ```compile_fail
+/// #[gmp::main]
+/// async fn main() {}
+/// ```
+#[doc(inline)]
+pub use gmp_macros::main;
+/// Makes a test whose body is the main goroutine of a runtime as [`Builder::new`] makes it: [`run`] around it.
+///
+/// ```
+/// #[gmp::test]
+/// fn goroutines_answer() {
+///     assert_eq!(gmp::go(|| 6 * 7).join().unwrap(), 42);
+/// }
+/// ```
+#[doc(inline)]
+pub use gmp_macros::test;
 #[doc(inline)]
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};
 #[doc(inline)]
@@ -81,7 +112,7 @@ pub use goroutine::{
     current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
     park_timeout, set_max_procs, sleep, stats, try_go, yield_now,
 };
-pub use runtime::{Handle, Runtime};
+pub use runtime::{Handle, Runtime, run};
 pub use spawn::{Spawn, spawn};
 
 /// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].

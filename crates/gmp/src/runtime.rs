@@ -56,8 +56,7 @@ impl<P: Policy> Runtime<P> {
     /// [`Builder::lock_main`] keeps it on this one.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// let finished = runtime.run(|| {
     ///     let _left_behind = gmp::go(gmp::park);
     ///     "done"
@@ -91,7 +90,36 @@ impl<P: Policy> Runtime<P> {
     }
 }
 
-/// A runtime, seen from plain threads: spawns goroutines and reads figures. Any number of copies, on any thread.
+/// Runs `main` as the main goroutine of a runtime as [`Builder::new`] makes it, and returns what it returned. The short way
+/// to write `Builder::new().build()?.run(main)?.value`; [`main`](macro@crate::main) and [`test`](macro@crate::test) are
+/// attributes that do this for a whole function.
+///
+/// ```
+/// let answer = gmp::run(|| gmp::go(|| 6 * 7).join().unwrap());
+/// assert_eq!(answer, 42);
+/// ```
+///
+/// # Panics
+/// As `main` does; and with the text of a [`BuildError`](crate::BuildError) or a [`RunError`]: goroutines cannot have
+/// thread-locals of their own on this system, all goroutines are asleep, the caller is itself a goroutine.
+#[track_caller]
+pub fn run<F, T>(main: F) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let runtime = match Builder::new().build() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("gmp::run: {error}"),
+    };
+    match runtime.run(main) {
+        Ok(finished) => finished.value,
+        Err(RunError::Panicked(payload)) => std::panic::resume_unwind(payload.into_inner()),
+        Err(error) => panic!("gmp::run: {error}"),
+    }
+}
+
+/// A runtime, seen from plain threads: spawns goroutines and reads statistics. Any number of copies, on any thread.
 /// No call of it suspends.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) core_runtime::Handle);
@@ -103,8 +131,7 @@ impl Handle {
     /// [`SpawnError`]: the runtime has closed, or there is no memory for a record; the closure comes back.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// let handle = runtime.handle();
     /// let thread = std::thread::spawn(move || {
     ///     // A plain thread may wait for a goroutine: it blocks itself.

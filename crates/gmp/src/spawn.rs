@@ -7,8 +7,7 @@ use gmp_core::{NoRecord, Spec, goroutine};
 /// A goroutine with a name, labels or a stack size, to be started by [`Spawn::go`]. Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let handle = gmp::spawn().name("parser").label("file", "a.txt").stack_size(256 << 10).go(|| {
 ///         gmp::current().unwrap().name
@@ -75,8 +74,7 @@ impl Spawn {
     /// Starts it in a scope, see [`scope`](crate::scope()). Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// runtime.run(|| {
     ///     let words = ["one", "two"];
     ///     let named = gmp::scope(|s| {
@@ -101,8 +99,7 @@ impl Spawn {
     /// Starts it from a plain thread, at the shared queue's tail. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// let handle = runtime.handle();
     /// let thread = std::thread::spawn(move || {
     ///     gmp::spawn().name("answer").go_on(&handle, || 6 * 7).unwrap().join().unwrap()

@@ -74,7 +74,7 @@ fn deadlocked() -> DeadlockReport {
 #[test]
 fn each_line_names_what_is_waited_for() {
     let report = deadlocked();
-    let named: Vec<_> = report.sleepers.iter().filter(|sleeper| sleeper.name.is_some()).collect();
+    let named: Vec<_> = report.waiting.iter().filter(|sleeper| sleeper.name.is_some()).collect();
     assert_eq!(named.len(), 17, "{report}");
     for sleeper in named {
         assert_eq!(sleeper.name.as_deref(), Some(&*sleeper.reason.to_string()));

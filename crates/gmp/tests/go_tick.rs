@@ -51,9 +51,9 @@ fn test_teardown() {
 fn test_tick() {
     run(2, || {
         assert!(tick(Duration::ZERO).try_recv().is_err());
-        let beats = tick(MS);
-        let first = beats.recv().unwrap();
-        assert!(beats.recv().unwrap() > first);
+        let ticks = tick(MS);
+        let first = ticks.recv().unwrap();
+        assert!(ticks.recv().unwrap() > first);
     });
 }
 
@@ -110,14 +110,14 @@ fn test_long_adjust_timers() {
 }
 
 /// Timer and ticker behind one face.
-trait Beat {
+trait TimeSource {
     const REPEATS: bool;
     fn c(&self) -> &Receiver<Instant>;
     fn stop(&self) -> Option<bool>;
     fn reset(&self, d: Duration) -> Option<bool>;
 }
 
-impl Beat for Timer {
+impl TimeSource for Timer {
     const REPEATS: bool = false;
     fn c(&self) -> &Receiver<Instant> {
         self.channel()
@@ -130,7 +130,7 @@ impl Beat for Timer {
     }
 }
 
-impl Beat for Ticker {
+impl TimeSource for Ticker {
     const REPEATS: bool = true;
     fn c(&self) -> &Receiver<Instant> {
         self.channel()
@@ -146,11 +146,11 @@ impl Beat for Ticker {
 }
 
 fn no_tick(c: &Receiver<Instant>) {
-    assert!(c.try_recv().is_err(), "one beat too many");
+    assert!(c.try_recv().is_err(), "one tick too many");
 }
 
 fn a_tick(c: &Receiver<Instant>) {
-    c.recv_timeout(PATIENCE).expect("a beat comes");
+    c.recv_timeout(PATIENCE).expect("a tick comes");
 }
 
 /// Until whoever can run has run, and what is due has come.
@@ -158,18 +158,18 @@ fn settle() {
     gmp::sleep(10 * MS);
 }
 
-fn timer_chan<B: Beat>(beat: &B) {
-    let c = beat.c();
-    beat.stop();
+fn timer_chan<S: TimeSource>(source: &S) {
+    let c = source.c();
+    source.stop();
     no_tick(c);
-    beat.reset(HOUR);
+    source.reset(HOUR);
     no_tick(c);
-    beat.reset(NS);
+    source.reset(NS);
     settle();
     assert_eq!((c.len(), c.capacity()), (0, 0));
     a_tick(c);
     settle();
-    beat.reset(HOUR);
+    source.reset(HOUR);
     no_tick(c);
 
     // While somebody waits.
@@ -179,22 +179,22 @@ fn timer_chan<B: Beat>(beat: &B) {
         gmp::go(move || (c.recv().unwrap(), done.send(()).unwrap()).1)
     };
     settle();
-    beat.reset(2 * HOUR);
+    source.reset(2 * HOUR);
     settle();
     assert!(told.try_recv().is_err());
-    beat.reset(NS);
+    source.reset(NS);
     told.recv_timeout(PATIENCE).unwrap();
     waiter.join().unwrap();
-    if B::REPEATS {
+    if S::REPEATS {
         a_tick(c)
     } else {
         no_tick(c)
     }
-    beat.stop();
+    source.stop();
     no_tick(c);
 
     // Two wait in a select.
-    beat.reset(HOUR);
+    source.reset(HOUR);
     let (stop, stopped) = chan::<()>(0);
     let woken = Arc::new(AtomicUsize::new(0));
     let two: Vec<_> = (0..2)
@@ -210,14 +210,14 @@ fn timer_chan<B: Beat>(beat: &B) {
         .collect();
     settle();
     assert_eq!(woken.load(Relaxed), 0);
-    beat.reset(5 * MS);
+    source.reset(5 * MS);
     while woken.load(Relaxed) == 0 {
         settle();
     }
-    beat.stop();
+    source.stop();
     stop.close();
     two.into_iter().for_each(|one| one.join().unwrap());
-    assert!(B::REPEATS || woken.load(Relaxed) == 1);
+    assert!(S::REPEATS || woken.load(Relaxed) == 1);
 
     // Two wait for a timer that is stopped.
     no_tick(c);
@@ -238,22 +238,22 @@ fn timer_chan<B: Beat>(beat: &B) {
     two.into_iter().for_each(|one| one.join().unwrap());
 
     // Neither stop nor reset lets an old value through. Go: issue 37196.
-    beat.reset(NS);
+    source.reset(NS);
     settle();
-    assert_ne!(beat.stop(), Some(false));
+    assert_ne!(source.stop(), Some(false));
     no_tick(c);
-    beat.reset(HOUR);
+    source.reset(HOUR);
     no_tick(c);
-    assert_ne!(beat.reset(NS), Some(false));
+    assert_ne!(source.reset(NS), Some(false));
     a_tick(c);
     settle();
-    if B::REPEATS {
+    if S::REPEATS {
         a_tick(c)
     } else {
         no_tick(c)
     }
     settle();
-    assert_ne!(beat.reset(HOUR), Some(true));
+    assert_ne!(source.reset(HOUR), Some(true));
     no_tick(c);
 }
 
@@ -272,9 +272,9 @@ fn test_chan() {
 fn times_are_those_of_the_expiry() {
     run(2, || {
         let start = Instant::now();
-        let (once, beats) = (after(10 * MS), tick(10 * MS));
+        let (once, ticks) = (after(10 * MS), tick(10 * MS));
         gmp::sleep(500 * MS);
-        for c in [once, beats] {
+        for c in [once, ticks] {
             let at = c.recv().unwrap() - start;
             assert!(at >= 10 * MS && at < 400 * MS, "{at:?}");
         }
@@ -308,11 +308,11 @@ fn channels_that_nobody_has_are_stopped() {
 #[test]
 fn a_closed_channel_ends_its_ticker() {
     run(2, || {
-        let beats = tick(MS);
-        beats.recv().unwrap();
-        assert!(beats.close());
-        beats.iter().for_each(drop);
-        assert!(beats.is_closed());
+        let ticks = tick(MS);
+        ticks.recv().unwrap();
+        assert!(ticks.close());
+        ticks.iter().for_each(drop);
+        assert!(ticks.is_closed());
     });
 }
 

@@ -119,8 +119,8 @@ unsafe impl Switch for Slow {
     type Slot = <Amd64 as Switch>::Slot;
     type Thread = <Amd64 as Switch>::Thread;
 
-    fn far_fence() -> Option<fn()> {
-        Amd64::far_fence()
+    fn heavy_fence() -> Option<fn()> {
+        Amd64::heavy_fence()
     }
 
     fn attach_thread() -> std::io::Result<Self::Thread> {

@@ -24,11 +24,11 @@ impl Fire for Beats {
     }
 }
 
-/// A beat that came due while the runtime unwound was thrown away, but the timer's plan still said that an entry lay in
+/// A tick that came due while the runtime unwound was thrown away, but the timer's plan still said that an entry lay in
 /// the heap of a P: a later stop wrote to that P's freed memory.
 #[test]
 fn a_beat_during_the_unwind_leaves_no_plan_behind() {
-    /// Holds the unwinding up for some beats.
+    /// Holds the unwinding up for some ticks.
     struct Slow;
     impl Drop for Slow {
         fn drop(&mut self) {

@@ -33,7 +33,7 @@ fn a_policy_outside_the_workspace() {
     fs::copy(root().join("Cargo.lock"), root().join("examples/custom-policy/Cargo.lock"))
         .expect("the lock file can be copied");
     let judged = cargo(&["test"]);
-    for test in ["fuzz::storms_keep_the_promise", "victim_order::seeds_repeat", "nobody_grows_old"] {
+    for test in ["fuzz::concurrent_runs_keep_the_promise", "victim_order::seeds_repeat", "nobody_grows_old"] {
         assert!(judged.contains(&format!("test {test} ... ok")), "{test} did not run:\n{judged}");
     }
     let shown = cargo(&["run"]);

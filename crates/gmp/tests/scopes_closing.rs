@@ -178,5 +178,5 @@ fn a_scope_can_be_part_of_a_deadlock() {
         .unwrap_err();
     let RunError::Deadlock(report) = error else { panic!("{error}") };
     assert!(report.to_string().contains("scope"), "{report}");
-    assert_eq!(report.sleepers.len(), 2);
+    assert_eq!(report.waiting.len(), 2);
 }

@@ -1,7 +1,7 @@
 //! What a victim order is told of the Ps, and that a runtime works under each of the orders there are.
 
 use gmp::contract::queue::{Coprime, CoprimeWalk, Weighted};
-use gmp::contract::{Lookout, VictimOrder};
+use gmp::contract::{VictimOrder, WalkStart};
 use gmp::policy::{Go, Shuffled, Topology, WithOrder};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ impl<const WANTS: bool> VictimOrder for Spy<WANTS> {
         Self(Coprime::new(procs))
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> CoprimeWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> CoprimeWalk {
         let told = Told {
             own: from.own,
             own_cpu: from.victims.cpu(from.own),

@@ -1,4 +1,4 @@
-//! What a stack costs: from the store, from the depot, and for the first time.
+//! What a stack costs: from the cache, from the depot, and for the first time.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use gmp_arch_amd64::Guarded;
@@ -14,7 +14,7 @@ fn stacks() -> Stacks<Guarded> {
 fn benches(criterion: &mut Criterion) {
     let all = stacks();
     let mut cache = all.cache();
-    criterion.bench_function("allocate-free/store", |bench| {
+    criterion.bench_function("allocate-free/cache", |bench| {
         bench.iter(|| {
             let stack = all.allocate(&mut cache, std::hint::black_box(SIZE)).unwrap();
             // SAFETY: nothing was ever on it.

@@ -1,9 +1,9 @@
-//! Size classes: powers of two of usable bytes, and a page.
+//! Size classes: a power of two of usable bytes, and a page.
 //!
-//! The page more is for the context switch, which may begin a stack some cache lines below its top, a different number
-//! on each, so that the uppermost frames of many stacks do not lie in the same few sets of the processor's caches:
-//! with 1,000 goroutines that makes a switch several times faster. So a goroutine has the size asked for, whatever its
-//! first frame begins with.
+//! The additional page is for the context switch, which may begin a stack some cache lines below its top, a different
+//! number on each stack. So the uppermost frames of many stacks do not lie in the same few sets of the processor's
+//! caches, which makes a switch among 1,000 goroutines several times faster. A goroutine has the size that it asked
+//! for, wherever its first frame begins.
 
 use gmp_core::contract::StackError;
 
@@ -22,7 +22,7 @@ pub(crate) fn class_of(size: usize) -> Result<usize, StackError> {
     if !(LEAST_SIZE..=MOST_SIZE).contains(&size) {
         return Err(bad_size(size));
     }
-    // How many bits the last byte's offset has, counted in units of the smallest class.
+    // The number of bits of the last byte's offset, counted in units of the smallest class.
     Ok(usize::BITS as usize - ((size - 1) / LEAST_SIZE).leading_zeros() as usize)
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn size_of(class: usize) -> usize {
     LEAST_SIZE << class
 }
 
-/// The class of a stack of ours, from its size: the class's and a page.
+/// The class of one of our stacks, from its size: the size of the class and a page.
 #[inline]
 pub(crate) fn class_of_stack(size: usize) -> usize {
     (size.ilog2() - LEAST_SIZE.ilog2()) as usize

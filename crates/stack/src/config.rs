@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// The largest guard, in bytes: more than the 1 MiB that the kernel itself keeps below a main thread's stack is a
+/// The largest guard, in bytes. The kernel itself keeps 1 MiB below a main thread's stack; more than that is a
 /// mistake.
 const MOST_GUARD: usize = 1 << 20;
 
@@ -14,16 +14,16 @@ pub struct Config {
     /// Rust code touches every page of a large frame in order, so one page is enough for it. C code compiled without
     /// stack-clash protection can step over a guard with a frame larger than it.
     pub guard_size: usize,
-    /// What `trim` leaves.
+    /// What `trim` keeps.
     pub retention: Retention,
 }
 
 /// How much memory of free stacks stays when the allocator is trimmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// How many stacks of each class stay warm: those freed last.
+    /// How many stacks of each class stay warm. They are those that were freed last.
     pub warm: usize,
-    /// How many bytes at the top of each of those stay, rounded up to pages; what lies deeper is given back.
+    /// How many bytes at the top of each of those stay, rounded up to whole pages; deeper pages are given back.
     pub keep_bytes: usize,
 }
 
@@ -35,18 +35,19 @@ impl Default for Config {
 }
 
 impl Default for Retention {
-    /// 256 stacks of 16 KiB: 4 MiB for each class in use. A burst of four stores' worth of goroutines then runs
-    /// without a page fault, and what std needs for formatting and file access stays as well.
+    /// 256 stacks of 16 KiB, which is 4 MiB for each class in use. So a burst of goroutines that empties four Ps'
+    /// caches of stacks runs without a page fault, and the pages that std needs for formatting and file access stay
+    /// as well.
     fn default() -> Self {
         Self { warm: 256, keep_bytes: 16 << 10 }
     }
 }
 
-/// What is wrong with a [`Config`].
+/// The error of a [`Config`] that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The guard is nothing, not made of whole pages, or absurdly large.
+    /// The guard is empty, not made of whole pages, or absurdly large.
     #[error(
         "a guard of {asked} bytes is not possible: it must be a multiple of the page size, {page} to {most} bytes"
     )]

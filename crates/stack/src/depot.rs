@@ -1,4 +1,5 @@
-//! `Depot`: what all Ps share of one class, under a mutex.
+//! `Depot`: the free stacks of one class that all Ps share, under a mutex. The name and the idea are those of the
+//! depot of magazines in Bonwick and Adams, "Magazines and Vmem" (USENIX 2001).
 //!
 //! Free stacks are in one of three states, and taken in this order:
 //!
@@ -7,8 +8,8 @@
 //!    use gather in few page tables.
 //! 3. *Uncarved*: never used, without a guard yet.
 //!
-//! No system call is made with the lock held but for reserving a slab, which must be exclusive: else every P that
-//! finds the depot empty would reserve one of its own.
+//! No system call is made with the lock held, except to reserve a slab. That must be exclusive, since otherwise every
+//! P that finds the depot empty would reserve a slab of its own.
 
 use core::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,7 +20,7 @@ use gmp_core::contract::{Region, StackError};
 use crate::Retention;
 use crate::slabs::{Bottom, Slabs};
 
-/// How many stacks `trim` takes out of the depot at a time; the others stay within reach meanwhile.
+/// How many stacks `trim` takes out of the depot at a time, so that the others can be allocated meanwhile.
 const TRIM_BATCH: usize = 64;
 
 /// The depot of one class.
@@ -35,7 +36,7 @@ pub(crate) struct Depot {
 pub(crate) struct Shared {
     /// The last is the warmest.
     warm: Vec<Bottom>,
-    /// How many of `warm`, from the first on, have nothing left below what retention keeps.
+    /// How many of `warm`, from the first on, have already been trimmed to what retention keeps.
     shallow: usize,
     cold: BinaryHeap<Reverse<Bottom>>,
     slabs: Slabs,
@@ -44,15 +45,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Takes up to `into.len()` warm stacks, the warmest last, and says how many.
-    pub(crate) fn take_warm(&mut self, into: &mut [core::mem::MaybeUninit<Bottom>]) -> usize {
-        let count = self.warm.len().min(into.len());
-        let from = self.warm.len() - count;
-        for (place, stack) in into.iter_mut().zip(self.warm.drain(from..)) {
-            place.write(stack);
-        }
+    /// Moves up to `most` warm stacks to an empty store, the warmest last.
+    pub(crate) fn take_warm(&mut self, most: usize, into: &mut Vec<Bottom>) {
+        let from = self.warm.len().saturating_sub(most);
+        into.extend(self.warm.drain(from..));
         self.shallow = self.shallow.min(self.warm.len());
-        count
     }
 
     /// Puts warm stacks on top, the warmest last.
@@ -89,7 +86,7 @@ impl Depot {
         Self { size, shared: Mutex::new(shared) }
     }
 
-    /// Nothing that holds the lock panics, so poison means nothing.
+    /// Nothing panics while it holds the lock, so poisoning means nothing.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,14 +147,14 @@ impl Depot {
         }
         let mut shared = self.lock();
         shared.in_trim -= deep.len();
-        // Under whatever has been freed meanwhile, which is warmer.
+        // They go below the stacks that have been freed meanwhile, which are warmer.
         let from = shared.shallow;
         let shallow = from + deep.len();
         shared.warm.splice(from..from, deep);
         shared.shallow = shallow;
     }
 
-    /// Gives a free stack's memory back, but for the upper `keep` bytes.
+    /// Gives a free stack's memory back, except for the upper `keep` bytes.
     fn discard<R: Region>(&self, region: &R, stack: Bottom, keep: usize) {
         // SAFETY: the stack is free and in our hands alone (A5), so nothing on it will be read again; the range
         // starts at its bottom and ends on a page within it.
@@ -167,7 +164,7 @@ impl Depot {
     /// Gives back the slabs of which every stack is free.
     ///
     /// # Safety
-    /// Nobody allocates any more and all stores have been emptied.
+    /// Nobody allocates any more, and all caches have been emptied.
     pub(crate) unsafe fn release<R: Region>(&mut self, region: &R) {
         let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut free: Vec<_> = shared.warm.drain(..).chain(shared.cold.drain().map(|cold| cold.0)).collect();

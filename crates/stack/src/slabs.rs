@@ -26,7 +26,7 @@ pub(crate) struct Bottom(pub(crate) NonNull<u8>);
 // SAFETY: stands for an owned stack, which belongs to no thread (`Stack` is Send for the same reason).
 unsafe impl Send for Bottom {}
 
-/// A stack that nobody has used yet: its guard is not installed.
+/// A stack that nobody has used yet, and whose guard is not installed.
 pub(crate) struct Uncarved {
     slab: Slab,
     index: usize,
@@ -51,7 +51,8 @@ pub(crate) struct Slabs {
     total: usize,
     /// How many stacks of the last slab have been carved.
     carved: usize,
-    /// Stacks whose guard could not be installed, to be tried again: positions of slabs and in them.
+    /// Stacks whose guard could not be installed and which will be tried again, as the slab's position and the
+    /// position in it.
     refused: Vec<(usize, usize)>,
 }
 
@@ -135,7 +136,7 @@ impl Slabs {
     }
 }
 
-/// A second description of a slab, to use without the depot's lock. Slabs stay until the allocator is dropped.
+/// A second description of a slab, for use without the depot's lock. Slabs stay until the allocator is dropped.
 fn view(slab: &Slab) -> Slab {
     // SAFETY: it is the same slab, and one of the two descriptions is released at most.
     unsafe { Slab::new(slab.base(), slab.count(), slab.stride(), slab.guard()) }

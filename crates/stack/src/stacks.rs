@@ -1,19 +1,19 @@
-//! `Stacks`, the allocator, and `Cache`, a P's store of free stacks.
+//! `Stacks`, the allocator, and `Cache`, a P's cache of free stacks.
 //!
 //! # The fast path
 //!
 //! Taking a stack that this P has freed, and giving one back, is: find the class, compare two pointers, move one word
 //! between an array and the caller, and write down the new count. No lock and no locked instruction.
 //!
-//! # The figures
+//! # Statistics
 //!
-//! A stack is carved (it exists), and then it lies in a depot, lies in a store, or is in use. The first two are
-//! counted under the depots' locks. A store's owner keeps its count in an atomic that it alone writes, with plain loads
+//! A stack is carved (it exists), and then it lies in a depot, lies in a cache, or is in use. The first two are
+//! counted under the depots' locks. A cache's owner keeps its count in an atomic that it alone writes, with plain loads
 //! and stores. So `in_use` is what remains, and nothing on the fast path counts it. It is exact when nobody allocates
-//! or frees meanwhile; otherwise a stack that moves while the stores are read may be counted twice or not at all.
+//! or frees meanwhile; otherwise a stack that moves while the caches are read may be counted twice or not at all.
 
-use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gmp_core::contract::{Region, Stack, StackAllocator, StackError, StackFigures};
@@ -23,15 +23,16 @@ use crate::depot::Depot;
 use crate::slabs::Bottom;
 use crate::{Config, ConfigError, Retention};
 
-/// How many free stacks a store keeps of each class: Go's bound for free goroutines of a P (`gfput`).
+/// How many free stacks a store keeps of each class: Go's bound for a P's free goroutines (`gfput`).
 const CAPACITY: usize = 64;
 
-/// How many go to or come from the depot at once, so that the lock is taken at most once in as many calls.
+/// How many stacks move to or from the depot at once, so that the lock is taken at most once in that many calls.
 const HALF: usize = CAPACITY / 2;
 
 /// Goroutine stacks over a region. See the crate's documentation.
 ///
-/// Dropping it gives the address space back once the last [`Cache`] is gone too, but for slabs with a stack in use.
+/// Dropping it gives the address space back once the last [`Cache`] is gone, too, except for slabs with a stack in
+/// use.
 #[derive(Debug)]
 pub struct Stacks<R: Region> {
     inner: Arc<Inner<R>>,
@@ -43,55 +44,20 @@ struct Inner<R: Region> {
     page: usize,
     retention: Retention,
     depots: [Depot; CLASSES],
-    /// The count of each store, for figures.
-    counts: Mutex<Vec<Arc<AtomicUsize>>>,
+    /// The count of each cache, for statistics, under its address: a cache finds its own among any number.
+    counts: Mutex<BTreeMap<usize, Arc<AtomicUsize>>>,
 }
 
-/// A P's store of free stacks: last in, first out for each size class. What is in it goes to the depot when it is
+/// A P's cache of free stacks: last in, first out for each size class. What is in it goes to the depot when it is
 /// dropped. It serves only the allocator that made it; with another one the process aborts.
 #[derive(Debug)]
 pub struct Cache<R: Region> {
     inner: Arc<Inner<R>>,
-    /// How many stacks all bins hold. Written by the owner of the store alone.
+    /// How many stacks all bins hold. Written by the owner of the cache alone.
     count: Arc<AtomicUsize>,
-    bins: [Bin; CLASSES],
-}
-
-/// The free stacks of one class; the last is the warmest.
-#[derive(Debug)]
-struct Bin {
-    len: usize,
-    /// The first `len` are initialised.
-    stacks: [MaybeUninit<Bottom>; CAPACITY],
-}
-
-impl Bin {
-    fn new() -> Self {
-        Self { len: 0, stacks: [const { MaybeUninit::uninit() }; CAPACITY] }
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<Bottom> {
-        self.len = self.len.checked_sub(1)?;
-        // SAFETY: it was within the first `len`.
-        Some(unsafe { self.stacks[self.len].assume_init() })
-    }
-
-    #[inline]
-    fn push(&mut self, stack: Bottom) {
-        self.stacks[self.len].write(stack);
-        self.len += 1;
-    }
-
-    /// Takes out the coldest `count`, the warmest of them last.
-    fn take_coldest(&mut self, count: usize) -> impl Iterator<Item = Bottom> {
-        debug_assert!(count <= self.len);
-        let taken = self.stacks;
-        self.stacks.copy_within(count..self.len, 0);
-        self.len -= count;
-        // SAFETY: they were within the first `len`.
-        taken.into_iter().take(count).map(|stack| unsafe { stack.assume_init() })
-    }
+    /// The free stacks of each class, at most `CAPACITY`; the last is the warmest. Room is made when a class is first
+    /// used, so that a P costs no more than it needs, however many there are.
+    bins: [Vec<Bottom>; CLASSES],
 }
 
 impl<R: Region> Stacks<R> {
@@ -107,12 +73,12 @@ impl<R: Region> Stacks<R> {
             page,
             retention: config.retention,
             depots: core::array::from_fn(|class| Depot::new(size_of(class) + page, config.guard_size)),
-            counts: Mutex::new(Vec::new()),
+            counts: Mutex::new(BTreeMap::new()),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Checks that the store is one of ours: with another's, stacks would change owners.
+    /// Checks that the cache is one of ours: with another's, stacks would change owners.
     #[inline]
     fn expect_ours(&self, cache: &Cache<R>) {
         if !Arc::ptr_eq(&self.inner, &cache.inner) {
@@ -122,8 +88,8 @@ impl<R: Region> Stacks<R> {
 }
 
 impl<R: Region> Inner<R> {
-    /// Nothing that holds the lock panics, so poison means nothing.
-    fn counts(&self) -> MutexGuard<'_, Vec<Arc<AtomicUsize>>> {
+    /// Nothing panics while it holds the lock, so poisoning means nothing.
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<AtomicUsize>>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,22 +98,23 @@ impl<R: Region> Cache<R> {
     /// Writes down that the bins hold `more` stacks more (wrapping, for fewer).
     #[inline]
     fn count(&self, more: usize) {
-        // Relaxed: only this owner writes, so nothing is lost between the two; readers want a figure.
+        // Relaxed: only this owner writes, so nothing is lost between load and store; readers want only a number.
         let before = self.count.load(Ordering::Relaxed);
         self.count.store(before.wrapping_add(more), Ordering::Relaxed);
     }
 
-    /// Gets a stack from elsewhere, with some more for the bin if the depot has warm ones.
+    /// Gets a stack from the depot, and some more for the bin if the depot has warm ones.
     #[cold]
     fn refill(&mut self, class: usize) -> Result<Bottom, StackError> {
         let depot = &self.inner.depots[class];
+        self.bins[class].reserve_exact(CAPACITY);
         {
             let mut shared = depot.lock();
             let bin = &mut self.bins[class];
-            bin.len = shared.take_warm(&mut bin.stacks[..HALF]);
+            shared.take_warm(HALF, bin);
             if let Some(stack) = bin.pop() {
-                let left = bin.len;
-                // Under the lock, so that figures see the stacks on one side or the other.
+                let left = bin.len();
+                // This is done under the lock, so that the statistics count the stacks on one side or the other.
                 self.count(left);
                 return Ok(stack);
             }
@@ -155,19 +122,30 @@ impl<R: Region> Cache<R> {
         depot.take_cold(&self.inner.region)
     }
 
+    /// Makes room for one more stack of a class: for the first ones, or by moving half of them to the depot.
+    #[cold]
+    fn make_room(&mut self, class: usize) {
+        let bin = &mut self.bins[class];
+        if bin.len() < CAPACITY {
+            bin.reserve_exact(CAPACITY - bin.len());
+        } else {
+            self.drain(class, HALF);
+        }
+    }
+
     /// Moves the coldest stacks of a class to the depot.
     #[cold]
     fn drain(&mut self, class: usize, how_many: usize) {
         let mut shared = self.inner.depots[class].lock();
-        shared.put_warm(self.bins[class].take_coldest(how_many));
-        // Under the lock, as in `refill`.
+        shared.put_warm(self.bins[class].drain(..how_many));
+        // This is done under the lock, as in `refill`.
         self.count(how_many.wrapping_neg());
     }
 
     /// Empties every bin into the depots.
     fn flush(&mut self) {
         for class in 0..CLASSES {
-            let len = self.bins[class].len;
+            let len = self.bins[class].len();
             if len > 0 {
                 self.drain(class, len);
             }
@@ -178,14 +156,14 @@ impl<R: Region> Cache<R> {
 impl<R: Region> Drop for Cache<R> {
     fn drop(&mut self) {
         self.flush();
-        self.inner.counts().retain(|count| !Arc::ptr_eq(count, &self.count));
+        self.inner.counts().remove(&Arc::as_ptr(&self.count).addr());
     }
 }
 
 impl<R: Region> Drop for Inner<R> {
     fn drop(&mut self) {
         for depot in &mut self.depots {
-            // SAFETY: the allocator and every store are gone, as each holds an `Arc` of this; stores have emptied
+            // SAFETY: the allocator and every cache are gone, as each holds an `Arc` of this; caches have emptied
             // themselves.
             unsafe { depot.release(&self.region) };
         }
@@ -201,8 +179,8 @@ unsafe impl<R: Region> StackAllocator for Stacks<R> {
 
     fn cache(&self) -> Cache<R> {
         let count = Arc::new(AtomicUsize::new(0));
-        self.inner.counts().push(Arc::clone(&count));
-        Cache { inner: Arc::clone(&self.inner), count, bins: core::array::from_fn(|_| Bin::new()) }
+        self.inner.counts().insert(Arc::as_ptr(&count).addr(), Arc::clone(&count));
+        Cache { inner: Arc::clone(&self.inner), count, bins: [const { Vec::new() }; CLASSES] }
     }
 
     #[inline]
@@ -225,8 +203,8 @@ unsafe impl<R: Region> StackAllocator for Stacks<R> {
     unsafe fn free(&self, cache: &mut Cache<R>, stack: Stack) {
         self.expect_ours(cache);
         let class = class_of_stack(stack.size());
-        if cache.bins[class].len == CAPACITY {
-            cache.drain(class, HALF);
+        if cache.bins[class].len() == cache.bins[class].capacity() {
+            cache.make_room(class);
         }
         cache.bins[class].push(Bottom(stack.bottom()));
         cache.count(1);
@@ -244,11 +222,11 @@ unsafe impl<R: Region> StackAllocator for Stacks<R> {
     }
 
     fn figures(&self) -> StackFigures {
-        // All depots are held at once, lowest class first, so that nothing moves between them and the stores. Nobody
+        // All depots are held at once, lowest class first, so that nothing moves between them and the caches. Nobody
         // else holds two, and the lock of the counts comes last here and alone elsewhere.
         let depots: Vec<_> = self.inner.depots.iter().map(Depot::lock).collect();
         let counts = self.inner.counts();
-        let in_stores: usize = counts.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        let in_stores: usize = counts.values().map(|count| count.load(Ordering::Relaxed)).sum();
         let free = in_stores + depots.iter().map(|depot| depot.free()).sum::<usize>();
         let carved: usize = depots.iter().map(|depot| depot.carved()).sum();
         let reserved_bytes = depots.iter().map(|depot| depot.reserved_bytes()).sum();

@@ -4,6 +4,7 @@ mod counter;
 pub(crate) mod erased;
 mod error;
 mod expiry;
+mod glance;
 mod handle;
 mod iter;
 pub(crate) mod protocol;

@@ -1,7 +1,7 @@
 //! Channels, select, mutexes and their kin, for goroutines and for plain threads.
 //!
-//! Built on park and ready alone: a goroutine that waits gives its P away, a plain thread that waits blocks itself.
-//! Users import the crate `gmp`, which re-exports all of this.
+//! They are built on park and ready alone: a goroutine that waits gives its P away, and a plain thread that waits
+//! blocks itself. Users import the crate `gmp`, which re-exports all of this.
 
 #![cfg_attr(loom, allow(dead_code, unused_imports, unused_variables, unused_mut))]
 

@@ -23,8 +23,8 @@ pub(crate) fn after_now(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
-/// Reads an atomic that only the holder of a lock changes, under that lock. In a model without an atomic load: that
-/// would hide from its scheduler who has looked without the lock before.
+/// Reads an atomic that only the holder of a lock changes, under that lock. A model reads it without an atomic load,
+/// which would hide from loom's scheduler who has looked at it without the lock before.
 macro_rules! own {
     ($atomic:expr) => {{
         #[cfg(loom)]
@@ -50,16 +50,16 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// A random word, of a generator of this thread's own.
+/// A random word, from a generator that belongs to this thread.
 ///
-/// Not to be inlined: its caller may come back from a sleep on another thread, and must not remember where this
+/// It is never inlined: its caller may come back from a sleep on another thread, and must not remember where this
 /// thread's generator is.
 #[cfg(not(loom))]
 #[inline(never)]
 pub(crate) fn random() -> u64 {
     std::thread_local! { static STEPS: core::cell::Cell<u64> = const { core::cell::Cell::new(0) } }
     STEPS.with(|steps| {
-        // Two constants of wyrand (Wang Yi, version 4.2). What tells threads and processes apart is where `steps` is.
+        // Two constants of wyrand (Wang Yi, version 4.2). Threads and processes differ by the address of `steps`.
         let step = steps.get().wrapping_add(0x2d35_8dcc_aa6c_78a5);
         steps.set(step);
         let seeded = step ^ core::ptr::from_ref(steps).addr() as u64;
@@ -68,7 +68,7 @@ pub(crate) fn random() -> u64 {
     })
 }
 
-/// In a model the word is part of the model: all orders are explored by setting it.
+/// In a model the word is set by the model, so that it can explore every order.
 #[cfg(loom)]
 pub(crate) fn random() -> u64 {
     RANDOM.load(std::sync::atomic::Ordering::Relaxed)
@@ -78,8 +78,8 @@ pub(crate) fn random() -> u64 {
 #[cfg(loom)]
 pub(crate) static RANDOM: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-/// A model's thread, to be woken. loom's own can be woken out of a join by a wake-up that comes late, and takes that
-/// ill.
+/// A model's thread that can be woken. loom's own park is not used: a wake-up that comes late could end a later join
+/// of the same thread, which loom reports as an error.
 #[cfg(loom)]
 #[derive(Clone)]
 pub(crate) struct Thread(std::sync::Arc<(loom::sync::Mutex<()>, loom::sync::Condvar)>);

@@ -10,8 +10,8 @@
 //!                      take the other nodes off, each under its channel's lock
 //! ```
 //!
-//! [`select!`](crate::select!) is for cases that are known when the program is written, and takes no memory from the
-//! heap; [`Select`] is for sets that change. Go: `selectgo` (select.go, Go 1.27).
+//! [`select!`](crate::select!) is for cases that are known when the program is written, and allocates nothing on the
+//! heap; [`Select`] is for sets of cases that change. Go: `selectgo` (select.go, Go 1.27).
 
 mod arm;
 mod builder;
@@ -26,8 +26,8 @@ mod loom_select;
 pub use builder::{Select, SelectedOperation};
 pub use round::block_forever;
 
-/// What [`select!`](crate::select!) expands to. Not for use by hand: a case made here is a promise that the macro
-/// keeps.
+/// What [`select!`](crate::select!) expands to. It is not for use by hand: whoever makes a case here makes a promise
+/// that the macro keeps.
 #[doc(hidden)]
 pub mod expansion {
     pub use super::arm::{InPlace, RecvSlot, SendSlot, indexes, outlive, run, sent};

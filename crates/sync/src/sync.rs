@@ -1,4 +1,4 @@
-//! Mutexes and their kin, with Go's order of events.
+//! Mutexes and their kin, which wake waiters in Go's order.
 //!
 //! | Go | here |
 //! | --- | --- |

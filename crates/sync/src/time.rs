@@ -8,10 +8,10 @@
 //! | run a function later | [`after_func`], [`after_func_once`] | `AfterFunc` |
 //! | do something again and again | [`Ticker`], [`tick`] | `NewTicker`, `Tick` |
 //!
-//! A timer's channel is as if it had no buffer: its length and capacity are 0, and after a stop or a reset nothing
-//! comes of what was before, as in Go since 1.23. Timers lie on the Ps of the runtime in which they were set last, and
-//! go off there; plain threads may stop them and receive from them, but not set them. A timer that nobody can receive
-//! from any more is stopped.
+//! A timer's channel behaves as if it had no buffer: its length and capacity are 0, and after a stop or a reset no
+//! value of an earlier expiry is received, as in Go since 1.23. A timer belongs to the runtime in which it was set
+//! last, and goes off on one of that runtime's Ps; plain threads may stop timers and receive from them, but not set
+//! them. A timer from which nobody can receive any more is stopped.
 
 mod channel_timer;
 mod func_timer;

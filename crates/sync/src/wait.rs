@@ -1,4 +1,4 @@
-//! Waiting: what channels, select, mutexes and their kin are made of.
+//! Waiting: the queues and the sleep that channels, select, mutexes and their kin are made of.
 //!
 //! ```text
 //!   the one who waits                                the one who wakes
@@ -12,9 +12,9 @@
 //! ```
 //!
 //! **Invariant.** A [`Node`] is reachable by others only while it is linked in a queue, and it is linked and unlinked
-//! only under that queue's lock. Whoever waits does not leave the frame that holds the node before the node is off the
-//! queue, by a waker's pop or by its own hand. A waker touches the node for the last time when it fires it; what it
-//! needs after that, the [`WakeHandle`], it has taken out before.
+//! only under that queue's lock. Whoever waits does not leave the frame that holds the node before the node is off
+//! the queue, by a waker's pop or by its own hand. A waker touches the node for the last time when it fires it; it
+//! has taken the [`WakeHandle`], which it needs after that, out before.
 //!
 //! A waiter whose runtime was closed stays suspended for ever, and so does its frame: its node stays valid memory, and
 //! wakers pass over it ([`Queue::pop`]).

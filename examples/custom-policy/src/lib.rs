@@ -149,11 +149,11 @@ impl<T: Token> Thief<T> for AgingThief<T> {
         }
         let Ok(mut tokens) = self.0.try_lock() else { return Steal::Retry };
         let half = tokens.len().div_ceil(2);
-        let mut loot: List<T> = (0..half).filter_map(|_| tokens.take_oldest()).collect();
+        let mut stolen: List<T> = (0..half).filter_map(|_| tokens.take_oldest()).collect();
         // Two thieves that rob each other must not wait for each other: one lock at a time.
         drop(tokens);
-        let Some(first) = loot.pop_front() else { return Steal::Empty };
-        into.lock().old.extend(loot);
+        let Some(first) = stolen.pop_front() else { return Steal::Empty };
+        into.lock().old.extend(stolen);
         Steal::Taken(first)
     }
 

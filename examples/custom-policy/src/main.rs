@@ -11,8 +11,7 @@ const MOST_ROUNDS: u32 = 10_000_000;
 
 /// How many rounds the two play between the third one's start and its first turn, on one P.
 fn rounds_waited<P: Policy>() -> u32 {
-    // SAFETY: no goroutine here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = gmp::Builder::new();
     let main = || {
         let (serve, served) = gmp::chan(1);
         let (answer, answered) = gmp::chan(1);

@@ -2,8 +2,8 @@
 
 use custom_policy::{Aging, EVERY};
 use gmp::contract::{RunQueue, Slot};
-use gmp::suite::fuzz::storms;
-use gmp::suite::storm::Left;
+use gmp::suite::fuzz::concurrent_runs;
+use gmp::suite::concurrent::Left;
 use gmp::suite::{CONFIG, Ledger, Probe, QueueOf};
 
 gmp::policy_conformance!(Aging);
@@ -19,7 +19,7 @@ fn no_spill(_: gmp::contract::queue::List<Probe>) {
 /// While thieves are at work too, what leaves by itself is half of a full queue.
 #[test]
 fn half_a_queue_spills() {
-    storms::<QueueOf<Aging>>("aging", 1..=4, |_, history| {
+    concurrent_runs::<QueueOf<Aging>>("aging", 1..=4, |_, history| {
         for (_, left) in &history.owner {
             let Left::Spilled(batch) = left else { continue };
             assert_eq!(batch.len(), 128, "half of a queue of 256 spills");

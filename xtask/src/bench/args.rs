@@ -96,6 +96,7 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Deserialize, Serialize)]
 pub(crate) enum Mode {
     Migrating,
+    Own,
     Pinned,
     OneThreadEach,
 }
@@ -104,6 +105,7 @@ impl Mode {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Mode::Migrating => "migrating",
+            Mode::Own => "own",
             Mode::Pinned => "pinned",
             Mode::OneThreadEach => "one-thread-each",
         }

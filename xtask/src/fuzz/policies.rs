@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 /// What a test program that fuzzes a policy's queues says: the line that all laws come with (but not that of a part of
 /// them, `idle_policy_conformance!`), or the fuzzer's own name.
-const LINES: [&str; 2] = ["::policy_conformance!", "fuzz::storms_keep_the_promise"];
+const LINES: [&str; 2] = ["::policy_conformance!", "fuzz::concurrent_runs_keep_the_promise"];
 
 /// Queues to fuzz, and where they are.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,11 +142,11 @@ mod tests {
         );
     }
 
-    /// The same queue may behave differently in another program, as `Block` does with a far fence.
+    /// The same queue may behave differently in another program, as `Block` does with a heavy fence.
     #[test]
     fn all_programs_of_a_policy_count() {
         let block = find(root::root(), "block").unwrap();
-        assert_eq!(block.tests, ["conformance", "far"]);
+        assert_eq!(block.tests, ["conformance", "heavy_fence"]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) trait Owner {
 pub(crate) trait Thief: Send {
     type Token: Send;
     /// Takes what one steal gives.
-    fn steal(&mut self, loot: &mut Vec<Self::Token>);
+    fn steal(&mut self, stolen: &mut Vec<Self::Token>);
     /// `None` if its thieves can not ask.
     fn is_empty(&self) -> Option<bool>;
 }
@@ -85,7 +85,7 @@ fn bursts<C: Contestant>(c: &mut Criterion, contestant: &C) {
     });
 }
 
-/// The owner's burst while a thief steals all the time; its loot goes back to the owner by a locked pile, which the
+/// The owner's burst while a thief steals all the time; what it steals goes back to the owner by a locked pile, which the
 /// owner looks at once a burst.
 fn robbed<C: Contestant>(c: &mut Criterion, contestant: &C) {
     let (mut owner, mut thief) = contestant.queue();
@@ -93,11 +93,11 @@ fn robbed<C: Contestant>(c: &mut Criterion, contestant: &C) {
     let mut hand = contestant.tokens(BURST);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let mut loot = Vec::new();
+            let mut stolen = Vec::new();
             while !over.load(Relaxed) {
-                thief.steal(&mut loot);
-                if !loot.is_empty() {
-                    pile.lock().expect("not poisoned").append(&mut loot);
+                thief.steal(&mut stolen);
+                if !stolen.is_empty() {
+                    pile.lock().expect("not poisoned").append(&mut stolen);
                 }
             }
         });
@@ -112,7 +112,7 @@ fn robbed<C: Contestant>(c: &mut Criterion, contestant: &C) {
     });
 }
 
-/// One steal of however many the policy takes, out of 128, and the way back for the loot.
+/// One steal of however many the policy takes, out of 128, and the way back for what was stolen.
 fn steals<C: Contestant>(c: &mut Criterion, contestant: &C) {
     let (mut owner, mut thief) = contestant.queue();
     let mut hand = contestant.tokens(FILL);

@@ -74,10 +74,10 @@ pub(crate) struct Thieving<P: Policy> {
 impl<P: Policy> Thief for Thieving<P> {
     type Token = Probe;
 
-    fn steal(&mut self, loot: &mut Vec<Probe>) {
+    fn steal(&mut self, stolen: &mut Vec<Probe>) {
         if let Steal::Taken(probe) = self.thief.steal_into(&mut self.own, TAKE_ANY) {
-            loot.push(probe);
-            loot.extend(std::iter::from_fn(|| self.own.pop()).map(|popped| popped.token));
+            stolen.push(probe);
+            stolen.extend(std::iter::from_fn(|| self.own.pop()).map(|popped| popped.token));
         }
     }
 

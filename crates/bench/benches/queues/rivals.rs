@@ -61,9 +61,9 @@ impl Owner for Worker<usize> {
 impl Thief for (Stealer<usize>, Worker<usize>) {
     type Token = usize;
 
-    fn steal(&mut self, loot: &mut Vec<usize>) {
-        loot.extend(self.0.steal_batch_and_pop(&self.1).success());
-        loot.extend(std::iter::from_fn(|| self.1.pop()));
+    fn steal(&mut self, stolen: &mut Vec<usize>) {
+        stolen.extend(self.0.steal_batch_and_pop(&self.1).success());
+        stolen.extend(std::iter::from_fn(|| self.1.pop()));
     }
 
     fn is_empty(&self) -> Option<bool> {
@@ -118,10 +118,10 @@ macro_rules! st3 {
         impl Thief for (st3::$flavour::Stealer<usize>, st3::$flavour::Worker<usize>) {
             type Token = usize;
 
-            fn steal(&mut self, loot: &mut Vec<usize>) {
+            fn steal(&mut self, stolen: &mut Vec<usize>) {
                 if let Ok((number, _)) = self.0.steal_and_pop(&self.1, |queued| queued.div_ceil(2)) {
-                    loot.push(number);
-                    loot.extend(std::iter::from_fn(|| self.1.pop()));
+                    stolen.push(number);
+                    stolen.extend(std::iter::from_fn(|| self.1.pop()));
                 }
             }
 

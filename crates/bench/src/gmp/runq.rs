@@ -13,7 +13,7 @@ const PROBES: usize = 4096;
 
 pub(super) fn run(cell: &Cell) -> Result<Figures> {
     // As in a runtime, where making it would have done this.
-    gmp_core::sole::provide::<gmp_arch_amd64::Amd64>();
+    gmp_core::only_p::provide::<gmp_arch_amd64::Amd64>();
     policies::for_policy!(cell, P => {
         // Where a P's own queue holds nothing, what all Ps share is the run queue.
         if <Queue<P> as RunQueue<Probe>>::CAPACITY == Some(0) { shared::<P>(cell) } else { pairs::<P>(cell) }
@@ -29,7 +29,7 @@ struct Own<'a, P: Policy> {
     held: Option<Probe>,
     spare: Vec<Probe>,
     /// Where the thief puts what it stole.
-    loot: &'a Mutex<Vec<Probe>>,
+    stolen: &'a Mutex<Vec<Probe>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -40,7 +40,7 @@ impl<P: Policy> Own<'_, P> {
     #[cold]
     fn fetch(&mut self) -> Option<Probe> {
         if self.spare.is_empty() {
-            self.spare.append(&mut locked(self.loot));
+            self.spare.append(&mut locked(self.stolen));
         }
         self.spare.pop()
     }
@@ -88,24 +88,24 @@ fn look<P: Policy>(thief: &<Queue<P> as RunQueue<Probe>>::Thief, mine: &mut Queu
 }
 
 fn pairs<P: Policy>(cell: &Cell) -> Result<Figures> {
-    let (ledger, loot) = (Ledger::new(PROBES), Mutex::new(Vec::with_capacity(PROBES)));
+    let (ledger, stolen) = (Ledger::new(PROBES), Mutex::new(Vec::with_capacity(PROBES)));
     let (queue, thief) = Queue::<P>::new(&QueueConfig { seed: 1 });
     let spare = (0..PROBES).map(|_| ledger.mint()).collect();
-    let mut own = Own::<P> { queue, held: None, spare, loot: &loot };
+    let mut own = Own::<P> { queue, held: None, spare, stolen: &stolen };
     let (mine, _) = Queue::<P>::new(&QueueConfig { seed: 2 });
     let mine = Mutex::new(mine);
     let steal = || {
         let mut mine = locked(&mine);
         let Some(first) = look::<P>(&thief, &mut mine) else { return 0 };
-        let mut loot = locked(&loot);
-        let before = loot.len();
-        loot.push(first);
-        loot.extend(std::iter::from_fn(|| mine.pop().map(|popped| popped.token)));
-        (loot.len() - before) as u64
+        let mut stolen = locked(&stolen);
+        let before = stolen.len();
+        stolen.push(first);
+        stolen.extend(std::iter::from_fn(|| mine.pop().map(|popped| popped.token)));
+        (stolen.len() - before) as u64
     };
     let figures = runq::pairs(cell, &mut own, steal)?;
     let Own { held, spare, .. } = own;
-    let back: Vec<Probe> = held.into_iter().chain(spare).chain(locked(&loot).drain(..)).collect();
+    let back: Vec<Probe> = held.into_iter().chain(spare).chain(locked(&stolen).drain(..)).collect();
     let numbers = back.into_iter().map(Probe::consume).count();
     expect("probes that came back", numbers, PROBES)?;
     Ok(figures)

@@ -44,7 +44,7 @@ pub enum BackPromise {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StealPromise {
     /// Those of lowest rank: what was inside all the while and stays has a higher rank than all that is taken. So one
-    /// thief's loot rises in rank from steal to steal.
+    /// thief's haul rises in rank from steal to steal.
     Oldest,
     /// Nothing is promised.
     Any,

@@ -1,7 +1,6 @@
 //! `RunQueue` and `Thief`: a P's queue, its one owner half and its many thief halves.
 
-use crate::contract::List;
-use crate::contract::{Promise, Sole, Token};
+use crate::contract::{List, OnlyP, Promise, Token};
 use core::time::Duration;
 
 /// Where a pushed token goes.
@@ -133,16 +132,16 @@ pub trait RunQueue<T: Token>: Send + Sized + 'static {
     /// The evidence is of the runtime that this queue belongs to, a P's queue of it or inside one: nobody has a use for
     /// the thief's half while it holds.
     #[inline]
-    unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+    unsafe fn push_only_p(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _only_p: OnlyP<'_>) {
         self.push(token, slot, spill);
     }
 
     /// [`RunQueue::pop`] where there is no thief.
     ///
     /// # Safety
-    /// As for [`RunQueue::push_sole`].
+    /// As for [`RunQueue::push_only_p`].
     #[inline]
-    unsafe fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+    unsafe fn pop_only_p(&mut self, _only_p: OnlyP<'_>) -> Option<Popped<T>> {
         self.pop()
     }
 

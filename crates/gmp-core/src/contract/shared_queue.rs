@@ -1,7 +1,6 @@
 //! `SharedQueue`: runnable goroutines that belong to no P.
 
-use crate::contract::List;
-use crate::contract::{Sole, Token};
+use crate::contract::{List, OnlyP, Token};
 
 /// The queue that all Ps share: overflow of the local ones, yielded and preempted goroutines, submissions from plain
 /// threads. Any thread may call any method.
@@ -40,25 +39,25 @@ pub trait SharedQueue<T: Token>: Default + Send + Sync + 'static {
     /// # Safety
     /// The evidence is of the one runtime that uses this queue: a queue that two runtimes reach has two holders.
     #[inline]
-    unsafe fn push_sole(&self, token: T, _sole: Sole<'_>) {
+    unsafe fn push_only_p(&self, token: T, _only_p: OnlyP<'_>) {
         self.push(token);
     }
 
     /// [`SharedQueue::pop`] by the only holder of a P.
     ///
     /// # Safety
-    /// As for [`SharedQueue::push_sole`].
+    /// As for [`SharedQueue::push_only_p`].
     #[inline]
-    unsafe fn pop_sole(&self, _sole: Sole<'_>) -> Option<T> {
+    unsafe fn pop_only_p(&self, _only_p: OnlyP<'_>) -> Option<T> {
         self.pop()
     }
 
     /// [`SharedQueue::pop_batch`] by the only holder of a P.
     ///
     /// # Safety
-    /// As for [`SharedQueue::push_sole`].
+    /// As for [`SharedQueue::push_only_p`].
     #[inline]
-    unsafe fn pop_batch_sole(&self, limit: usize, _sole: Sole<'_>) -> List<T> {
+    unsafe fn pop_batch_only_p(&self, limit: usize, _only_p: OnlyP<'_>) -> List<T> {
         self.pop_batch(1, limit)
     }
 
@@ -66,8 +65,8 @@ pub trait SharedQueue<T: Token>: Default + Send + Sync + 'static {
     /// can.
     ///
     /// # Safety
-    /// As for [`SharedQueue::push_sole`].
-    unsafe fn settle(&self, _sole: Sole<'_>) {}
+    /// As for [`SharedQueue::push_only_p`].
+    unsafe fn settle(&self, _only_p: OnlyP<'_>) {}
 
     /// Whether nothing is queued (S2).
     fn is_empty(&self) -> bool {

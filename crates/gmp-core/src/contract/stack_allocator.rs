@@ -94,10 +94,10 @@ pub struct StackFigures {
 /// - **A5** A stack comes back only to the allocator that made it, and only when nothing on it will be used again.
 /// - **A6** No call unwinds or calls the runtime.
 pub unsafe trait StackAllocator: Send + Sync + 'static {
-    /// A P's private store, reached without a lock; last in, first out.
+    /// A P's private cache, reached without a lock; last in, first out.
     type Cache: Send + 'static;
 
-    /// An empty store.
+    /// An empty cache.
     fn cache(&self) -> Self::Cache;
 
     /// Hands out a stack of at least `size` bytes.
@@ -115,7 +115,7 @@ pub unsafe trait StackAllocator: Send + Sync + 'static {
     #[doc(alias = "stackfree")]
     unsafe fn free(&self, cache: &mut Self::Cache, stack: Stack);
 
-    /// Empties a P's store into the common one: the P is being removed, or goes idle for long.
+    /// Empties a P's cache into the common one: the P is being removed, or goes idle for long.
     fn flush(&self, cache: &mut Self::Cache);
 
     /// Gives memory that free stacks have touched back to the system, as far as retention says. May be slow.

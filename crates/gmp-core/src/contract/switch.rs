@@ -38,7 +38,7 @@ pub type Entry = unsafe extern "C" fn(Carry) -> Context;
 /// - **C6** After a switch the flow may be on another OS thread; no implementation caches a thread's address across it.
 /// - **C7** `attach_thread` makes a stack overflow on a goroutine of this thread end in a report and an abort, while
 ///   its guard lives.
-/// - **C8** If `far_fence` gives a call, then what this thread wrote before the call is seen by every other thread after
+/// - **C8** If `heavy_fence` gives a call, then what this thread wrote before the call is seen by every other thread after
 ///   some moment of it, and the reverse.
 pub unsafe trait Switch: Send + Sync + 'static {
     /// Where the thread's current G is kept. Each flow sets the slot itself after it has arrived on a thread.
@@ -72,7 +72,7 @@ pub unsafe trait Switch: Send + Sync + 'static {
     }
 
     /// A call during which every other thread of the process passes a full fence; `None`: there is none here.
-    fn far_fence() -> Option<fn()> {
+    fn heavy_fence() -> Option<fn()> {
         None
     }
 

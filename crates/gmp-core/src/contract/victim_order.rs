@@ -14,7 +14,7 @@ pub trait Victims {
 
 /// Where a walk begins.
 #[derive(Clone, Copy)]
-pub struct Lookout<'a> {
+pub struct WalkStart<'a> {
     /// A random number.
     pub seed: u32,
     /// The thief's own P. Its queue is empty; core passes over it when the walk comes to it.
@@ -50,5 +50,5 @@ pub trait VictimOrder: Send + Sync + 'static {
 
     /// The walk that a thief takes from here.
     #[doc(alias = "stealOrder")]
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> Self::Walk<'a>;
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> Self::Walk<'a>;
 }

@@ -60,8 +60,13 @@ impl Who {
     }
 }
 
-/// The getter of the process's slot; null until the first runtime is made.
-static GETTER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+/// The getter of the process's slot; [`no_slot`] until the first runtime is made.
+static GETTER: AtomicPtr<()> = AtomicPtr::new(no_slot as fn() -> *mut () as *mut ());
+
+/// Before there is a runtime every thread is a plain one.
+fn no_slot() -> *mut () {
+    core::ptr::null_mut()
+}
 
 /// Makes `S` the process's slot.
 ///
@@ -69,9 +74,8 @@ static GETTER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 /// If another slot is: a goroutine of one could not be told from a plain thread of the other.
 pub(crate) fn install<S: CurrentSlot>() {
     let getter = S::get as fn() -> *mut () as *mut ();
-    if let Err(other) =
-        GETTER.compare_exchange(core::ptr::null_mut(), getter, Ordering::Relaxed, Ordering::Relaxed)
-    {
+    let none = no_slot as fn() -> *mut () as *mut ();
+    if let Err(other) = GETTER.compare_exchange(none, getter, Ordering::Relaxed, Ordering::Relaxed) {
         assert!(
             other == getter,
             "two kinds of current-goroutine slot in one process: build every runtime over the same one"
@@ -82,10 +86,7 @@ pub(crate) fn install<S: CurrentSlot>() {
 #[inline(always)]
 fn slot() -> *mut () {
     let getter = GETTER.load(Ordering::Relaxed);
-    if getter.is_null() {
-        return core::ptr::null_mut();
-    }
-    // SAFETY: only `install` stores here, and it stores functions of this very type.
+    // SAFETY: `no_slot`, or what `install` has stored: functions of this very type.
     let getter: fn() -> *mut () = unsafe { core::mem::transmute(getter) };
     getter()
 }

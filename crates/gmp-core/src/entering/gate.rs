@@ -12,6 +12,7 @@
 //! When sysmon one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
 
 use crate::entering::current::{Current, Who, current};
+use crate::entering::foreign;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M, SystemCall};
 use core::marker::PhantomData;
@@ -40,7 +41,7 @@ impl Here {
     #[inline(always)]
     pub(crate) fn m(&self) -> &M {
         // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
-        unsafe { &*self.g.m.get() }
+        unsafe { &*self.g.m() }
     }
 }
 
@@ -63,7 +64,10 @@ pub(crate) fn pass(call: &'static str) -> Here {
 #[track_caller]
 pub(crate) fn pass_or_plain(call: &'static str) -> Option<Here> {
     match current() {
-        Current::Plain => None,
+        Current::Plain => {
+            foreign::refuse(call);
+            None
+        }
         Current::G(g) => Some(admit(g, call)),
         Current::Scheduler(_) => refuse(call),
     }
@@ -115,7 +119,10 @@ pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
 #[track_caller]
 pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Inside>> {
     match who.current() {
-        Current::Plain => Some(None),
+        Current::Plain => {
+            foreign::refuse(call);
+            Some(None)
+        }
         Current::G(g) => {
             let here = admit(g, call);
             (!g.word.is_blocked()).then_some(Some(Inside { here, was_blocking: false }))
@@ -198,10 +205,10 @@ impl Inside {
         }
         if self.g().has(Flags::PANICKING) {
             self.g().unset(Flags::PANICKING);
-            crate::entering::locked::unlock(self);
+            crate::entering::locked::unlock(self.g(), self.m());
         } else {
             self.g().set(Flags::PANICKING);
-            crate::entering::locked::lock(self);
+            crate::entering::locked::lock(self.g(), self.m());
         }
     }
 }
@@ -230,7 +237,7 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     }
     let mut call = Call { f: Some(f), result: None };
     // SAFETY: the M that runs the caller lives.
-    let m = unsafe { &*g.m.get() };
+    let m = unsafe { &*g.m() };
     m.system_call.set(SystemCall { call: maker(&call), data: (&raw mut call).cast() });
     m.leave.set(Leave::SystemStack);
     // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
@@ -253,48 +260,16 @@ impl Drop for Inside {
     }
 }
 
-/// Calls code of others in the middle of the scheduler, on whatever stack and thread it is: it may neither call the
-/// runtime (a goroutine that suspended here would come back on another M than its caller knows) nor unwind.
-#[cold]
-pub(crate) fn without_runtime<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
-    let m = match current() {
-        Current::Plain => None,
-        // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::G(g) => Some(unsafe { &*g.m.get() }),
-        // SAFETY: as above.
-        Current::Scheduler(m) => Some(unsafe { &*m }),
-    };
-    let outer = m.map(|m| m.in_policy.replace(true));
-    let result = crate::ground::fatal::no_unwind(what, call);
-    if let (Some(m), Some(outer)) = (m, outer) {
-        m.in_policy.set(outer);
-    }
-    result
-}
-
 #[cold]
 #[inline(never)]
 #[track_caller]
 fn refuse(call: &'static str) -> ! {
-    match current() {
-        Current::Plain => panic!(
-            "gmp::{call} was called outside a goroutine; call it in a closure given to Runtime::run or gmp::go, \
-             or use a Handle from a plain thread"
-        ),
-        Current::G(g) => refuse_policy(call, g.header().policy),
-        Current::Scheduler(m) => {
-            // SAFETY: the slot names the M of this very thread.
-            let m = unsafe { &*m };
-            let policy = m.rt().policy_name();
-            refuse_policy(call, policy)
-        }
+    foreign::refuse_all(call);
+    if !matches!(current(), Current::Plain) {
+        foreign::refuse_whom(call, ("a timer's callback, or a closure given to on_system_stack", ""));
     }
-}
-
-#[track_caller]
-fn refuse_policy(call: &'static str, policy: &str) -> ! {
     panic!(
-        "gmp::{call} was called from inside the scheduler, by code of policy {policy}, a callback, or a closure given to \
-         on_system_stack; such code must not call the runtime"
+        "gmp::{call} was called outside a goroutine; call it in a closure given to Runtime::run or gmp::go, or use a \
+         Handle from a plain thread"
     )
 }

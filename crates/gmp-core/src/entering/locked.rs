@@ -3,31 +3,29 @@
 //! While a goroutine is locked, its M runs nothing else: when the goroutine suspends, the M hands its P on and sleeps;
 //! when another M finds it runnable, that M hands its own P over and sleeps. If it ends while locked, its thread ends.
 
-use crate::entering::gate::Here;
-use crate::records::g::Flags;
+use crate::records::g::{Flags, G};
+use crate::records::m::M;
 use core::ptr;
 
-/// Locks the calling goroutine to its M once more.
-pub(crate) fn lock(here: &Here) {
-    let (g, m) = (here.g(), here.m());
+/// Locks the calling goroutine `g` to its M once more.
+pub(crate) fn lock(g: &G, m: &M) {
     let locks =
         g.locks.get().checked_add(1).expect("a goroutine is locked to its thread at most 65,535 times over");
     g.locks.set(locks);
     g.set(Flags::LOCKED);
-    g.home.set(m);
+    g.set_home(m);
     m.locked_g.set(g);
 }
 
-/// Takes one lock back.
-pub(crate) fn unlock(here: &Here) {
-    let (g, m) = (here.g(), here.m());
+/// Takes one lock of the calling goroutine `g` to its M back.
+pub(crate) fn unlock(g: &G, m: &M) {
     let locks = g.locks.get().saturating_sub(1);
     g.locks.set(locks);
     if locks == 0 {
         g.unset(Flags::LOCKED);
         m.locked_g.set(ptr::null());
         if !g.has(Flags::PINNED) {
-            g.home.set(ptr::null());
+            g.set_home(ptr::null());
         }
     }
 }

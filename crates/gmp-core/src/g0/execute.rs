@@ -2,13 +2,14 @@
 
 use super::G0;
 use super::leave::After;
-use crate::contract::{RunQueue, Stack, StackAllocator, StackError, Switch};
+use crate::contract::{Config, RunQueue, Stack, StackAllocator, StackError, Switch};
 use crate::ground::event::EventKind;
-use crate::records::g::cargo::Outcome;
+use crate::records::attention;
+use crate::records::g::body::Outcome;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};
-use crate::shared::sched::{Config, SlotOf, attention};
+use crate::shared::sched::SlotOf;
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -37,10 +38,10 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     pub(crate) fn execute(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
-        if !ptr::eq(g.rt.get(), &self.sched.header) {
+        if !g.is_of(&self.sched.header) {
             self.refuse_stranger(g);
         }
-        if !g.home.get().is_null() {
+        if !g.home().is_null() {
             return self.execute_at_home(runnable, inherits);
         }
         if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
@@ -54,7 +55,7 @@ impl<C: Config> G0<'_, C> {
     #[cold]
     fn execute_at_home(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
-        let home = g.home.get();
+        let home = g.home();
         let inherits = inherits && g.has(Flags::PANICKING) && g.locks.get() == 1;
         if !ptr::eq(home, self.m) {
             // SAFETY: an M with a locked or pinned goroutine lives on.
@@ -132,7 +133,7 @@ impl<C: Config> G0<'_, C> {
         g.stack.set(Some(stack));
         g.set(Flags::STARTED);
         if g.has(Flags::PINNED) {
-            g.home.set(self.m);
+            g.set_home(self.m);
             self.m.pinned.set(self.m.pinned.get() + 1);
         }
         Ok(())
@@ -173,14 +174,14 @@ impl<C: Config> G0<'_, C> {
             return true;
         }
         let impossible = match self.bind_stack(g) {
-            // One was freed in between. It runs at once: in no queue is there a goroutine that counts as started and
-            // has not run, for one that hops there would be waiting for it to arrive.
+            // A stack was freed in between. The goroutine runs at once and is not queued: it counts as started now, and
+            // whoever hopped to a started goroutine would wait for it to arrive.
             Ok(()) => return self.run(runnable.into_g(), inherits),
             Err(error) => matches!(error, Unbound::Impossible),
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
             if let Some(hook) = &self.sched.settings.on_out_of_stacks {
-                crate::entering::gate::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
+                crate::entering::foreign::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
             }
             self.end_unstarted(runnable, Outcome::OutOfStacks);
             return true;
@@ -198,7 +199,7 @@ impl<C: Config> G0<'_, C> {
     fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();
         // SAFETY: it never ran, so its closure is there, and we hold its only Runnable.
-        unsafe { crate::records::g::cargo::drop_closure_caught(g) };
+        unsafe { g.drop_closure() };
         g.outcome.set(outcome);
         g.word.to_discarded();
         if g.has(Flags::SYSTEM) {

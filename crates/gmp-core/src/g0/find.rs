@@ -1,11 +1,12 @@
 //! Find a goroutine to run: every source of work, in Go's order. Go: `findRunnable` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{Policy, Popped, RunQueue, SharedQueue};
+use crate::contract::{Config, Policy, Popped, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
+use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 
 impl<C: Config> Sched<C> {
@@ -16,11 +17,11 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(crate) unsafe fn pop_local(&self, m: &M) -> Option<Popped<Runnable>> {
         // SAFETY: as the caller promises.
-        let (mut p, sole) = unsafe { (self.p_of(m), self.sole()) };
+        let (mut p, only_p) = unsafe { (self.p_of(m), self.only_p()) };
         let policy = self.enter_policy(m);
-        let popped = match sole {
+        let popped = match only_p {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(sole) => unsafe { p.owner().queue.pop_sole(sole) },
+            Some(only_p) => unsafe { p.owner().queue.pop_only_p(only_p) },
             None => p.owner().queue.pop(),
         };
         policy.leave();
@@ -104,8 +105,10 @@ impl<C: Config> G0<'_, C> {
             self.stop_for_world();
             return false;
         }
-        // Whoever was given a P runs something before it gives it away, or the hungry would only feed each other.
-        wanted & attention::HUNGRY == 0 || self.m.just_fed.replace(false) || !self.feed_hungry()
+        // Whoever was given a P runs something before it gives it away, or those who want one would only pass it to each other.
+        wanted & attention::WANTS_P == 0
+            || self.m.just_given_p.replace(false)
+            || !self.give_p_to_one_that_wants_it()
     }
 
     /// The runtime closes, and whoever has seen all goroutines settled may have missed one that was on its way into a
@@ -120,10 +123,10 @@ impl<C: Config> G0<'_, C> {
     #[inline(never)]
     fn take_shared_by_tick(&self) -> Option<Popped<Runnable>> {
         // SAFETY: this M holds a P during the pop.
-        let sole = unsafe { self.sched.sole() };
-        let token = self.sched.policy(self.m, || match sole {
+        let only_p = unsafe { self.sched.only_p() };
+        let token = self.sched.policy(self.m, || match only_p {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(sole) => unsafe { self.sched.shared.pop_sole(sole) },
+            Some(only_p) => unsafe { self.sched.shared.pop_only_p(only_p) },
             None => self.sched.shared.pop(),
         })?;
         Some(Popped { token, inherits: false })
@@ -151,11 +154,11 @@ impl<C: Config> G0<'_, C> {
         let limit = <C::Policy as Policy>::RULES.shared_batch.max(1);
         let mut p = self.p();
         // SAFETY: this M holds a P during all of this.
-        let sole = unsafe { self.sched.sole() };
+        let only_p = unsafe { self.sched.only_p() };
         let token = self.sched.policy(self.m, || {
-            let mut batch = match sole {
+            let mut batch = match only_p {
                 // SAFETY: the evidence is of the runtime whose queue this is.
-                Some(sole) => unsafe { self.sched.shared.pop_batch_sole(limit, sole) },
+                Some(only_p) => unsafe { self.sched.shared.pop_batch_only_p(limit, only_p) },
                 None => self.sched.shared.pop_batch(self.sched.procs(), limit),
             };
             let first = batch.pop_front();
@@ -231,13 +234,13 @@ impl<C: Config> G0<'_, C> {
     ///
     /// A right to spin goes along: submitters have counted on this M to look, so whoever has the P now looks instead.
     #[cold]
-    fn feed_hungry(&self) -> bool {
+    fn give_p_to_one_that_wants_it(&self) -> bool {
         let mut lists = self.sched.lock();
-        let Some(&hungry) = lists.hungry.first() else { return false };
+        let Some(&wanting) = lists.ms_wanting_p.first() else { return false };
         // SAFETY: it sleeps, and under the lock nobody else wakes it.
-        unsafe { hungry.get() }.spinning.set(self.m.spinning.replace(false));
+        unsafe { wanting.get() }.spinning.set(self.m.spinning.replace(false));
         let p = self.release();
-        self.sched.feed(&mut lists, p).is_none()
+        self.sched.give_p_if_wanted(&mut lists, p).is_none()
     }
 
     pub(super) fn drop_spinning(&self) {

@@ -21,14 +21,13 @@
 //!
 //! Go goes by g0 each time: `park_m`, `schedule` (proc.go, Go 1.27).
 
-use crate::contract::{Policy, SharedQueue, Switch};
+use crate::contract::{Config, Policy, SharedQueue, Switch};
 use crate::g0::{arrive, carry, leave_stack};
-use crate::records::g::runnable::Runnable;
-use crate::records::g::{Flags, G, Wake};
+use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};
 use crate::records::p::PCore;
 use crate::records::p::timers::NEVER;
-use crate::shared::sched::{Config, Sched};
+use crate::shared::sched::Sched;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -40,7 +39,7 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(crate) unsafe fn hop_from(&self, g: &'static G) {
         // SAFETY: the M that runs the caller lives.
-        let m = unsafe { &*g.m.get() };
+        let m = unsafe { &*g.m() };
         m.set_running(ptr::null());
         let Some(next) = self.next_at_hand(m) else {
             m.set_running(g);
@@ -49,7 +48,7 @@ impl<C: Config> Sched<C> {
             return unsafe { leave_stack::<C>(g) };
         };
         m.hopped.set(g);
-        next.m.set(m);
+        next.set_m(m);
         next.word.to_running();
         // SAFETY: C1: `next` was suspended by a switch, and we hold its only `Runnable`; our own context is saved in our
         // record.
@@ -69,8 +68,8 @@ impl<C: Config> Sched<C> {
         // SAFETY: we are on this M's thread, and it holds a P.
         let popped = unsafe { self.pop_local(m) }?;
         let next = popped.token.g();
-        let ours = ptr::eq(next.rt.get(), &self.header);
-        if !ours || !next.has(Flags::STARTED) || !next.home.get().is_null() {
+        let ours = next.is_of(&self.header);
+        if !ours || !next.has(Flags::STARTED) || !next.home().is_null() {
             m.at_hand.set(Some(popped));
             return None;
         }
@@ -89,25 +88,5 @@ impl<C: Config> Sched<C> {
             || p.preempt.load(Relaxed)
             || !m.inbox.is_empty()
             || (p.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick) && !self.shared.is_empty())
-    }
-}
-
-/// Makes the park of the goroutine that left for the caller `g` on `m`.
-///
-/// # Safety
-/// On `m`'s thread, by the goroutine that it is to run, first of all; `m` is of a runtime of configuration `C`.
-#[inline(always)]
-pub(crate) unsafe fn commit_for<C: Config>(m: &M, g: &G, hopped: &'static G) {
-    m.hopped.set(ptr::null());
-    // SAFETY: the type is the caller's promise; an M lives no longer than its runtime.
-    let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
-    // SAFETY: it is off its stack, and has asked for this.
-    let (wait, stays) = unsafe { sched.commit_park(m, hopped, m.park.get()) };
-    m.set_running(g);
-    if !stays && hopped.word.to_ready(wait) {
-        // Another runs in its place: it comes next.
-        hopped.wake.set(Wake::Woken);
-        // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-        sched.ready_beside(m, unsafe { Runnable::new(hopped) });
     }
 }

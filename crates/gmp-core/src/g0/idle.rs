@@ -3,12 +3,13 @@
 #![doc = include_str!("idle/README.md")]
 
 use super::G0;
-use crate::contract::{Popped, SharedQueue, Thief};
+use crate::contract::{Config, Popped, SharedQueue, Thief};
 use crate::ground::sync::full_fence;
+use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::timers::NEVER;
 use crate::shared::lists::MRef;
-use crate::shared::sched::{AllP, Config, attention};
+use crate::shared::sched::AllP;
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
@@ -75,18 +76,18 @@ impl<C: Config> G0<'_, C> {
         if self.is_wanted() || !self.m.inbox.is_empty() {
             return;
         }
-        if let Some((sleeper, its_until)) = lists.timer_sleeper {
+        if let Some((sleeper, its_until)) = lists.timer_m {
             if its_until > until {
                 // SAFETY: under the lock, and an M stays listed while it sleeps.
                 lists.unpark_soon(unsafe { sleeper.get() }.note.set());
             }
             return;
         }
-        lists.timer_sleeper = Some((MRef::new(self.m), until));
+        lists.timer_m = Some((MRef::new(self.m), until));
         drop(lists);
         self.m.note.sleep_until(self.sched.header.instant(until));
         let mut lists = self.sched.lock();
-        lists.timer_sleeper = None;
+        lists.timer_m = None;
         self.m.note.clear();
         if let Some(p) = self.sched.take_idle_p(&mut lists) {
             drop(lists);
@@ -113,8 +114,8 @@ impl<C: Config> G0<'_, C> {
             self.acquire(p);
             return true;
         } else {
-            lists.hungry.push(MRef::new(self.m));
-            self.sched.call_attention(attention::HUNGRY);
+            lists.ms_wanting_p.push(MRef::new(self.m));
+            self.sched.call_attention(attention::WANTS_P);
         }
         drop(lists);
         self.sleep_for_p()
@@ -124,7 +125,7 @@ impl<C: Config> G0<'_, C> {
     fn sleep_for_p(&self) -> bool {
         self.m.note.sleep();
         self.m.note.clear();
-        self.m.just_fed.set(true);
+        self.m.just_given_p.set(true);
         self.take_next_p()
     }
 
@@ -170,7 +171,7 @@ impl<C: Config> G0<'_, C> {
         let mut lists = self.sched.lock();
         let me = MRef::new(self.m);
         lists.idle_ms.retain(|&m| m != me);
-        lists.hungry.retain(|&m| m != me);
+        lists.ms_wanting_p.retain(|&m| m != me);
         drop(lists);
         if self.m.p.get().is_null() {
             self.take_next_p();
@@ -186,6 +187,7 @@ impl<C: Config> G0<'_, C> {
         }
         let mut lists = self.sched.lock();
         lists.locked_idle += 1;
+        self.sched.give_up_if_refused(&mut lists);
         self.sched.check_dead(&mut lists);
         while !lists.finished {
             drop(lists);

@@ -1,17 +1,16 @@
 //! What becomes of a goroutine that left its stack. Go: `goschedImpl`, `park_m`, `goexit0` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{SharedQueue, Slot, StackAllocator};
+use crate::contract::{Config, SharedQueue, Slot, StackAllocator};
 use crate::ground::event::EventKind;
-use crate::records::g::cargo::Outcome;
+use crate::records::g::body::Outcome;
 use crate::records::g::join::{Finish, Joiner, Waiter};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Wait;
 use crate::records::g::{Flags, G};
-use crate::records::m::{Leave, M, ParkRequest};
+use crate::records::m::{Leave, ParkRequest};
 use crate::records::p::timers::NEVER;
-use crate::shared::sched::{Config, Sched};
 use core::ptr;
 use core::sync::atomic::Ordering;
 
@@ -56,10 +55,10 @@ impl<C: Config> G0<'_, C> {
             return self.m.inbox.push(runnable);
         }
         // SAFETY: this M holds a P during the push.
-        match unsafe { self.sched.sole() } {
-            Some(sole) => self.sched.policy(self.m, || {
+        match unsafe { self.sched.only_p() } {
+            Some(only_p) => self.sched.policy(self.m, || {
                 // SAFETY: the evidence is of the runtime whose queue this is.
-                unsafe { self.sched.shared.push_sole(runnable, sole) };
+                unsafe { self.sched.shared.push_only_p(runnable, only_p) };
             }),
             None => {
                 self.sched.policy(self.m, || self.sched.shared.push(runnable));
@@ -157,7 +156,7 @@ impl<C: Config> G0<'_, C> {
             self.m.pinned.set(self.m.pinned.get() - 1);
         }
         self.m.locked_g.set(ptr::null());
-        g.home.set(ptr::null());
+        g.set_home(ptr::null());
         g.locks.set(0);
         g.unset(Flags::LOCKED);
         g.unset(Flags::PANICKING);
@@ -221,7 +220,8 @@ impl<C: Config> G0<'_, C> {
             Finish::Tell(waiter) => {
                 // SAFETY: `finish` gave it to us, once.
                 match unsafe { Waiter::take(waiter) } {
-                    Some(Joiner::G(parked)) => self.ready_joiner(parked),
+                    // SAFETY: the joiner put its token there, once.
+                    Some(Joiner::G(g, wait)) => self.ready_joiner(unsafe { Parked::from_raw(g, wait) }),
                     Some(Joiner::Thread(thread)) => thread.unpark(),
                     None => {}
                 }
@@ -234,9 +234,9 @@ impl<C: Config> G0<'_, C> {
     #[inline]
     fn ready_joiner(&self, parked: Parked) {
         let (g, wait) = parked.into_parts();
-        let near = ptr::eq(g.rt.get(), &self.sched.header) && !g.has(Flags::PINNED);
+        let near = g.is_of(&self.sched.header) && !g.has(Flags::PINNED);
         if !near {
-            crate::records::g::parked::ready(g, wait, crate::records::g::Wake::Woken);
+            crate::waiting::ready::ready(g, wait, crate::records::g::Wake::Woken);
         } else if g.word.to_ready(wait) {
             g.wake.set(crate::records::g::Wake::Woken);
             // SAFETY: the wait was ours to end, so this is the only Runnable for it.
@@ -280,7 +280,7 @@ impl<C: Config> G0<'_, C> {
         g.word.to_requeued();
         // SAFETY: we have just made it Runnable.
         let runnable = unsafe { Runnable::new(g) };
-        if !g.home.get().is_null() {
+        if !g.home().is_null() {
             return self.lost_p_at_home(g, runnable);
         }
         let mut lists = self.sched.lock();
@@ -301,40 +301,4 @@ impl<C: Config> G0<'_, C> {
             self.m.inbox.push(runnable);
         }
     }
-}
-
-impl<C: Config> Sched<C> {
-    /// Makes `g`, which left its stack on `m`, wait. The wait, and whether it stands: if not, the caller ends it.
-    ///
-    /// # Safety
-    /// On `m`'s thread; `request` is what the goroutine left for, on no other stack than its own.
-    #[inline(always)]
-    pub(crate) unsafe fn commit_park(&self, m: &M, g: &'static G, request: ParkRequest) -> (Wait, bool) {
-        g.reason.set(request.reason);
-        g.since.set(self.header.coarse_now());
-        self.emit(EventKind::GoBlock, g, Some(m), 0);
-        m.set_parking(g);
-        let wait = g.word.to_waiting();
-        // SAFETY: `park_inside` made the request on the goroutine's stack, which nobody else uses before the token
-        // that we hand over here.
-        let called_off = unsafe { (request.commit)(request.data, Parked::new(g, wait)) };
-        m.set_parking(ptr::null());
-        let Some(parked) = called_off else { return (wait, true) };
-        let (resumed, its_wait) = parked.into_parts();
-        if !ptr::eq(resumed, g) || its_wait != wait {
-            refuse_resume(g, resumed);
-        }
-        (wait, false)
-    }
-}
-
-/// A commit gave back a token that is not the one it was given: of another goroutine, or of an earlier wait.
-#[cold]
-fn refuse_resume(g: &G, resumed: &G) -> ! {
-    crate::fatal!(
-        "a park is called off by its own token",
-        "goroutine {} gave back a token of goroutine {}",
-        g.title(),
-        resumed.title()
-    );
 }

@@ -1,11 +1,13 @@
 //! Steal from other Ps. Go: `stealWork` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{IdlePolicy, Lookout, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims};
+use crate::contract::{
+    Config, IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims, WalkStart,
+};
 use crate::records::g::runnable::Runnable;
 use crate::records::p::word::PStatus;
 use crate::records::p::{P, add_own};
-use crate::shared::sched::{AllP, Config};
+use crate::shared::sched::AllP;
 use std::time::Duration;
 
 /// The longest that a policy may keep a thief waiting, with its P in hand. Go's own back-off is 3 us.
@@ -44,7 +46,7 @@ impl<C: Config> G0<'_, C> {
         self.note_cpu();
         for round in 1..=rounds {
             let last = round == rounds;
-            let from = Lookout { seed: self.m.random(), own, victims: all };
+            let from = WalkStart { seed: self.m.random(), own, victims: all };
             let mut walk = self.sched.policy(self.m, || all.order.walk(from));
             // A walk that breaks V1 costs time, but ends.
             for _ in 0..all.ps.len() {

@@ -1,12 +1,12 @@
 //! Going from g0 to a goroutine and back.
 
 use super::{G0, carry};
-use crate::contract::{Carry, Context, Switch};
+use crate::contract::{Carry, Config, Context, Switch};
 use crate::entering::current::{set_g, set_plain, set_scheduler};
-use crate::records::g::cargo::Outcome;
+use crate::records::g::body::Outcome;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};
-use crate::shared::sched::{Config, SlotOf};
+use crate::shared::sched::SlotOf;
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
@@ -15,7 +15,7 @@ impl<C: Config> G0<'_, C> {
     #[doc(alias = "gogo")]
     #[inline]
     pub(crate) fn switch_to(&self, g: &'static G) -> &'static G {
-        g.m.set(self.m);
+        g.set_m(self.m);
         self.m.set_running(g);
         // SAFETY: C1: the goroutine's context was made by `init` or saved by `leave_stack`, and the holder of its
         // `Runnable` continues it, once; our own context's place lives in the M.
@@ -41,7 +41,7 @@ impl<C: Config> G0<'_, C> {
 #[inline(always)]
 pub(crate) unsafe fn leave_stack<C: Config>(g: &G) {
     // SAFETY: the M that runs us lives.
-    let g0 = unsafe { &*g.m.get() }.g0.get();
+    let g0 = unsafe { &*g.m() }.g0.get();
     // SAFETY: C1: g0 saved its context when it switched to us; ours is saved in the record.
     unsafe { C::Switch::switch(g.context.as_ptr(), g0, ptr::null_mut()) };
     // SAFETY: the switch has just come back.
@@ -57,11 +57,11 @@ pub(crate) unsafe fn arrive<C: Config>(g: &G) {
     // We may be on another thread: from here on only what the record says counts.
     set_g::<SlotOf<C>>(g);
     // SAFETY: the M that runs us lives.
-    let m = unsafe { &*g.m.get() };
+    let m = unsafe { &*g.m() };
     let hopped = m.hopped.get();
     if !hopped.is_null() {
         // SAFETY: records are never freed; an M runs goroutines of its own runtime, whose configuration is ours.
-        unsafe { crate::g0::hop::commit_for::<C>(m, g, &*hopped) };
+        unsafe { crate::g0::commit::commit_for::<C>(m, g, &*hopped) };
     }
 }
 
@@ -70,13 +70,13 @@ pub(crate) unsafe fn arrive<C: Config>(g: &G) {
 /// # Safety
 /// The goroutine has ended with an outcome that nobody took, or never ran and holds its closure.
 #[cold]
-unsafe fn drop_cargo(g: &G) {
+unsafe fn drop_body(g: &G) {
     if g.has(Flags::DROPPING) {
         // SAFETY: as the caller promises.
-        return unsafe { crate::records::g::cargo::drop_unwanted(g) };
+        return unsafe { g.drop_unwanted() };
     }
     // SAFETY: as the caller promises.
-    unsafe { crate::records::g::cargo::drop_closure_caught(g) };
+    unsafe { g.drop_closure() };
     g.outcome.set(Outcome::Abandoned);
 }
 
@@ -96,13 +96,12 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     // SAFETY: C3: the carry of the first switch is the M that runs us, and `g` is what it runs.
     let g: &'static G = unsafe { &*(*m.cast_const().cast::<M>()).running() };
     set_g::<SlotOf<C>>(g);
-    let table = g.table.get();
     if g.has(Flags::ONLY_DROPS) {
-        // SAFETY: this is a stack of its own, and nobody else has what is in its cargo.
-        unsafe { drop_cargo(g) };
+        // SAFETY: this is a stack of its own, and nobody else has what is in its body.
+        unsafe { drop_body(g) };
     } else {
-        // SAFETY: a fresh goroutine's cargo holds its closure, and this is its own stack.
-        unsafe { (table.run)(g) };
+        // SAFETY: a fresh goroutine's body holds its closure, and this is its own stack.
+        unsafe { crate::life::panics::run_body(g) };
     }
     end_locals(g);
     if C::Switch::OWN_THREAD_LOCALS {
@@ -112,7 +111,7 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.
-    let m = unsafe { &*g.m.get() };
+    let m = unsafe { &*g.m() };
     m.leave.set(Leave::Exit);
     if C::Switch::THREAD_EACH {
         // The destructors of this thread's thread-locals are still to run, and the record is free by then.

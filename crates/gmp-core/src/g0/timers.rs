@@ -4,14 +4,13 @@
 //! they ready goes where a waker's goroutine goes: next on this P.
 
 use super::G0;
-use crate::contract::{Policy, Switch, Thief};
-use crate::life::timer::AnyTimer;
+use crate::contract::{Config, Policy, Switch, Thief};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{G, Wake};
 use crate::records::p::plan::Due;
+use crate::records::p::timer::AnyTimer;
 use crate::records::p::timers::{BATCH, Batch, NEVER, Target, Timers};
-use crate::shared::sched::Config;
 use core::ptr;
 
 /// The part of a record that has its word and its context.
@@ -43,7 +42,7 @@ impl<C: Config> G0<'_, C> {
             now => now,
         };
         self.run_due(timers, now);
-        if timers.wants_sweep() {
+        if timers.home.wants_sweep() {
             timers.sweep();
         }
     }
@@ -93,8 +92,8 @@ impl<C: Config> G0<'_, C> {
     #[inline]
     fn end_sleep(&self, parked: Parked, awake: &mut Awake) -> bool {
         let (g, wait) = parked.into_parts();
-        if !ptr::eq(g.rt.get(), &self.sched.header) || g.is_inboxed() {
-            return crate::records::g::parked::ready(g, wait, Wake::TimedOut);
+        if !g.is_of(&self.sched.header) || g.is_inboxed() {
+            return crate::waiting::ready::ready(g, wait, Wake::TimedOut);
         }
         if !g.word.to_ready(wait) {
             return false;
@@ -124,10 +123,10 @@ impl<C: Config> G0<'_, C> {
         if self.sched.unwinding() {
             // A callback may wake whom it likes, but in a runtime that unwinds there is nobody to wake. The entry goes
             // here, so the plan must not say that one lies in a heap that will be gone.
-            timer.plan(|plan| plan.forget(entry, timers));
+            timer.plan(|plan| plan.forget(entry, &timers.home));
             return false;
         }
-        match timer.plan(|plan| plan.due(entry, timers, now)) {
+        match timer.plan(|plan| plan.due(entry, &timers.home, now)) {
             Due::Nothing => false,
             Due::Later(when) => {
                 timers.add_timer(when, timer);

@@ -74,7 +74,8 @@ pub struct Event {
 }
 
 /// Receives events. Called in the middle of the scheduler: it must not block, unwind, or call the runtime. A call of
-/// the runtime panics here, and an unwind ends the process.
+/// the runtime, or of a channel, a timer or a context, panics here with a message that says so, and an unwind ends the
+/// process. A mutex of `gmp::sync` may be taken here if it is free.
 pub trait EventSink: Send + Sync + 'static {
     /// Takes one.
     fn event(&self, event: &Event);

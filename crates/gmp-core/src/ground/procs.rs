@@ -9,6 +9,9 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// More Ps than any machine has CPUs; the idle word counts this far.
+pub const MAX_PROCS: usize = 1 << 20;
+
 /// A quota never lowers the number below this. Go: 2, so that a small quota still runs two goroutines at once.
 const QUOTA_FLOOR: usize = 2;
 
@@ -22,8 +25,7 @@ impl fmt::Display for BadGomaxprocs {
             f,
             "the environment says GOMAXPROCS={:?}, which is no number of Ps: it must be a whole number from 1 to {}; \
              correct it or unset it",
-            self.0,
-            crate::runtime::goroutine::MAX_PROCS
+            self.0, MAX_PROCS
         )
     }
 }
@@ -50,7 +52,7 @@ pub(crate) fn cpus() -> usize {
 fn default_procs_in(root: &Path, cpus: usize, gomaxprocs: Option<&OsStr>) -> Result<usize, BadGomaxprocs> {
     if let Some(value) = gomaxprocs.filter(|value| !value.is_empty()) {
         return match value.to_str().map(|value| value.trim().parse::<usize>()) {
-            Some(Ok(procs)) if (1..=crate::runtime::goroutine::MAX_PROCS).contains(&procs) => Ok(procs),
+            Some(Ok(procs)) if (1..=MAX_PROCS).contains(&procs) => Ok(procs),
             _ => Err(BadGomaxprocs(value.to_owned())),
         };
     }

@@ -41,11 +41,11 @@ pub fn full_fence() {
     core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
 }
 
-/// The near half of an asymmetric fence: keeps the compiler from swapping a store and a later load. The CPU is seen to
-/// by the other side's [`far_fence`](crate::entering::sole::far_fence). In a model it is a full one, which is what the two amount
+/// The light half of an asymmetric fence: keeps the compiler from swapping a store and a later load. The CPU is seen to
+/// by the other side's [`heavy_fence`](crate::ground::fence::heavy_fence). In a model it is a full one, which is what the two amount
 /// to.
 #[inline(always)]
-pub fn near_fence() {
+pub fn light_fence() {
     #[cfg(loom)]
     full_fence();
     #[cfg(not(loom))]

@@ -3,8 +3,9 @@
 use crate::entering::current::{Current, current};
 use crate::entering::gate;
 use crate::life::panics::Payload;
-use crate::records::g::cargo::Outcome;
+use crate::records::g::body::Outcome;
 use crate::records::g::join::{Joiner, Waiter};
+use crate::records::g::parked::Parked;
 use crate::records::g::{Flags, G, WaitReason, Wake, registry};
 use crate::records::p::timers::NEVER;
 use crate::waiting::park::{Commit, park_inside};
@@ -45,8 +46,7 @@ impl std::error::Error for JoinError {}
 /// The right to wait for a goroutine and take its result. Dropping it lets the goroutine go its own way.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let fine = gmp::go(|| 7);
 ///     let broken = gmp::go(|| -> u32 { panic!("seven") });
@@ -110,9 +110,9 @@ impl<T> JoinHandle<T> {
         let outcome = this.g.outcome.replace(Outcome::Exited);
         let result = match outcome {
             // SAFETY: the goroutine put a T there, and this handle alone may take it.
-            Outcome::Value => Ok(unsafe { this.g.cargo.take::<T>() }),
+            Outcome::Value => Ok(unsafe { this.g.body.take::<T>() }),
             // SAFETY: as above, with the payload.
-            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { this.g.cargo.take() }))),
+            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { this.g.body.take() }))),
             Outcome::Abandoned => Err(JoinError::Abandoned),
             Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
             Outcome::Exited => Err(JoinError::Exited),
@@ -138,7 +138,7 @@ impl<T> JoinHandle<T> {
         let waiter = Waiter::new(None);
         let wake = park_inside(inside, WaitReason::Join, NEVER, |parked| {
             // SAFETY: not offered yet.
-            unsafe { waiter.set(Joiner::G(parked)) };
+            unsafe { waiter.set(parked.into_joiner()) };
             // SAFETY: filled in, and our stack frame stays until we are readied (by the finisher, which has read the
             // waiter by then) or have withdrawn.
             if unsafe { self.g.join.wait(&waiter) } {
@@ -146,7 +146,7 @@ impl<T> JoinHandle<T> {
             }
             // SAFETY: refused.
             match unsafe { waiter.take_back() } {
-                Some(Joiner::G(parked)) => Commit::Resume(parked),
+                Some(Joiner::G(g, wait)) => Commit::Resume(unsafe { Parked::from_raw(g, wait) }),
                 _ => Commit::Stay,
             }
         });
@@ -179,7 +179,7 @@ impl<T> Drop for JoinHandle<T> {
         if self.g.join.detach() {
             let _free = Free(self.g);
             // SAFETY: it has ended, and the handle owns the outcome that nobody took.
-            unsafe { (self.g.table.get().drop_outcome)(self.g) };
+            unsafe { self.g.drop_outcome() };
         }
     }
 }
@@ -201,7 +201,7 @@ fn free_record(g: &'static G) {
         && !caller.word.is_blocked()
     {
         // SAFETY: the M that runs the caller lives on, and it is our own.
-        let m = unsafe { &*caller.m.get() };
+        let m = unsafe { &*caller.m() };
         if let Some(p) = m.p_core() {
             // SAFETY: our M holds the P.
             unsafe { put_free(p, g) };

@@ -41,8 +41,7 @@ use std::any::Any;
 /// variables holds here: where goroutines move between threads, it must bear that.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::cell::{Cell, RefCell};
 ///
 /// gmp::g_local! {
@@ -82,8 +81,7 @@ type PlainAccess<T> = fn(&mut dyn FnMut(&OnceCell<T>)) -> Result<(), std::thread
 /// The value is being dropped, or was.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::cell::Cell;
 ///
 /// gmp::g_local! {
@@ -384,7 +382,7 @@ fn drop_all(g: &'static G) -> Option<Box<dyn Any + Send>> {
     // SAFETY: the goroutine is the caller; its closure is over, so nothing borrows from the values but their destructors.
     while let Some(dropped) = unsafe { locals.drop_last() } {
         if let Err(payload) = dropped {
-            if panic.is_none() && !payload.is::<crate::records::g::cargo::Goexit>() {
+            if panic.is_none() && !payload.is::<crate::records::g::body::Goexit>() {
                 panic = Some(payload);
             } else {
                 // A payload whose own drop panics is not worth more care than this.
@@ -403,8 +401,7 @@ fn drop_all(g: &'static G) -> Option<Box<dyn Any + Send>> {
 /// Declares goroutine-locals, as `thread_local!` does thread-locals.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::cell::{Cell, RefCell};
 ///
 /// gmp::g_local! {

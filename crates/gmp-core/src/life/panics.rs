@@ -1,7 +1,7 @@
 //! Panics that leave a goroutine, and `exit`.
 
 use crate::entering::current::{Current, current};
-use crate::records::g::cargo::{Goexit, Outcome};
+use crate::records::g::body::{Goexit, Outcome};
 use crate::records::g::{Flags, G};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -107,6 +107,30 @@ pub(crate) fn report(g: &G, payload: &(dyn Any + Send)) {
     }
 }
 
+/// Runs the closure of `g` and leaves the outcome.
+///
+/// # Safety
+/// On the goroutine's own stack, once; its body holds its closure.
+#[inline]
+pub(crate) unsafe fn run_body(g: &G) {
+    // SAFETY: the caller says so.
+    match unsafe { (g.table.get().run)(&g.body) } {
+        Ok(()) => g.outcome.set(Outcome::Value),
+        Err(payload) => end_by_unwind(g, payload),
+    }
+}
+
+#[cold]
+fn end_by_unwind(g: &G, payload: Box<dyn Any + Send>) {
+    if payload.is::<Goexit>() {
+        return g.outcome.set(Outcome::Exited);
+    }
+    report(g, payload.as_ref());
+    // SAFETY: the closure has left the body.
+    unsafe { g.body.put(payload) };
+    g.outcome.set(Outcome::Panicked);
+}
+
 /// The destructor of one of the goroutine's locals has panicked: that is what its handle gets, in place of what the
 /// goroutine ended with.
 #[cold]
@@ -118,9 +142,9 @@ pub(crate) fn end_in_panic(g: &G, payload: Box<dyn Any + Send>) {
         return;
     }
     // SAFETY: the closure is over, and nobody gets at its outcome before the goroutine has left.
-    unsafe { crate::records::g::cargo::drop_unwanted(g) };
-    // SAFETY: the outcome has just left the cargo.
-    unsafe { g.cargo.put(payload) };
+    unsafe { g.drop_unwanted() };
+    // SAFETY: the outcome has just left the body.
+    unsafe { g.body.put(payload) };
     g.outcome.set(Outcome::Panicked);
     // What the destructor of a lost result has made anew. One message is enough.
     core::mem::forget(crate::life::local::end_of_goroutine());

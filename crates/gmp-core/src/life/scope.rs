@@ -41,7 +41,6 @@ use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, needs_drop};
 use core::panic::Location;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use word::{ScopeWord, Ticket};
@@ -49,8 +48,7 @@ use word::{ScopeWord, Ticket};
 /// A scope, in which goroutines may be started that borrow what lives longer than the scope. Made by [`scope`].
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let mut cells = [1, 2, 3, 4];
 ///     gmp::scope(|s| {
@@ -84,8 +82,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// as it must not leave what they borrow.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let words = ["one", "two", "three"];
 ///     let mut longest = 0;
@@ -252,8 +249,7 @@ impl fmt::Debug for Scope<'_, '_> {
 /// which waits for it all the same.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let text = String::from("seven");
 ///     gmp::scope(|s| {
@@ -360,6 +356,3 @@ pub(crate) fn waits_at_end(g: &G) -> bool {
     // One that is not to be read now counts as one: whoever asks looks again in the next round.
     g.word.scan().is_none_or(|_scan| g.reason.get() == WaitReason::Scope)
 }
-
-/// What a panic left behind.
-type Payload = Box<dyn Any + Send>;

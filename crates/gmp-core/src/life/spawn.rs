@@ -5,14 +5,13 @@
 use crate::contract::Slot;
 use crate::entering::gate::Here;
 use crate::life::handle::JoinHandle;
-use crate::records::g::cargo::{Outcome, table};
-use crate::records::g::parked::machine_beside;
+use crate::records::g::body::{Outcome, table};
 use crate::records::g::registry::{self, BATCH};
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Ancestor, Extra, Flags, G};
-use crate::records::m::M;
+use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::add_own;
-use crate::records::rt::{AnyRuntime, Header};
+use crate::waiting::ready::machine_beside;
 use core::panic::Location;
 use core::ptr;
 use std::sync::Arc;
@@ -97,8 +96,8 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    // SAFETY: a record just filled is ours and its cargo is empty.
-    unsafe { g.cargo.put(f) };
+    // SAFETY: a record just filled is ours and its body is empty.
+    unsafe { g.body.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
     let handle = JoinHandle::new(g);
@@ -110,7 +109,7 @@ where
 
 /// Spawns from a plain thread: at the shared queue's tail.
 pub(crate) fn spawn_outside<F, T>(
-    rt: &dyn AnyRuntime,
+    rt: &AnyRuntime,
     header: &Header,
     spec: Option<&Spec>,
     at: &'static Location<'static>,
@@ -124,7 +123,7 @@ where
     fill(g, header, number, 0, at);
     specify(g, None, spec);
     // SAFETY: as in `spawn`.
-    unsafe { g.cargo.put(f) };
+    unsafe { g.body.put(f) };
     g.table.set(table::<F, T>());
     g.word.to_spawned();
     let handle = JoinHandle::new(g);
@@ -141,7 +140,7 @@ where
 /// the scheduler may queue a goroutine, without its lock held.
 #[cold]
 pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
-    rt: &dyn AnyRuntime,
+    rt: &AnyRuntime,
     at: &'static Location<'static>,
     f: F,
 ) -> Result<(), NoRecord<F>> {
@@ -150,7 +149,7 @@ pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
     g.set(Flags::SYSTEM);
     g.join.reset_detached();
     // SAFETY: as in `spawn`.
-    unsafe { g.cargo.put(f) };
+    unsafe { g.body.put(f) };
     g.table.set(table::<F, ()>());
     g.word.to_spawned();
     rt.count_system();
@@ -195,21 +194,21 @@ fn take_record(m: &M) -> Option<(&'static G, u64)> {
 
 /// [`take_record`] for those who hold no P.
 #[cold]
-fn take_record_outside(rt: &dyn AnyRuntime) -> Option<(&'static G, u64)> {
+fn take_record_outside(rt: &AnyRuntime) -> Option<(&'static G, u64)> {
     let g = registry::take_one()?;
     rt.count_outside_spawn();
     Some((g, rt.one_number()))
 }
 
 #[inline]
-fn fill(g: &'static G, header: &Header, number: u64, parent: u64, at: &'static Location<'static>) {
-    g.rt.set(header);
+pub(crate) fn fill(g: &'static G, header: &Header, number: u64, parent: u64, at: &'static Location<'static>) {
+    g.set_header(header);
     g.number.set(number);
     g.parent.set(parent);
     g.created_at.set(at);
     g.outcome.set(Outcome::Pending);
     g.flags.set(if header.pinned { Flags::default().with(Flags::PINNED) } else { Flags::default() });
-    g.home.set(ptr::null());
+    g.set_home(ptr::null());
     g.locks.set(0);
     g.join.reset();
 }
@@ -244,37 +243,3 @@ fn specify(g: &'static G, parent: Option<&G>, spec: Option<&Spec>) {
 
 /// Where a spawned goroutine goes.
 pub(crate) const SPAWN_SLOT: Slot = Slot::Next;
-
-/// Makes main: goroutine 1, locked to m0 if the settings say so. It is in no queue: m0 runs it first of all, whatever the
-/// policy is and whatever was submitted before.
-pub(crate) fn spawn_main<C, F, T>(
-    g0: &crate::g0::G0<'_, C>,
-    at: &'static Location<'static>,
-    main: F,
-) -> (JoinHandle<T>, Runnable)
-where
-    C: crate::shared::sched::Config,
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let Some(g) = registry::take_one() else {
-        crate::fatal!("there is memory for one goroutine", "no record for main")
-    };
-    let core = &g0.p_shared().core;
-    // SAFETY: m0 holds the P.
-    let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
-    fill(g, &g0.sched.header, number, 0, at);
-    add_own(&core.counters.spawned, 1);
-    // SAFETY: a record just taken is ours and its cargo is empty.
-    unsafe { g.cargo.put(main) };
-    g.table.set(table::<F, T>());
-    g.word.to_spawned();
-    if g0.sched.settings.lock_main {
-        g.locks.set(1);
-        g.set(Flags::LOCKED);
-        g.home.set(g0.m);
-        g0.m.locked_g.set(g);
-    }
-    // SAFETY: just made Runnable, once.
-    (JoinHandle::new(g), unsafe { Runnable::new(g) })
-}

@@ -13,19 +13,23 @@ mod loom_plan;
 mod tests;
 
 use crate::entering::current::{Current, current};
+use crate::entering::foreign;
 use crate::entering::gate::{self, Here};
 use crate::ground::sync::SpinLock;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::NoRecord;
 use crate::records::m::M;
 use crate::records::p::plan::Plan;
+use crate::records::p::timer::{Expiry, Head, Table};
 use crate::records::p::timers::{NEVER, Timers};
-use crate::records::rt::{epoch, nanos};
+
+pub use crate::records::p::timer::AnyTimer;
+
+use crate::ground::clock::{epoch, nanos};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::NonNull;
-use remains::{Remains, drop_caught, drop_in_a_goroutine};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,9 +77,9 @@ impl Firing<'_> {
         self.head.plan.with(Plan::stop);
     }
 
-    /// The moment that the timer was set to, or that of this beat, however late it is now.
+    /// The moment that the timer was set to, or that of this tick, however late it is now.
     ///
-    /// Exact, so that the beats of a period are multiples of it apart. (Go subtracts the delay from a second look at the
+    /// Exact, so that the ticks of a period are multiples of it apart. (Go subtracts the delay from a second look at the
     /// clock.)
     pub fn when(&self) -> Instant {
         epoch() + Duration::from_nanos(self.when)
@@ -150,7 +154,7 @@ impl<F: Fire> Timer<F> {
     pub fn as_any(&self) -> AnyTimer {
         let node = Arc::into_raw(Arc::clone(&self.0));
         // SAFETY: an Arc's pointer is not null; `Node` is `repr(C)` and begins with the head.
-        AnyTimer(unsafe { NonNull::new_unchecked(node.cast_mut().cast()) })
+        unsafe { AnyTimer::from_head(NonNull::new_unchecked(node.cast_mut().cast())) }
     }
 }
 
@@ -199,25 +203,13 @@ struct Node<F> {
     fire: F,
 }
 
-#[derive(Debug)]
-pub(crate) struct Head {
-    pub(crate) plan: SpinLock<Plan>,
-    table: &'static Table,
-}
-
-/// What depends on the callback's type.
-#[derive(Debug)]
-struct Table {
-    fire: unsafe fn(NonNull<Head>, Firing<'_>),
-    retain: unsafe fn(NonNull<Head>),
-    /// Gives the count up; what nobody has any more comes out, to be dropped by the caller.
-    release: unsafe fn(NonNull<Head>) -> Option<Remains>,
-    light: bool,
-}
-
 /// # Safety
-/// `head` is that of a `Node<F>`, and the caller keeps a count.
-unsafe fn fire_node<F: Fire>(head: NonNull<Head>, firing: Firing<'_>) {
+/// `head` is that of a `Node<F>`, the caller keeps a count, and is on g0 of the expiry's M.
+unsafe fn fire_node<F: Fire>(head: NonNull<Head>, expiry: Expiry) {
+    let Expiry { m, round, when } = expiry;
+    // SAFETY: the caller says so.
+    let (its_head, m) = unsafe { (head.as_ref(), &*m.cast::<M>()) };
+    let firing = Firing { head: its_head, m, round, when, not_send: PhantomData };
     // SAFETY: the caller says so, and the pointer came from `Arc::into_raw` of this very type.
     let timer = ManuallyDrop::new(Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) }));
     F::fire(&timer, firing);
@@ -232,21 +224,11 @@ unsafe fn retain_node<F>(head: NonNull<Head>) {
 
 /// # Safety
 /// As [`fire_node`]; the count is used up.
-unsafe fn release_node<F: Fire>(head: NonNull<Head>) -> Option<Remains> {
+unsafe fn release_node<F: Fire>(head: NonNull<Head>) -> Option<crate::records::p::timer::Remains> {
     // SAFETY: as above.
     let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
-    Arc::into_inner(node).map(|node| Box::new(node) as Remains)
+    Arc::into_inner(node).map(|node| Box::new(node) as crate::records::p::timer::Remains)
 }
-
-/// A timer whose callback's type is forgotten, and all that can be done with it. Clones are the same timer.
-#[derive(Debug)]
-#[doc(alias = "timer")]
-pub struct AnyTimer(NonNull<Head>);
-
-// SAFETY: it is an `Arc` of a node whose callback is `Send` and `Sync`.
-unsafe impl Send for AnyTimer {}
-// SAFETY: as above.
-unsafe impl Sync for AnyTimer {}
 
 impl AnyTimer {
     /// Whether it is set and has not gone off, or repeats. Never suspends.
@@ -256,14 +238,16 @@ impl AnyTimer {
 
     /// Stops it; from any thread. `true`: an expiry was still to come, and will not. Never suspends.
     #[doc(alias = "stopTimer")]
+    #[track_caller]
     pub fn stop(&self) -> bool {
+        foreign::refuse("time::Timer::stop");
         self.plan(Plan::stop)
     }
 
     /// Sets it to go off after `delay`, and then every `period` if that is not zero, whatever it was set to before.
     /// `true`: that was still to come, and will not. Never suspends.
     ///
-    /// A beat that is missed is left out, so the beats keep their distance from the first. A delay of more than 500 years
+    /// A tick that is missed is left out, so the ticks keep their distance from the first. A delay of more than 500 years
     /// never ends.
     ///
     /// # Panics
@@ -351,7 +335,7 @@ impl AnyTimer {
     ) -> (bool, bool) {
         let mut add = false;
         let answer = step(&mut || {
-            let (pending, adds) = self.plan(|plan| plan.reset(when, period, timers));
+            let (pending, adds) = self.plan(|plan| plan.reset(when, period, &timers.home));
             add |= adds;
             pending
         });
@@ -364,71 +348,12 @@ impl AnyTimer {
         self.set_in_step(timers, when, period, |set| set())
     }
 
-    #[inline]
-    pub(crate) fn plan<R>(&self, look: impl FnOnce(&mut Plan) -> R) -> R {
-        // SAFETY: the reference is counted.
-        unsafe { self.0.as_ref() }.plan.with(look)
-    }
-
     /// Calls the callback, on g0 of `m`.
     pub(crate) fn fire(&self, m: &M, round: u64, when: u64) {
-        // SAFETY: the reference is counted, during the call too.
-        let head = unsafe { self.0.as_ref() };
-        let firing = Firing { head, m, round, when, not_send: PhantomData };
-        // SAFETY: the table is that of the node's type.
+        let expiry = Expiry { m: core::ptr::from_ref(m).cast(), round, when };
+        // SAFETY: the reference is counted, during the call too, and the table is that of the node's type.
         crate::ground::fatal::no_unwind("a timer's callback", || unsafe {
-            (head.table.fire)(self.0, firing)
+            (self.head().as_ref().table.fire)(self.head(), expiry)
         });
-    }
-}
-
-impl Clone for AnyTimer {
-    fn clone(&self) -> Self {
-        // SAFETY: the reference is counted, and the table is that of the node's type.
-        unsafe { (self.0.as_ref().table.retain)(self.0) };
-        Self(self.0)
-    }
-}
-
-impl AnyTimer {
-    fn release(self) -> (bool, Option<Remains>) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the reference is counted until the call of `release`, and the table is that of the node's type.
-        let table = unsafe { this.0.as_ref() }.table;
-        // SAFETY: as in `clone`; the count is ours and nobody uses it after this.
-        (table.light, unsafe { (table.release)(this.0) })
-    }
-
-    /// Lets go of it where no foreign code may run: on g0, and in the middle of a goroutine's call.
-    pub(crate) fn let_go(self) {
-        let (light, Some(remains)) = self.release() else { return };
-        if light {
-            return crate::ground::fatal::no_unwind("a timer's destructor", || drop(remains));
-        }
-        match current() {
-            // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Current::G(g) => drop_in_a_goroutine(unsafe { &*g.m.get() }.rt(), remains),
-            // SAFETY: the slot names the M of this very thread.
-            Current::Scheduler(m) => drop_in_a_goroutine(unsafe { &*m }.rt(), remains),
-            Current::Plain => drop_caught(remains),
-        }
-    }
-
-    /// Lets go of it where foreign code may run, but must not unwind: a runtime closes.
-    pub(crate) fn drop_here(self) {
-        if let (_, Some(remains)) = self.release() {
-            drop_caught(remains);
-        }
-    }
-}
-
-impl Drop for AnyTimer {
-    /// A user's own drop runs the destructor where it is. A callback's on g0, and the scheduler's, do not.
-    fn drop(&mut self) {
-        let this = Self(self.0);
-        match current() {
-            Current::Scheduler(_) => this.let_go(),
-            Current::G(_) | Current::Plain => drop(this.release()),
-        }
     }
 }

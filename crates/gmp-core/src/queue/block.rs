@@ -18,27 +18,27 @@
 //! | owner | push into the next block: enter it; open the one before it for thieves, if the owner pops elsewhere | 1 or 2 a block |
 //! | owner | pop from the next block: claim it, if it is open | 1 a block |
 //! | thief | up to a block, by one compare-and-swap of the block's word | 1 a steal |
-//! | thief | in its last round, where nothing is open: calls a kept block in | 2, and a far fence |
+//! | thief | in its last round, where nothing is open: revokes a kept block | 2, and a heavy fence |
 //!
 //! After Wang et al., "BWoS: Formally Verified Block-based Work Stealing for Parallel Processing" (OSDI 2023): owner and
 //! thieves work in different blocks, so the owner's steps need no strong ordering, and synchronisation is paid once for
 //! each block. There a block that the owner works in cannot be stolen from. A scheduler cannot have that: a goroutine
-//! would wait behind one that runs for long, beside idle Ps. So thieves can *call in* a kept block, which is rare and may
-//! cost: they set the block's word, make the owner pass a fence ([`far_fence`](crate::entering::sole::far_fence)), and read how far
+//! would wait behind one that runs for long, beside idle Ps. So thieves can *revoke* a kept block, which is rare and may
+//! cost: they set the block's word, make the owner pass a fence ([`heavy_fence`](crate::ground::fence::heavy_fence)), and read how far
 //! it got. From then on that block is open, and the owner too takes from it by compare-and-swap until it is through; so
-//! each block is called in twice at most (`word.rs`).
+//! each block is revoked twice at most (`word.rs`).
 //!
 //! **Invariant.** A token at position `p` (block `p / 32`) is inside if `p < tail` and no one has taken it. From a kept
 //! block only the owner takes, at `head`, which is exact. From an open block who moves its place takes. Thieves see `head`
 //! and `tail` only in their last round, so the owner's cache line stays with it.
 //!
-//! *Why a call is safe.* The owner announces `head = p + 1`, passes a fence, and looks at the word: kept, so `p` is its
-//! own. A thief writes "called", passes a fence, and reads `head`. One of the two sees the other (Dekker). If both do,
+//! *Why revoking is safe.* The owner announces `head = p + 1`, passes a fence, and looks at the word: kept, so `p` is its
+//! own. A thief writes "revoked", passes a fence, and reads `head`. One of the two sees the other (Dekker). If both do,
 //! the block is opened by one of them, by a compare-and-swap, from the place `base`: the thief's reading was `p + 1` or
 //! `p`, and the owner, who would open from `p + 1`, learns from `base` whether `p` was left to it. Nobody waits: a thief
-//! that loses its CPU between call and opening leaves the opening to the owner or to another thief.
+//! that loses its CPU between revoking and opening leaves the opening to the owner or to another thief.
 //!
-//! *The fences.* With a far fence the owner's is the compiler's alone. Where there is none when the queue is made, both
+//! *The fences.* With a heavy fence the owner's is the compiler's alone. Where there is none when the queue is made, both
 //! sides pass a full one, and a pop then costs about what a `Ring`'s does.
 //!
 //! *Why slots may be filled again.* Thieves read slots before the compare-and-swap that takes them, and the owner enters a
@@ -55,22 +55,17 @@ mod word;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use thief::BlocksThief;
-
-use crate::contract::List;
-use crate::contract::{BackPromise, Link, NextPromise, Popped, Promise, QueueConfig, RunQueue};
-use crate::contract::{Slot, Sole, Spill, StealPromise, Token};
-use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize, full_fence, near_fence};
+use crate::contract::{
+    BackPromise, Link, List, NextPromise, OnlyP, Popped, Promise, QueueConfig, RunQueue, Slot, Spill,
+    StealPromise, Token,
+};
+use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize, full_fence, light_fence};
 use crate::queue::run_next::RunNext;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crossbeam_utils::CachePadded;
-use word::{BlockWord, Seen, State};
-
-/// Slots of a block. Longer ones share the locked instructions among more tokens and give thieves more at once; shorter
-/// ones keep fewer tokens from the thieves' first rounds. 32 pointers are four cache lines. Two under loom.
-const LEN: usize = if cfg!(loom) { 2 } else { 32 };
+use word::{BlockWord, LEN, Seen, State};
 
 /// Blocks of a queue, so that as many tokens fit as into Go's ring.
 const BLOCKS: usize = if cfg!(loom) { 2 } else { 8 };
@@ -80,6 +75,18 @@ const CAPACITY: usize = LEN * BLOCKS;
 
 // A position never comes back: at a token each nanosecond 2^64 of them take 580 years.
 const _: () = assert!(usize::BITS == 64, "positions are compared, not subtracted");
+
+/// A handle for stealing from [`Blocks`]. What it does stands in `queue/block/thief.rs`.
+pub struct BlocksThief<T: Token> {
+    words: Arc<Words>,
+    tokens: PhantomData<fn() -> T>,
+}
+
+impl<T: Token> BlocksThief<T> {
+    fn new(words: Arc<Words>) -> Self {
+        Self { words, tokens: PhantomData }
+    }
+}
 
 /// What both halves share.
 #[derive(Debug)]
@@ -120,7 +127,7 @@ impl Words {
             range: CachePadded::new(Range { oldest: counter(), newest: counter() }),
             blocks: core::array::from_fn(|index| CachePadded::new(BlockWord::new(index))),
             slots: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
-            far: cfg!(loom) || crate::entering::sole::has_far_fence(),
+            far: cfg!(loom) || crate::ground::fence::has_heavy_fence(),
         }
     }
 
@@ -138,15 +145,15 @@ impl Words {
 
     /// The owner's fence between an announced `head` and the look at the block's word.
     #[inline(always)]
-    fn fence_near(&self) {
-        if self.far { near_fence() } else { full_fence() }
+    fn light_fence(&self) {
+        if self.far { light_fence() } else { full_fence() }
     }
 
-    /// The thief's fence between "called" and its look at `head`.
-    fn fence_far(&self) {
+    /// The thief's fence between "revoked" and its look at `head`.
+    fn heavy_fence(&self) {
         #[cfg(not(loom))]
         if self.far {
-            return crate::entering::sole::far_fence();
+            return crate::ground::fence::heavy_fence();
         }
         full_fence();
     }
@@ -158,7 +165,7 @@ impl Words {
         match seen.state() {
             _ if !seen.is_of(number) => 0,
             State::Open => filled.saturating_sub(seen.place()),
-            State::Kept | State::Called => {
+            State::Kept | State::Revoked => {
                 // ORDER: blocks-head. Pairs with the owner's announcements: the tail that is read next is not older than
                 // the one that the owner knew.
                 let head = self.own.head.load(Acquire);
@@ -322,14 +329,14 @@ impl<T: Token> RunQueue<T> for Blocks<T> {
     }
 
     #[inline]
-    unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+    unsafe fn push_only_p(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _only_p: OnlyP<'_>) {
         if let Some(raw) = self.words.own.run_next.admit_unshared(token.into_raw(), slot) {
             self.push_back(raw, spill);
         }
     }
 
     #[inline]
-    unsafe fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+    unsafe fn pop_only_p(&mut self, _only_p: OnlyP<'_>) -> Option<Popped<T>> {
         if let Some(next) = self.words.own.run_next.pop_unshared() {
             return Some(Popped { token: Self::token(next), inherits: true });
         }

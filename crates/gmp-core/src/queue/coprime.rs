@@ -1,6 +1,6 @@
 //! `Coprime`: Go's random victim order.
 
-use crate::contract::{Lookout, VictimOrder};
+use crate::contract::{VictimOrder, WalkStart};
 
 /// Walks whose step has no factor in common with the number of Ps, so that each walk visits each P once.
 ///
@@ -50,7 +50,7 @@ impl VictimOrder for Coprime {
         Self { procs, coprimes: (1..=procs).filter(|&step| gcd(step, procs) == 1).collect() }
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> CoprimeWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> CoprimeWalk {
         self.by_seed(from.seed)
     }
 }

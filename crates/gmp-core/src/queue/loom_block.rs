@@ -69,30 +69,30 @@ fn a_last_token_has_one_taker() {
     });
 }
 
-/// The owner pops a kept block to its end while a thief calls it in and takes half.
+/// The owner pops a kept block to its end while a thief revokes it and takes half.
 #[test]
-fn a_kept_block_is_shared_once_called() {
+fn a_kept_block_is_shared_once_revoked() {
     explore(4, || {
         let ledger = Ledger::new(3);
         let (mut queue, thief) = queue(&ledger, 2);
         let robber = thread::spawn(move || {
-            let mut loot = steal_once(&thief, TAKE_ANY);
-            loot.extend(steal_once(&thief, TAKE_ANY));
-            loot
+            let mut stolen = steal_once(&thief, TAKE_ANY);
+            stolen.extend(steal_once(&thief, TAKE_ANY));
+            stolen
         });
         let mut popped: Vec<u64> = queue.pop().map(|popped| popped.token.consume()).into_iter().collect();
         queue.push(ledger.mint(), Slot::Back, &mut no_spill);
         popped.extend(pop_all(&mut queue));
-        let loot = robber.join().unwrap();
-        assert!(rises(&popped), "{popped:?} {loot:?}");
-        assert_eq!(popped.len() + loot.len(), 3);
+        let stolen = robber.join().unwrap();
+        assert!(rises(&popped), "{popped:?} {stolen:?}");
+        assert_eq!(popped.len() + stolen.len(), 3);
         ledger.settle();
     });
 }
 
 /// Two thieves call the same block in, and the owner pops from it.
 #[test]
-fn two_thieves_call_one_block() {
+fn two_thieves_revoke_one_block() {
     explore(3, || {
         let ledger = Arc::new(Ledger::new(2));
         let (mut queue, thief) = queue(&ledger, 2);
@@ -100,9 +100,9 @@ fn two_thieves_call_one_block() {
             .map(|_| {
                 let (thief, ledger) = (thief.clone(), ledger.clone());
                 thread::spawn(move || {
-                    let loot = steal_once(&thief, TAKE_ANY);
+                    let stolen = steal_once(&thief, TAKE_ANY);
                     drop(ledger);
-                    loot
+                    stolen
                 })
             })
             .collect();
@@ -130,9 +130,9 @@ fn a_block_is_handed_over_and_back() {
         queue.push(ledger.mint(), Slot::Back, &mut no_spill);
         // ... and here claimed, if the thief has left anything.
         popped.extend(pop_all(&mut queue));
-        let loot = robber.join().unwrap();
-        assert!(rises(&popped) && rises(&loot), "{popped:?} {loot:?}");
-        assert_eq!(popped.len() + loot.len(), 5);
+        let stolen = robber.join().unwrap();
+        assert!(rises(&popped) && rises(&stolen), "{popped:?} {stolen:?}");
+        assert_eq!(popped.len() + stolen.len(), 5);
         ledger.settle();
     });
 }
@@ -144,14 +144,14 @@ fn an_open_block_is_filled_to_its_end() {
         let ledger = Ledger::new(3);
         let (mut queue, thief) = queue(&ledger, 1);
         let robber = thread::spawn(move || {
-            let mut loot = steal_once(&thief, TAKE_ANY);
-            loot.extend(steal_once(&thief, FIRST_ROUND));
-            loot
+            let mut stolen = steal_once(&thief, TAKE_ANY);
+            stolen.extend(steal_once(&thief, FIRST_ROUND));
+            stolen
         });
         (0..2).for_each(|_| queue.push(ledger.mint(), Slot::Back, &mut no_spill));
-        let loot = robber.join().unwrap();
-        assert!(loot.contains(&0));
-        assert_eq!(pop_all(&mut queue).len() + loot.len(), 3);
+        let stolen = robber.join().unwrap();
+        assert!(stolen.contains(&0));
+        assert_eq!(pop_all(&mut queue).len() + stolen.len(), 3);
         ledger.settle();
     });
 }
@@ -166,9 +166,9 @@ fn slots_are_filled_again_behind_a_thief() {
         let mut popped = pop_all(&mut queue);
         (0..4).for_each(|_| queue.push(ledger.mint(), Slot::Back, &mut no_spill));
         popped.extend(pop_all(&mut queue));
-        let loot = robber.join().unwrap();
-        assert!(rises(&popped) && rises(&loot), "{popped:?} {loot:?}");
-        assert_eq!(popped.len() + loot.len(), 6);
+        let stolen = robber.join().unwrap();
+        assert!(rises(&popped) && rises(&stolen), "{popped:?} {stolen:?}");
+        assert_eq!(popped.len() + stolen.len(), 6);
         ledger.settle();
     });
 }
@@ -185,10 +185,10 @@ fn overflow_against_a_thief() {
             spilled.extend(batch.map(Probe::consume));
         });
         let popped = pop_all(&mut queue);
-        let loot = robber.join().unwrap();
-        assert!(rises(&popped) && rises(&spilled), "{spilled:?} {loot:?} {popped:?}");
+        let stolen = robber.join().unwrap();
+        assert!(rises(&popped) && rises(&spilled), "{spilled:?} {stolen:?} {popped:?}");
         assert!(spilled.is_empty() || spilled.last() == Some(&4), "the token being put comes last");
-        assert_eq!(popped.len() + spilled.len() + loot.len(), 5);
+        assert_eq!(popped.len() + spilled.len() + stolen.len(), 5);
         ledger.settle();
     });
 }

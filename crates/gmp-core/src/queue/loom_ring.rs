@@ -55,9 +55,9 @@ fn owner_against_two_thieves() {
             .map(|_| {
                 let (thief, ledger) = (thief.clone(), ledger.clone());
                 thread::spawn(move || {
-                    let loot = steal_once(&thief, StealRound { last: false, ..TAKE_ANY });
+                    let stolen = steal_once(&thief, StealRound { last: false, ..TAKE_ANY });
                     drop(ledger);
-                    loot
+                    stolen
                 })
             })
             .collect();
@@ -79,9 +79,9 @@ fn reused_slots_against_a_thief() {
         let (mut ring, thief) = Ring::new(&CONFIG);
         (0..4).for_each(|_| ring.push(ledger.mint(), Slot::Back, &mut no_spill));
         let robber = thread::spawn(move || {
-            let mut loot = steal_once(&thief, TAKE_ANY);
-            loot.extend(steal_once(&thief, TAKE_ANY));
-            loot
+            let mut stolen = steal_once(&thief, TAKE_ANY);
+            stolen.extend(steal_once(&thief, TAKE_ANY));
+            stolen
         });
         let mut spilled = Vec::new();
         for _ in 0..2 {
@@ -110,11 +110,11 @@ fn overflow_against_a_thief() {
         });
         let popped: Vec<u64> =
             std::iter::from_fn(|| ring.pop()).map(|popped| popped.token.consume()).collect();
-        let loot = robber.join().unwrap();
+        let stolen = robber.join().unwrap();
         // Either the owner came first (two and the new one left), or the thief did and there was room.
         assert!(
-            spilled.is_empty() && loot == [0, 1] || spilled == [0, 1, 4],
-            "{spilled:?} {loot:?} {popped:?}"
+            spilled.is_empty() && stolen == [0, 1] || spilled == [0, 1, 4],
+            "{spilled:?} {stolen:?} {popped:?}"
         );
         assert!(rises(&popped));
         ledger.settle();

@@ -36,7 +36,7 @@
 //! old one, and a thief takes the new one in that instant. The push is not over then, and what follows it (fence, look
 //! at the spinning count) is what the strong law rests on.
 //!
-//! *With one P* ([`Sole`]) there is no thief, so push Next and pop are plain loads and stores. They keep the orderings
+//! *With one P* ([`OnlyP`]) there is no thief, so push Next and pop are plain loads and stores. They keep the orderings
 //! that a thief relies on, because the world is stopped, but no queue emptied, when there come to be more Ps.
 //!
 //! Go: `runqput`, `runqputslow`, `runqputbatch`, `runqget`, `runqgrab`, `runqsteal`, `runqempty` (Go 1.27).
@@ -48,10 +48,7 @@ mod go_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use thief::RingThief;
-
-use crate::contract::List;
-use crate::contract::{Link, Popped, Promise, QueueConfig, RunQueue, Slot, Sole, Spill, Token};
+use crate::contract::{Link, List, OnlyP, Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Token};
 use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize};
 use crate::queue::run_next::RunNext;
 use core::marker::PhantomData;
@@ -62,6 +59,18 @@ use crossbeam_utils::CachePadded;
 /// How many tokens the ring holds besides the one in `run_next`. Go: `len(p.runq)`. A power of two; four under loom,
 /// so that a model reaches the overflow.
 const CAPACITY: usize = if cfg!(loom) { 4 } else { 256 };
+
+/// A handle for stealing from a [`Ring`].
+pub struct RingThief<T: Token> {
+    words: Arc<Words>,
+    tokens: PhantomData<fn() -> T>,
+}
+
+impl<T: Token> RingThief<T> {
+    fn new(words: Arc<Words>) -> Self {
+        Self { words, tokens: PhantomData }
+    }
+}
 
 /// What both halves share.
 #[derive(Debug)]
@@ -269,14 +278,14 @@ impl<T: Token> RunQueue<T> for Ring<T> {
     }
 
     #[inline]
-    unsafe fn push_sole(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _sole: Sole<'_>) {
+    unsafe fn push_only_p(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>, _only_p: OnlyP<'_>) {
         if let Some(raw) = self.words.own.run_next.admit_unshared(token.into_raw(), slot) {
             self.push_back(raw, spill);
         }
     }
 
     #[inline]
-    unsafe fn pop_sole(&mut self, _sole: Sole<'_>) -> Option<Popped<T>> {
+    unsafe fn pop_only_p(&mut self, _only_p: OnlyP<'_>) -> Option<Popped<T>> {
         self.pop_unshared()
     }
 

@@ -9,11 +9,10 @@
 //! are in no cache, and a list through them makes each step wait for memory. Others put into the locked list; its holder fetches that whenever it sees
 //! it non-empty, behind what it has.
 //!
-//! Invariants: `near` is touched only by those who show a [`Sole`], and is empty when there is more than one P. Outside
+//! Invariants: `near` is touched only by those who show an [`OnlyP`], and is empty when there is more than one P. Outside
 //! the lock `far_len` is the locked list's length; `near_len` is that of `near`.
 
-use crate::contract::List;
-use crate::contract::{SharedQueue, Sole, Token};
+use crate::contract::{List, OnlyP, SharedQueue, Token};
 use crate::ground::sync::{AtomicUsize, SpinLock};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
@@ -32,7 +31,7 @@ pub struct SharedFifo<T: Token> {
     near_len: AtomicUsize,
 }
 
-// SAFETY: `near` is touched only with a `Sole`, of which one thread at a time has one; tokens are `Send`.
+// SAFETY: `near` is touched only with an `OnlyP`, of which one thread at a time has one; tokens are `Send`.
 unsafe impl<T: Token> Sync for SharedFifo<T> {}
 
 impl<T: Token> SharedFifo<T> {
@@ -49,7 +48,7 @@ impl<T: Token> SharedFifo<T> {
 
     /// Changes the list of the only P's holder.
     #[inline]
-    fn with_near<R>(&self, _sole: Sole<'_>, change: impl FnOnce(&mut VecDeque<T>) -> R) -> R {
+    fn with_near<R>(&self, _only_p: OnlyP<'_>, change: impl FnOnce(&mut VecDeque<T>) -> R) -> R {
         // SAFETY: the evidence says that nobody else takes or puts here, and `change` cannot reach us.
         let near = unsafe { &mut *self.near.get() };
         let outcome = change(near);
@@ -113,32 +112,32 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     }
 
     #[inline]
-    unsafe fn push_sole(&self, token: T, sole: Sole<'_>) {
-        self.with_near(sole, |near| {
+    unsafe fn push_only_p(&self, token: T, only_p: OnlyP<'_>) {
+        self.with_near(only_p, |near| {
             self.fetch(near);
             near.push_back(token);
         });
     }
 
     #[inline]
-    unsafe fn pop_sole(&self, sole: Sole<'_>) -> Option<T> {
-        self.with_near(sole, |near| {
+    unsafe fn pop_only_p(&self, only_p: OnlyP<'_>) -> Option<T> {
+        self.with_near(only_p, |near| {
             self.fetch(near);
             near.pop_front()
         })
     }
 
     #[inline]
-    unsafe fn pop_batch_sole(&self, limit: usize, sole: Sole<'_>) -> List<T> {
-        self.with_near(sole, |near| {
+    unsafe fn pop_batch_only_p(&self, limit: usize, only_p: OnlyP<'_>) -> List<T> {
+        self.with_near(only_p, |near| {
             self.fetch(near);
             let count = near.len().min(limit);
             core::iter::from_fn(|| near.pop_front()).take(count).collect()
         })
     }
 
-    unsafe fn settle(&self, sole: Sole<'_>) {
-        let near = self.with_near(sole, core::mem::take);
+    unsafe fn settle(&self, only_p: OnlyP<'_>) {
+        let near = self.with_near(only_p, core::mem::take);
         self.push_front(near.into_iter().collect());
     }
 

@@ -8,8 +8,8 @@
 //! Only the first is drawn. If that steal fails the lengths were old, and the rest follow in the order of
 //! [`Coprime`], as V1 wants; the next round draws anew.
 
-use super::{Coprime, CoprimeWalk, Dice};
-use crate::contract::{Lookout, VictimOrder};
+use super::{Coprime, CoprimeWalk, Rng};
+use crate::contract::{VictimOrder, WalkStart};
 
 /// From here on lengths count as the same: a million and two millions are both enough, and the sum does not overflow.
 const LONGEST: usize = 1 << 20;
@@ -41,21 +41,21 @@ impl VictimOrder for Weighted {
         Self { procs: procs.max(1), others: Coprime::new(procs) }
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> WeightedWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> WeightedWalk {
         let drawn = self.draw(from);
         WeightedWalk { first: drawn, drawn, others: self.others.by_seed(from.seed) }
     }
 }
 
 impl Weighted {
-    fn draw(&self, from: Lookout<'_>) -> Option<usize> {
-        let mut dice = Dice::new(u64::from(from.seed));
+    fn draw(&self, from: WalkStart<'_>) -> Option<usize> {
+        let mut rng = Rng::new(u64::from(from.seed));
         let mut drawn = None;
         let mut total = 0;
         for p in (0..self.procs).filter(|&p| p != from.own) {
             let length = from.victims.queued(p).min(LONGEST);
             total += length;
-            if length > 0 && dice.below(total) < length {
+            if length > 0 && rng.below(total) < length {
                 drawn = Some(p);
             }
         }
@@ -103,7 +103,7 @@ mod tests {
         let order = Weighted::new(lengths.len());
         let mut firsts = vec![0; lengths.len()];
         for seed in 0..WALKS {
-            let mut walk = order.walk(Lookout { seed, own, victims: &Lengths(lengths) });
+            let mut walk = order.walk(WalkStart { seed, own, victims: &Lengths(lengths) });
             firsts[walk.next().unwrap()] += 1;
         }
         firsts
@@ -137,7 +137,7 @@ mod tests {
     fn among_empty_queues_it_walks_as_coprime_does() {
         let (order, coprime) = (Weighted::new(10), Coprime::new(10));
         for seed in 0..1000 {
-            let walk = order.walk(Lookout { seed, own: 4, victims: &Lengths(&[0; 10]) });
+            let walk = order.walk(WalkStart { seed, own: 4, victims: &Lengths(&[0; 10]) });
             assert!(walk.eq(coprime.by_seed(seed)));
         }
     }

@@ -8,10 +8,10 @@
 //! belong to whoever owns the goroutine's next step as told in [`word`]: spawner, holder of the `Runnable`, the M that
 //! runs it, or a reader that has scanned it.
 
-pub(crate) mod cargo;
+pub(crate) mod body;
 pub(crate) mod join;
 pub(crate) mod locals;
-pub(crate) mod outsiders;
+mod outcome;
 pub(crate) mod parked;
 pub(crate) mod permit;
 pub(crate) mod registry;
@@ -26,9 +26,7 @@ mod loom_park;
 
 use crate::contract::{Context, Link, Stack};
 use crate::records::g::locals::Locals;
-use crate::records::m::M;
-use crate::records::rt::Header;
-use cargo::{Cargo, CargoTable, Outcome};
+use body::{Body, BodyTable, Outcome};
 use core::cell::Cell;
 use core::panic::Location;
 use core::ptr;
@@ -46,11 +44,13 @@ pub(crate) struct G {
     pub(crate) link: Link,
     pub(crate) word: GWord,
     pub(crate) context: Cell<Context>,
-    pub(crate) m: Cell<*const M>,
+    /// The M that it runs on, and below the one that it is locked or pinned to: addresses here, Ms to those who ask by
+    /// [`G::m`] and [`G::home`] (`ties.rs`).
+    pub(in crate::records) m: Cell<*const ()>,
     pub(crate) stack: Cell<Option<Stack>>,
-    pub(crate) rt: HeaderRef,
-    pub(crate) table: Cell<&'static CargoTable>,
-    // Second line: what spawn and join touch, and the first two words of the cargo, so that a goroutine with a small
+    pub(in crate::records) rt: HeaderRef,
+    pub(crate) table: Cell<&'static BodyTable>,
+    // Second line: what spawn and join touch, and the first two words of the body, so that a goroutine with a small
     // closure that never parks costs two lines of cache.
     pub(crate) join: JoinWord,
     pub(crate) number: Cell<u64>,
@@ -63,8 +63,8 @@ pub(crate) struct G {
     pub(crate) flags: Cell<Flags>,
     pub(crate) locks: Cell<u16>,
     /// The M that this goroutine is locked or pinned to; null for none.
-    pub(crate) home: Cell<*const M>,
-    pub(crate) cargo: Cargo,
+    pub(in crate::records) home: Cell<*const ()>,
+    pub(crate) body: Body,
     // The rest of the last line: what parking and few goroutines touch.
     pub(crate) permit: Permit,
     /// When the present wait began, on the coarse clock, or when it became runnable if that is being measured
@@ -84,16 +84,16 @@ unsafe impl Send for G {}
 /// an earlier goroutine, asks for it while a spawner of another runtime fills the record; Relaxed, since such a reader
 /// compares it at most.
 #[derive(Debug)]
-pub(crate) struct HeaderRef(AtomicPtr<Header>);
+pub(crate) struct HeaderRef(AtomicPtr<()>);
 
 impl HeaderRef {
     #[inline(always)]
-    pub(crate) fn get(&self) -> *const Header {
+    pub(crate) fn get(&self) -> *const () {
         self.0.load(Ordering::Relaxed)
     }
 
     #[inline(always)]
-    pub(crate) fn set(&self, header: *const Header) {
+    pub(crate) fn set(&self, header: *const ()) {
         self.0.store(header.cast_mut(), Ordering::Relaxed);
     }
 }
@@ -266,7 +266,7 @@ impl G {
             m: Cell::new(ptr::null()),
             stack: Cell::new(None),
             rt: HeaderRef(AtomicPtr::new(ptr::null_mut())),
-            table: Cell::new(&cargo::NOTHING),
+            table: Cell::new(&body::NOTHING),
             join: JoinWord::new(),
             number: Cell::new(0),
             parent: Cell::new(0),
@@ -281,7 +281,7 @@ impl G {
             tracking: Cell::new(0),
             home: Cell::new(ptr::null()),
             extra: Cell::new(ptr::null_mut()),
-            cargo: Cargo::new(),
+            body: Body::new(),
         }
     }
 
@@ -313,13 +313,6 @@ impl G {
     pub(crate) fn is_inboxed(&self) -> bool {
         let flags = self.flags.get();
         flags.has(Flags::PINNED) && flags.has(Flags::STARTED) && !flags.has(Flags::LOCKED)
-    }
-
-    /// The runtime this goroutine lives in.
-    #[inline]
-    pub(crate) fn header(&self) -> &Header {
-        // SAFETY: set at spawn, and a runtime outlives every goroutine that has not ended (see `rt`).
-        unsafe { &*self.rt.get() }
     }
 
     /// `17` or `17 [name]`, for people.

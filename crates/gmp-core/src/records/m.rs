@@ -10,13 +10,12 @@ pub(crate) mod note;
 mod loom_note;
 
 use crate::contract::{Context, Popped};
-use crate::records::g::G;
-use crate::records::g::WaitReason;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
+use crate::records::g::{G, WaitReason};
 use crate::records::p::PCore;
 use crate::records::p::word::Call;
-use crate::records::rt::AnyRuntime;
+use crate::records::rt;
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
@@ -66,12 +65,18 @@ pub(crate) struct ParkRequest {
     pub(crate) data: *mut (),
 }
 
+/// A runtime as its Ms and goroutines see it.
+pub(crate) type AnyRuntime = dyn rt::AnyRuntime<M>;
+
+/// What its goroutines' records point to.
+pub(crate) type Header = rt::Header<M>;
+
 /// An M.
 #[doc(alias = "m")]
 pub(crate) struct M {
     pub(crate) id: u64,
     /// Valid for the M's life: its thread owns the runtime.
-    rt: *const dyn AnyRuntime,
+    rt: *const AnyRuntime,
     pub(crate) note: Note,
     /// The clock of its thread's CPU time; 0: none.
     pub(crate) cpu_clock: AtomicI32,
@@ -104,6 +109,8 @@ pub(crate) struct M {
     pub(crate) locked_g: Cell<*const G>,
     /// Policy code runs on this M: every call into the runtime is refused.
     pub(crate) in_policy: Cell<bool>,
+    /// Whose code, if it is not the policy's: an event sink's, a hook's.
+    pub(crate) foreign: Cell<Option<(&'static str, &'static str)>>,
     pub(crate) random: Cell<u64>,
     /// Goroutines that have run here and are pinned: the thread lives as long as there are any.
     pub(crate) pinned: Cell<usize>,
@@ -113,7 +120,7 @@ pub(crate) struct M {
     /// The time as its goroutine read it on its way into a sleep, for the look at the timers that follows; 0: none.
     pub(crate) clock: Cell<u64>,
     /// It slept until it was given a P, and has not looked for work since.
-    pub(crate) just_fed: Cell<bool>,
+    pub(crate) just_given_p: Cell<bool>,
 }
 
 // SAFETY: the module's documentation says who may touch what.
@@ -122,7 +129,7 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
-    pub(crate) fn new(id: u64, rt: *const dyn AnyRuntime, seed: u64) -> Self {
+    pub(crate) fn new(id: u64, rt: *const AnyRuntime, seed: u64) -> Self {
         Self {
             id,
             rt,
@@ -149,18 +156,19 @@ impl M {
             spinning: Cell::new(false),
             locked_g: Cell::new(ptr::null()),
             in_policy: Cell::new(false),
+            foreign: Cell::new(None),
             // A multiplier that spreads neighbouring seeds; xorshift must not start at zero.
             random: Cell::new((seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             pinned: Cell::new(0),
             inbox_first: Cell::new(false),
             inbox: Inbox::new(),
             clock: Cell::new(0),
-            just_fed: Cell::new(false),
+            just_given_p: Cell::new(false),
         }
     }
 
     #[inline]
-    pub(crate) fn rt(&self) -> &dyn AnyRuntime {
+    pub(crate) fn rt(&self) -> &AnyRuntime {
         // SAFETY: the M's thread owns the runtime for the M's life.
         unsafe { &*self.rt }
     }

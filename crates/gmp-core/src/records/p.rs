@@ -1,16 +1,16 @@
 //! `P`: a *processor*: the right to run goroutines, and the queue that goes with it.
 
 pub(crate) mod plan;
+pub(crate) mod timer;
 pub(crate) mod timers;
 pub(crate) mod word;
 
 #[cfg(all(test, loom))]
 mod loom_hand_off;
 
-use crate::contract::{Policy, QueueConfig, RunQueue, Stack, StackAllocator};
+use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator};
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
-use crate::shared::sched::{Config, as_guest};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -23,7 +23,7 @@ use word::PWord;
 pub(crate) type QueueOf<C> = <<C as Config>::Policy as Policy>::Queue<Runnable>;
 /// The thieves' half of it.
 pub(crate) type ThiefOf<C> = <QueueOf<C> as RunQueue<Runnable>>::Thief;
-/// The private stack store of a P.
+/// The private stack cache of a P.
 pub(crate) type CacheOf<C> = <<C as Config>::Stacks as StackAllocator>::Cache;
 
 /// The part of a P that does not depend on policy or stacks. First in [`P`], so that a goroutine's calls reach it
@@ -184,16 +184,17 @@ unsafe impl<C: Config> Sync for P<C> {}
 // SAFETY: queue and cache are `Send`.
 unsafe impl<C: Config> Send for P<C> {}
 
-impl<C: Config> Drop for P<C> {
-    /// Both halves of the queue are the policy's, so their destructors are foreign code.
-    fn drop(&mut self) {
-        as_guest::<C::Policy>(|| {
-            // SAFETY: used no more.
-            unsafe {
-                ManuallyDrop::drop(&mut self.owner.get_mut().queue);
-                ManuallyDrop::drop(&mut self.thief);
-            }
-        });
+impl<C: Config> P<C> {
+    /// Drops both halves of the queue.
+    ///
+    /// # Safety
+    /// Neither is used after this.
+    pub(crate) unsafe fn drop_queue(&mut self) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            ManuallyDrop::drop(&mut self.owner.get_mut().queue);
+            ManuallyDrop::drop(&mut self.thief);
+        }
     }
 }
 
@@ -283,7 +284,7 @@ impl<C: Config> OwnedP<C> {
         None
     }
 
-    /// Gives every stack kept here to the common store.
+    /// Gives every stack kept here to the depots.
     pub(crate) fn flush_stacks(&mut self, stacks: &C::Stacks) {
         if let Some(spare) = self.take_spare() {
             // SAFETY: A5: it came from these stacks, and its goroutine has ended.

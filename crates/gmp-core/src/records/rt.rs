@@ -1,21 +1,23 @@
 //! The runtime as its goroutines see it: types forgotten once, here.
 //!
 //! A runtime is generic over policy, stacks and switch; a running goroutine reaches it through its record's
-//! [`Header`] and the few calls of [`AnyRuntime`].
+//! [`Header`] and the few calls of [`AnyRuntime`]. An M holds its runtime, so it stands above this file, and is a
+//! parameter here; `m.rs` fills it in.
 
-use crate::ground::event::{Event, EventKind, EventSink};
+use crate::ground::clock::{epoch, nanos};
+use crate::ground::event::EventSink;
+use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
-use crate::records::m::M;
 use crate::records::p::PCore;
 use crate::records::stats::Stats;
 use core::cell::UnsafeCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
-pub(crate) trait AnyRuntime: Send + Sync {
+pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Queues a goroutine just readied by the caller on `m`, an M of this runtime: next on its P, if it has one.
     fn ready_near(&self, m: &M, g: Runnable);
 
@@ -34,7 +36,7 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// On the stack of `g`, which runs on `g.m`; `m.leave` is set.
     unsafe fn leave(&self, g: &G);
 
-    /// Leaves the goroutine's stack to park as [`M::park`](M) says, for the next goroutine if it is at hand and for g0
+    /// Leaves the goroutine's stack to park as `m.park` says, for the next goroutine if it is at hand and for g0
     /// otherwise. Returns when the goroutine runs again.
     ///
     /// # Safety
@@ -71,14 +73,14 @@ pub(crate) trait AnyRuntime: Send + Sync {
     /// How many goroutines there are, the runtime's own left out.
     fn num_goroutines(&self) -> usize;
 
-    /// Figures.
+    /// Statistics of this moment.
     fn stats(&self) -> Stats;
 
     /// What its goroutines' records point to.
-    fn header(&self) -> &Header;
+    fn header(&self) -> &Header<M>;
 
     /// Another owner of the runtime.
-    fn to_arc(&self) -> Arc<dyn AnyRuntime>;
+    fn to_arc(&self) -> Arc<dyn AnyRuntime<M>>;
 
     /// The name of its policy.
     fn policy_name(&self) -> &'static str;
@@ -94,8 +96,8 @@ pub(crate) trait AnyRuntime: Send + Sync {
 }
 
 /// What a goroutine's record points to.
-pub(crate) struct Header {
-    runtime: UnsafeCell<Option<*const dyn AnyRuntime>>,
+pub(crate) struct Header<M> {
+    runtime: UnsafeCell<Option<*const dyn AnyRuntime<M>>>,
     pub(crate) policy: &'static str,
     pub(crate) stack_size: usize,
     pub(crate) least_stack_size: usize,
@@ -108,10 +110,10 @@ pub(crate) struct Header {
     pub(crate) ancestors: usize,
     /// The [`epoch`].
     pub(crate) started: Instant,
-    /// The runtime's short serial number while it has one P, else 0; see `sole`.
-    pub(crate) sole: AtomicU32,
+    /// The runtime's short serial number while it has one P, else 0; see `only_p`.
+    pub(crate) only_p: AtomicU32,
     pub(crate) serial: u64,
-    /// What is more important than the next goroutine: the bits of `sched::attention`.
+    /// What is more important than the next goroutine: the bits of [`attention`].
     pub(crate) attention: AtomicU32,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
     pub(crate) coarse: AtomicU64,
@@ -119,11 +121,11 @@ pub(crate) struct Header {
 }
 
 // SAFETY: `runtime` is written once, before the header is shared, and points to what owns the header.
-unsafe impl Send for Header {}
+unsafe impl<M> Send for Header<M> {}
 // SAFETY: as above.
-unsafe impl Sync for Header {}
+unsafe impl<M> Sync for Header<M> {}
 
-impl Header {
+impl<M> Header<M> {
     pub(crate) fn new(
         policy: &'static str,
         thread_each: bool,
@@ -141,8 +143,8 @@ impl Header {
             abort_on_panic: settings.abort_on_panic,
             ancestors: settings.ancestors,
             started: epoch(),
-            sole: AtomicU32::new(0),
-            serial: crate::entering::sole::next_serial(),
+            only_p: AtomicU32::new(0),
+            serial: next_serial(),
             attention: AtomicU32::new(0),
             coarse: AtomicU64::new(nanos(epoch().elapsed())),
             events: EventSeam::new(settings.events.clone()),
@@ -153,14 +155,14 @@ impl Header {
     ///
     /// # Safety
     /// Once, before the header is shared; `runtime` owns the header.
-    pub(crate) unsafe fn tie(&self, runtime: *const dyn AnyRuntime) {
+    pub(crate) unsafe fn tie(&self, runtime: *const dyn AnyRuntime<M>) {
         // SAFETY: not shared yet.
         unsafe { *self.runtime.get() = Some(runtime) };
     }
 
     /// The runtime.
     #[inline]
-    pub(crate) fn runtime(&self) -> &dyn AnyRuntime {
+    pub(crate) fn runtime(&self) -> &dyn AnyRuntime<M> {
         // SAFETY: tied before it was shared, never changed since, and the runtime owns us.
         match unsafe { *self.runtime.get() } {
             // SAFETY: as above.
@@ -171,20 +173,13 @@ impl Header {
 
     /// Whether the runtime closes or has closed.
     pub(crate) fn is_closing(&self) -> bool {
-        self.attention.load(Ordering::Relaxed) & crate::shared::sched::attention::CLOSING != 0
+        self.attention.load(Ordering::Relaxed) & attention::CLOSING != 0
     }
 
     /// Whether goroutines are to unwind instead of suspending.
     #[inline]
     pub(crate) fn is_unwinding(&self) -> bool {
-        self.attention.load(Ordering::Relaxed) & crate::shared::sched::attention::UNWIND != 0
-    }
-
-    /// Sends a goroutine's event: off the hot paths.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn send_event(&self, kind: EventKind, goroutine: u64, m: Option<&M>, value: u64) {
-        self.events.emit(|| Event { kind, goroutine, p: m.and_then(M::p_id), m: m.map(|m| m.id), value });
+        self.attention.load(Ordering::Relaxed) & attention::UNWIND != 0
     }
 
     /// Nanoseconds since the epoch.
@@ -209,16 +204,11 @@ impl Header {
 /// 30 years: whoever sleeps until then looks again.
 const FAR: u64 = 30 * 365 * 24 * 60 * 60 * 1_000_000_000;
 
-/// When this process first asked for the time: the zero of all clocks here. One for all runtimes, since one timer may be
-/// set in several.
-pub(crate) fn epoch() -> Instant {
-    static EPOCH: OnceLock<Instant> = OnceLock::new();
-    *EPOCH.get_or_init(Instant::now)
-}
-
-/// A duration in nanoseconds, at most 584 years.
-pub(crate) fn nanos(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+/// A number for a runtime that no other of this process has, and is not 0.
+fn next_serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // A runtime takes microseconds to make: 2^64 of them, half a million years.
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Where events leave the scheduler: one relaxed load and a cold branch a point while nobody listens.
@@ -244,17 +234,9 @@ impl EventSeam {
         self.sink.is_some()
     }
 
+    /// Who is to be told, if somebody listens.
     #[inline(always)]
-    pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
-        if self.on.load(Ordering::Relaxed) {
-            self.send(event());
-        }
-    }
-
-    #[cold]
-    fn send(&self, event: Event) {
-        if let Some(sink) = &self.sink {
-            crate::entering::gate::without_runtime("an event sink", || sink.event(&event));
-        }
+    pub(crate) fn listener(&self) -> Option<&Arc<dyn EventSink>> {
+        if self.on.load(Ordering::Relaxed) { self.sink.as_ref() } else { None }
     }
 }

@@ -1,10 +1,10 @@
-//! `Stats`: what a runtime is doing, in numbers. Go's metric names (runtime/metrics, Go 1.26) as aliases.
+//! `Stats`: statistics of a runtime. Go's metric names (runtime/metrics, Go 1.26) as aliases.
 
 use crate::contract::StackFigures;
 use std::time::Duration;
 
-/// Figures of one moment. Each is exact when the runtime is at rest; under load they were true at slightly different
-/// moments.
+/// Statistics of one moment. Each number is exact when the runtime is at rest; under load the numbers were true at
+/// slightly different moments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

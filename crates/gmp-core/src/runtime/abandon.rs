@@ -3,38 +3,19 @@
 //! Those that never started lose their closures, those that are suspended keep their stacks for ever (a stack may hold
 //! guards that others rely on), and whoever waits for either is told `Abandoned`.
 
-use crate::contract::{QueueConfig, Steal};
-use crate::contract::{RunQueue, SharedQueue, StealRound, Thief};
-use crate::records::g::cargo::{Outcome, drop_closure_caught};
+use crate::contract::{Config, QueueConfig, RunQueue, SharedQueue, Steal, StealRound, Thief};
+use crate::records::g::body::Outcome;
 use crate::records::g::join::{Finish, Joiner, Waiter};
-use crate::records::g::outsiders::wait_for_outsiders;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, G, registry};
+use crate::records::outsiders::wait_for_outsiders;
 use crate::records::p::QueueOf;
 use crate::records::p::word::PStatus;
-use crate::shared::sched::{Config, Sched};
+use crate::shared::reports::Leftover;
+use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
-
-/// What was left behind when `run` returned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Leftover {
-    /// Goroutines that had started and were suspended: their stacks are leaked.
-    pub suspended: usize,
-    /// Goroutines in user code on other threads: they go on until they next call the runtime.
-    pub running: usize,
-    /// Goroutines that had not started: their closures were dropped.
-    pub never_started: usize,
-}
-
-impl Leftover {
-    /// Whether nothing was left behind that still takes memory.
-    pub fn is_clean(&self) -> bool {
-        self.suspended == 0 && self.running == 0
-    }
-}
 
 impl<C: Config> Sched<C> {
     /// Ends every goroutine that is queued or waits, and counts them in `Lists::left`. With the runtime closing; once by
@@ -45,7 +26,7 @@ impl<C: Config> Sched<C> {
         self.abandon_waiting(&mut left);
         // What plain threads and other runtimes were just queueing here. They hold no count of the runtime, so it must
         // not go before the last of them is through; nobody waits any more, so no other will come.
-        wait_for_outsiders(&raw const self.header);
+        wait_for_outsiders((&raw const self.header).cast());
         self.abandon_queued(&mut left);
         self.abandon_waiting(&mut left);
         let mut lists = self.lock();
@@ -76,7 +57,7 @@ impl<C: Config> Sched<C> {
     fn abandon_waiting(&self, left: &mut Leftover) -> (usize, Leftover) {
         let (mut late, mut lost) = (0, Leftover::default());
         registry::for_each(|g| {
-            if !core::ptr::eq(g.rt.get(), &self.header) {
+            if !g.is_of(&self.header) {
                 return;
             }
             match g.word.status() {
@@ -108,16 +89,16 @@ impl<C: Config> Sched<C> {
     pub(crate) fn disown_what_is_kept(&self) {
         let mut kept = Vec::new();
         registry::for_each(|g| {
-            if core::ptr::eq(g.rt.get(), &self.header) && g.word.status() == Status::Runnable {
-                g.rt.set(core::ptr::null());
+            if g.is_of(&self.header) && g.word.status() == Status::Runnable {
+                g.outlive_runtime();
                 kept.push(g);
             }
         });
-        wait_for_outsiders(&raw const self.header);
+        wait_for_outsiders((&raw const self.header).cast());
         for g in kept {
             g.set(Flags::KEPT);
             // SAFETY: it never ran in a runtime that goes: one that has left a started goroutine behind stays.
-            unsafe { drop_closure_caught(g) };
+            unsafe { g.drop_closure() };
             self.abandon(g);
         }
     }
@@ -176,7 +157,7 @@ impl<C: Config> Sched<C> {
         } else {
             left.never_started += counts;
             // SAFETY: it never started, and the only Runnable was used up here.
-            unsafe { drop_closure_caught(g) };
+            unsafe { g.drop_closure() };
         }
         g.word.to_discarded();
         self.abandon(g);
@@ -186,7 +167,7 @@ impl<C: Config> Sched<C> {
     fn abandon_dropping(&self, g: &'static G) {
         if !g.has(Flags::STARTED) {
             // SAFETY: the outcome is there, nobody has the handle, and we used up the only Runnable.
-            unsafe { crate::records::g::cargo::drop_unwanted(g) };
+            unsafe { g.drop_unwanted() };
         }
         g.stack.set(None);
         self.system.fetch_sub(1, Ordering::Relaxed);
@@ -211,7 +192,8 @@ impl<C: Config> Sched<C> {
                 // SAFETY: `finish` gave it to us, once.
                 match unsafe { Waiter::take(waiter) } {
                     Some(Joiner::Thread(thread)) => thread.unpark(),
-                    Some(Joiner::G(parked)) => self.tell_joiner(parked),
+                    // SAFETY: the joiner put its token there, once.
+                    Some(Joiner::G(g, wait)) => self.tell_joiner(unsafe { Parked::from_raw(g, wait) }),
                     None => {}
                 }
             }
@@ -222,8 +204,25 @@ impl<C: Config> Sched<C> {
     /// A joiner of this runtime is being abandoned like its goroutine; one of another runtime goes on.
     fn tell_joiner(&self, parked: Parked) {
         let (g, wait) = parked.into_parts();
-        if !core::ptr::eq(g.rt.get(), &self.header) {
-            crate::records::g::parked::ready(g, wait, crate::records::g::Wake::Woken);
+        if !g.is_of(&self.header) {
+            crate::waiting::ready::ready(g, wait, crate::records::g::Wake::Woken);
         }
+    }
+}
+
+impl<C: Config> Drop for Sched<C> {
+    fn drop(&mut self) {
+        // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
+        self.abandon_the_queued();
+        self.disown_what_is_kept();
+        // SAFETY: nobody else has the runtime any more, so nobody reads the table.
+        unsafe {
+            let guard = crossbeam_epoch::unprotected();
+            let all = self.all_p.load(Ordering::Relaxed, guard);
+            if !all.is_null() {
+                drop(all.into_owned());
+            }
+        }
+        self.drop_policy();
     }
 }

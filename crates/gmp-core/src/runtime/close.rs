@@ -4,14 +4,16 @@
 //! next look; then nobody is left to touch what is abandoned, except an M that a goroutine keeps in user code: it finds
 //! `closed` when it comes back, and does the abandoning again for what it brings (`thread_ended`).
 
+use crate::contract::Config;
 use crate::g0::G0;
 use crate::ground::settings::AtMainReturn;
+use crate::records::attention;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, Wake, registry};
 use crate::records::m::M;
-use crate::runtime::abandon::Leftover;
 use crate::shared::lists::MRef;
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::reports::Leftover;
+use crate::shared::sched::Sched;
 use core::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -150,7 +152,7 @@ impl<C: Config> Sched<C> {
         let mut lists = self.lock();
         // From here on nobody finds the M to give it a P.
         lists.idle_ms.retain(|&known| known != MRef::new(m));
-        lists.hungry.retain(|&known| known != MRef::new(m));
+        lists.ms_wanting_p.retain(|&known| known != MRef::new(m));
         let ended: Vec<_> = lists.all_m.extract_if(.., |known| ptr::eq(&**known, m)).collect();
         if closing {
             // A goroutine whose home it was may still be on somebody's hands.
@@ -190,7 +192,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn wake_to_unwind(&self) -> (usize, usize, usize) {
         let (mut woken, mut runnable, mut running) = (0, 0, 0);
         registry::for_each(|g| {
-            if !ptr::eq(g.rt.get(), &self.header) {
+            if !g.is_of(&self.header) {
                 return;
             }
             match g.word.status() {
@@ -199,7 +201,7 @@ impl<C: Config> Sched<C> {
                     if !crate::life::scope::waits_at_end(g)
                         && let Some(wait) = self.settled_wait(g)
                     {
-                        crate::records::g::parked::ready(g, wait, Wake::Closing);
+                        crate::waiting::ready::ready(g, wait, Wake::Closing);
                     }
                 }
                 Status::Runnable => runnable += 1,

@@ -1,22 +1,21 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{IdlePolicy, SharedQueue, StackAllocator};
+use crate::contract::{Config, IdlePolicy, SharedQueue, StackAllocator};
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, G, registry};
-use crate::records::m::M;
+use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
-use crate::records::rt::{AnyRuntime, Header};
 use crate::records::stats::Stats;
+use crate::records::{attention, rt};
 use crate::shared::lists::MRef;
-use crate::shared::sched::{Config, IdleOf, Sched, attention};
-use core::ptr;
+use crate::shared::sched::{IdleOf, Sched};
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
-impl<C: Config> AnyRuntime for Sched<C> {
+impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     fn ready_near(&self, m: &M, g: Runnable) {
         self.ready_beside(m, g);
     }
@@ -28,7 +27,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
     #[inline(never)]
     fn submit(&self, m: &M, g: Runnable) {
         if m.p.get().is_null() {
-            return AnyRuntime::submit_from_outside(self, g);
+            return rt::AnyRuntime::submit_from_outside(self, g);
         }
         self.track_runnable(g.g());
         self.emit(EventKind::GoCreate, g.g(), Some(m), 0);
@@ -106,7 +105,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
             spawned: to_u64(self.sum(&lists, |c| i128::from(c.spawned.load(Relaxed)))),
             steals: to_u64(self.sum(&lists, |c| i128::from(c.steals.load(Relaxed)))),
             stolen: to_u64(self.sum(&lists, |c| i128::from(c.stolen.load(Relaxed)))),
-            procs: AnyRuntime::procs(self),
+            procs: rt::AnyRuntime::procs(self),
             proc_time: std::time::Duration::from_nanos(self.p_time(&lists)),
             idle_rule: <IdleOf<C> as IdlePolicy>::NAME,
             seed: self.settings.seed,
@@ -126,7 +125,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
         stats.stacks.free += spare;
         drop(lists);
         registry::for_each(|g| {
-            if ptr::eq(g.rt.get(), &self.header) {
+            if g.is_of(&self.header) {
                 match g.word.status() {
                     Status::Free => {}
                     Status::Runnable => stats.runnable += 1,
@@ -143,7 +142,7 @@ impl<C: Config> AnyRuntime for Sched<C> {
         &self.header
     }
 
-    fn to_arc(&self) -> Arc<dyn AnyRuntime> {
+    fn to_arc(&self) -> Arc<AnyRuntime> {
         self.arc()
     }
 
@@ -178,10 +177,10 @@ impl<C: Config> Sched<C> {
     pub(crate) fn ready_pinned(&self, g: Runnable) {
         debug_assert!(g.g().has(Flags::PINNED) || g.g().has(Flags::LOCKED));
         // SAFETY: an M lives as long as goroutines are pinned to it.
-        let home = unsafe { &*g.g().home.get() };
+        let home = unsafe { &*g.g().home() };
         home.inbox.push(g);
         let mut lists = self.lock();
-        if let Some((sleeper, _)) = lists.timer_sleeper
+        if let Some((sleeper, _)) = lists.timer_m
             && sleeper == MRef::new(home)
         {
             home.note.wake();
@@ -192,8 +191,8 @@ impl<C: Config> Sched<C> {
         match self.take_idle_p(&mut lists) {
             Some(p) => self.give_p(&mut lists, MRef::new(home), p),
             None => {
-                lists.hungry.push(MRef::new(home));
-                self.call_attention(attention::HUNGRY);
+                lists.ms_wanting_p.push(MRef::new(home));
+                self.call_attention(attention::WANTS_P);
             }
         }
     }

@@ -1,10 +1,10 @@
 //! What a goroutine can do with itself and its runtime.
 
 use crate::entering::current::{Current as Caller, current as caller};
+use crate::entering::foreign;
 use crate::entering::gate::{self, in_own_frame, on_g0};
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec};
-use crate::records::g::parked::ready;
 use crate::records::g::permit::Unpark;
 use crate::records::g::word::Serial;
 use crate::records::g::{Ancestor, G, WaitReason, Wake};
@@ -12,6 +12,9 @@ use crate::records::m::Leave;
 use crate::records::p::timers::NEVER;
 use crate::runtime::outside::Handle;
 use crate::waiting::park::{Commit, park_inside};
+use crate::waiting::ready::ready;
+
+pub use crate::ground::procs::MAX_PROCS;
 use core::marker::PhantomData;
 use core::panic::Location;
 use std::any::Any;
@@ -66,7 +69,7 @@ pub fn park(timeout: Option<Duration>) -> Wake {
         return Wake::Closing;
     }
     let deadline = timeout.map_or(NEVER, |timeout| {
-        g.header().now().saturating_add(crate::records::rt::nanos(timeout)).min(NEVER - 1)
+        g.header().now().saturating_add(crate::ground::clock::nanos(timeout)).min(NEVER - 1)
     });
     let wake = park_inside(&inside, WaitReason::Park, deadline, |parked| {
         let (g, wait) = parked.into_parts();
@@ -92,7 +95,9 @@ pub struct Unparker {
 
 impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
+    #[track_caller]
     pub fn unpark(&self) {
+        foreign::refuse("Unparker::unpark");
         if let Unpark::Ready(wait) = self.g.permit.unpark(self.owner) {
             ready(self.g, wait, Wake::Woken);
         }
@@ -184,7 +189,7 @@ impl core::fmt::Debug for ThreadLock {
 #[track_caller]
 pub fn lock_os_thread() -> ThreadLock {
     let here = gate::pass("lock_os_thread");
-    crate::entering::locked::lock(&here);
+    crate::entering::locked::lock(here.g(), here.m());
     ThreadLock { g: here.g(), owner: here.g().own_permit(), not_send: PhantomData }
 }
 
@@ -203,7 +208,7 @@ impl Drop for ThreadLock {
             && core::ptr::eq(here.g(), self.g)
             && self.g.own_permit() == self.owner
         {
-            crate::entering::locked::unlock(&here);
+            crate::entering::locked::unlock(here.g(), here.m());
         }
     }
 }
@@ -255,9 +260,6 @@ pub fn set_max_procs(procs: usize) -> usize {
     }
 }
 
-/// More Ps than any machine has CPUs; the idle word counts this far.
-pub const MAX_PROCS: usize = 1 << 20;
-
 /// A handle on the calling goroutine's runtime; `None` on a plain thread.
 pub fn handle() -> Option<Handle> {
     match caller() {
@@ -266,7 +268,7 @@ pub fn handle() -> Option<Handle> {
     }
 }
 
-/// The calling goroutine's runtime, for figures. Never suspends.
+/// The calling goroutine's runtime, for its statistics. Never suspends.
 ///
 /// # Panics
 /// Outside a goroutine.

@@ -1,12 +1,14 @@
 //! `Runtime` and `Handle`: a runtime from outside.
 
+use crate::contract::Config;
+use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
-use crate::records::rt::AnyRuntime;
+use crate::records::m::AnyRuntime;
 use crate::records::stats::Stats;
 use crate::runtime::run::{Finished, RunError};
-use crate::shared::sched::{Config, Sched};
+use crate::shared::sched::Sched;
 use core::fmt;
 use core::panic::Location;
 use std::sync::Arc;
@@ -31,12 +33,12 @@ impl<C: Config> Runtime<C> {
         if settings.abort_on_panic {
             crate::life::panics::hush_hook();
         }
-        Self { sched: Sched::new(settings, stacks) }
+        Self { sched: Sched::new(settings, stacks, crate::g0::G0::thread) }
     }
 
     /// A handle for plain threads.
     pub fn handle(&self) -> Handle {
-        let rt: Arc<dyn AnyRuntime> = self.sched.clone();
+        let rt: Arc<AnyRuntime> = self.sched.clone();
         Handle { rt }
     }
 
@@ -63,7 +65,7 @@ impl<C: Config> fmt::Debug for Runtime<C> {
 /// A runtime, seen from plain threads.
 #[derive(Clone)]
 pub struct Handle {
-    rt: Arc<dyn AnyRuntime>,
+    rt: Arc<AnyRuntime>,
 }
 
 /// Why a spawn from outside came to nothing.
@@ -75,7 +77,7 @@ pub enum OutsideError<F> {
 }
 
 impl Handle {
-    pub(crate) fn of(rt: &dyn AnyRuntime) -> Self {
+    pub(crate) fn of(rt: &AnyRuntime) -> Self {
         Self { rt: rt.to_arc() }
     }
 
@@ -89,8 +91,10 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        foreign::refuse_all("Handle::go");
         // A closing runtime waits for us, and then abandons what we have queued.
-        let _outsider = crate::records::g::outsiders::Outsider::enter(self.rt.header());
+        let _outsider =
+            crate::records::outsiders::Outsider::enter(core::ptr::from_ref(self.rt.header()).cast());
         if self.rt.is_closed() {
             return Err(OutsideError::Closed(f));
         }
@@ -101,6 +105,7 @@ impl Handle {
     /// How many goroutines have not ended.
     #[doc(alias = "NumGoroutine")]
     pub fn num_goroutines(&self) -> usize {
+        foreign::refuse_all("Handle::num_goroutines");
         self.rt.num_goroutines()
     }
 
@@ -110,8 +115,9 @@ impl Handle {
         self.rt.procs()
     }
 
-    /// Figures of this moment.
+    /// Statistics of this moment.
     pub fn stats(&self) -> Stats {
+        foreign::refuse_all("Handle::stats");
         self.rt.stats()
     }
 

@@ -4,15 +4,23 @@
 //! hands its P on and rests until `run` is to return: m0 runs no goroutine that could keep it from that, except one
 //! locked (or, in pinned mode, pinned) to it.
 
+use crate::contract::Config;
 use crate::entering::current::{Current, current};
 use crate::g0::G0;
 use crate::ground::settings::AtMainReturn;
 use crate::life::handle::{JoinError, JoinHandle};
 use crate::life::panics::Payload;
-use crate::runtime::abandon::Leftover;
+use crate::life::spawn::fill;
+use crate::records::attention;
+use crate::records::g::body::table;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{Flags, registry};
+use crate::records::p::add_own;
+use crate::records::rt::AnyRuntime;
 use crate::shared::lists::MRef;
-use crate::shared::sched::{Config, Sched, attention};
-use crate::watching::deadlock::DeadlockReport;
+use crate::shared::reports::{DeadlockReport, Leftover};
+use crate::shared::sched::Sched;
+use crate::waking::wake::refusal;
 use core::panic::Location;
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +44,8 @@ pub enum RunError {
     Panicked(Payload),
     /// `run` was called from a goroutine or from inside the scheduler.
     Nested,
-    /// The operating system would not give what a runtime needs.
+    /// The operating system would not give what a runtime cannot do without: the error's text names it. If it was a thread for
+    /// goroutines, main had begun, and is left behind like all others.
     Os(std::io::Error),
 }
 
@@ -55,7 +64,7 @@ impl fmt::Display for RunError {
                 "Runtime::run was called inside a goroutine, whose thread it would block; \
                  spawn with gmp::go instead, or run the other runtime on a thread of its own",
             ),
-            Self::Os(error) => write!(f, "the operating system refused what a runtime needs: {error}"),
+            Self::Os(error) => write!(f, "the operating system refused {error}"),
         }
     }
 }
@@ -82,7 +91,8 @@ where
         lists.m0 = Some(MRef::new(&m0));
         m0
     };
-    let g0 = G0::attach(sched, &m0).map_err(RunError::Os)?;
+    let g0 = G0::attach(sched, &m0)
+        .map_err(|error| RunError::Os(refusal("a signal stack for a thread", &error)))?;
     let first = {
         let mut lists = sched.lock();
         let p = sched.first_ps(&mut lists, sched.settings.procs);
@@ -94,7 +104,7 @@ where
         Ok(sysmon) => sysmon,
         Err(error) => {
             g0.detach();
-            return Err(RunError::Os(error));
+            return Err(RunError::Os(refusal("a thread for sysmon", &error)));
         }
     };
     let guard = Sched::<C>::no_unwind();
@@ -102,10 +112,17 @@ where
     let left = sched.close(&g0, sysmon);
     core::mem::forget(guard);
     g0.detach();
-    let deadlock = sched.lock().deadlock.take();
+    let (deadlock, failure) = {
+        let mut lists = sched.lock();
+        (lists.deadlock.take(), lists.failure.take())
+    };
     if !left.is_clean() {
         // Goroutines that are left behind still point at their runtime.
         core::mem::forget(Arc::clone(sched));
+    }
+    if let Some(error) = failure {
+        drop(handle);
+        return Err(RunError::Os(error));
     }
     conclude(handle, deadlock, left)
 }
@@ -122,7 +139,10 @@ fn conclude<T>(
     match handle.join() {
         Ok(value) => Ok(Finished { value, left }),
         Err(JoinError::Panicked(payload)) => Err(RunError::Panicked(payload)),
-        Err(JoinError::OutOfStacks) => Err(RunError::Os(std::io::ErrorKind::OutOfMemory.into())),
+        Err(JoinError::OutOfStacks) => {
+            let error = std::io::ErrorKind::OutOfMemory.into();
+            Err(RunError::Os(refusal("a stack for the main goroutine", &error)))
+        }
         Err(other) => crate::fatal!("run returns when main has", "main's result is {other:?}"),
     }
 }
@@ -134,7 +154,7 @@ impl<C: Config> G0<'_, C> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (handle, main) = crate::life::spawn::spawn_main(self, at, main);
+        let (handle, main) = spawn_main(self, at, main);
         // Main begins a slice of its own: with the tick still at 0, its first yield would meet the look at the shared
         // queue and bring it straight back. Go's main has had its ticks in `runtime.main` before the user's code runs.
         let goes_on = self.execute(main, false);
@@ -199,7 +219,9 @@ impl<C: Config> Sched<C> {
     /// `run` is to return. Under the lock.
     pub(crate) fn finish(&self, lists: &mut crate::shared::lists::Lists<C>) {
         lists.finished = true;
-        let unwinds = self.settings.at_main_return == AtMainReturn::Unwind && lists.deadlock.is_none();
+        let unwinds = self.settings.at_main_return == AtMainReturn::Unwind
+            && lists.deadlock.is_none()
+            && lists.failure.is_none();
         // Nothing new is to start: dropped now, or left for `abandon_the_rest`.
         self.call_attention(
             attention::FINISHED | if unwinds { attention::UNWIND } else { attention::CLOSING },
@@ -219,4 +241,34 @@ impl<C: Config> Sched<C> {
         let spawned = self.sum(lists, |counters| i128::from(counters.spawned.load(Relaxed)));
         usize::try_from(spawned - exited).unwrap_or(0)
     }
+}
+
+/// Makes main: goroutine 1, locked to m0 if the settings say so. It is in no queue: m0 runs it first of all, whatever the
+/// policy is and whatever was submitted before.
+fn spawn_main<C, F, T>(g0: &G0<'_, C>, at: &'static Location<'static>, main: F) -> (JoinHandle<T>, Runnable)
+where
+    C: Config,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(g) = registry::take_one() else {
+        crate::fatal!("there is memory for one goroutine", "no record for main")
+    };
+    let core = &g0.p_shared().core;
+    // SAFETY: m0 holds the P.
+    let number = unsafe { core.next_number(|| g0.sched.number_batch()) };
+    fill(g, &g0.sched.header, number, 0, at);
+    add_own(&core.counters.spawned, 1);
+    // SAFETY: a record just taken is ours and its body is empty.
+    unsafe { g.body.put(main) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    if g0.sched.settings.lock_main {
+        g.locks.set(1);
+        g.set(Flags::LOCKED);
+        g.set_home(g0.m);
+        g0.m.locked_g.set(g);
+    }
+    // SAFETY: just made Runnable, once.
+    (JoinHandle::new(g), unsafe { Runnable::new(g) })
 }

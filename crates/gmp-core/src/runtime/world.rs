@@ -4,15 +4,15 @@
 //! blocking calls, and waits for the others: each M gives its P up when its goroutine next comes to g0. Goroutines are
 //! not interrupted: one that computes without ever calling the runtime delays the stop until it does.
 
-use crate::contract::List;
-use crate::contract::{Policy, RunQueue, SharedQueue};
+use crate::contract::{Config, List, Policy, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
+use crate::records::attention;
 use crate::records::g::registry;
 use crate::records::m::M;
 use crate::records::p::word::PStatus;
 use crate::records::p::{OwnedP, P};
 use crate::shared::lists::{Lists, MRef};
-use crate::shared::sched::{Config, Sched, attention};
+use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -116,9 +116,9 @@ impl<C: Config> Sched<C> {
     /// Sets the number of Ps with the world stopped; the caller's M keeps its P, or gets P 0.
     fn resize(&self, lists: &mut Lists<C>, m: &M, procs: usize) {
         // SAFETY: the world is stopped, and the stopper's M holds its P.
-        if let Some(sole) = unsafe { self.sole() } {
+        if let Some(only_p) = unsafe { self.only_p() } {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(sole) };
+            unsafe { self.shared.settle(only_p) };
         }
         lists.p_time = self.p_time(lists);
         lists.resized_at = self.header.now();

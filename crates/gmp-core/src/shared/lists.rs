@@ -1,13 +1,11 @@
 //! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
 
-use crate::contract::List;
+use crate::contract::{Config, List};
 use crate::ground::sync::thread::Thread;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
-use crate::runtime::abandon::Leftover;
-use crate::shared::sched::Config;
-use crate::watching::deadlock::DeadlockReport;
+use crate::shared::reports::{DeadlockReport, Leftover};
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
@@ -86,9 +84,9 @@ pub(crate) struct Lists<C: Config> {
     /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
     pub(crate) locked_idle: isize,
     /// Ms whose inbox has work and that wait for a P, first come, first served.
-    pub(crate) hungry: Vec<MRef>,
+    pub(crate) ms_wanting_p: Vec<MRef>,
     /// The M that sleeps until the next timer, and until when.
-    pub(crate) timer_sleeper: Option<(MRef, u64)>,
+    pub(crate) timer_m: Option<(MRef, u64)>,
     /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
@@ -112,6 +110,12 @@ pub(crate) struct Lists<C: Config> {
     /// Main has ended, or a deadlock was found: `run` is to return.
     pub(crate) finished: bool,
     pub(crate) thread_limit_hit: bool,
+    /// Why the operating system gave no thread when one was last asked for.
+    pub(crate) refused: Option<std::io::Error>,
+    /// Whether such a refusal was told.
+    pub(crate) refusal_told: bool,
+    /// A refusal after which no M is left to run anything: `run` is to return with it.
+    pub(crate) failure: Option<std::io::Error>,
     /// All goroutines sleep, but another thread could wake one: sysmon looks again.
     pub(crate) deadlock_suspected: bool,
     /// When a look for a deadlock last found threads that are not ours, in nanoseconds since the epoch.
@@ -133,8 +137,8 @@ impl<C: Config> Lists<C> {
             ended_ms: Vec::new(),
             next_m: 0,
             locked_idle: 0,
-            hungry: Vec::new(),
-            timer_sleeper: None,
+            ms_wanting_p: Vec::new(),
+            timer_m: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
             awakenings: 0,
@@ -148,6 +152,9 @@ impl<C: Config> Lists<C> {
             m0: None,
             finished: false,
             thread_limit_hit: false,
+            refused: None,
+            refusal_told: false,
+            failure: None,
             deadlock_suspected: false,
             others_found_at: None,
             to_unpark: None,
@@ -165,7 +172,7 @@ impl<C: Config> Lists<C> {
     /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.
     pub(crate) fn busy_ms(&self) -> isize {
         let all = self.all_m.len() + self.ms_to_make.len();
-        let asleep = self.idle_ms.len() + self.hungry.len();
+        let asleep = self.idle_ms.len() + self.ms_wanting_p.len();
         all as isize - asleep as isize - self.locked_idle
     }
 }

@@ -1,4 +1,4 @@
-//! loom model of the idle word's wish for a spinner.
+//! loom model of the idle word's request for a spinner.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
 //!

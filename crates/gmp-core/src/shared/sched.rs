@@ -1,52 +1,23 @@
 //! `Sched`: what all Ms of a runtime share. Go: `schedt` (runtime2.go, Go 1.27).
 
-use crate::contract::{IdleView, Policy, Sole, StackAllocator, Switch, VictimOrder};
-use crate::entering::current::{Current, current};
+use crate::contract::{Config, IdleView, OnlyP, Policy, Switch, VictimOrder};
+use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::records::g::runnable::Runnable;
-use crate::records::m::M;
+use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::{Counters, NUMBER_BATCH, OwnedP, P};
-use crate::records::rt::Header;
 use crate::shared::idle_word::IdleWord;
 use crate::shared::lists::{Lists, Locked};
-use crate::watching::sysmon::SysmonNote;
+use crate::shared::sysmon_note::SysmonNote;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_epoch::{Atomic, Collector, LocalHandle, Owned};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a runtime is made of.
-pub trait Config: Sized + 'static {
-    /// How goroutines are queued and Ms woken.
-    type Policy: Policy;
-    /// Where stacks come from.
-    type Stacks: StackAllocator;
-    /// How stacks are switched.
-    type Switch: Switch;
-}
-
 pub(crate) type SharedOf<C> = <<C as Config>::Policy as Policy>::Shared<Runnable>;
 pub(crate) type IdleOf<C> = <<C as Config>::Policy as Policy>::Idle;
 pub(crate) type OrderOf<C> = <<C as Config>::Policy as Policy>::Order;
 pub(crate) type SlotOf<C> = <<C as Config>::Switch as Switch>::Slot;
-
-/// Bits of [`Sched::attention`]: what an M looks at before it looks for work.
-pub(crate) mod attention {
-    /// The world is to stop.
-    pub(crate) const STOP: u32 = 1;
-    /// The runtime closes.
-    pub(crate) const CLOSING: u32 = 2;
-    /// Goroutines are to unwind at their next suspension.
-    pub(crate) const UNWIND: u32 = 4;
-    /// An M with pinned goroutines waits for a P.
-    pub(crate) const HUNGRY: u32 = 8;
-    /// Main has returned and `run` waits for the others.
-    pub(crate) const WAITING: u32 = 16;
-    /// `run` is to return: m0 leaves the scheduler.
-    pub(crate) const FINISHED: u32 = 32;
-    /// What keeps any M from going idle. The other bits stay set while there is nothing to do.
-    pub(crate) const URGENT: u32 = STOP | CLOSING | HUNGRY;
-}
 
 /// The Ps as thieves and sysmon see them: replaced as a whole while the world is stopped.
 pub(crate) struct AllP<C: Config> {
@@ -86,12 +57,21 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) handoffs: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
+    /// The life of an M on a thread of its own: the scheduler, which stands above.
+    pub(crate) machine: fn(Arc<Sched<C>>, Arc<M>),
 }
 
 impl<C: Config> Sched<C> {
-    pub(crate) fn new(settings: Settings, stacks: C::Stacks) -> Arc<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        stacks: C::Stacks,
+        machine: fn(Arc<Sched<C>>, Arc<M>),
+    ) -> Arc<Self> {
         crate::entering::current::install::<SlotOf<C>>();
-        crate::entering::sole::install(C::Switch::far_fence());
+        if settings.events.is_some() || settings.on_out_of_stacks.is_some() {
+            foreign::expect();
+        }
+        crate::ground::fence::install(C::Switch::heavy_fence());
         let sched = Arc::new(Self {
             header: Header::new(
                 C::Policy::NAME,
@@ -116,8 +96,9 @@ impl<C: Config> Sched<C> {
             handoffs: AtomicU64::new(0),
             waiting_for_stack: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            machine,
         });
-        let erased: &dyn crate::records::rt::AnyRuntime = &*sched;
+        let erased: &AnyRuntime = &*sched;
         // SAFETY: nobody else has the Arc yet, and it owns the header.
         unsafe { sched.header.tie(core::ptr::from_ref(erased)) };
         sched
@@ -164,9 +145,9 @@ impl<C: Config> Sched<C> {
     pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
         let order = ManuallyDrop::new(OrderOf::<C>::new(ps.len()));
         self.procs.store(ps.len(), Ordering::Relaxed);
-        let sole = ps.len() == 1 && C::Switch::far_fence().is_some();
-        let serial = if sole { crate::sole::short(self.header.serial) } else { 0 };
-        self.header.sole.store(serial, Ordering::Relaxed);
+        let only_p = ps.len() == 1 && C::Switch::heavy_fence().is_some();
+        let serial = if only_p { crate::entering::only_p::short(self.header.serial) } else { 0 };
+        self.header.only_p.store(serial, Ordering::Relaxed);
         let guard = epoch.pin();
         // ORDER: allp. Release pairs with the acquire in `with_all_p`.
         let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);
@@ -192,11 +173,11 @@ impl<C: Config> Sched<C> {
     /// # Safety
     /// The caller holds a P, and lets the evidence go before it gives the P up.
     #[inline(always)]
-    pub(crate) unsafe fn sole(&self) -> Option<Sole<'_>> {
+    pub(crate) unsafe fn only_p(&self) -> Option<OnlyP<'_>> {
         // SAFETY: the number changes only while the world is stopped, so while the caller holds the only P there is no
         // other M with a P: no thief, and nobody who takes from the shared queue. A closing runtime takes from a P's
         // queue as a thief only if nobody holds that P (`abandon_queued`).
-        (self.procs() == 1).then(|| unsafe { Sole::new() })
+        (self.procs() == 1).then(|| unsafe { OnlyP::new() })
     }
 
     /// Runs policy code for `m`: it may not call the runtime, nor unwind.
@@ -222,23 +203,12 @@ impl<C: Config> Sched<C> {
 
     /// [`Sched::policy`] on any thread, an M of another runtime's included: nor may its goroutine suspend in here.
     pub(crate) fn policy_from_anywhere<R>(&self, call: impl FnOnce() -> R) -> R {
-        let m = match current() {
-            // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Current::G(g) => unsafe { &*g.m.get() },
-            // SAFETY: as above.
-            Current::Scheduler(m) => unsafe { &*m },
-            Current::Plain => {
-                let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
-                let result = call();
-                core::mem::forget(guard);
-                return result;
-            }
-        };
-        // An event sink or a policy of another runtime may have called us: it still must not suspend after this.
-        let outer = m.in_policy.get();
-        let result = self.policy(m, call);
-        m.in_policy.set(outer);
-        result
+        foreign::called(("code of policy ", C::Policy::NAME), || {
+            let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);
+            let result = call();
+            core::mem::forget(guard);
+            result
+        })
     }
 
     /// Until it is forgotten, an unwind on this thread, which runs the scheduler, is fatal: policies are called from
@@ -268,10 +238,31 @@ impl<P: Policy> InPolicy<'_, P> {
     }
 }
 
+impl<C: Config> Drop for P<C> {
+    /// Both halves of the queue are the policy's, so their destructors are foreign code.
+    fn drop(&mut self) {
+        // SAFETY: used no more.
+        as_guest::<C::Policy>(|| unsafe { self.drop_queue() });
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Drops what else is the policy's, when the runtime goes.
+    pub(crate) fn drop_policy(&mut self) {
+        as_guest::<C::Policy>(|| {
+            // SAFETY: used no more.
+            unsafe {
+                ManuallyDrop::drop(&mut self.shared);
+                ManuallyDrop::drop(&mut self.idle_policy);
+            }
+        });
+    }
+}
+
 /// Runs a policy's destructor, on any thread and in the middle of anything: it may not call the runtime, nor unwind.
 #[cold]
 pub(crate) fn as_guest<P: Policy>(call: impl FnOnce()) {
-    crate::entering::gate::without_runtime("a policy's destructor", || {
+    crate::entering::foreign::called(("policy", P::NAME), || {
         let guard = PolicyGuard::<P>(core::marker::PhantomData);
         call();
         core::mem::forget(guard);
@@ -285,28 +276,5 @@ impl<P: Policy> Drop for PolicyGuard<P> {
     #[cold]
     fn drop(&mut self) {
         crate::fatal!("policies do not unwind", "a panic came out of policy {}", P::NAME);
-    }
-}
-
-impl<C: Config> Drop for Sched<C> {
-    fn drop(&mut self) {
-        // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
-        self.abandon_the_queued();
-        self.disown_what_is_kept();
-        // SAFETY: nobody else has the runtime any more, so nobody reads the table.
-        unsafe {
-            let guard = crossbeam_epoch::unprotected();
-            let all = self.all_p.load(Ordering::Relaxed, guard);
-            if !all.is_null() {
-                drop(all.into_owned());
-            }
-        }
-        as_guest::<C::Policy>(|| {
-            // SAFETY: used no more.
-            unsafe {
-                ManuallyDrop::drop(&mut self.shared);
-                ManuallyDrop::drop(&mut self.idle_policy);
-            }
-        });
     }
 }

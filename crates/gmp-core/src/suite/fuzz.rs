@@ -1,13 +1,13 @@
-//! Fuzzing with proptest: random calms and storms, judged by what the queue promises, shrunk when they fail.
+//! Fuzzing with proptest: random sequential and concurrent runs, judged by what the queue promises, shrunk when they fail.
 //!
 //! `GMP_FUZZ_SEED=<seed>` makes the same scripts again and `GMP_FUZZ_CASES=<n>` makes more of them; `cargo xtask fuzz`
-//! sets both. Threads are not replayed with a seed, so each script of a storm runs several times, and more often while a
+//! sets both. Threads are not replayed with a seed, so each script of a concurrent run runs several times, and more often while a
 //! failing one is being shrunk.
 
-use super::breach::{Breach, in_time, watch};
-use super::judge::judge;
-use super::script::{Calm, Op, Raid, Script, Step};
-use super::storm::History;
+use super::concurrent::History;
+use super::history;
+use super::script::{Op, Raid, Script, Sequential, Step};
+use super::violation::{Violation, in_time, watch};
 use crate::contract::{RunQueue, Slot, StealRound};
 use crate::suite::Probe;
 use proptest::collection::vec;
@@ -22,7 +22,7 @@ use std::ops::RangeInclusive;
 /// How many scripts a run makes unless `GMP_FUZZ_CASES` says otherwise: some seconds in a debug build.
 const CASES: u32 = 48;
 
-/// How often each storm runs: with a clock and without, by turns.
+/// How often each concurrent script runs: with a clock and without, by turns.
 const RUNS: usize = 4;
 
 /// How often it runs once one has failed. A rare race would else be shrunk to a script that hardly ever has it.
@@ -76,20 +76,20 @@ fn scripts(thieves: RangeInclusive<usize>) -> impl Strategy<Value = Script> {
     (runs(op(), is_long), vec(thief, thieves)).prop_map(|(owner, thieves)| Script { owner, thieves })
 }
 
-fn calms() -> impl Strategy<Value = Calm> {
+fn sequential_runs() -> impl Strategy<Value = Sequential> {
     let step = prop_oneof![
         12 => op().prop_map(Step::Own),
         2 => round().prop_map(Step::Steal),
         1 => Just(Step::StealFromOneself),
     ];
-    runs(step, |step| matches!(step, Step::Own(op) if is_long(op))).prop_map(Calm)
+    runs(step, |step| matches!(step, Step::Own(op) if is_long(op))).prop_map(Sequential)
 }
 
 fn given(name: &str) -> Option<u64> {
     env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is to be a number")))
 }
 
-/// Tries scripts until one fails. Panics with the breach, the shrunk script and the seed.
+/// Tries scripts until one fails. Panics with the violation, the shrunk script and the seed.
 fn fuzz<S: Clone + Debug + Sync>(policy: &str, scripts: &impl Strategy<Value = S>, run: impl Fn(&S, bool)) {
     let seed = given("GMP_FUZZ_SEED").unwrap_or_else(|| RandomState::new().hash_one(policy));
     let cases = given("GMP_FUZZ_CASES").map_or(CASES, |cases| cases as u32);
@@ -98,41 +98,41 @@ fn fuzz<S: Clone + Debug + Sync>(policy: &str, scripts: &impl Strategy<Value = S
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let failed = Cell::new(false);
-    let breach: RefCell<Option<Breach>> = RefCell::new(None);
+    let violation: RefCell<Option<Violation>> = RefCell::new(None);
     let outcome = runner.run(scripts, |script| {
         let what = || format!("a script of the fuzzer with GMP_FUZZ_SEED={seed}: {script:?}");
         in_time(policy, what, || watch(|| run(&script, failed.get()))).map_err(|found| {
             failed.set(true);
             let reason = found.clause.clone();
-            *breach.borrow_mut() = Some(found);
+            *violation.borrow_mut() = Some(found);
             TestCaseError::fail(reason)
         })
     });
-    match (outcome, breach.into_inner()) {
+    match (outcome, violation.into_inner()) {
         (Ok(()), _) => {}
-        (Err(TestError::Fail(_, script)), Some(breach)) => panic!(
-            "policy {policy} breaks {breach}\n  shrunk to: {script:?}\n  the same scripts again: GMP_FUZZ_SEED={seed}"
+        (Err(TestError::Fail(_, script)), Some(violation)) => panic!(
+            "policy {policy} breaks {violation}\n  shrunk to: {script:?}\n  the same scripts again: GMP_FUZZ_SEED={seed}"
         ),
         (Err(error), _) => panic!("policy {policy}: the fuzzer gave up: {error}"),
     }
 }
 
 /// Random operations on one thread, against the model that keeps the queue's promise. `policy` is the name to blame.
-pub fn calms_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
-    fuzz(policy, &calms(), |calm, _| {
-        calm.run::<Q>(false);
-        calm.run::<Q>(true);
+pub fn sequential_runs_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
+    fuzz(policy, &sequential_runs(), |run, _| {
+        run.run::<Q>(false);
+        run.run::<Q>(true);
     });
 }
 
 /// Random operations of an owner under one to four real thieves: exactly once, and what the queue promises.
-pub fn storms_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
-    storms::<Q>(policy, 1..=4, |_, _| {});
+pub fn concurrent_runs_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
+    concurrent_runs::<Q>(policy, 1..=4, |_, _| {});
 }
 
-/// Storms with that many thieves, for a policy that promises more than [`Promise`](crate::contract::Promise) can say:
+/// Concurrent runs with that many thieves, for a policy that promises more than [`Promise`](crate::contract::Promise) can say:
 /// `check` panics with a clause if it finds that broken.
-pub fn storms<Q: RunQueue<Probe>>(
+pub fn concurrent_runs<Q: RunQueue<Probe>>(
     policy: &str,
     thieves: RangeInclusive<usize>,
     check: impl Fn(&Script, &History),
@@ -140,7 +140,7 @@ pub fn storms<Q: RunQueue<Probe>>(
     fuzz(policy, &scripts(thieves), |script, shrinking| {
         for run in 0..if shrinking { RUNS_TO_SHRINK } else { RUNS } {
             let history = script.run::<Q>(run % 2 == 0);
-            judge::<Q>(script, &history);
+            history::check::<Q>(script, &history);
             check(script, &history);
         }
     });

@@ -1,6 +1,6 @@
 //! What the threads of one law share: a gate to meet at, and the first panic among them.
 
-use super::breach::{Breach, watch};
+use super::violation::{Violation, watch};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -44,11 +44,11 @@ impl Gate {
 #[derive(Default)]
 pub(super) struct Trouble {
     gate: Gate,
-    first: Mutex<Option<Breach>>,
+    first: Mutex<Option<Violation>>,
 }
 
 impl Trouble {
-    fn first(&self) -> MutexGuard<'_, Option<Breach>> {
+    fn first(&self) -> MutexGuard<'_, Option<Violation>> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,8 +56,8 @@ impl Trouble {
     pub(super) fn catch<R>(&self, part: impl FnOnce(&Gate) -> R) -> Option<R> {
         let outcome = watch(|| part(&self.gate));
         outcome
-            .map_err(|breach| {
-                self.first().get_or_insert(breach);
+            .map_err(|violation| {
+                self.first().get_or_insert(violation);
                 self.gate.shut();
             })
             .ok()
@@ -65,8 +65,8 @@ impl Trouble {
 
     /// Panics with what went wrong first, if anything did.
     pub(super) fn report(&self) {
-        if let Some(breach) = &*self.first() {
-            panic!("{}", breach.seen);
+        if let Some(violation) = &*self.first() {
+            panic!("{}", violation.seen);
         }
     }
 }

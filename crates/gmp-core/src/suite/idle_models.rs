@@ -14,7 +14,7 @@
 //!
 //! Caught when broken: no fence; the last look before the right to spin is given up; a rule that claims to be
 //! strong and is not; a right to spin that is not given up where no P was left; a sysmon that
-//! leaves the wake to the rule. Not seen: a submitter that leaves no wish where it found no P; two Ps are too few for it.
+//! leaves the wake to the rule. Not seen: a submitter that leaves no request where it found no P; two Ps are too few for it.
 
 use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Thief};
 use crate::ground::sync::{Arc, full_fence};

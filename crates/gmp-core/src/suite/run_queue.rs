@@ -1,8 +1,7 @@
 //! Laws of a run queue at corners that random operations seldom meet: full, of each length, given up. One thread checks
 //! them, so it knows at each moment how many tokens must be inside.
 
-use crate::contract::List;
-use crate::contract::{Popped, RunQueue, Slot, Steal, StealRound, Thief};
+use crate::contract::{List, Popped, RunQueue, Slot, Steal, StealRound, Thief};
 use crate::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
 
 /// How many tokens surely fit, at most `wanted`: a "next" slot is no room for those pushed Back.

@@ -2,15 +2,14 @@
 
 use super::gate::{STUCK, Trouble};
 use super::run_queue::fitting;
-use crate::contract::List;
-use crate::contract::{RunQueue, Slot, Steal, StealRound, Thief};
-use crate::suite::{CONFIG, Dice, Ledger, Probe, TAKE_ANY};
+use crate::contract::{List, RunQueue, Slot, Steal, StealRound, Thief};
+use crate::suite::{CONFIG, Ledger, Probe, Rng, TAKE_ANY};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Instant;
 
-fn any_round(dice: &mut Dice) -> StealRound {
-    StealRound { last: dice.once_in(2), victim_runs: dice.once_in(2), backed_off: dice.once_in(2) }
+fn any_round(rng: &mut Rng) -> StealRound {
+    StealRound { last: rng.once_in(2), victim_runs: rng.once_in(2), backed_off: rng.once_in(2) }
 }
 
 /// Steals once, and consumes what came of it. How many that were.
@@ -33,10 +32,10 @@ pub fn thieves_and_owner_share_without_loss<Q: RunQueue<Probe>>() {
             scope.spawn(move || {
                 trouble.catch(|gate| {
                     let (mut own, _) = Q::new(&CONFIG);
-                    let mut dice = Dice::new(seed);
+                    let mut rng = Rng::new(seed);
                     while !over.load(SeqCst) {
                         gate.check();
-                        if rob(&thief, &mut own, any_round(&mut dice)) == 0 {
+                        if rob(&thief, &mut own, any_round(&mut rng)) == 0 {
                             thread::yield_now();
                         }
                     }
@@ -44,17 +43,17 @@ pub fn thieves_and_owner_share_without_loss<Q: RunQueue<Probe>>() {
             });
         }
         trouble.catch(|gate| {
-            let mut dice = Dice::new(99);
+            let mut rng = Rng::new(99);
             let mut consume =
                 |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
             while ledger.minted() < TOKENS {
                 gate.check();
                 // Bursts, so that the queue overflows now and runs dry then.
-                for _ in 0..dice.below(400).min(TOKENS - ledger.minted()) {
-                    let slot = if dice.once_in(2) { Slot::Next } else { Slot::Back };
+                for _ in 0..rng.below(400).min(TOKENS - ledger.minted()) {
+                    let slot = if rng.once_in(2) { Slot::Next } else { Slot::Back };
                     queue.push(ledger.mint(), slot, &mut consume);
                 }
-                for _ in 0..dice.below(300) {
+                for _ in 0..rng.below(300) {
                     queue.pop().map(|popped| popped.token.consume());
                 }
             }
@@ -81,7 +80,7 @@ pub fn thieves_rob_each_other<Q: RunQueue<Probe>>() {
             let (ledger, thieves, trouble, robbed) = (&ledger, &thieves, &trouble, &robbed);
             scope.spawn(move || {
                 trouble.catch(|gate| {
-                    let mut dice = Dice::new(number as u64);
+                    let mut rng = Rng::new(number as u64);
                     let mut consume =
                         |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
                     let mut left = EACH;
@@ -92,20 +91,20 @@ pub fn thieves_rob_each_other<Q: RunQueue<Probe>>() {
                             progress = (ledger.consumed(), Instant::now());
                         }
                         assert!(progress.1.elapsed() < STUCK, "some tokens are nowhere to be had (Q1)");
-                        if dice.once_in(2) && left > 0 {
-                            let burst = dice.below(100).min(left);
+                        if rng.once_in(2) && left > 0 {
+                            let burst = rng.below(100).min(left);
                             left -= burst;
                             for _ in 0..burst {
-                                let slot = if dice.once_in(2) { Slot::Next } else { Slot::Back };
+                                let slot = if rng.once_in(2) { Slot::Next } else { Slot::Back };
                                 queue.push(ledger.mint(), slot, &mut consume);
                             }
                         }
-                        for _ in 0..dice.below(60) {
+                        for _ in 0..rng.below(60) {
                             queue.pop().map(|popped| popped.token.consume());
                         }
                         if queue.is_empty() {
-                            let victim = &thieves[dice.below(3)];
-                            robbed.fetch_add(rob(victim, &mut queue, any_round(&mut dice)), SeqCst);
+                            let victim = &thieves[rng.below(3)];
+                            robbed.fetch_add(rob(victim, &mut queue, any_round(&mut rng)), SeqCst);
                             thread::yield_now();
                         }
                     }

@@ -38,7 +38,7 @@ pub enum Raid {
     Look,
 }
 
-/// A storm: an owner against thieves that really run.
+/// A concurrent run: an owner against thieves that really run.
 #[derive(Clone)]
 pub struct Script {
     /// The owner's operations, once.
@@ -54,7 +54,7 @@ impl Script {
     }
 }
 
-/// What happens in a calm: everything on one thread, one after the other.
+/// What happens in a sequential run: everything on one thread, one after the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The owner does this.
@@ -119,14 +119,14 @@ impl fmt::Debug for Script {
     }
 }
 
-/// A calm's steps; prints as a [`Script`] does.
+/// The steps of a sequential run; prints as a [`Script`] does.
 #[derive(Clone)]
-pub struct Calm(
+pub struct Sequential(
     /// The steps.
     pub Vec<Step>,
 );
 
-impl fmt::Debug for Calm {
+impl fmt::Debug for Sequential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\n  one thread: {:?}", Counted(&self.0))
     }
@@ -144,7 +144,7 @@ mod tests {
         let expected = "\n  owner: Pop x 2, PushBatch(3)\n  thief: Look, Steal(last round + backed off) x 2";
         assert_eq!(format!("{script:?}"), expected);
         assert_eq!(script.tokens(), 3);
-        let calm = Calm(vec![Step::StealFromOneself, Step::Own(Op::Push(Slot::Next))]);
-        assert_eq!(format!("{calm:?}"), "\n  one thread: StealFromOneself, Push(Next)");
+        let run = Sequential(vec![Step::StealFromOneself, Step::Own(Op::Push(Slot::Next))]);
+        assert_eq!(format!("{run:?}"), "\n  one thread: StealFromOneself, Push(Next)");
     }
 }

@@ -1,9 +1,8 @@
 //! The laws of a shared queue: clauses S1, S2, S4 and S5.
 
 use super::gate::{STUCK, Trouble};
-use crate::contract::List;
-use crate::contract::SharedQueue;
-use crate::suite::{Dice, Ledger, Probe};
+use crate::contract::{List, SharedQueue};
+use crate::suite::{Ledger, Probe, Rng};
 use std::collections::VecDeque;
 use std::thread;
 use std::time::Instant;
@@ -21,28 +20,28 @@ fn served(number: u64, model: &mut VecDeque<u64>) {
 /// Against a plain queue of numbers, one thread: order, lengths, emptiness.
 pub fn serves_in_order<S: SharedQueue<Probe>>() {
     for seed in 0..20 {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let ledger = Ledger::new(100_000);
         let (queue, mut model) = (S::default(), VecDeque::new());
         for _ in 0..1_500 {
             let first = ledger.minted() as u64;
-            match dice.below(6) {
+            match rng.below(6) {
                 0 => {
                     queue.push(ledger.mint());
                     model.push_back(first);
                 }
                 1 => {
-                    let count = dice.below(40);
+                    let count = rng.below(40);
                     queue.push_batch(mint(&ledger, count));
                     model.extend(first..first + count as u64);
                 }
-                2 if dice.once_in(4) => {
-                    let count = dice.below(10);
+                2 if rng.once_in(4) => {
+                    let count = rng.below(10);
                     queue.push_front(mint(&ledger, count));
                     (first..first + count as u64).rev().for_each(|number| model.push_front(number));
                 }
                 3 => {
-                    let batch = queue.pop_batch(1 + dice.below(4), 1 + dice.below(128));
+                    let batch = queue.pop_batch(1 + rng.below(4), 1 + rng.below(128));
                     assert_eq!(batch.is_empty(), model.is_empty(), "a batch of what there is (S5)");
                     batch.for_each(|probe| served(probe.consume(), &mut model));
                 }
@@ -104,9 +103,9 @@ pub fn producers_keep_their_order<S: SharedQueue<Probe>>() {
         for (thread, ledger) in ledgers.iter().enumerate() {
             let queue = &queue;
             scope.spawn(move || {
-                let mut dice = Dice::new(thread as u64);
+                let mut rng = Rng::new(thread as u64);
                 while ledger.minted() < EACH {
-                    let count = 1 + dice.below(5).min(EACH - ledger.minted() - 1);
+                    let count = 1 + rng.below(5).min(EACH - ledger.minted() - 1);
                     if count == 1 {
                         queue.push(ledger.mint());
                     } else {
@@ -147,18 +146,18 @@ pub fn batches_race_without_loss<S: SharedQueue<Probe>>() {
             let (queue, ledger, trouble) = (&queue, &ledger, &trouble);
             scope.spawn(move || {
                 trouble.catch(|_| {
-                    let mut dice = Dice::new(seed);
+                    let mut rng = Rng::new(seed);
                     let mut left = EACH;
                     while left > 0 {
-                        let count = (1 + dice.below(20)).min(left);
+                        let count = (1 + rng.below(20)).min(left);
                         left -= count;
                         let batch = mint(ledger, count);
-                        if dice.once_in(4) {
+                        if rng.once_in(4) {
                             queue.push_front(batch)
                         } else {
                             queue.push_batch(batch)
                         }
-                        let taken = queue.pop_batch(3, dice.below(40));
+                        let taken = queue.pop_batch(3, rng.below(40));
                         taken.chain(queue.pop()).for_each(|probe| assert!(probe.consume() < u64::MAX));
                     }
                 })

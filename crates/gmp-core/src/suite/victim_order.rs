@@ -1,7 +1,7 @@
 //! The laws of a victim order: clauses V1 and V2.
 
-use crate::contract::{Lookout, VictimOrder, Victims};
-use crate::suite::Dice;
+use crate::contract::{VictimOrder, Victims, WalkStart};
+use crate::suite::Rng;
 use core::cell::RefCell;
 
 /// Numbers of Ps to try: all small ones, and some large ones with many and with few divisors.
@@ -32,15 +32,15 @@ struct Settled(u64);
 
 impl Victims for Settled {
     fn queued(&self, p: usize) -> usize {
-        answer(&mut Dice::new(self.0 ^ p as u64))
+        answer(&mut Rng::new(self.0 ^ p as u64))
     }
     fn cpu(&self, p: usize) -> Option<usize> {
-        place(&mut Dice::new(!self.0 ^ p as u64))
+        place(&mut Rng::new(!self.0 ^ p as u64))
     }
 }
 
 /// Ps that never say the same again: owners and other thieves work while this one walks.
-struct Fickle(RefCell<Dice>);
+struct Fickle(RefCell<Rng>);
 
 impl Victims for Fickle {
     fn queued(&self, _: usize) -> usize {
@@ -51,20 +51,20 @@ impl Victims for Fickle {
     }
 }
 
-fn answer(dice: &mut Dice) -> usize {
-    match dice.below(4) {
+fn answer(rng: &mut Rng) -> usize {
+    match rng.below(4) {
         0 => 0,
-        1 => usize::MAX - dice.below(2),
-        _ => dice.below(300),
+        1 => usize::MAX - rng.below(2),
+        _ => rng.below(300),
     }
 }
 
-fn place(dice: &mut Dice) -> Option<usize> {
-    match dice.below(8) {
+fn place(rng: &mut Rng) -> Option<usize> {
+    match rng.below(8) {
         0 => None,
-        1 => Some(usize::MAX - dice.below(2)),
-        2 => Some(dice.below(10_000)),
-        _ => Some(dice.below(16)),
+        1 => Some(usize::MAX - rng.below(2)),
+        2 => Some(rng.below(10_000)),
+        _ => Some(rng.below(16)),
     }
 }
 
@@ -78,13 +78,13 @@ pub fn each_walk_visits_each_once<V: VictimOrder>() {
 /// V1 for one order, made for this many Ps: for orders that can be made in more ways than by `new`.
 pub fn each_visited_once<V: VictimOrder>(order: &V, procs: usize) {
     for seed in seeds() {
-        let own = Dice::new(u64::from(seed)).below(procs);
+        let own = Rng::new(u64::from(seed)).below(procs);
         let settled = Settled(u64::from(seed));
-        let fickle = Fickle(RefCell::new(Dice::new(u64::from(seed))));
+        let fickle = Fickle(RefCell::new(Rng::new(u64::from(seed))));
         let kinds: [&dyn Victims; 3] = [&Blank, &settled, &fickle];
         for victims in kinds {
             let mut seen = vec![false; procs];
-            for victim in order.walk(Lookout { seed, own, victims }).take(procs + 1) {
+            for victim in order.walk(WalkStart { seed, own, victims }).take(procs + 1) {
                 assert!(victim < procs, "V1: seed {seed} visits P {victim} of {procs}");
                 assert!(!seen[victim], "V1: seed {seed} visits P {victim} of {procs} twice");
                 seen[victim] = true;
@@ -102,7 +102,7 @@ pub fn seeds_repeat<V: VictimOrder>() {
         let mut walks: Vec<Vec<usize>> = Vec::new();
         for seed in seeds() {
             for victims in [&Blank as &dyn Victims, &Settled(7)] {
-                let from = Lookout { seed, own: procs / 2, victims };
+                let from = WalkStart { seed, own: procs / 2, victims };
                 let walk: Vec<usize> = order.walk(from).collect();
                 assert_eq!(walk, twin.walk(from).collect::<Vec<_>>(), "V2: seed {seed} of {procs} Ps");
                 walks.push(walk);
@@ -121,7 +121,7 @@ mod tests {
 
     /// How an order is wrong.
     trait Flaw: Send + Sync + 'static {
-        fn walk(procs: usize, from: Lookout<'_>) -> Vec<usize>;
+        fn walk(procs: usize, from: WalkStart<'_>) -> Vec<usize>;
     }
 
     struct Broken<F>(usize, core::marker::PhantomData<F>);
@@ -131,7 +131,7 @@ mod tests {
         fn new(procs: usize) -> Self {
             Self(procs, core::marker::PhantomData)
         }
-        fn walk<'a>(&'a self, from: Lookout<'a>) -> Self::Walk<'a> {
+        fn walk<'a>(&'a self, from: WalkStart<'a>) -> Self::Walk<'a> {
             F::walk(self.0, from).into_iter()
         }
     }
@@ -145,7 +145,7 @@ mod tests {
         ($($test:ident $flaw:ident $law:ident $says:literal |$procs:ident, $from:ident| $walk:expr;)*) => {$(
             struct $flaw;
             impl Flaw for $flaw {
-                fn walk($procs: usize, $from: Lookout<'_>) -> Vec<usize> {
+                fn walk($procs: usize, $from: WalkStart<'_>) -> Vec<usize> {
                     $walk
                 }
             }

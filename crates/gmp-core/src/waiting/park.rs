@@ -179,7 +179,7 @@ impl AtGate {
 #[inline]
 fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
     let since = |at: Instant| at.saturating_duration_since(inside.g().header().started);
-    deadline.map_or(NEVER, |at| crate::records::rt::nanos(since(at)).min(NEVER - 1))
+    deadline.map_or(NEVER, |at| crate::ground::clock::nanos(since(at)).min(NEVER - 1))
 }
 
 /// [`park`] for a caller that has passed the gate; the deadline on the runtime's clock. `commit` suspends and
@@ -240,7 +240,7 @@ pub fn sleep(duration: Duration) -> Wake {
     }
     let now = inside.g().header().now();
     inside.m().clock.set(now);
-    let deadline = now.saturating_add(crate::records::rt::nanos(duration)).min(NEVER - 1);
+    let deadline = now.saturating_add(crate::ground::clock::nanos(duration)).min(NEVER - 1);
     park_inside(&inside, WaitReason::Sleep, deadline, |parked| {
         // The timer holds a twin, which alone is to wake us.
         let _ = parked.into_parts();

@@ -3,15 +3,15 @@
 //! Every submission is *push, fence, look*: whoever goes idle does *release the P, fence, look at all queues* (see
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
-use crate::contract::List;
-use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Sole, Spill, Thief};
-use crate::ground::event::{Event, EventKind};
+use crate::contract::{Config, IdlePolicy, IdleView, List, OnlyP, RunQueue, SharedQueue, Slot, Spill, Thief};
+use crate::entering::foreign;
+use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::p::P;
-use crate::shared::sched::{Config, IdleOf, Sched};
+use crate::shared::sched::{IdleOf, Sched};
 
 impl<C: Config> Sched<C> {
     /// Puts a goroutine on the P that `m` holds.
@@ -20,12 +20,12 @@ impl<C: Config> Sched<C> {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
         let mut p = unsafe { self.p_of(m) };
         // SAFETY: the caller is on `m`, which holds a P and keeps it during this call.
-        let sole = unsafe { self.sole() };
-        let mut spill = ToShared { sched: self, sole, spilled: 0 };
+        let only_p = unsafe { self.only_p() };
+        let mut spill = ToShared { sched: self, only_p, spilled: 0 };
         let policy = self.enter_policy(m);
-        match sole {
+        match only_p {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(sole) => unsafe { p.owner().queue.push_sole(g, slot, &mut spill, sole) },
+            Some(only_p) => unsafe { p.owner().queue.push_only_p(g, slot, &mut spill, only_p) },
             None => p.owner().queue.push(g, slot, &mut spill),
         }
         policy.leave();
@@ -35,12 +35,8 @@ impl<C: Config> Sched<C> {
     /// Readies a goroutine from `m`, on which the caller is: next on its P, if it has one. Go: `ready`.
     #[inline(always)]
     pub(crate) fn ready_beside(&self, m: &M, g: Runnable) {
-        if m.in_policy.get() {
-            crate::fatal!(
-                "policies do not call the runtime",
-                "policy {} readied a goroutine",
-                m.rt().policy_name()
-            );
+        if let Some(who) = foreign::on(m) {
+            foreign::has_readied(who);
         }
         if m.p.get().is_null() || g.g().is_inboxed() {
             return self.ready_from_outside(g);
@@ -78,7 +74,7 @@ impl<C: Config> Sched<C> {
     fn observe_ready(&self, g: &G, m: Option<&M>) {
         if self.header.events.is_on() {
             self.track(g);
-            self.header.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
+            self.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
         }
     }
 
@@ -137,18 +133,6 @@ impl<C: Config> Sched<C> {
         view.procs > view.idle + view.spinning + 1
     }
 
-    /// Tells the sink what happened to a goroutine, if there is one that listens.
-    #[inline(always)]
-    pub(crate) fn emit(&self, kind: EventKind, g: &G, m: Option<&M>, value: u64) {
-        if self.header.events.is_on() {
-            self.header.send_event(kind, g.number.get(), m, value);
-        }
-    }
-
-    pub(crate) fn emit_proc(&self, kind: EventKind, m: Option<&M>, p: Option<u32>, value: u64) {
-        self.header.events.emit(|| Event { kind, goroutine: 0, p, m: m.map(|m| m.id), value });
-    }
-
     /// Starts the latency clock of one goroutine in eight. Go: `casgstatus` with `gTrackingPeriod`.
     #[inline]
     pub(crate) fn track_runnable(&self, g: &G) {
@@ -170,16 +154,16 @@ impl<C: Config> Sched<C> {
 /// Where a local queue's overflow goes.
 struct ToShared<'a, C: Config> {
     sched: &'a Sched<C>,
-    sole: Option<Sole<'a>>,
+    only_p: Option<OnlyP<'a>>,
     spilled: i64,
 }
 
 impl<C: Config> Spill<Runnable> for ToShared<'_, C> {
     fn spill(&mut self, batch: List<Runnable>) {
         self.spilled += batch.len() as i64;
-        match self.sole {
+        match self.only_p {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(sole) => batch.for_each(|token| unsafe { self.sched.shared.push_sole(token, sole) }),
+            Some(only_p) => batch.for_each(|token| unsafe { self.sched.shared.push_only_p(token, only_p) }),
             None => self.sched.shared.push_batch(batch),
         }
     }

@@ -1,19 +1,19 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
-use crate::contract::Thief;
-use crate::contract::{IdleView, RunQueue, SharedQueue};
+use crate::contract::{Config, IdleView, RunQueue, SharedQueue, Thief};
 use crate::entering::current::{Current, current};
 use crate::entering::gate::{in_own_frame, on_g0};
-use crate::g0::G0;
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
-use crate::records::m::M;
+use crate::records::attention;
+use crate::records::m::{AnyRuntime, M};
 use crate::records::p::timers::NEVER;
 use crate::records::p::{OwnedP, PCore};
 use crate::shared::lists::{Lists, MRef};
-use crate::shared::sched::{Config, IdleOf, Sched, attention};
+use crate::shared::sched::{IdleOf, Sched};
 use core::ptr;
 use core::sync::atomic::Ordering;
+use std::io;
 use std::sync::Arc;
 
 impl<C: Config> Sched<C> {
@@ -49,6 +49,14 @@ impl<C: Config> Sched<C> {
         }
     }
 
+    /// Wakes sysmon out of its deep sleep. Under the lock.
+    pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
+        lists.awakenings = lists.awakenings.wrapping_add(1);
+        if core::mem::replace(&mut lists.sysmon_asleep, false) {
+            self.sysmon.note.wake();
+        }
+    }
+
     /// Takes the P that went idle last.
     #[doc(alias = "pidleget")]
     pub(crate) fn take_idle_p(&self, lists: &mut Lists<C>) -> Option<OwnedP<C>> {
@@ -67,20 +75,20 @@ impl<C: Config> Sched<C> {
     }
 
     /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
-    pub(crate) fn feed(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
-        if lists.hungry.is_empty() {
+    pub(crate) fn give_p_if_wanted(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
+        if lists.ms_wanting_p.is_empty() {
             return Some(p);
         }
-        let m = lists.hungry.remove(0);
-        if lists.hungry.is_empty() {
-            self.clear_attention(attention::HUNGRY);
+        let m = lists.ms_wanting_p.remove(0);
+        if lists.ms_wanting_p.is_empty() {
+            self.clear_attention(attention::WANTS_P);
         }
         self.give_p(lists, m, p);
         None
     }
 
     /// Takes a P with an empty queue out of use, and is the only way to do so. Under the lock, the P goes to the first
-    /// that wants it: to a stop of the world, to a hungry M, or onto the idle list. `true`: it is on the idle list, and
+    /// that wants it: to a stop of the world, to an M that wants a P, or onto the idle list. `true`: it is on the idle list, and
     /// the caller looks at the queues again afterwards.
     ///
     /// **Invariant**: no P is on the idle list while the world is being stopped. The stopper has emptied the list, and
@@ -92,7 +100,7 @@ impl<C: Config> Sched<C> {
             self.stop_p(lists, p);
             return false;
         }
-        let Some(mut p) = self.feed(lists, p) else { return false };
+        let Some(mut p) = self.give_p_if_wanted(lists, p) else { return false };
         if !p.owner().queue.is_empty() {
             crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
         }
@@ -151,24 +159,52 @@ impl<C: Config> Sched<C> {
         let stuck = lists.busy_ms() <= 0;
         // sysmon counts as one, as in Go.
         if lists.all_m.len() + 1 >= self.settings.max_threads && !stuck {
-            return self.no_thread(lists, p, spinning, "the limit of Builder::max_threads");
+            self.tell_of_limit(lists);
+            return self.no_thread(lists, p, spinning);
         }
         let m = self.register_m(lists);
         m.spinning.set(spinning);
         m.next_p.set(p.into_core());
         let name = format!("{}-{}", self.settings.thread_name, m.id);
-        let sched = self.arc();
+        let (sched, machine) = (self.arc(), self.machine);
         let thread = Arc::clone(&m);
-        let spawn = move || std::thread::Builder::new().name(name).spawn(move || G0::thread(sched, thread));
+        let spawn = move || std::thread::Builder::new().name(name).spawn(move || machine(sched, thread));
         match on_big_stack(spawn) {
-            Ok(handle) => lists.threads.push((m.id, handle)),
-            Err(_) => {
-                let core = m.next_p.replace(ptr::null());
-                lists.all_m.retain(|known| !Arc::ptr_eq(known, &m));
-                // SAFETY: the P was put there a moment ago, and no thread took it.
-                let p = unsafe { OwnedP::from_core(core) };
-                self.no_thread(lists, p, spinning, "the operating system");
+            Ok(handle) => {
+                lists.refused = None;
+                lists.threads.push((m.id, handle));
             }
+            Err(error) => self.thread_refused(lists, &m, refusal("a thread for goroutines", &error)),
+        }
+    }
+
+    /// The operating system gave no thread for this new M, or not what its thread needs. Its P is put aside; sysmon asks
+    /// again as long as work waits.
+    pub(crate) fn thread_refused(&self, lists: &mut Lists<C>, m: &Arc<M>, error: io::Error) {
+        lists.all_m.retain(|known| !Arc::ptr_eq(known, m));
+        if !core::mem::replace(&mut lists.refusal_told, true) {
+            eprintln!(
+                "runtime: the operating system refused {error}; there are {}\nwarning: goroutines wait for a thread that \
+                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max)",
+                lists.all_m.len() + 1
+            );
+        }
+        lists.refused = Some(error);
+        // SAFETY: the P was put there for the M's thread, which never took it.
+        let p = unsafe { OwnedP::from_core(m.next_p.replace(ptr::null())) };
+        self.no_thread(lists, p, m.spinning.get());
+        self.give_up_if_refused(lists);
+    }
+
+    /// If the system has refused a thread and every M there is sleeps, nothing would ever run again: `run` returns and
+    /// says what was refused.
+    pub(crate) fn give_up_if_refused(&self, lists: &mut Lists<C>) {
+        if lists.finished || lists.busy_ms() > 0 || !lists.idle_ms.is_empty() {
+            return;
+        }
+        if let Some(error) = lists.refused.take() {
+            lists.failure = Some(error);
+            self.finish(lists);
         }
     }
 
@@ -185,19 +221,22 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool, whose: &str) {
+    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if spinning {
             self.idle.give_up();
         }
+        self.park_p(lists, p);
+    }
+
+    fn tell_of_limit(&self, lists: &mut Lists<C>) {
         if !core::mem::replace(&mut lists.thread_limit_hit, true) {
             let max = self.settings.max_threads;
             eprintln!(
                 "runtime: program exceeds {max}-thread limit\nwarning: thread exhaustion: no more than {} threads \
-                 by {whose}; goroutines wait for one that comes back (see Builder::max_threads)",
+                 by the limit of Builder::max_threads; goroutines wait for one that comes back (see Builder::max_threads)",
                 lists.all_m.len() + 1
             );
         }
-        self.park_p(lists, p);
     }
 
     /// Takes a P that may still have work out of use: what it holds goes to the shared queue.
@@ -207,9 +246,9 @@ impl<C: Config> Sched<C> {
             self.shared.push(popped.token);
         }
         // SAFETY: the right to the P is ours until it is on the list.
-        if let Some(sole) = unsafe { self.sole() } {
+        if let Some(only_p) = unsafe { self.only_p() } {
             // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(sole) };
+            unsafe { self.shared.settle(only_p) };
         }
         self.retire_p(lists, p);
     }
@@ -219,12 +258,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn register_m(&self, lists: &mut Lists<C>) -> Arc<M> {
         let id = lists.next_m;
         lists.next_m += 1;
-        let erased: &dyn crate::records::rt::AnyRuntime = self;
-        let m = Arc::new(M::new(
-            id,
-            erased as *const dyn crate::records::rt::AnyRuntime as *const _,
-            self.settings.seed,
-        ));
+        let erased: &AnyRuntime = self;
+        let m = Arc::new(M::new(id, erased as *const AnyRuntime as *const _, self.settings.seed));
         lists.all_m.push(Arc::clone(&m));
         m
     }
@@ -268,7 +303,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
         let mut lists = self.lock();
-        match lists.timer_sleeper {
+        match lists.timer_m {
             // SAFETY: under the lock, and an M stays on it while it sleeps.
             Some((m, until)) if until > when => lists.unpark_soon(unsafe { m.get() }.note.set()),
             Some(_) => {}
@@ -305,6 +340,11 @@ impl<C: Config> Sched<C> {
     }
 }
 
+/// The operating system's refusal, with the name of what it refused.
+pub(crate) fn refusal(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
 /// Calls `f` on a thread's own stack: making a thread takes more than a goroutine may have left.
 fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
     match current() {
@@ -318,7 +358,7 @@ fn caller_is_locked() -> bool {
     let m = match current() {
         Current::Plain => return false,
         // SAFETY: the M of our own thread lives.
-        Current::G(g) => unsafe { &*g.m.get() },
+        Current::G(g) => unsafe { &*g.m() },
         // SAFETY: as above.
         Current::Scheduler(m) => unsafe { &*m },
     };

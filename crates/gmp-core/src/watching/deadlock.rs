@@ -1,68 +1,20 @@
 //! Deadlock: all goroutines are asleep, and nobody is left to wake them. Go: `checkdead` (proc.go, Go 1.27).
 
-use crate::contract::{SharedQueue, StackAllocator, Switch};
+use crate::contract::{Config, SharedQueue, StackAllocator, Switch};
 use crate::ground::settings::DeadlockRule;
+use crate::records::attention;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
 use crate::shared::lists::Lists;
-use crate::shared::sched::{Config, Sched, attention};
-use crate::watching::sysmon::SUSPECT_PERIOD;
-use core::fmt;
-use core::panic::Location;
+use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
+use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One goroutine of a deadlock.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Sleeper {
-    /// Its number.
-    pub number: u64,
-    /// Its name, if it was given one.
-    pub name: Option<Arc<str>>,
-    /// Its labels, inherited ones too.
-    pub labels: Arc<[(String, String)]>,
-    /// What it waits for.
-    pub reason: WaitReason,
-    /// For how long, good to 10 ms.
-    pub age: Duration,
-    /// Where it was spawned.
-    pub created_at: &'static Location<'static>,
-}
-
-/// Who sleeps in a deadlock.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct DeadlockReport {
-    /// The goroutines, by number.
-    pub sleepers: Vec<Sleeper>,
-    /// Main called `exit`, and the others have ended too: nobody is left at all.
-    pub main_exited: bool,
-}
-
-impl fmt::Display for DeadlockReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.main_exited && self.sleepers.is_empty() {
-            return f.write_str("no goroutines (main called runtime.Goexit) - deadlock!");
-        }
-        f.write_str("all goroutines are asleep - deadlock!")?;
-        for sleeper in &self.sleepers {
-            write!(f, "\n\ngoroutine {}", sleeper.number)?;
-            if let Some(name) = &sleeper.name {
-                write!(f, " [{name}]")?;
-            }
-            write!(f, " [{}, {:.1?}", sleeper.reason, sleeper.age)?;
-            for (i, (key, value)) in sleeper.labels.iter().enumerate() {
-                write!(f, "{}{key:?}: {value:?}", if i == 0 { ", labels: {" } else { ", " })?;
-            }
-            let close = if sleeper.labels.is_empty() { "" } else { "}" };
-            write!(f, "{close}]: created at {}", sleeper.created_at)?;
-        }
-        Ok(())
-    }
-}
+/// How often a suspected deadlock is looked at again.
+pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 
 impl<C: Config> Sched<C> {
     /// Looks for a deadlock; under the lock, by an M that is about to sleep.
@@ -88,7 +40,7 @@ impl<C: Config> Sched<C> {
         if self.settings.deadlock == DeadlockRule::Auto {
             self.check_nobody_is_kept();
         }
-        let report = self.report_sleepers();
+        let report = self.report_waiting();
         lists.deadlock = Some(report);
         self.finish(lists);
     }
@@ -116,7 +68,7 @@ impl<C: Config> Sched<C> {
     fn given_to_policy(&self) -> Vec<String> {
         let mut numbers = Vec::new();
         registry::for_each(|g| {
-            let runnable = g.word.status() == Status::Runnable && core::ptr::eq(g.rt.get(), &self.header);
+            let runnable = g.word.status() == Status::Runnable && g.is_of(&self.header);
             if runnable && !g.is_inboxed() {
                 numbers.push(g.number.get().to_string());
             }
@@ -162,7 +114,8 @@ impl<C: Config> Sched<C> {
             return true;
         }
         let now = self.header.now();
-        let found_lately = |found: u64| now.saturating_sub(found) < crate::records::rt::nanos(SUSPECT_PERIOD);
+        let found_lately =
+            |found: u64| now.saturating_sub(found) < crate::ground::clock::nanos(SUSPECT_PERIOD);
         let alone = !lists.others_found_at.is_some_and(found_lately) && self.counts_as_alone(lists, now);
         if !alone && !lists.deadlock_suspected {
             lists.deadlock_suspected = true;
@@ -184,11 +137,11 @@ impl<C: Config> Sched<C> {
         alone
     }
 
-    fn report_sleepers(&self) -> DeadlockReport {
+    fn report_waiting(&self) -> DeadlockReport {
         let now = self.header.now();
         let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
         registry::for_each(|g| {
-            if !core::ptr::eq(g.rt.get(), &self.header) {
+            if !g.is_of(&self.header) {
                 return;
             }
             // Nobody but its own M, which sleeps, could run one that lies in an inbox.
@@ -198,7 +151,7 @@ impl<C: Config> Sched<C> {
                 return;
             }
             report.main_exited &= g.number.get() != 1;
-            report.sleepers.push(Sleeper {
+            report.waiting.push(WaitingGoroutine {
                 number: g.number.get(),
                 name: g.extra().and_then(|extra| extra.name.clone()),
                 labels: g.extra().map(|extra| extra.labels.clone()).unwrap_or_default(),
@@ -207,7 +160,7 @@ impl<C: Config> Sched<C> {
                 created_at: g.created_at.get(),
             });
         });
-        report.sleepers.sort_by_key(|sleeper| sleeper.number);
+        report.waiting.sort_by_key(|sleeper| sleeper.number);
         report
     }
 }

@@ -4,14 +4,14 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{SharedQueue, StackAllocator, Switch, Thief};
+use crate::contract::{Config, SharedQueue, StackAllocator, Switch, Thief};
 use crate::ground::event::EventKind;
-use crate::records::m::note::Note;
+use crate::records::attention;
 use crate::records::p::word::{Call, PStatus};
 use crate::records::p::{OwnedP, P};
-use crate::shared::lists::Lists;
-use crate::shared::sched::{AllP, Config, Sched, attention};
-use core::sync::atomic::{AtomicBool, Ordering};
+use crate::shared::sched::{AllP, Sched};
+use crate::watching::deadlock::SUSPECT_PERIOD;
+use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,30 +24,6 @@ const LONGEST: Duration = Duration::from_millis(10);
 const PATIENCE: u32 = 50;
 /// After this long with nothing to do, free stacks give back the memory they touched.
 const LONG_IDLE: Duration = Duration::from_secs(1);
-/// How often a suspected deadlock is looked at again.
-pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
-
-/// sysmon's own note.
-pub(crate) struct SysmonNote {
-    pub(crate) note: Note,
-    /// It dozes: whoever needs it within the longest pause wakes it.
-    dozing: AtomicBool,
-}
-
-impl SysmonNote {
-    pub(crate) fn new() -> Self {
-        Self { note: Note::new(), dozing: AtomicBool::new(false) }
-    }
-
-    /// A P is lent to a blocking call, and others may want it soon.
-    #[inline]
-    pub(crate) fn rouse_from_doze(&self) {
-        if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
-            self.note.wake();
-        }
-    }
-}
-
 /// What sysmon remembers of a P between two rounds. Go: `sysmontick`.
 #[derive(Clone, Copy)]
 struct Seen {
@@ -99,33 +75,25 @@ impl<C: Config> Sched<C> {
         drop(lists);
         self.stacks.trim();
     }
-
-    /// Wakes sysmon out of its deep sleep. Under the lock.
-    pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
-        lists.awakenings = lists.awakenings.wrapping_add(1);
-        if core::mem::replace(&mut lists.sysmon_asleep, false) {
-            self.sysmon.note.wake();
-        }
-    }
 }
 
 impl<C: Config> Sysmon<'_, C> {
     fn watch(mut self) {
         let mut fruitless = 0;
         let mut pause = SHORTEST;
-        let mut dozed = false;
+        let mut slept_lightly = false;
         while self.sched.attention() & attention::CLOSING == 0 {
             self.sched.sysmon.note.sleep_until(Instant::now() + pause);
             self.sched.sysmon.note.clear();
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);
             self.make_threads();
-            if self.may_doze() {
-                (fruitless, pause, dozed) = (0, LONGEST, true);
+            if self.may_sleep_lightly() {
+                (fruitless, pause, slept_lightly) = (0, LONGEST, true);
                 continue;
             }
-            if core::mem::take(&mut dozed) {
-                self.sched.sysmon.dozing.store(false, Ordering::Relaxed);
+            if core::mem::take(&mut slept_lightly) {
+                self.sched.sysmon.set_lightly_asleep(false);
                 pause = SHORTEST;
             }
             if self.deep_sleep() {
@@ -144,16 +112,16 @@ impl<C: Config> Sysmon<'_, C> {
         }
     }
 
-    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon dozes for its longest pause,
+    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its longest pause,
     /// and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then need not each wake
     /// sysmon, too.
-    fn may_doze(&mut self) -> bool {
+    fn may_sleep_lightly(&mut self) -> bool {
         let lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
         let may = idle && active;
         if may {
-            self.sched.sysmon.dozing.store(true, Ordering::Relaxed);
+            self.sched.sysmon.set_lightly_asleep(true);
         }
         may
     }
@@ -220,7 +188,7 @@ impl<C: Config> Sysmon<'_, C> {
             return;
         }
         let since = *self.waiting_since.get_or_insert(now);
-        if now.saturating_sub(since) >= crate::records::rt::nanos(LONGEST) {
+        if now.saturating_sub(since) >= crate::ground::clock::nanos(LONGEST) {
             self.waiting_since = None;
             self.sched.wake_for_old_work();
         }
@@ -238,7 +206,7 @@ impl<C: Config> Sysmon<'_, C> {
 
 /// Whether some P has a timer that should have gone off 10 ms ago, or a stopped one that nobody has swept since.
 fn has_overdue_timer<C: Config>(all: &AllP<C>, now: u64) -> bool {
-    let slack = crate::records::rt::nanos(LONGEST);
+    let slack = crate::ground::clock::nanos(LONGEST);
     all.ps.iter().any(|p| p.core.timers.next().saturating_add(slack) <= now)
 }
 
@@ -254,7 +222,7 @@ fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
         seen.calls = p.core.word.calls();
         return;
     }
-    let slice = crate::records::rt::nanos(LONGEST);
+    let slice = crate::ground::clock::nanos(LONGEST);
     if now.saturating_sub(seen.since) < slice {
         return;
     }
@@ -280,7 +248,7 @@ fn retake_one<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &mut Seen, now: u64) 
     }
     let view = sched.view();
     let nobody_needs_it = p.thief.is_empty() && sched.shared.is_empty() && view.spinning + view.idle > 0;
-    if nobody_needs_it && now.saturating_sub(seen.call_since) < crate::records::rt::nanos(LONGEST) {
+    if nobody_needs_it && now.saturating_sub(seen.call_since) < crate::ground::clock::nanos(LONGEST) {
         return false;
     }
     if !p.core.word.retake(call) {

@@ -3,12 +3,13 @@
 use core::str::FromStr;
 
 pub(crate) const USAGE: &str = "usage: soak [--seconds N] [--seed S] [--procs-max N] \
-     [--mode migrating|pinned|one-thread-each] [--policy go|random]";
+     [--mode migrating|own|pinned|one-thread-each] [--policy go|random]";
 
 /// How goroutines and threads go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Migrating,
+    Own,
     Pinned,
     OneThreadEach,
 }
@@ -46,6 +47,7 @@ impl Options {
                 "--mode" => {
                     options.mode = match value.as_str() {
                         "migrating" => Mode::Migrating,
+                        "own" => Mode::Own,
                         "pinned" => Mode::Pinned,
                         "one-thread-each" => Mode::OneThreadEach,
                         _ => return Err(format!("no mode {value:?}")),

@@ -39,6 +39,7 @@ pub(crate) fn builder<P: Policy>(options: &Options) -> Builder<P> {
         // SAFETY: no goroutine here holds a borrow of a thread-local, or an identity of its thread, over a call that
         // suspends, but for those that are locked to their threads.
         Mode::Migrating => unsafe { builder.share_thread_locals() },
+        Mode::Own => builder.own_thread_locals(),
         // SAFETY: nor does any goroutine here hold exclusive access to a thread-local over one.
         Mode::Pinned => unsafe { builder.pinned() },
         Mode::OneThreadEach => builder.one_thread_each(),

@@ -7,6 +7,8 @@ mod blocking_go;
 mod lost_in_resize;
 mod policy_stash_uaf;
 mod recycled_record;
+mod refusals;
+mod sink_channel;
 mod stack_size;
 mod stopped_world;
 mod system_stack;
@@ -25,6 +27,8 @@ const FAULTS: &[Fault] = &[
     lost_in_resize::FAULT,
     policy_stash_uaf::FAULT,
     recycled_record::FAULT,
+    refusals::FAULT,
+    sink_channel::FAULT,
     stack_size::FAULT,
     stopped_world::FAULT,
     system_stack::FAULT,

@@ -1,8 +1,8 @@
-//! `Global`: one queue for all Ps, first in first out. The baseline without work stealing.
+//! `Global`: one queue for all Ps, first in, first out. It is the baseline without work stealing.
 //!
-//! What Go had before version 1.1 (Vyukov, "Scalable Go Scheduler Design Doc", 2012, names its one lock as the first
-//! thing to be rid of), what simple thread pools have, and what the papers on work stealing begin with. Fair to the last
-//! goroutine, never out of balance; each push and each pop is traffic between the CPUs.
+//! Go had it before version 1.1 (Vyukov's "Scalable Go Scheduler Design Doc", 2012, names its single lock as the
+//! first thing to get rid of), simple thread pools have it, and the papers on work stealing begin with it. It is fair
+//! to every goroutine and never out of balance, but each push and each pop moves cache lines between the CPUs.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use gmp_core::contract::{Policy, Rules, Token};
 use gmp_core::idle::GoIdle;
 use gmp_core::queue::{Coprime, SharedFifo};
 
-/// The policy of one queue.
+/// The policy with a single queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Global;
 
@@ -22,7 +22,7 @@ impl Policy for Global {
     const NAME: &'static str = "global";
 
     /// - *tick 1*: the shared queue is the only one, so each dispatch looks there first.
-    /// - *batch 1*: a P keeps nothing, what it took beyond one it would have to put back.
+    /// - *batch 1*: a P keeps nothing, so it would have to put back whatever it took beyond one.
     /// - *1 round*: there is nothing to steal but the victims' timers, which the last round looks at.
     const RULES: Rules = Rules { shared_tick: 1, shared_batch: 1, steal_rounds: 1, timers_wait_at: 128 };
 

@@ -1,4 +1,4 @@
-//! `HoldsNothing`: the queue of a P that has none. Each push spills.
+//! `HoldsNothing`: the queue of a P that keeps no goroutines. Each push spills.
 
 use gmp_core::contract::List;
 use gmp_core::contract::{BackPromise, NextPromise, Popped, Promise, QueueConfig, RunQueue};
@@ -16,7 +16,7 @@ impl<T: Token> RunQueue<T> for HoldsNothing {
     type Thief = NothingToSteal;
 
     const CAPACITY: Option<usize> = Some(0);
-    /// What spills goes to a queue that is first in first out, token by token.
+    /// Spilled tokens go, one by one, to a queue that is first in, first out.
     const PROMISE: Promise =
         Promise { next: NextPromise::Back, back: BackPromise::Fifo, steals: StealPromise::Oldest };
 

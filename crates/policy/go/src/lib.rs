@@ -6,9 +6,10 @@
 //! | shared queue | [`SharedFifo`]: a list under a lock | `sched.runq` |
 //! | victims | [`Coprime`]: random start and step | `stealOrder` |
 //! | idle rule | [`GoIdle`]: half the busy Ps may spin, one spinner is woken at a time | `findRunnable`, `wakep` |
-//! | numbers | [`Rules::GO`] | 61, 128, 4 |
+//! | constants | [`Rules::GO`] | 61, 128, 4 |
 //!
-//! With one P this runs goroutines in exactly the order in which Go runs them: nothing here is random but the victims.
+//! With one P it runs goroutines in exactly the order in which Go runs them, since nothing here is random except the
+//! order of the victims.
 
 #![forbid(unsafe_code)]
 
@@ -27,7 +28,7 @@ pub struct Go;
 impl Policy for Go {
     const NAME: &'static str = "go";
 
-    /// Go's numbers, and why Go has them:
+    /// Go's constants, and why Go has them:
     /// - *61*: a prime near 64, so the look at the shared queue keeps no step with the period of a program that spawns
     ///   or yields in powers of two; smaller taxes each dispatch with the shared lock, larger lets the shared queue wait.
     /// - *128*: half a ring, so a batch from the shared queue leaves as much room as it fills and cannot overflow back.

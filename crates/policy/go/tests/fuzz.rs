@@ -1,4 +1,4 @@
-//! Storms on Go's ring, for what Go's queue does beyond its `PROMISE`: half of it is stolen or spilled, without a gap.
+//! Concurrent runs on Go's ring, for what Go's queue does beyond its `PROMISE`: half of it is stolen or spilled, without a gap.
 //!
 //! A script fixes the place of each token in the ring before anything runs: a token pushed Back enters with its own
 //! push, one pushed Next with the next push Next, which kicks it, unless somebody took it from `run_next` before. So each
@@ -7,9 +7,9 @@
 
 use gmp_core::contract::Slot;
 use gmp_core::suite::QueueOf;
-use gmp_core::suite::fuzz::storms;
+use gmp_core::suite::concurrent::{History, Left, Span, Stolen};
+use gmp_core::suite::fuzz::concurrent_runs;
 use gmp_core::suite::script::{Op, Script};
-use gmp_core::suite::storm::{History, Left, Loot, Span};
 use gmp_policy_go::Go;
 use std::collections::{HashSet, VecDeque};
 
@@ -51,8 +51,8 @@ impl Ranks {
     }
 
     /// Whether a steal of one token may have taken it from `run_next`; then nothing is known about the ring.
-    fn maybe_from_run_next(&self, loot: &Loot) -> bool {
-        loot.others.is_empty() && loot.round.last && self.next.contains(&loot.ran)
+    fn maybe_from_run_next(&self, stolen: &Stolen) -> bool {
+        stolen.others.is_empty() && stolen.round.last && self.next.contains(&stolen.ran)
     }
 }
 
@@ -90,12 +90,12 @@ fn stretches(ranks: &Ranks, script: &Script, history: &History) -> Vec<Vec<Vec<R
             }
         }
     }
-    let looted = |loot: &Vec<Loot>| {
-        let ring = loot.iter().filter(|loot| !ranks.maybe_from_run_next(loot));
-        ring.map(|loot| loot.others.iter().chain([&loot.ran]).map(|&number| ranks.of(number)).collect())
+    let stolen = |stolen: &Vec<Stolen>| {
+        let ring = stolen.iter().filter(|stolen| !ranks.maybe_from_run_next(stolen));
+        ring.map(|stolen| stolen.others.iter().chain([&stolen.ran]).map(|&number| ranks.of(number)).collect())
             .collect()
     };
-    history.thieves.iter().map(looted).chain([owner]).collect()
+    history.thieves.iter().map(stolen).chain([owner]).collect()
 }
 
 fn check(script: &Script, history: &History) {
@@ -115,14 +115,14 @@ fn check(script: &Script, history: &History) {
 }
 
 #[test]
-fn storms_keep_gos_order() {
-    storms::<QueueOf<Go>>("go", 1..=4, check);
+fn concurrent_runs_keep_gos_order() {
+    concurrent_runs::<QueueOf<Go>>("go", 1..=4, check);
 }
 
 /// Without thieves everything is fixed: the history is that of a plain model, to the last token.
 #[test]
-fn calm_is_gos_order_exactly() {
-    storms::<QueueOf<Go>>("go", 0..=0, |script, history| {
+fn a_sequential_run_is_gos_order_exactly() {
+    concurrent_runs::<QueueOf<Go>>("go", 0..=0, |script, history| {
         assert_eq!(history.owner, model(&script.owner));
         check(script, history);
     });
@@ -174,9 +174,9 @@ fn wrong_orders_are_found_out() {
         broken(History { owner: vec![(3, Left::Popped(0, true))], ..History::default() }),
         "nothing to inherit"
     );
-    let gap = vec![Loot { round, span: Span::ALWAYS, ran: 2, others: vec![0] }];
+    let gap = vec![Stolen { round, span: Span::ALWAYS, ran: 2, others: vec![0] }];
     assert!(broken(History { owner: popped(&[1]), thieves: vec![gap], ..History::default() }), "a gap");
-    let reversed = vec![Loot { round, span: Span::ALWAYS, ran: 0, others: vec![1] }];
+    let reversed = vec![Stolen { round, span: Span::ALWAYS, ran: 0, others: vec![1] }];
     assert!(
         broken(History { owner: popped(&[2]), thieves: vec![reversed], ..History::default() }),
         "a batch turned round"

@@ -2,11 +2,11 @@
 
 use gmp_core::contract::{IdlePolicy, IdleView};
 
-/// Wakes an M for an idle P at every submission, whoever spins already.
+/// Wakes an M for an idle P at every submission, even if others spin already.
 ///
-/// Go wakes one M at a time: the next one is woken by the first when that has come up and found work. A thread takes
-/// tens of microseconds to come up, so a batch of goroutines that a plain thread submits to a sleeping runtime reaches
-/// `n` Ps after `n` such times; here the submitter wakes them one after another, and they come up together
+/// Go wakes one M at a time: when the first M has woken up and found work, it wakes the next. A thread takes tens of
+/// microseconds to wake up, so a batch of goroutines that a plain thread submits to a sleeping runtime reaches `n` Ps
+/// after `n` times that long. Here the submitter wakes the Ms one after another, and they wake up together
 /// (smol-rs/async-executor#100 asks for this). The price is a system call and a thread switch for each submission
 /// that a spinner would have found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,8 @@ impl IdlePolicy for Eager {
     const NAME: &'static str = "eager";
     const STRONG: bool = true;
 
-    /// Everybody, while there are idle Ps or busy ones to steal from: an M that has been woken for work must be allowed
-    /// to look for it.
+    /// Every M may spin while there are idle Ps, or busy ones to steal from: an M that has been woken for work must
+    /// be allowed to look for it.
     fn may_spin(&self, _: IdleView) -> bool {
         true
     }
@@ -26,8 +26,8 @@ impl IdlePolicy for Eager {
         view.idle > 0
     }
 
-    /// What the spinner sees waiting has woken an M each when it was submitted, unless no P was idle then. So it wakes
-    /// for what it sees, and like Go for what it may not see.
+    /// Each goroutine that the spinner sees waiting has woken an M when it was submitted, unless no P was idle then.
+    /// So it wakes an M for those that it sees, and, like Go, one for those that it may not see.
     fn pass_on(&self, view: IdleView, queued: impl Fn() -> usize) -> bool {
         view.idle > 0 && (view.spinning == 0 || queued() > 0)
     }

@@ -2,19 +2,20 @@
 
 use gmp_core::contract::{IdlePolicy, IdleView};
 
-/// So many goroutines in line are worth a thread's coming up: one alone runs next where it is, most likely before a
-/// woken thread could have taken it (golang/go#54622: waking a thread can cost more than the work it is woken for).
+/// This many waiting goroutines are worth waking a thread. A single one runs next where it is, most likely before a
+/// woken thread could have taken it (golang/go#54622: waking a thread can cost more than the work for which it is
+/// woken).
 const IN_LINE: usize = 2;
 
-/// Wakes an M only when goroutines stand in line, and lets one spin only where there is somebody to steal from.
+/// Wakes an M only when several goroutines wait in a queue, and lets an M spin only if there is a P to steal from.
 ///
-/// Idle Ps and Ms are taken last in, first out, so a light load keeps to the same few of them and grows to others with
-/// the lines: the prefix of processors that ClickHouse/silk#127 sizes to its load. rayon-rs/rayon#642 tells what a
-/// trickle of work costs where every submission wakes somebody.
+/// Idle Ps and Ms are taken last in, first out, so a light load stays on the same few of them and spreads as the
+/// queues grow: ClickHouse/silk#127 sizes a prefix of its processors to the load in the same way. rayon-rs/rayon#642
+/// describes what a trickle of work costs where every submission wakes a thread.
 ///
-/// **What it costs**: a goroutine alone in line behind one that computes on waits until that one suspends, or for the
-/// bounded law: up to 10 ms and a round of sysmon. The same holds for timers while the only M awake computes. Use it
-/// where goroutines are short; not where one forks a single other and both are long.
+/// **What it costs**: a goroutine that waits alone behind one that computes waits until that one suspends, or for as
+/// long as the bounded law allows: up to 10 ms and a round of sysmon. The same holds for timers while the only M that
+/// is awake computes. Use it where goroutines are short, and not where one starts a single other and both are long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Frugal;
 
@@ -22,7 +23,7 @@ impl IdlePolicy for Frugal {
     const NAME: &'static str = "frugal";
     const STRONG: bool = false;
 
-    /// One spinner, and only while some other P is busy: idle ones have nothing to steal.
+    /// One M may spin, and only while some other P is busy: idle Ps have nothing to steal.
     fn may_spin(&self, view: IdleView) -> bool {
         view.spinning == 0 && view.busy() > 1
     }

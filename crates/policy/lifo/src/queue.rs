@@ -16,7 +16,7 @@ pub struct LifoQueue<T: Token> {
 /// The thieves' half.
 pub struct LifoThief<T: Token> {
     deque: Stealer<T>,
-    /// Which queue it is: a thief must know its own.
+    /// Identifies the queue: a thief must recognise its own.
     identity: Arc<()>,
 }
 
@@ -53,7 +53,7 @@ impl<T: Token> RunQueue<T> for LifoQueue<T> {
 }
 
 impl<T: Token> Drop for LifoQueue<T> {
-    /// crossbeam would keep the tokens for as long as a thief has a handle.
+    /// Otherwise crossbeam would keep the tokens for as long as a thief has a handle.
     fn drop(&mut self) {
         while let Some(token) = self.deque.pop() {
             drop(token);

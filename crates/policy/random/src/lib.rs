@@ -1,6 +1,6 @@
-//! `Random`: a scheduling policy that promises no order, to bring programs down that rely on one.
+//! `Random`: a scheduling policy that promises no order, to make programs fail that rely on one.
 //!
-//! What Go's race builds do (`randomizeScheduler`, Go 1.27) and more of it:
+//! It does what Go's race builds do (`randomizeScheduler`, Go 1.27), and more of it:
 //!
 //! | where | Go's race build | here |
 //! | --- | --- | --- |
@@ -8,13 +8,13 @@
 //! | a batch that spills | shuffled | the same |
 //! | a batch from the shared queue | shuffled | the same |
 //! | victims | random start and step | a random permutation, [`Shuffled`] |
-//! | spinning | half the busy Ps | every M that likes |
+//! | spinning | half the busy Ps | every M |
 //!
-//! The queues are crossbeam-deque's, so this is also the second implementer that keeps the contracts honest: nothing
-//! of [`Ring`](gmp_core::queue::Ring) or [`SharedFifo`](gmp_core::queue::SharedFifo) is in it.
+//! The queues are crossbeam-deque's, so this is also the second implementation that keeps the contracts honest: it
+//! uses nothing of [`Ring`](gmp_core::queue::Ring) or [`SharedFifo`](gmp_core::queue::SharedFifo).
 //!
-//! Each P has its own seed (`QueueConfig::seed`) and throws its dice only where the owner pushes, so a run with one P
-//! repeats exactly from the same seed.
+//! Each P has its own seed (`QueueConfig::seed`) and draws random numbers only where the owner pushes, so a run with
+//! one P repeats exactly from the same seed.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,7 @@ pub use shared::BlockFifo;
 
 use gmp_core::contract::{IdlePolicy, IdleView, Policy, Rules, Token};
 
-/// The policy of random choices.
+/// The policy with random choices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias = "randomizeScheduler")]
 pub struct Random;
@@ -36,7 +36,7 @@ pub struct Random;
 impl Policy for Random {
     const NAME: &'static str = "random";
 
-    /// Go's numbers, so that a comparison with `go` shows the queues and the order, and not the constants.
+    /// Go's constants, so that a comparison with `go` shows the difference of queues and order, not of constants.
     const RULES: Rules = Rules::GO;
 
     type Queue<T: Token> = RandomQueue<T>;
@@ -45,8 +45,8 @@ impl Policy for Random {
     type Order = Shuffled;
 }
 
-/// Every M may spin: more thieves at work make more interleavings, which is what this policy is for. A submission wakes
-/// as Go's does, since a second wake-up adds a thread switch and no new order.
+/// Every M may spin: more thieves at work make more interleavings, which is what this policy is for. A submission
+/// wakes as it does in Go, since a second wake-up adds a thread switch and no new order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RandomIdle;
 

@@ -1,12 +1,12 @@
 //! `Shuffled`: victims in the order of a random permutation.
 //!
-//! Coprime steps reach only `procs * phi(procs)` of the `procs!` orders, and P 1 follows P 0 in each walk of step 1; a
-//! policy that wants to stir should reach more. A shuffled vector would need memory for each walk, on the path that an
-//! idle M takes four times before it sleeps. So the permutation is computed: a seeded bijection on the next power of
-//! two, and numbers that fall outside `0..procs` are walked past. At most half fall outside, so a walk takes at most
-//! `2 * procs` steps.
+//! Coprime steps reach only `procs * phi(procs)` of the `procs!` orders, and P 1 follows P 0 in each walk of step 1;
+//! a policy that is to produce many orders should reach more. A shuffled vector would need memory for each walk, on
+//! the path that an idle M takes four times before it sleeps. So the permutation is computed: a seeded bijection on
+//! the next power of two, and numbers that fall outside `0..procs` are walked past. At most half fall outside, so a
+//! walk takes at most `2 * procs` steps.
 
-use gmp_core::contract::{Lookout, VictimOrder};
+use gmp_core::contract::{VictimOrder, WalkStart};
 
 /// The family of permutations of `0..procs`.
 #[derive(Clone, Debug)]
@@ -37,16 +37,16 @@ impl VictimOrder for Shuffled {
         Self { procs, bits: size.trailing_zeros() }
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> ShuffledWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> ShuffledWalk {
         self.by_seed(from.seed)
     }
 }
 
 impl Shuffled {
-    /// The permutation that `seed` picks, wherever the thief stands.
+    /// The permutation that `seed` picks, whichever P the thief has.
     pub fn by_seed(&self, seed: u32) -> ShuffledWalk {
-        let mut dice = fastrand::Rng::with_seed(u64::from(seed));
-        let keys = core::array::from_fn(|_| dice.u32(..));
+        let mut rng = fastrand::Rng::with_seed(u64::from(seed));
+        let keys = core::array::from_fn(|_| rng.u32(..));
         ShuffledWalk { procs: self.procs, bits: self.bits, keys, next: 0 }
     }
 }
@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    /// More orders than coprime steps give: 8 Ps have 32 of those.
+    /// There are more orders than coprime steps give: with 8 Ps those give 32.
     #[test]
     fn many_orders_are_reached() {
         let order = Shuffled::new(8);

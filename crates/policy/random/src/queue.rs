@@ -11,13 +11,13 @@
 //! *Why `next` is a deque too.* A token in a plain field would be invisible to thieves: `is_empty` would call a P idle
 //! that still has work (clause Q2), and nobody could take the work. A second deque has a thief's handle like the first.
 //!
-//! *Why `is_empty` needs `moves`.* A thief looks at `fifo` and then at `next`. Between the looks a push may put a token
-//! into `fifo` and a pop take the one in `next`: each look finds nothing, and yet there was a token at every moment. And
-//! a kick takes a token through the owner's hand, where neither deque has it. So the owner counts `moves` up by two once
-//! a token is in `fifo`, before it can empty `next`; around a kick it counts by one before and one after, odd in between.
-//! A thief that sees an odd count says "not empty", and one whose count changed while it looked looks again: what Go's
-//! second look at the ring's tail is for. With the odd count there is not even the ring's window when a kick and a steal
-//! overlap.
+//! *Why `is_empty` needs `moves`.* A thief looks at `fifo` and then at `next`. Between the looks a push may put a
+//! token into `fifo` and a pop may take the one in `next`: each look finds nothing, although there was a token at
+//! every moment. Moreover, during a kick neither deque has the token that the owner moves. So the owner counts
+//! `moves` up by two once a token is in `fifo`, before it can empty `next`; around a kick it counts by one before and
+//! one after, odd in between. A thief that sees an odd count says "not empty", and one whose count changed while it
+//! looked looks again: what Go's second look at the ring's tail is for. With the odd count there is not even the
+//! window that the ring has when a kick and a steal overlap.
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -39,7 +39,7 @@ pub struct RandomQueue<T: Token> {
     fifo: Deque<T>,
     next: Deque<T>,
     thief: RandomThief<T>,
-    dice: fastrand::Rng,
+    rng: fastrand::Rng,
 }
 
 /// The thieves' half.
@@ -64,7 +64,7 @@ impl<T: Token> RandomQueue<T> {
     fn overflow(&mut self, token: T, spill: &mut dyn Spill<T>) {
         let oldest = (0..CAPACITY / 2).map_while(|_| self.fifo.pop());
         let mut batch: Vec<T> = oldest.chain([token]).collect();
-        self.dice.shuffle(&mut batch);
+        self.rng.shuffle(&mut batch);
         spill.spill(batch.into_iter().collect());
     }
 
@@ -83,14 +83,15 @@ impl<T: Token> RandomQueue<T> {
         self.count_moves(1);
     }
 
-    /// Tells the thieves that a token came into `fifo` (2), or that a kick begins or ends (1 each).
+    /// Tells the thieves that a token has come into `fifo` (2), or that a kick begins or ends (1 each).
     fn count_moves(&self, step: usize) {
         let moves = &self.thief.moves;
         let counted = moves.load(Ordering::Relaxed).wrapping_add(step);
-        // ORDER: moves. Pairs with the first load in `is_empty`: who sees the new count sees what came into `fifo`.
+        // ORDER: moves. Pairs with the first load in `is_empty`: whoever sees the new count sees what came into
+        // `fifo`.
         moves.store(counted, Ordering::Release);
-        // ORDER: moves. Pairs with the fence in `is_empty`: who sees anything that we do to a deque from here on, the pop
-        // that empties `next` above all, sees the new count in its second load.
+        // ORDER: moves. Pairs with the fence in `is_empty`: whoever sees anything that we do to a deque from here on,
+        // above all the pop that empties `next`, sees the new count in its second load.
         fence(Ordering::Release);
     }
 }
@@ -98,20 +99,20 @@ impl<T: Token> RandomQueue<T> {
 impl<T: Token> RunQueue<T> for RandomQueue<T> {
     type Thief = RandomThief<T>;
 
-    /// `fifo`, and the one in `next`. No promise of order: that is what this queue is for.
+    /// The bound of `fifo` and the token in `next`. The queue promises no order, which is its purpose.
     const CAPACITY: Option<usize> = Some(CAPACITY + 1);
 
     fn new(config: &QueueConfig) -> (Self, RandomThief<T>) {
         let (fifo, next) = (Deque::new_fifo(), Deque::new_lifo());
         let thief =
             RandomThief { fifo: fifo.stealer(), next: next.stealer(), moves: Arc::new(AtomicUsize::new(0)) };
-        let dice = fastrand::Rng::with_seed(config.seed);
-        (Self { fifo, next, thief: thief.clone(), dice }, thief)
+        let rng = fastrand::Rng::with_seed(config.seed);
+        (Self { fifo, next, thief: thief.clone(), rng }, thief)
     }
 
     /// Go: `runqput` (Go 1.27) of a race build: every other `next` is dropped.
     fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
-        if slot == Slot::Next && self.dice.bool() {
+        if slot == Slot::Next && self.rng.bool() {
             self.push_next(token, spill);
         } else {
             self.put_back(token, spill);
@@ -123,7 +124,7 @@ impl<T: Token> RunQueue<T> for RandomQueue<T> {
     fn push_batch(&mut self, batch: &mut List<T>) {
         let room = CAPACITY.saturating_sub(self.fifo.len());
         let mut fitting: Vec<T> = batch.take(room).collect();
-        self.dice.shuffle(&mut fitting);
+        self.rng.shuffle(&mut fitting);
         fitting.into_iter().for_each(|token| self.fifo.push(token));
         self.count_moves(2);
     }
@@ -141,7 +142,7 @@ impl<T: Token> RunQueue<T> for RandomQueue<T> {
 }
 
 impl<T: Token> Drop for RandomQueue<T> {
-    /// crossbeam would keep the tokens for as long as a thief has a handle.
+    /// Otherwise crossbeam would keep the tokens for as long as a thief has a handle.
     fn drop(&mut self) {
         while let Some(popped) = self.pop() {
             drop(popped.token);
@@ -220,13 +221,13 @@ mod tests {
     use super::*;
     use gmp_core::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
 
-    /// The count, and how long `fifo` is.
+    /// The count, and the length of `fifo`.
     fn look(queue: &RandomQueue<Probe>) -> (usize, usize) {
         (queue.thief.moves.load(Ordering::Relaxed), queue.fifo.len())
     }
 
-    /// Kicks alone were counted once. Then a push to `fifo` and a pop of `next` between a thief's two looks made it call
-    /// a queue empty that never was: one run of the conformance suite in nine met it, on two loaded CPUs.
+    /// When only kicks were counted, a push to `fifo` and a pop of `next` between a thief's two looks made it call a
+    /// queue empty that never was. On two loaded CPUs, one run of the conformance suite in nine met this.
     #[test]
     fn each_token_that_enters_the_fifo_is_counted() {
         let ledger = Ledger::new(460);

@@ -1,7 +1,8 @@
 //! `BlockFifo`: the shared queue on crossbeam's `Injector`, a lock-free list of blocks.
 //!
-//! The blocks have no way in at the front, which a removed P needs (clause S4). What is pushed there waits in a list
-//! under a lock, served first; its length is an atomic, so that the lock is taken only while something is in it.
+//! The injector cannot take tokens at its front, which a removed P needs (clause S4). Such tokens wait in a list
+//! under a lock, which is served first; its length is an atomic, so that the lock is taken only while something is in
+//! it.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_deque::{Injector, Steal};
@@ -24,13 +25,14 @@ impl<T: Token> Default for BlockFifo<T> {
 }
 
 impl<T: Token> BlockFifo<T> {
-    /// The front list. No code of others runs under the lock, so a poisoned one would be as good as any.
+    /// The list at the front. No foreign code runs under the lock, so a poisoned lock is as good as any.
     fn front(&self) -> MutexGuard<'_, List<T>> {
         self.front.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pop_front(&self) -> Option<T> {
-        // Relaxed: written under the lock; who reads without it has fences of its own (clause S2).
+        // Relaxed: it is written under the lock, and whoever reads it without the lock has fences of its own (clause
+        // S2).
         if self.front_len.load(Ordering::Relaxed) == 0 {
             return None;
         }
@@ -71,7 +73,7 @@ impl<T: Token> SharedQueue<T> for BlockFifo<T> {
         self.pop_front().or_else(|| self.pop_block())
     }
 
-    /// Go's share (`globrunqgetbatch`, Go 1.27), counted before the taking: another thread may leave less.
+    /// Go's share (`globrunqgetbatch`, Go 1.27), computed before tokens are taken: another thread may leave fewer.
     fn pop_batch(&self, procs: usize, limit: usize) -> List<T> {
         let share = self.len() / procs.max(1) + 1;
         (0..share.min(limit)).map_while(|_| self.pop()).collect()

@@ -2,15 +2,15 @@
 
 use gmp_core::contract::Slot;
 use gmp_core::suite::QueueOf;
-use gmp_core::suite::fuzz::storms;
+use gmp_core::suite::concurrent::Left;
+use gmp_core::suite::fuzz::concurrent_runs;
 use gmp_core::suite::script::{Op, Script};
-use gmp_core::suite::storm::Left;
 use gmp_policy_random::Random;
 
 /// With one P the same seed gives the same run: that is what makes a found bug one that can be looked into.
 #[test]
-fn calm_repeats_exactly() {
-    storms::<QueueOf<Random>>("random", 0..=0, |script, history| {
+fn a_sequential_run_repeats_exactly() {
+    concurrent_runs::<QueueOf<Random>>("random", 0..=0, |script, history| {
         assert_eq!(history.owner, script.run::<QueueOf<Random>>(false).owner);
     });
 }

@@ -2,12 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-/// One more than the highest number that counts as a CPU's: what Linux can be built for. So a damaged file cannot ask
-/// for gigabytes.
+/// One more than the highest number that is accepted for a CPU: the most that Linux can be built for. So a damaged
+/// file cannot ask for gigabytes.
 pub(crate) const MOST_CPUS: usize = 8192;
 
-/// The CPUs of a list, rising. An empty list is one: a node may have memory and no CPU. `None`: this is no such list,
-/// or the numbers fall or repeat.
+/// The CPUs of a list, in rising order. An empty list is valid, since a node may have memory and no CPU. `None`: this
+/// is no such list, or its numbers fall or repeat.
 pub(crate) fn parse(text: &str) -> Option<Vec<usize>> {
     let text = text.trim();
     let mut cpus = Vec::new();
@@ -73,7 +73,7 @@ mod tests {
         }
     }
 
-    /// As Linux prints a set: runs of neighbours as ranges.
+    /// Prints a set as Linux does, with runs of neighbours as ranges.
     fn print(set: &BTreeSet<usize>) -> String {
         let mut runs: Vec<(usize, usize)> = Vec::new();
         for &cpu in set {

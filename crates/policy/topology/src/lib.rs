@@ -1,24 +1,25 @@
 //! `Topology`: a victim order that looks at near victims first.
 //!
-//! What a goroutine works on lies in the caches of the core it ran on. A thief that shares one of them finds it there;
-//! one on another socket fetches each line over the link between the sockets. So a thief looks first at Ps whose Ms
-//! run on its own core (SMT), then at those that share its L2, its L3, its NUMA node, and last at those of other
-//! nodes, the nearer nodes first. Within one [`Distance`] the order is random, as Go's is over all.
+//! The data of a goroutine lies in the caches of the core on which it ran. A thief that shares one of these caches
+//! finds it there; a thief on another socket fetches each line over the link between the sockets. So a thief looks
+//! first at Ps whose Ms run on its own core (SMT), then at those that share its L2, its L3, its NUMA node, and last
+//! at those of other nodes, the nearer nodes first. Among Ps at the same [`Distance`] the order is random, as Go's is
+//! among all Ps.
 //!
-//! Any policy can have it: [`WithOrder<Go, Topology>`](gmp_core::contract::WithOrder).
+//! Any policy can use it: [`WithOrder<Go, Topology>`](gmp_core::contract::WithOrder).
 //!
-//! | where from | what |
+//! | source | says |
 //! | --- | --- |
-//! | `cpu/cpu*/topology/core_cpus_list`, before Linux 5.3 `thread_siblings_list` | who shares a core |
-//! | `cpu/cpu*/cache/index*` | who shares an L2 and an L3 |
-//! | `node/node*/cpulist`, `node/node*/distance` | who is on which node, and how far the nodes are apart |
+//! | `cpu/cpu*/topology/core_cpus_list`, before Linux 5.3 `thread_siblings_list` | which CPUs share a core |
+//! | `cpu/cpu*/cache/index*` | which CPUs share an L2 and an L3 |
+//! | `node/node*/cpulist`, `node/node*/distance` | which CPUs are on which node, and how far the nodes are apart |
 //!
-//! All are below `/sys/devices/system`, and are read once in the life of the process. What is missing or makes no sense
-//! counts as not known; where nothing is known, or no CPU is ([`VictimOrder::WANTS_CPUS`]), this is
+//! All are below `/sys/devices/system`, and are read once in the life of the process. What is missing or makes no
+//! sense counts as unknown. Where nothing is known, or no P's CPU is known ([`VictimOrder::WANTS_CPUS`]), this is
 //! [`Coprime`](gmp_core::queue::Coprime), Go's order.
 //!
-//! A P is as far away as the CPU on which its M took it, or last looked for work. The system may have moved the M
-//! since: distances are hints, and a wrong one costs a steal from further away.
+//! A P counts as being on the CPU on which its M took it, or last looked for work. The system may have moved the M
+//! since then: distances are hints, and a wrong one means a steal from further away.
 //!
 //! [`VictimOrder::WANTS_CPUS`]: gmp_core::contract::VictimOrder::WANTS_CPUS
 

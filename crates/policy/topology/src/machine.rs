@@ -1,4 +1,4 @@
-//! `Machine`: which CPUs are near each other, as Linux tells it in sysfs.
+//! `Machine`: which CPUs are near each other, according to Linux's sysfs.
 
 use crate::cpulist::{MOST_CPUS, number, parse};
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// How far one CPU is from another; nearer ones are less.
+/// How far one CPU is from another. Nearer ones compare as less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Distance {
     /// The same CPU, or another thread of its core.
@@ -17,19 +17,19 @@ pub enum Distance {
     L3,
     /// The same NUMA node.
     Node,
-    /// Another node: 0 for the nearest ones, 1 for those at the next greater distance, and so on; from 9 on all the
-    /// same.
+    /// Another node: 0 for the nearest ones, 1 for those at the next greater distance, and so on. From 9 on all are
+    /// the same.
     OtherNode(u8),
-    /// Not known, of one of the two or of how they are connected.
+    /// Unknown: either one of the CPUs, or how the two are connected.
     Unknown,
 }
 
 impl Distance {
-    /// How many different ones there are.
+    /// How many different distances there are.
     pub(crate) const COUNT: usize = 15;
     const FURTHEST_NODE: u8 = 9;
 
-    /// Where it stands among all distances, counted from 0.
+    /// Its position among all distances, counted from 0.
     pub(crate) fn rank(self) -> u8 {
         match self {
             Self::Core => 0,
@@ -54,21 +54,22 @@ struct Place {
 /// The CPUs of a machine, and which of them are near each other.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
-    /// By the CPU's number; `None`: no such CPU, or it is offline.
+    /// Indexed by the CPU's number; `None`: there is no such CPU, or it is offline.
     places: Vec<Option<Place>>,
-    /// For each pair of nodes that Linux gives a distance for, the order of that among the first one's distances.
+    /// For each pair of nodes for which Linux gives a distance, its position among the distances of the first node.
     node_order: BTreeMap<(usize, usize), u8>,
 }
 
 impl Machine {
-    /// The machine that this process runs on. Read at the first call, then kept: some ten files for each CPU.
+    /// The machine on which this process runs. It is read at the first call, some ten files for each CPU, and then
+    /// kept.
     pub fn here() -> Arc<Machine> {
         static HERE: OnceLock<Arc<Machine>> = OnceLock::new();
         HERE.get_or_init(|| Arc::new(Self::read(Path::new("/sys/devices/system")))).clone()
     }
 
-    /// The machine that a folder like `/sys/devices/system` tells of. What cannot be read or understood is not known;
-    /// that is no error.
+    /// The machine that a folder like `/sys/devices/system` describes. What cannot be read or understood is unknown,
+    /// which is no error.
     pub fn read(system: &Path) -> Self {
         let mut places = Vec::new();
         for (cpu, folder) in numbered(&system.join("cpu"), "cpu") {
@@ -106,7 +107,7 @@ impl Machine {
     }
 }
 
-/// What the folder of a CPU tells. An offline one has no such files: `None`.
+/// What the folder of a CPU says. `None`: the CPU is offline and has no such files.
 fn place(cpu: usize, folder: &Path) -> Option<Place> {
     let group = |path: PathBuf| list(&path).filter(|cpus| cpus.contains(&cpu)).map(|cpus| cpus[0]);
     let topology = folder.join("topology");
@@ -120,16 +121,16 @@ fn place(cpu: usize, folder: &Path) -> Option<Place> {
     for (_, cache) in caches {
         match text(&cache.join("level")).as_deref() {
             Some("2") => place.l2 = group(cache.join("shared_cpu_list")),
-            // One further out than an L3 is rare, and shared by more; it counts where there is no L3.
+            // A cache further out than L3 is rare and shared by more CPUs; it counts where there is no L3.
             Some("3" | "4") => place.l3 = place.l3.or_else(|| group(cache.join("shared_cpu_list"))),
-            // An L1 is its core's.
+            // An L1 belongs to its core.
             _ => {}
         }
     }
     Some(place)
 }
 
-/// For each two nodes, the order of their distance among all distances from the first to others.
+/// For each two nodes, the position of their distance among all distances from the first.
 fn node_order(nodes: &[(usize, PathBuf)]) -> BTreeMap<(usize, usize), u8> {
     let mut order = BTreeMap::new();
     for (from, folder) in nodes {
@@ -155,7 +156,7 @@ fn node_order(nodes: &[(usize, PathBuf)]) -> BTreeMap<(usize, usize), u8> {
 fn numbered(folder: &Path, name: &str) -> Vec<(usize, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let number = |path: PathBuf| Some((number(path.file_name()?.to_str()?.strip_prefix(name)?)?, path));
-    // A number may be written in more ways than one; sysfs does not, and a fake may not gain by it.
+    // A number may be written in several ways. sysfs does not do that, and a folder that does is ignored.
     let found: BTreeMap<usize, PathBuf> = entries.filter_map(|entry| number(entry.path())).collect();
     found.into_iter().take(MOST_CPUS).collect()
 }

@@ -1,11 +1,11 @@
-//! `Topology`, the order, and its walk.
+//! `Topology`: the victim order, and its walk.
 
 use crate::machine::{Distance, Machine};
-use gmp_core::contract::{Lookout, VictimOrder};
+use gmp_core::contract::{VictimOrder, WalkStart};
 use gmp_core::queue::{Coprime, CoprimeWalk};
 use std::sync::Arc;
 
-/// With more Ps than this, victims come in Go's order: a walk has no memory for more distances.
+/// With more Ps than this, victims come in Go's order, since a walk has no memory for more distances.
 const MOST_PS: usize = 1024;
 
 /// Victims by the distance of their CPUs from the thief's; see the head of this crate.
@@ -19,10 +19,11 @@ pub struct Topology {
 /// One walk of [`Topology`]: one pass of the same random walk over all Ps for each distance that occurs.
 #[derive(Clone, Debug)]
 pub struct TopologyWalk {
-    /// The distance of each P, by [`Distance::rank`]. All are asked for when the walk begins: each P has one place in
-    /// the walk then, though Ms move while it goes on (V1). In line: an M about to go idle allocates nothing.
+    /// The distance of each P, by [`Distance::rank`]. All are asked for when the walk begins, so that each P comes up
+    /// once though Ms move meanwhile (V1). They are stored in the walk itself, since an M that is about to go idle
+    /// allocates nothing.
     ranks: [u8; MOST_PS],
-    /// A bit for each rank that occurs and is not walked through yet.
+    /// A bit for each rank that occurs and has not been walked through yet.
     ahead: u16,
     rank: u8,
     pass: CoprimeWalk,
@@ -32,7 +33,7 @@ pub struct TopologyWalk {
 const _: () = assert!(Distance::COUNT <= u16::BITS as usize, "each rank has a bit");
 
 impl Topology {
-    /// The order for this many Ps (at least 1) on that machine.
+    /// The order for this many Ps (at least 1) on the given machine.
     pub fn on(machine: Arc<Machine>, procs: usize) -> Self {
         Self { procs, machine, flat: Coprime::new(procs) }
     }
@@ -47,10 +48,10 @@ impl VictimOrder for Topology {
         Self::on(Machine::here(), procs)
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> TopologyWalk {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> TopologyWalk {
         let whole = self.flat.by_seed(from.seed);
         let unknown = Distance::Unknown.rank();
-        // Filled where it is returned: it is too large to be moved for nothing.
+        // It is filled in the place from which it is returned, since it is too large to be moved.
         let mut walk = TopologyWalk {
             ranks: [unknown; MOST_PS],
             ahead: 1 << unknown,
@@ -75,7 +76,7 @@ impl VictimOrder for Topology {
 }
 
 impl TopologyWalk {
-    /// Goes on to the nearest distance ahead; `false`: there is none.
+    /// Goes on to the next greater distance that occurs; `false`: there is none.
     fn next_rank(&mut self) -> bool {
         if self.ahead == 0 {
             return false;
@@ -93,7 +94,7 @@ impl Iterator for TopologyWalk {
     fn next(&mut self) -> Option<usize> {
         loop {
             let Self { ranks, rank, pass, .. } = self;
-            // Beyond the limit no distance is asked for, so there is one pass, and all are in it.
+            // Beyond the limit no distance is asked for, so there is one pass with all Ps in it.
             let found = pass.find(|p| ranks.get(*p).is_none_or(|found| found == rank));
             if found.is_some() || !self.next_rank() {
                 return found;

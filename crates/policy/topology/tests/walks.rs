@@ -3,7 +3,7 @@
 mod fake;
 
 use fake::Sysfs;
-use gmp_core::contract::{Lookout, VictimOrder, Victims};
+use gmp_core::contract::{VictimOrder, Victims, WalkStart};
 use gmp_core::queue::Coprime;
 use gmp_core::suite::victim_order::{each_visited_once, each_walk_visits_each_once, seeds_repeat};
 use gmp_policy_topology::{Distance, Machine, Topology};
@@ -71,7 +71,7 @@ fn near_ones_come_first() {
         let order = Topology::on(machine.clone(), 32);
         for seed in 0..500 {
             let own = seed as usize % 32;
-            let walk: Vec<_> = order.walk(Lookout { seed, own, victims: &On(&cpus) }).collect();
+            let walk: Vec<_> = order.walk(WalkStart { seed, own, victims: &On(&cpus) }).collect();
             let distances = distances(&machine, own, &cpus, &walk);
             assert!(distances.is_sorted(), "from P {own}: {walk:?} at {distances:?}");
         }
@@ -84,7 +84,7 @@ fn two_sockets_level_by_level() {
     let order = Topology::on(fake::two_sockets().read(), 16);
     for seed in 0..300 {
         let cpus = in_order(16);
-        let mut walk: Vec<_> = order.walk(Lookout { seed, own: 2, victims: &On(&cpus) }).collect();
+        let mut walk: Vec<_> = order.walk(WalkStart { seed, own: 2, victims: &On(&cpus) }).collect();
         walk[..2].sort_unstable();
         walk[2..8].sort_unstable();
         walk[8..].sort_unstable();
@@ -99,7 +99,7 @@ fn ps_that_nobody_has_placed_come_last() {
     cpus[6] = None;
     let order = Topology::on(fake::two_complexes().read(), 8);
     for seed in 0..300 {
-        let mut walk: Vec<_> = order.walk(Lookout { seed, own: 7, victims: &On(&cpus) }).collect();
+        let mut walk: Vec<_> = order.walk(WalkStart { seed, own: 7, victims: &On(&cpus) }).collect();
         walk[6..].sort_unstable();
         assert_eq!((walk[0], &walk[6..]), (7, &[1, 6][..]));
     }
@@ -112,7 +112,7 @@ fn flat_where_nothing_is_known() {
     let flat = |machine, procs: usize, cpus: &[Option<usize>]| {
         let (order, coprime) = (Topology::on(machine, procs), Coprime::new(procs));
         for seed in 0..200 {
-            let walk = order.walk(Lookout { seed, own: 3, victims: &On(cpus) });
+            let walk = order.walk(WalkStart { seed, own: 3, victims: &On(cpus) });
             assert!(walk.eq(coprime.by_seed(seed)), "{procs} Ps, seed {seed}");
         }
     };
@@ -133,7 +133,7 @@ fn no_favourites_within_a_distance() {
         let mut firsts = HashMap::new();
         let walks = 30_000;
         for seed in 0..walks {
-            let from = Lookout { seed, own: 2, victims: &On(&cpus) };
+            let from = WalkStart { seed, own: 2, victims: &On(&cpus) };
             *firsts.entry(order.walk(from).nth(at).expect("a walk is complete")).or_insert(0) += 1;
         }
         let fair = walks / members;

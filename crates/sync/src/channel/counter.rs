@@ -1,4 +1,4 @@
-//! How many handles of each side a channel has, and who frees it.
+//! The number of handles on each side of a channel, and which of them frees it.
 //!
 //! ```text
 //!   senders > 0, receivers > 0 ──► one side 0: closed ──► both 0: freed
@@ -6,7 +6,7 @@
 //!
 //! **Invariant.** `sides` starts as the number of sides that have handles and falls by one when a side has lost its
 //! last handle and has closed the channel for the other; whoever takes it to 0 frees the channel. A side without
-//! handles never gets one again: handles come from handles.
+//! handles never gets one again, since a handle is made only by cloning another.
 
 use super::protocol::Chan;
 use super::ring::Ring;
@@ -18,7 +18,7 @@ use gmp_core::timer::AnyTimer;
 use std::alloc::{self, Layout, LayoutError};
 use std::sync::{Mutex, PoisonError};
 
-/// More handles than memory has room for: a clone that is forgotten in a loop ends here, not in an overflow.
+/// More handles than memory has room for: a loop that forgets its clones ends here, not in an overflow.
 const MOST: usize = isize::MAX as usize;
 
 /// A channel and the counts of its handles, in one piece of memory with the buffer's slots behind.
@@ -29,20 +29,20 @@ struct Counted<T> {
     receivers: AtomicUsize,
     sides: AtomicUsize,
     kind: Kind,
-    /// How far behind the beginning of its memory this lies.
+    /// How far this lies behind the beginning of its allocation.
     skipped: usize,
 }
 
-/// What every allocator aligns to. Some are slow to give more, as a whole line of cache: instead of that, so much is
-/// asked for that a line begins in it.
+/// The alignment that every allocator gives. Some are slow where more is asked for, such as a whole cache line; so
+/// enough memory is asked for that a cache line begins in it.
 const COMMON: usize = 16;
 
 impl<T> Counted<T> {
-    /// What it takes, how much of that is to be had only for its alignment, and how far behind its beginning the slots
-    /// are.
+    /// The memory that a channel takes, how much of that is there only for its alignment, and how far behind its
+    /// beginning the slots are.
     ///
     /// # Panics
-    /// If no memory has room for so much.
+    /// If no memory has room for that many values.
     #[inline]
     fn layout(capacity: usize) -> (Layout, usize, usize) {
         let fit = || {
@@ -65,7 +65,7 @@ impl<T> Counted<T> {
             alloc::handle_alloc_error(layout)
         };
         let skipped = if spare == 0 { 0 } else { base.addr().get().wrapping_neg() % align_of::<Self>() };
-        // SAFETY: the layout has room for it at the next place of its alignment, and for the slots behind it.
+        // SAFETY: the layout has room for it at the next aligned address, and for the slots behind it.
         unsafe {
             let at = base.add(skipped);
             let ring = Ring::in_slots(at.add(slots).cast(), capacity);
@@ -77,7 +77,7 @@ impl<T> Counted<T> {
         }
     }
 
-    /// Drops it, and gives its memory back whatever unwinds.
+    /// Drops the channel, and gives its memory back even if a destructor unwinds.
     ///
     /// # Safety
     /// [`Counted::make`] made it, and this is the only reference.
@@ -98,17 +98,18 @@ impl<T> Counted<T> {
     }
 }
 
-/// What a channel is.
+/// What kind of channel it is.
 enum Kind {
     Plain,
-    /// Made without senders.
+    /// It was made without senders.
     Never,
-    /// A timer's: its sender is the timer's callback, and goes without closing it; the last receiver stops the timer.
-    /// The timer is put in before anybody else has the channel, and taken out once: it holds the sender.
+    /// A timer's channel. Its sender belongs to the timer's callback, and goes without closing the channel; the last
+    /// receiver stops the timer. The timer, which holds the sender, is put in before anybody else has the channel,
+    /// and taken out once.
     Timer(Mutex<Option<AnyTimer>>),
 }
 
-/// Which side of a channel.
+/// A side of a channel.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
     Senders,
@@ -118,7 +119,8 @@ pub(super) enum Side {
 /// One handle's share in a channel.
 pub(super) struct Share<T>(NonNull<Counted<T>>);
 
-// SAFETY: a share is a counted reference to a channel, which may be used from any thread if its values may be sent.
+// SAFETY: a share is a counted reference to a channel, and a channel may be used from any thread if its values may be
+// sent.
 unsafe impl<T: Send> Send for Share<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Share<T> {}
@@ -137,7 +139,7 @@ impl<T> Share<T> {
         (Self(counted), Self(counted))
     }
 
-    /// A channel with one share on the receivers' side, and no senders, which therefore never close it.
+    /// A channel with one share on the receivers' side and no senders, so that no sender's drop ever closes it.
     pub(super) fn without_senders() -> Self {
         Self(Counted::make(0, 0, Kind::Never))
     }
@@ -156,10 +158,10 @@ impl<T> Share<T> {
         }
     }
 
-    /// One more share on the same side.
+    /// Another share on the same side.
     pub(super) fn another(&self, side: Side) -> Self {
         if self.count(side).fetch_add(1, Relaxed) > MOST {
-            // Only forgotten handles come this far.
+            // Only forgotten handles can add up to so many.
             std::process::abort();
         }
         Self(self.0)
@@ -187,13 +189,14 @@ impl<T> Share<T> {
         self.0 == other.0
     }
 
-    /// Gives the share back. The last one of a side runs `last`, if that matters to anybody; the last one of both frees
-    /// the channel.
+    /// Gives the share back. The last share of a side runs `last`, unless nobody could tell; the last share of both
+    /// sides frees the channel.
     #[inline]
     pub(super) fn give_back(&self, side: Side, last: impl FnOnce(&Self)) {
         let count = self.count(side);
-        // ORDER: handles. Release and acquire pair with each other: who sees the count at 1, or takes it from there,
-        // sees all that the other handles of this side did. At 1 it is ours alone, and handles come from handles.
+        // ORDER: handles. Release and acquire pair with each other: whoever sees the count at 1, or takes it from
+        // there, sees all that the other handles of this side did. At 1 this handle is the only one, and nobody else
+        // can clone it.
         if count.load(Acquire) == 1 || count.fetch_sub(1, Release) == 1 {
             self.end(side, last);
         }
@@ -201,13 +204,13 @@ impl<T> Share<T> {
 
     #[inline(never)]
     fn end(&self, side: Side, last: impl FnOnce(&Self)) {
-        /// Also if `last` unwinds out of a value's destructor.
+        /// Frees the channel even if `last` unwinds out of a value's destructor.
         struct Free<T>(NonNull<Counted<T>>);
         impl<T> Drop for Free<T> {
             fn drop(&mut self) {
                 // SAFETY: this side's count in `sides` is still held.
                 let sides = unsafe { &self.0.as_ref().sides };
-                // ORDER: sides. As with the handles.
+                // ORDER: sides. As for the handles.
                 if sides.load(Acquire) == 1 || sides.fetch_sub(1, Release) == 1 {
                     // ORDER: sides. As above.
                     sides.load(Acquire);
@@ -221,7 +224,7 @@ impl<T> Share<T> {
         let _free = Free(self.0);
         // ORDER: sides. As above.
         let alone = self.counted().sides.load(Acquire) == 1;
-        // With nobody left on the other side there is nobody to close it for.
+        // With nobody left on the other side there is nobody who could notice that the channel is closed.
         if !(alone && matches!(self.counted().kind, Kind::Plain)) {
             last(self);
         }

@@ -1,12 +1,14 @@
-//! What a select looks at: the part of a channel that is the same for every type of values, and whether it is ready.
+//! `ErasedChannel`: the part of a channel that is the same for every type of value, for a select; and whether a
+//! channel is ready.
 
 use super::protocol::{Chan, Refusal, Slot, State};
 use crate::wait::{Queue, RawLock, WakeHandle};
 
-/// A channel whose type of values is forgotten: what a select locks, glances at and waits in.
+/// A channel whose type of value is erased: a select locks it, looks at it and waits at it.
 ///
-/// With `repr(C)` all the way down, and no more of a value's type in it than a thin pointer, a channel looks the same
-/// for every type of values: a pointer to one may be cast to a pointer to this, which never touches a value.
+/// A channel is `repr(C)` all the way down and holds no more of its values' type than a thin pointer, so its layout
+/// is the same for every type. A pointer to a channel may therefore be cast to a pointer to this, which never touches
+/// a value.
 #[repr(transparent)]
 pub(crate) struct ErasedChannel(Chan<()>);
 
@@ -17,17 +19,17 @@ impl ErasedChannel {
         self.0.lock.raw()
     }
 
-    /// Where senders, or receivers, wait.
+    /// The queue of the senders or of the receivers that wait.
     ///
     /// # Safety
-    /// The lock is held as long as this is used.
+    /// The caller holds the lock for as long as it uses the queue.
     #[inline]
     pub(crate) unsafe fn queue(&self, senders: bool) -> &Queue<Slot> {
         let state = self.0.state();
         if senders { &state.senders } else { &state.receivers }
     }
 
-    /// Whether a send, or a receive, has something to look at: nothing is ready without.
+    /// Whether a send, or a receive, could be ready. If this is `false` it is not.
     ///
     /// # Safety
     /// The lock is held.
@@ -41,8 +43,8 @@ impl ErasedChannel {
 }
 
 impl<T> State<T> {
-    /// Whether a send, or a receive, would not have to wait. A select that waits on the other side counts, though
-    /// another of its cases may come first.
+    /// Whether a send, or a receive, would not have to wait. A select that waits on the other side counts as ready,
+    /// though another of its cases may come first.
     pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<WakeHandle>, Refusal> {
         let (others, buffer) = match sends {
             true => (&self.receivers, !self.ring.is_full()),

@@ -1,4 +1,4 @@
-//! What sends and receives fail with. A value that was not sent comes back in the error.
+//! The errors of sends and receives. A value that was not sent comes back in the error.
 
 use core::fmt;
 
@@ -105,7 +105,7 @@ pub enum SendTimeoutError<T> {
 }
 
 sends_back!(SendTimeoutError {
-    TimedOut => "the time to send on a channel is over",
+    TimedOut => "timed out sending on a channel",
     Closed => "send on a closed channel"
 });
 
@@ -141,7 +141,7 @@ pub enum TryRecvError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecvTimeoutError {
     /// The deadline passed first.
-    #[error("the time to receive from a channel is over")]
+    #[error("timed out receiving from a channel")]
     TimedOut,
     /// The channel is closed, and empty.
     #[error("receive from a closed and empty channel")]

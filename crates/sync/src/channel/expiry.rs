@@ -1,10 +1,10 @@
-//! What a timer does with its channel, each in one step under the channel's lock.
+//! What a timer does with its channel: each operation is one step under the channel's lock.
 
 use super::protocol::{Chan, Refusal, wake};
 
 impl<T: Copy> Chan<T> {
-    /// A timer's expiry: sends the value if there is somebody or room for it, and if it still counts, which is asked
-    /// under the lock. `false`: the channel is closed. Never suspends.
+    /// A timer's expiry: sends the value if a receiver waits or there is room, and if the expiry still counts, which
+    /// is asked under the lock. `false`: the channel is closed. Never suspends.
     #[doc(alias = "sendTime")]
     pub(crate) fn deliver(&self, value: T, counts: impl FnOnce() -> bool) -> bool {
         let mut slot = value;
@@ -12,7 +12,7 @@ impl<T: Copy> Chan<T> {
         if !counts() {
             return !state.closed.is();
         }
-        // SAFETY: the slot holds a value, and one that may be copied may be moved and left alone, too.
+        // SAFETY: the slot holds a value, and a `Copy` value may be moved out and still be left in place.
         let sent = unsafe { self.send_now(&state, &raw mut slot) };
         drop(state);
         match sent {
@@ -22,8 +22,8 @@ impl<T: Copy> Chan<T> {
         true
     }
 
-    /// A timer is stopped or reset: does that under the lock and takes away what it has left here. `true`: one of both
-    /// was still to come. Never suspends.
+    /// A timer is stopped or reset: this does so under the lock, and takes the value that it has left in the buffer
+    /// away. `true`: an expiry was still to come, or its value still to be received. Never suspends.
     #[doc(alias = "timerchandrain")]
     pub(crate) fn undo(&self, stop: impl FnOnce() -> bool) -> bool {
         let state = self.lock.lock();

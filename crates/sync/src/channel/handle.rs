@@ -1,4 +1,4 @@
-//! `Sender` and `Receiver`: what programs hold of a channel.
+//! `Sender` and `Receiver`: the handles that programs hold on a channel.
 
 mod receiver;
 mod sender;
@@ -17,8 +17,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 /// waits for one. Either side may be used by goroutines and by plain threads.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (numbers, squares) = gmp::chan(0);
 ///     gmp::go(move || (1..=3).for_each(|n| numbers.send(n * n).unwrap()));
@@ -35,14 +34,13 @@ pub fn chan<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { chan: sender }, Receiver { chan: receiver })
 }
 
-/// A channel on which nothing ever comes and that is never closed, also not by [`Receiver::close`]: Go's nil channel.
+/// A channel on which nothing ever comes and which nothing closes, not even [`Receiver::close`]: Go's nil channel.
 /// Never suspends.
 ///
-/// For a case of a select that is switched off.
+/// It switches a case of a select off.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, mut numbers) = gmp::chan(2);
 ///     (1..=2).for_each(|n| sender.send(n).unwrap());
@@ -66,20 +64,20 @@ pub fn never<T>() -> Receiver<T> {
     Receiver { chan: Share::without_senders() }
 }
 
-/// The channel of a timer that is tied to it by [`Receiver::tie`].
+/// A channel for a timer, to which [`Receiver::tie`] ties it.
 pub(crate) fn of_timer<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = Share::of_timer();
     (Sender { chan: sender }, Receiver { chan: receiver })
 }
 
-/// What both sides have.
+/// The methods of both sides.
 macro_rules! side {
     ($handle:ident, $side:expr) => {
         impl<T> $handle<T> {
             /// Closes the channel: sends fail from now on, receives get what is buffered and then fail. `false`: it
             /// was closed already. Never suspends.
             ///
-            /// Who waits at the channel is woken in Go's order: of several, the one who came first runs next, then the
+            /// Those who wait at the channel are woken in Go's order: the one who came first runs next, then the
             /// others, the latest first.
             ///
             /// ```
@@ -102,8 +100,8 @@ macro_rules! side {
                 self.chan.is_closed()
             }
 
-            /// How many values are in the buffer; values of senders that wait do not count, nor does a timer's. Never
-            /// suspends.
+            /// How many values are in the buffer. The values of waiting senders are not counted, nor is a timer's
+            /// value. Never suspends.
             ///
             /// ```
             /// let (sender, receiver) = gmp::chan(2);
@@ -140,7 +138,7 @@ macro_rules! side {
                 self.len() == self.capacity()
             }
 
-            /// Whether two handles are of one channel. Never suspends.
+            /// Whether two handles belong to the same channel. Never suspends.
             ///
             /// ```
             /// let (sender, receiver) = gmp::chan::<u32>(0);
@@ -157,7 +155,7 @@ macro_rules! side {
             }
         }
 
-        // A panic elsewhere leaves a channel whole; at worst it drops a handle.
+        // A panic elsewhere leaves a channel intact; at worst it drops a handle.
         impl<T> UnwindSafe for $handle<T> {}
         impl<T> RefUnwindSafe for $handle<T> {}
 

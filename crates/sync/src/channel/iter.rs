@@ -1,4 +1,4 @@
-//! Iterators over what a channel gives.
+//! Iterators over the values of a channel.
 
 use super::handle::Receiver;
 use core::iter::FusedIterator;
@@ -7,8 +7,7 @@ impl<T> Receiver<T> {
     /// Receives until the channel is closed and empty. **The iterator's `next` suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// runtime.run(|| {
     ///     let (sender, words) = gmp::chan(0);
     ///     gmp::go(move || ["one", "two"].into_iter().for_each(|word| sender.send(word).unwrap()));
@@ -22,12 +21,12 @@ impl<T> Receiver<T> {
         Iter(self)
     }
 
-    /// Receives what is there now. Never suspends.
+    /// Receives the values that are there now. Never suspends.
     ///
     /// ```
     /// let (sender, receiver) = gmp::chan(3);
     /// (1..=2).for_each(|n| sender.send(n).unwrap());
-    /// // The channel is open, and would make `iter` wait for a third.
+    /// // `iter` would wait for a third value, since the channel is open.
     /// assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [1, 2]);
     /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
@@ -47,7 +46,7 @@ impl<T> Iterator for Iter<'_, T> {
     }
 }
 
-/// Receives what is there now. Never suspends. Made by [`Receiver::try_iter`].
+/// Receives the values that are there now. Never suspends. Made by [`Receiver::try_iter`].
 #[derive(Debug)]
 pub struct TryIter<'a, T>(pub(super) &'a Receiver<T>);
 
@@ -100,6 +99,6 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
     }
 }
 
-// Closed and empty is for good.
+// A channel that is closed and empty stays so.
 impl<T> FusedIterator for Iter<'_, T> {}
 impl<T> FusedIterator for IntoIter<T> {}

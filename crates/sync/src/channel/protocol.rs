@@ -19,16 +19,16 @@ use crate::seam::{AtomicBool, own};
 use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandle, check_unfired};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
-use gmp_core::WaitReason;
 use gmp_core::park::Who;
+use gmp_core::{WaitReason, foreign};
 use std::time::Instant;
 
-/// What a channel knows of one who waits at it: where its value is, or is to go. `None`: it has none to move, and only
-/// wants to know when somebody else comes.
+/// What a channel knows of a waiter: where its value is, or where it is to be put. `None`: there is no value to move;
+/// the waiter only wants to be told when somebody comes to the other side.
 pub(crate) type Slot = Option<NonNull<()>>;
 
-/// What the lock protects: the right to change it, and all but three words of it. Those, and no others, are also
-/// looked at without the lock ([`State::glance`]), so nobody makes a unique reference of it.
+/// What the lock protects. Only its holder changes it. Three words of it, and no others, are also read without the
+/// lock ([`State::glance`]), so nobody may make a unique reference to it.
 #[repr(C)]
 pub(crate) struct State<T> {
     pub(super) closed: Closed,
@@ -37,18 +37,18 @@ pub(crate) struct State<T> {
     pub(crate) senders: Queue<Slot>,
 }
 
-/// Whether a channel is closed. Once it is, it stays so.
+/// Whether a channel is closed. A closed channel stays closed.
 pub(super) struct Closed(AtomicBool);
 
 impl Closed {
-    /// Also without the lock.
+    /// Whether it is closed. May be asked without the lock.
     #[inline]
     pub(super) fn is(&self) -> bool {
-        // ORDER: glance. Pairs with `close`: who sees the channel closed sees what was sent before.
+        // ORDER: glance. Pairs with `close`: whoever sees the channel closed sees what was sent before.
         self.0.load(Acquire)
     }
 
-    /// `false`: it was. Under the lock.
+    /// Closes it, under the lock. `false`: it was closed already.
     fn close(&self) -> bool {
         let open = !own!(self.0);
         // ORDER: glance. Pairs with `is`.
@@ -57,14 +57,15 @@ impl Closed {
     }
 }
 
-/// A channel: all of it, but for the buffer's slots, in one cache line.
+/// A channel. All of it except the buffer's slots is in one cache line.
 #[doc(alias = "hchan")]
 #[repr(C, align(64))]
 pub(crate) struct Chan<T> {
     pub(super) lock: Lock<State<T>>,
 }
 
-// SAFETY: values are moved from thread to thread, which `T: Send` allows; nobody gets a reference to one in here.
+// SAFETY: values are moved from thread to thread, which `T: Send` allows, and nobody gets a reference to a value
+// inside a channel.
 unsafe impl<T: Send> Sync for Chan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Chan<T> {}
@@ -74,13 +75,13 @@ unsafe impl<T: Send> Send for Chan<T> {}
 pub(crate) enum Refusal {
     /// The channel is closed (and empty, for a receive).
     Closed,
-    /// Nobody was ready, until the deadline if there was one.
+    /// Nobody was ready, or not before the deadline if there was one.
     NotReady,
 }
 
-/// The two ways over a channel: what differs between a send and a receive.
+/// The direction of an operation: what differs between a send and a receive.
 trait Direction {
-    /// The call's name, for those who may not wait.
+    /// The call's name, for the panic where nobody may wait.
     const CALL: &'static str;
     const REASON: WaitReason;
     const SENDS: bool;
@@ -88,7 +89,7 @@ trait Direction {
     /// The part that needs no wait.
     ///
     /// # Safety
-    /// The slot is as [`Chan::send`] or [`Chan::receive`] wants it.
+    /// The slot is as [`Chan::send`] or [`Chan::receive`] requires.
     unsafe fn now<T>(chan: &Chan<T>, state: &State<T>, slot: *mut T) -> Result<Option<WakeHandle>, Refusal>;
 
     /// Where it waits.
@@ -149,18 +150,18 @@ impl<T> Chan<T> {
         self.state().closed.is()
     }
 
-    /// What stands under the lock, for a select that holds it, and for a glance.
+    /// What the lock protects, for a select that holds the lock, and for a look without it.
     #[inline]
     pub(crate) fn state(&self) -> &State<T> {
-        // SAFETY: there are no unique references to it, and what may be changed at this time is atomic or not looked at
-        // by those who do not hold the lock.
+        // SAFETY: there are no unique references to it. What may change meanwhile is either atomic or not read by
+        // those who do not hold the lock.
         unsafe { &*self.lock.value() }
     }
 
-    /// Sends the value at `slot`, which is moved out if that is `Ok`. **Suspends.**
+    /// Sends the value at `slot`, which has been moved out if this returns `Ok`. **Suspends.**
     ///
     /// # Safety
-    /// `slot` holds a value; after `Ok` it does no more.
+    /// `slot` holds a value; after `Ok` it no longer does.
     #[inline(always)]
     pub(crate) unsafe fn send(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
         // SAFETY: as the caller promises.
@@ -177,7 +178,8 @@ impl<T> Chan<T> {
         unsafe { self.try_operate::<Sending>(slot) }
     }
 
-    /// The part of a send that needs no wait. What it gives is to be woken without the lock.
+    /// The part of a send that needs no wait. The caller wakes the handle that it gets after it has given the lock
+    /// back.
     ///
     /// # Safety
     /// As [`Chan::send`].
@@ -227,7 +229,8 @@ impl<T> Chan<T> {
         unsafe { self.try_operate::<Receiving>(slot) }
     }
 
-    /// The part of a receive that needs no wait. What it gives is to be woken without the lock.
+    /// The part of a receive that needs no wait. The caller wakes the handle that it gets after it has given the lock
+    /// back.
     ///
     /// # Safety
     /// As [`Chan::receive`].
@@ -268,6 +271,7 @@ impl<T> Chan<T> {
     /// As [`Direction::now`].
     #[inline(always)]
     unsafe fn operate<D: Direction>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+        foreign::refuse(D::CALL);
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.
@@ -287,6 +291,7 @@ impl<T> Chan<T> {
     /// As [`Direction::now`].
     #[inline]
     unsafe fn try_operate<D: Direction>(&self, slot: *mut T) -> Result<(), Refusal> {
+        foreign::refuse(D::CALL);
         if let Some(refusal) = self.state().glance(D::SENDS) {
             return Err(refusal);
         }
@@ -364,7 +369,7 @@ impl<T> Chan<T> {
             let state = self.lock.lock();
             queue(&state).unlink(node);
         }
-        // A waker may have come in between: then it has moved the value.
+        // A waker may have come in between; then it has moved the value.
         let fired = waiter.fired().map(|(_, fired)| fired);
         if fired.is_none() {
             check_unfired(wake, deadline);
@@ -373,14 +378,14 @@ impl<T> Chan<T> {
         fired
     }
 
-    /// Closes the channel. `false`: it was closed. Never suspends.
+    /// Closes the channel. `false`: it was closed already. Never suspends.
     #[doc(alias = "closechan")]
     pub(crate) fn close(&self) -> bool {
         let state = self.lock.lock();
         if !state.closed.close() {
             return false;
         }
-        // Go readies its list from the end: the one who waited longest is readied last, and so runs next.
+        // Go readies its list from the end: the goroutine that has waited longest is readied last, and so runs next.
         let mut woken = Vec::new();
         for queue in [&state.receivers, &state.senders] {
             while let Some(node) = queue.pop() {
@@ -395,48 +400,18 @@ impl<T> Chan<T> {
     /// Closes the channel and drops what is buffered: nobody can receive from it any more.
     pub(crate) fn close_and_empty(&self) {
         self.close();
-        // Under no lock: destructors are the caller's code.
+        // This happens under no lock, since destructors are the user's code.
         drop_all(|| self.lock.lock().ring.pop());
     }
 }
 
-impl<T> State<T> {
-    /// What an operation that does not wait comes to, if that can be told without the lock.
-    ///
-    /// First whether there is something to be had, then whether the channel is closed. If it is not yet, neither was it
-    /// at the first look, and that was the moment at which the operation took place. (By the first look's acquire:
-    /// whoever made the channel so did not know it closed, or we would see that, too.) If it is, nothing comes any
-    /// more, so the third look is final. Go looks at `closed` first in `chansend` and second in `chanrecv` (chan.go, Go
-    /// 1.27).
-    #[inline(always)]
-    fn glance(&self, sends: bool) -> Option<Refusal> {
-        if !self.has_nothing_for(sends) {
-            return None;
-        }
-        if !self.closed.is() {
-            return Some(Refusal::NotReady);
-        }
-        (sends || self.has_nothing_for(sends)).then_some(Refusal::Closed)
-    }
-
-    /// Whether a send finds no room, or a receive no value: nobody waits on the other side, of an unbuffered channel.
-    #[inline(always)]
-    fn has_nothing_for(&self, sends: bool) -> bool {
-        let (others, unready) = match sends {
-            true => (&self.receivers, self.ring.capacity()),
-            false => (&self.senders, 0),
-        };
-        if self.ring.capacity() == 0 { others.is_empty() } else { self.ring.len() == unready }
-    }
-}
-
-/// Wakes one who was fired, if it sleeps already.
+/// Wakes a waiter that was fired, if there is one.
 #[inline]
 pub(crate) fn wake(handle: Option<WakeHandle>) {
     wake_as(handle, &mut Me::default());
 }
 
-/// [`wake`] by a caller that has been looked up already.
+/// [`wake`] by a caller that has already been looked up.
 #[inline(always)]
 fn wake_as(handle: Option<WakeHandle>, me: &mut Me) {
     if let Some(handle) = handle {

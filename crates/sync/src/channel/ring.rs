@@ -1,7 +1,7 @@
 //! `Ring`: a channel's buffer, first in, first out, of a size that never changes.
 //!
-//! **Invariant.** The `len` slots from `first` on hold values, all others none. Used under the channel's lock, but for
-//! [`Ring::capacity`], which never changes, and [`Ring::len`], which anybody may look at.
+//! **Invariant.** The `len` slots from `first` on hold values, all others none. The ring is used under the channel's
+//! lock, except for [`Ring::capacity`], which never changes, and [`Ring::len`], which anybody may ask for.
 
 use crate::seam::{AtomicUsize, own};
 use core::cell::Cell;
@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Release};
 
-/// The buffer; its slots are the channel's maker's.
+/// The buffer. Its slots belong to whoever made the channel.
 #[repr(C)]
 pub(super) struct Ring<T> {
     slots: NonNull<T>,
@@ -23,21 +23,22 @@ impl<T> Ring<T> {
     /// A ring in `slots`.
     ///
     /// # Safety
-    /// They have room for `capacity` values, and nobody else uses them as long as the ring lives.
+    /// The slots have room for `capacity` values, and nobody else uses them for as long as the ring lives.
     pub(super) unsafe fn in_slots(slots: NonNull<T>, capacity: usize) -> Self {
         Self { slots, capacity, first: Cell::new(0), len: AtomicUsize::new(0), owns: PhantomData }
     }
 
-    /// How many values there is room for. Also without the lock.
+    /// How many values the ring has room for. May be asked without the lock.
     #[inline]
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// How many values there are. Also without the lock.
+    /// How many values the ring holds. May be asked without the lock.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        // ORDER: glance. Pairs with `set_len`: who sees so many sees what the one knew who made them so many.
+        // ORDER: glance. Pairs with `set_len`: whoever reads this length also sees everything that the goroutine
+        // which set it did before.
         self.len.load(Acquire)
     }
 
@@ -59,7 +60,7 @@ impl<T> Ring<T> {
         if at >= left { at - left } else { at }
     }
 
-    /// Where the next value goes, which counts as there from now on.
+    /// The slot for the next value, which is counted from now on.
     ///
     /// # Safety
     /// The ring is not full, and the caller writes a value before the lock is given back.
@@ -72,8 +73,8 @@ impl<T> Ring<T> {
         unsafe { self.slots.add(at).as_ptr() }
     }
 
-    /// Takes the first value out and has another put behind the last, in its slot: whoever looks without the lock sees
-    /// the ring as full as it is. `None` if there is no room for any.
+    /// Takes the first value out and has another one written behind the last, in the same slot, so that whoever looks
+    /// without the lock never sees the ring less than full. `None` if the capacity is zero.
     ///
     /// # Safety
     /// The ring is full, and `with` writes a value.
@@ -85,7 +86,7 @@ impl<T> Ring<T> {
         }
         // SAFETY: below the capacity.
         let slot = unsafe { self.slots.add(self.first.get()) };
-        // SAFETY: by the invariant it holds a value; its place is taken below.
+        // SAFETY: by the invariant the slot holds a value; another one is written there below.
         let first = unsafe { slot.read() };
         with(slot.as_ptr());
         self.first.set(self.at(1));
@@ -99,7 +100,7 @@ impl<T> Ring<T> {
         if len == 0 {
             return None;
         }
-        // SAFETY: by the invariant it holds a value, and it no longer counts among those that do.
+        // SAFETY: by the invariant the slot holds a value, and it is not counted as filled any more.
         let value = unsafe { self.slots.add(self.first.get()).read() };
         self.first.set(self.at(1));
         self.set_len(len - 1);
@@ -113,9 +114,9 @@ impl<T> Drop for Ring<T> {
     }
 }
 
-/// Drops values until none is left, also if a destructor unwinds.
+/// Drops values until none is left, even if a destructor unwinds.
 pub(super) fn drop_all<T>(mut next: impl FnMut() -> Option<T>) {
-    /// Goes on with the rest.
+    /// Drops the rest of the values.
     struct Rest<'a, T>(&'a mut dyn FnMut() -> Option<T>);
     impl<T> Drop for Rest<'_, T> {
         fn drop(&mut self) {
@@ -141,7 +142,8 @@ mod tests {
     }
 
     fn ring_in<T>(slots: &mut [MaybeUninit<T>]) -> Ring<T> {
-        // SAFETY: so much room; each test keeps it longer than the ring, and away from it.
+        // SAFETY: the slots have room for that many; each test keeps them longer than the ring and does not touch
+        // them.
         unsafe { Ring::in_slots(NonNull::new(slots.as_mut_ptr().cast()).unwrap(), slots.len()) }
     }
 

@@ -1,4 +1,4 @@
-//! `Context`: what programs hold of a place in the tree, and of the values on the way to it.
+//! `Context`: the handle that programs hold on a place in the tree and on a chain of values.
 
 use super::after_func::AfterFunc;
 use super::cancel::Cancel;
@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 /// asked by those who work: by a case of a select on [`Context::done`], or by [`Context::err`] in a loop.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::context::{Context, ContextError};
 ///
 /// runtime.run(|| {
@@ -61,7 +60,7 @@ impl Context {
         Self { node: None, values: Values::none() }
     }
 
-    /// A context that is done when the [`Cancel`] says so, or when this one is. Never suspends.
+    /// A context that is done when its [`Cancel`] is used, or when this one is done. Never suspends.
     ///
     /// Dropping the last clone of the `Cancel` cancels, too.
     ///
@@ -81,11 +80,10 @@ impl Context {
 
     /// A context that is also done at `at`, unless this one's deadline is earlier. Never suspends.
     ///
-    /// The deadline is kept by the caller's runtime: if that closes first, it does not come.
+    /// The caller's runtime keeps the timer: if the runtime closes first, the deadline never passes.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::{Context, ContextError};
     /// use std::time::Duration;
     ///
@@ -104,7 +102,7 @@ impl Context {
         self.with_deadline_cause(at, ContextError::DeadlineExceeded)
     }
 
-    /// [`Context::with_deadline`], so much later than now. Never suspends.
+    /// As [`Context::with_deadline`], but `timeout` later than now. Never suspends.
     ///
     /// As shown at [`Context::with_deadline`].
     ///
@@ -116,12 +114,11 @@ impl Context {
         self.with_timeout_cause(timeout, ContextError::DeadlineExceeded)
     }
 
-    /// [`Context::with_deadline`]; `cause` is what [`Context::cause`] says if it is this deadline that passes. Never
-    /// suspends.
+    /// As [`Context::with_deadline`], but with the `cause` that [`Context::cause`] returns if it is this deadline
+    /// that passes. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::{Context, ContextError};
     /// use std::time::{Duration, Instant};
     ///
@@ -154,7 +151,7 @@ impl Context {
         derived
     }
 
-    /// [`Context::with_deadline_cause`], so much later than now. Never suspends.
+    /// As [`Context::with_deadline_cause`], but `timeout` later than now. Never suspends.
     ///
     /// As shown at [`Context::with_deadline_cause`].
     ///
@@ -169,16 +166,16 @@ impl Context {
     ) -> (Self, Cancel) {
         match crate::seam::after_now(timeout) {
             Some(at) => self.with_deadline_cause(at, cause),
-            // Later than any clock goes.
+            // That is later than the clock reaches.
             None => self.with_cancel(),
         }
     }
 
-    /// A context with one value more, found by its type: a later one of the same type hides an earlier one. Never
-    /// suspends.
+    /// A context with one more value, which is found by its type: a later value of the same type hides an earlier
+    /// one. Never suspends.
     ///
-    /// For what belongs to a request and crosses interfaces, not for arguments. A type of the crate's own is a key that
-    /// no other crate meets by chance.
+    /// Use it for data that belongs to a request and crosses interfaces, not for arguments. A type of your own crate
+    /// is a key that no other crate uses by chance.
     ///
     /// ```
     /// use gmp::context::Context;
@@ -196,7 +193,7 @@ impl Context {
         Self { node: self.node.clone(), values: self.values.with(value) }
     }
 
-    /// This context's values, with nobody to cancel it and no deadline. Never suspends.
+    /// A context with this one's values, which nobody can cancel and which has no deadline. Never suspends.
     ///
     /// ```
     /// use gmp::context::Context;
@@ -220,14 +217,13 @@ impl Context {
         self.values.get()
     }
 
-    /// A channel that closes when the context is done; nothing ever comes through it. Never suspends, but receiving
-    /// from it does.
+    /// A channel that closes when the context is done; no value ever comes through it. Never suspends, though
+    /// receiving from the channel does.
     ///
-    /// Also one for a context that is never done, so that a select needs no case distinction.
+    /// A context that is never done has a channel, too, so that a select need not distinguish the cases.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::Context;
     ///
     /// runtime.run(|| {
@@ -257,7 +253,7 @@ impl Context {
 
     /// Why the context is done; `None`: it is not. Never suspends.
     ///
-    /// Says why from the moment in which [`Context::done`] closes, and not before.
+    /// It returns the reason from the moment at which [`Context::done`] closes, and not before.
     ///
     /// Shown at [`Context`].
     #[doc(alias = "Err")]
@@ -265,8 +261,8 @@ impl Context {
         self.node.as_ref()?.ended().map(|ended| ended.error)
     }
 
-    /// Why the context is done, as whoever cancelled it said: see [`Cancel::cancel_because`]. If they said nothing, the
-    /// [`ContextError`]. Never suspends.
+    /// Why the context is done, in the words of whoever cancelled it: see [`Cancel::cancel_because`]. If no cause was
+    /// given, it is the [`ContextError`]. Never suspends.
     ///
     /// Shown at [`Cancel::cancel_because`].
     #[doc(alias = "Cause")]
@@ -288,8 +284,7 @@ impl Context {
     /// Dropping the handle changes nothing. If the runtime closes first, `f` is dropped instead.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::context::Context;
     ///
     /// runtime.run(|| {

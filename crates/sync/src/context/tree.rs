@@ -12,10 +12,10 @@
 //! ```
 //!
 //! **Invariant.** A node ends once. A child is in its parent's list from its making until one of the two ends, so an
-//! end reaches it: the parent takes the list under the lock under which `add_child` looks whether it has ended. Whoever
-//! takes a child out of a list owns it: a function is started or given back to `stop`, never both. An ended node with
-//! nothing below has only ended ones under it. So whoever cancels returns when all have ended, whoever was first: the
-//! second helps, where Go's waits for the first's lock.
+//! end reaches it: the parent takes the list under the lock under which `add_child` looks whether it has ended.
+//! Whoever takes a child out of a list owns it: a function is started or given back to `stop`, never both. If an
+//! ended node has nothing below, all nodes under it have ended. So whoever cancels returns when all have ended, no
+//! matter who began: a second caller helps the first, where Go's second caller waits for the first one's lock.
 //!
 //! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No lock
 //! is held while another is taken, and none over a suspension; closing a channel under the lock only readies
@@ -39,7 +39,7 @@ pub(super) struct Ended {
     pub(super) cause: Cause,
 }
 
-/// Who is told when a node ends.
+/// A child, which is told when the node ends.
 #[derive(Debug)]
 pub(super) enum Child {
     Node(Arc<Node>),
@@ -65,13 +65,13 @@ struct Ending {
 pub(super) struct Node {
     parent: Option<(Arc<Node>, OnceLock<Slot>)>,
     deadline: Option<Instant>,
-    /// Set under the lock before the channel is closed: who sees neither need not take the lock.
+    /// It is set under the lock before the channel is closed: whoever sees neither need not take the lock.
     ending: AtomicBool,
     done: OnceLock<Done>,
     state: Mutex<State>,
 }
 
-/// The channel that closes at the end; made when somebody first asks for it.
+/// The channel that closes at the end. It is made when somebody first asks for it.
 struct Done {
     closes: Sender<Never>,
     closed: Receiver<Never>,
@@ -163,13 +163,13 @@ impl Node {
         &done.closed
     }
 
-    /// Takes a child in, to be told of the end; gives it back if that has come.
+    /// Takes a child in, which will be told of the end; gives it back if the node has ended.
     pub(super) fn add_child(&self, child: Child) -> Result<Slot, Child> {
         let mut state = self.lock();
         if state.ended.is_some() { Err(child) } else { Ok(state.children.insert(child)) }
     }
 
-    /// Lets a child go, unless the end has come first. Once for each child.
+    /// Lets a child go, unless the end has come first. It is called once for each child.
     pub(super) fn remove_child(&self, slot: Slot) -> bool {
         let child = self.lock().children.remove(slot);
         // Dropped without the lock: a function may drop anything.
@@ -223,7 +223,7 @@ impl Node {
         Ending { first: true, how: how.clone(), below }
     }
 
-    /// All below have ended.
+    /// Called when all below have ended.
     fn finish(&self) {
         let below = self.lock().below.take();
         // Without the lock: these may be the last references.
@@ -241,6 +241,7 @@ impl Node {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
+        gmp_core::foreign::refuse("Context");
         // No code of others runs under the lock, so none can panic there.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

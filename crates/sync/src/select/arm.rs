@@ -1,7 +1,8 @@
-//! What stands between an arm of `select!` and its case: where the value is, and how the arm learns what became of it.
+//! What connects an arm of `select!` with its case: where the value is, and how the arm learns what became of it.
 //!
-//! A received value lands in the frame that selects ([`RecvSlot`]). A value to send is either a variable, which stays
-//! where it is until it is sent ([`InPlace`]), or any other expression, whose value is kept beside ([`SendSlot`]).
+//! A received value is written into the frame that selects ([`RecvSlot`]). A value to send is either a variable,
+//! which stays where it is until it is sent ([`InPlace`]), or any other expression, whose value is kept in a slot of
+//! its own ([`SendSlot`]).
 
 use super::case::Case;
 use super::round::{self, Timeout};
@@ -10,21 +11,21 @@ use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-/// Where a receive's value goes.
+/// The place for a receive's value.
 pub struct RecvSlot<T> {
     value: MaybeUninit<T>,
     filled: Cell<bool>,
 }
 
 impl<T> RecvSlot<T> {
-    /// Room for a value.
+    /// A slot without a value.
     #[inline]
     #[expect(clippy::new_without_default, reason = "only the macro makes one")]
     pub fn new() -> Self {
         Self { value: MaybeUninit::uninit(), filled: Cell::new(false) }
     }
 
-    /// The case that fills it.
+    /// The case that fills the slot.
     #[inline]
     pub fn case<'a>(&'a mut self, receiver: &'a Receiver<T>) -> Case<'a> {
         let slot = NonNull::from(&mut self.value).cast();
@@ -32,14 +33,14 @@ impl<T> RecvSlot<T> {
         unsafe { Case::new(receiver.chan(), receiver.is_never(), false, Some(slot), Some(&self.filled)) }
     }
 
-    /// What the receive gave, in its arm.
+    /// The result of the receive, for its arm.
     ///
     /// # Errors
     /// The channel was closed and empty.
     #[inline]
     pub fn finish(&mut self) -> Result<T, RecvError> {
         if self.filled.replace(false) {
-            // SAFETY: a value was moved in, and it is taken out once.
+            // SAFETY: a value was moved in, and it is taken out only once.
             Ok(unsafe { self.value.assume_init_read() })
         } else {
             Err(RecvError)
@@ -47,14 +48,14 @@ impl<T> RecvSlot<T> {
     }
 }
 
-/// The value of a send, if it is no variable. Dropped with this if it was not sent.
+/// The value of a send that is no variable. It is dropped with this if it was not sent.
 pub struct SendSlot<T> {
     value: MaybeUninit<T>,
     gone: Cell<bool>,
 }
 
 impl<T> SendSlot<T> {
-    /// The sender says of what type the value is to be.
+    /// A slot with this value. The sender is there to determine the value's type.
     #[inline]
     pub fn new(_: &Sender<T>, value: T) -> Self {
         Self { value: MaybeUninit::new(value), gone: Cell::new(false) }
@@ -68,7 +69,7 @@ impl<T> SendSlot<T> {
         unsafe { Case::new(sender.chan(), false, true, slot, Some(&self.gone)) }
     }
 
-    /// What became of the value, in the send's arm.
+    /// The result of the send, for its arm.
     ///
     /// # Errors
     /// The channel was closed; the value comes back.
@@ -92,14 +93,14 @@ impl<T> Drop for SendSlot<T> {
     }
 }
 
-/// The value of a send that is a variable. If it was sent, the arm must forget the variable ([`sent`]) at once.
+/// The value of a send that is a variable. If it was sent, the arm must forget the variable at once (see [`sent`]).
 pub struct InPlace<'v, T> {
     value: &'v T,
     gone: Cell<bool>,
 }
 
 impl<'v, T> InPlace<'v, T> {
-    /// The variable.
+    /// A slot that is this variable.
     ///
     /// ```compile_fail,E0133
     /// let message = String::from("sent, and here all the same");
@@ -107,8 +108,8 @@ impl<'v, T> InPlace<'v, T> {
     /// ```
     ///
     /// # Safety
-    /// One [case](InPlace::case) at most is made of it. When the select is over, [`InPlace::is_sent`] is asked, and if it
-    /// says so the variable goes to [`sent`] before anything else uses it.
+    /// The caller makes at most one [case](InPlace::case) of it. When the select is over, the caller asks
+    /// [`InPlace::is_sent`], and if that is so, gives the variable to [`sent`] before anything else uses it.
     #[inline]
     pub unsafe fn new(value: &'v T) -> Self {
         Self { value, gone: Cell::new(false) }
@@ -118,7 +119,7 @@ impl<'v, T> InPlace<'v, T> {
     #[inline]
     pub fn case<'a>(&'a self, sender: &'a Sender<T>) -> Case<'a> {
         // SAFETY: the variable is borrowed for as long as the case, and holds its value until `gone` says otherwise:
-        // then whoever made this forgets it before anything else can look at it, as promised.
+        // then whoever made this forgets the variable before anything else can look at it, as promised.
         unsafe { Case::new(sender.chan(), false, true, Some(NonNull::from(self.value)), Some(&self.gone)) }
     }
 
@@ -135,16 +136,16 @@ pub fn sent<T>(value: T) {
     core::mem::forget(value);
 }
 
-/// Uses what must outlive a value that is sent out of its variable.
+/// Uses references to what must outlive a value that is sent out of its variable.
 pub fn outlive<T>(_others: &T) {}
 
-/// The numbers of the cases.
+/// The numbers of the cases: 0, 1, 2 and so on.
 #[inline(always)]
 pub fn indexes<const N: usize>() -> [usize; N] {
     core::array::from_fn(|i| i)
 }
 
-/// Selects: the number of the case that came up, or `None` for the default. **Suspends**, if it may wait.
+/// Selects, and returns the number of the case that came up, or `None` for the default. **Suspends**, if it may wait.
 #[track_caller]
 #[inline]
 pub fn run<const N: usize>(cases: [Case<'_>; N], timeout: Timeout) -> Option<usize> {

@@ -9,10 +9,10 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-/// So many cases need no memory from the heap for a round; those of `select!` never do.
+/// Up to this many cases a round allocates nothing on the heap. The rounds of `select!` never do.
 const INLINE_CASES: usize = 16;
 
-/// Where one case's value is.
+/// One case's value, or the place for it.
 struct CaseValue<T> {
     /// Whether the select has moved it: in, for a receive; out, for a send.
     moved: Cell<bool>,
@@ -23,7 +23,8 @@ struct CaseValue<T> {
 impl<T> CaseValue<T> {
     fn take(&mut self) -> Option<T> {
         let here = self.moved.replace(self.sends) != self.sends;
-        // SAFETY: a receive's value is here once it was moved, a send's until it is; and from now on neither counts.
+        // SAFETY: a receive's value is here after it was moved in, a send's value until it is moved out; from now on
+        // `moved` says that there is none.
         here.then(|| unsafe { self.value.assume_init_read() })
     }
 }
@@ -50,21 +51,20 @@ struct Owned<'a>(NonNull<dyn ErasedValue + 'a>);
 
 impl Drop for Owned<'_> {
     fn drop(&mut self) {
-        // SAFETY: it came out of a box, and its case is never looked at again.
+        // SAFETY: the pointer came out of a box, and its case is not looked at any more.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
-/// A set of sends and receives, of which each call of [`select`](Select::select) takes one: for sets that are not known
-/// when the program is written. Otherwise [`select!`](crate::select!) is shorter and faster.
+/// A set of sends and receives, of which each call of [`select`](Select::select) performs one. It is for sets that
+/// are not known when the program is written; for others [`select!`](crate::select!) is shorter and faster.
 ///
-/// As in Go, and other than in crossbeam, the operation has *taken place* when a select returns: nobody waits in
-/// between for what the caller does next, and nothing is lost if that is nothing. Therefore a send's value is given to
-/// the set in advance, and a [`SelectedOperation`] holds the value that was received.
+/// As in Go, and unlike in crossbeam, the operation has *taken place* when a select returns: the other side does not
+/// wait for what the caller does next, and nothing is lost if the caller does nothing. Therefore the set is given a
+/// send's value in advance, and a [`SelectedOperation`] holds the value that was received.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let channels: Vec<_> = (0..5).map(|_| gmp::chan(0)).collect();
 ///     for (i, (sender, _)) in channels.iter().enumerate() {
@@ -86,7 +86,7 @@ impl Drop for Owned<'_> {
 #[derive(Default)]
 pub struct Select<'a> {
     cases: Vec<Case<'a>>,
-    /// `None`: the case has been removed, and never comes up.
+    /// `None`: the case has been removed, and does not come up any more.
     values: Vec<Option<Owned<'a>>>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Select<'a> {
         Self::default()
     }
 
-    /// Adds a receive, and gives its number: the lowest that no case has. Never suspends.
+    /// Adds a receive, and returns its number: the lowest that no case has. Never suspends.
     ///
     /// ```
     /// let ((one, ones), (_two, twos)) = (gmp::chan(1), gmp::chan::<&str>(1));
@@ -116,9 +116,9 @@ impl<'a> Select<'a> {
         })
     }
 
-    /// Adds a send of `value`, and gives its number: the lowest that no case has. Never suspends.
+    /// Adds a send of `value`, and returns its number: the lowest that no case has. Never suspends.
     ///
-    /// The case is there for one send: it is removed when it has come up.
+    /// The case is good for one send: it is removed once it has come up.
     ///
     /// ```
     /// let (sender, receiver) = gmp::chan(1);
@@ -143,7 +143,8 @@ impl<'a> Select<'a> {
         case: impl FnOnce(NonNull<T>, &'a Cell<bool>) -> Case<'a>,
     ) -> usize {
         let value = Box::into_raw(Box::new(CaseValue { moved: Cell::new(false), sends, value }));
-        // SAFETY: fresh from its box. The rest of it is used through pointers only, as long as a case has this.
+        // SAFETY: the pointer is fresh from its box. As long as the case exists, everything in it is used through
+        // pointers only.
         let (slot, moved, value) = unsafe {
             let slot = NonNull::new_unchecked(&raw mut (*value).value).cast();
             (slot, &(*value).moved, NonNull::new_unchecked(value as *mut (dyn ErasedValue + 'a)))
@@ -159,7 +160,7 @@ impl<'a> Select<'a> {
         index
     }
 
-    /// Removes a case; the value of a send is dropped. Its number may be given to another. Never suspends.
+    /// Removes a case, and drops its value if it is a send. Its number may be given to a later case. Never suspends.
     ///
     /// ```
     /// let (sender, receiver) = gmp::chan(1);
@@ -179,7 +180,7 @@ impl<'a> Select<'a> {
         self.values[index] = None;
     }
 
-    /// Removes a send and gives its value back. Never suspends.
+    /// Removes a send and returns its value. Never suspends.
     ///
     /// ```
     /// let (sender, _receiver) = gmp::chan(0);
@@ -210,15 +211,15 @@ impl<'a> Select<'a> {
     /// The value of a case, if it is here.
     ///
     /// # Safety
-    /// The case is there, and of a channel for `T`.
+    /// The case exists, and its channel carries `T`.
     unsafe fn take<T>(&mut self, index: usize) -> Option<T> {
         let value = self.values[index].as_ref()?.0.cast::<CaseValue<T>>();
-        // SAFETY: of that type, as the caller says; outside of a select nobody else uses it.
+        // SAFETY: it is of that type, as the caller promises, and nobody else uses it outside a select.
         unsafe { (*value.as_ptr()).take() }
     }
 
-    /// Waits until one of the cases comes up; of several that can, each is as likely. **Suspends.** Without cases it
-    /// waits for ever, as [`block_forever`](crate::select::block_forever).
+    /// Waits until one of the cases comes up. If several are ready, each is equally likely. **Suspends.** Without
+    /// cases it waits for ever, as [`block_forever`](crate::select::block_forever).
     ///
     /// Shown at [`Select`].
     ///
@@ -233,7 +234,7 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Takes a case if one can come up at once. Never suspends.
+    /// Performs a case if one is ready at once. Never suspends.
     ///
     /// Shown at [`Select::send`].
     #[track_caller]
@@ -241,11 +242,10 @@ impl<'a> Select<'a> {
         self.select_with(Timeout::immediate())
     }
 
-    /// [`Select::select`] that waits for at most `timeout`. **Suspends.**
+    /// As [`Select::select`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::Duration;
     ///
     /// runtime.run(|| {
@@ -263,7 +263,7 @@ impl<'a> Select<'a> {
         self.select_with(Timeout::after(timeout))
     }
 
-    /// [`Select::select`] that waits until `deadline` at most. **Suspends.**
+    /// As [`Select::select`], but waits until `deadline` at most. **Suspends.**
     ///
     /// As shown at [`Select::select_timeout`].
     ///
@@ -277,13 +277,13 @@ impl<'a> Select<'a> {
     #[track_caller]
     fn select_with(&mut self, timeout: Timeout) -> Option<SelectedOperation<'_, 'a>> {
         let index = self.run(&self.cases, timeout)?;
-        // Its value is gone: from now on it is out of the set, whatever becomes of what we return.
+        // A send's value is gone, so the case is out of the set from now on, whatever becomes of what we return.
         self.cases[index].never |= self.cases[index].sends;
         Some(SelectedOperation { select: self, index })
     }
 
-    /// Waits until one of the cases could come up, and gives its number without taking it. **Suspends.** Somebody else
-    /// may be faster: what follows is to be a `try_` operation.
+    /// Waits until one of the cases is ready, and returns its number without performing it. **Suspends.** Somebody
+    /// else may be faster, so use a `try_` operation afterwards.
     ///
     /// ```
     /// let (sender, receiver) = gmp::chan(1);
@@ -302,7 +302,7 @@ impl<'a> Select<'a> {
         self.ready_with(Timeout::never()).unwrap_or_else(|| round::block_forever())
     }
 
-    /// The number of a case that could come up now. Never suspends.
+    /// The number of a case that is ready now. Never suspends.
     ///
     /// Shown at [`Select::ready`].
     #[track_caller]
@@ -310,11 +310,10 @@ impl<'a> Select<'a> {
         self.ready_with(Timeout::immediate())
     }
 
-    /// [`Select::ready`] that waits for at most `timeout`. **Suspends.**
+    /// As [`Select::ready`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::Duration;
     ///
     /// runtime.run(|| {
@@ -332,7 +331,7 @@ impl<'a> Select<'a> {
         self.ready_with(Timeout::after(timeout))
     }
 
-    /// [`Select::ready`] that waits until `deadline` at most. **Suspends.**
+    /// As [`Select::ready`], but waits until `deadline` at most. **Suspends.**
     ///
     /// As shown at [`Select::ready_timeout`].
     ///
@@ -352,7 +351,8 @@ impl<'a> Select<'a> {
     #[track_caller]
     fn run(&self, cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
         let index = run(cases, timeout)?;
-        // A removed one comes up only in a goroutine that unwinds because its runtime closes: any other will do.
+        // A removed case comes up only in a goroutine that unwinds because its runtime closes; any other case will do
+        // instead.
         if self.has(index) { Some(index) } else { self.values.iter().position(Option::is_some) }
     }
 }
@@ -378,8 +378,8 @@ impl fmt::Debug for Select<'_> {
     }
 }
 
-/// A case that has come up. It has taken place: dropping this drops the value that was received, or that a closed
-/// channel did not take. Shown at [`Select::recv`] and [`Select::send`].
+/// A case that has come up. The operation has taken place: dropping this drops the value that was received, or the
+/// value that a closed channel did not take. Shown at [`Select::recv`] and [`Select::send`].
 #[must_use = "the value that was received is dropped with this"]
 pub struct SelectedOperation<'s, 'a> {
     select: &'s mut Select<'a>,
@@ -392,7 +392,7 @@ impl SelectedOperation<'_, '_> {
         self.index
     }
 
-    /// What was received. Never suspends.
+    /// The received value. Never suspends.
     ///
     /// # Errors
     /// The channel was closed and empty.
@@ -410,7 +410,7 @@ impl SelectedOperation<'_, '_> {
         unsafe { self.select.take(self.index) }.ok_or(RecvError)
     }
 
-    /// What became of the send. Never suspends.
+    /// The result of the send. Never suspends.
     ///
     /// # Errors
     /// The channel was closed; the value comes back.
@@ -437,7 +437,7 @@ impl Drop for SelectedOperation<'_, '_> {
         if self.select.cases[self.index].sends {
             self.select.remove(self.index);
         } else if let Some(value) = &mut self.select.values[self.index] {
-            // SAFETY: outside of a select nobody else uses it.
+            // SAFETY: nobody else uses it outside a select.
             unsafe { value.0.as_mut() }.clear();
         }
     }

@@ -1,4 +1,4 @@
-//! `Case`: one case of a select, its channel's type forgotten.
+//! `Case`: one case of a select, with the type of its channel erased.
 
 use crate::channel::erased::ErasedChannel;
 use crate::channel::protocol::{Chan, Refusal, Slot};
@@ -7,21 +7,21 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 use std::time::Instant;
 
-/// What a select does with a channel that depends on the type of its values.
+/// Those operations of a select on a channel that depend on the type of its values.
 ///
 /// # Safety
 /// Only a [`Chan`] implements it: a select casts its address to that of an [`ErasedChannel`].
 pub(super) unsafe trait SelectHandle {
-    /// What of the operation needs no wait. Without a slot: whether there is such a part.
+    /// The part of the operation that needs no wait. Without a slot: whether there is such a part.
     ///
     /// # Safety
-    /// The channel's lock is held. The slot holds a value to send, or is room for one to receive.
+    /// The channel's lock is held. The slot holds a value to send, or has room for the value to receive.
     unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<WakeHandle>, Refusal>;
 
-    /// The whole operation, in a select that has no other. **Suspends**, if it is not `try_only`.
+    /// The whole operation, for a select without other cases. **Suspends**, unless `try_only`.
     ///
     /// # Safety
-    /// The slot as for [`SelectHandle::now`].
+    /// The slot is as for [`SelectHandle::now`].
     unsafe fn alone(
         &self,
         sends: bool,
@@ -66,24 +66,24 @@ unsafe impl<T> SelectHandle for Chan<T> {
     }
 }
 
-/// One case, for as long as `'a`: then its channel and its slot may go.
+/// One case. Its channel and its slot live for `'a`.
 ///
-/// No copy of it is to be had, so that each is used in one select, once.
+/// It cannot be copied, so that each case is used in one select, once.
 pub struct Case<'a> {
     pub(super) handle: &'a dyn SelectHandle,
-    /// The value to send, or room for the one received; `None` if the case only wants to know whether it is ready.
+    /// The value to send, or room for the received one; `None` if the case only asks whether it is ready.
     pub(super) slot: Slot,
-    /// Told when the value has been moved.
+    /// Set when the value has been moved.
     moved: Option<&'a Cell<bool>>,
     pub(super) sends: bool,
-    /// Its channel is one on which nothing ever comes.
+    /// Its channel is one on which nothing ever comes, or the case has been removed.
     pub(super) never: bool,
 }
 
 impl<'a> Case<'a> {
     /// # Safety
-    /// For as long as `'a`, `slot`, if any, is where a value of `T` may be moved from until `moved` is true, or moved
-    /// to if not `sends`, by whichever thread.
+    /// For as long as `'a`, any thread may move a value of `T` out of `slot` (if `sends`, and until `moved` is true)
+    /// or into it (if not).
     #[inline]
     pub(super) unsafe fn new<T>(
         chan: &'a Chan<T>,
@@ -95,25 +95,25 @@ impl<'a> Case<'a> {
         Self { handle: chan, slot: slot.map(NonNull::cast), moved, sends, never }
     }
 
-    /// The channel, without its type.
+    /// The channel, with its type erased.
     #[inline]
     pub(super) fn erased(&self) -> &'a ErasedChannel {
         // SAFETY: every handle is a channel, and an `ErasedChannel` is a channel without its type.
         unsafe { &*core::ptr::from_ref(self.handle).cast() }
     }
 
-    /// The same case, only to know whether it is ready.
+    /// The same case without its slot, to ask only whether it is ready.
     pub(super) fn without_slot(&self) -> Self {
         let Self { handle, sends, never, .. } = *self;
         Self { handle, slot: None, moved: None, sends, never }
     }
 
-    /// Whether this is a send, or a receive, on that channel.
+    /// Whether this is a send (or a receive, if not `sends`) on that channel.
     pub(super) fn is_of<T>(&self, chan: &Chan<T>, sends: bool) -> bool {
         core::ptr::addr_eq(self.handle, chan) && self.sends == sends
     }
 
-    /// Notes how the case came up.
+    /// Records how the case came up.
     #[inline]
     pub(super) fn end(&self, fired: Fired) {
         if let (Fired::Done, Some(moved)) = (fired, self.moved) {

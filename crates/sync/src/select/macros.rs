@@ -4,8 +4,7 @@
 /// `default`.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (numbers, from_numbers) = gmp::chan(1);
 ///     let (to_words, words) = gmp::chan(0);
@@ -29,18 +28,19 @@
 ///
 /// | arm | comes up when | gives |
 /// | --- | --- | --- |
-/// | `recv(receiver) -> pattern => ...` | there is a value, or the channel is closed and empty | `Result<T, RecvError>` |
+/// | `recv(receiver) -> pattern => ...` | a value is there, or the channel is closed and empty | `Result<T, RecvError>` |
 /// | `send(sender, value) -> pattern => ...` | a receiver takes the value, or the buffer has room, or the channel is closed | `Result<(), SendError<T>>` |
 /// | `default => ...` | no other is ready | |
 /// | `default(timeout) => ...` | no other has become ready within this [`Duration`](std::time::Duration) | |
 ///
-/// Of several that are ready, each is as likely. Arms end with a comma unless they are blocks, and have one type, as
-/// those of a `match`; `break`, `continue`, `return` and `?` in them mean what they mean around the macro. The patterns
-/// must always match. `select! {}` without arms waits for ever, as [`block_forever`](crate::select::block_forever).
+/// If several are ready, each is equally likely. Arms end with a comma unless they are blocks, and all have one type,
+/// as the arms of a `match` do; `break`, `continue`, `return` and `?` inside an arm mean what they mean around the
+/// macro. The patterns must be irrefutable. `select! {}` without arms waits for ever, as
+/// [`block_forever`](crate::select::block_forever).
 ///
-/// Senders, receivers and values are evaluated once, from top to bottom, before anything else, and what they hold is
-/// dropped after the arm. A value that is a plain variable is moved out of it only if its arm comes up; that of any
-/// other expression is dropped if it was not sent. A variable must be of the very type that the channel carries.
+/// Senders, receivers and values are evaluated once, from top to bottom, before anything else, and temporaries are
+/// dropped after the arm. A value that is a plain variable is moved only if its arm comes up; the value of any other
+/// expression is dropped if it was not sent. A variable must have exactly the type that the channel carries.
 ///
 /// A variable that is sent must not own what another arm uses, since its receiver may drop it before the select is over:
 ///
@@ -66,8 +66,9 @@
 /// }
 /// ```
 ///
-/// With one arm it is the plain operation, with one arm and `default` the `try_` one. A goroutine that unwinds because
-/// its runtime closes waits for nothing: `default` comes up if there is one, else the first arm, as if closed.
+/// A select with one arm is the plain operation, and one with an arm and `default` is the `try_` operation. A
+/// goroutine that unwinds because its runtime closes waits for nothing: `default` comes up if there is one, else the
+/// first arm, as if closed.
 ///
 /// # Panics
 /// As [`Sender::send`](crate::channel::Sender::send).
@@ -81,8 +82,9 @@ macro_rules! select {
     };
 }
 
-/// The parts of `select!`. `@head` takes one arm up to its arrow, `@body` the rest of it, `@emit` writes it all down.
-/// Each arm's names are made in a step of their own, and so are strangers to those of the other arms.
+/// The parts of `select!`. `@head` takes one arm up to its arrow, `@body` takes the rest of it, and `@emit` writes
+/// the code. The names of each arm are made in a step of their own, so that hygiene keeps those of different arms
+/// apart.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {

@@ -1,9 +1,9 @@
-//! `Rng`: the order in which a select looks at its cases.
+//! `Rng`: random numbers for the order in which a select looks at its cases.
 
-/// How many draws one random word pays for: 8! is far below 2^64, so the bias is below 2^-48.
+/// How many numbers one random word serves: 8! is far below 2^64, so the bias is below 2^-48.
 const DRAWS: u32 = 8;
 
-/// Random numbers for one shuffle.
+/// A generator of random numbers for one shuffle.
 pub(super) struct Rng {
     word: u64,
     draws: u32,

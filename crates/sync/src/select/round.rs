@@ -9,14 +9,14 @@
 //!   not woken all nodes are taken off, and then it is asked once more: a waker may have come in between
 //! ```
 //!
-//! **Invariant.** "None is ready" is said with all locks held, so it was true at one moment; that a case is ready is
-//! said under its lock alone. Locks are waited for in rising order only, so two selects never wait for each other. A
-//! channel that stands in several cases is locked by the first that meets it, and given back by that one.
+//! **Invariant.** "None is ready" is decided with all locks held, so it was true at one moment; that a case is ready
+//! is decided under its lock alone. Locks are waited for in rising order only, so two selects never wait for each
+//! other. A channel of several cases is locked by the first of them that comes to it, and given back by the same.
 //!
-//! **The danger** is the frame: entries and nodes are in it, and once the last lock is given back a waker may have sent
-//! us on. So the commit reads what it needs of a entry before it gives that entry's lock back, and the first entry's,
-//! which always has one, comes last. Go: `selectgo`, `sellock`, `selparkcommit` (select.go, Go 1.27), which look under
-//! all locks even if the first case is ready.
+//! **The danger** is the frame: entries and nodes are in it, and once the last lock is given back, a waker may have
+//! ended our wait. So the commit reads what it needs of a entry before it gives that entry's lock back, and the first
+//! entry's, which always has one, comes last. Go: `selectgo`, `sellock`, `selparkcommit` (select.go, Go 1.27), which
+//! look under all locks even if the first case is ready.
 
 use super::case::Case;
 use super::rng::Rng;
@@ -28,7 +28,7 @@ use gmp_core::goroutine::unwind_if_closing;
 use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
 
-/// For how long a select waits.
+/// How long a select waits.
 #[derive(Clone, Copy)]
 pub struct Timeout(Kind);
 
@@ -41,31 +41,32 @@ enum Kind {
 }
 
 impl Timeout {
-    /// No default: until a case comes up.
+    /// No default: it waits until a case comes up.
     #[inline]
     pub fn never() -> Self {
         Self(Kind::Never)
     }
 
-    /// `default`: not at all.
+    /// `default`: it does not wait at all.
     #[inline]
     pub fn immediate() -> Self {
         Self(Kind::Immediate)
     }
 
-    /// `default(timeout)`.
+    /// `default(timeout)`: it waits for this long at most.
     #[inline]
     pub fn after(timeout: Duration) -> Self {
         Self(Kind::After(timeout))
     }
 
-    /// Until this moment at most.
+    /// It waits until this moment at most.
     #[inline]
     pub fn at(deadline: Instant) -> Self {
         Self(Kind::At(deadline))
     }
 
-    /// Asked once, when there is something to wait for: most selects never look at the clock.
+    /// The deadline. It is asked for once, when there is something to wait for, so most selects never look at the
+    /// clock.
     fn deadline(self) -> Option<Instant> {
         match self.0 {
             Kind::Never | Kind::Immediate => None,
@@ -75,15 +76,15 @@ impl Timeout {
     }
 }
 
-/// What a round notes of one turn, in the frame of the one who selects.
+/// What a round records of one turn. It lies in the frame of whoever selects.
 pub(super) struct LockedCase<'s, 'a> {
-    /// The case that is locked in this turn, and looked at, if no other is named below.
+    /// The case that is locked in this turn. It is also looked at, unless `poll` names another.
     case: Cell<&'s Case<'a>>,
-    /// The case that is looked at in this turn, when all are locked in order.
+    /// The case that is looked at in this turn, when all are locked in the order of their addresses.
     poll: Cell<&'s Case<'a>>,
-    /// How this turn took the lock; `None` if an earlier one is of the same channel.
+    /// How this turn took the lock; `None` if an earlier turn has locked the same channel.
     took: Cell<Option<TakenBy>>,
-    /// The place in the queue of the case that is locked in this turn.
+    /// The queue's node for the case that is locked in this turn.
     node: UnsafeCell<MaybeUninit<Node<Slot>>>,
 }
 
@@ -105,14 +106,14 @@ pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) ->
     }
 }
 
-/// A select of one case.
+/// A select with one case.
 #[track_caller]
 #[inline]
 pub(super) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
     let Some(slot) = case.slot else {
         return select_in(core::slice::from_ref(case), &[LockedCase::new(case)], timeout).is_some();
     };
-    // SAFETY: the slot is as whoever made the case promised.
+    // SAFETY: the slot is as the maker of the case promised.
     let run = |try_only, deadline| unsafe { case.handle.alone(case.sends, slot, try_only, deadline) };
     let ended = match timeout.0 {
         Kind::Never => run(false, None),
@@ -124,7 +125,8 @@ pub(super) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
     };
     match (ended, timeout.0) {
         (Ok(()), _) => case.end(Fired::Done),
-        // Without a deadline: the goroutine unwinds because its runtime closes, and nothing will come any more.
+        // Without a deadline, not ready means that the goroutine unwinds because its runtime closes, and nothing will
+        // come any more.
         (Err(Refusal::Closed), _) | (Err(Refusal::NotReady), Kind::Never) => case.end(Fired::Closed),
         (Err(Refusal::NotReady), _) => return false,
     }
@@ -138,7 +140,7 @@ fn several<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) -> Option<us
     select_in(cases, &entries, timeout)
 }
 
-/// [`select`], with a entry for each case brought along.
+/// [`select`] with the entries for the cases given by the caller.
 #[track_caller]
 #[inline(always)]
 pub(super) fn select_in<'s, 'a>(
@@ -160,7 +162,7 @@ pub(super) fn select_in<'s, 'a>(
     Some(unsafe { core::ptr::from_ref(case).offset_from_unsigned(cases.as_ptr()) })
 }
 
-/// The cases that may come up at all, in a random order.
+/// The cases that can come up at all, in random order.
 #[derive(Clone, Copy)]
 struct Round<'s, 'a> {
     entries: &'s [LockedCase<'s, 'a>],
@@ -186,6 +188,7 @@ impl<'s, 'a> Round<'s, 'a> {
     /// Takes the first case that is ready. `None`: there is none, and all locks are held.
     #[inline(always)]
     fn look(&self) -> Option<Ended<'s, 'a>> {
+        gmp_core::foreign::refuse("select");
         let (mut me, mut highest) = (Me::default(), 0);
         for (turn, entry) in self.entries.iter().enumerate() {
             let case = entry.case.get();
@@ -209,7 +212,7 @@ impl<'s, 'a> Round<'s, 'a> {
         None
     }
 
-    /// [`Round::look`], with all locks taken before, in the order of their addresses.
+    /// [`Round::look`] that first takes all locks, in the order of their addresses.
     #[cold]
     #[inline(never)]
     fn look_in_order(&self) -> Option<Ended<'s, 'a>> {
@@ -225,10 +228,10 @@ impl<'s, 'a> Round<'s, 'a> {
         self.entries.iter().find_map(|entry| ask(entry.poll.get(), self.entries))
     }
 
-    /// Waits until a case comes up; all locks are held. `None`: the timeout passed. `first`: some case.
+    /// Waits until a case comes up; all locks are held. `None`: the timeout passed. `first` is any case.
     #[track_caller]
     fn wait_for_one(&self, timeout: Timeout, first: Option<&'s Case<'a>>) -> Option<Ended<'s, 'a>> {
-        // Whoever may not wait is refused by a panic.
+        // A caller that may not wait gets a panic; the locks are given back then, too.
         let locks = Locks(self.entries);
         let caller = match Caller::enter_at_once(Me::default().who(), "select") {
             Some(caller) => {
@@ -247,7 +250,8 @@ impl<'s, 'a> Round<'s, 'a> {
         let deadline = timeout.deadline();
         loop {
             match self.wait(&caller, deadline) {
-                // A case that only wants to know may have been overtaken; if none is ready the locks are held again.
+                // Somebody else may have been faster than a case that only asks; if none is ready, the locks are held
+                // again.
                 Ok((case, _)) if case.slot.is_none() => {
                     if let Some(ended) = self.look() {
                         return Some(ended);
@@ -266,7 +270,8 @@ impl<'s, 'a> Round<'s, 'a> {
         }
     }
 
-    /// Waits at all channels; their locks are held, and are not when this returns. `Err`: no case came up.
+    /// Waits at all channels. Their locks are held at first, and given back when this returns. `Err`: no case came
+    /// up.
     #[inline]
     fn wait(&self, caller: &Caller, deadline: Option<Instant>) -> Result<Ended<'s, 'a>, Wake> {
         if self.entries.is_empty() {
@@ -276,8 +281,8 @@ impl<'s, 'a> Round<'s, 'a> {
         for (turn, entry) in self.entries.iter().enumerate() {
             let case = entry.case.get();
             let node = Node::new(&waiter, turn as u32, case.slot);
-            // SAFETY: the entry is ours. The channel's lock is held; node and waiter stay where they are until the node
-            // is off the queue again, below.
+            // SAFETY: the entry is ours and the channel's lock is held. Node and waiter stay where they are until the
+            // node is off the queue again, below.
             unsafe { case.erased().queue(case.sends).push_back((*entry.node.get()).write(node)) };
         }
         let (entries, turns) = (self.entries.as_ptr(), self.entries.len());
@@ -286,9 +291,9 @@ impl<'s, 'a> Round<'s, 'a> {
         let woken =
             unsafe { caller.sleep(&waiter, WaitReason::Select, deadline, move || unlock(entries, turns)) };
         let ended = waiter.fired();
-        // A waker takes off the node that it claims.
+        // The waker has taken off the node that it claimed.
         self.unlink_all_but(ended.map(|(turn, _)| turn as usize));
-        // Without that: now nobody reaches us any more, so this is final.
+        // If no waker came: nobody can reach us any more, so this answer is final.
         let (turn, fired) = ended.or_else(|| waiter.fired()).ok_or(woken)?;
         Ok((self.entries[turn as usize].case.get(), fired))
     }
@@ -309,7 +314,7 @@ impl<'s, 'a> Round<'s, 'a> {
     }
 }
 
-/// Takes `case` if it is ready, and gives back the locks of the entries that hold some, the case's own among them.
+/// Performs `case` if it is ready, and then gives back all locks that the entries hold, the case's own among them.
 #[inline(always)]
 fn ask<'s, 'a>(case: &'s Case<'a>, held: &'s [LockedCase<'s, 'a>]) -> Option<Ended<'s, 'a>> {
     // SAFETY: its lock is held.
@@ -321,7 +326,7 @@ fn ask<'s, 'a>(case: &'s Case<'a>, held: &'s [LockedCase<'s, 'a>]) -> Option<End
 
 #[inline(never)]
 fn take<'s, 'a>(case: &'s Case<'a>, held: &'s [LockedCase<'s, 'a>]) -> Option<Ended<'s, 'a>> {
-    // SAFETY: its lock is held, and the slot is as whoever made the case promised.
+    // SAFETY: its lock is held, and the slot is as the maker of the case promised.
     let (handle, fired) = match unsafe { case.handle.now(case.sends, case.slot) } {
         Ok(handle) => (handle, Fired::Done),
         Err(Refusal::Closed) => (None, Fired::Closed),
@@ -332,13 +337,13 @@ fn take<'s, 'a>(case: &'s Case<'a>, held: &'s [LockedCase<'s, 'a>]) -> Option<En
     Some((case, fired))
 }
 
-/// Whether one of the entries took this lock.
+/// Whether one of the entries has taken this lock.
 #[cold]
 fn holds(entries: &[LockedCase<'_, '_>], lock: &RawLock) -> bool {
     entries.iter().any(|entry| core::ptr::eq(entry.case.get().erased().lock(), lock))
 }
 
-/// Sorts the cases by the addresses of their locks: a heap sort, which needs no memory and has no bad case.
+/// Sorts the cases by the addresses of their locks, by heap sort, which needs no memory and has no bad case.
 fn sort(entries: &[LockedCase<'_, '_>]) {
     let key = |turn: usize| entries[turn].case.get().erased().lock().rank();
     let sink = |mut turn: usize, end: usize| {
@@ -376,20 +381,20 @@ impl Drop for Locks<'_, '_, '_> {
 /// Gives back the locks that the entries took.
 #[inline]
 fn unlock_all(entries: &[LockedCase<'_, '_>]) {
-    // SAFETY: they took them, and we give them back once.
+    // SAFETY: the entries took the locks, and we give them back once.
     unsafe { unlock(entries.as_ptr(), entries.len()) };
 }
 
-/// Gives back the locks that so many entries took, the first one's last. With pointers and no references: what they
-/// point to may be gone when the last lock is back.
+/// Gives back the locks that this many entries took, the first entry's lock last. It uses pointers and no references,
+/// since what they point to may be gone once the last lock is back.
 ///
 /// # Safety
-/// They have noted what they took, and nobody else gives it back.
+/// The entries say which locks they took, and nobody else gives those back.
 #[inline]
 unsafe fn unlock(entries: *const LockedCase<'_, '_>, turns: usize) {
     for turn in (0..turns).rev() {
-        // SAFETY: the caller says so; the lock of turn 0 is still held, so whoever waits has not left the frame. The
-        // channel outlives the lock's return, as its handles' owners see to.
+        // SAFETY: as the caller promises. The lock of turn 0 is still held, so the waiter has not left the frame. The
+        // owners of the channels' handles see to it that a channel outlives the return of its lock.
         unsafe {
             let entry = entries.add(turn);
             if let Some(by) = (*entry).took.get() {
@@ -399,24 +404,24 @@ unsafe fn unlock(entries: *const LockedCase<'_, '_>, turns: usize) {
     }
 }
 
-/// Sleeps where no waker can come: until the deadline, or until the runtime closes.
+/// Sleeps where no waker can come, until the deadline or until the runtime closes.
 fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
-    // The sleep's commit writes into the waiter after others may have ended the wait: this keeps us here until it is
-    // through.
+    // The sleep's commit still writes into the waiter when a deadline may already have ended the wait. This lock
+    // keeps us here until the commit is through.
     let through = Lock::new(());
     let waiter = Waiter::alone();
     let held = through.lock().keep();
-    // SAFETY: no node is queued; giving the lock back is the commit's last touch of the frame.
+    // SAFETY: no node is queued, and the commit touches the frame for the last time when it gives the lock back.
     let woken = unsafe { caller.sleep(&waiter, WaitReason::SelectNoCases, deadline, move || held.unlock()) };
     drop(through.lock());
     woken
 }
 
-/// Waits for ever, as Go's `select {}`. **Suspends.** A goroutine's destructors still run when its runtime closes.
+/// Waits for ever, as Go's `select {}` does. **Suspends.** A goroutine's destructors still run when its runtime
+/// closes.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     gmp::go(|| gmp::block_forever());
 ///     // Main's end is the program's, whoever waits.
@@ -425,8 +430,8 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
 /// ```
 ///
 /// # Panics
-/// In the scheduler's place: in a policy, an event sink, a call on the system stack. And in a goroutine that unwinds
-/// already because its runtime closes: it would neither go on nor end.
+/// Where nobody may wait: in a policy, an event sink or a call on the system stack. Also in a goroutine that already
+/// unwinds because its runtime closes, since it could neither go on nor end.
 #[doc(alias = "select")]
 #[doc(alias = "block")]
 #[track_caller]

@@ -1,11 +1,12 @@
-//! `Barrier`: waits until a number of others have come as well.
+//! `Barrier`: a place where callers wait until a number of others have come as well.
 //!
 //! ```text
 //!   wait: not the last: queue with this generation, sleep
 //!         the last: next generation, nobody has come to it yet; wake those of the old one, in order
 //! ```
 //!
-//! **Invariant.** `arrived` is the number of those who wait with the present generation, queued or gone for good.
+//! **Invariant.** `arrived` is the number of waiters of the present generation, whether they are queued or were
+//! abandoned by their runtime.
 
 use crate::seam::const_fn;
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
@@ -13,11 +14,10 @@ use core::fmt;
 use gmp_core::WaitReason;
 use std::time::{Duration, Instant};
 
-/// A place where a number of goroutines, or plain threads, wait for each other, again and again.
+/// A place where a number of goroutines or plain threads wait for each other, as often as they like.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Barrier;
 ///
 /// static ALL: Barrier = Barrier::new(4);
@@ -41,7 +41,7 @@ struct State {
     queue: Queue<u64>,
 }
 
-/// What [`Barrier::wait`] says.
+/// The result of [`Barrier::wait`].
 ///
 /// Shown at [`Barrier`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct BarrierResult {
 }
 
 impl BarrierResult {
-    /// Whether this was the last to come; one in each round was. Never suspends.
+    /// Whether the caller was the last to come. One caller in each round is. Never suspends.
     ///
     /// Shown at [`Barrier`].
     pub fn is_leader(&self) -> bool {
@@ -60,7 +60,7 @@ impl BarrierResult {
 
 impl Barrier {
     const_fn! {
-        /// For so many at a time; 0 counts as 1. Never suspends.
+        /// A barrier for `n` callers at a time; 0 counts as 1. Never suspends.
         pub const fn new(n: usize) -> Self {
             Self { n, state: Lock::new(State { generation: 0, arrived: 0, queue: Queue::new() }) }
         }
@@ -68,8 +68,8 @@ impl Barrier {
 
     /// Waits until all have come. **Suspends.**
     ///
-    /// A goroutine whose runtime closes meanwhile unwinds from here and is taken out of the count, or waits on as told
-    /// at [`Mutex::lock`](super::Mutex::lock).
+    /// A goroutine whose runtime closes meanwhile unwinds from here and is taken out of the count, or goes on waiting
+    /// as described at [`Mutex::lock`](super::Mutex::lock).
     ///
     /// Shown at [`Barrier`].
     ///
@@ -82,7 +82,8 @@ impl Barrier {
         result.unwrap_or(BarrierResult { leader: false })
     }
 
-    /// [`Barrier::wait`] for at most `timeout`; `None`, and one fewer has come, if that was not enough. **Suspends.**
+    /// As [`Barrier::wait`], but waits for at most `timeout`. If that was not enough it returns `None`, and the
+    /// caller does not count as having come. **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -98,7 +99,7 @@ impl Barrier {
         self.wait_until(crate::seam::after_now(timeout))
     }
 
-    /// [`Barrier::wait_timeout`] with the moment at which it gives up. **Suspends.**
+    /// As [`Barrier::wait_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`Barrier::wait_timeout`].
     ///
@@ -129,7 +130,7 @@ impl Barrier {
         // SAFETY: the node is queued, and the waiter's only one.
         match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, mode) } {
             Ok(_) => Some(BarrierResult { leader: false }),
-            // All have come; we would have been woken in a moment.
+            // All have come, and we would have been woken in a moment.
             Err(Unfired { guard, .. }) if guard.generation != generation => {
                 Some(BarrierResult { leader: false })
             }

@@ -1,14 +1,14 @@
-//! `Cond`: wait under a mutex until somebody says that something has changed.
+//! `Cond`: waiting under a mutex until somebody says that something has changed.
 //!
 //! ```text
 //!   wait:   queue ─► let the mutex go ─► fired already? else sleep ─► take the mutex back
 //!   notify: the first in the queue, or all, in order
 //! ```
 //!
-//! **Invariant.** Whoever calls `wait` is queued before the mutex is free, so no notification under the mutex can miss
-//! it, and the queue is in the order of those calls, which is that of the tickets. Go draws the ticket at that point
-//! and queues later; a signal then looks for the lowest ticket, which is the same goroutine. Go: `sync.Cond`,
-//! `notifyList` (Go 1.27).
+//! **Invariant.** Whoever calls `wait` is queued before the mutex is free, so no notification under the mutex can
+//! miss it. The queue is in the order of those calls, which is also the order of the tickets. Go draws the ticket at
+//! that point and queues later; a signal then looks for the lowest ticket, which is the same goroutine. Go:
+//! `sync.Cond`, `notifyList` (Go 1.27).
 
 use super::mutex::{MutexGuard, yield_to_new_owner};
 use crate::seam::const_fn;
@@ -17,13 +17,12 @@ use core::fmt;
 use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
 
-/// A condition that goroutines, and plain threads, wait for under a [`Mutex`](super::Mutex).
+/// A condition that goroutines and plain threads wait for under a [`Mutex`](super::Mutex).
 ///
 /// Waiters are served first come, first served, and none is woken without a notification.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::{Cond, Mutex};
 ///
 /// static READY: Mutex<bool> = Mutex::new(false);
@@ -60,14 +59,13 @@ impl Cond {
         }
     }
 
-    /// Lets the mutex go, waits to be notified, and takes the mutex back. **Suspends.**
+    /// Releases the mutex, waits to be notified, and takes the mutex back. **Suspends.**
     ///
-    /// A goroutine whose runtime closes meanwhile takes the mutex back and unwinds from here, or waits on with its
-    /// thread, as told at [`Mutex::lock`](super::Mutex::lock).
+    /// A goroutine whose runtime closes meanwhile takes the mutex back and unwinds from here, or goes on waiting and
+    /// keeps its thread, as described at [`Mutex::lock`](super::Mutex::lock).
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::{Cond, Mutex};
     ///
     /// static QUEUE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
@@ -98,7 +96,7 @@ impl Cond {
         self.wait_until(guard, None);
     }
 
-    /// [`Cond::wait`] for as long as `condition` holds; not at all if it does not. **Suspends.**
+    /// Calls [`Cond::wait`] for as long as `condition` holds, and not at all if it does not hold. **Suspends.**
     ///
     /// Shown at [`Cond`].
     ///
@@ -115,8 +113,8 @@ impl Cond {
         }
     }
 
-    /// [`Cond::wait`] for at most `timeout`, and for as long after it as it takes to get the mutex back. `false`:
-    /// nobody notified in time. **Suspends.**
+    /// As [`Cond::wait`], but waits for a notification for at most `timeout`; taking the mutex back may take longer.
+    /// `false`: no notification came in time. **Suspends.**
     ///
     /// ```
     /// use gmp::sync::{Cond, Mutex};
@@ -134,9 +132,9 @@ impl Cond {
         self.wait_until(guard, crate::seam::after_now(timeout))
     }
 
-    /// [`Cond::wait`] until `deadline` at most, as [`Cond::wait_timeout`]. **Suspends.**
+    /// As [`Cond::wait_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
-    /// As shown at [`Cond::wait_timeout`]; of use in a loop, which then has one deadline for all rounds.
+    /// As shown at [`Cond::wait_timeout`]. It is useful in a loop, which then has one deadline for all rounds.
     ///
     /// # Panics
     /// As [`Cond::wait`].
@@ -170,7 +168,7 @@ impl Cond {
         fired
     }
 
-    /// Waits with a node that may have been fired already.
+    /// Waits with a node that may already have been fired.
     ///
     /// # Safety
     /// The node was queued here, and is the waiter's only one.
@@ -193,7 +191,8 @@ impl Cond {
         }
     }
 
-    /// Wakes the one who has waited longest, if anybody waits. With or without the mutex. Never suspends.
+    /// Wakes the waiter that has waited longest, if there is one. The caller may hold the mutex, but need not. Never
+    /// suspends.
     ///
     /// Shown at [`Cond`] and [`Cond::wait`].
     #[doc(alias = "Signal")]
@@ -201,11 +200,11 @@ impl Cond {
         self.wake_before(u64::MAX);
     }
 
-    /// Wakes all who wait now, in the order in which they came. With or without the mutex. Never suspends.
+    /// Wakes all who wait now, in the order in which they came. The caller may hold the mutex, but need not. Never
+    /// suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::{Cond, Mutex};
     ///
     /// static OPEN: Mutex<bool> = Mutex::new(false);
@@ -226,7 +225,7 @@ impl Cond {
         while self.wake_before(next) {}
     }
 
-    /// Wakes the first whose ticket is below `end`. `false`: there is none.
+    /// Wakes the first waiter, if its ticket is below `end`. `false`: there is none.
     fn wake_before(&self, end: u64) -> bool {
         let state = self.0.lock();
         let handle = state.queue.pop_if(|&ticket| ticket < end, |_| ()).map(|node| node.fire(Fired::Done));

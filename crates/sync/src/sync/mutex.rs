@@ -17,15 +17,15 @@ use std::time::{Duration, Instant};
 
 /// A lock around a value, for goroutines and for plain threads.
 ///
-/// As Go's it has two modes. Normally whoever runs takes it, and those who wait are woken one at a time, in order, to
-/// try; that is fast. When one of them has tried in vain for 1 ms, the mutex is handed over in the order of the queue
-/// until all have caught up. It is not reentrant, and a panic under it leaves it usable: there is no poisoning.
+/// Like Go's, it has two modes. In the normal mode whoever runs takes it, and waiters are woken one at a time, in
+/// order, to try for it; that is fast. When a waiter has tried in vain for 1 ms, the mutex goes into its fair mode,
+/// in which it is handed over in the order of the queue until the waiters have caught up. It is not reentrant, and a
+/// panic under it leaves it usable: there is no poisoning.
 ///
-/// Taking it free costs one locked instruction, letting it go one more.
+/// Taking it while it is free costs one locked instruction, and releasing it one more.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Mutex;
 ///
 /// static TOTAL: Mutex<u32> = Mutex::new(0);
@@ -67,15 +67,14 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Takes the lock, and waits for it if somebody has it. **Suspends.**
+    /// Takes the lock, waiting for it if somebody else has it. **Suspends.**
     ///
-    /// A goroutine whose runtime closes meanwhile unwinds from here. If it is in a destructor of an unwind already, it
-    /// waits all the same, its thread with it; should the lock never come free, that thread is left behind, as
-    /// [`Leftover::running`](gmp_core::Leftover::running) tells.
+    /// A goroutine whose runtime closes meanwhile unwinds from here. If it is already unwinding, and this call is in
+    /// a destructor, it goes on waiting and keeps its thread. Should the lock never become free, that thread is left
+    /// behind, and counted in [`Leftover::running`](gmp_core::Leftover::running).
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::Mutex;
     /// use std::sync::Arc;
     ///
@@ -114,7 +113,7 @@ impl<T: ?Sized> Mutex<T> {
         self.raw.try_lock().then(|| MutexGuard::of(self))
     }
 
-    /// [`Mutex::lock`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    /// As [`Mutex::lock`], but waits for at most `timeout`, and returns `None` if that was not enough. **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -133,7 +132,8 @@ impl<T: ?Sized> Mutex<T> {
         self.lock_until(crate::seam::after_now(timeout))
     }
 
-    /// [`Mutex::lock`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
+    /// As [`Mutex::lock`], but waits until `deadline` at most, and returns `None` if that was not enough.
+    /// **Suspends.**
     ///
     /// As shown at [`Mutex::lock_timeout`].
     ///
@@ -156,7 +156,7 @@ impl<T: ?Sized> Mutex<T> {
         MutexGuard::of(self)
     }
 
-    /// The value of a mutex that nobody else can reach. Never suspends.
+    /// The value, which nobody else can reach. Never suspends.
     ///
     /// ```
     /// let mut total = gmp::sync::Mutex::new(1);
@@ -193,12 +193,12 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 
 /// The held lock of a [`Mutex`].
 ///
-/// Dropping it lets go, and never suspends: if the mutex is in its fair mode, the next in line owns it from then on,
-/// and runs when the scheduler comes to it. [`MutexGuard::unlock`] also yields to it, as Go does.
+/// Dropping it releases the lock and never suspends. If the mutex is in its fair mode, the next waiter owns it from
+/// then on, and runs when the scheduler comes to it. [`MutexGuard::unlock`] also yields to that waiter, as Go does.
 ///
-/// A guard goes where its goroutine goes, from thread to thread: nothing in it belongs to a thread. It is not `Send`
-/// all the same, as std's is not. Handing it to another goroutine is no part of Go's order of events, and what is sent
-/// into a channel that nobody reads is a lock that nobody opens.
+/// A guard goes where its goroutine goes, from thread to thread: nothing in it belongs to a thread. Nevertheless it
+/// is not `Send`, as std's is not: Go's order of events has no hand-over of a held lock to another goroutine, and a
+/// guard sent into a channel that nobody reads would be a lock that nobody releases.
 ///
 /// ```
 /// use gmp::sync::Mutex;
@@ -221,14 +221,14 @@ pub struct MutexGuard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// The lock is held, by nobody else.
+    /// A guard for the lock, which the caller has just taken.
     #[inline]
     fn of(mutex: &'a Mutex<T>) -> Self {
         Self { mutex, not_send: PhantomData }
     }
 
-    /// Lets go. If the mutex is in its fair mode, hands it to the next in line and lets that goroutine run at once, in
-    /// what is left of this time slice. **Suspends** in that case only.
+    /// Releases the lock. If the mutex is in its fair mode, this hands it to the next waiter and lets that goroutine
+    /// run at once, in what is left of this time slice. **Suspends** in that case only.
     ///
     /// ```
     /// let total = gmp::sync::Mutex::new(1);
@@ -247,13 +247,13 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         }
     }
 
-    /// The raw lock, for those who let it go and take it back behind the guard's back.
+    /// The raw lock, for a condition, which releases it and takes it back while the guard exists.
     pub(crate) fn raw(guard: &Self) -> &'a RawMutex {
         &guard.mutex.raw
     }
 }
 
-/// Lets the goroutine run that was just handed a lock: it is the next on this P.
+/// Yields to the goroutine that was just handed a lock, and is the next to run on this P.
 #[cold]
 pub(crate) fn yield_to_new_owner() {
     // SAFETY: both are used up here.

@@ -1,4 +1,4 @@
-//! `Once`, `OnceCell` and `Lazy`: what is done once.
+//! `Once`, `OnceCell` and `Lazy`: things that are done once.
 //!
 //! ```text
 //!   not done ── the mutex, f, done: store, Release ──► done      done: load, Acquire: the fast way
@@ -40,13 +40,14 @@ pub struct Once {
 
 impl Once {
     const_fn! {
-        /// With nothing run yet. Never suspends.
+        /// A `Once` that has not called a function yet. Never suspends.
         pub const fn new() -> Self {
             Self { done: AtomicBool::new(false), running: Mutex::new(()) }
         }
     }
 
-    /// Calls `f`, unless this has called a function before; returns when that one is through. **Suspends.**
+    /// Calls `f`, unless this `Once` has called a function before; then it waits until that call is over.
+    /// **Suspends.**
     ///
     /// A panic in `f` counts as done: the caller gets it, and later callers return at once, as in Go. Calling the same
     /// `Once` from inside `f` waits for ever.
@@ -54,7 +55,7 @@ impl Once {
     /// Shown at [`Once`].
     ///
     /// # Panics
-    /// As `f`; and where nobody may wait, if somebody else is at it.
+    /// As `f` does; and where nobody may wait, if somebody else's call is running.
     #[doc(alias = "Do")]
     #[track_caller]
     #[inline]
@@ -67,11 +68,12 @@ impl Once {
     #[cold]
     #[track_caller]
     fn call_slow(&self, f: impl FnOnce()) {
-        /// Done, by a panic too.
+        /// Marks the `Once` as done, even if the function panics.
         struct Done<'a>(&'a AtomicBool);
         impl Drop for Done<'_> {
             fn drop(&mut self) {
-                // ORDER: once. Pairs with the load in `is_completed`: what the function did is seen.
+                // ORDER: once. Pairs with the load in `is_completed`: whoever sees it done sees what the function
+                // did.
                 self.0.store(true, Release);
             }
         }
@@ -84,7 +86,7 @@ impl Once {
         drop(running);
     }
 
-    /// Whether a function has been called and is through. Never suspends.
+    /// Whether a function has been called and has ended. Never suspends.
     ///
     /// ```
     /// let once = gmp::sync::Once::new();
@@ -99,7 +101,7 @@ impl Once {
     }
 }
 
-// A panic counts as done, and nothing else stands under the mutex.
+// A panic counts as done, and the mutex protects nothing else.
 impl RefUnwindSafe for Once {}
 
 impl Default for Once {

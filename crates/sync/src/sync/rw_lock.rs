@@ -14,15 +14,14 @@ use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-/// A lock around a value that many may read or one may write, for goroutines and for plain threads.
+/// A lock around a value that many may read at once or one may write, for goroutines and for plain threads.
 ///
-/// As Go's: a writer that waits keeps new readers out, and when it is done all readers that waited meanwhile come
-/// before the next writer; so neither side starves. A goroutine that reads and asks to read again may therefore wait
-/// for ever, if a writer came in between. There is no poisoning.
+/// As in Go, a writer that waits keeps new readers out, and when it is done, all readers that waited meanwhile come
+/// before the next writer; so neither side starves. Therefore a goroutine that holds the lock for reading and asks to
+/// read again may wait for ever, if a writer came in between. There is no poisoning.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::RwLock;
 ///
 /// static NAMES: RwLock<Vec<&str>> = RwLock::new(Vec::new());
@@ -64,9 +63,9 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Takes the lock for reading, and waits while somebody writes or waits to write. **Suspends.**
+    /// Takes the lock for reading, waiting while somebody writes or waits to write. **Suspends.**
     ///
-    /// When the runtime closes meanwhile it ends as [`Mutex::lock`](super::Mutex::lock) does.
+    /// If the runtime closes meanwhile, it ends as [`Mutex::lock`](super::Mutex::lock) does.
     ///
     /// Shown at [`RwLock`].
     ///
@@ -96,7 +95,7 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.try_read().then(|| RwLockReadGuard::of(self))
     }
 
-    /// [`RwLock::read`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    /// As [`RwLock::read`], but waits for at most `timeout`, and returns `None` if that was not enough. **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -113,7 +112,8 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.read(crate::seam::after_now(timeout)).then(|| RwLockReadGuard::of(self))
     }
 
-    /// [`RwLock::read`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
+    /// As [`RwLock::read`], but waits until `deadline` at most, and returns `None` if that was not enough.
+    /// **Suspends.**
     ///
     /// As shown at [`RwLock::read_timeout`].
     ///
@@ -124,9 +124,9 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.read(Some(deadline)).then(|| RwLockReadGuard::of(self))
     }
 
-    /// Takes the lock for writing, and waits until nobody else has it. **Suspends.**
+    /// Takes the lock for writing, waiting until nobody else has it. **Suspends.**
     ///
-    /// When the runtime closes meanwhile it ends as [`Mutex::lock`](super::Mutex::lock) does.
+    /// If the runtime closes meanwhile, it ends as [`Mutex::lock`](super::Mutex::lock) does.
     ///
     /// Shown at [`RwLock`].
     ///
@@ -156,8 +156,8 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.try_write().then(|| RwLockWriteGuard::of(self))
     }
 
-    /// [`RwLock::write`] that waits for at most `timeout`; `None` if that was not enough, and readers that waited
-    /// behind it go on. **Suspends.**
+    /// As [`RwLock::write`], but waits for at most `timeout`. If that was not enough it returns `None`, and readers
+    /// that waited behind it go on. **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -175,7 +175,7 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.write(crate::seam::after_now(timeout)).then(|| RwLockWriteGuard::of(self))
     }
 
-    /// [`RwLock::write_timeout`] with the moment at which it gives up. **Suspends.**
+    /// As [`RwLock::write_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`RwLock::write_timeout`].
     ///
@@ -186,7 +186,7 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.write(Some(deadline)).then(|| RwLockWriteGuard::of(self))
     }
 
-    /// The value of a lock that nobody else can reach. Never suspends.
+    /// The value, which nobody else can reach. Never suspends.
     ///
     /// ```
     /// let mut total = gmp::sync::RwLock::new(1);
@@ -221,8 +221,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     }
 }
 
-/// A [`RwLock`] held for reading. Dropping it lets go, and never suspends. Not `Send`, as told at
-/// [`MutexGuard`](crate::sync::MutexGuard).
+/// A [`RwLock`] held for reading. Dropping it releases the lock and never suspends. It is not `Send`, for the reasons
+/// given at [`MutexGuard`](crate::sync::MutexGuard).
 ///
 /// ```
 /// let names = gmp::sync::RwLock::new(vec!["gopher"]);
@@ -239,14 +239,14 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// The lock is held for reading.
+    /// A guard for the lock, which the caller has just taken for reading.
     #[inline]
     fn of(lock: &'a RwLock<T>) -> Self {
         Self { lock, not_send: PhantomData }
     }
 
-    /// Lets go, as dropping the guard does. If a writer waited for this last reader, it has the lock from then on. Never
-    /// suspends.
+    /// Releases the lock, as dropping the guard does. If a writer waited for this last reader, it has the lock from
+    /// then on. Never suspends.
     ///
     /// ```
     /// let names = gmp::sync::RwLock::new(vec!["gopher"]);
@@ -280,8 +280,8 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     }
 }
 
-/// A [`RwLock`] held for writing. Dropping it lets go, and never suspends. Not `Send`, as told at
-/// [`MutexGuard`](crate::sync::MutexGuard).
+/// A [`RwLock`] held for writing. Dropping it releases the lock and never suspends. It is not `Send`, for the reasons
+/// given at [`MutexGuard`](crate::sync::MutexGuard).
 ///
 /// ```
 /// let names = gmp::sync::RwLock::new(Vec::new());
@@ -300,14 +300,14 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// The lock is held for writing.
+    /// A guard for the lock, which the caller has just taken for writing.
     #[inline]
     fn of(lock: &'a RwLock<T>) -> Self {
         Self { lock, not_send: PhantomData }
     }
 
-    /// Lets go. If writers queue in their mutex's fair mode, lets the next of them run at once, as Go does, in what is
-    /// left of this time slice. **Suspends** in that case only.
+    /// Releases the lock. If writers queue in the fair mode of their mutex, this lets the next of them run at once,
+    /// as Go does, in what is left of this time slice. **Suspends** in that case only.
     ///
     /// ```
     /// let names = gmp::sync::RwLock::new(Vec::new());

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! **Invariant.** Count and queue change under one lock, and nobody queues while the count is not zero. Without
-//! hand-off a woken waiter competes with newcomers for its unit; a loser queues again. So at each moment the units
-//! released and not yet taken, and those still owed, are as many as those who wait, are woken, or are on their way:
-//! whoever leaves early takes its share out of what is owed, under the same lock.
+//! hand-off a woken waiter competes with newcomers for its unit; a loser queues again. So at each moment there are as
+//! many units, released and not yet taken or still owed, as there are callers that wait, are woken, or are on their
+//! way. Whoever leaves early takes its share out of what is owed, under the same lock.
 //!
 //! Go keeps the queues of all semaphores in one table of trees by address, and the count outside its lock; here each
 //! object has its own. Go: `semacquire1`, `semrelease1` (sema.go, Go 1.27).
@@ -28,18 +28,18 @@ pub(crate) struct Sema(Lock<Units>);
 /// What the lock protects.
 struct Units {
     count: u32,
-    /// The one unit of `count` is a ticket for which nobody had queued yet.
+    /// Whether the one unit of `count` is a ticket, released before its receiver had queued.
     ticket: bool,
     /// The node's cell says whether the waiter was woken with a ticket.
     queue: Queue<Cell<bool>>,
 }
 
-/// How a unit was come by.
+/// How a caller got its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// By winning it.
+    /// It won the unit against others.
     Won,
-    /// It was handed over.
+    /// The unit was handed to it.
     Ticket,
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum Unit {
 pub(crate) enum Grant {
     /// Adds it, and wakes the first who waits to try for it.
     Count,
-    /// Hands it to the first who waits, or is on its way.
+    /// Hands it to the first waiter, or to the first caller that comes.
     Ticket,
 }
 
@@ -59,17 +59,17 @@ impl Sema {
         }
     }
 
-    /// No unit, and nobody waits for one.
+    /// Whether there is no unit and nobody waits for one.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         let units = self.0.lock();
         units.count == 0 && units.queue.is_empty()
     }
 
-    /// Takes a unit, and waits for it if there is none, at the front of the queue if `first`. **Suspends.**
+    /// Takes a unit. If there is none it waits for one, at the front of the queue if `first`. **Suspends.**
     ///
-    /// When the wait ends without one, `leave` is called under the lock, to take the caller's share out of what is
-    /// owed; `false` from it says that a unit is on its way, to be waited for.
+    /// When the wait ends without a unit, `leave` is called under the lock, to take the caller's share out of what is
+    /// owed. If it returns `false`, a unit is on its way, and this goes on waiting for that.
     ///
     /// # Errors
     /// How the wait ended without a unit.
@@ -105,13 +105,13 @@ impl Sema {
         }
     }
 
-    /// Gives a unit, in the way that `grant` says under the lock; `None` from it calls the release off. `gone` is
-    /// called, under the lock, for each waiter that was found gone. Whether a goroutine that slept was handed a ticket,
-    /// so that the caller may yield to it. Never suspends.
+    /// Gives a unit, in the way that `grant` says; if that returns `None`, nothing is given. `gone` is called for
+    /// each waiter that is found to be gone. Both are called under the lock. Returns whether a sleeping goroutine was
+    /// handed a ticket, so that the caller may yield to it. Never suspends.
     #[doc(alias = "semrelease1")]
     pub(crate) fn release(&self, grant: impl FnOnce() -> Option<Grant>, mut gone: impl FnMut()) -> bool {
         let mut units = self.0.lock();
-        // Those that are gone first, so that `grant` sees what is owed to the living.
+        // The waiters that are gone are removed first, so that `grant` sees what is owed to the others.
         let _ = units.queue.pop_if(|_| false, |_| gone());
         let Some(grant) = grant() else { return false };
         let handle = units.give(grant);
@@ -123,18 +123,18 @@ impl Sema {
         handed
     }
 
-    /// Gives `owed` units, one after the other, to as many who wait or are on their way. How many of them were gone,
-    /// and their units withdrawn. Never suspends.
+    /// Gives `owed` units, one after the other, to as many callers that wait or are on their way. Returns how many of
+    /// them were gone; their units are withdrawn. Never suspends.
     ///
-    /// The caller sees to it that nobody comes meanwhile to whom none of these units is owed.
+    /// The caller sees to it that nobody comes meanwhile who is not owed one of these units.
     pub(crate) fn release_to_all(&self, owed: u32) -> u32 {
         let mut gone = 0;
         for given in 0..owed {
             let mut units = self.0.lock();
-            // They may be gone by the time of the pop, too.
+            // Waiters that are gone are removed here, before the first is popped.
             let _ = units.queue.pop_if(|_| false, |_| gone += 1);
             if units.queue.is_empty() {
-                // The rest are on their way, or gone.
+                // The others are on their way.
                 units.count += owed - given - gone;
                 return gone;
             }

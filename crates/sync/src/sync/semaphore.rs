@@ -5,9 +5,9 @@
 //!   give back: permits + n; then, as long as the first in the queue can be served, serve it
 //! ```
 //!
-//! **Invariant.** Whenever the lock is free, the first who waits asks for more than there is. So one who asks for many
-//! is not passed by those who ask for few, and nobody waits without need. Whoever leaves the queue serves those behind.
-//! One whom a closed runtime has abandoned cannot; the next who comes does it.
+//! **Invariant.** Whenever the lock is free, the first waiter asks for more permits than there are. So a waiter that
+//! asks for many is not overtaken by those that ask for few, and nobody waits without need. Whoever leaves the queue
+//! serves those behind. A waiter that a closed runtime has abandoned cannot do so; the next caller does it instead.
 
 use crate::seam::const_fn;
 use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
@@ -18,11 +18,10 @@ use std::time::{Duration, Instant};
 
 /// A number of permits, for goroutines and for plain threads.
 ///
-/// Strictly first come, first served: even a permit that is free is not given to a newcomer while others wait.
+/// It is strictly first come, first served: a newcomer does not get even a free permit while others wait.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::Semaphore;
 ///
 /// static AT_ONCE: Semaphore = Semaphore::new(3);
@@ -43,21 +42,21 @@ pub struct Semaphore(Lock<Permits>);
 /// What the lock protects.
 struct Permits {
     free: usize,
-    /// A node's content is how many it asks for.
+    /// A node's content is the number of permits that it asks for.
     queue: Queue<usize>,
 }
 
 impl Semaphore {
     const_fn! {
-        /// With this many permits. Never suspends.
+        /// A semaphore with this many permits. Never suspends.
         pub const fn new(permits: usize) -> Self {
             Self(Lock::new(Permits { free: permits, queue: Queue::new() }))
         }
     }
 
-    /// Takes one permit, and waits for it if there is none. **Suspends.**
+    /// Takes one permit, waiting for it if there is none. **Suspends.**
     ///
-    /// A goroutine whose runtime closes meanwhile ends as told at [`Mutex::lock`](super::Mutex::lock).
+    /// If the runtime closes meanwhile, it ends as [`Mutex::lock`](super::Mutex::lock) does.
     ///
     /// Shown at [`Semaphore`].
     ///
@@ -69,7 +68,7 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Takes `n` permits at once, and waits until there are so many. **Suspends.**
+    /// Takes `n` permits at once, waiting until there are that many. **Suspends.**
     ///
     /// ```
     /// let memory = gmp::sync::Semaphore::new(100);
@@ -109,7 +108,8 @@ impl Semaphore {
         self.take_now(n).then(|| Permit { semaphore: self, n })
     }
 
-    /// [`Semaphore::acquire`] that waits for at most `timeout`; `None` if that was not enough. **Suspends.**
+    /// As [`Semaphore::acquire`], but waits for at most `timeout`, and returns `None` if that was not enough.
+    /// **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -125,7 +125,8 @@ impl Semaphore {
         self.acquire_many_until(1, crate::seam::after_now(timeout))
     }
 
-    /// [`Semaphore::acquire`] that waits until `deadline` at most; `None` if that was too early. **Suspends.**
+    /// As [`Semaphore::acquire`], but waits until `deadline` at most, and returns `None` if that was not enough.
+    /// **Suspends.**
     ///
     /// As shown at [`Semaphore::acquire_timeout`].
     ///
@@ -136,7 +137,7 @@ impl Semaphore {
         self.acquire_many_until(1, Some(deadline))
     }
 
-    /// [`Semaphore::acquire_many`] that waits for at most `timeout`. **Suspends.**
+    /// As [`Semaphore::acquire_many`], but waits for at most `timeout`. **Suspends.**
     ///
     /// As shown at [`Semaphore::acquire_timeout`].
     ///
@@ -147,7 +148,7 @@ impl Semaphore {
         self.acquire_many_until(n, crate::seam::after_now(timeout))
     }
 
-    /// [`Semaphore::acquire_many`] that waits until `deadline` at most. **Suspends.**
+    /// As [`Semaphore::acquire_many`], but waits until `deadline` at most. **Suspends.**
     ///
     /// As shown at [`Semaphore::acquire_timeout`].
     ///
@@ -170,11 +171,10 @@ impl Semaphore {
         self.0.lock().free
     }
 
-    /// There are `n` permits more. Never suspends.
+    /// Adds `n` permits. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::Semaphore;
     ///
     /// static LETTERS: Semaphore = Semaphore::new(0);
@@ -189,7 +189,7 @@ impl Semaphore {
     /// ```
     ///
     /// # Panics
-    /// If there are more than `usize::MAX` then.
+    /// If there would be more than `usize::MAX` permits.
     #[doc(alias = "Release")]
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
@@ -202,7 +202,7 @@ impl Semaphore {
         drop(self.serve(permits));
     }
 
-    /// Serves the first in the queue as long as that can be done.
+    /// Serves the first waiter for as long as there are enough permits.
     fn serve<'a>(&'a self, mut permits: Guard<'a, Permits>) -> Guard<'a, Permits> {
         loop {
             let free = permits.free;
@@ -216,7 +216,7 @@ impl Semaphore {
         }
     }
 
-    /// Takes `n` if nobody who can still come waits.
+    /// Takes `n` permits unless somebody waits who can still come back.
     #[inline]
     fn take_now(&self, n: usize) -> bool {
         let mut permits = self.0.lock();
@@ -226,7 +226,8 @@ impl Semaphore {
         if permits.queue.is_empty() {
             return false;
         }
-        // The first may have been abandoned by its runtime, of which nobody has told us; those behind it come first.
+        // The first waiter may have been abandoned by its runtime, which nobody has told us; those behind it come
+        // before us.
         self.serve(permits).take(n)
     }
 
@@ -251,7 +252,7 @@ impl Semaphore {
             match unsafe { wait(&caller, permits, |permits| &permits.queue, &waiter, &node, mode) } {
                 Ok(_) => return true,
                 Err(Unfired { wake, guard, .. }) => {
-                    // Those behind may ask for less.
+                    // Those behind us may ask for less.
                     drop(self.serve(guard));
                     if wake != Wake::Closing {
                         return false;
@@ -264,7 +265,7 @@ impl Semaphore {
 }
 
 impl Permits {
-    /// Takes `n`, unless somebody waits.
+    /// Takes `n` permits, unless somebody waits.
     fn take(&mut self, n: usize) -> bool {
         let may = self.queue.is_empty() && n <= self.free;
         if may {
@@ -290,14 +291,14 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// How many they are. Never suspends.
+    /// The number of permits. Never suspends.
     ///
     /// Shown at [`Semaphore::acquire_many`].
     pub fn count(&self) -> usize {
         self.n
     }
 
-    /// Uses them up: they are not given back. Never suspends.
+    /// Uses the permits up: they are not given back. Never suspends.
     ///
     /// Shown at [`Semaphore::add_permits`].
     pub fn forget(self) {
@@ -308,7 +309,7 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut permits = self.semaphore.0.lock();
-        // No overflow, short of `add_permits` beyond all reason: they were taken out of this number.
+        // This overflows only after absurd calls of `add_permits`, since the permits were taken out of this number.
         permits.free = permits.free.saturating_add(self.n);
         self.semaphore.serve(permits);
     }

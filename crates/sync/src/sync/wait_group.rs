@@ -21,14 +21,13 @@ use std::time::{Duration, Instant};
 /// Counter in the upper half, waiters in the lower.
 const ONE: u64 = 1 << 32;
 const WAITERS: u64 = ONE - 1;
-/// As far as the counter goes. Go: a signed number of 32 bits.
+/// The counter's limit. In Go it is a signed number of 32 bits.
 const MOST: u64 = i32::MAX as u64;
 
-/// Waits for a number of things to be done. Clones are handles on the same counter.
+/// Waits for a number of tasks to be done. Clones are handles on the same counter.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::sync::{Mutex, WaitGroup};
 /// use std::sync::Arc;
 ///
@@ -65,11 +64,10 @@ impl WaitGroup {
         Self(Arc::new(Group { counts: AtomicU64::new(0), state }))
     }
 
-    /// There are `n` things more to wait for. Never suspends.
+    /// Adds `n` tasks to wait for. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::WaitGroup;
     ///
     /// runtime.run(|| {
@@ -90,7 +88,7 @@ impl WaitGroup {
     /// ```
     ///
     /// # Panics
-    /// If there are more than 2,147,483,647 then.
+    /// If there would be more than 2,147,483,647 tasks.
     #[doc(alias = "Add")]
     #[track_caller]
     pub fn add(&self, n: usize) {
@@ -99,18 +97,19 @@ impl WaitGroup {
             let count = (old / ONE).checked_add(n).filter(|&count| count <= MOST)?;
             Some((old & WAITERS) | (count * ONE))
         };
-        // Relaxed: whoever adds hands nothing over.
+        // Relaxed, since adding hands nothing over.
         if self.0.counts.fetch_update(Relaxed, Relaxed, more).is_err() {
             panic!("WaitGroup::add({n}): a group counts to {MOST} at most");
         }
     }
 
-    /// One thing is done. The last wakes all that wait, in the order in which they came. Never suspends.
+    /// Says that one task is done. The last of them wakes all who wait, in the order in which they came. Never
+    /// suspends.
     ///
     /// Shown at [`WaitGroup::add`]; [`WaitGroup::go`] calls it by itself.
     ///
     /// # Panics
-    /// If there was none left to be done.
+    /// If no task was left to be done.
     #[doc(alias = "Done")]
     #[track_caller]
     pub fn done(&self) {
@@ -132,7 +131,7 @@ impl WaitGroup {
         }
     }
 
-    /// Starts a goroutine and counts it until it ends, also if it panics. Never suspends.
+    /// Starts a goroutine and counts it as a task until it ends, even by a panic. Never suspends.
     ///
     /// Shown at [`WaitGroup`].
     ///
@@ -161,8 +160,8 @@ impl WaitGroup {
 
     /// Waits until nothing is left to be done. **Suspends.**
     ///
-    /// A goroutine whose runtime closes meanwhile unwinds from here, or waits on with its thread, as told at
-    /// [`Mutex::lock`](super::Mutex::lock).
+    /// A goroutine whose runtime closes meanwhile unwinds from here, or goes on waiting and keeps its thread, as
+    /// described at [`Mutex::lock`](super::Mutex::lock).
     ///
     /// Shown at [`WaitGroup`].
     ///
@@ -174,11 +173,10 @@ impl WaitGroup {
         must_have(self.0.wait(None));
     }
 
-    /// [`WaitGroup::wait`] for at most `timeout`. `false`: something is left to be done. **Suspends.**
+    /// As [`WaitGroup::wait`], but waits for at most `timeout`. `false`: something is left to be done. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::sync::WaitGroup;
     /// use std::time::Duration;
     ///
@@ -198,7 +196,8 @@ impl WaitGroup {
         self.0.wait(crate::seam::after_now(timeout))
     }
 
-    /// [`WaitGroup::wait`] until `deadline` at most. `false`: something is left to be done. **Suspends.**
+    /// As [`WaitGroup::wait`], but waits until `deadline` at most. `false`: something is left to be done.
+    /// **Suspends.**
     ///
     /// As shown at [`WaitGroup::wait_timeout`].
     ///
@@ -216,7 +215,7 @@ impl Group {
         self.counts.load(Acquire) < ONE
     }
 
-    /// The counter is one and there are waiters, or was a moment ago.
+    /// The counter is one and there are waiters, or this was so a moment ago.
     #[cold]
     #[track_caller]
     fn last_done(&self) {
@@ -265,7 +264,7 @@ impl Group {
         // SAFETY: the node is queued, and the waiter's only one.
         match unsafe { wait(&caller, state, |state| &state.queue, &waiter, &node, mode) } {
             Ok(_) => true,
-            // The last was done, and would have come to us in a moment.
+            // The last task was done, and we would have been woken in a moment.
             Err(Unfired { guard, .. }) if guard.generation != generation => true,
             Err(Unfired { wake, guard, .. }) => {
                 self.counts.fetch_sub(1, Relaxed);

@@ -13,8 +13,9 @@
 //! the channel's lock, and so are stop and drain; a claim after a stop fails (`gmp_core::timer`). The channel's lock
 //! comes before the timer's own.
 //!
-//! The heap's entry owns the callback, that owns a sender, and the channel owns the timer: a ring, which the last
-//! receiver cuts. Go: `sendTime` (sleep.go), `timer.stop`, `modify` and `sendLock` (time.go, Go 1.27).
+//! The heap's entry owns the callback, the callback owns a sender, and the channel owns the timer: a cycle of
+//! references, which the last receiver breaks. Go: `sendTime` (sleep.go), `timer.stop`, `modify` and `sendLock`
+//! (time.go, Go 1.27).
 
 use crate::channel::{Receiver, Sender, of_timer};
 use gmp_core::timer::{AnyTimer, Fire, Firing, Timer};
@@ -28,7 +29,7 @@ pub(super) struct ChannelTimer {
 struct SendTime(Sender<Instant>);
 
 impl Fire for SendTime {
-    // A sender that goes closes nothing here.
+    // Dropping this sender closes nothing.
     const LIGHT: bool = true;
 
     fn fire(timer: &Timer<Self>, firing: Firing<'_>) {
@@ -44,7 +45,8 @@ impl ChannelTimer {
     pub(super) fn start(delay: Duration, period: Duration) -> Self {
         let (sender, receiver) = of_timer();
         let timer = Timer::new(SendTime(sender)).as_any();
-        // Not tied before it is set: a caller who may not set it gets a panic, and nothing is left of the ring.
+        // The timer is tied to the channel only after it has been set: a caller that may not set it gets a panic, and
+        // no cycle is left behind.
         timer.reset_in(delay, period);
         receiver.tie(timer.clone());
         Self { timer, receiver }
@@ -56,8 +58,8 @@ impl ChannelTimer {
 
     #[track_caller]
     pub(super) fn reset(&self, delay: Duration, period: Duration) -> bool {
-        // In one step: of two at once, what the first one's expiry leaves must not survive the second.
-        // SAFETY: it takes the channel's lock for a moment, and drops no value but an `Instant`.
+        // This is one step: of two resets at once, what an expiry of the first leaves in the channel must not survive
+        // the second. SAFETY: it takes the channel's lock for a moment, and drops no value but an `Instant`.
         unsafe { self.timer.reset_in_step(delay, period, |set| self.receiver.chan().undo(set)) }
     }
 }

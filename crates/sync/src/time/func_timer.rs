@@ -27,7 +27,7 @@ impl<F: Fn() + Send + Sync + 'static> Fire for Run<F> {
     }
 }
 
-/// A function that is run once; gone once its goroutine has it.
+/// A function that is run once, and has been taken out once its goroutine has it.
 struct RunOnce<F> {
     f: Mutex<Option<F>>,
     at: &'static Location<'static>,

@@ -6,8 +6,7 @@ use std::time::Instant;
 /// Sleeps until `at`; returns at once if that is past. A plain thread sleeps itself. **Suspends.**
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::{Duration, Instant};
 ///
 /// runtime.run(|| {

@@ -1,18 +1,18 @@
-//! `Ticker`: something that happens again and again.
+//! `Ticker`: a channel on which the time comes at regular intervals.
 
 use super::channel_timer::ChannelTimer;
 use crate::channel::{Receiver, never};
 use core::fmt;
 use std::time::{Duration, Instant};
 
-/// Sends the time on its channel at even distances. Dropping it stops it, unless somebody has a clone of the channel.
+/// Sends the time on its channel at regular intervals. Dropping it stops it, unless somebody has a clone of the
+/// channel.
 ///
-/// A tick that finds the one before not received yet is left out, and so are ticks that were missed because nobody
-/// could run the timer; the others stay at multiples of the period.
+/// A tick is left out if the one before it has not been received yet, and so are ticks that were missed because
+/// nobody could run the timer; the others stay at multiples of the period.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::Ticker;
 /// use std::time::Duration;
 ///
@@ -39,11 +39,10 @@ impl Ticker {
         Self(ChannelTimer::start(period, period))
     }
 
-    /// Where the time comes. Never suspends.
+    /// The channel on which the time comes. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::{Ticker, after};
     /// use std::time::Duration;
     ///
@@ -62,7 +61,7 @@ impl Ticker {
         &self.0.receiver
     }
 
-    /// Waits for the next tick, and gives the moment at which it was due. **Suspends**, and for ever if the ticker is
+    /// Waits for the next tick, and returns the moment at which it was due. **Suspends**, for ever if the ticker is
     /// stopped.
     ///
     /// If the channel was closed by a receiver it returns at once.
@@ -73,11 +72,10 @@ impl Ticker {
         self.0.receiver.recv().unwrap_or_else(|_| Instant::now())
     }
 
-    /// Starts anew: the next tick comes after `period`, and then one every `period`. Never suspends.
+    /// Starts the ticker anew: the next tick comes after `period`, and then one every `period`. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Ticker;
     /// use std::time::{Duration, Instant};
     ///
@@ -98,12 +96,11 @@ impl Ticker {
         self.0.reset(period, period);
     }
 
-    /// Stops it: no tick comes from now on, nor the one that was not received yet. The channel is not closed. Never
-    /// suspends.
+    /// Stops the ticker: no tick is received from now on, not even one that is already due. The channel is not
+    /// closed. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Ticker;
     /// use std::time::Duration;
     ///
@@ -129,8 +126,7 @@ impl fmt::Debug for Ticker {
 /// Never suspends.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::tick;
 /// use std::time::Duration;
 ///

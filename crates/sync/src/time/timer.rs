@@ -1,4 +1,4 @@
-//! `Timer`: something that happens once, later.
+//! `Timer`: something that happens once, after a delay.
 
 use super::channel_timer::ChannelTimer;
 use super::func_timer::FuncTimer;
@@ -6,14 +6,14 @@ use crate::channel::Receiver;
 use core::fmt;
 use std::time::{Duration, Instant};
 
-/// Something that happens once, later: a value on a channel ([`Timer::new`]), or a function that is run
+/// Something that happens once, after a delay: a value on a channel ([`Timer::new`]), or a function that is run
 /// ([`after_func`](super::after_func)).
 ///
-/// Dropping it stops neither: a function is run all the same, and a channel of which somebody has a clone delivers.
+/// Dropping it does not stop it: a function is run all the same, and a channel of which somebody has a clone
+/// delivers.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use gmp::time::Timer;
 /// use std::time::Duration;
 ///
@@ -50,8 +50,8 @@ impl Timer {
         Self(Kind::Channel(ChannelTimer::start(duration, Duration::ZERO)))
     }
 
-    /// Where the time comes: the moment that the timer was set to. Nothing ever comes for a timer that runs a function.
-    /// Never suspends.
+    /// The channel on which the time comes: the moment that the timer was set to. On that of a timer that runs a
+    /// function nothing ever comes. Never suspends.
     ///
     /// Shown at [`Timer`].
     #[doc(alias = "C")]
@@ -62,13 +62,12 @@ impl Timer {
         }
     }
 
-    /// Stops it, from any thread. `true`: it was still to go off, or its value was still to be received, and neither
-    /// will be. `false`: it was stopped, or is over; a function may still be running then, and this does not wait for
-    /// it. Never suspends.
+    /// Stops the timer, from any thread. `true`: the timer was still to go off, or its value still to be received,
+    /// and neither will happen. `false`: it had been stopped or had gone off; a function may still be running then,
+    /// and this does not wait for it. Never suspends.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Timer;
     /// use std::time::Duration;
     ///
@@ -86,14 +85,13 @@ impl Timer {
         }
     }
 
-    /// Sets it to go off after `duration` from now, whatever it was set to before; what it answers about that is what
+    /// Sets the timer to go off after `duration` from now, whatever it was set to before, and returns what
     /// [`Timer::stop`] would. Never suspends.
     ///
-    /// A function that has been run is run again, also while it still runs.
+    /// A function that has been run is run again, even while it is still running.
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::time::Timer;
     /// use std::time::{Duration, Instant};
     ///
@@ -132,8 +130,7 @@ impl fmt::Debug for Timer {
 /// Dropping it stops the timer.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
@@ -154,13 +151,12 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 }
 
 /// Runs `f` after `duration`, in a goroutine of its own that runs next on the P that finds the timer due. Never
-/// suspends, but for a goroutine inside `blocking`.
+/// suspends.
 ///
 /// [`Timer::reset`] has it run again; a function that can run only once goes to [`after_func_once`].
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {
@@ -182,15 +178,13 @@ pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> T
     Timer(Kind::Func(FuncTimer::start(duration, f)))
 }
 
-/// [`after_func`] for a function that may use up what it owns: it runs once. Never suspends, but for a goroutine inside
-/// `blocking`.
+/// [`after_func`] for a function that may use up what it owns: it runs once. Never suspends.
 ///
 /// Until it has run, [`Timer::stop`] and [`Timer::reset`] do what they do for any timer. Once it has run, a reset sets
 /// the timer, but nothing happens when it goes off.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// use std::time::Duration;
 ///
 /// runtime.run(|| {

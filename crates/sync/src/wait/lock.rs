@@ -17,7 +17,7 @@ pub(crate) struct Lock<S> {
 // holder to holder.
 unsafe impl<S: Send> Sync for Lock<S> {}
 
-// Users' code does not unwind out of a critical section, so what stands under the lock is always whole.
+// No user's code runs in a critical section, so none can unwind out of it and leave the value half changed.
 impl<S> UnwindSafe for Lock<S> {}
 impl<S> RefUnwindSafe for Lock<S> {}
 
@@ -34,13 +34,14 @@ impl<S> Lock<S> {
         Self { raw: RawLock::biased(), value: UnsafeCell::new(value) }
     }
 
-    /// Takes the lock.
+    /// Takes the lock. Foreign code is refused before it does.
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, S> {
+        gmp_core::foreign::refuse("sync");
         self.lock_as(&mut Me::default())
     }
 
-    /// [`Lock::lock`] by a caller that has more to ask about itself.
+    /// [`Lock::lock`] by a caller that also asks other things about itself.
     #[inline]
     pub(crate) fn lock_as(&self, me: &mut Me) -> Guard<'_, S> {
         let by = self.raw.lock_as(me);
@@ -53,14 +54,14 @@ impl<S> Lock<S> {
         &self.raw
     }
 
-    /// The value, for whoever holds the lock.
+    /// The value; only the holder of the lock may follow the pointer.
     #[inline]
     pub(crate) fn value(&self) -> *mut S {
         self.value.get()
     }
 }
 
-/// A held lock, without its guard: given back by hand.
+/// A held lock without a guard: it is given back by hand.
 pub(crate) struct Held<'a, S> {
     lock: &'a Lock<S>,
     by: TakenBy,
@@ -83,7 +84,7 @@ impl<'a, S> Held<'a, S> {
     /// Gives the lock back, and touches nothing after that.
     ///
     /// # Safety
-    /// Once for each lock taken, by the one who was handed this.
+    /// The caller took the lock or was handed this, and gives it back once.
     #[inline]
     pub(crate) unsafe fn unlock(self) {
         // SAFETY: as the caller promises.

@@ -1,4 +1,4 @@
-//! `Queue`: the FIFO of those who wait, linked through nodes in their own frames.
+//! `Queue`: a first-in, first-out queue of waiters, linked through nodes in their own frames.
 
 use super::waiter::{Fired, Waiter, WakeHandle};
 use crate::seam::{AtomicPtr, const_fn};
@@ -8,7 +8,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// A place in a queue, in the frame of the one who waits.
 ///
-/// `E` is what the queue's owner wants to know of it: where the value is, which case of a select it is, a ticket.
+/// `E` is what the queue's owner wants to know of the waiter: where its value is, how many permits it wants, its
+/// ticket.
 #[doc(alias = "sudog")]
 pub(crate) struct Node<E> {
     prev: Cell<*const Node<E>>,
@@ -34,14 +35,14 @@ impl<E> Node<E> {
     }
 
     /// Ends the wait of a node that [`Queue::pop`] gave: the value has been moved. The node must not be touched after
-    /// this; what is given back is to be woken once the lock is released.
+    /// this; the caller wakes the handle that it gets once it has released the lock.
     #[inline]
     #[must_use]
     pub(crate) fn fire(&self, fired: Fired) -> WakeHandle {
         self.waiter().fire(self.case, fired)
     }
 
-    /// Whether it is in a queue; asked under that queue's lock.
+    /// Whether the node is in a queue. It is asked under that queue's lock.
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
@@ -52,7 +53,7 @@ impl<E> Node<E> {
 /// it.
 #[doc(alias = "waitq")]
 pub(crate) struct Queue<E> {
-    /// Atomic for those who only ask, without the lock, whether somebody waits.
+    /// It is atomic for those who ask without the lock whether anybody waits.
     first: AtomicPtr<Node<E>>,
 }
 
@@ -73,10 +74,11 @@ impl<E> Queue<E> {
         }
     }
 
-    /// Also without the lock.
+    /// Whether nobody waits. May be asked without the lock.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        // ORDER: glance. Pairs with `set_first`: who sees the queue so sees what its holder knew.
+        // ORDER: glance. Pairs with `set_first`: whoever sees the queue in this state also sees everything that the
+        // lock's holder did before.
         self.first.load(Acquire).is_null()
     }
 
@@ -86,7 +88,7 @@ impl<E> Queue<E> {
         self.first.store(node.cast_mut(), Release);
     }
 
-    /// The first in line.
+    /// The first node.
     #[inline]
     pub(crate) fn first(&self) -> Option<&Node<E>> {
         // SAFETY: queued nodes live.
@@ -125,8 +127,8 @@ impl<E> Queue<E> {
         node.queued.set(true);
     }
 
-    /// Takes off the first one that still waits, and claims it, to be [fired](Node::fire). Those that another
-    /// case has ended, or that are gone, are taken off on the way.
+    /// Takes off the first node whose waiter still waits, and claims it; the caller [fires](Node::fire) it. Nodes of
+    /// waits that another case has ended, or whose waiters are gone, are taken off on the way.
     #[doc(alias = "dequeue")]
     #[inline]
     pub(crate) fn pop(&self) -> Option<&Node<E>> {
@@ -150,13 +152,14 @@ impl<E> Queue<E> {
         }
     }
 
-    /// [`Queue::pop`] for a queue of those who wait at this one place: only if `wanted` says so of the first who still
-    /// waits. `gone` is called for each one that was taken off on the way, so that it counts no more.
+    /// [`Queue::pop`] for a queue whose waiters wait nowhere else: it takes the first that still waits only if
+    /// `wanted` says so. `gone` is called for each node that was taken off on the way, so that it is counted no
+    /// longer.
     #[inline]
     pub(crate) fn pop_if(&self, wanted: impl Fn(&E) -> bool, mut gone: impl FnMut(&E)) -> Option<&Node<E>> {
         loop {
             let node = self.first()?;
-            // Who waits at one place is claimed by the lock alone, so this only asks whether it is there.
+            // A waiter with a single node is claimed by the lock alone, so this only asks whether it still waits.
             if node.waiter().claim() {
                 let wanted = wanted(&node.extra);
                 return wanted.then(|| {
@@ -169,7 +172,7 @@ impl<E> Queue<E> {
         }
     }
 
-    /// Whether somebody still waits here of whom `and` holds.
+    /// Whether a node of which `and` holds still waits here.
     pub(crate) fn any_waits(&self, and: impl Fn(&Node<E>) -> bool) -> bool {
         let mut next = self.first();
         while let Some(node) = next {
@@ -182,7 +185,7 @@ impl<E> Queue<E> {
         false
     }
 
-    /// Takes a node off; nothing if it is off already.
+    /// Takes a node off the queue; does nothing if it is off already.
     #[doc(alias = "dequeueSudoG")]
     #[inline]
     pub(crate) fn unlink(&self, node: &Node<E>) {
@@ -196,7 +199,7 @@ impl<E> Queue<E> {
         let (prev, next) = (node.prev.get(), node.next.get());
         // SAFETY: queued nodes live, and one that is not the first has one before it.
         unsafe { &*prev }.next.set(next);
-        // SAFETY: queued nodes live; after the last comes nothing, and then the first says who is the last.
+        // SAFETY: queued nodes live. The last node has no next; the first one's `prev` is the last.
         match unsafe { next.as_ref() } {
             Some(next) => next.prev.set(prev),
             // SAFETY: the queue is not empty.

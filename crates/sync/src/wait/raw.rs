@@ -1,4 +1,4 @@
-//! `RawLock`: the spin lock without a value, which a select orders and takes, of channels of any type.
+//! `RawLock`: a spin lock without a value, so that a select can order and take the locks of channels of any type.
 //!
 //! ```text
 //!   plain:   free ── compare-and-swap, Acquire ──► held ── store(false), Release ──► free
@@ -6,18 +6,19 @@
 //!   biased to runtime R, which has one P:
 //!            R's goroutines:  inside = true; still biased? ── yes: in ──► inside = false, Release
 //!                                                          └─ no: inside = false; plain
-//!            anybody else:    bias R → Revoking; far fence; wait until not inside; Revoking → none; plain from now on
+//!            anybody else:    bias R → Revoking; heavy fence; wait until not inside; Revoking → none; plain from now on
 //! ```
 //!
 //! It protects queues of waiters and a few words beside them; a critical section moves a value or links a node, and
-//! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, which
-//! is what makes "queued" and "off its stack" one step for everybody else. Go: the channel's and the semaphore root's
-//! `mutex`, given back by `gopark`'s unlock function.
+//! never runs code of the caller's. A goroutine that parks under the lock gives it back from the park's commit, so
+//! "queued" and "off its stack" are one step for everybody else. Go: the channel's and the semaphore root's `mutex`,
+//! given back by `gopark`'s unlock function.
 //!
 //! **Invariant.** At most one holder. While the lock is plain, `held` decides. While it is biased, only the holder of
-//! R's only P enters, one at a time ([`gmp_core::sole`]), with plain stores. A bias is given at birth and taken once.
-//! Taking it: after the far fence, every `inside = true` that was stored before is seen, and every later look at the
-//! bias sees that it is gone; so whoever is seen inside is waited for, and nobody else gets in that way any more.
+//! R's only P enters, one at a time ([`gmp_core::only_p`]), with plain stores. A bias is given when the lock is made,
+//! and taken once. When it is taken, after the heavy fence, every `inside = true` that was stored before is seen, and
+//! every later look at the bias sees that it is gone; so whoever is seen inside is waited for, and nobody else gets
+//! in that way any more.
 
 use crate::seam::{AtomicBool, AtomicU32, const_fn, spin_loop, thread};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -38,7 +39,7 @@ const NONE: u32 = 0;
 /// The bias is being taken. No runtime has this serial number.
 const REVOKING: u32 = u32::MAX;
 
-/// How a lock was taken, which is how it is given back.
+/// How a lock was taken, and so how it is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TakenBy {
     /// By its flag.
@@ -47,7 +48,7 @@ pub(crate) enum TakenBy {
     Bias,
 }
 
-/// Who is calling; asked once, if at all. Not to be kept where the caller may suspend.
+/// Who is calling, looked up at the first question. It must not be kept where the caller may suspend.
 #[derive(Default)]
 pub(crate) struct Me(Option<Who>);
 
@@ -58,7 +59,7 @@ impl Me {
         *self.0.get_or_insert_with(|| unsafe { Who::calls() })
     }
 
-    /// Which runtime's only P it holds.
+    /// The serial number of the runtime whose only P the caller holds.
     #[inline(always)]
     fn serial(&mut self) -> u32 {
         fences::serial(self.who())
@@ -70,10 +71,10 @@ pub(crate) struct RawLock {
     bias: AtomicU32,
     held: AtomicBool,
     inside: AtomicBool,
-    /// What loom watches in place of the values, which it cannot see.
+    /// What loom watches in place of the values under the lock, which it cannot see.
     #[cfg(loom)]
     watched: loom::cell::UnsafeCell<()>,
-    /// Where a model's threads wait: two that spin would give the CPU to each other for ever.
+    /// Where a model's threads wait: two threads that spin would give the CPU to each other for ever.
     #[cfg(loom)]
     changed: (loom::sync::Mutex<()>, loom::sync::Condvar),
     #[cfg(loom)]
@@ -115,14 +116,14 @@ impl RawLock {
         }
     }
 
-    /// Its place in the order in which several are waited for: where it is.
+    /// The lock's place in the order in which several locks are waited for: its address.
     #[cfg(not(loom))]
     #[inline]
     pub(crate) fn rank(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
 
-    /// In a model, the order in which they were made: addresses differ from run to run.
+    /// In a model, its place in the order in which locks were made, since addresses differ from run to run.
     #[cfg(loom)]
     pub(crate) fn rank(&self) -> usize {
         self.rank
@@ -137,7 +138,8 @@ impl RawLock {
     /// [`RawLock::lock`] by a caller that takes several.
     #[inline]
     pub(crate) fn lock_as(&self, me: &mut Me) -> TakenBy {
-        // ORDER: bias. Acquire pairs with the release in `revoke`: who sees the lock plain sees what its owners did.
+        // ORDER: bias. Acquire pairs with the release in `revoke`: whoever sees the lock plain sees what its owners
+        // did.
         let bias = self.bias.load(Acquire);
         if bias != NONE {
             return self.lock_biased(bias, me.serial());
@@ -208,6 +210,8 @@ impl RawLock {
     #[cold]
     #[inline(never)]
     fn revoke(&self) {
+        #[cfg(not(loom))]
+        gmp_core::foreign::refuse_all("sync");
         loop {
             // ORDER: bias. Acquire pairs with the release below: the revoker saw the last one leave, and so do we.
             match self.bias.load(Acquire) {
@@ -218,7 +222,7 @@ impl RawLock {
                     if self.bias.compare_exchange(bias, REVOKING, Relaxed, Relaxed).is_err() {
                         continue;
                     }
-                    fences::far_fence();
+                    fences::heavy_fence();
                     // ORDER: inside. Acquire pairs with `unlock`: what the last owner did is seen.
                     self.yield_until(|| !self.inside.load(Acquire));
                     // ORDER: bias. Release pairs with the acquire above and in `lock`.
@@ -234,6 +238,8 @@ impl RawLock {
     #[cold]
     #[inline(never)]
     fn wait(&self) {
+        // The holder may be this very thread, in the middle of the scheduler that has called a policy.
+        gmp_core::foreign::refuse_all("sync");
         let mut pauses = FIRST_PAUSES;
         loop {
             if pauses > MOST_PAUSES {
@@ -269,7 +275,8 @@ impl RawLock {
         }
     }
 
-    /// Something has changed for those who wait in a model. Behind the change: whoever needs no wait gets no edge here.
+    /// Tells a model's waiting threads of a change. It is called after the change, so that a thread that does not
+    /// wait gets no ordering from here.
     #[inline(always)]
     fn tell_model(&self) {
         #[cfg(loom)]
@@ -282,7 +289,7 @@ impl RawLock {
     /// Gives the lock back, and touches nothing after that.
     ///
     /// # Safety
-    /// The caller took the held lock so, or was handed it, once.
+    /// The caller took the lock in this way, or was handed it, and gives it back once.
     #[inline]
     pub(crate) unsafe fn unlock(&self, by: TakenBy) {
         #[cfg(loom)]
@@ -303,17 +310,17 @@ fn next_rank() -> usize {
 /// What the caller knows of itself, and the two halves of the asymmetric fence.
 mod fences {
     #[cfg(not(loom))]
-    pub(super) use gmp_core::sole::{far_fence, serial_of as serial};
-    pub(super) use gmp_core::sync::near_fence as fence;
+    pub(super) use gmp_core::only_p::{heavy_fence, serial_of as serial};
+    pub(super) use gmp_core::sync::light_fence as fence;
 
-    /// In models the threads say who they are.
+    /// In a model no thread holds a P; the threads say who they are.
     #[cfg(loom)]
     pub(super) fn serial(_: gmp_core::park::Who) -> u32 {
         0
     }
 
     #[cfg(loom)]
-    pub(super) use gmp_core::sync::full_fence as far_fence;
+    pub(super) use gmp_core::sync::full_fence as heavy_fence;
 }
 
 #[cfg(all(test, not(loom)))]
@@ -335,10 +342,10 @@ mod tests {
     /// An owner that goes in and out by its bias, and strangers that come while it does.
     #[test]
     fn a_bias_is_taken_from_an_owner_at_work() {
-        // Installs the far fence.
+        // Installs the heavy fence.
         // SAFETY: no goroutine runs.
         drop(unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap());
-        if !gmp_core::sole::has_far_fence() {
+        if !gmp_core::only_p::has_heavy_fence() {
             return;
         }
         for _ in 0..500 {
@@ -368,7 +375,7 @@ mod tests {
 #[cfg(all(test, loom))]
 mod loom_lock {
     //! The bias is taken by two strangers at once while its owner goes in. Three threads, at most two preemptions,
-    //! seconds. Without the near fence, or with `revoke` not waiting for `inside`, it fails.
+    //! seconds. Without the light fence, or with `revoke` not waiting for `inside`, it fails.
 
     use super::*;
     use loom::sync::Arc;

@@ -1,4 +1,4 @@
-//! One wait at one place: queued, asleep, and off the queue again, whatever ended it.
+//! A whole wait in a single queue: queued, asleep, and off the queue again, whatever ended it.
 //!
 //! ```text
 //!   queued, locked ── sleep ──► fired: off the queue, done
@@ -8,11 +8,11 @@
 //! ```
 //!
 //! **Uninterruptible waits.** When a runtime closes and unwinds its goroutines, a wait ends early and the goroutine
-//! unwinds from it. Two kinds of wait cannot end early: one in a destructor during an unwind, for its caller goes on as
-//! if it had what it asked for, and the taking back of a lock by a condition's waiter, whose guard will be dropped.
-//! These are uninterruptible: they keep their place in the queue, let others run for [`YIELD_FIRST`], since most
-//! holders unwind as well and let go, and then block their thread as a plain thread does, inside `blocking`. So the
-//! order and the exclusion hold, and a wait that would never end costs a thread left behind, counted in
+//! unwinds from it. Two kinds of wait cannot end early: a wait in a destructor during an unwind, since its caller
+//! goes on as if it had what it asked for, and the wait of a condition's waiter for its mutex, since the guard will
+//! be dropped. These are uninterruptible: they keep their place in the queue, let others run for [`YIELD_FIRST`],
+//! since most holders unwind as well and let go, and then block their thread as a plain thread does, inside
+//! `blocking`. So order and exclusion hold. A wait that would never end leaves a thread behind, counted in
 //! `Leftover::running`, but does not keep `run` from returning.
 
 use super::lock::{Guard, Lock};
@@ -32,12 +32,12 @@ use std::time::Instant;
 #[cfg(not(loom))]
 const YIELD_FIRST: Duration = Duration::from_millis(20);
 
-/// What is to be known of a wait beside its place.
+/// How to wait: for what, until when, and whether a closing runtime may end it.
 #[derive(Clone, Copy)]
 pub(crate) struct WaitMode {
     pub(crate) reason: WaitReason,
     pub(crate) deadline: Option<Instant>,
-    /// It must not end because the runtime closes.
+    /// Whether the wait must not end because the runtime closes.
     pub(crate) uninterruptible: bool,
 }
 
@@ -52,8 +52,8 @@ impl WaitMode {
         Self { deadline: None, uninterruptible: true, ..self }
     }
 
-    /// For the next try after a wait that was ended by a closing runtime. Unwinds from here, unless the caller must
-    /// not.
+    /// The mode of the next try after a closing runtime ended a wait. Unwinds the goroutine from here, unless it must
+    /// not unwind.
     pub(crate) fn retry_after_closing(self) -> Self {
         if !self.uninterruptible {
             gmp_core::goroutine::unwind_if_closing(Wake::Closing);
@@ -62,15 +62,16 @@ impl WaitMode {
     }
 }
 
-/// A wait that was not fired. The node is off the queue, whose lock is held.
+/// A wait that ended without being fired. The node is off the queue, whose lock is held.
 pub(crate) struct Unfired<'a, S> {
     pub(crate) wake: Wake,
     pub(crate) guard: Guard<'a, S>,
-    /// Whether it was still queued. If not, a waker took it off as gone, and out of every count.
+    /// Whether the node was still queued. If not, a waker found it gone, and took it off the queue and out of every
+    /// count.
     pub(crate) queued: bool,
 }
 
-/// Waits until the node is fired, or the wait ends otherwise. **Suspends.**
+/// Waits until the node is fired, or the wait ends in another way. **Suspends.**
 ///
 /// # Safety
 /// The node is queued in `queue(guard)` and is the only one of `waiter`.
@@ -153,7 +154,8 @@ fn wait_uninterruptibly<S>(
     unreachable!("a model has no goroutines")
 }
 
-/// See the module's documentation. Nobody is to be woken through the waiter, which is queued or fired.
+/// See the module's documentation. The waiter is queued or fired, and holds no token through which anybody could be
+/// woken.
 #[cfg(not(loom))]
 #[cold]
 fn wait_uninterruptibly<S>(

@@ -11,10 +11,10 @@
 //!
 //! **Invariant.** The state leaves Pending once. A waiter with one node is *alone*: the lock of that node's queue
 //! decides who ends the wait, so a plain store is enough. One with nodes in several queues is *shared*: wakers under
-//! different locks race, and the compare-and-swap to Claimed decides; Fired tells the one who waits that the value has
-//! been moved and that nobody touches its frame any more, so it need not wait for that waker's lock. The token that
-//! wakes it is put in by the one who waits before any lock that guards a node is given back, and taken out by the one
-//! who fired, under such a lock.
+//! different locks race, and the compare-and-swap to Claimed decides; Fired tells the waiter that the value has been
+//! moved and that nobody touches its frame any more, so it need not wait for that waker's lock. The waiter puts the
+//! token that wakes it in before it gives back any lock that guards a node, and the waker that fires takes the token
+//! out under such a lock.
 
 use super::raw::Me;
 use crate::seam::AtomicU32;
@@ -31,11 +31,12 @@ use std::time::Instant;
 #[cfg(not(loom))]
 use std::thread::{Thread, current as this_thread};
 
-/// Who sleeps, and the right to wake it: a parked goroutine, or a plain thread, which looks at its waiter's state each
-/// time it is unparked.
+/// The right to wake a waiter: a parked goroutine, or a plain thread, which looks at its waiter's state each time it
+/// is unparked.
 ///
-/// No enum, and the goroutine in two words that are read one by one, as they were written: it is moved on every
-/// wake-up, and what is read in other pieces than it was written in, the CPU's store buffer cannot serve.
+/// It is no enum, and it keeps the goroutine in two words that are read one by one, as they were written. It is moved
+/// on every wake-up, and the CPU's store buffer cannot forward a value that is read in other pieces than it was
+/// written in.
 pub(crate) struct WakeHandle {
     /// The two words of a [`Parked`], which is this handle's alone; null for none.
     goroutine: *mut (),
@@ -47,23 +48,23 @@ pub(crate) struct WakeHandle {
 unsafe impl Send for WakeHandle {}
 
 impl WakeHandle {
-    /// Whether it is a goroutine that sleeps.
+    /// Whether the waiter is a goroutine that sleeps.
     pub(crate) fn is_goroutine(&self) -> bool {
         !self.goroutine.is_null()
     }
 
-    /// Wakes it. Never suspends.
+    /// Wakes the waiter. Never suspends.
     pub(crate) fn wake(self) {
         self.wake_as(&mut Me::default());
     }
 
-    /// [`WakeHandle::wake`] by a caller that has been looked up already.
+    /// [`WakeHandle::wake`] by a caller that has already been looked up.
     #[inline(always)]
     pub(crate) fn wake_as(self, me: &mut Me) {
         if let Some(goroutine) = NonNull::new(self.goroutine) {
-            // SAFETY: the commit put them in and `fire` took them out, once.
+            // SAFETY: the commit put the two words in, and `fire` took them out once.
             let parked = unsafe { Parked::from_raw(goroutine, self.wait) };
-            // Its wait may have ended by a time-out a moment ago: then it finds that it was fired, all the same.
+            // A time-out may have ended its wait a moment ago; it still finds out that it was fired.
             parked.ready_by(me.who());
         } else if let Some(thread) = self.thread {
             unpark(thread);
@@ -80,9 +81,9 @@ fn unpark(thread: Thread) {
 /// How a wait was ended by a waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fired {
-    /// It got what it waited for.
+    /// The waiter got what it waited for.
     Done,
-    /// What it waited for will not come: the channel was closed.
+    /// What the waiter waited for will not come: the channel was closed.
     Closed,
 }
 
@@ -93,7 +94,7 @@ fn encode(case: u32, fired: Fired) -> u32 {
     ((case + 1) << 1) | u32::from(fired == Fired::Closed)
 }
 
-/// One wait. Lives in the frame of the one who waits.
+/// One wait. It lives in the frame of the goroutine or thread that waits.
 pub(crate) struct Waiter {
     state: AtomicU32,
     shared: bool,
@@ -117,23 +118,24 @@ impl Waiter {
         Self { shared: true, ..Self::alone() }
     }
 
-    /// How the wait was ended, and through which case. Asked by the one who waits.
+    /// How the wait was ended, and through which case. The waiter asks this.
     #[doc(alias = "selectDone")]
     #[inline]
     pub(crate) fn fired(&self) -> Option<(u32, Fired)> {
-        // ORDER: fire. Pairs with `fire`: who sees the wait ended sees the value moved.
+        // ORDER: fire. Pairs with `fire`: whoever sees the wait ended sees the value moved.
         let state = self.state.load(Acquire);
         let fired = if state & 1 == 0 { Fired::Done } else { Fired::Closed };
         (state > CLAIMED).then(|| ((state >> 1) - 1, fired))
     }
 
-    /// The one who waits is awake and stays queued: a waker is to fire it and need wake nobody. Under the queue's lock.
+    /// The waiter is awake and stays queued: a waker fires it and wakes nobody. Called under the queue's lock.
     pub(super) fn awake(&self) {
-        // The token is of a wait that is over.
+        // The token belongs to a park that is over.
         self.goroutine.set(ptr::null_mut());
     }
 
-    /// The calling thread waits for this, by blocking itself. Under the queue's lock, before it is fired.
+    /// The calling thread waits for this by blocking itself. Called under the queue's lock, before the waiter is
+    /// fired.
     #[cfg(not(loom))]
     pub(super) fn sleeps_as_thread(&self) -> Thread {
         let thread = this_thread();
@@ -141,62 +143,66 @@ impl Waiter {
         thread
     }
 
-    /// Takes the right to end the wait. By a waker, under the lock of the node's queue, which has just taken the node
-    /// off. `false`: another case came first, or nobody waits any more.
+    /// Takes the right to end the wait. A waker calls this under the lock of the node's queue, from which it has just
+    /// taken the node. `false`: another case came first, or nobody waits any more.
     #[inline]
     pub(super) fn claim(&self) -> bool {
         if !self.shared {
-            // SAFETY: whoever waits alone is reached through one lock, which we hold: nobody changes it under us.
+            // SAFETY: a waiter with one node is reached through one lock, which we hold, so nobody changes it
+            // meanwhile.
             return !unsafe { self.is_gone() };
         }
-        // Relaxed: it only decides. What the winner reads, the one who waits wrote before it gave this lock back.
+        // Relaxed, since it only decides: the waiter wrote what the winner reads before it gave this lock back.
         if self.state.load(Relaxed) != PENDING
             || self.state.compare_exchange(PENDING, CLAIMED, Relaxed, Relaxed).is_err()
         {
             return false;
         }
-        // SAFETY: the claim makes us the only one to touch it.
+        // SAFETY: after the claim nobody else touches the token.
         if unsafe { self.is_gone() } {
-            // Nothing will be moved. The one who waits, if it comes back at all, asks under all locks, ours too.
+            // Nothing will be moved. If the waiter comes back at all, it asks under all locks, ours included.
             self.state.store(PENDING, Relaxed);
             return false;
         }
         true
     }
 
-    /// Whether the wait could still be claimed, as far as one can tell without doing so. By a waker, as
+    /// Whether the wait could still be claimed, as far as can be told without claiming it. A waker asks, as in
     /// [`Waiter::claim`].
     pub(super) fn is_pending(&self) -> bool {
         // SAFETY: as in `claim`; of a shared wait only the state is looked at.
         self.state.load(Relaxed) == PENDING && (self.shared || !unsafe { self.is_gone() })
     }
 
-    /// Whether nobody waits any more: timed out and about to unlink itself, or left behind by a closed runtime.
+    /// Whether nobody waits any more: the waiter has timed out and is about to unlink itself, or a closed runtime has
+    /// left it behind.
     ///
     /// # Safety
     /// Nobody puts the token in or takes it out meanwhile.
     #[inline]
     unsafe fn is_gone(&self) -> bool {
         let Some(goroutine) = NonNull::new(self.goroutine.get()) else { return false };
-        // SAFETY: the commit put them in; only looked at. That nobody changes them the caller promises.
+        // SAFETY: the commit put the two words in, they are only looked at, and the caller promises that nobody
+        // changes them.
         ManuallyDrop::new(unsafe { Parked::from_raw(goroutine, self.wait.get()) }).is_stale()
     }
 
-    /// Ends a claimed wait: the value has been moved. The waiter and its nodes must not be touched after this; what is
-    /// given back is to be woken once the lock is released.
+    /// Ends a claimed wait: the value has been moved. The waiter and its nodes must not be touched after this; the
+    /// caller wakes the handle that it gets once it has released the lock.
     #[inline]
     #[must_use]
     pub(super) fn fire(&self, case: u32, fired: Fired) -> WakeHandle {
         let (goroutine, wait) = (self.goroutine.get(), self.wait.get());
         let handle = WakeHandle { goroutine, wait, thread: self.thread.take() };
-        // ORDER: fire. Pairs with the load in `fired`: the one who waits may go on, and leave the frame, from here on.
+        // ORDER: fire. Pairs with the load in `fired`: from here on the waiter may go on and leave the frame.
         self.state.store(encode(case, fired), Release);
         handle
     }
 }
 
-/// A wait has ended and was not fired. Its deadline passed then, or its runtime closes; if neither is so, something else
-/// has ended it, and the process ends here: callers of `lock` and its like go on as holders of what they waited for.
+/// Checks a wait that has ended without being fired: either its deadline has passed, or its runtime closes. If
+/// neither is so, something else has ended it, and the process ends here, because the callers of `lock` and its like
+/// go on as holders of what they waited for.
 #[inline]
 pub(crate) fn check_unfired(wake: Wake, deadline: Option<Instant>) {
     if wake != Wake::Closing && deadline.is_none() {
@@ -204,7 +210,7 @@ pub(crate) fn check_unfired(wake: Wake, deadline: Option<Instant>) {
     }
 }
 
-/// The same for a caller who had no deadline and was to wait until it got what it waited for.
+/// Checks the same for a caller without a deadline, which had to wait until it got what it waited for.
 #[inline]
 pub(crate) fn must_have(got: bool) {
     if !got {
@@ -221,11 +227,11 @@ fn cut_short(wake: Wake) -> ! {
     )
 }
 
-/// The one who is about to wait, past the runtime's gate.
+/// A caller that is about to wait, and has passed the runtime's gate.
 pub(crate) struct Caller(#[cfg(not(loom))] pub(super) Place);
 
 impl Caller {
-    /// **Suspends** a goroutine inside `blocking`, so: before any lock is taken.
+    /// **Suspends** a goroutine inside `blocking`, so it is called before any lock is taken.
     ///
     /// # Panics
     /// In the scheduler's place.
@@ -239,7 +245,7 @@ impl Caller {
         Self(unsafe { Place::enter(call) })
     }
 
-    /// Whether it may spin for what somebody else holds.
+    /// Whether the caller may spin for what somebody else holds.
     pub(crate) fn may_spin(&self) -> bool {
         #[cfg(loom)]
         return false;
@@ -247,7 +253,7 @@ impl Caller {
         self.0.may_spin()
     }
 
-    /// The same without ever suspending; `None` if it would have to.
+    /// [`Caller::enter`] that never suspends; `None` if it would have to.
     #[track_caller]
     #[inline]
     pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Self> {
@@ -261,8 +267,8 @@ impl Caller {
     /// Sleeps until the waiter is fired, or until the deadline, or until a closing runtime wants its goroutines to
     /// unwind. `unlock` gives back every lock that guards a node of the waiter.
     ///
-    /// After anything but [`Wake::Woken`] the wait may have been fired all the same: to be asked under the locks, where
-    /// the nodes are then unlinked.
+    /// After anything but [`Wake::Woken`] the wait may have been fired all the same: the caller asks under the locks,
+    /// and unlinks the nodes there.
     ///
     /// # Safety
     /// The nodes of the waiter are queued and their locks held, to be given back by `unlock` and by nothing else; and

@@ -2,9 +2,12 @@
 
 use super::word::Ticket;
 use crate::entering::current::{Current, current};
-use crate::records::g::cargo::Goexit;
+use crate::records::g::body::Goexit;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a panic left behind.
+pub(super) type Payload = Box<dyn Any + Send>;
 
 /// A closure that counts in a scope. Whether it runs or is dropped unrun, its ticket goes last: fields drop in their
 /// order.
@@ -32,7 +35,7 @@ impl<W> Child<W> {
 
 /// Calls what the user gave us, then the destructors of the goroutine's locals, so that they too are over before the
 /// scope is told. With `abort_on_panic` a panic ends the process here: the scope must not hear of it and go on.
-pub(super) fn call<T>(work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+pub(super) fn call<T>(work: impl FnOnce() -> T) -> Result<T, Payload> {
     let result = catch_unwind(AssertUnwindSafe(work));
     let result = match (result, crate::life::local::end_of_goroutine()) {
         (result, None) => result,

@@ -4,8 +4,7 @@
 //! is met by others on stacks of their own, and a thief's stack does not grow with what it steals
 //! ([rayon#592](https://github.com/rayon-rs/rayon/issues/592) is about the opposite).
 
-use super::Payload;
-use super::child::{self, Child};
+use super::child::{self, Child, Payload};
 use super::word::{ScopeWord, Ticket};
 use crate::entering::gate;
 use crate::life::handle::JoinError;
@@ -31,8 +30,7 @@ impl<T> Place<T> {
 /// Calls `a` here and `b` on a goroutine of its own, and returns both results when both have ended. **Suspends.**
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// /// Quicksort; the halves of a large slice are sorted at the same time.
 /// fn sort(slice: &mut [u32]) {
 ///     let Some((&mut pivot, _)) = slice.split_first_mut() else { return };

@@ -48,7 +48,7 @@ impl Bed {
             self.heap.take_due(now, usize::MAX, &mut due);
             for entry in due.drain() {
                 let Target::Timer(timer) = entry.target else { continue };
-                match timer.plan(|plan| plan.due(entry.when, &self.heap, now)) {
+                match timer.plan(|plan| plan.due(entry.when, &self.heap.home, now)) {
                     Due::Nothing => {}
                     Due::Later(when) => {
                         self.heap.add_timer(when, timer);

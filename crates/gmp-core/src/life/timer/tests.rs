@@ -89,8 +89,8 @@ impl Bed {
                 self.heaps[at].take_due(self.now, usize::MAX, &mut due);
                 for entry in due.drain() {
                     let Target::Timer(timer) = entry.target else { unreachable!("nobody is parked here") };
-                    let which = self.which(timer.0.as_ptr());
-                    match timer.plan(|plan| plan.due(entry.when, &self.heaps[at], self.now)) {
+                    let which = self.which(timer.head().as_ptr());
+                    match timer.plan(|plan| plan.due(entry.when, &self.heaps[at].home, self.now)) {
                         Due::Nothing => {}
                         Due::Later(when) => drop(self.heaps[at].add_timer(when, timer)),
                         Due::Fire { round, when, again } => {
@@ -153,8 +153,8 @@ proptest! {
                     for (which, plan) in model.iter_mut().enumerate() {
                         if let Some((when, period)) = *plan && when <= bed.now {
                             expected.push((which, bed.now - when));
-                            let mut beats = (1..).map(|beat| when + beat * period);
-                            let mut next = || (beats.find(|&beat| beat > bed.now).unwrap_or(NEVER), period);
+                            let mut ticks = (1..).map(|tick| when + tick * period);
+                            let mut next = || (ticks.find(|&tick| tick > bed.now).unwrap_or(NEVER), period);
                             *plan = (period != 0).then(&mut next);
                         }
                     }
@@ -215,7 +215,7 @@ fn a_stopped_timer_leaves_the_heap_before_its_time() {
     }
     for timer in &timers[1..] {
         assert!(timer.as_any().stop());
-        if heap.wants_sweep() {
+        if heap.home.wants_sweep() {
             heap.sweep();
         }
     }
@@ -249,7 +249,7 @@ fn a_cleared_heap_lets_go_of_its_timers() {
 fn a_period_that_reaches_beyond_the_clock_ends_there() {
     let (heap, timer) = (Timers::new(1), Timer::new(Nothing));
     timer.as_any().set_in(&heap, 1, u64::MAX);
-    let due = timer.0.head.plan.with(|plan| plan.due(1, &heap, 5));
+    let due = timer.0.head.plan.with(|plan| plan.due(1, &heap.home, 5));
     assert!(matches!(due, Due::Fire { when: 1, again, .. } if again == NEVER - 1));
 }
 
@@ -265,7 +265,7 @@ fn a_reset_by_another_runtime_takes_the_timer_there() {
     assert_eq!(timer.as_any().set_in(&old, 2000, 0), (true, true));
     new.clear();
     assert!(timer.as_any().is_pending(), "the heap that was cleared is no longer the timer's");
-    let due = timer.0.head.plan.with(|plan| plan.due(2000, &old, 2000));
+    let due = timer.0.head.plan.with(|plan| plan.due(2000, &old.home, 2000));
     assert!(matches!(due, Due::Fire { when: 2000, again: NEVER, .. }));
 }
 

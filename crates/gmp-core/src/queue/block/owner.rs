@@ -1,8 +1,8 @@
-//! The owner's way from block to block: entering one to push, claiming one to pop, and what to do when a thief has called
+//! The owner's way from block to block: entering one to push, claiming one to pop, and what to do when a thief has revoked
 //! its block in.
 
-use super::word::State;
-use super::{BLOCKS, Blocks, LEN};
+use super::word::{LEN, State};
+use super::{BLOCKS, Blocks};
 use crate::contract::{Link, Token};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Relaxed, Release};
@@ -22,13 +22,13 @@ impl<T: Token> Blocks<T> {
         self.pop_elsewhere::<FENCED>()
     }
 
-    /// Says that the tokens below `head` are taken, before it is looked whether they may be.
+    /// Announces that the owner takes the tokens below `head`. The owner then checks whether it may.
     #[inline(always)]
     fn announce<const FENCED: bool>(&self, head: usize) {
         // ORDER: blocks-head. Pairs with `Words::inside`: who sees the token gone sees the tail that we know.
         self.words.own.head.store(head, Release);
         if FENCED {
-            self.words.fence_near();
+            self.words.light_fence();
         }
     }
 
@@ -39,7 +39,7 @@ impl<T: Token> Blocks<T> {
         NonNull::new(self.words.slot(position).load(Relaxed))
     }
 
-    /// The block at `head`, which has been announced, is not the one that we keep: it is the next one, or was called in.
+    /// The block at `head`, which has been announced, is not the one that we keep: it is the next one, or was revoked.
     #[cold]
     #[inline(never)]
     fn pop_elsewhere<const FENCED: bool>(&mut self) -> Option<NonNull<Link>> {
@@ -55,10 +55,10 @@ impl<T: Token> Blocks<T> {
                     return self.popped(self.head);
                 }
                 // A thief waits for the opening; ours leaves the token at `head` to us.
-                State::Called if block.open(seen, place + 1, place + 1).is_ok() => {
+                State::Revoked if block.open(seen, place + 1, place + 1).is_ok() => {
                     return self.popped(self.head);
                 }
-                State::Called => continue,
+                State::Revoked => continue,
                 // A thief has opened it, and had seen the announcement.
                 State::Open if seen.base() == place + 1 => return self.popped(self.head),
                 State::Open => {}
@@ -72,7 +72,7 @@ impl<T: Token> Blocks<T> {
                 self.pass(number);
                 self.announce::<FENCED>(self.head + 1);
             } else if seen.is_claimable() {
-                // Announced before the claim, so that a thief which calls the block in at once knows of it.
+                // Announced before the claim, so that a thief which revokes the block at once knows of it.
                 self.announce::<false>(next + 1);
                 if let Ok(kept) = block.claim(seen) {
                     self.claim = kept;

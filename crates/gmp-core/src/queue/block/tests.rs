@@ -54,10 +54,10 @@ fn order_holds_around_the_queue() {
     }
 }
 
-/// Only the last round calls a kept block in; what it leaves there is everybody's, and the owner's next blocks are its own
+/// Only the last round revokes a kept block; what it leaves there is everybody's, and the owner's next blocks are its own
 /// again.
 #[test]
-fn a_kept_block_is_called_in_by_the_last_round() {
+fn a_kept_block_is_revoked_by_the_last_round() {
     let ledger = Ledger::new(LEN + 4);
     let (mut queue, thief) = filled(&ledger, 8);
     assert_eq!(steal(&thief, FIRST_ROUND), []);

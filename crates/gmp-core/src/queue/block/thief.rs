@@ -1,48 +1,38 @@
 //! `BlocksThief`: the thieves' half.
 
+use super::word::LEN;
 use super::word::{Seen, State};
-use super::{BLOCKS, Blocks, LEN, Words};
+use super::{BLOCKS, Blocks, BlocksThief};
 use crate::contract::{Link, RunQueue, Steal, StealRound, Thief, Token};
 use crate::ground::sync::{Arc, spin_loop};
 use core::fmt;
-use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
-/// A handle for stealing from [`Blocks`].
-pub struct BlocksThief<T: Token> {
-    words: Arc<Words>,
-    tokens: PhantomData<fn() -> T>,
-}
-
 /// Copies of a block's slots, from which nothing may be made before the compare-and-swap that takes them.
-struct Loot {
+struct Stolen {
     raws: [*mut Link; LEN],
     count: usize,
 }
 
 impl<T: Token> BlocksThief<T> {
-    pub(super) fn new(words: Arc<Words>) -> Self {
-        Self { words, tokens: PhantomData }
-    }
-
     /// How many tokens block `number` was filled with, at least.
     fn filled(&self, number: usize, newest: usize) -> usize {
         if number < newest { LEN } else { self.words.load_tail().saturating_sub(number * LEN).min(LEN) }
     }
 
     /// What lies in block `number` from `place` on.
-    fn copy(&self, number: usize, place: usize, count: usize) -> Loot {
+    fn copy(&self, number: usize, place: usize, count: usize) -> Stolen {
         let mut raws = [null_mut(); LEN];
         for (offset, raw) in raws[..count].iter_mut().enumerate() {
             *raw = self.words.slot(number * LEN + place + offset).load(Relaxed);
         }
-        Loot { raws, count }
+        Stolen { raws, count }
     }
 
     /// Takes from block `number` if it is open: all if the one after it is open too, else half. So a long queue is soon
     /// spread, and a short one shared.
-    fn take_open(&self, number: usize, newest: usize, room: usize) -> Option<Loot> {
+    fn take_open(&self, number: usize, newest: usize, room: usize) -> Option<Stolen> {
         let block = self.words.block(number);
         loop {
             let seen = block.look();
@@ -55,57 +45,57 @@ impl<T: Token> BlocksThief<T> {
             }
             let more = number < newest && self.words.block(number + 1).look().is_open(number + 1);
             let count = if more { inside } else { inside.div_ceil(2) }.min(room);
-            let loot = self.copy(number, seen.place(), count);
+            let stolen = self.copy(number, seen.place(), count);
             if block.take(seen, count).is_ok() {
-                return Some(loot);
+                return Some(stolen);
             }
             spin_loop();
         }
     }
 
-    /// Calls block `number` in if the owner keeps it and has something in it, and takes half of that.
+    /// Revokes block `number` if the owner keeps it and has something in it, and takes half of that.
     #[cold]
-    fn call_in(&self, number: usize, newest: usize, room: usize) -> Option<Loot> {
+    fn revoke_block(&self, number: usize, newest: usize, room: usize) -> Option<Stolen> {
         let block = self.words.block(number);
         loop {
             let seen = block.look();
             if !seen.is_of(number) {
                 return None;
             }
-            let called = match seen.state() {
+            let revoked = match seen.state() {
                 State::Open => return self.take_open(number, newest, room),
                 // A fence costs microseconds: not for nothing.
                 _ if self.words.inside(number, self.words.load_tail()) == 0 => return None,
-                State::Called => seen,
-                State::Kept => match block.call(seen) {
-                    Ok(called) => called,
+                State::Revoked => seen,
+                State::Kept => match block.revoke(seen) {
+                    Ok(revoked) => revoked,
                     Err(_) => continue,
                 },
             };
-            self.words.fence_far();
-            if let Some(loot) = self.open(number, newest, room, called) {
-                return (loot.count > 0).then_some(loot);
+            self.words.heavy_fence();
+            if let Some(stolen) = self.open(number, newest, room, revoked) {
+                return (stolen.count > 0).then_some(stolen);
             }
         }
     }
 
-    /// Opens a called block, behind the fence; `None` if somebody else did.
-    fn open(&self, number: usize, newest: usize, room: usize, called: Seen) -> Option<Loot> {
-        // Relaxed: the fence has ordered it behind the call. It is where the owner is, or one before.
+    /// Opens a revoked block, behind the fence; `None` if somebody else did.
+    fn open(&self, number: usize, newest: usize, room: usize, revoked: Seen) -> Option<Stolen> {
+        // Relaxed: the fence has ordered it behind the revocation. It is where the owner is, or one before.
         let head = self.words.own.head.load(Relaxed);
         let base = head.saturating_sub(number * LEN).min(LEN);
         let inside = self.filled(number, newest).saturating_sub(base);
-        let loot = self.copy(number, base, inside.div_ceil(2).min(room));
-        self.words.block(number).open(called, base, base + loot.count).ok().map(|_| loot)
+        let stolen = self.copy(number, base, inside.div_ceil(2).min(room));
+        self.words.block(number).open(revoked, base, base + stolen.count).ok().map(|_| stolen)
     }
 
-    /// The first of the loot to run, the others into `into`.
-    fn keep(loot: &Loot, into: &mut Blocks<T>) -> T {
-        let mut tokens = loot.raws[..loot.count].iter().map(|&raw| {
+    /// The first of what was stolen, to run, the others into `into`.
+    fn keep(stolen: &Stolen, into: &mut Blocks<T>) -> T {
+        let mut tokens = stolen.raws[..stolen.count].iter().map(|&raw| {
             // SAFETY: slots below `tail` hold what `into_raw` gave, which is not null.
             Blocks::<T>::token(unsafe { NonNull::new_unchecked(raw) })
         });
-        let first = tokens.next().expect("loot is not empty");
+        let first = tokens.next().expect("something was stolen");
         into.push_batch(&mut tokens.collect());
         first
     }
@@ -124,12 +114,12 @@ impl<T: Token> Thief<T> for BlocksThief<T> {
             // ORDER: blocks-newest. Pairs with `Blocks::enter_block`.
             let newest = self.words.range.newest.load(Acquire);
             let oldest = self.words.range.oldest.load(Relaxed).max((newest + 1).saturating_sub(BLOCKS));
-            let mut loot = (oldest..=newest).find_map(|number| self.take_open(number, newest, room));
-            if loot.is_none() && round.last {
-                loot = (oldest..=newest).find_map(|number| self.call_in(number, newest, room));
+            let mut stolen = (oldest..=newest).find_map(|number| self.take_open(number, newest, room));
+            if stolen.is_none() && round.last {
+                stolen = (oldest..=newest).find_map(|number| self.revoke_block(number, newest, room));
             }
-            if let Some(loot) = loot {
-                return Steal::Taken(Self::keep(&loot, into));
+            if let Some(stolen) = stolen {
+                return Steal::Taken(Self::keep(&stolen, into));
             }
             if !round.last {
                 return Steal::Empty;

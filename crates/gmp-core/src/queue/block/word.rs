@@ -1,26 +1,29 @@
 //! The word of a block: who may take from it, and from which place on.
 //!
 //! ```text
-//!            enter              call                open
-//!   passed ────────► Kept(0) ─────────► Called(0) ────────► Open(0) ──┐
+//!            enter             revoke               open
+//!   passed ────────► Kept(0) ────────► Revoked(0) ────────► Open(0) ──┐
 //!                       │                                   ▲   │     │ take: its place grows
 //!                       └─────────────── grant ─────────────┘   │     │
 //!                                                     claim     │ ◄───┘
 //!                    Kept(1) ◄──────────────────────────────────┘
-//!                       │       call                open
-//!                       └──────────────► Called(1) ────────► Open(1), for good; take
+//!                       │      revoke               open
+//!                       └─────────────► Revoked(1) ────────► Open(1), for good; take
 //! ```
 //!
-//! *Kept*: the owner's alone. *Called*: a thief has called it in, and the owner may not know yet. *Open*: whoever moves
+//! *Kept*: the owner's alone. *Revoked*: a thief has revoked it, and the owner may not know yet. *Open*: whoever moves
 //! the place by a compare-and-swap has the tokens before the new place. `base` is the place from which it was opened.
 //!
 //! Invariant: a value never comes back. The number of the block only grows as the block is used again, the turn grows
 //! within a number, the states within a turn go one way, and the place of an open block grows. So a compare-and-swap
 //! that succeeds knows that nothing happened since its value was read.
 
-use super::LEN;
 use crate::ground::sync::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+/// Slots of a block. Longer ones share the locked instructions among more tokens and give thieves more at once; shorter
+/// ones keep fewer tokens from the thieves' first rounds. 32 pointers are four cache lines. Two under loom.
+pub(super) const LEN: usize = if cfg!(loom) { 2 } else { 32 };
 
 /// What a word says. Bits: place 0..6, base 6..12, state 12..14, turn 14, number 15..64 (the low 49 bits of it, which
 /// come back after 2^54 tokens: years of nothing but pushes).
@@ -33,7 +36,7 @@ const STATE: u32 = 12;
 const TURN: u64 = 1 << 14;
 const NUMBER: u32 = 15;
 const KEPT: u64 = 0;
-const CALLED: u64 = 1;
+const REVOKED: u64 = 1;
 const OPEN: u64 = 2;
 
 const _: () = assert!(LEN <= PLACE as usize, "a place fits its bits, the one past the end too");
@@ -44,7 +47,7 @@ pub(super) enum State {
     /// The owner.
     Kept,
     /// The owner, until it or a thief opens the block.
-    Called,
+    Revoked,
     /// Anybody.
     Open,
 }
@@ -69,7 +72,7 @@ impl Seen {
     pub(super) fn state(self) -> State {
         match self.0 >> STATE & 3 {
             KEPT => State::Kept,
-            CALLED => State::Called,
+            REVOKED => State::Revoked,
             _ => State::Open,
         }
     }
@@ -90,7 +93,7 @@ impl Seen {
     }
 
     /// Whether the owner may claim it: nobody but thieves has taken from it. Once only, so that a block that was called
-    /// in from under the owner stays open, and is not called in again and again.
+    /// in from under the owner stays open, and is not revoked again and again.
     pub(super) fn is_claimable(self) -> bool {
         self.0 & TURN == 0 && self.base() == 0
     }
@@ -150,13 +153,13 @@ impl BlockWord {
         self.0.compare_exchange(seen.0, kept.0, Release, Relaxed).map(|_| kept).map_err(Seen)
     }
 
-    /// A thief calls a kept block in. A fence follows.
-    pub(super) fn call(&self, seen: Seen) -> Result<Seen, Seen> {
-        let called = seen.same_turn(CALLED, 0, 0);
-        self.0.compare_exchange(seen.0, called.0, Relaxed, Relaxed).map(|_| called).map_err(Seen)
+    /// A thief revokes a kept block. A fence follows.
+    pub(super) fn revoke(&self, seen: Seen) -> Result<Seen, Seen> {
+        let revoked = seen.same_turn(REVOKED, 0, 0);
+        self.0.compare_exchange(seen.0, revoked.0, Relaxed, Relaxed).map(|_| revoked).map_err(Seen)
     }
 
-    /// Opens a called block. All before `base` is the owner's; what lies from there up to `place` is the caller's.
+    /// Opens a revoked block. All before `base` is the owner's; what lies from there up to `place` is the caller's.
     pub(super) fn open(&self, seen: Seen, base: usize, place: usize) -> Result<Seen, Seen> {
         self.step(seen, seen.same_turn(OPEN, base, place))
     }

@@ -123,13 +123,13 @@ impl Model {
 #[test]
 fn one_owner_follows_gos_rules_exactly() {
     for seed in 0..40 {
-        let mut dice = crate::suite::Dice::new(seed);
+        let mut rng = crate::suite::Rng::new(seed);
         let ledger = Ledger::new(40_000);
         let (mut ring, thief) = Ring::starting_at(0);
         let (mut model, mut shared) = (Model::default(), Vec::new());
         for step in 0..4_000 {
             let pushes = if step / 600 % 2 == 0 { 7 } else { 4 };
-            match dice.below(10) {
+            match rng.below(10) {
                 choice if choice < pushes => {
                     let slot = if choice % 2 == 0 { Slot::Next } else { Slot::Back };
                     let probe = ledger.mint();
@@ -138,9 +138,9 @@ fn one_owner_follows_gos_rules_exactly() {
                         shared.extend(batch.map(Probe::consume))
                     });
                 }
-                8 if dice.once_in(30) => {
+                8 if rng.once_in(30) => {
                     let (mut own, _) = Ring::starting_at(0);
-                    let round = StealRound { last: dice.once_in(2), ..TAKE_ANY };
+                    let round = StealRound { last: rng.once_in(2), ..TAKE_ANY };
                     let ran = match thief.steal_into(&mut own, round) {
                         Steal::Taken(probe) => Some(probe.consume()),
                         _ => None,
@@ -152,8 +152,8 @@ fn one_owner_follows_gos_rules_exactly() {
                         "seed {seed}, step {step}"
                     );
                 }
-                9 if dice.once_in(10) => {
-                    let batch: Vec<Probe> = (0..dice.below(70)).map(|_| ledger.mint()).collect();
+                9 if rng.once_in(10) => {
+                    let batch: Vec<Probe> = (0..rng.below(70)).map(|_| ledger.mint()).collect();
                     let room = 256 - model.ring.len();
                     model.ring.extend(batch.iter().take(room).map(Token::number));
                     let mut list: List<Probe> = batch.into_iter().collect();

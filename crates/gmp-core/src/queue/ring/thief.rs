@@ -1,17 +1,10 @@
 //! `RingThief`: the thieves' half of the ring.
 
-use super::{CAPACITY, Ring, Words};
+use super::{CAPACITY, Ring, RingThief, Words};
 use crate::contract::{Steal, StealRound, Thief, Token};
 use crate::ground::sync::{Arc, spin_loop};
 use core::fmt;
-use core::marker::PhantomData;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-
-/// A handle for stealing from a [`Ring`].
-pub struct RingThief<T: Token> {
-    words: Arc<Words>,
-    tokens: PhantomData<fn() -> T>,
-}
 
 /// What one look at a victim's ring came to.
 enum Grab<T> {
@@ -21,10 +14,6 @@ enum Grab<T> {
 }
 
 impl<T: Token> RingThief<T> {
-    pub(super) fn new(words: Arc<Words>) -> Self {
-        Self { words, tokens: PhantomData }
-    }
-
     /// Takes half of the victim's ring, rounded up: the last one to run, those before it into `into`.
     ///
     /// Go: `runqgrab`, `runqsteal` (Go 1.27).

@@ -13,16 +13,15 @@
 //! **Invariant.** Handle and goroutine each pass the word once at their end; the later one owns result and record. A
 //! waiter's address stays valid until the waiter was told (`taken`) or has withdrawn.
 
-use super::parked::Parked;
 use crate::ground::sync::{AtomicBool, AtomicPtr, UnsafeCell, spin_loop};
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
 
 /// Who waits for the end of a goroutine.
 #[derive(Debug)]
 pub(crate) enum Joiner {
-    /// A goroutine.
-    G(Parked),
+    /// A goroutine: its `Parked`, in two words.
+    G(NonNull<()>, u64),
     /// A plain thread.
     Thread(std::thread::Thread),
 }

@@ -1,9 +1,8 @@
 //! `Runnable`: the one right to run a goroutine.
 
 use super::G;
-use super::outsiders::Outsider;
 use crate::contract::{Link, Token};
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 /// The one right to run a goroutine; exists exactly while the goroutine is Runnable. It cannot be copied or made by
 /// safe code, and dropping one aborts the process with the goroutine's number and the policy's name: a policy can be
@@ -56,30 +55,6 @@ unsafe impl Token for Runnable {
     #[inline]
     unsafe fn from_raw(raw: NonNull<Link>) -> Self {
         Self(raw.cast())
-    }
-}
-
-impl Drop for Runnable {
-    fn drop(&mut self) {
-        let g = self.g();
-        let runtime = g.rt.get();
-        let _outsider = Outsider::enter(runtime);
-        // Asked anew: a runtime that goes takes itself out of the record, and then waits for outsiders.
-        if runtime.is_null() || !ptr::eq(g.rt.get(), runtime) {
-            // It was kept for longer than its runtime lived, and abandoned with that (`disown_what_is_kept`).
-            return;
-        }
-        if g.header().is_closing() {
-            // Nothing would run it any more: leaked, and counted by `abandon_the_rest`.
-            return;
-        }
-        crate::fatal!(
-            "a policy gives back every goroutine it was given",
-            "policy {} dropped goroutine {} (created at {})",
-            g.header().policy,
-            g.title(),
-            g.created_at.get()
-        );
     }
 }
 

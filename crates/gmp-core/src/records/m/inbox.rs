@@ -1,7 +1,6 @@
 //! The inbox of an M: pinned goroutines that only this M may run.
 
-use crate::contract::List;
-use crate::contract::Token;
+use crate::contract::{List, Token};
 use crate::records::g::runnable::Runnable;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -24,8 +24,51 @@
 //! Go: `timer.stop`, `modify`, `unlockAndRun` (time.go, Go 1.27), with `seq` and `isSending` for what is `round` and
 //! `taken` here. Go corrects the heap for every change; here only a change to an earlier time adds to it.
 
-use crate::records::p::timers::{NEVER, Timers};
 use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// No time: a timer that is not set, a deadline that never comes.
+pub(crate) const NEVER: u64 = u64::MAX;
+/// A heap below this size is never swept.
+pub(crate) const SWEEP_FLOOR: usize = 64;
+
+/// A heap, as far as the plans of its timers know it.
+#[derive(Debug)]
+pub(crate) struct Home {
+    /// The serial number of the P's runtime.
+    runtime: u64,
+    /// Stops and moves of timers that lie in the heap, since the last sweep.
+    stale: AtomicUsize,
+    /// With so many a sweep is worth it.
+    stale_limit: AtomicUsize,
+}
+
+impl Home {
+    pub(crate) fn new(runtime: u64) -> Self {
+        Self { runtime, stale: AtomicUsize::new(0), stale_limit: AtomicUsize::new(SWEEP_FLOOR) }
+    }
+
+    /// Somebody has stopped or moved a timer that lies here.
+    fn count_stale(&self) {
+        self.stale.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether so many timers were stopped that looking through all of them is worth it.
+    #[inline]
+    pub(crate) fn wants_sweep(&self) -> bool {
+        self.stale.load(Ordering::Relaxed) >= self.stale_limit.load(Ordering::Relaxed)
+    }
+
+    /// A sweep begins.
+    pub(crate) fn begin_sweep(&self) {
+        self.stale.store(0, Ordering::Relaxed);
+    }
+
+    /// A sweep has left so many entries.
+    pub(crate) fn end_sweep(&self, left: usize) {
+        self.stale_limit.store((left / 4).max(SWEEP_FLOOR), Ordering::Relaxed);
+    }
+}
 
 /// When a timer is to go off.
 #[derive(Debug)]
@@ -36,7 +79,7 @@ pub(crate) struct Plan {
     period: u64,
     /// The time of the entry that counts; [`NEVER`]: none.
     queued: u64,
-    home: *const Timers,
+    home: *const Home,
     /// One more for each reset, stop and expiry.
     round: u64,
     /// An expiry of this round was taken and not claimed yet.
@@ -80,7 +123,7 @@ impl Plan {
     }
 
     /// Plans anew. Says whether an expiry was still to come, and whether the caller is to add an entry to `home`.
-    pub(crate) fn reset(&mut self, when: u64, period: u64, home: &Timers) -> (bool, bool) {
+    pub(crate) fn reset(&mut self, when: u64, period: u64, home: &Home) -> (bool, bool) {
         let pending = self.is_pending();
         self.when = when;
         self.period = period;
@@ -97,7 +140,7 @@ impl Plan {
     }
 
     /// The entry of `entry`, of the heap `heap`, has come up at `now`.
-    pub(crate) fn due(&mut self, entry: u64, heap: &Timers, now: u64) -> Due {
+    pub(crate) fn due(&mut self, entry: u64, heap: &Home, now: u64) -> Due {
         if !self.counts(entry, heap) {
             return Due::Nothing;
         }
@@ -110,7 +153,7 @@ impl Plan {
             return Due::Later(self.when);
         }
         let when = self.when;
-        // Missed beats are left out. Go: `unlockAndRun`.
+        // Missed ticks are left out. Go: `unlockAndRun`.
         let again = match (now - when).checked_div(self.period) {
             None => NEVER,
             Some(missed) => self
@@ -137,7 +180,7 @@ impl Plan {
     }
 
     /// A sweep asks whether the entry of `entry` is to stay.
-    pub(crate) fn keeps(&mut self, entry: u64, heap: &Timers) -> bool {
+    pub(crate) fn keeps(&mut self, entry: u64, heap: &Home) -> bool {
         if !self.counts(entry, heap) {
             return false;
         }
@@ -149,7 +192,7 @@ impl Plan {
     }
 
     /// `heap` goes, or lets go of the entry of `entry`; the timer is as if stopped.
-    pub(crate) fn forget(&mut self, entry: u64, heap: &Timers) {
+    pub(crate) fn forget(&mut self, entry: u64, heap: &Home) {
         if self.counts(entry, heap) {
             self.queued = NEVER;
             self.when = NEVER;
@@ -157,19 +200,19 @@ impl Plan {
     }
 
     /// The entry of `entry` moves from a heap to another one of its runtime.
-    pub(crate) fn move_home(&mut self, entry: u64, from: &Timers, to: &Timers) {
+    pub(crate) fn move_home(&mut self, entry: u64, from: &Home, to: &Home) {
         if self.counts(entry, from) {
             self.home = to;
         }
     }
 
     /// Whether the entry of `entry` in `heap` is the one that counts.
-    fn counts(&self, entry: u64, heap: &Timers) -> bool {
+    fn counts(&self, entry: u64, heap: &Home) -> bool {
         self.queued == entry && ptr::eq(self.home, heap)
     }
 
     /// Whether the entry that counts lies in a heap of the same runtime as `other`.
-    fn is_queued_beside(&self, other: &Timers) -> bool {
+    fn is_queued_beside(&self, other: &Home) -> bool {
         // SAFETY: invariant 2: there is an entry, so the heap lives.
         self.queued != NEVER && unsafe { &*self.home }.runtime == other.runtime
     }

@@ -21,18 +21,18 @@
 //! The heap's lock comes before a timer's own (`records/p/plan.rs`), and neither is held while a goroutine is readied or a
 //! callback called.
 
-use crate::life::timer::AnyTimer;
+use super::plan::{Home, SWEEP_FLOOR};
+use super::timer::AnyTimer;
+
+pub(crate) use super::plan::NEVER;
+
 use crate::records::g::G;
 use crate::records::g::parked::Parked;
 use core::cmp::Reverse;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BinaryHeap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// No timer.
-pub(crate) const NEVER: u64 = u64::MAX;
-/// A heap below this size is never swept.
-const SWEEP_FLOOR: usize = 64;
 /// How many due entries are taken under one hold of the lock: what they ready is then readied from a few warm lines.
 pub(crate) const BATCH: usize = 32;
 
@@ -57,7 +57,7 @@ impl Entry {
     fn is_live(&self, heap: &Timers) -> bool {
         match &self.target {
             Target::Goroutine(parked) => !parked.is_stale(),
-            Target::Timer(timer) => timer.plan(|plan| plan.keeps(self.when, heap)),
+            Target::Timer(timer) => timer.plan(|plan| plan.keeps(self.when, &heap.home)),
         }
     }
 
@@ -142,27 +142,17 @@ struct Heap {
 /// The timers of a P.
 #[doc(alias = "timers")]
 pub(crate) struct Timers {
-    /// The serial number of the P's runtime.
-    pub(crate) runtime: u64,
+    /// What the plans of the timers in here know of it.
+    pub(crate) home: Home,
     heap: Mutex<Heap>,
     /// When the earliest is due; [`NEVER`] for none. Changes under the lock.
     next: AtomicU64,
-    /// Stops and moves of timers that lie here, since the last sweep.
-    stale: AtomicUsize,
-    /// With so many a sweep is worth it.
-    stale_limit: AtomicUsize,
 }
 
 impl Timers {
     /// Those of a P of the runtime with this serial number.
     pub(crate) fn new(runtime: u64) -> Self {
-        Self {
-            runtime,
-            heap: Mutex::new(Heap::default()),
-            next: AtomicU64::new(NEVER),
-            stale: AtomicUsize::new(0),
-            stale_limit: AtomicUsize::new(SWEEP_FLOOR),
-        }
+        Self { home: Home::new(runtime), heap: Mutex::new(Heap::default()), next: AtomicU64::new(NEVER) }
     }
 
     /// When the earliest is due, without the lock. It may be stale.
@@ -219,30 +209,19 @@ impl Timers {
         self.publish(&heap);
     }
 
-    /// Somebody has stopped or moved a timer that lies here.
-    pub(crate) fn count_stale(&self) {
-        self.stale.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Whether so many timers were stopped that looking through all of them is worth it.
-    #[inline]
-    pub(crate) fn wants_sweep(&self) -> bool {
-        self.stale.load(Ordering::Relaxed) >= self.stale_limit.load(Ordering::Relaxed)
-    }
-
     /// Drops all stale entries.
     #[cold]
     pub(crate) fn sweep(&self) {
         let mut dead = Dead::default();
         let mut heap = self.lock();
-        self.stale.store(0, Ordering::Relaxed);
+        self.home.begin_sweep();
         let mut entries = core::mem::take(&mut heap.entries).into_vec();
         for entry in entries.extract_if(.., |entry| !entry.is_live(self)) {
             entry.bury(&mut dead);
         }
         heap.entries = entries.into();
         heap.sweep_at = heap.entries.len() * 2;
-        self.stale_limit.store((heap.entries.len() / 4).max(SWEEP_FLOOR), Ordering::Relaxed);
+        self.home.end_sweep(heap.entries.len());
         self.publish(&heap);
     }
 
@@ -252,7 +231,7 @@ impl Timers {
         let mut entries = self.take_all();
         for entry in &entries {
             if let Target::Timer(timer) = &entry.target {
-                timer.plan(|plan| plan.move_home(entry.when, self, to));
+                timer.plan(|plan| plan.move_home(entry.when, &self.home, &to.home));
             }
         }
         let mut heap = to.lock();
@@ -269,7 +248,7 @@ impl Timers {
                     let _ = parked.into_parts();
                 }
                 Target::Timer(timer) => {
-                    timer.plan(|plan| plan.forget(when, self));
+                    timer.plan(|plan| plan.forget(when, &self.home));
                     timer.drop_here();
                 }
             }

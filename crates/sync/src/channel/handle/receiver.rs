@@ -1,4 +1,4 @@
-//! `Receiver`: the side that takes.
+//! `Receiver`: the receiving side of a channel.
 
 use crate::channel::counter::Share;
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError};
@@ -7,12 +7,11 @@ use core::mem::MaybeUninit;
 use gmp_core::timer::AnyTimer;
 use std::time::{Duration, Instant};
 
-/// The receiving side of a channel. Clones receive from the same channel, each value goes to one of them; when the last
-/// is dropped the channel is closed and what is in its buffer is dropped.
+/// The receiving side of a channel. Clones receive from the same channel, and each value goes to one of them. When
+/// the last clone is dropped, the channel is closed and the values in its buffer are dropped.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, numbers) = gmp::chan(0);
 ///     let workers: Vec<_> = (0..3).map(|_| {
@@ -29,11 +28,10 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Receives a value, and waits until there is one. **Suspends.**
+    /// Receives a value, waiting until there is one. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::channel::RecvError;
     ///
     /// runtime.run(|| {
@@ -46,8 +44,8 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// The channel is closed and empty, or becomes so while this waits. Also in a goroutine that is unwinding because
-    /// its runtime closes, if it would have to wait.
+    /// The channel is closed and empty, or becomes so while this waits. A goroutine that is unwinding because its
+    /// runtime closes gets this error, too, if it would have to wait.
     ///
     /// # Panics
     /// As [`Sender::send`](crate::channel::Sender::send).
@@ -64,7 +62,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives a value if one is there. Never suspends.
+    /// Receives a value if there is one. Never suspends.
     ///
     /// ```
     /// use gmp::channel::TryRecvError;
@@ -78,7 +76,7 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// Nothing is there, or the channel is closed and empty.
+    /// There is no value, or the channel is closed and empty.
     #[doc(alias = "selectnbrecv")]
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
@@ -92,11 +90,10 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// [`Receiver::recv`] that waits for at most `timeout`. **Suspends.**
+    /// As [`Receiver::recv`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::channel::RecvTimeoutError;
     /// use std::time::Duration;
     ///
@@ -111,7 +108,7 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// The time is over, or the channel is closed and empty.
+    /// The time has run out, or the channel is closed and empty.
     ///
     /// # Panics
     /// As [`Sender::send`](crate::channel::Sender::send).
@@ -120,11 +117,10 @@ impl<T> Receiver<T> {
         self.recv_until(crate::seam::after_now(timeout))
     }
 
-    /// [`Receiver::recv`] that waits until `deadline` at most. **Suspends.**
+    /// As [`Receiver::recv`], but waits until `deadline` at most. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::{Duration, Instant};
     ///
     /// runtime.run(|| {
@@ -162,13 +158,13 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether this is of a channel that [`never()`](crate::channel::never()) made.
+    /// Whether [`never()`](crate::channel::never()) made this channel.
     #[inline]
     pub(crate) fn is_never(&self) -> bool {
         self.chan.is_never()
     }
 
-    /// Has the timer stopped when the last receiver goes.
+    /// Ties the channel to its timer, which is stopped when the last receiver goes.
     pub(crate) fn tie(&self, timer: AnyTimer) {
         self.chan.tie(Some(timer));
     }

@@ -1,15 +1,15 @@
-//! `Sender`: the side that gives.
+//! `Sender`: the sending side of a channel.
 
 use crate::channel::counter::Share;
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
 use crate::channel::protocol::Refusal;
 use std::time::{Duration, Instant};
 
-/// The sending side of a channel. Clones send on the same channel; when the last is dropped the channel is closed.
+/// The sending side of a channel. Clones send on the same channel. When the last clone is dropped, the channel is
+/// closed.
 ///
 /// ```
-/// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-/// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+/// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     let (sender, numbers) = gmp::chan(0);
 ///     for n in 1..=3 {
@@ -26,11 +26,10 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends a value, and waits until there is room for it or a receiver takes it. **Suspends.**
+    /// Sends a value, waiting until there is room for it or a receiver takes it. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// runtime.run(|| {
     ///     let (sender, words) = gmp::chan(0);
     ///     let reader = gmp::go(move || words.recv());
@@ -42,8 +41,8 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Errors
-    /// The channel is closed, or is closed while this waits; the value comes back. (Go panics.) Also in a goroutine
-    /// that is unwinding because its runtime closes, if it would have to wait.
+    /// The channel is closed, or is closed while this waits; the value comes back. (Go panics.) A goroutine that is
+    /// unwinding because its runtime closes gets this error, too, if it would have to wait.
     ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
@@ -51,7 +50,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        // It stays an ordinary variable: if the wait unwinds, it is dropped.
+        // The value stays an ordinary variable, so that it is dropped if the wait unwinds.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.
         match unsafe { self.chan.send(&raw mut value, None) } {
@@ -80,7 +79,7 @@ impl<T> Sender<T> {
     #[doc(alias = "selectnbsend")]
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        // It stays an ordinary variable: if the wait unwinds, it is dropped.
+        // The value stays an ordinary variable, so that it is dropped if the wait unwinds.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.
         match unsafe { self.chan.try_send(&raw mut value) } {
@@ -93,11 +92,10 @@ impl<T> Sender<T> {
         }
     }
 
-    /// [`Sender::send`] that waits for at most `timeout`. **Suspends.**
+    /// As [`Sender::send`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use gmp::channel::SendTimeoutError;
     /// use std::time::Duration;
     ///
@@ -109,7 +107,7 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Errors
-    /// The time is over or the channel closed; the value comes back.
+    /// The time has run out, or the channel is closed; the value comes back.
     ///
     /// # Panics
     /// As [`Sender::send`].
@@ -118,11 +116,10 @@ impl<T> Sender<T> {
         self.send_until(value, crate::seam::after_now(timeout))
     }
 
-    /// [`Sender::send`] that waits until `deadline` at most. **Suspends.**
+    /// As [`Sender::send`], but waits until `deadline` at most. **Suspends.**
     ///
     /// ```
-    /// # // SAFETY: no code in this example holds anything of a thread-local across a suspension.
-    /// # let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.build().unwrap();
+    /// # let runtime = gmp::Builder::new().build().unwrap();
     /// use std::time::{Duration, Instant};
     ///
     /// runtime.run(|| {
@@ -148,7 +145,7 @@ impl<T> Sender<T> {
 
     #[track_caller]
     fn send_until(&self, value: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
-        // It stays an ordinary variable: if the wait unwinds, it is dropped.
+        // The value stays an ordinary variable, so that it is dropped if the wait unwinds.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.
         match unsafe { self.chan.send(&raw mut value, deadline) } {

@@ -10,14 +10,14 @@
 //!              in the queue, newcomers queue at once. Ended by an owner that waited less, or is the last of them.
 //! ```
 //!
-//! **Invariant.** WAITERS counts those who wait and have not been granted anything; it grows before they queue, and
-//! shrinks under the semaphore's lock, by a grant or by one who leaves. At most one holds WOKEN: a waiter that was
-//! granted a try, or a spinner that took it so that no waiter is woken for nothing. STARVING without LOCKED says that
-//! an unlock is about to hand over; under the semaphore's lock any unlock may do that for it.
+//! **Invariant.** WAITERS counts the waiters that have not been granted anything. It grows before they queue, and
+//! shrinks under the semaphore's lock, by a grant or by a waiter that leaves. At most one caller holds WOKEN: a
+//! waiter that was granted a try, or a spinner that took it so that no waiter is woken for nothing. STARVING without
+//! LOCKED says that an unlock is about to hand over; under the semaphore's lock any unlock may do that for it.
 //!
 //! Go marks the lock taken when the new owner runs; here the hand-over itself does, so that a waiter with a deadline
-//! may leave at any time. Nobody can tell: STARVING keeps newcomers out in between. Go: `internal/sync.Mutex` (Go
-//! 1.27).
+//! may leave at any time. Nobody can tell the difference: in Go, STARVING keeps newcomers out in between. Go:
+//! `internal/sync.Mutex` (Go 1.27).
 
 use crate::seam::{AtomicU32, const_fn, spin_loop};
 use crate::sync::sema::{Grant, Sema, Unit};
@@ -32,17 +32,18 @@ const STARVING: u32 = 4;
 /// One waiter.
 const WAITER: u32 = 8;
 
-/// Who waits for longer turns the fair mode on. Go: `starvationThresholdNs`.
+/// A waiter that waits for longer than this turns the fair mode on. Go: `starvationThresholdNs`.
 #[cfg(not(loom))]
 const STARVATION_THRESHOLD: Duration = Duration::from_millis(1);
 /// A model's clock must not decide anything: whoever was woken once counts as starving.
 #[cfg(loom)]
 const STARVATION_THRESHOLD: Duration = Duration::ZERO;
 
-/// How often a newcomer looks before it queues, and how many PAUSEs it makes before the first look; twice as many
-/// before each next one, so some 10 us in all. Go: `active_spin`, and `active_spin_cnt`, which is 30 each time. While
-/// one spins the other has the cache line to itself: with two Ps that do nothing but lock and unlock, ns an operation
-/// were 25 for Go's numbers and 21 for these, and 82 where a newcomer queued at once.
+/// How often a newcomer looks before it queues, and how many PAUSE instructions it executes before the first look. It
+/// doubles that before each further look, which makes some 10 us in all. Go: `active_spin`, and `active_spin_cnt`,
+/// which is 30 each time. While one P spins the other has the cache line to itself. With two Ps that do nothing but
+/// lock and unlock, an operation took 25 ns with Go's numbers, 21 ns with these, and 82 ns where a newcomer queued at
+/// once.
 const SPINS: u32 = 4;
 const PAUSES: u32 = 30;
 
@@ -68,7 +69,7 @@ impl RawMutex {
         }
     }
 
-    /// The same, ended by a deadline or not ended by a closing runtime. `false`: in vain. **Suspends.**
+    /// Takes the lock in the given mode. `false`: the wait ended without it. **Suspends.**
     #[must_use]
     #[track_caller]
     #[inline]
@@ -82,14 +83,14 @@ impl RawMutex {
         self.barge(self.state.load(Relaxed)).is_ok()
     }
 
-    /// Nobody holds it and nobody waits, as far as it knows.
+    /// Whether the lock is free and nobody waits, by its own account.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.state.load(Relaxed) == 0 && self.sema.is_idle()
     }
 
-    /// The fast way: one load, one compare-and-swap, past those who wait. Go tries for a mutex without waiters only;
-    /// while some wait, which is when it matters, that costs it a locked instruction more.
+    /// The fast path: one load and one compare-and-swap, past any waiters. Go's fast path tries for a mutex without
+    /// waiters only; while some wait, which is when it matters, Go needs one more locked instruction.
     #[inline]
     fn take_free(&self) -> bool {
         let old = self.state.load(Relaxed);
@@ -98,7 +99,7 @@ impl RawMutex {
             && self.state.compare_exchange(old, old | LOCKED, Acquire, Relaxed).is_ok()
     }
 
-    /// Takes the lock past those who wait, unless it is held or in its fair mode; then gives what the state was.
+    /// Takes the lock past any waiters, unless it is held or in its fair mode; then the error is the state.
     #[inline]
     fn barge(&self, mut old: u32) -> Result<(), u32> {
         while old & (LOCKED | STARVING) == 0 {
@@ -149,7 +150,8 @@ impl RawMutex {
                 Ok(Unit::Ticket) => return self.take_over(&mut attempt),
                 Ok(Unit::Won) => attempt.woken(),
                 Err(Wake::Closing) => {
-                    // Our place in the queue is gone. Whoever must not unwind from here begins anew, uninterruptibly.
+                    // Our place in the queue is gone. A goroutine that must not unwind from here begins anew,
+                    // uninterruptibly.
                     (attempt, mode) = (Attempt::default(), mode.retry_after_closing());
                 }
                 Err(_) => return false,
@@ -158,7 +160,7 @@ impl RawMutex {
         }
     }
 
-    /// Spins once, and sees to it that unlock wakes nobody meanwhile.
+    /// Spins once, and sees to it that an unlock wakes nobody meanwhile.
     #[doc(alias = "doSpin")]
     fn spin(&self, attempt: &mut Attempt, old: u32) -> u32 {
         if !attempt.woken
@@ -173,7 +175,8 @@ impl RawMutex {
         self.state.load(Relaxed)
     }
 
-    /// The lock was handed to the caller. Ends the fair mode if the caller is the last to wait or waited only shortly.
+    /// Takes over the lock that was handed to the caller. Ends the fair mode if the caller is the last waiter or
+    /// waited only shortly.
     fn take_over(&self, attempt: &mut Attempt) -> bool {
         attempt.woken();
         if !attempt.starving || self.state.load(Relaxed) < WAITER {
@@ -182,8 +185,8 @@ impl RawMutex {
         true
     }
 
-    /// A waiter goes without the lock. Under the semaphore's lock. A fair mode for nobody ends, and if the lock was
-    /// about to be handed over, it is free.
+    /// A waiter leaves without the lock; called under the semaphore's lock. If nobody is left to wait, the fair mode
+    /// ends, and a lock that was about to be handed over is free.
     fn leave(&self) -> bool {
         let left = |old: u32| {
             let new = old - WAITER;
@@ -193,7 +196,8 @@ impl RawMutex {
         true
     }
 
-    /// Lets go. Whether a sleeping goroutine was handed the lock, to which the caller may yield. Never suspends.
+    /// Releases the lock. Returns whether a sleeping goroutine was handed it, to which the caller may yield. Never
+    /// suspends.
     ///
     /// # Safety
     /// The caller holds the lock.
@@ -201,7 +205,7 @@ impl RawMutex {
     pub(crate) unsafe fn unlock(&self) -> bool {
         // ORDER: mutex. Pairs with the compare-and-swaps of `lock`.
         let now = self.state.fetch_sub(LOCKED, Release) - LOCKED;
-        // Else nobody waits, or somebody is awake and will try: nothing to do.
+        // Otherwise nobody waits, or somebody is awake and will try, and there is nothing to do.
         now >= WAITER && now & (LOCKED | WOKEN) == 0 && self.unlock_slow()
     }
 
@@ -212,8 +216,8 @@ impl RawMutex {
         self.sema.release(|| self.grant(), || _ = self.leave())
     }
 
-    /// Takes one waiter out of the count, to be woken or to own the lock. Under the semaphore's lock. `None`: another
-    /// has seen to it.
+    /// Takes one waiter out of the count: it will be woken, or own the lock. Called under the semaphore's lock.
+    /// `None`: somebody else has already seen to it.
     fn grant(&self) -> Option<Grant> {
         let mut old = self.state.load(Relaxed);
         loop {
@@ -224,7 +228,8 @@ impl RawMutex {
                 0 => (Grant::Count, (old - WAITER) | WOKEN),
                 _ => (Grant::Ticket, (old - WAITER) | LOCKED),
             };
-            // ORDER: mutex. This may hand over for another unlock, whose holder's writes then go on through us.
+            // ORDER: mutex. This may hand the lock over for another unlock, whose holder's writes then reach the new
+            // owner through us.
             match self.state.compare_exchange(old, new, Acquire, Relaxed) {
                 Ok(_) => return Some(grant),
                 Err(now) => old = now,
@@ -237,7 +242,7 @@ impl RawMutex {
 #[derive(Default)]
 struct Attempt {
     spins: u32,
-    /// It holds WOKEN.
+    /// Whether it holds WOKEN.
     woken: bool,
     starving: bool,
     since: Option<Instant>,
@@ -248,7 +253,7 @@ impl Attempt {
         !cfg!(loom) && self.spins < SPINS && caller.may_spin()
     }
 
-    /// The deadline is past. In a model it is once the caller has waited.
+    /// Whether the deadline is past. In a model it is as soon as the caller has waited.
     fn is_late(&self, mode: WaitMode) -> bool {
         mode.deadline.is_some_and(|at| if cfg!(loom) { self.since.is_some() } else { at <= Instant::now() })
     }
@@ -259,13 +264,13 @@ impl Attempt {
         if self.woken { old & !WOKEN } else { old }
     }
 
-    /// `old` with one waiter more.
+    /// `old` with one more waiter.
     fn waiting(&self, old: u32) -> u32 {
         let starving = if self.starving && old & LOCKED != 0 { STARVING } else { 0 };
         (self.without_woken(old) | starving) + WAITER
     }
 
-    /// Queues now: whether at the front, for it has waited before.
+    /// It queues now. Returns whether it does so at the front, because it has waited before.
     fn queues(&mut self) -> bool {
         self.woken = false;
         let again = self.since.is_some();
@@ -273,7 +278,7 @@ impl Attempt {
         again
     }
 
-    /// Was woken.
+    /// It was woken.
     fn woken(&mut self) {
         self.starving |= self.since.is_some_and(|since| since.elapsed() >= STARVATION_THRESHOLD);
         (self.woken, self.spins) = (true, 0);

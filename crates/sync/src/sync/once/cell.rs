@@ -1,4 +1,4 @@
-//! `OnceCell`: a place that is filled once.
+//! `OnceCell`: a value that is set once.
 
 use crate::seam::{AtomicBool, const_fn};
 use crate::sync::mutex::Mutex;
@@ -45,7 +45,7 @@ impl<T> OnceCell<T> {
     /// Shown at [`OnceCell`].
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        // ORDER: once-cell. Pairs with the store in `fill`: the value is seen.
+        // ORDER: once-cell. Pairs with the store in `fill`: whoever sees the cell filled sees the value.
         if !self.filled.load(Acquire) {
             return None;
         }
@@ -53,15 +53,16 @@ impl<T> OnceCell<T> {
         unsafe { &*self.value.get() }.as_ref()
     }
 
-    /// The value, made by `init` if there is none yet; if somebody else makes it, waits for that. **Suspends.**
+    /// The value, which `init` makes if there is none yet. If somebody else is making it, this waits for that.
+    /// **Suspends.**
     ///
-    /// A panic in `init` leaves the cell empty: the next one tries again. Asking for the value of the same cell in
-    /// `init` waits for ever.
+    /// A panic in `init` leaves the cell empty, and the next caller tries again. An `init` that asks for the value of
+    /// the same cell waits for ever.
     ///
     /// Shown at [`OnceCell`].
     ///
     /// # Panics
-    /// As `init`; and where nobody may wait, if somebody else is at it.
+    /// As `init` does; and where nobody may wait, if somebody else is making the value.
     #[track_caller]
     #[inline]
     pub fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
@@ -71,7 +72,7 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// [`OnceCell::get_or_init`] with an `init` that may fail, which leaves the cell empty. **Suspends.**
+    /// As [`OnceCell::get_or_init`], but with an `init` that may fail and then leaves the cell empty. **Suspends.**
     ///
     /// ```
     /// let port = gmp::sync::OnceCell::<u16>::new();
@@ -80,7 +81,7 @@ impl<T> OnceCell<T> {
     /// ```
     ///
     /// # Errors
-    /// That of `init`.
+    /// The error of `init`.
     ///
     /// # Panics
     /// As [`OnceCell::get_or_init`].
@@ -113,19 +114,19 @@ impl<T> OnceCell<T> {
     /// Shown at [`OnceCell`].
     ///
     /// # Errors
-    /// There is one already; `value` comes back.
+    /// There is a value already; `value` comes back.
     ///
     /// # Panics
-    /// Where nobody may wait, if somebody else is at it.
+    /// Where nobody may wait, if somebody else is making a value.
     #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
-        // Taken only if this is the one call that fills the cell.
+        // The value is taken only if this call is the one that fills the cell.
         let _ = self.get_or_try_init(|| value.take().ok_or(()));
         value.map_or(Ok(()), Err)
     }
 
-    /// The value of a cell that nobody else can reach. Never suspends.
+    /// The value, which nobody else can reach. Never suspends.
     ///
     /// ```
     /// let mut name = gmp::sync::OnceCell::from(String::from("go"));

@@ -37,7 +37,7 @@ impl<T, F> Lazy<T, F> {
 }
 
 impl<T, F: FnOnce() -> T> Lazy<T, F> {
-    /// The value, made now if it was not before. **Suspends**, if somebody else is making it.
+    /// The value, which is made now if it was not made before. **Suspends**, if somebody else is making it.
     ///
     /// ```
     /// use gmp::sync::Lazy;
@@ -49,7 +49,7 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
     /// ```
     ///
     /// # Panics
-    /// As the function; and for ever after, if it panicked: it cannot be called again.
+    /// As the function does. If the function has panicked, every later call panics, since it cannot be called again.
     #[track_caller]
     #[inline]
     pub fn force(this: &Self) -> &T {
@@ -76,7 +76,7 @@ impl<T, F: FnOnce() -> T> Deref for Lazy<T, F> {
     }
 }
 
-// As for its cell; a function that has panicked is never called again.
+// As for its cell: a function that has panicked is never called again.
 impl<T: RefUnwindSafe + UnwindSafe, F: UnwindSafe> RefUnwindSafe for Lazy<T, F> {}
 
 impl<T: fmt::Debug, F> fmt::Debug for Lazy<T, F> {

@@ -9,10 +9,10 @@
 //!   end of write: in one step WRITER goes and all that wait are active; a unit for each; then the mutex of writers
 //! ```
 //!
-//! **Invariant.** WRITER is set by the holder of the writers' mutex alone. While it is set, `waiting` is the number of
-//! readers that came since, to whom a unit each is owed when it goes; while it is not, `waiting` is zero. Whoever gives
-//! up waiting leaves in one compare-and-swap of the word: a reader while WRITER is set, a writer while readers are
-//! active; otherwise its unit is on the way, and it waits for that.
+//! **Invariant.** WRITER is set by the holder of the writers' mutex alone. While it is set, `waiting` is the number
+//! of readers that have come since, each of which is owed a unit when WRITER goes; otherwise `waiting` is zero.
+//! Whoever gives up waiting leaves in one compare-and-swap of the word: a reader while WRITER is set, a writer while
+//! readers are active; otherwise its unit is on the way, and it waits for the unit.
 //!
 //! Go keeps one count from which a writer subtracts a large number, and a second one of readers that a writer waits
 //! for; waiting readers are then implied. Here they are counted, since otherwise a writer with a deadline could not
@@ -32,7 +32,7 @@ const WRITER: u64 = 1 << 63;
 const WAITING: u64 = 1 << 32;
 /// The active readers' part.
 const ACTIVE: u64 = WAITING - 1;
-/// As many may read at a time. Far below the field's end, so that a burst of readers finds out in time.
+/// The most readers at a time. It is far below what the field can hold, so that a burst of readers finds out in time.
 const MOST: u64 = i32::MAX as u64;
 
 fn waiting(word: u64) -> u64 {
@@ -43,7 +43,7 @@ fn waiting(word: u64) -> u64 {
 pub(crate) struct RawRwLock {
     word: AtomicU64,
     writers: RawMutex,
-    /// The writer's unit: no reader is active any more.
+    /// The writer's unit, which says that no reader is active any more.
     writer: Sema,
     /// A unit for each reader that waits.
     readers: Sema,
@@ -56,7 +56,7 @@ impl RawRwLock {
         }
     }
 
-    /// Nobody holds it and nobody waits, as far as it knows.
+    /// Whether the lock is free and nobody waits, by its own account.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.word.load(Relaxed) == 0
@@ -109,7 +109,7 @@ impl RawRwLock {
         }
     }
 
-    /// A waiting reader goes without the lock. `false`: it is active already, its unit on the way.
+    /// A waiting reader leaves without the lock. `false`: it is active already, and its unit is on the way.
     fn reader_leaves(&self) -> bool {
         let left = |word: u64| (word & WRITER != 0).then(|| word - WAITING);
         self.word.fetch_update(Relaxed, Relaxed, left).is_ok()
@@ -118,7 +118,7 @@ impl RawRwLock {
     /// Gives back the lock held for reading. Never suspends.
     ///
     /// # Safety
-    /// The caller holds it so.
+    /// The caller holds the lock in this way.
     #[inline]
     pub(crate) unsafe fn end_read(&self) {
         // ORDER: rw-lock. Release pairs with the writer's `fetch_or` in `write`, or through the last reader with its
@@ -129,13 +129,14 @@ impl RawRwLock {
         }
     }
 
-    /// The writer that waited for this reader has the lock now, or is gone and has had it.
+    /// The writer that waited for this reader owns the lock now. If its runtime has abandoned it, the lock is given
+    /// back in its place.
     #[cold]
     fn last_read(&self) {
         let gone = Cell::new(false);
         self.writer.release(|| (!gone.get()).then_some(Grant::Count), || gone.set(true));
         if gone.get() {
-            // SAFETY: the lock was the writer's, who does not know of it.
+            // SAFETY: the lock is the writer's, and the abandoned writer will not give it back.
             unsafe { self.end_write() };
         }
     }
@@ -161,7 +162,7 @@ impl RawRwLock {
         }
     }
 
-    /// With WRITER set. If it fails, all of the lock is given up.
+    /// Waits with WRITER set. If the wait fails, the whole lock is given up.
     #[cold]
     #[track_caller]
     fn wait_for_readers(&self, mode: WaitMode) -> Result<(), Wake> {
@@ -179,18 +180,18 @@ impl RawRwLock {
         result
     }
 
-    /// A waiting writer goes without the lock, and its readers need wait no longer: how many they are. `None`: the last
-    /// reader is through, so the lock is the writer's, its unit on the way.
+    /// A waiting writer leaves without the lock. Returns the number of readers that waited behind it and need wait no
+    /// longer. `None`: the last reader is through, so the lock is the writer's, and its unit is on the way.
     fn writer_leaves(&self) -> Option<u64> {
         let left = |word: u64| (word & ACTIVE != 0).then(|| (word & ACTIVE) + waiting(word));
         self.word.fetch_update(Relaxed, Relaxed, left).ok().map(waiting)
     }
 
-    /// Gives back the lock held for writing. Whether a sleeping goroutine was handed the writers' mutex. Never
-    /// suspends.
+    /// Gives back the lock held for writing. Returns whether a sleeping goroutine was handed the writers' mutex.
+    /// Never suspends.
     ///
     /// # Safety
-    /// The caller holds it so.
+    /// The caller holds the lock in this way.
     pub(crate) unsafe fn end_write(&self) -> bool {
         // ORDER: rw-lock. Release pairs with the readers' acquire; those that wait get it with their units.
         let before = self.word.fetch_update(Release, Relaxed, |word| Some(waiting(word)));
@@ -198,14 +199,14 @@ impl RawRwLock {
         unsafe { self.let_others(waiting(before.unwrap_or_default())) }
     }
 
-    /// WRITER is gone, and so many readers that waited are active now: wakes them, then lets the next writer in.
+    /// WRITER is gone, and `owed` readers that waited are active now: wakes them, and then lets the next writer in.
     ///
     /// # Safety
     /// The caller holds the writers' mutex.
     unsafe fn let_others(&self, owed: u64) -> bool {
         let gone = self.readers.release_to_all(owed as u32);
         if gone != 0 {
-            // No writer is there to be told of the last of them.
+            // No writer waits that would have to be told when the last of them goes.
             self.word.fetch_sub(u64::from(gone), Relaxed);
         }
         // SAFETY: as the caller promises.

@@ -1,12 +1,12 @@
-//! What a storm's history says about a queue's promises: Q2, Q3, Q4 and Q6 under real thieves.
+//! What a concurrent run's history says about a queue's promises: Q2, Q3, Q4 and Q6 under real thieves.
 //!
 //! Each law is about what was *inside all the while*: a token whose push was over before an operation began, and which
 //! left by an operation that began when that one was over. Two of the owner's operations are ordered by their indices,
-//! others by the storm's clock; where neither says anything, nothing is claimed. So a law speaks only of what must hold
+//! others by the run's clock; where neither says anything, nothing is claimed. So a law speaks only of what must hold
 //! in every order that the machine may have chosen.
 
+use super::concurrent::{History, Left, Span, Stolen};
 use super::script::{Op, Script};
-use super::storm::{History, Left, Loot, Span};
 use crate::contract::{BackPromise, NextPromise, Promise, RunQueue, Slot, StealPromise};
 use crate::suite::Probe;
 
@@ -53,8 +53,8 @@ impl Fate {
 }
 
 /// Judges a history of the queue `Q`. Panics with the clause that it breaks.
-pub fn judge<Q: RunQueue<Probe>>(script: &Script, history: &History) {
-    Case::new(Q::PROMISE, script, history).judge(Q::CAPACITY);
+pub fn check<Q: RunQueue<Probe>>(script: &Script, history: &History) {
+    Case::new(Q::PROMISE, script, history).check(Q::CAPACITY);
 }
 
 struct Case<'a> {
@@ -123,9 +123,9 @@ impl<'a> Case<'a> {
     }
 
     /// Whether a steal of one token may have taken it from the slot; then nothing is known of its rank.
-    fn maybe_from_slot(&self, loot: &Loot) -> bool {
-        let slot = self.promise.next == NextPromise::Slot && self.is_next[loot.ran as usize];
-        slot && loot.others.is_empty() && loot.round.last
+    fn maybe_from_slot(&self, stolen: &Stolen) -> bool {
+        let slot = self.promise.next == NextPromise::Slot && self.is_next[stolen.ran as usize];
+        slot && stolen.others.is_empty() && stolen.round.last
     }
 
     /// Fills in what became of each token.
@@ -144,16 +144,16 @@ impl<'a> Case<'a> {
                 Left::StayedInBatch(_) => {}
             }
         }
-        for loot in self.history.thieves.iter().flatten() {
-            let left = When { step: None, span: loot.span };
-            let ranked = !self.maybe_from_slot(loot);
-            loot.others.iter().chain([&loot.ran]).for_each(|&number| note(number, ranked, left));
+        for stolen in self.history.thieves.iter().flatten() {
+            let left = When { step: None, span: stolen.span };
+            let ranked = !self.maybe_from_slot(stolen);
+            stolen.others.iter().chain([&stolen.ran]).for_each(|&number| note(number, ranked, left));
         }
         fates.sort_unstable_by_key(|fate| fate.number);
         self.fates = fates;
     }
 
-    fn judge(&self, capacity: Option<usize>) {
+    fn check(&self, capacity: Option<usize>) {
         self.never_wrongly_empty();
         self.batches_keep_what_has_no_room();
         if let Some(capacity) = capacity {
@@ -164,8 +164,8 @@ impl<'a> Case<'a> {
         }
         self.owners_order();
         self.spills_order();
-        for loot in &self.history.thieves {
-            self.thiefs_order(loot);
+        for stolen in &self.history.thieves {
+            self.thiefs_order(stolen);
         }
     }
 
@@ -198,7 +198,7 @@ impl<'a> Case<'a> {
         let pushes = self.script.owner.iter().zip(&self.history.spans);
         pushes
             .filter(|(op, span)| op.tokens() > 0 && overlap(**span, look))
-            .any(|(_, push)| self.history.thieves.iter().flatten().any(|loot| overlap(loot.span, *push)))
+            .any(|(_, push)| self.history.thieves.iter().flatten().any(|stolen| overlap(stolen.span, *push)))
     }
 
     /// Q4: how many were surely inside after each push.
@@ -298,20 +298,20 @@ impl<'a> Case<'a> {
     }
 
     /// Q6 at one thief's hand.
-    fn thiefs_order(&self, loots: &[Loot]) {
+    fn thiefs_order(&self, all_stolen: &[Stolen]) {
         let mut before: Option<(Rank, u64)> = None;
-        for loot in loots {
-            let taken = || loot.others.iter().chain([&loot.ran]).copied();
-            let now = When { step: None, span: loot.span };
-            if self.maybe_from_slot(loot) {
+        for stolen in all_stolen {
+            let taken = || stolen.others.iter().chain([&stolen.ran]).copied();
+            let now = When { step: None, span: stolen.span };
+            if self.maybe_from_slot(stolen) {
                 continue;
             }
             if self.promise.next == NextPromise::Slot
                 && let Some(next) = taken().find(|&number| self.rank(number).is_none())
             {
-                panic!("a steal took {next} from the slot, too early or with others: {loot:?} (Q6)");
+                panic!("a steal took {next} from the slot, too early or with others: {stolen:?} (Q6)");
             }
-            self.rises(&loot.others, "what a steal left in the thief's queue");
+            self.rises(&stolen.others, "what a steal left in the thief's queue");
             if self.promise.steals == StealPromise::Any {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! `Sole`: evidence that the caller holds the only P.
+//! `OnlyP`: evidence that the caller holds the only P.
 
 use core::marker::PhantomData;
 
@@ -9,9 +9,9 @@ use core::marker::PhantomData;
 /// Only core can make one, so safe code cannot claim it. It does not say of *which* runtime, and safe code may keep one
 /// queue for two: hence the methods that take it are `unsafe`.
 #[derive(Clone, Copy, Debug)]
-pub struct Sole<'a>(PhantomData<&'a ()>);
+pub struct OnlyP<'a>(PhantomData<&'a ()>);
 
-impl Sole<'_> {
+impl OnlyP<'_> {
     /// # Safety
     /// While the evidence exists, no other thread takes from any queue of the runtime or owns one: others may at most
     /// look (`len`, `is_empty`) and put into the shared queue.

@@ -1,4 +1,4 @@
-//! The far fence: every other thread of the process passes a full fence while the call lasts (`membarrier`).
+//! The heavy fence: every other thread of the process passes a full fence while the call lasts (`membarrier`).
 //!
 //! For protocols in which one side is frequent and the other rare: the rare one pays some 3 us here, and the frequent
 //! one then needs no fence of its own. Linux sends an interrupt to the CPUs on which other threads of the process run;
@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use std::sync::OnceLock;
 
 /// The call, if the kernel has it: Linux 4.14 and later, unless a sandbox forbids it.
-pub(crate) fn far_fence() -> Option<fn()> {
+pub(crate) fn heavy_fence() -> Option<fn()> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     let wanted = || membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED).is_ok();
     REGISTERED.get_or_init(wanted).then_some(call as fn())
@@ -16,7 +16,7 @@ pub(crate) fn far_fence() -> Option<fn()> {
 
 fn call() {
     if let Err(error) = membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
-        gmp_core::fatal!("a far fence that was registered works", "membarrier: {error}");
+        gmp_core::fatal!("a heavy fence that was registered works", "membarrier: {error}");
     }
 }
 
@@ -29,10 +29,10 @@ fn membarrier(command: libc::c_int) -> Result<(), Errno> {
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, compiler_fence};
 
-    /// Dekker's two flags, with a far fence on one side only: never are both threads inside.
+    /// Dekker's two flags, with a heavy fence on one side only: never are both threads inside.
     #[test]
     fn orders_a_store_and_a_load_of_another_thread() {
-        let Some(far_fence) = super::far_fence() else { return };
+        let Some(heavy_fence) = super::heavy_fence() else { return };
         let (near, far, both) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU32::new(0));
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -49,7 +49,7 @@ mod tests {
             });
             for _ in 0..20_000 {
                 far.store(true, Relaxed);
-                far_fence();
+                heavy_fence();
                 while near.load(std::sync::atomic::Ordering::Acquire) {
                     std::hint::spin_loop();
                 }

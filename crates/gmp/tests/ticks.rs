@@ -1,4 +1,4 @@
-//! What a ticker's beats say: the moments at which they were due, whenever they came.
+//! What a ticker's ticks say: the moments at which they were due, whenever they came.
 
 use gmp::time::{Ticker, Timer};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ fn run(main: impl FnOnce() + Send + 'static) {
 }
 
 /// They were once the time of sending, less a delay that had been measured a moment before: up to a time slice of the
-/// thread lay between the two, and a beat could seem to come early.
+/// thread lay between the two, and a tick could seem to come early.
 #[test]
 fn beats_are_whole_periods_apart() {
     run(|| {

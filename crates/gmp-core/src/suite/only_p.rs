@@ -1,15 +1,14 @@
-//! The laws of the operations for one P ([`Sole`]): they do what the ordinary ones do, and mix with them.
+//! The laws of the operations for one P ([`OnlyP`]): they do what the ordinary ones do, and mix with them.
 
-use crate::contract::List;
-use crate::contract::{RunQueue, SharedQueue, Slot, Sole, Thief};
-use crate::suite::{CONFIG, Dice, Ledger, Probe};
+use crate::contract::{List, OnlyP, RunQueue, SharedQueue, Slot, Thief};
+use crate::suite::{CONFIG, Ledger, Probe, Rng};
 
 /// Steps of each run: enough to fill a ring of 256 and overflow it.
 const STEPS: usize = 4_000;
 
-fn sole() -> Sole<'static> {
+fn only_p() -> OnlyP<'static> {
     // SAFETY: each law uses its queues on one thread.
-    unsafe { Sole::for_suite() }
+    unsafe { OnlyP::for_suite() }
 }
 
 /// A run queue whose owner uses both kinds of operations in turn holds what a twin holds that is used by the ordinary
@@ -18,16 +17,16 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
     let ledger = Ledger::new(2 * STEPS);
     let (mut mixed, mixed_thief) = Q::new(&CONFIG);
     let (mut plain, plain_thief) = Q::new(&CONFIG);
-    let mut dice = Dice::new(7);
+    let mut rng = Rng::new(7);
     for _ in 0..STEPS {
-        let evidence = dice.once_in(2);
-        if dice.below(5) < 3 {
-            let slot = if dice.once_in(2) { Slot::Next } else { Slot::Back };
+        let evidence = rng.once_in(2);
+        if rng.below(5) < 3 {
+            let slot = if rng.once_in(2) { Slot::Next } else { Slot::Back };
             let mut spilled = [0, 0];
             let mut count = |list: List<Probe>| spilled[0] += list.map(Probe::consume).count();
             if evidence {
-                // SAFETY: one thread alone uses the queue, as `sole` says.
-                unsafe { mixed.push_sole(ledger.mint(), slot, &mut count, sole()) };
+                // SAFETY: one thread alone uses the queue, as `only_p` says.
+                unsafe { mixed.push_only_p(ledger.mint(), slot, &mut count, only_p()) };
             } else {
                 mixed.push(ledger.mint(), slot, &mut count);
             }
@@ -36,8 +35,8 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
             });
             assert_eq!(spilled[0], spilled[1], "both spill alike (Q4)");
         } else {
-            // SAFETY: one thread alone uses the queue, as `sole` says.
-            let popped = if evidence { unsafe { mixed.pop_sole(sole()) } } else { mixed.pop() };
+            // SAFETY: one thread alone uses the queue, as `only_p` says.
+            let popped = if evidence { unsafe { mixed.pop_only_p(only_p()) } } else { mixed.pop() };
             let popped = popped.map(|popped| (popped.inherits, popped.token.consume()).0);
             let expected = plain.pop().map(|popped| (popped.inherits, popped.token.consume()).0);
             assert_eq!(popped, expected, "both pop alike, and inherit alike (Q6)");
@@ -45,8 +44,8 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
         assert_eq!(mixed.is_empty(), plain.is_empty(), "both are empty at once (Q2)");
         assert_eq!(mixed_thief.len(), plain_thief.len(), "both are of one length (Q2)");
     }
-    // SAFETY: one thread alone uses the queue, as `sole` says.
-    while let Some(popped) = unsafe { mixed.pop_sole(sole()) } {
+    // SAFETY: one thread alone uses the queue, as `only_p` says.
+    while let Some(popped) = unsafe { mixed.pop_only_p(only_p()) } {
         popped.token.consume();
     }
     while let Some(popped) = plain.pop() {
@@ -60,32 +59,32 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
 pub fn a_shared_queue_is_one_queue<S: SharedQueue<Probe>>() {
     let ledger = Ledger::new(STEPS);
     let queue = S::default();
-    let mut dice = Dice::new(11);
+    let mut rng = Rng::new(11);
     let (mut inside, mut minted) = (0, 0);
     while minted < STEPS {
-        match dice.below(6) {
-            // SAFETY: one thread alone uses the queue, as `sole` says.
-            0 | 1 => unsafe { queue.push_sole(ledger.mint(), sole()) },
+        match rng.below(6) {
+            // SAFETY: one thread alone uses the queue, as `only_p` says.
+            0 | 1 => unsafe { queue.push_only_p(ledger.mint(), only_p()) },
             2 => queue.push(ledger.mint()),
-            // SAFETY: one thread alone uses the queue, as `sole` says.
-            3 => inside -= unsafe { queue.pop_sole(sole()) }.map_or(0, |probe| (probe.consume(), 1).1),
+            // SAFETY: one thread alone uses the queue, as `only_p` says.
+            3 => inside -= unsafe { queue.pop_only_p(only_p()) }.map_or(0, |probe| (probe.consume(), 1).1),
             4 => {
-                let limit = dice.below(8);
-                // SAFETY: one thread alone uses the queue, as `sole` says.
-                let batch = unsafe { queue.pop_batch_sole(limit, sole()) };
+                let limit = rng.below(8);
+                // SAFETY: one thread alone uses the queue, as `only_p` says.
+                let batch = unsafe { queue.pop_batch_only_p(limit, only_p()) };
                 assert!(batch.len() <= limit, "{} of at most {limit} (S5)", batch.len());
                 inside -= batch.map(Probe::consume).count();
             }
-            // SAFETY: one thread alone uses the queue, as `sole` says.
-            _ => unsafe { queue.settle(sole()) },
+            // SAFETY: one thread alone uses the queue, as `only_p` says.
+            _ => unsafe { queue.settle(only_p()) },
         }
         inside += ledger.minted() - minted;
         minted = ledger.minted();
         assert_eq!(queue.len(), inside, "len at rest (S2)");
         assert_eq!(queue.is_empty(), inside == 0, "is_empty at rest (S2)");
     }
-    // SAFETY: one thread alone uses the queue, as `sole` says.
-    unsafe { queue.settle(sole()) };
+    // SAFETY: one thread alone uses the queue, as `only_p` says.
+    unsafe { queue.settle(only_p()) };
     while let Some(probe) = queue.pop() {
         probe.consume();
         inside -= 1;

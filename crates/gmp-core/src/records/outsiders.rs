@@ -16,7 +16,6 @@
 //! runtime and of no other. Slots are never freed; there are as many as there ever were outsiders at one time.
 
 use crate::ground::sync::full_fence;
-use crate::records::rt::Header;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
@@ -26,7 +25,7 @@ const PERIOD: Duration = Duration::from_micros(50);
 
 struct Slot {
     /// Where its outsider is at work; null: it is free.
-    runtime: AtomicPtr<Header>,
+    runtime: AtomicPtr<()>,
     next: *const Slot,
 }
 
@@ -37,7 +36,7 @@ pub(crate) struct Outsider(&'static Slot);
 
 impl Outsider {
     /// Enters a runtime, which may be gone: its address is compared, no more.
-    pub(crate) fn enter(runtime: *const Header) -> Self {
+    pub(crate) fn enter(runtime: *const ()) -> Self {
         let slot = free_slot(runtime.cast_mut()).unwrap_or_else(|| new_slot(runtime.cast_mut()));
         // Pairs with the fence in `wait_for_outsiders`.
         full_fence();
@@ -63,7 +62,7 @@ fn slots() -> impl Iterator<Item = &'static Slot> {
     })
 }
 
-fn free_slot(runtime: *mut Header) -> Option<&'static Slot> {
+fn free_slot(runtime: *mut ()) -> Option<&'static Slot> {
     // Relaxed: the fence in `enter` orders it.
     let take = |slot: &&Slot| {
         slot.runtime.load(Ordering::Relaxed).is_null()
@@ -76,7 +75,7 @@ fn free_slot(runtime: *mut Header) -> Option<&'static Slot> {
 }
 
 #[cold]
-fn new_slot(runtime: *mut Header) -> &'static Slot {
+fn new_slot(runtime: *mut ()) -> &'static Slot {
     let mut first = FIRST.load(Ordering::Relaxed);
     let slot = Box::into_raw(Box::new(Slot { runtime: AtomicPtr::new(runtime), next: first }));
     loop {
@@ -94,7 +93,7 @@ fn new_slot(runtime: *mut Header) -> &'static Slot {
 }
 
 /// Waits until those who are outsiders of this runtime now are through.
-pub(crate) fn wait_for_outsiders(runtime: *const Header) {
+pub(crate) fn wait_for_outsiders(runtime: *const ()) {
     full_fence();
     for slot in slots() {
         // ORDER: outsider. Acquire pairs with the outsider's end: what it did is seen.

@@ -1,11 +1,10 @@
-//! Calms: random operations of an owner and of thieves on one thread, against a model that keeps the queue's own
+//! Sequential runs: random operations of an owner and of thieves on one thread, against a model that keeps the queue's own
 //! [`Promise`](crate::contract::Promise). Where nothing overlaps everything is known: which tokens are inside, which of
 //! them may come next, and that emptiness and length are exact.
 
-use super::script::{Calm, Op, Step};
-use crate::contract::List;
+use super::script::{Op, Sequential, Step};
 use crate::contract::{
-    BackPromise, NextPromise, Popped, RunQueue, Slot, Sole, Steal, StealPromise, StealRound, Thief,
+    BackPromise, List, NextPromise, OnlyP, Popped, RunQueue, Slot, Steal, StealPromise, StealRound, Thief,
 };
 use crate::suite::{CONFIG, Ledger, Probe};
 use std::collections::BTreeSet;
@@ -114,20 +113,20 @@ struct Pair<Q: RunQueue<Probe>> {
     queue: Q,
     thief: Q::Thief,
     model: Model<Q>,
-    sole: bool,
+    only_p: bool,
 }
 
-impl Calm {
-    /// Runs the steps once. With `sole`, every other push and pop of the owner is the one for the only P. Panics with
+impl Sequential {
+    /// Runs the steps once. With `only_p`, every other push and pop of the owner is the one for the only P. Panics with
     /// the clause that is broken.
-    pub fn run<Q: RunQueue<Probe>>(&self, sole: bool) {
+    pub fn run<Q: RunQueue<Probe>>(&self, only_p: bool) {
         let tokens = |step: &Step| if let Step::Own(op) = step { op.tokens() } else { 0 };
         let ledger = Ledger::new(self.0.iter().map(tokens).sum());
         let (queue, thief) = Q::new(&CONFIG);
-        let mut pair = Pair { ledger, queue, thief, model: Model::new(), sole: false };
+        let mut pair = Pair { ledger, queue, thief, model: Model::new(), only_p: false };
         pair.check();
         for (index, step) in self.0.iter().enumerate() {
-            pair.sole = sole && index % 2 == 0;
+            pair.only_p = only_p && index % 2 == 0;
             match *step {
                 Step::Own(op) => pair.own(op),
                 Step::Steal(round) => pair.steal(round),
@@ -184,11 +183,11 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
         self.model.push(crate::contract::Token::number(&probe), slot);
         let mut spilled = Vec::new();
         let mut spill = |batch: List<Probe>| spilled.push(batch.map(Probe::consume).collect::<Vec<u64>>());
-        if self.sole {
+        if self.only_p {
             // SAFETY: one thread alone uses the queue.
-            let evidence = unsafe { Sole::for_suite() };
+            let evidence = unsafe { OnlyP::for_suite() };
             // SAFETY: as above.
-            unsafe { self.queue.push_sole(probe, slot, &mut spill, evidence) };
+            unsafe { self.queue.push_only_p(probe, slot, &mut spill, evidence) };
         } else {
             self.queue.push(probe, slot, &mut spill);
         }
@@ -213,11 +212,11 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
     }
 
     fn pop(&mut self) {
-        let popped = if self.sole {
+        let popped = if self.only_p {
             // SAFETY: one thread alone uses the queue.
-            let evidence = unsafe { Sole::for_suite() };
+            let evidence = unsafe { OnlyP::for_suite() };
             // SAFETY: as above.
-            unsafe { self.queue.pop_sole(evidence) }
+            unsafe { self.queue.pop_only_p(evidence) }
         } else {
             self.queue.pop()
         };

@@ -1,16 +1,15 @@
-//! Storms: the operations of a [`Script`], an owner against thieves that really run, and the history of what came out
-//! where. The storm itself checks that each token came out exactly once; [`judge`](super::judge) compares the history
+//! Concurrent runs: the operations of a [`Script`], an owner against thieves that really run, and the history of what came out
+//! where. The run itself checks that each token came out exactly once; [`history`](super::history) compares the history
 //! with what the queue promises, and a policy may look for more in it.
 
 use super::gate::{Gate, Trouble};
 use super::script::{Op, Raid, Script};
-use crate::contract::List;
-use crate::contract::{RunQueue, Steal, StealRound, Thief};
+use crate::contract::{List, RunQueue, Steal, StealRound, Thief};
 use crate::suite::{CONFIG, Ledger, Probe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 
-/// When an operation ran, by the storm's clock: what ended before another began happened before it. In a storm without
+/// When an operation ran, by the run's clock: what ended before another began happened before it. In a run without
 /// a clock every span is [`Span::ALWAYS`], which is before nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -43,7 +42,7 @@ pub enum Left {
 
 /// One successful steal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loot {
+pub struct Stolen {
     /// What the thief knew.
     pub round: StealRound,
     /// When.
@@ -63,13 +62,13 @@ pub struct History {
     pub owner: Vec<(usize, Left)>,
     /// The operations that called the queue empty: a look, or a pop that gave nothing.
     pub dry: Vec<usize>,
-    /// The loot of each thief.
-    pub thieves: Vec<Vec<Loot>>,
+    /// What each thief stole.
+    pub thieves: Vec<Vec<Stolen>>,
     /// When thieves' looks called the queue empty. Some hundreds of each thief; none without a clock.
     pub looks: Vec<Span>,
 }
 
-/// Orders what happens in a storm, by sequentially consistent steps. That costs the races that a fence hides: so a
+/// Orders what happens in a concurrent run, by sequentially consistent steps. That costs the races that a fence hides: so a
 /// fuzzer runs each script without the clock too.
 #[derive(Default)]
 struct Clock {
@@ -123,8 +122,8 @@ impl Script {
                 self.own(&mut queue, &ledger, &clock, gate, &mut history);
             });
             over.store(true, SeqCst);
-            for (loot, looks) in raiders.into_iter().filter_map(|raider| raider.join().ok().flatten()) {
-                history.thieves.push(loot);
+            for (stolen, looks) in raiders.into_iter().filter_map(|raider| raider.join().ok().flatten()) {
+                history.thieves.push(stolen);
                 history.looks.extend(looks);
             }
         });
@@ -201,9 +200,9 @@ fn raid<Q: RunQueue<Probe>>(
     raids: &[Raid],
     clock: &Clock,
     over: impl Fn() -> bool,
-) -> (Vec<Loot>, Vec<Span>) {
+) -> (Vec<Stolen>, Vec<Span>) {
     let (mut own, own_thief) = Q::new(&CONFIG);
-    let (mut looted, mut looks) = (Vec::new(), Vec::new());
+    let (mut stolen, mut looks) = (Vec::new(), Vec::new());
     for &raid in raids.iter().cycle() {
         if over() {
             break;
@@ -225,12 +224,12 @@ fn raid<Q: RunQueue<Probe>>(
                     assert!(!popped.inherits, "a stolen token inherits its thief's time slice (Q6)");
                     popped.token.consume()
                 });
-                looted.push(Loot { round, span, others: others.collect(), ran: probe.consume() });
+                stolen.push(Stolen { round, span, others: others.collect(), ran: probe.consume() });
             }
             Steal::BackOff(_) => assert!(!round.backed_off, "asked to back off twice (Q7)"),
             Steal::Empty | Steal::Retry => thread::yield_now(),
         }
         assert!(own_thief.is_empty(), "tokens moved by a steal that gave none to run (Q7)");
     }
-    (looted, looks)
+    (stolen, looks)
 }

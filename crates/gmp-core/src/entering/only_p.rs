@@ -3,32 +3,19 @@
 //! With one P, one goroutine of a runtime runs at a time, and none is suspended inside a critical section that does not
 //! suspend. So among the goroutines of that runtime a plain flag is a lock. Others (plain threads, other runtimes,
 //! goroutines inside `blocking`, this runtime's own once it has more Ps) must first make such a lock an ordinary one, and
-//! for that they need [`far_fence`]: the flag's owner stores and looks without a fence of its own.
+//! for that they need [`heavy_fence`]: the flag's owner stores and looks without a fence of its own.
 
 use crate::contract::Switch;
 use crate::entering::current::{Current, Who};
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::ground::fence;
+use core::sync::atomic::Ordering;
 
-/// The process's far fence, once a runtime was made whose switch has one.
-static FAR_FENCE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+pub use crate::ground::fence::{has_heavy_fence, heavy_fence};
 
-pub(crate) fn install(fence: Option<fn()>) {
-    if let Some(fence) = fence {
-        FAR_FENCE.store(fence as *mut (), Ordering::Relaxed);
-    }
-}
-
-/// Makes this switch's far fence, if it has one, the process's: what making a runtime on it does too. For those who use
+/// Makes this switch's heavy fence, if it has one, the process's: what making a runtime on it does too. For those who use
 /// queues without a runtime: a queue that is made before uses fences of its own. Never suspends.
 pub fn provide<S: Switch>() {
-    install(S::far_fence());
-}
-
-/// A number for a runtime that no other of this process has, and is not 0.
-pub(crate) fn next_serial() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    // A runtime takes microseconds to make: 2^64 of them, half a million years.
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    fence::install(S::heavy_fence());
 }
 
 /// The serial number as those compare it who have only 32 bits for it. The runtimes after the first 2^32 - 2 have none,
@@ -38,7 +25,7 @@ pub(crate) fn short(serial: u64) -> u32 {
     u32::try_from(serial).ok().filter(|&short| short != u32::MAX).unwrap_or(0)
 }
 
-/// The serial number of the caller's runtime if the caller holds its only P and there is a far fence; else 0. The answer
+/// The serial number of the caller's runtime if the caller holds its only P and there is a heavy fence; else 0. The answer
 /// holds until the caller next suspends, enters `blocking` or returns to the scheduler. Never suspends.
 #[inline]
 pub fn serial() -> u32 {
@@ -51,7 +38,7 @@ pub fn serial() -> u32 {
 pub fn serial_of(who: Who) -> u32 {
     match who.current() {
         // Inside `blocking` the P may be another's by now.
-        Current::G(g) if !g.word.is_blocked() => g.header().sole.load(Ordering::Relaxed),
+        Current::G(g) if !g.word.is_blocked() => g.header().only_p.load(Ordering::Relaxed),
         Current::Scheduler(m) => of_scheduler(m),
         Current::G(_) | Current::Plain => 0,
     }
@@ -61,24 +48,7 @@ pub fn serial_of(who: Who) -> u32 {
 fn of_scheduler(m: *const crate::records::m::M) -> u32 {
     // SAFETY: the M that runs the caller is our own thread's, and lives.
     let m = unsafe { &*m };
-    if m.p.get().is_null() { 0 } else { m.rt().header().sole.load(Ordering::Relaxed) }
-}
-
-/// Whether [`far_fence`] may be called.
-pub fn has_far_fence() -> bool {
-    !FAR_FENCE.load(Ordering::Relaxed).is_null()
-}
-
-/// Every other thread of the process passes a full fence while this lasts: some microseconds. Never suspends.
-///
-/// # Panics
-/// Without a far fence.
-pub fn far_fence() {
-    let fence = FAR_FENCE.load(Ordering::Relaxed);
-    assert!(!fence.is_null(), "gmp_core::sole::far_fence: no runtime of this process has one");
-    // SAFETY: only `install` stores here, and it stores functions of this very type.
-    let fence: fn() = unsafe { core::mem::transmute(fence) };
-    fence();
+    if m.p.get().is_null() { 0 } else { m.rt().header().only_p.load(Ordering::Relaxed) }
 }
 
 #[cfg(all(test, not(loom)))]

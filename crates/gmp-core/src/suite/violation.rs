@@ -1,7 +1,7 @@
-//! `Breach`: a clause that was broken, and how a law's failure is put into words.
+//! `Violation`: a clause that was broken, and how a law's failure is put into words.
 //!
 //! Laws panic, as tests do, with the clause in brackets, `... (Q2)`, or in front, `V1: ...`. `watch` turns
-//! the panic into a [`Breach`], which knows what the clause asks for and where to look; [`law`] adds the policy's name.
+//! the panic into a [`Violation`], which knows what the clause asks for and where to look; [`law`] adds the policy's name.
 //! So a broken queue that panics by itself, on any thread, is reported in the same way, with the place: it broke Q5.
 //! What blocks for ever cannot be caught; `in_time` says on the standard error output what is stuck.
 
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How long a law, or one script of a fuzzer, takes before it is named as stuck: some seconds are usual.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Clauses, what they ask for, and what to do about a breach.
+/// Clauses, what they ask for, and what to do about a violation.
 const CLAUSES: &[(&str, &str, &str)] = &[
     (
         "Q1",
@@ -95,14 +95,14 @@ const AT: &str = "\n  at: ";
 
 /// A broken clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct Violation {
     /// The clause, as `Q1`.
     pub clause: String,
     /// What was seen.
     pub seen: String,
 }
 
-impl Breach {
+impl Violation {
     /// `place` is where the panic was.
     fn new(seen: String, place: Option<String>) -> Self {
         let named = seen.split('(').map(|part| part.get(..2).unwrap_or_default());
@@ -121,7 +121,7 @@ impl Breach {
     }
 }
 
-impl fmt::Display for Breach {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = CLAUSES.iter().find(|clause| clause.0 == self.clause);
         let (_, asks, advice) = known.unwrap_or(&("", "see the contract's documentation", "see there"));
@@ -152,13 +152,13 @@ pub(super) fn be_watched() {
     WATCHED.set(true);
 }
 
-/// Runs a law; its panic is a breach.
-pub(super) fn watch<R>(law: impl FnOnce() -> R) -> Result<R, Breach> {
+/// Runs a law; its panic is a violation.
+pub(super) fn watch<R>(law: impl FnOnce() -> R) -> Result<R, Violation> {
     let before = WATCHED.get();
     be_watched();
     let outcome = panic::catch_unwind(AssertUnwindSafe(law));
     WATCHED.set(before);
-    outcome.map_err(|panic| Breach::new(message(&*panic), PLACE.take()))
+    outcome.map_err(|panic| Violation::new(message(&*panic), PLACE.take()))
 }
 
 /// What a panic said.
@@ -203,8 +203,8 @@ fn stuck(policy: &str, what: &str) -> String {
 
 /// Runs a law on a policy of this name. Panics if it is broken: with the policy, the clause and what to do.
 pub fn law(policy: &str, name: &str, law: impl FnOnce()) {
-    if let Err(breach) = in_time(policy, || name.to_owned(), || watch(law)) {
-        panic!("policy {policy} breaks {name}, {breach}");
+    if let Err(violation) = in_time(policy, || name.to_owned(), || watch(law)) {
+        panic!("policy {policy} breaks {name}, {violation}");
     }
 }
 
@@ -213,10 +213,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_breach_names_its_clause() {
-        let breach = watch(|| panic!("a token (number {}) was out of sight (Q2)", 3)).unwrap_err();
-        assert_eq!(breach.clause, "Q2");
-        assert!(breach.to_string().contains("to do: look into every place"), "{breach}");
+    fn a_violation_names_its_clause() {
+        let violation = watch(|| panic!("a token (number {}) was out of sight (Q2)", 3)).unwrap_err();
+        assert_eq!(violation.clause, "Q2");
+        assert!(violation.to_string().contains("to do: look into every place"), "{violation}");
         assert_eq!(watch(|| panic!("V1: P 3 twice")).unwrap_err().clause, "V1");
         assert_eq!(watch(|| Vec::<u8>::new()[1]).unwrap_err().clause, "Q5");
         assert_eq!(watch(|| 7), Ok(7));
@@ -226,10 +226,10 @@ mod tests {
     #[test]
     fn a_panic_without_a_clause_says_where_it_was() {
         let line = line!() + 1;
-        let breach = watch(|| panic!("oh")).unwrap_err();
-        assert!(breach.seen.starts_with(&format!("oh{AT}{}:{line}:", file!())), "{breach}");
-        let again = watch(|| panic!("{}", breach.seen)).unwrap_err();
-        assert_eq!(again, breach);
+        let violation = watch(|| panic!("oh")).unwrap_err();
+        assert!(violation.seen.starts_with(&format!("oh{AT}{}:{line}:", file!())), "{violation}");
+        let again = watch(|| panic!("{}", violation.seen)).unwrap_err();
+        assert_eq!(again, violation);
     }
 
     #[test]

@@ -1,0 +1,76 @@
+//! Blocking, the scheduler's half: a P is lent out, and its goroutine comes back with it, with another one, or to a queue.
+//! What users call, and how the two sides agree, is told in `life/blocking.rs`.
+
+use super::switch::leave_stack;
+use crate::contract::Config;
+use crate::entering::gate;
+use crate::ground::event::EventKind;
+use crate::records::attention;
+use crate::records::g::G;
+use crate::records::m::{Leave, M};
+use crate::records::p::PCore;
+use crate::records::p::word::Call;
+use crate::shared::sched::Sched;
+use core::ptr;
+use core::sync::atomic::Ordering;
+
+impl<C: Config> Sched<C> {
+    pub(crate) fn enter_blocking_here(&self, g: &G) {
+        let m = m_of(g);
+        self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
+        g.word.to_blocked();
+        let p = m.p.replace(ptr::null());
+        // SAFETY: a goroutine inside the runtime has a P, and Ps live as long as the runtime.
+        let call = unsafe { &*p }.word.enter_blocking();
+        m.lent.set((p, call));
+        self.sysmon.wake_from_light_sleep();
+    }
+
+    pub(crate) fn leave_blocking_here(&self, g: &'static G) {
+        let m = m_of(g);
+        let (p, call) = m.lent.replace((ptr::null(), Call::NONE));
+        // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
+        if unsafe { &*p }.word.leave_blocking(call) {
+            m.p.set(p);
+            g.word.to_unblocked();
+            self.emit(EventKind::GoSyscallEnd, g, Some(m), 0);
+        } else {
+            self.leave_blocking_without_p(g, m, p);
+        }
+    }
+
+    /// The P was taken: the same one if it is idle by now, else any idle one, else the queue.
+    #[cold]
+    fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const PCore) {
+        self.emit(EventKind::GoSyscallEndBlocked, g, Some(m), 0);
+        let mut lists = self.lock();
+        let idle = if self.attention() & attention::STOP != 0 {
+            None
+        } else {
+            self.take_idle_p_at(&mut lists, lost).or_else(|| self.take_idle_p(&mut lists))
+        };
+        drop(lists);
+        if let Some(p) = idle {
+            p.core.word.acquire();
+            p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
+            m.p.set(p.into_core());
+            g.word.to_unblocked();
+            return;
+        }
+        // The call may be ending by an unwind, and the next M we run on must not be another one then.
+        gate::Inside::of_late_comer(g).reserve_m_while_panicking();
+        m.leave.set(Leave::LostP);
+        // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
+        unsafe { leave_stack::<C>(g) };
+    }
+
+    /// sysmon took this P from a blocking call: finds somebody to run its goroutines.
+    pub(crate) fn count_handoff(&self) {
+        self.handoffs.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn m_of(g: &G) -> &M {
+    // SAFETY: the M that runs the calling goroutine lives.
+    unsafe { &*g.m() }
+}

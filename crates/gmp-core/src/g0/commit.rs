@@ -1,0 +1,68 @@
+//! Commit: the end of a park, when the goroutine is off its stack: its wait begins, and its token goes to the waker. It is
+//! made by g0, or by the goroutine for which the parked one hopped.
+
+use crate::contract::Config;
+use crate::ground::event::EventKind;
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::word::Wait;
+use crate::records::g::{G, Wake};
+use crate::records::m::{M, ParkRequest};
+use crate::shared::sched::Sched;
+use core::ptr;
+
+impl<C: Config> Sched<C> {
+    /// Makes `g`, which left its stack on `m`, wait. The wait, and whether it stands: if not, the caller ends it.
+    ///
+    /// # Safety
+    /// On `m`'s thread; `request` is what the goroutine left for, on no other stack than its own.
+    #[inline(always)]
+    pub(crate) unsafe fn commit_park(&self, m: &M, g: &'static G, request: ParkRequest) -> (Wait, bool) {
+        g.reason.set(request.reason);
+        g.since.set(self.header.coarse_now());
+        self.emit(EventKind::GoBlock, g, Some(m), 0);
+        m.set_parking(g);
+        let wait = g.word.to_waiting();
+        // SAFETY: `park_inside` made the request on the goroutine's stack, which nobody else uses before the token
+        // that we hand over here.
+        let called_off = unsafe { (request.commit)(request.data, Parked::new(g, wait)) };
+        m.set_parking(ptr::null());
+        let Some(parked) = called_off else { return (wait, true) };
+        let (resumed, its_wait) = parked.into_parts();
+        if !ptr::eq(resumed, g) || its_wait != wait {
+            refuse_resume(g, resumed);
+        }
+        (wait, false)
+    }
+}
+
+/// A commit gave back a token that is not the one it was given: of another goroutine, or of an earlier wait.
+#[cold]
+fn refuse_resume(g: &G, resumed: &G) -> ! {
+    crate::fatal!(
+        "a park is called off by its own token",
+        "goroutine {} gave back a token of goroutine {}",
+        g.title(),
+        resumed.title()
+    );
+}
+
+/// Makes the park of the goroutine that left for the caller `g` on `m`.
+///
+/// # Safety
+/// On `m`'s thread, by the goroutine that it is to run, first of all; `m` is of a runtime of configuration `C`.
+#[inline(always)]
+pub(crate) unsafe fn commit_for<C: Config>(m: &M, g: &G, hopped: &'static G) {
+    m.hopped.set(ptr::null());
+    // SAFETY: the type is the caller's promise; an M lives no longer than its runtime.
+    let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
+    // SAFETY: it is off its stack, and has asked for this.
+    let (wait, stays) = unsafe { sched.commit_park(m, hopped, m.park.get()) };
+    m.set_running(g);
+    if !stays && hopped.word.to_ready(wait) {
+        // Another runs in its place: it comes next.
+        hopped.wake.set(Wake::Woken);
+        // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+        sched.ready_beside(m, unsafe { Runnable::new(hopped) });
+    }
+}

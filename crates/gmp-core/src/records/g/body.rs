@@ -1,0 +1,126 @@
+//! Body: a goroutine's closure before it runs, and its result afterwards, in line in the record.
+
+use core::cell::UnsafeCell;
+use core::mem::{MaybeUninit, align_of, needs_drop, size_of};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// In-line bytes; a larger closure or result goes to the heap.
+pub(crate) const INLINE: usize = 48;
+
+/// The private payload that `exit` unwinds with.
+#[derive(Debug)]
+pub(crate) struct Goexit;
+
+/// How a goroutine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Not yet.
+    Pending,
+    /// The closure returned; its value is in the body.
+    Value,
+    /// The closure panicked; the payload is in the body.
+    Panicked,
+    /// It called `exit`.
+    Exited,
+    /// Its runtime closed before it ended.
+    Abandoned,
+    /// It never ran: no stack could be had.
+    OutOfStacks,
+}
+
+/// In-line storage for one value.
+#[derive(Debug)]
+#[repr(C, align(8))]
+pub(crate) struct Body(UnsafeCell<MaybeUninit<[u64; INLINE / 8]>>);
+
+impl Body {
+    pub(crate) const fn new() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
+    const fn fits<T>() -> bool {
+        size_of::<T>() <= INLINE && align_of::<T>() <= align_of::<Self>()
+    }
+
+    /// Puts a value in.
+    ///
+    /// # Safety
+    /// The body is empty and the caller owns the goroutine's next step.
+    pub(crate) unsafe fn put<T>(&self, value: T) {
+        if const { Self::fits::<T>() } {
+            // SAFETY: size and alignment fit, and the place is the caller's.
+            unsafe { self.0.get().cast::<T>().write(value) };
+        } else {
+            // SAFETY: a box is one word and fits.
+            unsafe { self.0.get().cast::<Box<T>>().write(Box::new(value)) };
+        }
+    }
+
+    /// Takes the value out.
+    ///
+    /// # Safety
+    /// A `T` was put in and not taken since; the caller owns the goroutine's next step.
+    pub(crate) unsafe fn take<T>(&self) -> T {
+        if const { Self::fits::<T>() } {
+            // SAFETY: the caller says that a T is there.
+            unsafe { self.0.get().cast::<T>().read() }
+        } else {
+            // SAFETY: the caller says that a T is there, and a large one is boxed.
+            *unsafe { self.0.get().cast::<Box<T>>().read() }
+        }
+    }
+}
+
+/// What can be done with a goroutine's body, with the types forgotten.
+#[derive(Debug)]
+pub(crate) struct BodyTable {
+    /// Runs the closure on the goroutine's stack and leaves its value. `Err`: it unwound with this, and the body is empty.
+    pub(crate) run: unsafe fn(&Body) -> Result<(), Box<dyn Any + Send>>,
+    /// Drops a closure that never ran.
+    pub(crate) drop_closure: unsafe fn(&Body),
+    /// Drops a value that nobody wants.
+    pub(crate) drop_value: unsafe fn(&Body),
+    /// Whether dropping a value runs anybody's code.
+    pub(crate) drop_matters: bool,
+}
+
+/// The table of a record without a goroutine.
+pub(crate) static NOTHING: BodyTable =
+    BodyTable { run: |_| Ok(()), drop_closure: nothing, drop_value: nothing, drop_matters: false };
+
+unsafe fn nothing(_: &Body) {}
+
+struct TableFor<F, T>(core::marker::PhantomData<(F, T)>);
+
+impl<F: FnOnce() -> T, T> TableFor<F, T> {
+    const TABLE: BodyTable = BodyTable {
+        run: run::<F, T>,
+        drop_closure: drop_content::<F>,
+        drop_value: drop_content::<T>,
+        drop_matters: needs_drop::<T>(),
+    };
+}
+
+/// The table for a closure and its result.
+pub(crate) fn table<F: FnOnce() -> T, T>() -> &'static BodyTable {
+    const { &TableFor::<F, T>::TABLE }
+}
+
+/// # Safety
+/// On the goroutine's own stack, once; the body holds an `F`.
+unsafe fn run<F: FnOnce() -> T, T>(body: &Body) -> Result<(), Box<dyn Any + Send>> {
+    // SAFETY: the spawner put an F in, and a goroutine runs once.
+    let closure = unsafe { body.take::<F>() };
+    let value = catch_unwind(AssertUnwindSafe(closure))?;
+    // SAFETY: the closure has left the body.
+    unsafe { body.put(value) };
+    Ok(())
+}
+
+/// # Safety
+/// The body holds a `T`, and the caller owns the goroutine's next step.
+unsafe fn drop_content<T>(body: &Body) {
+    // SAFETY: the caller says so.
+    drop(unsafe { body.take::<T>() });
+}

@@ -1,0 +1,30 @@
+//! sysmon's note: how the others wake it.
+
+use crate::records::m::note::Note;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// sysmon's own note.
+pub(crate) struct SysmonNote {
+    pub(crate) note: Note,
+    /// It sleeps lightly: whoever needs it within the longest pause wakes it.
+    lightly_asleep: AtomicBool,
+}
+
+impl SysmonNote {
+    pub(crate) fn new() -> Self {
+        Self { note: Note::new(), lightly_asleep: AtomicBool::new(false) }
+    }
+
+    /// A P is lent to a blocking call, and others may want it soon.
+    #[inline]
+    pub(crate) fn wake_from_light_sleep(&self) {
+        if self.lightly_asleep.load(Ordering::Relaxed) && self.lightly_asleep.swap(false, Ordering::Relaxed) {
+            self.note.wake();
+        }
+    }
+
+    /// By sysmon alone.
+    pub(crate) fn set_lightly_asleep(&self, asleep: bool) {
+        self.lightly_asleep.store(asleep, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,94 @@
+//! Ready: ends a wait and queues the goroutine.
+
+use crate::entering::current::{Current, Who, current};
+use crate::entering::foreign;
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::g::word::Wait;
+use crate::records::g::{G, Wake};
+use crate::records::m::M;
+use crate::records::outsiders::Outsider;
+
+impl Parked {
+    /// Makes the goroutine runnable: next on the caller's P if the caller is a goroutine of the same runtime, in the
+    /// shared queue otherwise. Never suspends. `false`: the wait was over already.
+    #[doc(alias = "goready")]
+    #[inline]
+    pub fn ready(self) -> bool {
+        self.ready_as(Wake::Woken)
+    }
+
+    /// [`Parked::ready`] by a caller that has been looked up.
+    #[inline]
+    pub fn ready_by(self, who: Who) -> bool {
+        let (g, wait) = self.into_parts();
+        let Some(m) = who.goroutine().and_then(|caller| machine_of(caller, g)) else {
+            return ready(g, wait, Wake::Woken);
+        };
+        let Some(runnable) = end(g, wait, Wake::Woken) else { return false };
+        m.rt().ready_near(m, runnable);
+        true
+    }
+
+    pub(crate) fn ready_as(self, wake: Wake) -> bool {
+        let (g, wait) = self.into_parts();
+        ready(g, wait, wake)
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        ready(self.g(), self.wait(), Wake::Woken);
+    }
+}
+
+/// Ends `wait` and queues the goroutine. `false`: it was over already.
+pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    // Asked before the wait is ended: until then the answer may be wrong, but then the wait is over.
+    let Some(m) = machine_beside(g) else { return ready_from_afar(g, wait, wake) };
+    let Some(runnable) = end(g, wait, wake) else { return false };
+    g.header().runtime().ready_near(m, runnable);
+    true
+}
+
+/// [`ready`] by a plain thread or out of another runtime.
+#[cold]
+fn ready_from_afar(g: &'static G, wait: Wait, wake: Wake) -> bool {
+    if let Some(who) = foreign::who() {
+        foreign::has_readied(who);
+    }
+    let _outsider = Outsider::enter(g.runtime_address());
+    let Some(runnable) = end(g, wait, wake) else { return false };
+    g.header().runtime().ready_far(runnable);
+    true
+}
+
+#[inline(always)]
+fn end(g: &'static G, wait: Wait, wake: Wake) -> Option<Runnable> {
+    if !g.word.to_ready(wait) {
+        return None;
+    }
+    g.wake.set(wake);
+    // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+    Some(unsafe { Runnable::new(g) })
+}
+
+/// The calling thread's M, if it is one of the runtime that `g` lives in, and so keeps it alive.
+#[inline(always)]
+pub(crate) fn machine_beside<'a>(g: &G) -> Option<&'a M> {
+    match current() {
+        Current::G(caller) => machine_of(caller, g),
+        Current::Scheduler(m) => {
+            // SAFETY: as above.
+            let m = unsafe { &*m };
+            g.is_of(m.rt().header()).then_some(m)
+        }
+        Current::Plain => None,
+    }
+}
+
+#[inline(always)]
+fn machine_of<'a>(caller: &G, g: &G) -> Option<&'a M> {
+    // SAFETY: the M that runs the caller is our own thread's, and lives.
+    caller.is_beside(g).then(|| unsafe { &*caller.m() })
+}

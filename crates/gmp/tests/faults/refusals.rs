@@ -1,0 +1,120 @@
+//! The fault: `run` hung where the system refused the first worker thread, aborted where it refused a signal stack,
+//! and the warning named the runtime's own limit, whoever had refused.
+//!
+//! The kind: each thing that the system can refuse, at each step of a runtime's life. It ends in an error that names
+//! what was refused, or the goroutines that need it wait until it can be had. Refused here by a limit on address space;
+//! where a process may have so many threads (`ulimit -u`, a cgroup's `pids.max`) the same calls fail.
+
+use crate::harness::{child, named};
+use gmp::{Builder, RunError};
+use std::time::Duration;
+
+pub(crate) const FAULT: crate::Fault = (
+    named![
+        without_a_worker_run_is_an_error,
+        a_refused_worker_is_not_missed_while_others_work,
+        every_limit_of_memory_ends_in_a_result_or_an_error,
+    ],
+    named![main_waits_without_a_worker, second_worker_is_refused, at_each_limit],
+);
+
+fn builder() -> Builder {
+    // SAFETY: no thread-local is used here.
+    unsafe { Builder::new().share_thread_locals() }
+}
+
+/// Address space in use, in bytes.
+fn in_use() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
+}
+
+fn limit_to(bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the pointer is valid; a limit changes no memory.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
+/// From here on the system gives no thread any more: each wants 2 MiB for its stack.
+fn no_more_threads() {
+    limit_to(in_use() + (1 << 20));
+}
+
+/// `run`, from a thread that sysmon and m0 have been made for already.
+fn main_waits_without_a_worker() {
+    let result = builder().procs(1).build().unwrap().run(|| {
+        no_more_threads();
+        gmp::sleep(Duration::from_millis(1));
+    });
+    match result {
+        Err(RunError::Os(error)) => {
+            println!("{}", error.to_string().starts_with("a thread for goroutines: "))
+        }
+        other => println!("{other:?}"),
+    }
+    limit_to(libc::RLIM_INFINITY);
+    assert_eq!(builder().build().unwrap().run(|| gmp::go(|| 3).join().unwrap()).unwrap().value, 3);
+}
+
+fn second_worker_is_refused() {
+    let result = builder().procs(2).build().unwrap().run(|| {
+        gmp::go(|| ()).join().unwrap();
+        no_more_threads();
+        let all: Vec<_> = (0..100).map(|i| gmp::go(move || i)).collect();
+        let sum: i32 = all.into_iter().map(|each| each.join().unwrap()).sum();
+        // The P of this call is wanted by another thread, which cannot be had.
+        gmp::blocking(|| std::thread::sleep(Duration::from_millis(30)));
+        limit_to(libc::RLIM_INFINITY);
+        sum
+    });
+    assert_eq!(result.unwrap().value, 4950);
+}
+
+/// One program under limits from hopeless to enough.
+fn at_each_limit() {
+    let extra: u64 = std::env::var("GMP_TEST_EXTRA").unwrap().parse().unwrap();
+    limit_to(in_use() + extra);
+    let runtime = match builder().procs(4).build() {
+        Ok(runtime) => runtime,
+        Err(error) => return println!("{error}"),
+    };
+    let result = runtime.run(|| {
+        let all: Vec<_> = (0..50)
+            .map(|i| {
+                gmp::go(move || {
+                    gmp::yield_now();
+                    gmp::blocking(|| std::thread::sleep(Duration::from_millis(1)));
+                    i
+                })
+            })
+            .collect();
+        all.into_iter().filter_map(|each| each.join().ok()).count()
+    });
+    match result {
+        Ok(finished) => println!("{} of 50", finished.value),
+        Err(error) => println!("{error}"),
+    }
+}
+
+fn without_a_worker_run_is_an_error() {
+    let done = child("main_waits_without_a_worker").env("MALLOC_ARENA_MAX", "1").run();
+    done.code(0).prints("true\n").says("the operating system refused a thread for goroutines: ");
+    done.never_says("thread limit").never_says("10000");
+}
+
+fn a_refused_worker_is_not_missed_while_others_work() {
+    child("second_worker_is_refused").env("MALLOC_ARENA_MAX", "1").run().code(0);
+}
+
+/// Memory for the program's own values is std's business: it aborts with a message of its own.
+fn every_limit_of_memory_ends_in_a_result_or_an_error() {
+    for mib in [0, 1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 128] {
+        let extra = ((mib << 20) + (200 << 10)).to_string();
+        let done = child("at_each_limit").env("MALLOC_ARENA_MAX", "1").env("GMP_TEST_EXTRA", extra).run();
+        if done.stderr.contains("memory allocation of") {
+            continue;
+        }
+        let told = done.stdout == "50 of 50\n" || done.stdout.starts_with("the operating system refused ");
+        done.code(0).check(told, "comes to a result or names what was refused");
+    }
+}

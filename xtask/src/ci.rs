@@ -2,6 +2,7 @@
 
 mod browser;
 mod features;
+mod outside;
 
 use crate::{bench, loom, root, tidy};
 use anyhow::{Result, bail};
@@ -40,6 +41,21 @@ const GATES: &[Gate] = &[
         run: features::run,
     },
     Gate { name: "panic-abort", about: "a program built with panic=abort runs", run: panic_abort },
+    Gate {
+        name: "package",
+        about: "each crate is packed, and builds from its package",
+        run: outside::package,
+    },
+    Gate {
+        name: "msrv",
+        about: "gmp builds with the oldest compiler that Cargo.toml names",
+        run: outside::msrv,
+    },
+    Gate {
+        name: "stacks",
+        about: "ordinary crates fit on default stacks, in debug and release",
+        run: outside::stacks,
+    },
     Gate { name: "loom", about: "the models of the protocols", run: models },
     Gate { name: "soak", about: "ten seconds of random work", run: soak },
     Gate { name: "browser", about: "the bench's page in a headless Chromium", run: browser::run },
@@ -97,9 +113,11 @@ fn table(results: &[Passage]) -> String {
 }
 
 fn fmt() -> Result<bool> {
-    let outsider = ["fmt", "--check", "--manifest-path", "examples/custom-policy/Cargo.toml"];
-    Ok(root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))?
-        & root::succeeds(&mut root::cargo(&outsider))?)
+    let mut good = root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))?;
+    for outsider in ["examples/custom-policy/Cargo.toml", "examples/ordinary-crates/Cargo.toml"] {
+        good &= root::succeeds(&mut root::cargo(&["fmt", "--check", "--manifest-path", outsider]))?;
+    }
+    Ok(good)
 }
 
 fn clippy() -> Result<bool> {

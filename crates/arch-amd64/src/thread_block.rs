@@ -185,3 +185,83 @@ pub(crate) unsafe fn call_on(
         set_base(before);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+    use core::ffi::c_void;
+
+    thread_local! { static MARK: Cell<u64> = const { Cell::new(0x0123_4567_89ab_cdef) } }
+
+    /// `None`: skipped, since there is no such mode here.
+    fn block() -> Option<usize> {
+        match available() {
+            Ok(()) => Some(take().unwrap()),
+            Err(missing) => {
+                eprintln!("skipped: {missing}");
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_is_little_larger_than_glibcs_own() {
+        if available().is_ok() {
+            let blueprint = blueprint::blueprint();
+            // glibc 2.36: 2.3 KB of its own, 1.7 KB of reserve, and the program's thread-locals.
+            let bytes = blueprint.below + blueprint.above;
+            assert!(
+                bytes < 6 << 10,
+                "{bytes}: {} below the base and {} above",
+                blueprint.below,
+                blueprint.above
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_block_comes_first_and_is_fresh() {
+        unsafe extern "C" fn change(seen: *mut c_void) {
+            // SAFETY: the test passes it.
+            unsafe { *seen.cast::<u64>() = MARK.replace(1) };
+        }
+        let Some(first) = block() else { return };
+        let mut seen = 0_u64;
+        for _ in 0..3 {
+            // SAFETY: nobody else has the block, and the call neither suspends nor unwinds.
+            unsafe { call_on(first, change, (&raw mut seen).cast()) };
+            assert_eq!(seen, 0x0123_4567_89ab_cdef);
+            retire(first);
+            assert_eq!(take().unwrap(), first);
+        }
+        assert_eq!(MARK.get(), 0x0123_4567_89ab_cdef, "the thread's own is untouched");
+        retire(first);
+        flush();
+    }
+
+    #[test]
+    fn blocks_go_round_between_threads() {
+        let Some(first) = block() else { return };
+        retire(first);
+        flush();
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                std::thread::spawn(|| {
+                    let blocks: Vec<_> = (0..200).map(|_| take().unwrap()).collect();
+                    let mut bases = blocks.clone();
+                    bases.dedup();
+                    assert_eq!(bases.len(), 200);
+                    blocks.iter().for_each(|&block| retire(block));
+                    flush();
+                    blocks
+                })
+            })
+            .collect();
+        let mut all: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert!((200..=801).contains(&all.len()));
+        assert!(all.iter().all(|base| base.is_multiple_of(64)));
+    }
+}

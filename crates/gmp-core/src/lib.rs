@@ -35,6 +35,7 @@ pub use runtime::goroutine;
 pub use waiting::park;
 
 pub use contract::Config;
+pub use entering::gate::{give_way, step_aside};
 pub use life::blocking::blocking;
 pub use life::handle::{JoinError, JoinHandle};
 pub use life::panics::Payload;

@@ -3,6 +3,7 @@
 mod emit;
 pub(crate) mod idle_word;
 pub(crate) mod lists;
+pub(crate) mod queues;
 pub(crate) mod reports;
 pub(crate) mod sched;
 pub(crate) mod sysmon_note;

@@ -1,4 +1,5 @@
 //! Waking: how a runnable goroutine gets into a queue, and which M is woken or made for it.
 
+pub(crate) mod fire;
 pub(crate) mod submit;
 pub(crate) mod wake;

@@ -1,4 +1,5 @@
 //! Watching: sysmon, and the search for deadlocks.
 
 pub(crate) mod deadlock;
+mod late_timers;
 pub(crate) mod sysmon;

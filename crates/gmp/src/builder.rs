@@ -1,10 +1,11 @@
 //! `Builder`: the settings of a runtime, and what makes it.
 
+use crate::default_policy::DefaultPolicy;
 use crate::environment;
 use crate::error::BuildError;
 use crate::make::report_overflows;
 use crate::runtime::Runtime;
-use crate::{AtMainReturn, DeadlockRule, DefaultPolicy};
+use crate::{AtMainReturn, DeadlockRule};
 use core::marker::PhantomData;
 use gmp_arch_amd64::{GuardMode, Guarded, available_cpus, own_thread_locals_available, verify_slot};
 use gmp_arch_hosted::ThreadStacks;
@@ -29,7 +30,7 @@ enum Mode {
 
 /// Builds a [`Runtime`]. Everything has a default. How goroutines and thread-locals go together is said by
 /// [`Builder::own_thread_locals`], which is the default, [`Builder::share_thread_locals`], [`Builder::pinned`] or
-/// [`Builder::one_thread_each`].
+/// [`Builder::one_thread_each`]. No call of it suspends.
 ///
 /// ```
 /// use gmp::{AtMainReturn, Builder};
@@ -79,6 +80,13 @@ impl Builder<DefaultPolicy> {
     }
 }
 
+impl Runtime<DefaultPolicy> {
+    /// A builder: the same as [`Builder::new`].
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Default for Builder<DefaultPolicy> {
     fn default() -> Self {
         Self::new()
@@ -88,7 +96,7 @@ impl Default for Builder<DefaultPolicy> {
 impl<P: Policy> Builder<P> {
     /// Goroutines move between threads, and each has thread-locals of its own: to Rust, a goroutine *is* a thread. Safe
     /// without a promise. A switch costs a few nanoseconds more than under [`Builder::share_thread_locals`], and a goroutine
-    /// that waits some 4.5 KB. The default.
+    /// that waits some 5 KB. The default.
     ///
     /// Needs x86-64, glibc (linked dynamically) and a kernel that lets programs set the FS register (Linux 5.9);
     /// [`Builder::build`] tries it and says what is missing.
@@ -149,7 +157,7 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// The most threads at once, sysmon included; at least 3, and 10,000 unless told otherwise, as in Go. At the limit goroutines wait
+    /// The most threads at once, sysmon included; at least 3, and 10,000 by default, as in Go. At the limit goroutines wait
     /// for a thread that comes back from a blocking call; nothing aborts. The threads of goroutines under
     /// [`Builder::one_thread_each`] are not counted, and running out of those aborts with a message.
     #[doc(alias = "SetMaxThreads")]
@@ -170,7 +178,7 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// Bytes below each stack that fault when touched: a multiple of the page size, 4 KiB unless told otherwise. C code
+    /// Bytes below each stack that fault when touched: a multiple of the page size, 4 KiB by default. C code
     /// compiled without stack-clash protection may step over a small guard.
     pub fn guard_size(mut self, bytes: usize) -> Self {
         self.choices.stacks.guard_size = bytes;
@@ -190,7 +198,7 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// Prefix of the names of threads; `gmp` unless told otherwise.
+    /// Prefix of the names of threads; `gmp` by default.
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.choices.settings.thread_name = name.into();
         self
@@ -231,7 +239,7 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// How many spawners back a goroutine remembers; none unless told otherwise.
+    /// How many generations of spawners a goroutine remembers; none by default.
     #[doc(alias = "tracebackancestors")]
     pub fn ancestors(mut self, depth: usize) -> Self {
         self.choices.settings.ancestors = depth;

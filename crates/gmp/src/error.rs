@@ -71,13 +71,15 @@ pub enum SpawnError<F> {
     OutOfMemory(F),
     /// The runtime has closed.
     Closed(F),
+    /// The runtime was dropped before it ran, or [`Runtime::run`](crate::Runtime::run) has failed.
+    NeverRan(F),
 }
 
 impl<F> SpawnError<F> {
     /// The closure that was not spawned. Never suspends.
     pub fn into_inner(self) -> F {
         match self {
-            Self::OutOfMemory(f) | Self::Closed(f) => f,
+            Self::OutOfMemory(f) | Self::Closed(f) | Self::NeverRan(f) => f,
         }
     }
 }
@@ -87,6 +89,7 @@ impl<F> fmt::Debug for SpawnError<F> {
         f.write_str(match self {
             Self::OutOfMemory(_) => "OutOfMemory(..)",
             Self::Closed(_) => "Closed(..)",
+            Self::NeverRan(_) => "NeverRan(..)",
         })
     }
 }
@@ -96,6 +99,9 @@ impl<F> fmt::Display for SpawnError<F> {
         f.write_str(match self {
             Self::OutOfMemory(_) => "no memory for another goroutine's record of 192 bytes",
             Self::Closed(_) => "the runtime has closed, so a goroutine spawned now would never run",
+            Self::NeverRan(_) => {
+                "the runtime was dropped before it ran, or its run failed, so a goroutine spawned now would never run"
+            }
         })
     }
 }

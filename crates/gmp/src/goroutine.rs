@@ -329,9 +329,9 @@ pub fn num_goroutines() -> usize {
     goroutine::with_runtime("num_goroutines", |runtime| runtime.num_goroutines())
 }
 
-/// Figures of this runtime. Never suspends.
+/// Statistics of this runtime. Never suspends.
 ///
-/// Takes the scheduler's lock and looks at every goroutine's record in the process: meant for a look now and then.
+/// It takes the scheduler's lock and looks at the record of every goroutine in the process, so call it only now and then.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();

@@ -25,6 +25,10 @@
 //! Functions whose documentation says **Suspends** may give the CPU to another goroutine and, unless the goroutine is
 //! pinned or locked, come back on another OS thread. No other function does, and no destructor does.
 //!
+//! A goroutine gives way when it has run for 10 ms: at its next call of this crate. A function that suspends does so then
+//! though it need not wait. One that never suspends keeps the goroutine on its thread, but the P is lent out as in
+//! [`blocking`], until the next call that suspends: others run beside it.
+//!
 //! # Thread-locals
 //!
 //! A goroutine that moves between threads would break what Rust takes for granted about `thread_local!`. So unless told
@@ -32,7 +36,7 @@
 //!
 //! | mode | is | for the price of |
 //! | --- | --- | --- |
-//! | [`Builder::own_thread_locals`], the default | safe | a few nanoseconds for each switch and 4.5 KB for each goroutine |
+//! | [`Builder::own_thread_locals`], the default | safe | a few nanoseconds for each switch and 5 KB for each goroutine |
 //! | [`Builder::one_thread_each`] | safe | an OS thread for each goroutine: slow |
 //! | [`Builder::pinned`] | `unsafe`, a short promise | a started goroutine stays on its thread |
 //! | [`Builder::share_thread_locals`] | `unsafe`, the full promise | nothing: this is the fast one |
@@ -46,14 +50,17 @@
 //! `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
 
 mod builder;
+mod default_policy;
 mod environment;
 mod error;
 mod goroutine;
 mod make;
+mod run;
 mod runtime;
 mod spawn;
 
 pub use builder::{Builder, Retention};
+pub use default_policy::DefaultPolicy;
 pub use error::{BuildError, SpawnError};
 #[doc(inline)]
 pub use gmp_core::event;
@@ -112,7 +119,8 @@ pub use goroutine::{
     current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
     park_timeout, set_max_procs, sleep, stats, try_go, yield_now,
 };
-pub use runtime::{Handle, Runtime, run};
+pub use run::run;
+pub use runtime::{Handle, Runtime};
 pub use spawn::{Spawn, spawn};
 
 /// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].
@@ -174,45 +182,3 @@ mod texts {
     #[doc = include_str!("../../../docs/coming-from-tokio-or-crossbeam.md")]
     struct ComingFromTokioOrCrossbeam;
 }
-
-/// The default policy before a feature has changed its idle rule: the first of these that is on.
-mod default_queues {
-    #[cfg(feature = "randomize-scheduler")]
-    pub(super) type Queues = crate::policy::Random;
-
-    #[cfg(all(feature = "policy-block", not(feature = "randomize-scheduler")))]
-    pub(super) type Queues = crate::policy::Block;
-
-    #[cfg(all(feature = "policy-lifo", not(any(feature = "randomize-scheduler", feature = "policy-block"))))]
-    pub(super) type Queues = crate::policy::Lifo;
-
-    #[cfg(all(
-        feature = "policy-global",
-        not(any(feature = "randomize-scheduler", feature = "policy-block", feature = "policy-lifo"))
-    ))]
-    pub(super) type Queues = crate::policy::Global;
-
-    #[cfg(not(any(
-        feature = "randomize-scheduler",
-        feature = "policy-block",
-        feature = "policy-lifo",
-        feature = "policy-global"
-    )))]
-    pub(super) type Queues = crate::policy::Go;
-}
-use default_queues::Queues as DefaultQueues;
-
-/// The policy of a runtime whose builder names none.
-#[cfg(not(any(feature = "idle-eager", feature = "idle-frugal")))]
-#[doc(alias = "randomizeScheduler")]
-pub type DefaultPolicy = DefaultQueues;
-
-/// The policy of a runtime whose builder names none.
-#[cfg(feature = "idle-eager")]
-#[doc(alias = "randomizeScheduler")]
-pub type DefaultPolicy = policy::WithIdle<DefaultQueues, policy::Eager>;
-
-/// The policy of a runtime whose builder names none.
-#[cfg(all(feature = "idle-frugal", not(feature = "idle-eager")))]
-#[doc(alias = "randomizeScheduler")]
-pub type DefaultPolicy = policy::WithIdle<DefaultQueues, policy::Frugal>;

@@ -1,8 +1,9 @@
 //! `Runtime` and `Handle`.
 
+use crate::default_policy::DefaultPolicy;
 use crate::error::SpawnError;
 use crate::make::{Native, OneThreadEach, OwnThreadLocals};
-use crate::{Builder, DefaultPolicy, Finished, JoinHandle, RunError, Stats};
+use crate::{Finished, JoinHandle, RunError, Stats};
 use gmp_arch_amd64::Guarded;
 use gmp_arch_hosted::ThreadStacks;
 use gmp_core::contract::Policy;
@@ -10,7 +11,7 @@ use gmp_core::runtime as core_runtime;
 use gmp_core::settings::Settings;
 use gmp_stack::Stacks;
 
-/// A runtime, built and ready to run once. Made by a [`Builder`]. No call of it suspends.
+/// A runtime, built and ready to run once. Made by a [`Builder`](crate::Builder). No call of it suspends.
 ///
 /// Several may live in one process, one after another and at once.
 #[derive(Debug)]
@@ -23,13 +24,6 @@ enum Make<P: Policy> {
     OwnThreadLocals(core_runtime::Runtime<OwnThreadLocals<P>>),
     Native(core_runtime::Runtime<Native<P>>),
     OneThreadEach(core_runtime::Runtime<OneThreadEach<P>>),
-}
-
-impl Runtime<DefaultPolicy> {
-    /// A builder: the same as [`Builder::new`].
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
 }
 
 impl<P: Policy> Runtime<P> {
@@ -51,9 +45,9 @@ impl<P: Policy> Runtime<P> {
     /// Runs `main` as goroutine 1 and returns when it has returned. The calling thread becomes m0 and is a plain thread
     /// again afterwards.
     ///
-    /// What happens to other goroutines then is [`Builder::at_main_return`]'s choice; [`Finished::left`] counts them.
+    /// What happens to other goroutines then is [`Builder::at_main_return`](crate::Builder::at_main_return)'s choice; [`Finished::left`] counts them.
     /// The runtime is used up: build another to run again. The closure may run on any thread of the runtime, unless
-    /// [`Builder::lock_main`] keeps it on this one.
+    /// [`Builder::lock_main`](crate::Builder::lock_main) keeps it on this one.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -80,7 +74,8 @@ impl<P: Policy> Runtime<P> {
         }
     }
 
-    /// A handle for plain threads. What it spawns before `run` is called waits for it.
+    /// A handle for plain threads. What it spawns before `run` is called waits for it; if the runtime is dropped instead,
+    /// or cannot run, the closures are dropped and whoever joins gets [`JoinError::Abandoned`](crate::JoinError).
     pub fn handle(&self) -> Handle {
         Handle(match &self.make {
             Make::OwnThreadLocals(runtime) => runtime.handle(),
@@ -90,36 +85,7 @@ impl<P: Policy> Runtime<P> {
     }
 }
 
-/// Runs `main` as the main goroutine of a runtime as [`Builder::new`] makes it, and returns what it returned. The short way
-/// to write `Builder::new().build()?.run(main)?.value`; [`main`](macro@crate::main) and [`test`](macro@crate::test) are
-/// attributes that do this for a whole function.
-///
-/// ```
-/// let answer = gmp::run(|| gmp::go(|| 6 * 7).join().unwrap());
-/// assert_eq!(answer, 42);
-/// ```
-///
-/// # Panics
-/// As `main` does; and with the text of a [`BuildError`](crate::BuildError) or a [`RunError`]: goroutines cannot have
-/// thread-locals of their own on this system, all goroutines are asleep, the caller is itself a goroutine.
-#[track_caller]
-pub fn run<F, T>(main: F) -> T
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let runtime = match Builder::new().build() {
-        Ok(runtime) => runtime,
-        Err(error) => panic!("gmp::run: {error}"),
-    };
-    match runtime.run(main) {
-        Ok(finished) => finished.value,
-        Err(RunError::Panicked(payload)) => std::panic::resume_unwind(payload.into_inner()),
-        Err(error) => panic!("gmp::run: {error}"),
-    }
-}
-
-/// A runtime, seen from plain threads: spawns goroutines and reads statistics. Any number of copies, on any thread.
+/// A runtime, seen from plain threads: spawns goroutines and reads statistics. It may be cloned, and used on any thread.
 /// No call of it suspends.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) core_runtime::Handle);
@@ -128,7 +94,8 @@ impl Handle {
     /// Spawns a goroutine at the shared queue's tail. Never suspends.
     ///
     /// # Errors
-    /// [`SpawnError`]: the runtime has closed, or there is no memory for a record; the closure comes back.
+    /// [`SpawnError`]: the runtime has closed or will never run, or there is no memory for a record; the closure comes
+    /// back.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -160,7 +127,7 @@ impl Handle {
         self.0.max_procs()
     }
 
-    /// Figures of this moment.
+    /// The statistics of this moment.
     pub fn stats(&self) -> Stats {
         self.0.stats()
     }
@@ -170,7 +137,7 @@ impl Handle {
         self.0.policy()
     }
 
-    /// Whether the runtime has closed, so that what is spawned now would never run.
+    /// Whether the runtime has closed, or was dropped before it ran, so that what is spawned now would never run.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -185,6 +152,7 @@ impl<F> From<core_runtime::OutsideError<F>> for SpawnError<F> {
     fn from(error: core_runtime::OutsideError<F>) -> Self {
         match error {
             core_runtime::OutsideError::Closed(f) => Self::Closed(f),
+            core_runtime::OutsideError::NeverRan(f) => Self::NeverRan(f),
             core_runtime::OutsideError::NoRecord(f) => Self::OutOfMemory(f),
         }
     }

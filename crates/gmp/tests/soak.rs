@@ -6,6 +6,8 @@ mod account;
 mod closing;
 #[path = "../examples/soak/options.rs"]
 mod options;
+#[path = "../examples/soak/outside.rs"]
+mod outside;
 #[path = "../examples/soak/scopes.rs"]
 mod scopes;
 #[path = "../examples/soak/soak.rs"]

@@ -18,6 +18,19 @@ fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'stati
     builder(procs).build().unwrap().run(main).unwrap().value
 }
 
+/// Runs six goroutines that do the same work, each with its number.
+fn run_six<N: From<u8> + Send + 'static>(procs: usize, work: impl Fn(N) + Clone + Send + 'static) {
+    run(procs, move || {
+        let all: Vec<_> = (0..6_u8)
+            .map(|i| {
+                let work = work.clone();
+                gmp::go(move || work(i.into()))
+            })
+            .collect();
+        all.into_iter().for_each(|one| one.join().unwrap());
+    });
+}
+
 /// Goroutines and plain threads add to one number, some with deadlines; all that came in time is there.
 #[test]
 fn goroutines_and_threads_share_a_mutex() {
@@ -46,15 +59,7 @@ fn goroutines_and_threads_share_a_mutex() {
                 thread::spawn(move || work(i))
             })
             .collect();
-        run(procs, move || {
-            let all: Vec<_> = (0..6)
-                .map(|i| {
-                    let work = work.clone();
-                    gmp::go(move || work(i))
-                })
-                .collect();
-            all.into_iter().for_each(|one| one.join().unwrap());
-        });
+        run_six(procs, work);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(*count.lock(), in_time.load(SeqCst));
     }
@@ -95,15 +100,7 @@ fn goroutines_and_threads_share_an_rw_lock() {
         };
         let other = work.clone();
         let thread = thread::spawn(move || other(1));
-        run(procs, move || {
-            let all: Vec<_> = (0..6)
-                .map(|i| {
-                    let work = work.clone();
-                    gmp::go(move || work(i))
-                })
-                .collect();
-            all.into_iter().for_each(|one| one.join().unwrap());
-        });
+        run_six(procs, work);
         thread.join().unwrap();
         assert!(pair.try_write().is_some(), "free at the end");
     }

@@ -36,3 +36,26 @@ fn of_two_resets_at_once_one_is_the_last() {
     };
     runtime.run(work).unwrap();
 }
+
+/// A function that runs once is run once: a later reset does nothing, and a stopped one is dropped without a call.
+#[test]
+fn a_function_that_moves_runs_once() {
+    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
+    let runtime = unsafe { Builder::new().share_thread_locals() }.procs(1).build().unwrap();
+    let work = || {
+        let (told, hears) = gmp::chan::<&str>(2);
+        let other = told.clone();
+        let runs = gmp::time::after_func_once(Duration::ZERO, move || {
+            told.send("ran").unwrap();
+            drop(told);
+        });
+        let stopped = gmp::time::after_func_once(HOUR, move || other.send("never").unwrap());
+        assert_eq!(hears.recv(), Ok("ran"));
+        assert!(!runs.reset(Duration::ZERO));
+        assert!(stopped.stop());
+        // The last sender goes with the stopped function, which closes the channel.
+        drop(stopped);
+        assert!(hears.recv().is_err());
+    };
+    runtime.run(work).unwrap();
+}

@@ -16,7 +16,23 @@ pub(crate) use std::{
     thread,
 };
 
+#[cfg(not(loom))]
+pub(crate) use gmp_core::{give_way, step_aside};
 use std::time::{Duration, Instant};
+
+/// [`give_way`] for what may wait, [`step_aside`] for what may not.
+#[inline]
+pub(crate) fn begin(may_wait: bool) {
+    if may_wait { give_way() } else { step_aside() }
+}
+
+/// A model's threads have no time slices.
+#[cfg(loom)]
+pub(crate) fn give_way() {}
+
+/// As [`give_way`].
+#[cfg(loom)]
+pub(crate) fn step_aside() {}
 
 /// The moment that is `timeout` later than now; `None` if the clock does not reach that far.
 pub(crate) fn after_now(timeout: Duration) -> Option<Instant> {

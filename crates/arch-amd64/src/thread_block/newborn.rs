@@ -240,15 +240,23 @@ fn wait_until_gone(gone: &AtomicU32) {
     }
 }
 
-/// The photographed thread. It uses no thread-local of Rust's and nothing that could unwind.
+/// The photographed thread: a small first frame, since everything from there up to the block is taken for the block's
+/// reserve.
 extern "C" fn sitter(arg: *mut c_void) -> *mut c_void {
+    let local = 0_u64;
     // SAFETY: main waits, and nobody else uses the sitting.
     let sitting = unsafe { &mut *arg.cast::<Sitting>() };
-    let here = base();
-    let top = sitting.low + STACK;
-    let local = 0_u64;
-    sitting.base = here;
     sitting.frame = (&raw const local).addr() & !63;
+    sit_still(sitting);
+    null_mut()
+}
+
+/// Looks at everything. It uses no thread-local of Rust's and nothing that could unwind.
+#[inline(never)]
+fn sit_still(sitting: &mut Sitting) {
+    let arg: *mut c_void = core::ptr::from_mut(sitting).cast();
+    let top = sitting.low + STACK;
+    sitting.base = base();
     let photographed: *const u64 = core::ptr::with_exposed_provenance(top - PHOTO);
     // SAFETY: the upper end of our own stack, and room for as much.
     unsafe { core::ptr::copy_nonoverlapping(photographed, sitting.photo, PHOTO / 8) };
@@ -272,7 +280,6 @@ extern "C" fn sitter(arg: *mut c_void) -> *mut c_void {
             libc::syscall(libc::SYS_exit, 0);
         }
     }
-    null_mut()
 }
 
 /// The thread's vector of thread-local blocks: the second word of the block points to it, as the ABI has it.

@@ -1,5 +1,5 @@
 //! `mem_parked`: n goroutines run a little and park. One operation is the creation of one; `bytes_per_g` is the
-//! growth of resident memory, `maps` the mappings of the process.
+//! growth of resident memory, `page_table_bytes_per_g` that of page tables, `maps` the mappings of the process.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::{measure, process};
@@ -16,7 +16,7 @@ pub(super) fn run(cell: &Cell) -> Result<Figures> {
 }
 
 fn main(cell: &Cell) -> Result<Figures> {
-    let before = process::rss();
+    let (before, tables_before) = (process::rss(), process::page_tables());
     let timed = measure::once(cell, cell.n, || {
         for _ in 0..cell.n {
             drop(gmp::go(|| {
@@ -31,6 +31,8 @@ fn main(cell: &Cell) -> Result<Figures> {
         }
         Ok(())
     })?;
-    let growth = process::rss().saturating_sub(before) as f64 / cell.n as f64;
-    Ok(timed.with("bytes_per_g", growth).with("maps", process::mappings() as f64))
+    let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / cell.n as f64;
+    let timed = timed.with("bytes_per_g", each(process::rss(), before));
+    let timed = timed.with("page_table_bytes_per_g", each(process::page_tables(), tables_before));
+    Ok(timed.with("maps", process::mappings() as f64))
 }

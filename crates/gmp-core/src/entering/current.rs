@@ -6,7 +6,9 @@
 use crate::contract::CurrentSlot;
 use crate::records::g::G;
 use crate::records::m::M;
+use core::any::TypeId;
 use core::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::OnceLock;
 
 const SCHEDULER: usize = 1;
 
@@ -73,14 +75,13 @@ fn no_slot() -> *mut () {
 /// # Panics
 /// If another slot is: a goroutine of one could not be told from a plain thread of the other.
 pub(crate) fn install<S: CurrentSlot>() {
-    let getter = S::get as fn() -> *mut () as *mut ();
-    let none = no_slot as fn() -> *mut () as *mut ();
-    if let Err(other) = GETTER.compare_exchange(none, getter, Ordering::Relaxed, Ordering::Relaxed) {
-        assert!(
-            other == getter,
-            "two kinds of current-goroutine slot in one process: build every runtime over the same one"
-        );
-    }
+    /// Which slot it is. Not by the getter's address: each part of a program may have a copy of a small function.
+    static KIND: OnceLock<TypeId> = OnceLock::new();
+    assert!(
+        *KIND.get_or_init(TypeId::of::<S>) == TypeId::of::<S>(),
+        "two kinds of current-goroutine slot in one process: build every runtime over the same one"
+    );
+    GETTER.store(S::get as fn() -> *mut () as *mut (), Ordering::Relaxed);
 }
 
 #[inline(always)]

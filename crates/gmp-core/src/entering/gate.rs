@@ -9,12 +9,16 @@
 //! - A call that **suspends** [enters](enter): a goroutine inside `blocking` is brought back to a P for the duration of
 //!   the call.
 //!
+//! A goroutine whose time slice is over [gives way](give_way) in a call that suspends, and [steps aside](step_aside) in
+//! one that never does: then it is as if inside `blocking` (`records/p/slice.rs`).
+//!
 //! When sysmon one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
 
 use crate::entering::current::{Current, Who, current};
 use crate::entering::foreign;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M, SystemCall};
+use crate::records::p::slice::NOTICES;
 use core::marker::PhantomData;
 
 /// The calling goroutine, let through the gate as it is: inside `blocking` its M has no P.
@@ -27,7 +31,7 @@ pub(crate) struct Here {
 
 impl Here {
     #[inline(always)]
-    fn new(g: &'static G) -> Self {
+    pub(crate) fn new(g: &'static G) -> Self {
         Self { g, not_send: PhantomData }
     }
 
@@ -53,6 +57,7 @@ impl Here {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn pass(call: &'static str) -> Here {
+    step_aside();
     match current() {
         Current::G(g) => admit(g, call),
         _ => refuse(call),
@@ -63,6 +68,13 @@ pub(crate) fn pass(call: &'static str) -> Here {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn pass_or_plain(call: &'static str) -> Option<Here> {
+    step_aside();
+    admit_or_plain(call)
+}
+
+#[inline(always)]
+#[track_caller]
+fn admit_or_plain(call: &'static str) -> Option<Here> {
     match current() {
         Current::Plain => {
             foreign::refuse(call);
@@ -91,6 +103,57 @@ pub(crate) fn here() -> Option<Here> {
     }
 }
 
+/// Ends the caller's time slice if it is over, and brings it back if it has stepped aside: to be called first by each
+/// function that may suspend, but need not. **Suspends.** Never inside `blocking`, in the scheduler or on a plain thread.
+#[inline(always)]
+pub fn give_way() {
+    if NOTICES.any() {
+        give_way_if_over();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_way_if_over() {
+    let Some(here) = of_its_own_code() else { return };
+    if here.g().word.is_blocked() && !here.m().aside.get() {
+        return;
+    }
+    let inside = Inside::come_back(here);
+    if let Some(p) = inside.m().p_core().filter(|p| p.slice.is_over()) {
+        // The caller makes room itself, so nobody has to who goes on in its slice.
+        p.slice.forget();
+        inside.leave(Leave::SliceOver);
+    }
+}
+
+/// Lends the caller's P out if its time slice is over: to be called first by each function that never suspends. Never
+/// suspends: the caller stays on its thread, and comes back to a P with its next call that suspends.
+#[inline(always)]
+pub fn step_aside() {
+    if NOTICES.any() {
+        step_aside_if_over();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn step_aside_if_over() {
+    let Some(here) = of_its_own_code() else { return };
+    // Inside `blocking` the M has no P.
+    if here.m().p_core().is_some_and(|p| p.slice.is_over()) {
+        here.g().header().runtime().step_aside(here.g());
+    }
+}
+
+/// The calling goroutine, unless policy code or an event sink is calling: whatever they call refuses them.
+fn of_its_own_code() -> Option<Here> {
+    match current() {
+        Current::G(g) => Some(Here::new(g)).filter(|here| !here.m().in_policy.get()),
+        Current::Plain | Current::Scheduler(_) => None,
+    }
+}
+
 /// A goroutine inside the runtime: it runs, and its M holds a P.
 pub(crate) struct Inside {
     here: Here,
@@ -104,14 +167,17 @@ pub(crate) struct Inside {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter(call: &'static str) -> Inside {
-    Inside::come_back(pass(call))
+    match current() {
+        Current::G(g) => Inside::come_back(admit(g, call)),
+        _ => refuse(call),
+    }
 }
 
 /// Like [`enter`], or `None` on a plain thread.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
-    pass_or_plain(call).map(Inside::come_back)
+    admit_or_plain(call).map(Inside::come_back)
 }
 
 /// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
@@ -151,10 +217,12 @@ impl core::ops::Deref for Inside {
 }
 
 impl Inside {
+    /// One that has stepped aside comes back for good.
     #[inline(always)]
-    fn come_back(here: Here) -> Self {
-        let was_blocking = here.g.word.is_blocked();
+    pub(crate) fn come_back(here: Here) -> Self {
+        let mut was_blocking = here.g.word.is_blocked();
         if was_blocking {
+            was_blocking = !here.m().aside.get();
             here.g.header().runtime().leave_blocking(here.g);
         }
         Self { here, was_blocking }

@@ -2,19 +2,53 @@
 //! What users call, and how the two sides agree, is told in `life/blocking.rs`.
 
 use super::switch::leave_stack;
-use crate::contract::Config;
+use crate::contract::{Config, SharedQueue, Thief};
 use crate::entering::gate;
 use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::G;
 use crate::records::m::{Leave, M};
-use crate::records::p::PCore;
 use crate::records::p::word::Call;
+use crate::records::p::{P, PCore};
 use crate::shared::sched::Sched;
 use core::ptr;
 use core::sync::atomic::Ordering;
 
+/// So long a call holds up those who wait for the P: sysmon's shortest pause, after which it might have taken it.
+const HOLDS_UP: u64 = 20_000;
+
 impl<C: Config> Sched<C> {
+    /// [`AnyRuntime::begin_blocking`](crate::records::rt::AnyRuntime::begin_blocking).
+    pub(crate) fn begin_blocking_here(&self, g: &'static G) {
+        let m = m_of(g);
+        // SAFETY: a goroutine that begins a call has a P, whose core is its first field, and Ps live as long as the runtime.
+        let p = unsafe { &*m.p.get().cast::<P<C>>() };
+        if p.thief.is_empty() && self.shared.is_empty() {
+            p.core.held_up.set(false);
+        } else if !p.core.held_up.get() {
+            m.call_began.set(self.header.now());
+        } else if g.home().is_null() {
+            gate::Inside::of_late_comer(g).leave(Leave::Yield);
+        }
+        self.enter_blocking_here(g);
+    }
+
+    /// A call that began with others waiting for `p` is over, and nobody has taken the P.
+    #[cold]
+    fn note_length(&self, p: &PCore, began: u64) {
+        if self.header.now().saturating_sub(began) >= HOLDS_UP {
+            p.held_up.set(true);
+        }
+    }
+
+    /// See [`AnyRuntime::step_aside`](crate::records::rt::AnyRuntime::step_aside). sysmon takes the P at its next look:
+    /// nobody asks here whether somebody wants it, since timers may, too.
+    pub(crate) fn step_aside_here(&self, g: &G) {
+        self.enter_blocking_here(g);
+        m_of(g).set_aside(true);
+        self.sysmon.note.wake();
+    }
+
     pub(crate) fn enter_blocking_here(&self, g: &G) {
         let m = m_of(g);
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
@@ -28,11 +62,17 @@ impl<C: Config> Sched<C> {
 
     pub(crate) fn leave_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
+        m.set_aside(false);
+        let began = m.call_began.replace(0);
         let (p, call) = m.lent.replace((ptr::null(), Call::NONE));
         // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
         if unsafe { &*p }.word.leave_blocking(call) {
             m.p.set(p);
             g.word.to_unblocked();
+            if began != 0 {
+                // SAFETY: as above.
+                self.note_length(unsafe { &*p }, began);
+            }
             self.emit(EventKind::GoSyscallEnd, g, Some(m), 0);
         } else {
             self.leave_blocking_without_p(g, m, p);

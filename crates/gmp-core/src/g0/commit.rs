@@ -63,6 +63,6 @@ pub(crate) unsafe fn commit_for<C: Config>(m: &M, g: &G, hopped: &'static G) {
         // Another runs in its place: it comes next.
         hopped.wake.set(Wake::Woken);
         // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-        sched.ready_beside(m, unsafe { Runnable::new(hopped) });
+        sched.ready(m, unsafe { Runnable::new(hopped) });
     }
 }

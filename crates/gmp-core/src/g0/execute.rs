@@ -81,7 +81,7 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     pub(super) fn run(&self, first: &'static G, inherits: bool) -> bool {
         if !inherits {
-            self.p_shared().core.begin_slice();
+            self.p_shared().core.slice.begin();
         }
         let mut g = first;
         loop {

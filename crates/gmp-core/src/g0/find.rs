@@ -7,7 +7,6 @@ use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::shared::sched::Sched;
-use core::sync::atomic::Ordering;
 
 impl<C: Config> Sched<C> {
     /// Takes from the queue of the P that `m` holds.
@@ -17,13 +16,9 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(crate) unsafe fn pop_local(&self, m: &M) -> Option<Popped<Runnable>> {
         // SAFETY: as the caller promises.
-        let (mut p, only_p) = unsafe { (self.p_of(m), self.only_p()) };
+        let (mut p, queues) = unsafe { (self.p_of(m), self.queues()) };
         let policy = self.enter_policy(m);
-        let popped = match only_p {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(only_p) => unsafe { p.owner().queue.pop_only_p(only_p) },
-            None => p.owner().queue.pop(),
-        };
+        let popped = queues.pop(&mut p.owner().queue);
         policy.leave();
         let popped = popped?;
         p.core.counters.book(-1);
@@ -66,7 +61,7 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     fn look_everywhere(&self) -> Option<Popped<Runnable>> {
         self.run_own_timers();
-        let tick = self.p_shared().core.tick();
+        let tick = self.p_shared().core.slice.tick();
         if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
             && !self.sched.shared.is_empty()
             && let Some(popped) = self.take_shared_by_tick()
@@ -123,12 +118,8 @@ impl<C: Config> G0<'_, C> {
     #[inline(never)]
     fn take_shared_by_tick(&self) -> Option<Popped<Runnable>> {
         // SAFETY: this M holds a P during the pop.
-        let only_p = unsafe { self.sched.only_p() };
-        let token = self.sched.policy(self.m, || match only_p {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(only_p) => unsafe { self.sched.shared.pop_only_p(only_p) },
-            None => self.sched.shared.pop(),
-        })?;
+        let queues = unsafe { self.sched.queues() };
+        let token = self.sched.policy(self.m, || queues.pop_shared())?;
         Some(Popped { token, inherits: false })
     }
 
@@ -154,13 +145,9 @@ impl<C: Config> G0<'_, C> {
         let limit = <C::Policy as Policy>::RULES.shared_batch.max(1);
         let mut p = self.p();
         // SAFETY: this M holds a P during all of this.
-        let only_p = unsafe { self.sched.only_p() };
+        let queues = unsafe { self.sched.queues() };
         let token = self.sched.policy(self.m, || {
-            let mut batch = match only_p {
-                // SAFETY: the evidence is of the runtime whose queue this is.
-                Some(only_p) => unsafe { self.sched.shared.pop_batch_only_p(limit, only_p) },
-                None => self.sched.shared.pop_batch(self.sched.procs(), limit),
-            };
+            let mut batch = queues.pop_batch(limit);
             let first = batch.pop_front();
             let rest = batch.len();
             if rest != 0 {
@@ -178,13 +165,13 @@ impl<C: Config> G0<'_, C> {
     /// sysmon has seen this P's slice last too long: whoever would inherit it must not.
     #[inline]
     fn slice_is_over(&self) -> bool {
-        self.p_shared().core.preempt.load(Ordering::Relaxed)
+        self.p_shared().core.slice.is_over()
     }
 
     /// As if the goroutine had been preempted in its first instruction: the shared queue's tail. Go: `gopreempt_m`.
     #[cold]
     fn end_slice(&self, token: Runnable) {
-        self.p_shared().core.preempt.store(false, Ordering::Relaxed);
+        self.p_shared().core.slice.forget();
         self.sched.emit(EventKind::GoPreempt, token.g(), Some(self.m), 0);
         self.sched.shared.push(token);
         self.sched.wake_for_submission(self.m);

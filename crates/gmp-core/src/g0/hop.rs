@@ -29,7 +29,6 @@ use crate::records::p::PCore;
 use crate::records::p::timers::NEVER;
 use crate::shared::sched::Sched;
 use core::ptr;
-use core::sync::atomic::Ordering::Relaxed;
 
 impl<C: Config> Sched<C> {
     /// See [`AnyRuntime::hop`](crate::records::rt::AnyRuntime::hop).
@@ -74,7 +73,7 @@ impl<C: Config> Sched<C> {
             return None;
         }
         if !popped.inherits {
-            p.begin_slice();
+            p.slice.begin();
         }
         Some(popped.token.into_g())
     }
@@ -85,8 +84,9 @@ impl<C: Config> Sched<C> {
         self.attention() != 0
             || self.header.events.is_on()
             || p.timers.next() != NEVER
-            || p.preempt.load(Relaxed)
+            || p.slice.is_over()
             || !m.inbox.is_empty()
-            || (p.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick) && !self.shared.is_empty())
+            || (p.slice.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
+                && !self.shared.is_empty())
     }
 }

@@ -30,7 +30,8 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     pub(super) fn after(&self, g: &'static G, leave: Leave) -> After {
         match leave {
-            Leave::Yield => self.yielded(g),
+            Leave::Yield => self.yielded(g, EventKind::GoStop),
+            Leave::SliceOver => self.yielded(g, EventKind::GoPreempt),
             Leave::YieldLocal => self.yielded_local(g),
             Leave::Park => return self.park(g, self.m.park.get()),
             Leave::Exit if self.exit(g) => {}
@@ -49,27 +50,22 @@ impl<C: Config> G0<'_, C> {
 
     /// Queues a goroutine that yielded to everybody.
     #[inline(always)]
-    fn yielded(&self, g: &'static G) {
-        let runnable = self.to_runnable(g);
+    fn yielded(&self, g: &'static G, how: EventKind) {
+        let runnable = self.to_runnable(g, how);
         if g.is_inboxed() {
             return self.m.inbox.push(runnable);
         }
         // SAFETY: this M holds a P during the push.
-        match unsafe { self.sched.only_p() } {
-            Some(only_p) => self.sched.policy(self.m, || {
-                // SAFETY: the evidence is of the runtime whose queue this is.
-                unsafe { self.sched.shared.push_only_p(runnable, only_p) };
-            }),
-            None => {
-                self.sched.policy(self.m, || self.sched.shared.push(runnable));
-                self.sched.wake_for_submission(self.m);
-            }
+        let queues = unsafe { self.sched.queues() };
+        self.sched.policy(self.m, || queues.push_shared(runnable));
+        if !queues.of_only_p() {
+            self.sched.wake_for_submission(self.m);
         }
     }
 
     /// Queues a goroutine that yielded within its P.
     fn yielded_local(&self, g: &'static G) {
-        let runnable = self.to_runnable(g);
+        let runnable = self.to_runnable(g, EventKind::GoStop);
         if g.is_inboxed() {
             return self.m.inbox.push(runnable);
         }
@@ -78,9 +74,9 @@ impl<C: Config> G0<'_, C> {
     }
 
     #[inline(always)]
-    fn to_runnable(&self, g: &'static G) -> Runnable {
+    fn to_runnable(&self, g: &'static G, how: EventKind) -> Runnable {
         self.sched.track_runnable(g);
-        self.sched.emit(EventKind::GoStop, g, Some(self.m), 0);
+        self.sched.emit(how, g, Some(self.m), 0);
         g.word.to_yielded();
         // SAFETY: we have just made it Runnable.
         unsafe { Runnable::new(g) }
@@ -221,7 +217,7 @@ impl<C: Config> G0<'_, C> {
                 // SAFETY: `finish` gave it to us, once.
                 match unsafe { Waiter::take(waiter) } {
                     // SAFETY: the joiner put its token there, once.
-                    Some(Joiner::G(g, wait)) => self.ready_joiner(unsafe { Parked::from_raw(g, wait) }),
+                    Some(Joiner::G(g, wait)) => self.tell_joiner(unsafe { Parked::from_raw(g, wait) }),
                     Some(Joiner::Thread(thread)) => thread.unpark(),
                     None => {}
                 }
@@ -232,7 +228,7 @@ impl<C: Config> G0<'_, C> {
 
     /// Readies the goroutine that waits for one that has just ended on this P.
     #[inline]
-    fn ready_joiner(&self, parked: Parked) {
+    fn tell_joiner(&self, parked: Parked) {
         let (g, wait) = parked.into_parts();
         let near = g.is_of(&self.sched.header) && !g.has(Flags::PINNED);
         if !near {
@@ -240,7 +236,7 @@ impl<C: Config> G0<'_, C> {
         } else if g.word.to_ready(wait) {
             g.wake.set(crate::records::g::Wake::Woken);
             // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-            self.sched.ready_on(self.m, unsafe { Runnable::new(g) });
+            self.sched.ready_unpinned(self.m, unsafe { Runnable::new(g) });
         }
     }
 

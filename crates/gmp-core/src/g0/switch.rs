@@ -3,6 +3,7 @@
 use super::{G0, carry};
 use crate::contract::{Carry, Config, Context, Switch};
 use crate::entering::current::{set_g, set_plain, set_scheduler};
+use crate::entering::gate::{Here, Inside};
 use crate::records::g::body::Outcome;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};
@@ -111,7 +112,13 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.
-    let m = unsafe { &*g.m() };
+    let mut m = unsafe { &*g.m() };
+    if m.p.get().is_null() {
+        // It has stepped aside, and only a goroutine with a P can end.
+        drop(Inside::come_back(Here::new(g)));
+        // SAFETY: as above.
+        m = unsafe { &*g.m() };
+    }
     m.leave.set(Leave::Exit);
     if C::Switch::THREAD_EACH {
         // The destructors of this thread's thread-locals are still to run, and the record is free by then.

@@ -8,8 +8,6 @@ use crate::contract::{Config, Policy, Switch, Thief};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{G, Wake};
-use crate::records::p::plan::Due;
-use crate::records::p::timer::AnyTimer;
 use crate::records::p::timers::{BATCH, Batch, NEVER, Target, Timers};
 use core::ptr;
 
@@ -80,7 +78,7 @@ impl<C: Config> G0<'_, C> {
                 Target::Goroutine(parked) => ran |= self.end_sleep(parked, &mut awake),
                 Target::Timer(timer) => {
                     self.queue_awake(&mut awake);
-                    ran |= self.run_timer(timer, entry.when, now, timers);
+                    ran |= self.sched.run_timer(self.m, timer, entry.when, now, timers);
                 }
             }
         }
@@ -116,29 +114,6 @@ impl<C: Config> G0<'_, C> {
         }
         if len != 0 {
             self.sched.wake_for_submission(self.m);
-        }
-    }
-
-    fn run_timer(&self, timer: AnyTimer, entry: u64, now: u64, timers: &Timers) -> bool {
-        if self.sched.unwinding() {
-            // A callback may wake whom it likes, but in a runtime that unwinds there is nobody to wake. The entry goes
-            // here, so the plan must not say that one lies in a heap that will be gone.
-            timer.plan(|plan| plan.forget(entry, &timers.home));
-            return false;
-        }
-        match timer.plan(|plan| plan.due(entry, &timers.home, now)) {
-            Due::Nothing => false,
-            Due::Later(when) => {
-                timers.add_timer(when, timer);
-                false
-            }
-            Due::Fire { round, when, again } => {
-                if again != NEVER {
-                    timers.add_timer(again, timer.clone());
-                }
-                timer.fire(self.m, round, when);
-                true
-            }
         }
     }
 }

@@ -2,15 +2,22 @@
 //!
 //! Entering is one release store to the P word; leaving is one compare-and-swap, because sysmon may have retaken the P
 //! for others in the meantime. The goroutine that comes back to a lost P takes any idle one, and queues if there is
-//! none. Go: `entersyscall`, `exitsyscall` (proc.go, Go 1.21 for the P word, 1.27 for the order of attempts).
+//! none.
+//!
+//! sysmon takes a P only from a call that it sees twice. Where many goroutines make calls that block shortly, as servers
+//! do, each of them would keep its P through call after call, idle half of the time, while the others wait. So a P
+//! remembers that a call has *held it up*: it lasted as long as sysmon's pause while others waited, so that sysmon might
+//! have taken the P. From then on its goroutines queue again *before* each call, as long as others wait: by the time
+//! their turn comes, what they wait for is mostly there, and the call does not block at all. Calls that return at once hold
+//! nobody up, and keep Go's order.
+//!
+//! Go: `entersyscall`, `exitsyscall` (proc.go, Go 1.21 for the P word, 1.27 for the order of attempts).
 
 use crate::entering::gate;
 use crate::records::g::G;
-use crate::records::m::Leave;
-use core::sync::atomic::Ordering;
 
-/// Calls `f`, which may block its thread, while other goroutines use the P. **Suspends** (afterwards, if the P was
-/// taken and none is idle).
+/// Calls `f`, which may block its thread, while other goroutines use the P. **Suspends**: afterwards, if the P was taken
+/// and none is idle; and before, if others wait for a P that such calls have held up.
 ///
 /// Inside `f` the goroutine keeps its thread through every call of this crate that never suspends; what it starts there
 /// goes to the shared queue. A call that suspends brings it back for its duration. `errno` is a thread's: read it inside
@@ -36,29 +43,22 @@ use core::sync::atomic::Ordering;
 #[doc(alias = "exitsyscall")]
 #[track_caller]
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
+    gate::give_way();
     let Some(here) = gate::pass_or_plain("blocking") else { return f() };
     let g = here.g();
     if g.word.is_blocked() {
         // The outer section lasts.
         return f();
     }
-    g.header().runtime().enter_blocking(g);
+    g.header().runtime().begin_blocking(g);
     let section = Section(g);
     // The goroutine may have moved by the time of its next call: were `f` a part of the caller's frame, the compiler might
     // use the address of a thread-local that `f` asked for the last time.
     let result = gate::in_own_frame(f);
     drop(section);
-    end_slice();
+    // A goroutine in a loop of short calls never comes to g0 by itself. Go: `exitsyscall`, which preempts, too.
+    gate::give_way();
     result
-}
-
-/// A goroutine in a loop of short calls never comes to g0 by itself: when its slice is over it makes room here. Go:
-/// `exitsyscall`, which preempts a goroutine that was asked to.
-fn end_slice() {
-    let inside = gate::enter("blocking");
-    if inside.m().p_core().is_some_and(|p| p.preempt.load(Ordering::Relaxed)) {
-        inside.leave(Leave::Yield);
-    }
 }
 
 /// A blocking section; ends when dropped, by a panic too.

@@ -21,7 +21,7 @@ pub enum JoinError {
     Panicked(Payload),
     /// It called `exit`.
     Exited,
-    /// Its runtime closed before it ended, or the joiner's did.
+    /// Its runtime closed before it ended, or was dropped without having run; or the joiner's closed.
     Abandoned,
     /// No stack could be had for it; it never ran, and its closure was dropped.
     OutOfStacks,
@@ -32,7 +32,9 @@ impl fmt::Display for JoinError {
         match self {
             Self::Panicked(payload) => write!(f, "the goroutine panicked: {payload}"),
             Self::Exited => f.write_str("the goroutine called gmp::exit and left no result"),
-            Self::Abandoned => f.write_str("the runtime closed before the goroutine ended"),
+            Self::Abandoned => {
+                f.write_str("the runtime closed, or was dropped without having run, before the goroutine ended")
+            }
             Self::OutOfStacks => f.write_str(
                 "no stack could be had for the goroutine, so it never ran; ask for a smaller one, allow more memory or spawn \
                  fewer at once",
@@ -82,6 +84,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the goroutine has ended. Never suspends.
     pub fn is_finished(&self) -> bool {
+        gate::step_aside();
         self.g.join.is_done()
     }
 
@@ -97,6 +100,7 @@ impl<T> JoinHandle<T> {
     #[inline]
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
+        gate::give_way();
         let inside = gate::enter_or_plain("JoinHandle::join");
         let ended = self.g.join.is_done()
             || match &inside {
@@ -146,6 +150,7 @@ impl<T> JoinHandle<T> {
             }
             // SAFETY: refused.
             match unsafe { waiter.take_back() } {
+                // SAFETY: `into_joiner` made the two words above, and they were taken back unused.
                 Some(Joiner::G(g, wait)) => Commit::Resume(unsafe { Parked::from_raw(g, wait) }),
                 _ => Commit::Stay,
             }

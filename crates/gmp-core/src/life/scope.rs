@@ -133,6 +133,7 @@ pub fn scope<'env, F, R>(f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
+    gate::give_way();
     let _ = gate::pass("scope");
     let scope = Scope {
         word: ScopeWord::new(),

@@ -154,7 +154,7 @@ pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
     g.word.to_spawned();
     rt.count_system();
     // SAFETY: just made Runnable, once.
-    rt.ready_far(unsafe { Runnable::new(g) });
+    rt.ready_outside(unsafe { Runnable::new(g) });
     Ok(())
 }
 

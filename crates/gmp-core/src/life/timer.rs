@@ -18,7 +18,7 @@ use crate::entering::gate::{self, Here};
 use crate::ground::sync::SpinLock;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::NoRecord;
-use crate::records::m::M;
+use crate::records::m::{Leave, M};
 use crate::records::p::plan::Plan;
 use crate::records::p::timer::{Expiry, Head, Table};
 use crate::records::p::timers::{NEVER, Timers};
@@ -179,7 +179,10 @@ impl Setter<'_> {
             Current::Scheduler(m) => {
                 // SAFETY: the slot names the M of this very thread.
                 let m = unsafe { &*m };
-                if !m.in_policy.get() && m.p_core().is_some() {
+                // sysmon's M has lent what it never had.
+                let may_set =
+                    m.p_core().is_some() || (m.lent_p().is_some() && m.leave.get() == Leave::Nothing);
+                if !m.in_policy.get() && may_set {
                     return Self(Err(m));
                 }
             }

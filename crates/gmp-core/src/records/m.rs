@@ -14,6 +14,7 @@ use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{G, WaitReason};
 use crate::records::p::PCore;
+use crate::records::p::slice::NOTICES;
 use crate::records::p::word::Call;
 use crate::records::rt;
 use core::cell::Cell;
@@ -29,6 +30,8 @@ pub(crate) enum Leave {
     Nothing,
     /// It yields to everybody: the shared queue's tail.
     Yield,
+    /// It gives way because its slice is over: the shared queue's tail, too.
+    SliceOver,
     /// It yields within its P: the local queue's tail.
     YieldLocal,
     /// It parks, as [`M::park`] says.
@@ -96,6 +99,10 @@ pub(crate) struct M {
     pub(crate) next_inherits: Cell<bool>,
     /// The P lent out by the present blocking call, and the call.
     pub(crate) lent: Cell<(*const PCore, Call)>,
+    /// When its goroutine's blocking call began, if others waited for the P then; 0: not timed.
+    pub(crate) call_began: Cell<u64>,
+    /// Its goroutine has stepped aside (`slice`): `lent` is of no `blocking` section.
+    pub(crate) aside: Cell<bool>,
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
@@ -143,6 +150,8 @@ impl M {
             next_p: Cell::new(ptr::null()),
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
+            call_began: Cell::new(0),
+            aside: Cell::new(false),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {
                 reason: WaitReason::Park,
@@ -171,6 +180,13 @@ impl M {
     pub(crate) fn rt(&self) -> &AnyRuntime {
         // SAFETY: the M's thread owns the runtime for the M's life.
         unsafe { &*self.rt }
+    }
+
+    /// Its goroutine has stepped aside, or comes back.
+    pub(crate) fn set_aside(&self, aside: bool) {
+        if self.aside.replace(aside) != aside {
+            if aside { NOTICES.add() } else { NOTICES.take() }
+        }
     }
 
     /// The runtime, of whatever type it is.

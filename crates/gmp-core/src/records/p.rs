@@ -1,6 +1,7 @@
 //! `P`: a *processor*: the right to run goroutines, and the queue that goes with it.
 
 pub(crate) mod plan;
+pub(crate) mod slice;
 pub(crate) mod timer;
 pub(crate) mod timers;
 pub(crate) mod word;
@@ -15,7 +16,8 @@ use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use slice::Slice;
 use timers::Timers;
 use word::PWord;
 
@@ -32,11 +34,9 @@ pub(crate) type CacheOf<C> = <<C as Config>::Stacks as StackAllocator>::Cache;
 pub(crate) struct PCore {
     pub(crate) id: u32,
     pub(crate) word: PWord,
-    /// Dispatches that began a time slice. Written by the owner, compared by sysmon.
-    #[doc(alias = "schedtick")]
-    pub(crate) sched_tick: AtomicU32,
-    /// Set by sysmon when a slice is over, cleared when the next one begins.
-    pub(crate) preempt: AtomicBool,
+    pub(crate) slice: Slice,
+    /// The owner's: a blocking call has kept this P while others waited for it (`life/blocking.rs`).
+    pub(crate) held_up: Cell<bool>,
     /// The CPU clock of the M that took it last; 0: none. For sysmon.
     pub(crate) cpu_clock: AtomicI32,
     /// The CPU that its M was on when it took the P or last looked for work, if the policy's order asks.
@@ -112,7 +112,7 @@ impl Counters {
     }
 }
 
-// SAFETY: `free` and `numbers` belong to the M that holds the P (see `OwnedP`); all else is atomic or locked.
+// SAFETY: `free`, `numbers` and `held_up` belong to the M that holds the P (see `OwnedP`); all else is atomic or locked.
 unsafe impl Sync for PCore {}
 
 impl PCore {
@@ -145,18 +145,6 @@ impl PCore {
     /// Main is to be number 1, whatever plain threads spawned before: the first batch is kept for P 0.
     pub(crate) fn reserve_first_numbers(&self) {
         self.numbers.set((1, 1 + NUMBER_BATCH));
-    }
-
-    /// A goroutine is about to run that does not go on in another's time slice.
-    #[inline(always)]
-    pub(crate) fn begin_slice(&self) {
-        self.sched_tick.store(self.tick().wrapping_add(1), Ordering::Relaxed);
-        self.preempt.store(false, Ordering::Relaxed);
-    }
-
-    #[inline]
-    pub(crate) fn tick(&self) -> u32 {
-        self.sched_tick.load(Ordering::Relaxed)
     }
 }
 
@@ -206,8 +194,8 @@ impl<C: Config> P<C> {
             core: PCore {
                 id,
                 word: PWord::new(),
-                sched_tick: AtomicU32::new(0),
-                preempt: AtomicBool::new(false),
+                slice: Slice::new(),
+                held_up: Cell::new(false),
                 cpu_clock: AtomicI32::new(0),
                 cpu: CpuHint::default(),
                 timers: Timers::new(runtime),

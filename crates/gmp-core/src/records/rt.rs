@@ -19,10 +19,10 @@ use std::time::Instant;
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Queues a goroutine just readied by the caller on `m`, an M of this runtime: next on its P, if it has one.
-    fn ready_near(&self, m: &M, g: Runnable);
+    fn ready(&self, m: &M, g: Runnable);
 
     /// Queues a goroutine just readied by a caller that is on no M of this runtime.
-    fn ready_far(&self, g: Runnable);
+    fn ready_outside(&self, g: Runnable);
 
     /// Queues a goroutine just spawned on `m`, an M of this runtime: next on its P, if it has one.
     fn submit(&self, m: &M, g: Runnable);
@@ -43,10 +43,17 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// On the stack of `g`, which runs on `g.m`; `m.park` is set, without a deadline.
     unsafe fn hop(&self, g: &'static G);
 
-    /// Lends the P out for a blocking call of the calling goroutine `g`.
+    /// Lends the P out for a blocking call that the calling goroutine `g` begins. **Suspends** first, if others wait for a P
+    /// that such calls have held up.
+    fn begin_blocking(&self, g: &'static G);
+
+    /// Lends the P out again, in a call that has begun.
     fn enter_blocking(&self, g: &G);
 
-    /// Comes back from it, with a P.
+    /// Lends the P out to whoever waits for it, because the time slice of the calling goroutine `g` is over. Never suspends.
+    fn step_aside(&self, g: &G);
+
+    /// Comes back from either, with a P.
     fn leave_blocking(&self, g: &'static G);
 
     /// The next batch of goroutine numbers.
@@ -93,6 +100,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;
+
+    /// Whether it has closed without having run.
+    fn never_ran(&self) -> bool;
 }
 
 /// What a goroutine's record points to.

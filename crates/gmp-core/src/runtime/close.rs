@@ -77,11 +77,33 @@ impl<C: Config> Sched<C> {
         let left = self.settle_the_count(g0.m);
         self.give_records_back();
         self.join_ended();
-        // m0 is a plain thread again.
+        self.forget_m0(g0.m);
+        left
+    }
+
+    /// m0 is a plain thread again.
+    pub(crate) fn forget_m0(&self, m0: &M) {
         let mut lists = self.lock();
         lists.m0 = None;
-        lists.all_m.retain(|known| !ptr::eq(&**known, g0.m));
-        left
+        lists.all_m.retain(|known| !ptr::eq(&**known, m0));
+    }
+
+    /// Ends a runtime that will never run, with what plain threads have started in it: whoever waits for that is told.
+    /// Nothing to do if it has run.
+    pub(crate) fn close_unrun(&self) {
+        {
+            // Under the lock, as in `close`; and only one of them comes here.
+            let _lists = self.lock();
+            if self.attention() & attention::CLOSING != 0 {
+                return;
+            }
+            self.never_ran.store(true, core::sync::atomic::Ordering::Relaxed);
+            self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
+            self.call_attention(attention::CLOSING);
+        }
+        crate::ground::sync::full_fence();
+        self.abandon_the_rest();
+        self.give_records_back();
     }
 
     fn wake_everyone(&self) {

@@ -4,24 +4,23 @@ use crate::contract::{Config, IdlePolicy, SharedQueue, StackAllocator};
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
-use crate::records::g::{Flags, G, registry};
+use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
-use crate::shared::lists::MRef;
 use crate::shared::sched::{IdleOf, Sched};
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 
 impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
-    fn ready_near(&self, m: &M, g: Runnable) {
-        self.ready_beside(m, g);
+    fn ready(&self, m: &M, g: Runnable) {
+        self.ready(m, g);
     }
 
-    fn ready_far(&self, g: Runnable) {
-        self.ready_from_outside(g);
+    fn ready_outside(&self, g: Runnable) {
+        self.ready_outside(g);
     }
 
     #[inline(never)]
@@ -53,8 +52,17 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         unsafe { self.hop_from(g) };
     }
 
+    fn begin_blocking(&self, g: &'static G) {
+        self.begin_blocking_here(g);
+    }
+
     fn enter_blocking(&self, g: &G) {
         self.enter_blocking_here(g);
+    }
+
+    #[cold]
+    fn step_aside(&self, g: &G) {
+        self.step_aside_here(g);
     }
 
     fn leave_blocking(&self, g: &'static G) {
@@ -170,31 +178,9 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }
-}
 
-impl<C: Config> Sched<C> {
-    /// Queues a pinned goroutine that has run: in its M's inbox, and sees to it that the M gets a P.
-    pub(crate) fn ready_pinned(&self, g: Runnable) {
-        debug_assert!(g.g().has(Flags::PINNED) || g.g().has(Flags::LOCKED));
-        // SAFETY: an M lives as long as goroutines are pinned to it.
-        let home = unsafe { &*g.g().home() };
-        home.inbox.push(g);
-        let mut lists = self.lock();
-        if let Some((sleeper, _)) = lists.timer_m
-            && sleeper == MRef::new(home)
-        {
-            home.note.wake();
-            return;
-        }
-        let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
-        lists.idle_ms.remove(at);
-        match self.take_idle_p(&mut lists) {
-            Some(p) => self.give_p(&mut lists, MRef::new(home), p),
-            None => {
-                lists.ms_wanting_p.push(MRef::new(home));
-                self.call_attention(attention::WANTS_P);
-            }
-        }
+    fn never_ran(&self) -> bool {
+        self.never_ran.load(Relaxed)
     }
 }
 

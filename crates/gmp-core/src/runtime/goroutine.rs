@@ -59,6 +59,7 @@ pub fn exit() -> ! {
 /// Outside a goroutine.
 #[track_caller]
 pub fn park(timeout: Option<Duration>) -> Wake {
+    gate::give_way();
     let inside = gate::enter("park");
     let g = inside.g();
     let owner = g.own_permit();
@@ -97,6 +98,7 @@ impl Unparker {
     /// Ends the goroutine's `park`, or lets its next one return at once. Never suspends.
     #[track_caller]
     pub fn unpark(&self) {
+        gate::step_aside();
         foreign::refuse("Unparker::unpark");
         if let Unpark::Ready(wait) = self.g.permit.unpark(self.owner) {
             ready(self.g, wait, Wake::Woken);
@@ -140,6 +142,7 @@ impl Current {
 
 /// The calling goroutine; `None` on a plain thread. Never suspends.
 pub fn current() -> Option<Current> {
+    gate::step_aside();
     let Caller::G(g) = caller() else { return None };
     let extra = g.extra();
     Some(Current {
@@ -243,6 +246,7 @@ pub fn set_max_procs(procs: usize) -> usize {
         (1..=MAX_PROCS).contains(&procs),
         "gmp::set_max_procs({procs}): the number of Ps must be from 1 to {MAX_PROCS}"
     );
+    gate::give_way();
     loop {
         let inside = gate::enter("set_max_procs");
         let rt = inside.g().header().runtime();
@@ -262,6 +266,7 @@ pub fn set_max_procs(procs: usize) -> usize {
 
 /// A handle on the calling goroutine's runtime; `None` on a plain thread.
 pub fn handle() -> Option<Handle> {
+    gate::step_aside();
     match caller() {
         Caller::G(g) => Some(Handle::of(g.header().runtime())),
         _ => None,

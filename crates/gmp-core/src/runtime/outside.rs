@@ -56,6 +56,12 @@ impl<C: Config> Runtime<C> {
     }
 }
 
+impl<C: Config> Drop for Runtime<C> {
+    fn drop(&mut self) {
+        self.sched.close_unrun();
+    }
+}
+
 impl<C: Config> fmt::Debug for Runtime<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runtime").field("policy", &self.sched.header.policy).finish_non_exhaustive()
@@ -72,6 +78,8 @@ pub struct Handle {
 pub enum OutsideError<F> {
     /// The runtime has closed.
     Closed(F),
+    /// The runtime was dropped before it ran, or could not run.
+    NeverRan(F),
     /// There is no memory for another record.
     NoRecord(F),
 }
@@ -96,7 +104,11 @@ impl Handle {
         let _outsider =
             crate::records::outsiders::Outsider::enter(core::ptr::from_ref(self.rt.header()).cast());
         if self.rt.is_closed() {
-            return Err(OutsideError::Closed(f));
+            return Err(if self.rt.never_ran() {
+                OutsideError::NeverRan(f)
+            } else {
+                OutsideError::Closed(f)
+            });
         }
         spawn_outside(&*self.rt, self.rt.header(), spec, Location::caller(), f)
             .map_err(|NoRecord(f)| OutsideError::NoRecord(f))
@@ -126,7 +138,7 @@ impl Handle {
         self.rt.policy_name()
     }
 
-    /// Whether the runtime has closed: what is spawned now never runs.
+    /// Whether the runtime has closed, or was dropped before it ran: what is spawned now never runs.
     pub fn is_closed(&self) -> bool {
         self.rt.is_closed()
     }

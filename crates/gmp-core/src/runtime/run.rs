@@ -71,7 +71,8 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs `main` as goroutine 1 of a runtime and returns when it, or all there is, has ended.
+/// Runs `main` as goroutine 1 of a runtime and returns when it, or all there is, has ended. If the error is that the
+/// runtime did not run, no thread of it is left.
 pub(crate) fn run<C, F, T>(
     sched: &Arc<Sched<C>>,
     at: &'static Location<'static>,
@@ -91,8 +92,13 @@ where
         lists.m0 = Some(MRef::new(&m0));
         m0
     };
-    let g0 = G0::attach(sched, &m0)
-        .map_err(|error| RunError::Os(refusal("a signal stack for a thread", &error)))?;
+    let g0 = match G0::attach(sched, &m0) {
+        Ok(g0) => g0,
+        Err(error) => {
+            sched.forget_m0(&m0);
+            return Err(RunError::Os(refusal("a signal stack for a thread", &error)));
+        }
+    };
     let first = {
         let mut lists = sched.lock();
         let p = sched.first_ps(&mut lists, sched.settings.procs);
@@ -103,7 +109,10 @@ where
     let sysmon = match sched.start_sysmon() {
         Ok(sysmon) => sysmon,
         Err(error) => {
+            let p = g0.release();
+            sched.park_p(&mut sched.lock(), p);
             g0.detach();
+            sched.forget_m0(&m0);
             return Err(RunError::Os(refusal("a thread for sysmon", &error)));
         }
     };

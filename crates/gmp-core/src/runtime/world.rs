@@ -116,10 +116,7 @@ impl<C: Config> Sched<C> {
     /// Sets the number of Ps with the world stopped; the caller's M keeps its P, or gets P 0.
     fn resize(&self, lists: &mut Lists<C>, m: &M, procs: usize) {
         // SAFETY: the world is stopped, and the stopper's M holds its P.
-        if let Some(only_p) = unsafe { self.only_p() } {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(only_p) };
-        }
+        unsafe { self.queues() }.settle();
         lists.p_time = self.p_time(lists);
         lists.resized_at = self.header.now();
         self.grow(lists, procs);

@@ -91,6 +91,8 @@ pub(crate) struct Lists<C: Config> {
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
     pub(crate) sysmon_asleep: bool,
+    /// sysmon has timers in its hands that are in no heap.
+    pub(crate) sysmon_fires: bool,
     /// How often sysmon would have been woken, had it been asleep.
     pub(crate) awakenings: u64,
     /// Ps that have yet to stop.
@@ -141,6 +143,7 @@ impl<C: Config> Lists<C> {
             timer_m: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
+            sysmon_fires: false,
             awakenings: 0,
             resized_at: 0,
             p_time: 0,

@@ -1,6 +1,6 @@
 //! `Sched`: what all Ms of a runtime share. Go: `schedt` (runtime2.go, Go 1.27).
 
-use crate::contract::{Config, IdleView, OnlyP, Policy, Switch, VictimOrder};
+use crate::contract::{Config, IdleView, Policy, Switch, VictimOrder};
 use crate::entering::foreign;
 use crate::ground::settings::Settings;
 use crate::records::g::runnable::Runnable;
@@ -57,6 +57,8 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) handoffs: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
+    /// It has closed without having run.
+    pub(crate) never_ran: AtomicBool,
     /// The life of an M on a thread of its own: the scheduler, which stands above.
     pub(crate) machine: fn(Arc<Sched<C>>, Arc<M>),
 }
@@ -96,6 +98,7 @@ impl<C: Config> Sched<C> {
             handoffs: AtomicU64::new(0),
             waiting_for_stack: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            never_ran: AtomicBool::new(false),
             machine,
         });
         let erased: &AnyRuntime = &*sched;
@@ -166,18 +169,6 @@ impl<C: Config> Sched<C> {
         debug_assert!(!m.p.get().is_null(), "M {} holds a P", m.id);
         // SAFETY: an M of this runtime holds only Ps of this runtime, and it is the only holder.
         ManuallyDrop::new(unsafe { OwnedP::from_core(m.p.get()) })
-    }
-
-    /// Evidence that the caller's P is the only one, if it is.
-    ///
-    /// # Safety
-    /// The caller holds a P, and lets the evidence go before it gives the P up.
-    #[inline(always)]
-    pub(crate) unsafe fn only_p(&self) -> Option<OnlyP<'_>> {
-        // SAFETY: the number changes only while the world is stopped, so while the caller holds the only P there is no
-        // other M with a P: no thief, and nobody who takes from the shared queue. A closing runtime takes from a P's
-        // queue as a thief only if nobody holds that P (`abandon_queued`).
-        (self.procs() == 1).then(|| unsafe { OnlyP::new() })
     }
 
     /// Runs policy code for `m`: it may not call the runtime, nor unwind.

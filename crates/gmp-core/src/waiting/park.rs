@@ -231,6 +231,7 @@ unsafe fn call<F: FnOnce(Parked) -> Commit>(data: *mut (), parked: Parked) -> Op
 #[doc(alias = "timeSleep")]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Wake {
+    gate::give_way();
     if duration.is_zero() {
         return Wake::TimedOut;
     }

@@ -15,7 +15,7 @@ impl Parked {
     #[doc(alias = "goready")]
     #[inline]
     pub fn ready(self) -> bool {
-        self.ready_as(Wake::Woken)
+        self.ready_with(Wake::Woken)
     }
 
     /// [`Parked::ready`] by a caller that has been looked up.
@@ -26,11 +26,11 @@ impl Parked {
             return ready(g, wait, Wake::Woken);
         };
         let Some(runnable) = end(g, wait, Wake::Woken) else { return false };
-        m.rt().ready_near(m, runnable);
+        m.rt().ready(m, runnable);
         true
     }
 
-    pub(crate) fn ready_as(self, wake: Wake) -> bool {
+    pub(crate) fn ready_with(self, wake: Wake) -> bool {
         let (g, wait) = self.into_parts();
         ready(g, wait, wake)
     }
@@ -45,21 +45,21 @@ impl Drop for Parked {
 /// Ends `wait` and queues the goroutine. `false`: it was over already.
 pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
     // Asked before the wait is ended: until then the answer may be wrong, but then the wait is over.
-    let Some(m) = machine_beside(g) else { return ready_from_afar(g, wait, wake) };
+    let Some(m) = machine_beside(g) else { return ready_as_outsider(g, wait, wake) };
     let Some(runnable) = end(g, wait, wake) else { return false };
-    g.header().runtime().ready_near(m, runnable);
+    g.header().runtime().ready(m, runnable);
     true
 }
 
 /// [`ready`] by a plain thread or out of another runtime.
 #[cold]
-fn ready_from_afar(g: &'static G, wait: Wait, wake: Wake) -> bool {
+fn ready_as_outsider(g: &'static G, wait: Wait, wake: Wake) -> bool {
     if let Some(who) = foreign::who() {
         foreign::has_readied(who);
     }
     let _outsider = Outsider::enter(g.runtime_address());
     let Some(runnable) = end(g, wait, wake) else { return false };
-    g.header().runtime().ready_far(runnable);
+    g.header().runtime().ready_outside(runnable);
     true
 }
 

@@ -3,14 +3,17 @@
 //! Every submission is *push, fence, look*: whoever goes idle does *release the P, fence, look at all queues* (see
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
-use crate::contract::{Config, IdlePolicy, IdleView, List, OnlyP, RunQueue, SharedQueue, Slot, Spill, Thief};
+use crate::contract::{Config, IdlePolicy, IdleView, List, SharedQueue, Slot, Spill, Thief};
 use crate::entering::foreign;
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
-use crate::records::g::G;
+use crate::records::attention;
 use crate::records::g::runnable::Runnable;
+use crate::records::g::{Flags, G};
 use crate::records::m::M;
 use crate::records::p::P;
+use crate::shared::lists::MRef;
+use crate::shared::queues::Queues;
 use crate::shared::sched::{IdleOf, Sched};
 
 impl<C: Config> Sched<C> {
@@ -20,34 +23,30 @@ impl<C: Config> Sched<C> {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
         let mut p = unsafe { self.p_of(m) };
         // SAFETY: the caller is on `m`, which holds a P and keeps it during this call.
-        let only_p = unsafe { self.only_p() };
-        let mut spill = ToShared { sched: self, only_p, spilled: 0 };
+        let queues = unsafe { self.queues() };
+        let mut spill = ToShared { queues, spilled: 0 };
         let policy = self.enter_policy(m);
-        match only_p {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(only_p) => unsafe { p.owner().queue.push_only_p(g, slot, &mut spill, only_p) },
-            None => p.owner().queue.push(g, slot, &mut spill),
-        }
+        queues.push(&mut p.owner().queue, g, slot, &mut spill);
         policy.leave();
         p.core.counters.book(1 - spill.spilled);
     }
 
     /// Readies a goroutine from `m`, on which the caller is: next on its P, if it has one. Go: `ready`.
     #[inline(always)]
-    pub(crate) fn ready_beside(&self, m: &M, g: Runnable) {
+    pub(crate) fn ready(&self, m: &M, g: Runnable) {
         if let Some(who) = foreign::on(m) {
             foreign::has_readied(who);
         }
         if m.p.get().is_null() || g.g().is_inboxed() {
-            return self.ready_from_outside(g);
+            return self.ready_outside(g);
         }
-        self.ready_on(m, g);
+        self.ready_unpinned(m, g);
     }
 
     /// Readies a goroutine that is not for the caller's P: it is pinned elsewhere, or the caller has no P of ours.
     #[cold]
     #[inline(never)]
-    pub(crate) fn ready_from_outside(&self, g: Runnable) {
+    pub(crate) fn ready_outside(&self, g: Runnable) {
         self.observe_ready(g.g(), None);
         if g.g().is_inboxed() {
             return self.ready_pinned(g);
@@ -58,12 +57,36 @@ impl<C: Config> Sched<C> {
 
     /// Readies a goroutine that is not pinned, on the P that `m` holds.
     #[inline]
-    pub(crate) fn ready_on(&self, m: &M, g: Runnable) {
+    pub(crate) fn ready_unpinned(&self, m: &M, g: Runnable) {
         self.queue_ready(m, g);
         self.wake_for_submission(m);
     }
 
-    /// [`Sched::ready_on`] without the wake, which the caller makes after the last of several.
+    /// Queues a pinned goroutine that has run: in its M's inbox, and sees to it that the M gets a P.
+    pub(crate) fn ready_pinned(&self, g: Runnable) {
+        debug_assert!(g.g().has(Flags::PINNED) || g.g().has(Flags::LOCKED));
+        // SAFETY: an M lives as long as goroutines are pinned to it.
+        let home = unsafe { &*g.g().home() };
+        home.inbox.push(g);
+        let mut lists = self.lock();
+        if let Some((sleeper, _)) = lists.timer_m
+            && sleeper == MRef::new(home)
+        {
+            home.note.wake();
+            return;
+        }
+        let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
+        lists.idle_ms.remove(at);
+        match self.take_idle_p(&mut lists) {
+            Some(p) => self.give_p(&mut lists, MRef::new(home), p),
+            None => {
+                lists.ms_wanting_p.push(MRef::new(home));
+                self.call_attention(attention::WANTS_P);
+            }
+        }
+    }
+
+    /// [`Sched::ready_unpinned`] without the wake, which the caller makes after the last of several.
     #[inline]
     pub(crate) fn queue_ready(&self, m: &M, g: Runnable) {
         self.observe_ready(g.g(), Some(m));
@@ -153,19 +176,14 @@ impl<C: Config> Sched<C> {
 
 /// Where a local queue's overflow goes.
 struct ToShared<'a, C: Config> {
-    sched: &'a Sched<C>,
-    only_p: Option<OnlyP<'a>>,
+    queues: Queues<'a, C>,
     spilled: i64,
 }
 
 impl<C: Config> Spill<Runnable> for ToShared<'_, C> {
     fn spill(&mut self, batch: List<Runnable>) {
         self.spilled += batch.len() as i64;
-        match self.only_p {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            Some(only_p) => batch.for_each(|token| unsafe { self.sched.shared.push_only_p(token, only_p) }),
-            None => self.sched.shared.push_batch(batch),
-        }
+        self.queues.spill(batch);
     }
 }
 

@@ -104,6 +104,7 @@ impl<C: Config> Sched<C> {
         if !p.owner().queue.is_empty() {
             crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
         }
+        p.core.slice.forget();
         lists.idle_ps.push(p);
         self.idle.p_idle();
         true
@@ -246,10 +247,7 @@ impl<C: Config> Sched<C> {
             self.shared.push(popped.token);
         }
         // SAFETY: the right to the P is ours until it is on the list.
-        if let Some(only_p) = unsafe { self.only_p() } {
-            // SAFETY: the evidence is of the runtime whose queue this is.
-            unsafe { self.shared.settle(only_p) };
-        }
+        unsafe { self.queues() }.settle();
         self.retire_p(lists, p);
     }
 

@@ -22,7 +22,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn check_dead(&self, lists: &mut Lists<C>) {
         let stopping = attention::STOP | attention::CLOSING | attention::UNWIND;
         lists.deadlock_suspected = false;
-        if lists.finished || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
+        if lists.finished || lists.sysmon_fires || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
             return;
         }
         let timers =

@@ -5,12 +5,15 @@
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
 use crate::contract::{Config, SharedQueue, StackAllocator, Switch, Thief};
+use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::records::attention;
+use crate::records::p::timers::NEVER;
 use crate::records::p::word::{Call, PStatus};
 use crate::records::p::{OwnedP, P};
 use crate::shared::sched::{AllP, Sched};
 use crate::watching::deadlock::SUSPECT_PERIOD;
+use crate::watching::late_timers::{KEPT, Late, TimerM};
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
@@ -18,8 +21,10 @@ use std::time::{Duration, Instant};
 
 /// The shortest pause between two rounds. Go: 20 us.
 const SHORTEST: Duration = Duration::from_micros(20);
-/// The longest, and the time slice: Go's 10 ms (`forcePreemptNS`).
+/// The time slice, and the longest doze: Go's 10 ms (`forcePreemptNS`).
 const LONGEST: Duration = Duration::from_millis(10);
+/// The longest pause while some P is in use: a slice is seen no later than this after it began. Go: 10 ms.
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 /// Fruitless rounds before the pause doubles. Go: 50.
 const PATIENCE: u32 = 50;
 /// After this long with nothing to do, free stacks give back the memory they touched.
@@ -40,6 +45,15 @@ struct Seen {
 impl Seen {
     const NOTHING: Seen =
         Seen { tick: 0, since: 0, clock: (0, None), calls: 0, call: Call::NONE, call_since: 0 };
+
+    /// Whether the slice that was seen goes on and has used so much of its thread's CPU time, or of the wall's where there is
+    /// no clock for that.
+    fn has_used<C: Config>(&self, p: &P<C>, time: u64, now: u64) -> bool {
+        let same =
+            self.tick == p.core.slice.tick() && self.clock.0 == p.core.cpu_clock.load(Ordering::Relaxed);
+        let used = self.clock.1.zip(cpu_time::<C>(self.clock.0)).map(|(then, now)| now.saturating_sub(then));
+        same && used.unwrap_or(now.saturating_sub(self.since)) >= time
+    }
 }
 
 struct Sysmon<'a, C: Config> {
@@ -50,6 +64,7 @@ struct Sysmon<'a, C: Config> {
     waiting_since: Option<u64>,
     /// [`Lists::awakenings`] in the last round.
     awakenings: u64,
+    timer_m: TimerM,
 }
 
 impl<C: Config> Sched<C> {
@@ -61,7 +76,9 @@ impl<C: Config> Sched<C> {
             sched.sysmon.note.adopt();
             let epoch = sched.collector.register();
             let guard = Sched::<C>::no_unwind();
-            Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None, awakenings: 0 }.watch();
+            let timer_m = TimerM::new(&*sched);
+            Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None, awakenings: 0, timer_m }
+                .watch();
             core::mem::forget(guard);
         })
     }
@@ -105,11 +122,19 @@ impl<C: Config> Sysmon<'_, C> {
             } else {
                 fruitless += 1;
                 if fruitless > PATIENCE {
-                    pause = (pause * 2).min(LONGEST);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
-            self.keep_bounded_law(now);
+            let until = self.keep_bounded_law(now).min(self.next_end_of_slice());
+            let until = Duration::from_nanos(until.saturating_sub(now));
+            pause = pause.min(until.max(SHORTEST));
         }
+    }
+
+    /// When the first slice ends that is known to run, if that is soon.
+    fn next_end_of_slice(&self) -> u64 {
+        let ends = self.seen.iter().map(|seen| seen.since.saturating_add(nanos(LONGEST)));
+        ends.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
     }
 
     /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its longest pause,
@@ -175,7 +200,13 @@ impl<C: Config> Sysmon<'_, C> {
     /// Wakes an M for work that has waited 10 ms beside an idle P, whatever the policy thinks. Likewise for a timer that
     /// long overdue: whoever slept until it has taken up something else, and did not wake the next one. Go's sysmon starts
     /// an M for such a timer, too.
-    fn keep_bounded_law(&mut self, now: u64) {
+    ///
+    /// Timers that are late beside no idle P are run here. When sysmon is to look again for them.
+    fn keep_bounded_law(&mut self, now: u64) -> u64 {
+        let keeps =
+            |at: usize, p: &P<C>| self.seen.get(at).is_some_and(|seen| seen.has_used(p, nanos(KEPT), now));
+        let late = self.sched.with_all_p(&self.epoch, |all| Late::among(all, now, keeps));
+        let until = self.timer_m.run_late(self.sched, late);
         let view = self.sched.view();
         if view.idle > 0 && self.sched.with_all_p(&self.epoch, |all| has_overdue_timer(all, now)) {
             self.sched.wake_for_old_work();
@@ -185,13 +216,14 @@ impl<C: Config> Sysmon<'_, C> {
                 || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty())));
         if !waiting {
             self.waiting_since = None;
-            return;
+            return until;
         }
         let since = *self.waiting_since.get_or_insert(now);
-        if now.saturating_sub(since) >= crate::ground::clock::nanos(LONGEST) {
+        if now.saturating_sub(since) >= nanos(LONGEST) {
             self.waiting_since = None;
             self.sched.wake_for_old_work();
         }
+        until
     }
 
     /// Makes the threads that locked threads asked for. Go: the template thread.
@@ -206,7 +238,7 @@ impl<C: Config> Sysmon<'_, C> {
 
 /// Whether some P has a timer that should have gone off 10 ms ago, or a stopped one that nobody has swept since.
 fn has_overdue_timer<C: Config>(all: &AllP<C>, now: u64) -> bool {
-    let slack = crate::ground::clock::nanos(LONGEST);
+    let slack = nanos(LONGEST);
     all.ps.iter().any(|p| p.core.timers.next().saturating_add(slack) <= now)
 }
 
@@ -215,22 +247,23 @@ fn has_overdue_timer<C: Config>(all: &AllP<C>, now: u64) -> bool {
 /// Go: `preemptone`.
 #[doc(alias = "preemptone")]
 fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
-    let (tick, clock) = (p.core.tick(), p.core.cpu_clock.load(Ordering::Relaxed));
+    let (tick, clock) = (p.core.slice.tick(), p.core.cpu_clock.load(Ordering::Relaxed));
     if seen.tick != tick || seen.clock.0 != clock {
         (seen.tick, seen.since) = (tick, now);
         seen.clock = (clock, cpu_time::<C>(clock));
         seen.calls = p.core.word.calls();
         return;
     }
-    let slice = crate::ground::clock::nanos(LONGEST);
+    let slice = nanos(LONGEST);
     if now.saturating_sub(seen.since) < slice {
         return;
     }
-    let used = seen.clock.1.zip(cpu_time::<C>(clock)).map(|(then, now)| now.saturating_sub(then));
+    // A timer that has been due for as long must not wait for what else the machine does.
+    let timer_waits = p.core.timers.next().saturating_add(slice) <= now;
     // Time in blocking calls is the goroutine's own doing, and no clock of the CPU counts it.
     let called = seen.calls != p.core.word.calls();
-    if called || used.is_none_or(|used| used >= slice) {
-        p.core.preempt.store(true, Ordering::Relaxed);
+    if called || timer_waits || seen.has_used(p, slice, now) {
+        p.core.slice.end();
     }
 }
 
@@ -242,13 +275,18 @@ fn cpu_time<C: Config>(clock: i32) -> Option<u64> {
 /// Takes a P from a call that was there in the last round already, if anybody could use it or 10 ms have passed.
 fn retake_one<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &mut Seen, now: u64) -> bool {
     let Some(call) = p.core.word.call() else { return false };
-    if seen.call != call {
+    // Whoever lent it because the slice is over has waited for nothing, and will not come back soon.
+    let slice_over = p.core.slice.is_over();
+    if seen.call != call && !slice_over {
         (seen.call, seen.call_since) = (call, now);
         return false;
     }
     let view = sched.view();
-    let nobody_needs_it = p.thief.is_empty() && sched.shared.is_empty() && view.spinning + view.idle > 0;
-    if nobody_needs_it && now.saturating_sub(seen.call_since) < crate::ground::clock::nanos(LONGEST) {
+    let nobody_needs_it = p.thief.is_empty()
+        && sched.shared.is_empty()
+        && p.core.timers.next() > now
+        && view.spinning + view.idle > 0;
+    if nobody_needs_it && !slice_over && now.saturating_sub(seen.call_since) < nanos(LONGEST) {
         return false;
     }
     if !p.core.word.retake(call) {

@@ -8,6 +8,7 @@
 mod account;
 mod closing;
 mod options;
+mod outside;
 mod scopes;
 mod soak;
 mod traffic;

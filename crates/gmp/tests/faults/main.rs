@@ -13,7 +13,9 @@ mod stack_size;
 mod stopped_world;
 mod system_stack;
 mod timer_sweep_uaf;
+mod unfair_calls;
 mod unheard_attention;
+mod unrun_join;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -33,7 +35,9 @@ const FAULTS: &[Fault] = &[
     stopped_world::FAULT,
     system_stack::FAULT,
     timer_sweep_uaf::FAULT,
+    unfair_calls::FAULT,
     unheard_attention::FAULT,
+    unrun_join::FAULT,
 ];
 
 fn main() -> ExitCode {

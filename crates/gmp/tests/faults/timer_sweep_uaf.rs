@@ -5,7 +5,7 @@
 //! the last reference to somebody's value, or calls somebody's code.
 
 use crate::harness::{child, named};
-use gmp::contract::{Lookout, Policy, VictimOrder};
+use gmp::contract::{Policy, VictimOrder, WalkStart};
 use gmp::event::{Event, EventKind, EventSink};
 use gmp::policy::{Go, WithOrder};
 use gmp::{AtMainReturn, Builder};
@@ -172,7 +172,7 @@ impl VictimOrder for Yields {
         Self(VictimOrder::new(procs))
     }
 
-    fn walk<'a>(&'a self, from: Lookout<'a>) -> Self::Walk<'a> {
+    fn walk<'a>(&'a self, from: WalkStart<'a>) -> Self::Walk<'a> {
         self.0.walk(from)
     }
 }

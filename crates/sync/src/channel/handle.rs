@@ -97,6 +97,7 @@ macro_rules! side {
             ///
             /// Shown at [`close`](Self::close).
             pub fn is_closed(&self) -> bool {
+                crate::seam::step_aside();
                 self.chan.is_closed()
             }
 
@@ -113,6 +114,7 @@ macro_rules! side {
             /// ```
             #[doc(alias = "chanlen")]
             pub fn len(&self) -> usize {
+                crate::seam::step_aside();
                 if self.chan.is_timers() { 0 } else { self.chan.len() }
             }
 

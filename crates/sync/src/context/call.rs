@@ -18,7 +18,7 @@ impl Call {
     pub(super) fn start(self) {
         match self.runtime.spawn(None, self.f) {
             // In a closed runtime it would never run; it is dropped as one that had not started.
-            Ok(_) | Err(OutsideError::Closed(_)) => {}
+            Ok(_) | Err(OutsideError::Closed(_) | OutsideError::NeverRan(_)) => {}
             Err(OutsideError::NoRecord(_)) => {
                 panic!("gmp::Context::after_func: no memory for another goroutine's record")
             }

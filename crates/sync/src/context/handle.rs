@@ -6,6 +6,7 @@ use super::error::{Cause, ContextError, Never};
 use super::tree::Node;
 use super::values::Values;
 use crate::channel::{Receiver, never};
+use crate::seam::step_aside;
 use core::fmt;
 use std::any::Any;
 use std::error::Error;
@@ -258,6 +259,7 @@ impl Context {
     /// Shown at [`Context`].
     #[doc(alias = "Err")]
     pub fn err(&self) -> Option<ContextError> {
+        step_aside();
         self.node.as_ref()?.ended().map(|ended| ended.error)
     }
 
@@ -267,6 +269,7 @@ impl Context {
     /// Shown at [`Cancel::cancel_because`].
     #[doc(alias = "Cause")]
     pub fn cause(&self) -> Option<Cause> {
+        step_aside();
         self.node.as_ref()?.ended().map(|ended| ended.cause.clone())
     }
 

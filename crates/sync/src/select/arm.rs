@@ -149,5 +149,5 @@ pub fn indexes<const N: usize>() -> [usize; N] {
 #[track_caller]
 #[inline]
 pub fn run<const N: usize>(cases: [Case<'_>; N], timeout: Timeout) -> Option<usize> {
-    round::select(&cases, timeout)
+    round::select(&cases, timeout.begun())
 }

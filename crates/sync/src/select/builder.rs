@@ -350,7 +350,7 @@ impl<'a> Select<'a> {
 
     #[track_caller]
     fn run(&self, cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
-        let index = run(cases, timeout)?;
+        let index = run(cases, timeout.begun())?;
         // A removed case comes up only in a goroutine that unwinds because its runtime closes; any other case will do
         // instead.
         if self.has(index) { Some(index) } else { self.values.iter().position(Option::is_some) }

@@ -65,6 +65,12 @@ impl Timeout {
         Self(Kind::At(deadline))
     }
 
+    /// What each select does first, for as long as it may take, is to heed the end of the caller's time slice.
+    pub(super) fn begun(self) -> Self {
+        crate::seam::begin(!matches!(self.0, Kind::Immediate));
+        self
+    }
+
     /// The deadline. It is asked for once, when there is something to wait for, so most selects never look at the
     /// clock.
     fn deadline(self) -> Option<Instant> {

@@ -8,7 +8,7 @@
 //! **Invariant.** `arrived` is the number of waiters of the present generation, whether they are queued or were
 //! abandoned by their runtime.
 
-use crate::seam::const_fn;
+use crate::seam::{const_fn, give_way};
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use gmp_core::WaitReason;
@@ -112,6 +112,7 @@ impl Barrier {
 
     #[track_caller]
     fn wait_until(&self, deadline: Option<Instant>) -> Option<BarrierResult> {
+        give_way();
         let caller = Caller::enter("Barrier::wait");
         let mut state = self.state.lock();
         let generation = state.generation;

@@ -11,7 +11,7 @@
 //! `sync.Cond`, `notifyList` (Go 1.27).
 
 use super::mutex::{MutexGuard, yield_to_new_owner};
-use crate::seam::const_fn;
+use crate::seam::{const_fn, step_aside};
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use gmp_core::{WaitReason, Wake};
@@ -197,6 +197,7 @@ impl Cond {
     /// Shown at [`Cond`] and [`Cond::wait`].
     #[doc(alias = "Signal")]
     pub fn notify_one(&self) {
+        step_aside();
         self.wake_before(u64::MAX);
     }
 
@@ -221,6 +222,7 @@ impl Cond {
     /// ```
     #[doc(alias = "Broadcast")]
     pub fn notify_all(&self) {
+        step_aside();
         let next = self.0.lock().next;
         while self.wake_before(next) {}
     }

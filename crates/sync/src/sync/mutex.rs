@@ -4,7 +4,7 @@ mod raw;
 
 pub(crate) use raw::RawMutex;
 
-use crate::seam::const_fn;
+use crate::seam::{const_fn, give_way, step_aside};
 use crate::wait::{WaitMode, must_have};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -94,6 +94,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        give_way();
         self.raw.lock();
         MutexGuard::of(self)
     }
@@ -110,6 +111,7 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "TryLock")]
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        step_aside();
         self.raw.try_lock().then(|| MutexGuard::of(self))
     }
 
@@ -146,6 +148,7 @@ impl<T: ?Sized> Mutex<T> {
 
     #[track_caller]
     fn lock_until(&self, deadline: Option<Instant>) -> Option<MutexGuard<'_, T>> {
+        give_way();
         self.raw.lock_with(WaitMode::new(WaitReason::Mutex, deadline)).then(|| MutexGuard::of(self))
     }
 

@@ -14,7 +14,7 @@ pub use cell::OnceCell;
 pub use lazy::Lazy;
 
 use super::mutex::Mutex;
-use crate::seam::{AtomicBool, const_fn};
+use crate::seam::{AtomicBool, const_fn, give_way, step_aside};
 use core::fmt;
 use core::panic::RefUnwindSafe;
 use core::sync::atomic::Ordering::{Acquire, Release};
@@ -60,7 +60,8 @@ impl Once {
     #[track_caller]
     #[inline]
     pub fn call_once(&self, f: impl FnOnce()) {
-        if !self.is_completed() {
+        give_way();
+        if !self.is_done() {
             self.call_slow(f);
         }
     }
@@ -78,7 +79,7 @@ impl Once {
             }
         }
         let running = self.running.lock_for(WaitReason::Once);
-        if !self.is_completed() {
+        if !self.is_done() {
             let done = Done(&self.done);
             f();
             drop(done);
@@ -96,6 +97,12 @@ impl Once {
     /// ```
     #[inline]
     pub fn is_completed(&self) -> bool {
+        step_aside();
+        self.is_done()
+    }
+
+    #[inline]
+    fn is_done(&self) -> bool {
         // ORDER: once. Pairs with the store in `call_slow`.
         self.done.load(Acquire)
     }
@@ -112,6 +119,6 @@ impl Default for Once {
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Once").field("completed", &self.is_completed()).finish()
+        f.debug_struct("Once").field("completed", &self.is_done()).finish()
     }
 }

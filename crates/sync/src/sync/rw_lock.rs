@@ -5,7 +5,7 @@ mod raw;
 pub(crate) use raw::RawRwLock;
 
 use super::mutex::yield_to_new_owner;
-use crate::seam::const_fn;
+use crate::seam::{const_fn, give_way, step_aside};
 use crate::wait::must_have;
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -75,6 +75,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        give_way();
         must_have(self.raw.read(None));
         RwLockReadGuard::of(self)
     }
@@ -92,6 +93,7 @@ impl<T: ?Sized> RwLock<T> {
     #[doc(alias = "TryRLock")]
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+        step_aside();
         self.raw.try_read().then(|| RwLockReadGuard::of(self))
     }
 
@@ -109,6 +111,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Option<RwLockReadGuard<'_, T>> {
+        give_way();
         self.raw.read(crate::seam::after_now(timeout)).then(|| RwLockReadGuard::of(self))
     }
 
@@ -121,6 +124,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn read_deadline(&self, deadline: Instant) -> Option<RwLockReadGuard<'_, T>> {
+        give_way();
         self.raw.read(Some(deadline)).then(|| RwLockReadGuard::of(self))
     }
 
@@ -136,6 +140,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        give_way();
         must_have(self.raw.write(None));
         RwLockWriteGuard::of(self)
     }
@@ -153,6 +158,7 @@ impl<T: ?Sized> RwLock<T> {
     #[doc(alias = "TryLock")]
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        step_aside();
         self.raw.try_write().then(|| RwLockWriteGuard::of(self))
     }
 
@@ -172,6 +178,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Option<RwLockWriteGuard<'_, T>> {
+        give_way();
         self.raw.write(crate::seam::after_now(timeout)).then(|| RwLockWriteGuard::of(self))
     }
 
@@ -183,6 +190,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::read`].
     #[track_caller]
     pub fn write_deadline(&self, deadline: Instant) -> Option<RwLockWriteGuard<'_, T>> {
+        give_way();
         self.raw.write(Some(deadline)).then(|| RwLockWriteGuard::of(self))
     }
 

@@ -9,7 +9,7 @@
 //! asks for many is not overtaken by those that ask for few, and nobody waits without need. Whoever leaves the queue
 //! serves those behind. A waiter that a closed runtime has abandoned cannot do so; the next caller does it instead.
 
-use crate::seam::const_fn;
+use crate::seam::{const_fn, give_way, step_aside};
 use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -83,6 +83,7 @@ impl Semaphore {
     /// As [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
+        give_way();
         must_have(self.take(n, None));
         Permit { semaphore: self, n }
     }
@@ -105,6 +106,7 @@ impl Semaphore {
     ///
     /// Shown at [`Semaphore::acquire_many`].
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
+        step_aside();
         self.take_now(n).then(|| Permit { semaphore: self, n })
     }
 
@@ -161,6 +163,7 @@ impl Semaphore {
 
     #[track_caller]
     fn acquire_many_until(&self, n: usize, deadline: Option<Instant>) -> Option<Permit<'_>> {
+        give_way();
         self.take(n, deadline).then(|| Permit { semaphore: self, n })
     }
 

@@ -11,7 +11,7 @@
 //! can be used again at once. Go, which counts both without a lock, panics on some such uses instead. Go:
 //! `sync.WaitGroup` (waitgroup.go, Go 1.27).
 
-use crate::seam::{Arc, AtomicU64};
+use crate::seam::{Arc, AtomicU64, give_way, step_aside};
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -92,6 +92,7 @@ impl WaitGroup {
     #[doc(alias = "Add")]
     #[track_caller]
     pub fn add(&self, n: usize) {
+        step_aside();
         let n = u64::try_from(n).unwrap_or(u64::MAX);
         let more = |old: u64| {
             let count = (old / ONE).checked_add(n).filter(|&count| count <= MOST)?;
@@ -113,6 +114,7 @@ impl WaitGroup {
     #[doc(alias = "Done")]
     #[track_caller]
     pub fn done(&self) {
+        step_aside();
         let mut old = self.0.counts.load(Relaxed);
         loop {
             assert!(
@@ -170,6 +172,7 @@ impl WaitGroup {
     #[doc(alias = "Wait")]
     #[track_caller]
     pub fn wait(&self) {
+        give_way();
         must_have(self.0.wait(None));
     }
 
@@ -193,6 +196,7 @@ impl WaitGroup {
     /// As [`WaitGroup::wait`].
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        give_way();
         self.0.wait(crate::seam::after_now(timeout))
     }
 
@@ -205,6 +209,7 @@ impl WaitGroup {
     /// As [`WaitGroup::wait`].
     #[track_caller]
     pub fn wait_deadline(&self, deadline: Instant) -> bool {
+        give_way();
         self.0.wait(Some(deadline))
     }
 }

@@ -68,6 +68,7 @@ where
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
+    gate::give_way();
     let here = gate::pass("join");
     let (word, place) = (ScopeWord::new(), Place(UnsafeCell::new(None)));
     // SAFETY: below nothing unwinds between here and the wait but what is caught, or drops the closure first.

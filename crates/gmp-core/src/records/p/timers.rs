@@ -8,8 +8,9 @@
 //!                      └───────────────────────────────────────────┘
 //! ```
 //!
-//! The P's own M runs them first thing in find-runnable; thieves run them in the last round of stealing; an idle M
-//! sleeps no longer than to the earliest that is not stale.
+//! The P's own M runs them first thing in find-runnable; thieves run them in the last round of stealing; sysmon runs those
+//! that are late on a P whose goroutine does not come to g0 (`watching/late_timers.rs`); an idle M sleeps no longer than
+//! to the earliest that is not stale. So the heap may be used by any thread, at any time, under its lock.
 //!
 //! **Invariant.** `next` is the time of the earliest entry, changed under the lock. An entry does not know whether it is
 //! still wanted: a goroutine may have been readied before its deadline, a timer stopped or moved. Such a *stale* entry
@@ -135,8 +136,34 @@ impl Batch {
 
 #[derive(Default)]
 struct Heap {
-    entries: BinaryHeap<Entry>,
+    /// Of parked goroutines.
+    deadlines: BinaryHeap<Entry>,
+    /// Users'. Apart, because others than the P's holder may have to find what is due of them.
+    timers: BinaryHeap<Entry>,
     sweep_at: usize,
+}
+
+impl Heap {
+    fn push(&mut self, entry: Entry) {
+        match entry.target {
+            Target::Goroutine(_) => self.deadlines.push(entry),
+            Target::Timer(_) => self.timers.push(entry),
+        }
+    }
+
+    /// The part with the earliest entry.
+    fn first(&mut self) -> &mut BinaryHeap<Entry> {
+        // The greater entry is the earlier one, and any is greater than none.
+        if self.timers.peek() > self.deadlines.peek() { &mut self.timers } else { &mut self.deadlines }
+    }
+
+    fn peek(&mut self) -> Option<&Entry> {
+        self.first().peek()
+    }
+
+    fn len(&self) -> usize {
+        self.deadlines.len() + self.timers.len()
+    }
 }
 
 /// The timers of a P.
@@ -168,12 +195,12 @@ impl Timers {
         }
         let mut dead = Dead::default();
         let mut heap = self.lock();
-        while heap.entries.peek().is_some_and(|entry| !entry.is_live(self)) {
-            if let Some(entry) = heap.entries.pop() {
+        while heap.peek().is_some_and(|entry| !entry.is_live(self)) {
+            if let Some(entry) = heap.first().pop() {
                 entry.bury(&mut dead);
             }
         }
-        self.publish(&heap)
+        self.publish(&mut heap)
     }
 
     /// Adds a goroutine's deadline. `true`: it is the earliest now.
@@ -189,9 +216,9 @@ impl Timers {
     fn add(&self, entry: Entry) -> bool {
         let mut heap = self.lock();
         let earliest = entry.when < self.next();
-        heap.entries.push(entry);
-        self.publish(&heap);
-        let grown = heap.entries.len() > heap.sweep_at.max(SWEEP_FLOOR);
+        heap.push(entry);
+        self.publish(&mut heap);
+        let grown = heap.len() > heap.sweep_at.max(SWEEP_FLOOR);
         drop(heap);
         if grown {
             self.sweep();
@@ -202,11 +229,32 @@ impl Timers {
     /// Takes what is due by `now`, earliest first, as far as there is room, and no more than `most`.
     pub(crate) fn take_due(&self, now: u64, most: usize, due: &mut Batch) {
         let mut heap = self.lock();
-        while due.len < most.min(BATCH) && heap.entries.peek().is_some_and(|entry| entry.when <= now) {
-            let Some(entry) = heap.entries.pop() else { break };
+        while due.len < most.min(BATCH) && heap.peek().is_some_and(|entry| entry.when <= now) {
+            let Some(entry) = heap.first().pop() else { break };
             due.push(entry);
         }
-        self.publish(&heap);
+        self.publish(&mut heap);
+    }
+
+    /// When the earliest is due that others than the P's holder may run: a timer, or a deadline, too.
+    pub(crate) fn next_for_others(&self, deadlines: bool) -> u64 {
+        if deadlines || self.next() == NEVER {
+            return self.next();
+        }
+        self.lock().timers.peek().map_or(NEVER, |entry| entry.when)
+    }
+
+    /// [`Timers::take_due`] for others than the P's holder.
+    pub(crate) fn take_late(&self, now: u64, deadlines: bool, due: &mut Batch) {
+        if deadlines {
+            return self.take_due(now, usize::MAX, due);
+        }
+        let mut heap = self.lock();
+        while due.len < BATCH && heap.timers.peek().is_some_and(|entry| entry.when <= now) {
+            let Some(entry) = heap.timers.pop() else { break };
+            due.push(entry);
+        }
+        self.publish(&mut heap);
     }
 
     /// Drops all stale entries.
@@ -215,14 +263,17 @@ impl Timers {
         let mut dead = Dead::default();
         let mut heap = self.lock();
         self.home.begin_sweep();
-        let mut entries = core::mem::take(&mut heap.entries).into_vec();
-        for entry in entries.extract_if(.., |entry| !entry.is_live(self)) {
-            entry.bury(&mut dead);
+        let Heap { deadlines, timers, .. } = &mut *heap;
+        for part in [deadlines, timers] {
+            let mut entries = core::mem::take(part).into_vec();
+            for entry in entries.extract_if(.., |entry| !entry.is_live(self)) {
+                entry.bury(&mut dead);
+            }
+            *part = entries.into();
         }
-        heap.entries = entries.into();
-        heap.sweep_at = heap.entries.len() * 2;
-        self.home.end_sweep(heap.entries.len());
-        self.publish(&heap);
+        heap.sweep_at = heap.len() * 2;
+        self.home.end_sweep(heap.len());
+        self.publish(&mut heap);
     }
 
     /// Moves all of them to `to`, from a P that is being removed. Nothing is swept on the way: a sweep drops what its
@@ -235,8 +286,8 @@ impl Timers {
             }
         }
         let mut heap = to.lock();
-        heap.entries.extend(entries.drain(..));
-        to.publish(&heap);
+        entries.drain(..).for_each(|entry| heap.push(entry));
+        to.publish(&mut heap);
     }
 
     /// Forgets all of them, in a closing runtime.
@@ -257,7 +308,8 @@ impl Timers {
 
     /// How many entries are not stale.
     pub(crate) fn live(&self) -> usize {
-        self.lock().entries.iter().filter(|entry| entry.is_live(self)).count()
+        let heap = self.lock();
+        heap.deadlines.iter().chain(&heap.timers).filter(|entry| entry.is_live(self)).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, Heap> {
@@ -266,13 +318,14 @@ impl Timers {
 
     fn take_all(&self) -> Vec<Entry> {
         let mut heap = self.lock();
-        let entries = core::mem::take(&mut heap.entries).into_vec();
-        self.publish(&heap);
+        let mut entries = core::mem::take(&mut heap.deadlines).into_vec();
+        entries.append(&mut core::mem::take(&mut heap.timers).into_vec());
+        self.publish(&mut heap);
         entries
     }
 
-    fn publish(&self, heap: &Heap) -> u64 {
-        let next = heap.entries.peek().map_or(NEVER, |entry| entry.when);
+    fn publish(&self, heap: &mut Heap) -> u64 {
+        let next = heap.peek().map_or(NEVER, |entry| entry.when);
         self.next.store(next, Ordering::Relaxed);
         next
     }

@@ -229,6 +229,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::new",
     "Builder::on_out_of_stacks",
     "Builder::one_thread_each",
+    "Builder::own_thread_locals",
     "Builder::pinned",
     "Builder::policy",
     "Builder::procs",

@@ -3,6 +3,7 @@
 use crate::channel::counter::Share;
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::protocol::Refusal;
+use crate::seam::{give_way, step_aside};
 use core::mem::MaybeUninit;
 use gmp_core::timer::AnyTimer;
 use std::time::{Duration, Instant};
@@ -53,6 +54,7 @@ impl<T> Receiver<T> {
     #[track_caller]
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        give_way();
         let mut value = MaybeUninit::uninit();
         // SAFETY: the slot is ours.
         match unsafe { self.chan.receive(value.as_mut_ptr(), None) } {
@@ -80,6 +82,7 @@ impl<T> Receiver<T> {
     #[doc(alias = "selectnbrecv")]
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        step_aside();
         let mut value = MaybeUninit::uninit();
         // SAFETY: the slot is ours.
         match unsafe { self.chan.try_receive(value.as_mut_ptr()) } {
@@ -148,6 +151,7 @@ impl<T> Receiver<T> {
 
     #[track_caller]
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        give_way();
         let mut value = MaybeUninit::uninit();
         // SAFETY: the slot is ours.
         match unsafe { self.chan.receive(value.as_mut_ptr(), deadline) } {

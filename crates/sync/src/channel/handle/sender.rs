@@ -3,6 +3,7 @@
 use crate::channel::counter::Share;
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
 use crate::channel::protocol::Refusal;
+use crate::seam::{give_way, step_aside};
 use std::time::{Duration, Instant};
 
 /// The sending side of a channel. Clones send on the same channel. When the last clone is dropped, the channel is
@@ -50,6 +51,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        give_way();
         // The value stays an ordinary variable, so that it is dropped if the wait unwinds.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.
@@ -79,6 +81,7 @@ impl<T> Sender<T> {
     #[doc(alias = "selectnbsend")]
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        step_aside();
         // The value stays an ordinary variable, so that it is dropped if the wait unwinds.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.
@@ -145,6 +148,7 @@ impl<T> Sender<T> {
 
     #[track_caller]
     fn send_until(&self, value: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
+        give_way();
         // The value stays an ordinary variable, so that it is dropped if the wait unwinds.
         let mut value = value;
         // SAFETY: the slot holds the value; it is used again only if it was not moved.

@@ -1,6 +1,6 @@
 //! `OnceCell`: a value that is set once.
 
-use crate::seam::{AtomicBool, const_fn};
+use crate::seam::{AtomicBool, const_fn, give_way, step_aside};
 use crate::sync::mutex::Mutex;
 use core::cell::UnsafeCell;
 use core::convert::Infallible;
@@ -47,6 +47,8 @@ impl<T> OnceCell<T> {
     pub fn get(&self) -> Option<&T> {
         // ORDER: once-cell. Pairs with the store in `fill`: whoever sees the cell filled sees the value.
         if !self.filled.load(Acquire) {
+            // Somebody may be waiting for it in a loop.
+            step_aside();
             return None;
         }
         // SAFETY: filled, and never written to again while shared.
@@ -88,6 +90,7 @@ impl<T> OnceCell<T> {
     #[track_caller]
     #[inline]
     pub fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        give_way();
         match self.get() {
             Some(value) => Ok(value),
             None => self.fill(init),

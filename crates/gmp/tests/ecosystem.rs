@@ -1,0 +1,26 @@
+//! `examples/thread-local-libraries`: libraries that live by thread-locals, each used by goroutines that move.
+//!
+//! It builds some hundred crates of other people's, so it is run when asked for:
+//! `cargo test -p gmp --test ecosystem -- --ignored`.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+#[ignore = "builds some hundred crates that nothing else here needs"]
+fn libraries_take_a_goroutine_for_a_thread() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(root.join("examples/thread-local-libraries")).args(["run", "--locked"]);
+    command.env("CARGO_TARGET_DIR", root.join("target/thread-local-libraries"));
+    let output = command.output().expect("cargo can be started");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    for library in
+        ["tokio", "tracing", "rand", "parking_lot", "rayon", "regex", "arc-swap", "crossbeam-epoch"]
+    {
+        assert!(out.contains(&format!("{library} ok")), "{library}:\n{out}\n{err}");
+    }
+}

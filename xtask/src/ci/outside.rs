@@ -1,0 +1,84 @@
+//! The gates that look at the crates as others get them: `package`, `msrv`, and `stacks`, on which ordinary crates fit.
+
+use crate::root;
+use anyhow::{Context, Result, bail};
+use std::fs::read_to_string;
+use std::process::Command;
+use toml::Table;
+
+/// Every crate that may be published is packed, and built from its package alone. What is cached is enough, if all is.
+pub(super) fn package() -> Result<bool> {
+    let arguments =
+        ["package", "--workspace", "--exclude", "gmp-bench", "--exclude", "xtask", "--allow-dirty"];
+    if root::succeeds(root::cargo(&arguments).arg("--offline"))? {
+        return Ok(true);
+    }
+    println!("-- once more, with the network");
+    root::succeeds(&mut root::cargo(&arguments))
+}
+
+/// The facade builds with the oldest compiler that the manifest names.
+pub(super) fn msrv() -> Result<bool> {
+    let manifest: Table = read_to_string(root::root().join("Cargo.toml"))?.parse()?;
+    let oldest = rust_version(&manifest).context("Cargo.toml has a rust-version")?;
+    if is_of(&version_of(&mut Command::new("rustc"))?, oldest) {
+        println!("the compiler of all gates is the oldest, {oldest}");
+        return Ok(true);
+    }
+    let toolchain = format!("{oldest}.0");
+    let rustup = |arguments: &[&str]| {
+        let mut command = Command::new("rustup");
+        command.current_dir(root::root()).args(["run", &toolchain]).args(arguments);
+        command
+    };
+    if !rustup(&["rustc", "--version"]).status().is_ok_and(|status| status.success()) {
+        bail!("there is no compiler {oldest} here: rustup toolchain install {toolchain}");
+    }
+    let mut check = rustup(&["cargo", "check", "-p", "gmp", "--all-features"]);
+    root::succeeds(check.env("CARGO_TARGET_DIR", root::target().join("msrv")))
+}
+
+fn rust_version(manifest: &Table) -> Option<&str> {
+    manifest.get("workspace")?.get("package")?.get("rust-version")?.as_str()
+}
+
+fn version_of(rustc: &mut Command) -> Result<String> {
+    let output = rustc.arg("--version").output().context("cannot start rustc")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn is_of(rustc: &str, version: &str) -> bool {
+    rustc.strip_prefix("rustc ").is_some_and(|rest| rest.starts_with(&format!("{version}.")))
+}
+
+/// Ordinary crates fit on stacks of the default size, and a call on the system stack spares the goroutine's: in a debug
+/// build, whose frames are large, and in a release build, which merges them.
+pub(super) fn stacks() -> Result<bool> {
+    let manifest = "examples/ordinary-crates/Cargo.toml";
+    let crates = |profile: &[&str]| {
+        let mut test = root::cargo(&["test", "--manifest-path", manifest]);
+        test.args(profile).env("CARGO_TARGET_DIR", root::target().join("ordinary-crates"));
+        root::succeeds(&mut test)
+    };
+    let fault = ["test", "--release", "-p", "gmp", "--test", "faults", "--", "a_large_frame_is_made"];
+    Ok(crates(&[])? & crates(&["--release"])? & root::succeeds(&mut root::cargo(&fault))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_is_known_by_its_minor_version() {
+        assert!(is_of("rustc 1.95.0 (59807616e 2026-04-14)", "1.95"));
+        assert!(
+            !is_of("rustc 1.950.0", "1.95") && !is_of("rustc 1.96.0-nightly", "1.95") && !is_of("", "1.95")
+        );
+    }
+
+    #[test]
+    fn the_workspace_names_its_oldest_compiler() {
+        let manifest: Table = read_to_string(root::root().join("Cargo.toml")).unwrap().parse().unwrap();
+        assert!(rust_version(&manifest).is_some_and(|version| version.split('.').count() == 2));
+    }
+}

@@ -4,6 +4,7 @@
 pub(crate) mod attention;
 pub(crate) mod g;
 pub(crate) mod m;
+pub(crate) mod outsiders;
 pub(crate) mod p;
 pub(crate) mod rt;
 pub mod stats;

@@ -165,6 +165,11 @@ impl<C: Config> G0<'_, C> {
     fn wait_for_stack(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
         if self.sched.drops_instead_of_running(g) {
+            // Its closure's destructors are foreign code: they run on a stack of its own, if there is one.
+            g.set(Flags::DISCARDED);
+            if self.bind_stack(g).is_ok() {
+                return self.run(runnable.into_g(), inherits);
+            }
             self.end_unstarted(runnable, Outcome::Abandoned);
             return true;
         }
@@ -187,7 +192,9 @@ impl<C: Config> G0<'_, C> {
         true
     }
 
-    /// Ends a goroutine that never ran.
+    /// Ends a goroutine that never ran and gets no stack. This is the one place where a closure's destructors run on g0: there
+    /// is no other stack for them. What they call there that would suspend is refused by a panic, which stays here; nobody's
+    /// lock is held, and g0 uses nothing afterwards but its M.
     #[cold]
     fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();
@@ -195,7 +202,11 @@ impl<C: Config> G0<'_, C> {
         unsafe { g.drop_closure() };
         g.outcome.set(outcome);
         g.word.to_discarded();
-        self.p_shared().core.counters.count_exit();
+        if g.has(Flags::SYSTEM) {
+            self.sched.system.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.p_shared().core.counters.count_exit();
+        }
         let is_main = g.number.get() == 1;
         self.finish(g);
         if is_main { self.sched.main_returned() } else { self.sched.finish_if_waited_for() }

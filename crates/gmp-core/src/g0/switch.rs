@@ -4,6 +4,7 @@ use super::{G0, carry};
 use crate::contract::{Carry, Config, Context, Switch};
 use crate::entering::current::{set_g, set_plain, set_scheduler};
 use crate::entering::gate::{Here, Inside};
+use crate::records::g::body::Outcome;
 use crate::records::g::{Flags, G};
 use crate::records::m::{Leave, M};
 use crate::shared::sched::SlotOf;
@@ -65,6 +66,21 @@ pub(crate) unsafe fn arrive<C: Config>(g: &G) {
     }
 }
 
+/// Drops what a goroutine's record holds, on a goroutine's stack: destructors are foreign code.
+///
+/// # Safety
+/// The goroutine has ended with an outcome that nobody took, or never ran and holds its closure.
+#[cold]
+unsafe fn drop_body(g: &G) {
+    if g.has(Flags::DROPPING) {
+        // SAFETY: as the caller promises.
+        return unsafe { g.drop_unwanted() };
+    }
+    // SAFETY: as the caller promises.
+    unsafe { g.drop_closure() };
+    g.outcome.set(Outcome::Abandoned);
+}
+
 /// Drops the goroutine-locals of `g`, which calls.
 #[inline(always)]
 fn end_locals(g: &G) {
@@ -81,9 +97,9 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
     // SAFETY: C3: the carry of the first switch is the M that runs us, and `g` is what it runs.
     let g: &'static G = unsafe { &*(*m.cast_const().cast::<M>()).running() };
     set_g::<SlotOf<C>>(g);
-    if g.has(Flags::DROPPING) {
-        // SAFETY: the goroutine ended with an outcome that nobody took; we are on a goroutine's stack for this.
-        unsafe { g.drop_unwanted() };
+    if g.has(Flags::ONLY_DROPS) {
+        // SAFETY: this is a stack of its own, and nobody else has what is in its body.
+        unsafe { drop_body(g) };
     } else {
         // SAFETY: a fresh goroutine's body holds its closure, and this is its own stack.
         unsafe { crate::life::panics::run_body(g) };

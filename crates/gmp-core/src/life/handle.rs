@@ -6,7 +6,7 @@ use crate::life::panics::Payload;
 use crate::records::g::body::Outcome;
 use crate::records::g::join::{Joiner, Waiter};
 use crate::records::g::parked::Parked;
-use crate::records::g::{G, WaitReason, Wake, registry};
+use crate::records::g::{Flags, G, WaitReason, Wake, registry};
 use crate::records::p::timers::NEVER;
 use crate::waiting::park::{Commit, park_inside};
 use core::marker::PhantomData;
@@ -174,10 +174,17 @@ impl<T> JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     #[inline]
     fn drop(&mut self) {
+        /// Also if the result's destructor unwinds.
+        struct Free(&'static G);
+        impl Drop for Free {
+            fn drop(&mut self) {
+                free_record(self.0);
+            }
+        }
         if self.g.join.detach() {
+            let _free = Free(self.g);
             // SAFETY: it has ended, and the handle owns the outcome that nobody took.
             unsafe { self.g.drop_outcome() };
-            free_record(self.g);
         }
     }
 }
@@ -209,10 +216,13 @@ fn free_record(g: &'static G) {
     give_to_registry(g);
 }
 
+/// Gives the record of a goroutine that has ended back, unless somebody still has its `Runnable`.
 #[cold]
-fn give_to_registry(g: &'static G) {
+pub(crate) fn give_to_registry(g: &'static G) {
     g.set_extra(None);
-    registry::give_one(g);
+    if !g.has(Flags::KEPT) {
+        registry::give_one(g);
+    }
 }
 
 /// Keeps a free record on a P; at 64 half of them go to the registry. Go: `gfput`.
@@ -221,8 +231,11 @@ fn give_to_registry(g: &'static G) {
 /// The caller's M holds the P.
 #[inline]
 pub(crate) unsafe fn put_free(p: &crate::records::p::PCore, g: &'static G) {
-    if g.has(crate::records::g::Flags::EXTRA) {
+    if g.has(Flags::EXTRA_OR_KEPT) {
         g.set_extra(None);
+        if g.has(Flags::KEPT) {
+            return;
+        }
     }
     // SAFETY: the caller's M holds the P.
     let free = unsafe { p.free() };

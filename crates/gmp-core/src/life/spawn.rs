@@ -136,6 +136,28 @@ where
     Ok(handle)
 }
 
+/// Starts a goroutine of the runtime's own, which nobody counts or joins, at the shared queue's tail: from any place where
+/// the scheduler may queue a goroutine, without its lock held.
+#[cold]
+pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
+    rt: &AnyRuntime,
+    at: &'static Location<'static>,
+    f: F,
+) -> Result<(), NoRecord<F>> {
+    let Some(g) = registry::take_one() else { return Err(NoRecord(f)) };
+    fill(g, rt.header(), rt.one_number(), 0, at);
+    g.set(Flags::SYSTEM);
+    g.join.reset_detached();
+    // SAFETY: as in `spawn`.
+    unsafe { g.body.put(f) };
+    g.table.set(table::<F, ()>());
+    g.word.to_spawned();
+    rt.count_system();
+    // SAFETY: just made Runnable, once.
+    rt.ready_outside(unsafe { Runnable::new(g) });
+    Ok(())
+}
+
 /// A record for a goroutine spawned by the one inside.
 #[inline]
 fn prepare(here: &Here, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
@@ -187,6 +209,7 @@ pub(crate) fn fill(g: &'static G, header: &Header, number: u64, parent: u64, at:
     g.outcome.set(Outcome::Pending);
     g.flags.set(if header.pinned { Flags::default().with(Flags::PINNED) } else { Flags::default() });
     g.set_home(ptr::null());
+    g.locks.set(0);
     g.join.reset();
 }
 

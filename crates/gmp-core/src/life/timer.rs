@@ -5,6 +5,8 @@
 //! contexts with deadlines are built of it. What a timer goes through is told in `records/p/plan.rs`. Go: `timer`,
 //! `timers.run` (time.go, Go 1.27).
 
+mod remains;
+
 #[cfg(all(test, loom))]
 mod loom_plan;
 #[cfg(all(test, not(loom)))]
@@ -28,14 +30,14 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::NonNull;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a timer does when it goes off.
 pub trait Fire: Send + Sync + Sized + 'static {
     /// Whether the destructor may run on the scheduler's stack, under the rules of [`Fire::fire`]. If not, and the
-    /// scheduler finds itself with the last reference, a goroutine is spawned to drop it.
+    /// scheduler finds itself with the last reference, a goroutine is started to drop it, which counts as one of the
+    /// runtime's own.
     const LIGHT: bool = !core::mem::needs_drop::<Self>();
 
     /// Called on the scheduler's stack of the M that found the timer due. It may be called on several Ms at once, if the
@@ -132,8 +134,14 @@ impl<F> core::fmt::Debug for Timer<F> {
 impl<F: Fire> Timer<F> {
     /// A timer that is not set.
     pub fn new(fire: F) -> Self {
-        let table =
-            const { &Table { fire: fire_node::<F>, retain: retain_node::<F>, release: release_node::<F> } };
+        let table = const {
+            &Table {
+                fire: fire_node::<F>,
+                retain: retain_node::<F>,
+                release: release_node::<F>,
+                light: F::LIGHT,
+            }
+        };
         Self(Arc::new(Node { head: Head { plan: SpinLock::new(Plan::stopped()), table }, fire }))
     }
 
@@ -219,37 +227,10 @@ unsafe fn retain_node<F>(head: NonNull<Head>) {
 
 /// # Safety
 /// As [`fire_node`]; the count is used up.
-unsafe fn release_node<F: Fire>(head: NonNull<Head>) {
+unsafe fn release_node<F: Fire>(head: NonNull<Head>) -> Option<crate::records::p::timer::Remains> {
     // SAFETY: as above.
     let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
-    if F::LIGHT {
-        return drop(node);
-    }
-    let Current::Scheduler(m) = current() else { return drop(node) };
-    if let Some(node) = Arc::into_inner(node) {
-        // SAFETY: the slot names the M of this very thread.
-        drop_on_a_stack(unsafe { &*m }, node);
-    }
-}
-
-/// Drops what must not be dropped here: in a goroutine, unless there will be none any more.
-#[cold]
-fn drop_on_a_stack<T: Send + 'static>(m: &M, it: T) {
-    let (rt, at) = (m.rt(), Location::caller());
-    if rt.is_closed() {
-        // What comes out of it concerns nobody any more.
-        core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(it))).err());
-        return;
-    }
-    let on_a_stack = move || drop(it);
-    let spawned = match m.p_core() {
-        Some(_) => crate::life::spawn::spawn_on_g0(m, at, on_a_stack),
-        None => crate::life::spawn::spawn_outside(rt, rt.header(), None, at, on_a_stack),
-    };
-    if let Err(NoRecord(leaked)) = spawned {
-        // There is no memory to do better.
-        core::mem::forget(leaked);
-    }
+    Arc::into_inner(node).map(|node| Box::new(node) as crate::records::p::timer::Remains)
 }
 
 impl AnyTimer {

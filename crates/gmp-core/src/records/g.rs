@@ -157,6 +157,14 @@ impl Flags {
     pub(crate) const STACKLESS: Flags = Flags(64);
     /// Its permit has this goroutine's number: see [`permit`].
     pub(crate) const OWNS_PERMIT: Flags = Flags(256);
+    /// Never started, and runs only to drop its closure, on a stack of its own.
+    pub(crate) const DISCARDED: Flags = Flags(512);
+    /// Its runtime is gone, and a policy still has its `Runnable`: the record is never used again.
+    pub(crate) const KEPT: Flags = Flags(1024);
+    /// Either of the two, for those who free records.
+    pub(crate) const EXTRA_OR_KEPT: Flags = Flags(Flags::EXTRA.0 | Flags::KEPT.0);
+    /// Runs to drop something, and its closure no more.
+    pub(crate) const ONLY_DROPS: Flags = Flags(Flags::DROPPING.0 | Flags::DISCARDED.0);
 
     #[inline(always)]
     pub(crate) fn has(self, flag: Flags) -> bool {

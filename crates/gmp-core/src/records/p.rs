@@ -13,6 +13,7 @@ use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocat
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
 use core::cell::{Cell, UnsafeCell};
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -154,13 +155,13 @@ pub(crate) const NUMBER_BATCH: u64 = 16;
 #[repr(C)]
 pub(crate) struct P<C: Config> {
     pub(crate) core: PCore,
-    pub(crate) thief: ThiefOf<C>,
+    pub(crate) thief: ManuallyDrop<ThiefOf<C>>,
     owner: UnsafeCell<Owner<C>>,
 }
 
 /// The part of a P that only its holder reaches.
 pub(crate) struct Owner<C: Config> {
-    pub(crate) queue: QueueOf<C>,
+    pub(crate) queue: ManuallyDrop<QueueOf<C>>,
     pub(crate) stacks: CacheOf<C>,
     /// The stack, of the default size, that the last goroutine to end here left: most spawns get it back at once.
     pub(crate) spare: Option<Stack>,
@@ -170,6 +171,20 @@ pub(crate) struct Owner<C: Config> {
 unsafe impl<C: Config> Sync for P<C> {}
 // SAFETY: queue and cache are `Send`.
 unsafe impl<C: Config> Send for P<C> {}
+
+impl<C: Config> P<C> {
+    /// Drops both halves of the queue.
+    ///
+    /// # Safety
+    /// Neither is used after this.
+    pub(crate) unsafe fn drop_queue(&mut self) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            ManuallyDrop::drop(&mut self.owner.get_mut().queue);
+            ManuallyDrop::drop(&mut self.thief);
+        }
+    }
+}
 
 impl<C: Config> P<C> {
     pub(crate) fn new(id: u32, runtime: u64, seed: u64, stacks: &C::Stacks) -> Self {
@@ -188,8 +203,12 @@ impl<C: Config> P<C> {
                 free: UnsafeCell::new(FreeGs::new()),
                 numbers: Cell::new((0, 0)),
             },
-            thief,
-            owner: UnsafeCell::new(Owner { queue, stacks: stacks.cache(), spare: None }),
+            thief: ManuallyDrop::new(thief),
+            owner: UnsafeCell::new(Owner {
+                queue: ManuallyDrop::new(queue),
+                stacks: stacks.cache(),
+                spare: None,
+            }),
         }
     }
 }

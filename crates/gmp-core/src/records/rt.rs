@@ -65,6 +65,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Counts a goroutine that is spawned without a P.
     fn count_outside_spawn(&self);
 
+    /// Counts a goroutine of the runtime's own, which counts itself out at its end.
+    fn count_system(&self);
+
     /// Sets the number of Ps, on g0 of the calling goroutine's M. `false`: another stop of the world is under way.
     fn try_resize(&self, m: &M, procs: usize) -> bool;
 

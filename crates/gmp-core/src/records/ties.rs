@@ -4,6 +4,7 @@
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::{Header, M};
+use crate::records::outsiders::Outsider;
 
 impl G {
     /// The M that runs it, or ran it last.
@@ -45,6 +46,17 @@ impl G {
         self.rt.set(core::ptr::from_ref(header).cast());
     }
 
+    /// Where its runtime is, or was.
+    #[inline]
+    pub(crate) fn runtime_address(&self) -> *const () {
+        self.rt.get()
+    }
+
+    /// Its runtime goes, and the record stays with whoever has its `Runnable`.
+    pub(crate) fn outlive_runtime(&self) {
+        self.rt.set(core::ptr::null());
+    }
+
     /// The runtime this goroutine lives in.
     #[inline]
     pub(crate) fn header(&self) -> &Header {
@@ -56,6 +68,13 @@ impl G {
 impl Drop for Runnable {
     fn drop(&mut self) {
         let g = self.g();
+        let runtime = g.rt.get();
+        let _outsider = Outsider::enter(runtime);
+        // Asked anew: a runtime that goes takes itself out of the record, and then waits for outsiders.
+        if runtime.is_null() || !core::ptr::eq(g.rt.get(), runtime) {
+            // It was kept for longer than its runtime lived, and abandoned with that (`disown_what_is_kept`).
+            return;
+        }
         if g.header().is_closing() {
             // Nothing would run it any more: leaked, and counted by `abandon_the_rest`.
             return;

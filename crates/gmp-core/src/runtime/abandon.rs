@@ -10,6 +10,7 @@ use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, G, registry};
+use crate::records::outsiders::wait_for_outsiders;
 use crate::records::p::QueueOf;
 use crate::records::p::word::PStatus;
 use crate::shared::reports::Leftover;
@@ -25,7 +26,7 @@ impl<C: Config> Sched<C> {
         self.abandon_waiting(&mut left);
         // What plain threads and other runtimes were just queueing here. They hold no count of the runtime, so it must
         // not go before the last of them is through; nobody waits any more, so no other will come.
-        crate::waiting::ready::wait_for_outsiders();
+        wait_for_outsiders((&raw const self.header).cast());
         self.abandon_queued(&mut left);
         self.abandon_waiting(&mut left);
         let mut lists = self.lock();
@@ -82,6 +83,26 @@ impl<C: Config> Sched<C> {
         self.abandon_queued(&mut Leftover::default());
     }
 
+    /// The runtime goes, and a policy has kept goroutines of it that never ran: those who wait for them are told, and their
+    /// records are never used again, since whoever has a `Runnable` may drop it, or queue it somewhere, at any time. It
+    /// finds no runtime in the record then.
+    pub(crate) fn disown_what_is_kept(&self) {
+        let mut kept = Vec::new();
+        registry::for_each(|g| {
+            if g.is_of(&self.header) && g.word.status() == Status::Runnable {
+                g.outlive_runtime();
+                kept.push(g);
+            }
+        });
+        wait_for_outsiders((&raw const self.header).cast());
+        for g in kept {
+            g.set(Flags::KEPT);
+            // SAFETY: it never ran in a runtime that goes: one that has left a started goroutine behind stays.
+            unsafe { g.drop_closure() };
+            self.abandon(g);
+        }
+    }
+
     /// Ends one that an M of the closing runtime has in hand and that nobody can run.
     pub(crate) fn abandon_one(&self, token: Runnable) {
         let mut left = Leftover::default();
@@ -133,10 +154,11 @@ impl<C: Config> Sched<C> {
         if g.has(Flags::DROPPING) {
             return self.abandon_dropping(g);
         }
+        let counts = usize::from(!g.has(Flags::SYSTEM));
         if g.has(Flags::STARTED) {
-            left.suspended += 1;
+            left.suspended += counts;
         } else {
-            left.never_started += 1;
+            left.never_started += counts;
             // SAFETY: it never started, and the only Runnable was used up here.
             unsafe { g.drop_closure() };
         }
@@ -159,7 +181,11 @@ impl<C: Config> Sched<C> {
 
     /// Tells whoever waits for `g` that it will not come.
     fn abandon(&self, g: &'static G) {
-        self.outside.exited.fetch_add(1, Ordering::Relaxed);
+        if g.has(Flags::SYSTEM) {
+            self.system.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.outside.exited.fetch_add(1, Ordering::Relaxed);
+        }
         g.outcome.set(Outcome::Abandoned);
         // A leaked stack is nobody's any more: the record may live on without it.
         g.stack.set(None);
@@ -174,10 +200,7 @@ impl<C: Config> Sched<C> {
                     None => {}
                 }
             }
-            Finish::Detached => {
-                g.set_extra(None);
-                registry::give_one(g);
-            }
+            Finish::Detached => crate::life::handle::give_to_registry(g),
         }
     }
 
@@ -194,6 +217,7 @@ impl<C: Config> Drop for Sched<C> {
     fn drop(&mut self) {
         // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
         self.abandon_the_queued();
+        self.disown_what_is_kept();
         // SAFETY: nobody else has the runtime any more, so nobody reads the table.
         unsafe {
             let guard = crossbeam_epoch::unprotected();
@@ -202,5 +226,6 @@ impl<C: Config> Drop for Sched<C> {
                 drop(all.into_owned());
             }
         }
+        self.drop_policy();
     }
 }

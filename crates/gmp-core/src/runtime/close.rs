@@ -249,6 +249,6 @@ impl<C: Config> Sched<C> {
 
     /// A goroutine that never started, in an unwinding runtime: its closure is dropped.
     pub(crate) fn drops_instead_of_running(&self, g: &crate::records::g::G) -> bool {
-        self.unwinding() && !g.has(Flags::STARTED) && !g.has(Flags::DROPPING)
+        self.unwinding() && !g.has(Flags::STARTED) && !g.has(Flags::ONLY_DROPS)
     }
 }

@@ -81,6 +81,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.outside.spawned.fetch_add(1, Relaxed);
     }
 
+    fn count_system(&self) {
+        self.system.fetch_add(1, Relaxed);
+    }
+
     fn try_resize(&self, m: &M, procs: usize) -> bool {
         self.try_resize_here(m, procs)
     }

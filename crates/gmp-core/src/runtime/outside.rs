@@ -101,7 +101,8 @@ impl Handle {
     {
         foreign::refuse_all("Handle::go");
         // A closing runtime waits for us, and then abandons what we have queued.
-        let _outsider = crate::waiting::ready::Outsider::enter();
+        let _outsider =
+            crate::records::outsiders::Outsider::enter(core::ptr::from_ref(self.rt.header()).cast());
         if self.rt.is_closed() {
             return Err(if self.rt.never_ran() {
                 OutsideError::NeverRan(f)

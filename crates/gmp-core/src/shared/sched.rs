@@ -9,6 +9,7 @@ use crate::records::p::{Counters, NUMBER_BATCH, OwnedP, P};
 use crate::shared::idle_word::IdleWord;
 use crate::shared::lists::{Lists, Locked};
 use crate::shared::sysmon_note::SysmonNote;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_epoch::{Atomic, Collector, LocalHandle, Owned};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,15 @@ pub(crate) type SlotOf<C> = <<C as Config>::Switch as Switch>::Slot;
 /// The Ps as thieves and sysmon see them: replaced as a whole while the world is stopped.
 pub(crate) struct AllP<C: Config> {
     pub(crate) ps: Vec<Arc<P<C>>>,
-    pub(crate) order: OrderOf<C>,
+    pub(crate) order: ManuallyDrop<OrderOf<C>>,
+}
+
+impl<C: Config> Drop for AllP<C> {
+    /// The table is replaced by a resize, and goes later, in the middle of some M's look at the next one.
+    fn drop(&mut self) {
+        // SAFETY: used no more.
+        as_guest::<C::Policy>(|| unsafe { ManuallyDrop::drop(&mut self.order) });
+    }
 }
 
 /// The shared state of a runtime.
@@ -30,9 +39,9 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) header: Header,
     pub(crate) settings: Settings,
     pub(crate) stacks: C::Stacks,
-    pub(crate) shared: SharedOf<C>,
+    pub(crate) shared: ManuallyDrop<SharedOf<C>>,
     pub(crate) idle: IdleWord,
-    pub(crate) idle_policy: IdleOf<C>,
+    pub(crate) idle_policy: ManuallyDrop<IdleOf<C>>,
     pub(crate) procs: AtomicUsize,
     #[doc(alias = "allp")]
     pub(crate) all_p: Atomic<AllP<C>>,
@@ -74,9 +83,9 @@ impl<C: Config> Sched<C> {
             ),
             settings,
             stacks,
-            shared: SharedOf::<C>::default(),
+            shared: ManuallyDrop::new(SharedOf::<C>::default()),
             idle: IdleWord::new(),
-            idle_policy: IdleOf::<C>::default(),
+            idle_policy: ManuallyDrop::new(IdleOf::<C>::default()),
             procs: AtomicUsize::new(0),
             all_p: Atomic::null(),
             collector: Collector::new(),
@@ -137,7 +146,7 @@ impl<C: Config> Sched<C> {
 
     /// Replaces the table of Ps. With the world stopped.
     pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
-        let order = OrderOf::<C>::new(ps.len());
+        let order = ManuallyDrop::new(OrderOf::<C>::new(ps.len()));
         self.procs.store(ps.len(), Ordering::Relaxed);
         let only_p = ps.len() == 1 && C::Switch::heavy_fence().is_some();
         let serial = if only_p { crate::entering::only_p::short(self.header.serial) } else { 0 };
@@ -156,10 +165,10 @@ impl<C: Config> Sched<C> {
     /// # Safety
     /// On `m`'s thread (or a goroutine it runs), and `m` holds a P. Not while another such borrow is used.
     #[inline]
-    pub(crate) unsafe fn p_of(&self, m: &M) -> core::mem::ManuallyDrop<OwnedP<C>> {
+    pub(crate) unsafe fn p_of(&self, m: &M) -> ManuallyDrop<OwnedP<C>> {
         debug_assert!(!m.p.get().is_null(), "M {} holds a P", m.id);
         // SAFETY: an M of this runtime holds only Ps of this runtime, and it is the only holder.
-        core::mem::ManuallyDrop::new(unsafe { OwnedP::from_core(m.p.get()) })
+        ManuallyDrop::new(unsafe { OwnedP::from_core(m.p.get()) })
     }
 
     /// Runs policy code for `m`: it may not call the runtime, nor unwind.
@@ -218,6 +227,37 @@ impl<P: Policy> InPolicy<'_, P> {
         self.m.in_policy.set(false);
         core::mem::forget(self);
     }
+}
+
+impl<C: Config> Drop for P<C> {
+    /// Both halves of the queue are the policy's, so their destructors are foreign code.
+    fn drop(&mut self) {
+        // SAFETY: used no more.
+        as_guest::<C::Policy>(|| unsafe { self.drop_queue() });
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Drops what else is the policy's, when the runtime goes.
+    pub(crate) fn drop_policy(&mut self) {
+        as_guest::<C::Policy>(|| {
+            // SAFETY: used no more.
+            unsafe {
+                ManuallyDrop::drop(&mut self.shared);
+                ManuallyDrop::drop(&mut self.idle_policy);
+            }
+        });
+    }
+}
+
+/// Runs a policy's destructor, on any thread and in the middle of anything: it may not call the runtime, nor unwind.
+#[cold]
+pub(crate) fn as_guest<P: Policy>(call: impl FnOnce()) {
+    crate::entering::foreign::called(("policy", P::NAME), || {
+        let guard = PolicyGuard::<P>(core::marker::PhantomData);
+        call();
+        core::mem::forget(guard);
+    });
 }
 
 /// Turns an unwind out of policy code into a `fatal!` that names the policy.

@@ -7,7 +7,7 @@ use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Wait;
 use crate::records::g::{G, Wake};
 use crate::records::m::M;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use crate::records::outsiders::Outsider;
 
 impl Parked {
     /// Makes the goroutine runnable: next on the caller's P if the caller is a goroutine of the same runtime, in the
@@ -57,7 +57,7 @@ fn ready_as_outsider(g: &'static G, wait: Wait, wake: Wake) -> bool {
     if let Some(who) = foreign::who() {
         foreign::has_readied(who);
     }
-    let _outsider = Outsider::enter();
+    let _outsider = Outsider::enter(g.runtime_address());
     let Some(runnable) = end(g, wait, wake) else { return false };
     g.header().runtime().ready_outside(runnable);
     true
@@ -91,22 +91,4 @@ pub(crate) fn machine_beside<'a>(g: &G) -> Option<&'a M> {
 fn machine_of<'a>(caller: &G, g: &G) -> Option<&'a M> {
     // SAFETY: the M that runs the caller is our own thread's, and lives.
     caller.is_beside(g).then(|| unsafe { &*caller.m() })
-}
-
-/// Taken for reading by those who queue a goroutine in a runtime that they do not keep alive, for writing by a closing
-/// runtime when it has ended all that could be queued: the last outsider is through then.
-static OUTSIDERS: RwLock<()> = RwLock::new(());
-
-/// Somebody at work in a runtime that may be closing. Must not suspend, nor become an outsider once more.
-pub(crate) struct Outsider(#[expect(dead_code, reason = "held until dropped")] RwLockReadGuard<'static, ()>);
-
-impl Outsider {
-    pub(crate) fn enter() -> Self {
-        Self(OUTSIDERS.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Waits until those who are outsiders now are through.
-pub(crate) fn wait_for_outsiders() {
-    drop(OUTSIDERS.write().unwrap_or_else(PoisonError::into_inner));
 }

@@ -5,12 +5,15 @@ mod blocking_go;
 mod harness;
 mod locked_and_pinned;
 mod lost_in_resize;
+mod policy_stash_uaf;
+mod recycled_record;
 mod refusals;
 mod sink_channel;
 mod stack_size;
 mod stopped_world;
 mod system_stack;
 mod thread_limit;
+mod timer_sweep_uaf;
 mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;
@@ -26,12 +29,15 @@ const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
+    policy_stash_uaf::FAULT,
+    recycled_record::FAULT,
     refusals::FAULT,
     sink_channel::FAULT,
     stack_size::FAULT,
     stopped_world::FAULT,
     system_stack::FAULT,
     thread_limit::FAULT,
+    timer_sweep_uaf::FAULT,
     unfair_calls::FAULT,
     unheard_attention::FAULT,
     unrun_join::FAULT,

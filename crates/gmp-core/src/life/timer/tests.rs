@@ -224,6 +224,21 @@ fn a_stopped_timer_leaves_the_heap_before_its_time() {
     assert_eq!(heap.live(), 1);
 }
 
+/// They once stayed in the heap of the P that was left until they were due: nobody had counted them there.
+#[test]
+fn stopped_timers_of_a_p_that_goes_are_swept_where_they_are_moved_to() {
+    let (old, new) = (Timers::new(1), Timers::new(1));
+    let timers: Vec<_> = (0..200).map(|_| Timer::new(Nothing)).collect();
+    for (i, timer) in timers.iter().enumerate() {
+        timer.as_any().set_in(&old, 1_000_000 + i as u64, 0);
+        assert!(timer.as_any().stop());
+    }
+    old.move_to(&new);
+    assert!(new.home.wants_sweep() && !old.home.wants_sweep());
+    new.sweep();
+    assert!(timers.iter().all(|timer| Arc::strong_count(&timer.0) == 1));
+}
+
 #[test]
 fn resets_to_a_later_time_add_nothing() {
     let (heap, timer) = (Timers::new(1), Timer::new(Nothing));

@@ -59,6 +59,11 @@ impl Home {
         self.stale.load(Ordering::Relaxed) >= self.stale_limit.load(Ordering::Relaxed)
     }
 
+    /// All entries of `other` lie here now: what was stopped among them is to be swept here.
+    pub(crate) fn take_over(&self, other: &Home) {
+        self.stale.fetch_add(other.stale.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// A sweep begins.
     pub(crate) fn begin_sweep(&self) {
         self.stale.store(0, Ordering::Relaxed);

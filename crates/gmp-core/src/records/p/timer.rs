@@ -2,7 +2,6 @@
 //! in `life/timer.rs`.
 
 use super::plan::Plan;
-use crate::ground::fatal::no_unwind;
 use crate::ground::sync::SpinLock;
 use core::ptr::NonNull;
 
@@ -17,8 +16,13 @@ pub(crate) struct Head {
 pub(crate) struct Table {
     pub(crate) fire: unsafe fn(NonNull<Head>, Expiry),
     pub(crate) retain: unsafe fn(NonNull<Head>),
-    pub(crate) release: unsafe fn(NonNull<Head>),
+    /// Gives the count up; what nobody has any more comes out, to be dropped by the caller.
+    pub(crate) release: unsafe fn(NonNull<Head>) -> Option<Remains>,
+    pub(crate) light: bool,
 }
+
+/// The memory of a timer that nobody refers to any more.
+pub(crate) type Remains = Box<dyn Send>;
 
 /// One expiry, on its way to the callback.
 #[derive(Clone, Copy, Debug)]
@@ -64,13 +68,5 @@ impl Clone for AnyTimer {
         // SAFETY: the reference is counted, and the table is that of the node's type.
         unsafe { (self.0.as_ref().table.retain)(self.0) };
         Self(self.0)
-    }
-}
-
-impl Drop for AnyTimer {
-    fn drop(&mut self) {
-        // SAFETY: as in `clone`; the count is ours and nobody uses it after this.
-        let release = || unsafe { (self.0.as_ref().table.release)(self.0) };
-        no_unwind("a timer's destructor", release);
     }
 }

@@ -69,14 +69,22 @@ impl Entry {
             Target::Goroutine(parked) => {
                 let _ = parked.into_parts();
             }
-            Target::Timer(timer) => dead.push(timer),
+            Target::Timer(timer) => dead.0.push(timer),
         }
     }
 }
 
-/// References to stale timers, kept until the heap's lock is given back: the last one runs the callback's destructor.
-/// Declare it before the lock's guard.
-type Dead = Vec<AnyTimer>;
+/// References to stale timers, kept until the heap's lock is given back: declare it before the lock's guard. The last
+/// reference runs the callback's destructor, which is foreign code, and here we are in the middle of somebody's call or of
+/// the scheduler: a goroutine is started for it.
+#[derive(Default)]
+struct Dead(Vec<AnyTimer>);
+
+impl Drop for Dead {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(AnyTimer::let_go);
+    }
+}
 
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
@@ -185,7 +193,7 @@ impl Timers {
         if self.next() == NEVER {
             return NEVER;
         }
-        let mut dead = Dead::new();
+        let mut dead = Dead::default();
         let mut heap = self.lock();
         while heap.peek().is_some_and(|entry| !entry.is_live(self)) {
             if let Some(entry) = heap.first().pop() {
@@ -206,9 +214,8 @@ impl Timers {
     }
 
     fn add(&self, entry: Entry) -> bool {
-        let when = entry.when;
         let mut heap = self.lock();
-        let before = self.next();
+        let earliest = entry.when < self.next();
         heap.push(entry);
         self.publish(&mut heap);
         let grown = heap.len() > heap.sweep_at.max(SWEEP_FLOOR);
@@ -216,7 +223,7 @@ impl Timers {
         if grown {
             self.sweep();
         }
-        when < before
+        earliest
     }
 
     /// Takes what is due by `now`, earliest first, as far as there is room, and no more than `most`.
@@ -253,7 +260,7 @@ impl Timers {
     /// Drops all stale entries.
     #[cold]
     pub(crate) fn sweep(&self) {
-        let mut dead = Dead::new();
+        let mut dead = Dead::default();
         let mut heap = self.lock();
         self.home.begin_sweep();
         let Heap { deadlines, timers, .. } = &mut *heap;
@@ -270,7 +277,7 @@ impl Timers {
     }
 
     /// Moves all of them to `to`, from a P that is being removed. Nothing is swept on the way: a sweep drops what its
-    /// users gave, and the world is stopped. The next entry that is added to `to` sees to it.
+    /// users gave, and the world is stopped. Whoever next looks for timers that are due in `to` sees to it.
     pub(crate) fn move_to(&self, to: &Timers) {
         let mut entries = self.take_all();
         for entry in &entries {
@@ -280,6 +287,8 @@ impl Timers {
         }
         let mut heap = to.lock();
         entries.drain(..).for_each(|entry| heap.push(entry));
+        // After the last timer has been told of its new home: who stops one from then on counts it there.
+        to.home.take_over(&self.home);
         to.publish(&mut heap);
     }
 
@@ -291,7 +300,10 @@ impl Timers {
                 Target::Goroutine(parked) => {
                     let _ = parked.into_parts();
                 }
-                Target::Timer(timer) => timer.plan(|plan| plan.forget(when, &self.home)),
+                Target::Timer(timer) => {
+                    timer.plan(|plan| plan.forget(when, &self.home));
+                    timer.drop_here();
+                }
             }
         }
     }

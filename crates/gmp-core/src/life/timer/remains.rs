@@ -1,0 +1,73 @@
+//! What is left of a timer that nobody refers to any more, and where its callback's destructor may run.
+
+use crate::entering::current::{Current, current};
+use crate::life::spawn::NoRecord;
+use crate::records::m::AnyRuntime;
+use crate::records::p::timer::{AnyTimer, Remains};
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Has a goroutine drop what must not be dropped here; unless there will be none any more.
+#[cold]
+fn drop_in_a_goroutine(rt: &AnyRuntime, remains: Remains) {
+    if rt.is_closed() {
+        return drop_caught(remains);
+    }
+    if let Err(NoRecord(leaked)) =
+        crate::life::spawn::spawn_system(rt, Location::caller(), move || drop(remains))
+    {
+        // There is no memory to do better.
+        core::mem::forget(leaked);
+    }
+}
+
+/// Drops what concerns nobody any more, whatever comes out of it.
+fn drop_caught(remains: Remains) {
+    // A payload whose own drop panics is not worth more care than this.
+    core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(remains))).err());
+}
+
+impl AnyTimer {
+    fn release(self) -> (bool, Option<Remains>) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the reference is counted until the call of `release`, and the table is that of the node's type.
+        let table = unsafe { this.head().as_ref() }.table;
+        // SAFETY: as in `clone`; the count is ours and nobody uses it after this.
+        (table.light, unsafe { (table.release)(this.head()) })
+    }
+
+    /// Lets go of it where no foreign code may run: on g0, and in the middle of a goroutine's call.
+    pub(crate) fn let_go(self) {
+        let (light, Some(remains)) = self.release() else { return };
+        if light {
+            return crate::ground::fatal::no_unwind("a timer's destructor", || drop(remains));
+        }
+        match current() {
+            // SAFETY: the M that runs the caller is our own thread's, and lives.
+            Current::G(g) => drop_in_a_goroutine(unsafe { &*g.m() }.rt(), remains),
+            // SAFETY: the slot names the M of this very thread.
+            Current::Scheduler(m) => drop_in_a_goroutine(unsafe { &*m }.rt(), remains),
+            Current::Plain => drop_caught(remains),
+        }
+    }
+
+    /// Lets go of it where foreign code may run, but must not unwind: a runtime closes.
+    pub(crate) fn drop_here(self) {
+        if let (_, Some(remains)) = self.release() {
+            drop_caught(remains);
+        }
+    }
+}
+
+impl Drop for AnyTimer {
+    /// A user's own drop runs the destructor where it is. A callback's on g0, and the scheduler's, do not.
+    fn drop(&mut self) {
+        // SAFETY: the count is used up in place of this one's.
+        let this = unsafe { Self::from_head(self.head()) };
+        match current() {
+            Current::Scheduler(_) => this.let_go(),
+            Current::G(_) | Current::Plain => drop(this.release()),
+        }
+    }
+}

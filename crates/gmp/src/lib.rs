@@ -10,7 +10,7 @@
 //!
 //! | to | use |
 //! | --- | --- |
-//! | run a program | [`main`](macro@main), [`run`], or [`Builder`] and [`Runtime::run`] |
+//! | run a program | [`main`](macro@main), [`run()`], or [`Builder`] and [`Runtime::run`] |
 //! | start goroutines | [`go`], [`try_go`], [`go_pinned`], [`spawn()`] for a name, labels or a stack size, [`Handle::go`] from plain threads |
 //! | borrow from the caller | [`scope()`], [`join`] |
 //! | keep something for each goroutine | [`g_local!`] |
@@ -79,7 +79,7 @@ pub use gmp_core::{
     Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, WaitReason,
     WaitingGoroutine, Wake, blocking, g_local,
 };
-/// Makes the body of `main` the main goroutine of a runtime as [`Builder::new`] makes it: [`run`] around it.
+/// Makes the body of `main` the main goroutine of a runtime as [`Builder::new`] makes it: [`run()`] around it.
 ///
 /// What the function returns goes from the goroutine to the thread, so it must be `Send`: `Box<dyn Error + Send + Sync>`
 /// rather than `Box<dyn Error>`.
@@ -99,7 +99,7 @@ pub use gmp_core::{
 /// ```
 #[doc(inline)]
 pub use gmp_macros::main;
-/// Makes a test whose body is the main goroutine of a runtime as [`Builder::new`] makes it: [`run`] around it.
+/// Makes a test whose body is the main goroutine of a runtime as [`Builder::new`] makes it: [`run()`] around it.
 ///
 /// ```
 /// #[gmp::test]

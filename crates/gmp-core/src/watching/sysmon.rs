@@ -62,7 +62,7 @@ struct Sysmon<'a, C: Config> {
     seen: Vec<Seen>,
     /// Since when work has been seen waiting beside an idle P.
     waiting_since: Option<u64>,
-    /// [`Lists::awakenings`] in the last round.
+    /// `Lists::awakenings` in the last round.
     awakenings: u64,
     timer_m: TimerM,
 }

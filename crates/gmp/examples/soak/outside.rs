@@ -25,7 +25,7 @@ pub(crate) fn without_a_p(rng: &mut Rng) {
         let (_context, cancel) = Context::background().with_cancel();
         match word % 6 {
             0 => drop(lock),
-            1 => core::hint::black_box(gmp::on_system_stack(|| ())),
+            1 => assert_eq!(gmp::on_system_stack(|| word), word),
             2 => assert!(gmp::stats().procs != 0 && gmp::num_goroutines() != 0),
             3 => drop(gmp::lock_os_thread()),
             4 => gmp::current().unwrap().unparker().unpark(),

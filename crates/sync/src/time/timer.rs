@@ -7,7 +7,7 @@ use core::fmt;
 use std::time::{Duration, Instant};
 
 /// Something that happens once, after a delay: a value on a channel ([`Timer::new`]), or a function that is run
-/// ([`after_func`](super::after_func)).
+/// ([`after_func`]).
 ///
 /// Dropping it does not stop it: a function is run all the same, and a channel of which somebody has a clone
 /// delivers.

@@ -52,7 +52,7 @@ impl<T> Receiver<T> {
     /// As [`Sender::send`](crate::channel::Sender::send).
     #[doc(alias = "chanrecv")]
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<T, RecvError> {
         give_way();
         let mut value = MaybeUninit::uninit();

@@ -39,7 +39,7 @@ impl<C: Config> G0<'_, C> {
     pub(crate) fn execute(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
         if !g.is_of(&self.sched.header) {
-            self.refuse_stranger(g);
+            self.sched.refuse_stranger(g);
         }
         if !g.home().is_null() {
             return self.execute_at_home(runnable, inherits);
@@ -66,16 +66,6 @@ impl<C: Config> G0<'_, C> {
             return self.wait_for_stack(runnable, inherits);
         }
         self.run(runnable.into_g(), inherits)
-    }
-
-    #[cold]
-    fn refuse_stranger(&self, g: &G) -> ! {
-        crate::fatal!(
-            "a goroutine stays in its runtime",
-            "policy {} was handed goroutine {} of another runtime",
-            self.sched.header.policy,
-            g.title()
-        );
     }
 
     #[inline(always)]

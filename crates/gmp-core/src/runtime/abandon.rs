@@ -150,6 +150,9 @@ impl<C: Config> Sched<C> {
     }
 
     fn abandon_runnable(&self, token: Runnable, left: &mut Leftover) {
+        if !token.g().is_of(&self.header) {
+            self.refuse_stranger(token.g());
+        }
         let g = token.into_g();
         if g.has(Flags::DROPPING) {
             return self.abandon_dropping(g);

@@ -3,6 +3,7 @@
 use crate::contract::{Config, IdleView, Policy, Switch, VictimOrder};
 use crate::entering::foreign;
 use crate::ground::settings::Settings;
+use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::{Counters, NUMBER_BATCH, OwnedP, P};
@@ -206,6 +207,17 @@ impl<C: Config> Sched<C> {
     /// everywhere in it.
     pub(crate) fn no_unwind() -> impl Drop {
         PolicyGuard::<C::Policy>(core::marker::PhantomData)
+    }
+
+    /// The policy gave out what it had been given by another runtime.
+    #[cold]
+    pub(crate) fn refuse_stranger(&self, g: &G) -> ! {
+        crate::fatal!(
+            "a goroutine stays in its runtime",
+            "policy {} was handed goroutine {} of another runtime",
+            self.header.policy,
+            g.title()
+        );
     }
 
     /// Sums a counter over all Ps, and what was counted without one.

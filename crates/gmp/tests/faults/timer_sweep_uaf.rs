@@ -80,7 +80,6 @@ fn sweep_by_a_setter() {
             let hear = stopped_timers(60);
             // The 65th entry has the heap swept.
             let _afters: Vec<_> = (0..10).map(|_| gmp::time::after(HOUR)).collect();
-            assert!(hear.try_recv().is_err(), "a call that never suspends ran a destructor that does");
             all_in_other_goroutines(&hear, 60);
         };
         let run = move || gmp::go(main).join().unwrap();

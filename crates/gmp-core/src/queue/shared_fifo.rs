@@ -6,8 +6,9 @@
 //!
 //! With one P its holder alone takes, and most that is put it puts itself: so it keeps a list of its own in front of the
 //! locked one, and pays no locked instruction. It is an array and not linked: after a burst of a million spawns the tokens
-//! are in no cache, and a list through them makes each step wait for memory. Others put into the locked list; its holder fetches that whenever it sees
-//! it non-empty, behind what it has.
+//! are in no cache, and a list through them makes each step wait for memory. Others put into the locked list; its holder
+//! fetches that whenever it sees it non-empty, behind what it has. Where there is no memory for a larger array, tokens stay
+//! in the locked list, whose links lie in themselves.
 //!
 //! Invariants: `near` is touched only by those who show an [`OnlyP`], and is empty when there is more than one P. Outside
 //! the lock `far_len` is the locked list's length; `near_len` is that of `near`.
@@ -56,12 +57,22 @@ impl<T: Token> SharedFifo<T> {
         outcome
     }
 
-    /// Puts what others have put behind what the only P's holder has.
+    /// Puts what others have put behind what the only P's holder has. `false`: there is no memory for all of it, and the
+    /// rest stays in the locked list, which needs none.
     #[inline]
-    fn fetch(&self, near: &mut VecDeque<T>) {
-        if self.far_len.load(Relaxed) != 0 {
-            near.extend(self.with(core::mem::take));
-        }
+    fn fetch(&self, near: &mut VecDeque<T>) -> bool {
+        self.far_len.load(Relaxed) == 0 || self.fetch_some(near)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fetch_some(&self, near: &mut VecDeque<T>) -> bool {
+        // More may come meanwhile; it is fetched next time.
+        let coming = self.far_len.load(Relaxed);
+        let fits = near.try_reserve(coming).is_ok();
+        let room = if fits { coming } else { near.capacity() - near.len() };
+        near.extend(self.with(|list| list.split_front(room.min(list.len()))));
+        fits
     }
 }
 
@@ -114,8 +125,11 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     #[inline]
     unsafe fn push_only_p(&self, token: T, only_p: OnlyP<'_>) {
         self.with_near(only_p, |near| {
-            self.fetch(near);
-            near.push_back(token);
+            if self.fetch(near) && (near.len() < near.capacity() || near.try_reserve(1).is_ok()) {
+                near.push_back(token);
+            } else {
+                self.push(token);
+            }
         });
     }
 
@@ -123,7 +137,7 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     unsafe fn pop_only_p(&self, only_p: OnlyP<'_>) -> Option<T> {
         self.with_near(only_p, |near| {
             self.fetch(near);
-            near.pop_front()
+            near.pop_front().or_else(|| self.pop())
         })
     }
 
@@ -131,8 +145,8 @@ impl<T: Token> SharedQueue<T> for SharedFifo<T> {
     unsafe fn pop_batch_only_p(&self, limit: usize, only_p: OnlyP<'_>) -> List<T> {
         self.with_near(only_p, |near| {
             self.fetch(near);
-            let count = near.len().min(limit);
-            core::iter::from_fn(|| near.pop_front()).take(count).collect()
+            let next = || near.pop_front().or_else(|| self.pop());
+            core::iter::from_fn(next).take(limit).collect()
         })
     }
 

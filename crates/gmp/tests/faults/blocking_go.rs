@@ -8,6 +8,7 @@ mod listed;
 mod rows;
 
 use crate::harness::{child, named};
+use gmp::policy::Go;
 use listed::{every_call_that_never_suspends_has_a_row, the_documentation_says_who_suspends};
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -218,9 +219,9 @@ fn nested_blocking_keeps_the_thread() {
     child("nested_blocking").run().code(0).prints("done\n");
 }
 
-/// As plain threads' do: first in, first out.
+/// As plain threads' do: first in, first out, where the policy's shared queue is.
 fn started_inside_blocking() {
-    let order = builder().procs(1).build().unwrap().run(|| {
+    let order = builder().policy::<Go>().procs(1).build().unwrap().run(|| {
         let (told, hears) = gmp::chan(8);
         gmp::blocking(|| {
             for n in 0..4 {

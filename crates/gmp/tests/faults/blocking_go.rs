@@ -8,7 +8,6 @@ mod listed;
 mod rows;
 
 use crate::harness::{child, named};
-use gmp::policy::Go;
 use listed::{every_call_that_never_suspends_has_a_row, the_documentation_says_who_suspends};
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -53,10 +52,10 @@ static BEATS: AtomicU64 = AtomicU64::new(0);
 /// A handle on the runtime that the rows run in.
 static HANDLE: OnceLock<gmp::Handle> = OnceLock::new();
 
-fn builder() -> gmp::Builder {
+fn builder() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: LOG is never borrowed over a call that suspends, unless one that says that it does not does: which is
     // what this looks for.
-    unsafe { gmp::Builder::new().share_thread_locals() }
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 /// Starts goroutines that take every P, and look whether somebody left their thread's LOG borrowed.
@@ -89,7 +88,7 @@ fn without_p(name: &'static str, procs: usize, call: impl FnOnce()) {
     });
 }
 
-fn all_rows(builder: gmp::Builder, procs: usize) {
+fn all_rows(builder: gmp::Builder<gmp::policy::Go>, procs: usize) {
     let runtime = builder.procs(procs).build().unwrap();
     HANDLE.set(runtime.handle()).unwrap();
     let finished = runtime.run(move || {
@@ -115,7 +114,7 @@ fn rows_with_two_ps() {
 }
 
 fn rows_on_threads() {
-    all_rows(gmp::Builder::new().one_thread_each(), 1);
+    all_rows(gmp::Builder::new().policy::<gmp::policy::Go>().one_thread_each(), 1);
 }
 
 fn never_suspends_with_one_p() {
@@ -221,7 +220,7 @@ fn nested_blocking_keeps_the_thread() {
 
 /// As plain threads' do: first in, first out, where the policy's shared queue is.
 fn started_inside_blocking() {
-    let order = builder().policy::<Go>().procs(1).build().unwrap().run(|| {
+    let order = builder().procs(1).build().unwrap().run(|| {
         let (told, hears) = gmp::chan(8);
         gmp::blocking(|| {
             for n in 0..4 {

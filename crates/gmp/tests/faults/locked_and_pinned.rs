@@ -27,14 +27,14 @@ pub(crate) const FAULT: crate::Fault = (
     ],
 );
 
-fn shared() -> gmp::Builder {
+fn shared() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().share_thread_locals() }.procs(1)
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }.procs(1)
 }
 
-fn pinned() -> gmp::Builder {
+fn pinned() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: as above.
-    unsafe { gmp::Builder::new().pinned() }.procs(1)
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().pinned() }.procs(1)
 }
 
 fn thread() -> ThreadId {

@@ -38,7 +38,10 @@ fn stop_timers_and_go() {
 
 fn swept_in_a_resize() {
     // SAFETY: no thread-local is used.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.procs(3).build().unwrap();
+    let runtime = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+        .procs(3)
+        .build()
+        .unwrap();
     runtime
         .run(|| {
             for round in 1..=ROUNDS {

@@ -1,4 +1,5 @@
 //! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
+//! The policy is Go's, whatever the default one is: many of these programs need its fairness, or its order.
 
 mod blocking_go;
 #[path = "../harness/mod.rs"]

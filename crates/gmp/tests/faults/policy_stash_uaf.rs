@@ -97,7 +97,7 @@ fn run_others() {
         assert!(all.into_iter().enumerate().all(|(n, one)| one.join().unwrap() == n));
     };
     for _ in 0..3 {
-        Builder::new().one_thread_each().build().unwrap().run(main).unwrap();
+        Builder::new().policy::<gmp::policy::Go>().one_thread_each().build().unwrap().run(main).unwrap();
     }
 }
 

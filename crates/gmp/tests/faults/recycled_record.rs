@@ -15,9 +15,9 @@ gmp::g_local! {
     static MINE: Cell<u32> = Cell::new(0);
 }
 
-fn shared() -> Builder {
+fn shared() -> Builder<gmp::policy::Go> {
     // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }
+    unsafe { Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 /// How a goroutine ends that has left its mark on all that a record holds.

@@ -18,9 +18,9 @@ pub(crate) const FAULT: crate::Fault = (
     named![main_waits_without_a_worker, second_worker_is_refused, at_each_limit],
 );
 
-fn builder() -> Builder {
+fn builder() -> Builder<gmp::policy::Go> {
     // SAFETY: no thread-local is used here.
-    unsafe { Builder::new().share_thread_locals() }
+    unsafe { Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 /// Address space in use, in bytes.

@@ -118,9 +118,9 @@ impl EventSink for Calls {
     }
 }
 
-fn builder() -> gmp::Builder {
+fn builder() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: nothing here uses a thread-local.
-    unsafe { gmp::Builder::new().share_thread_locals() }
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 fn chosen() -> (Call, EventKind) {

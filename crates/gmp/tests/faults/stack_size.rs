@@ -22,7 +22,7 @@ const SIZE: &str = "GMP_STACK_SIZE";
 
 fn runtime() -> gmp::Runtime {
     // SAFETY: no thread-local is used here.
-    unsafe { gmp::Builder::new().share_thread_locals() }.procs(1).build().unwrap()
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }.procs(1).build().unwrap()
 }
 
 #[inline(never)]
@@ -46,7 +46,8 @@ fn recursion() {
 
 fn small_by_program() {
     // SAFETY: no thread-local is used here.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() }.stack_size(64 << 10);
+    let builder =
+        unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }.stack_size(64 << 10);
     let main = || {
         let spawned = gmp::spawn().stack_size(32 << 10).go(two_mebibytes).unwrap();
         spawned.join().unwrap() + two_mebibytes()
@@ -61,7 +62,7 @@ fn tiny_spawn() {
 
 fn build_alone() {
     // SAFETY: no thread-local is used here.
-    match (unsafe { gmp::Builder::new().share_thread_locals() }).build() {
+    match (unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }).build() {
         Ok(_) => println!("built"),
         Err(error) => println!("{error}"),
     }
@@ -74,7 +75,10 @@ fn addresses() {
         black_box(&raw const local).addr()
     }
     // SAFETY: no thread-local is used here.
-    let runtime = unsafe { gmp::Builder::new().share_thread_locals() }.procs(4).build().unwrap();
+    let runtime = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+        .procs(4)
+        .build()
+        .unwrap();
     let main = || {
         let all: Vec<_> = (0..1000)
             .map(|_| {

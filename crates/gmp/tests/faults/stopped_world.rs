@@ -9,13 +9,13 @@ pub(crate) const FAULT: crate::Fault = (
     named![refused_threads, retaken_ps, hungry_ms, ending_threads],
 );
 
-fn builder() -> gmp::Builder {
+fn builder() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().share_thread_locals() }
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 /// Changes the number of Ps again and again while `others` are at work, and tells them when it is done.
-fn resize(builder: gmp::Builder, times: usize, others: &[fn(&AtomicBool)]) {
+fn resize(builder: gmp::Builder<gmp::policy::Go>, times: usize, others: &[fn(&AtomicBool)]) {
     static DONE: AtomicBool = AtomicBool::new(false);
     let others = others.to_vec();
     let ran = builder.build().unwrap().run(move || {

@@ -13,7 +13,7 @@ pub(crate) const FAULT: crate::Fault =
 /// A frame of 512 KiB where a goroutine has 64 KiB.
 fn large_frame_on_the_system_stack() {
     // SAFETY: no thread-local is used here.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() };
     let runtime = builder.procs(1).stack_size(64 << 10).build().unwrap();
     runtime
         .run(|| {

@@ -25,9 +25,11 @@ pub(crate) const FAULT: crate::Fault = (
 /// Longer than a child may take: whoever waits for this hangs.
 const NEVER: Duration = Duration::from_secs(3600);
 
-fn builder(procs: usize, threads: usize) -> gmp::Builder {
+fn builder(procs: usize, threads: usize) -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().share_thread_locals() }.procs(procs).max_threads(threads)
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+        .procs(procs)
+        .max_threads(threads)
 }
 
 fn threads() -> usize {

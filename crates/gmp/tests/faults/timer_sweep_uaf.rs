@@ -36,9 +36,9 @@ pub(crate) const FAULT: crate::Fault = (
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn shared() -> Builder {
+fn shared() -> Builder<gmp::policy::Go> {
     // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }
+    unsafe { Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 /// Says on which goroutine it is dropped, and suspends there.

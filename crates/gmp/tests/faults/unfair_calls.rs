@@ -24,9 +24,9 @@ pub(crate) const FAULT: crate::Fault = (
     named![one_p, two_ps, threads, keeps_its_thread, ends_aside, hog_and_timers, short_blocking],
 );
 
-fn builder() -> gmp::Builder {
+fn builder() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: nothing here holds a borrow of a thread-local across a call that suspends.
-    unsafe { gmp::Builder::new().share_thread_locals() }
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 const MS: Duration = Duration::from_millis(1);
@@ -91,7 +91,7 @@ const CALLS: &[Call] = &[
 ];
 
 /// As many loops over each call as there are Ps end when a sleeper has slept three times.
-fn all_calls(builder: gmp::Builder, procs: usize) {
+fn all_calls(builder: gmp::Builder<gmp::policy::Go>, procs: usize) {
     let finished = builder.procs(procs).build().unwrap().run(move || {
         for (name, prepare) in CALLS {
             let over = Arc::new(AtomicBool::new(false));
@@ -124,7 +124,7 @@ fn two_ps() {
 }
 
 fn threads() {
-    all_calls(gmp::Builder::new().one_thread_each(), 1);
+    all_calls(gmp::Builder::new().policy::<gmp::policy::Go>().one_thread_each(), 1);
 }
 
 #[track_caller]

@@ -13,9 +13,11 @@ pub(crate) const FAULT: crate::Fault = (
     named![pinned_scope, pinned_join, parks_called_off],
 );
 
-fn pinned() -> gmp::Builder {
+fn pinned() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().pinned() }.procs(1).at_main_return(AtMainReturn::Unwind)
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().pinned() }
+        .procs(1)
+        .at_main_return(AtMainReturn::Unwind)
 }
 
 /// A goroutine is pinned to m0 and waits at the end of its scope, for a child that is pinned to another M.
@@ -61,7 +63,7 @@ fn m0_leaves_what_others_unwind() {
 fn parks_called_off() {
     static DONE: AtomicBool = AtomicBool::new(false);
     // SAFETY: as above.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() };
     let finished = builder.procs(2).build().unwrap().run(|| {
         let restless = gmp::go(|| {
             while !DONE.load(Relaxed) {

@@ -34,9 +34,9 @@ pub(crate) const FAULT: crate::Fault = (
     ],
 );
 
-fn builder() -> gmp::Builder {
+fn builder() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: nothing here uses a thread-local.
-    unsafe { gmp::Builder::new().share_thread_locals() }
+    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
 }
 
 /// What the calls of a handle come to in a state.

@@ -20,7 +20,7 @@ pub(crate) const FAULT: crate::Fault = (
 
 const SIZE: &str = "GMP_STACK_SIZE";
 
-fn runtime() -> gmp::Runtime {
+fn runtime() -> gmp::Runtime<gmp::policy::Go> {
     // SAFETY: no thread-local is used here.
     unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }.procs(1).build().unwrap()
 }

@@ -94,6 +94,11 @@ fn figure(label: &str, caption: &str, svg: &str) -> String {
     format!("<figure><div role=\"img\" aria-label=\"{}\">{svg}</div>{caption}</figure>\n", escaped(label))
 }
 
+/// Pictures side by side, as many as fit; nothing if there are none.
+fn tiled(figures: &str) -> String {
+    if figures.is_empty() { String::new() } else { format!("<div class=\"tiles\">{figures}</div>\n") }
+}
+
 /// Text as HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

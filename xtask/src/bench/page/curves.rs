@@ -1,7 +1,7 @@
 //! Curves: figures against the number of processors, and latencies against the share that is not later.
 
 use crate::bench::page::canvas::{self, FAINT, INK, colour, drawn, words};
-use crate::bench::page::{figure, part};
+use crate::bench::page::{figure, part, tiled};
 use crate::bench::report::{Contest, Report, Row};
 use crate::bench::units::{duration, quantity};
 use anyhow::Result;
@@ -47,11 +47,10 @@ pub(super) fn scaling(report: &Report) -> Result<String> {
             &svg,
         );
     }
-    let content = if text.is_empty() { text } else { format!("<div class=\"tiles\">{text}</div>\n") };
     Ok(part(
         "Scaling",
         "The figure against the number of processors; lower is better, both axes are logarithmic.",
-        &content,
+        &tiled(&text),
     ))
 }
 
@@ -76,10 +75,9 @@ pub(super) fn latencies(report: &Report) -> Result<String> {
         let svg = picture(&curves, &ticks, "per cent", &|x| format!("{}", share(x)), &duration)?;
         text += &figure(&format!("Latencies of {title}: {}", said(&curves)), &title, &svg);
     }
-    let content = if text.is_empty() { text } else { format!("<div class=\"tiles\">{text}</div>\n") };
     let about = "So many per cent of the operations took no longer than this; both axes are logarithmic, and each step to \
                  the right leaves a tenth as many that took longer.";
-    Ok(part("Latencies", about, &content))
+    Ok(part("Latencies", about, &tiled(&text)))
 }
 
 fn distribution(row: &Row) -> Vec<(f64, f64)> {

@@ -1,7 +1,7 @@
 //! A tile for each contest: a bar for each contestant, with the spread of its processes.
 
 use crate::bench::page::canvas::{self, FAINT, INK, colour, drawn, words};
-use crate::bench::page::{figure, part};
+use crate::bench::page::{figure, part, tiled};
 use crate::bench::report::{Report, Row};
 use crate::bench::units::{bytes, quantity};
 use anyhow::Result;
@@ -70,7 +70,7 @@ fn tiles(
         let words: Vec<String> = bars.iter().map(|bar| format!("{} {}", bar.name, bar.shown)).collect();
         text += &figure(&format!("{what} of {title}: {}", words.join(", ")), &title, &picture(&bars)?);
     }
-    Ok(if text.is_empty() { text } else { format!("<div class=\"tiles\">{text}</div>\n") })
+    Ok(tiled(&text))
 }
 
 fn picture(bars: &[Bar]) -> Result<String> {

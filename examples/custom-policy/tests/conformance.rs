@@ -2,8 +2,8 @@
 
 use custom_policy::{Aging, EVERY};
 use gmp::contract::{RunQueue, Slot};
-use gmp::suite::fuzz::concurrent_runs;
 use gmp::suite::concurrent::Left;
+use gmp::suite::fuzz::concurrent_runs;
 use gmp::suite::{CONFIG, Ledger, Probe, QueueOf};
 
 gmp::policy_conformance!(Aging);

@@ -10,7 +10,6 @@ use crate::records::g::runnable::Runnable;
 use crate::records::p::timers::NEVER;
 use crate::shared::lists::MRef;
 use crate::shared::sched::AllP;
-use core::ptr;
 
 impl<C: Config> G0<'_, C> {
     /// Gives up the P, unless something turns up on the way. Always `None`: the caller starts over, with a P or
@@ -184,7 +183,7 @@ impl<C: Config> G0<'_, C> {
         lists.idle_ms.retain(|&m| m != me);
         lists.ms_wanting_p.retain(|&m| m != me);
         drop(lists);
-        if self.m.p.get().is_null() {
+        if !self.m.has_p() {
             self.take_next_p();
         }
     }
@@ -193,7 +192,7 @@ impl<C: Config> G0<'_, C> {
     pub(crate) fn rest_until_finished(&self) {
         self.leave_the_lists();
         loop {
-            if !self.m.p.get().is_null() {
+            if self.m.has_p() {
                 let p = self.release();
                 self.sched.hand_off(p);
             }
@@ -202,7 +201,7 @@ impl<C: Config> G0<'_, C> {
             }
             self.serve_as_reserve();
         }
-        debug_assert!(ptr::eq(self.m.p.get(), ptr::null()));
+        debug_assert!(!self.m.has_p());
     }
 
     /// Rests. `true`: it was given a P; `false`: `run` is to return.

@@ -64,6 +64,7 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    let _hold = here.m().door.hold();
     let Some(g) = prepare(here, spec, at) else { return Err(NoRecord(f)) };
     // SAFETY: as the caller promises.
     Ok(unsafe { submit(here.m(), g, f) })
@@ -130,7 +131,10 @@ where
     // SAFETY: just made Runnable, once.
     let runnable = unsafe { Runnable::new(g) };
     match machine_beside(g) {
-        Some(m) => rt.submit(m, runnable),
+        Some(m) => {
+            let _hold = m.door.hold();
+            rt.submit(m, runnable);
+        }
         None => rt.submit_from_outside(runnable),
     }
     Ok(handle)

@@ -93,7 +93,7 @@ impl<C: Config> Sched<C> {
         self.clear_attention(attention::STOP);
         let ps = lists.every_p[..self.procs()].to_vec();
         for p in ps {
-            if core::ptr::eq(&raw const p.core, m.p.get()) {
+            if core::ptr::eq(&raw const p.core, m.p()) {
                 p.core.word.acquire();
             } else if p.core.word.status() == PStatus::Stopped {
                 p.core.word.release();
@@ -125,13 +125,14 @@ impl<C: Config> Sched<C> {
             _ => Arc::clone(&lists.every_p[0]),
         };
         // Before anything is moved: whatever is readied or spawned from here on is queued on a P that stays.
-        m.p.set(&raw const keep.core);
+        m.put_p(&raw const keep.core);
         keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         let removed: Vec<Arc<P<C>>> = lists.every_p[procs..self.procs().max(procs)].to_vec();
         for p in &removed {
             self.remove(p, &keep);
         }
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
+        self.tell_only_p(lists);
     }
 
     /// The CPU time that the Ps could have used so far, in nanoseconds.
@@ -177,7 +178,7 @@ impl<C: Config> Sched<C> {
         let mut with_work = Vec::new();
         let ps: Vec<Arc<P<C>>> = lists.every_p[..self.procs()].to_vec();
         for p in ps {
-            if core::ptr::eq(&raw const p.core, m.p.get()) {
+            if core::ptr::eq(&raw const p.core, m.p()) {
                 p.core.word.acquire();
                 continue;
             }
@@ -204,6 +205,7 @@ impl<C: Config> Sched<C> {
         self.grow(lists, procs);
         lists.resized_at = self.header.now();
         self.publish_all_p(lists.every_p.clone(), &self.collector.register());
+        self.tell_only_p(lists);
         for p in lists.every_p.clone().iter().skip(1) {
             p.core.word.release();
             // SAFETY: just made: the right to it is ours.

@@ -15,6 +15,7 @@ mod stopped_world;
 mod system_stack;
 mod thread_limit;
 mod timer_sweep_uaf;
+mod undeclared_blocking;
 mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;
@@ -39,6 +40,7 @@ const FAULTS: &[Fault] = &[
     system_stack::FAULT,
     thread_limit::FAULT,
     timer_sweep_uaf::FAULT,
+    undeclared_blocking::FAULT,
     unfair_calls::FAULT,
     unheard_attention::FAULT,
     unrun_join::FAULT,

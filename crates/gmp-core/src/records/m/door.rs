@@ -123,7 +123,12 @@ impl Door {
     #[inline(always)]
     pub(crate) fn set_way(&self, way: Way) {
         debug_assert!(self.is_inside(), "only our own code changes what an M holds");
+        #[cfg(not(loom))]
         self.way.store(way as u32, Ordering::Relaxed);
+        // loom knows no order of a plain store and another thread's compare-and-swap, and would let us read what we have just
+        // overwritten.
+        #[cfg(loom)]
+        self.way.swap(way as u32, Ordering::Relaxed);
     }
 
     /// By sysmon: begins to take the P. `false`: there is none to be taken.

@@ -138,7 +138,8 @@ mod tests {
     fn what_is_left_out_is_there() {
         let folder = root::root().join("crates/gmp/tests");
         for name in NAME_THEIR_POLICY {
-            let there = folder.join(format!("{name}.rs")).exists() || folder.join(name).join("main.rs").exists();
+            let there =
+                folder.join(format!("{name}.rs")).exists() || folder.join(name).join("main.rs").exists();
             assert!(there, "no test named {name}");
         }
         let tests = tests().unwrap();

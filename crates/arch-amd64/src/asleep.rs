@@ -12,7 +12,9 @@ pub(crate) fn sleeps(clock: i32) -> Option<bool> {
     // How Linux names the clock of a thread: the number's complement, above three bits (`CPUCLOCK_PID`).
     let thread = !(clock >> 3);
     let mut head = [0; HEAD];
-    let read = File::open(format!("/proc/self/task/{thread}/stat")).and_then(|mut file| file.read(&mut head)).ok()?;
+    let read = File::open(format!("/proc/self/task/{thread}/stat"))
+        .and_then(|mut file| file.read(&mut head))
+        .ok()?;
     state(&head[..read]).map(|state| matches!(state, b'S' | b'D'))
 }
 
@@ -41,11 +43,8 @@ mod tests {
         let thread = std::thread::spawn(move || {
             tell.send(crate::cpus::own_clock().unwrap()).unwrap();
             wait.recv().unwrap();
-            loop {
-                match wait.try_recv() {
-                    Err(std::sync::mpsc::TryRecvError::Empty) => std::hint::spin_loop(),
-                    _ => break,
-                }
+            while wait.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                std::hint::spin_loop();
             }
         });
         let clock = hear.recv().unwrap();

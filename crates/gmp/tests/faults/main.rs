@@ -6,6 +6,7 @@ mod blocking_go;
 mod harness;
 mod locked_and_pinned;
 mod lost_in_resize;
+mod lost_p;
 mod policy_stash_uaf;
 mod recycled_record;
 mod refusals;
@@ -31,6 +32,7 @@ const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
+    lost_p::FAULT,
     policy_stash_uaf::FAULT,
     recycled_record::FAULT,
     refusals::FAULT,

@@ -43,5 +43,6 @@ pub use life::spawn::{NoRecord, Spec};
 pub use records::g::parked::Parked;
 pub use records::g::runnable::Runnable;
 pub use records::g::{Ancestor, WaitReason, Wake};
+pub use ground::overrun::{Overrun, OverrunHook};
 pub use runtime::run::{Finished, RunError};
 pub use shared::reports::{DeadlockReport, Leftover, WaitingGoroutine};

@@ -75,6 +75,8 @@ pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 #[doc(inline)]
 pub use gmp_core::stats::Stats;
 #[doc(inline)]
+pub use gmp_core::Overrun;
+#[doc(inline)]
 pub use gmp_core::{
     Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, WaitReason,
     WaitingGoroutine, Wake, blocking, g_local,
@@ -116,7 +118,7 @@ pub use gmp_sync::select::{Select, SelectedOperation, block_forever};
 #[doc(inline)]
 pub use gmp_sync::{channel, context, select, sync};
 pub use goroutine::{
-    current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
+    checkpoint, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
     park_timeout, set_max_procs, sleep, stats, try_go, yield_now,
 };
 pub use run::run;

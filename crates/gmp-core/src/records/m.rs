@@ -111,6 +111,8 @@ pub(crate) struct M {
     pub(crate) lent: Cell<(*const PCore, Call)>,
     /// When its goroutine's blocking call began, if others waited for the P then; 0: not timed.
     pub(crate) call_began: Cell<u64>,
+    /// When sysmon took the P from its goroutine because that overran its slice; 0: it did not. Written by sysmon like `lent`.
+    pub(crate) overruns_since: Cell<u64>,
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
@@ -164,6 +166,7 @@ impl M {
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
             call_began: Cell::new(0),
+            overruns_since: Cell::new(0),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {
                 reason: WaitReason::Park,

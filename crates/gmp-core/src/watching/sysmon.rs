@@ -14,7 +14,7 @@ use crate::records::p::{OwnedP, P};
 use crate::shared::sched::{AllP, Sched};
 use crate::watching::deadlock::SUSPECT_PERIOD;
 use crate::watching::late_timers::{KEPT, Late, TimerM};
-use crate::watching::retake::{Found, Look, is_unwanted};
+use crate::watching::retake::{Found, GRACE, Look, Why, is_unwanted};
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
@@ -156,7 +156,10 @@ impl<C: Config> Sysmon<'_, C> {
 
     /// When the first slice ends that is known to run, if that is soon.
     fn next_end_of_slice(&self) -> u64 {
-        let ends = self.seen.iter().map(|seen| seen.since.saturating_add(nanos(LONGEST)));
+        let ends = self.seen.iter().flat_map(|seen| {
+            // When it is over, and when the P is taken.
+            [LONGEST, LONGEST + GRACE].map(|after| seen.since.saturating_add(nanos(after)))
+        });
         ends.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
     }
 
@@ -213,7 +216,9 @@ impl<C: Config> Sysmon<'_, C> {
                     end_slice(p, seen, now);
                 }
                 let this = match status {
-                    PStatus::Running if *retakes => seen.look.again(sched, p, now, slow),
+                    PStatus::Running if *retakes => {
+                        seen.look.again(sched, p, now, slow).max(take_if_overrun(sched, p, seen, now))
+                    }
                     PStatus::Blocked if retake_one(sched, p, seen, now) => Found::Taken,
                     _ => Found::Nothing,
                 };
@@ -291,6 +296,15 @@ fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
     if called || timer_waits || seen.has_used(p, slice, now) {
         p.core.slice.end();
     }
+}
+
+/// Takes the P of a goroutine that has not heard that its slice is over, if anybody could use it.
+fn take_if_overrun<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &Seen, now: u64) -> Found {
+    let over = p.core.slice.is_over() && seen.has_used(p, nanos(LONGEST + GRACE), now);
+    if !over || is_unwanted(sched, p, now) {
+        return Found::Nothing;
+    }
+    sched.take_p_if(p, Why::Overruns, || p.core.slice.is_over() && p.core.slice.tick() == seen.tick)
 }
 
 /// The CPU time of the M behind a clock; `None` where there is no clock.

@@ -4,6 +4,7 @@ use super::G0;
 use crate::contract::{
     Config, IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims, WalkStart,
 };
+use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::word::PStatus;
 use crate::records::p::{P, add_own};
@@ -59,6 +60,32 @@ impl<C: Config> G0<'_, C> {
                 if let Some(popped) = popped.or_else(|| self.steal_from(victim, last)) {
                     return Some(popped);
                 }
+            }
+        }
+        self.steal_job(all)
+    }
+
+    /// Takes a job, from the first victim that has one: only when no goroutine is to be had, since what is taken has to be
+    /// made one first.
+    fn steal_job(&self, all: &AllP<C>) -> Option<Popped<Runnable>> {
+        let own = self.p_shared().core.id as usize;
+        let from = WalkStart { seed: self.m.random(), own, victims: all };
+        let mut walk = self.sched.policy(self.m, || all.order.walk(from));
+        for _ in 0..all.ps.len() {
+            let at = self.sched.policy(self.m, || walk.next())?;
+            if self.is_wanted() {
+                return None;
+            }
+            let Some(jobs) = all.ps.get(at).filter(|_| at != own).and_then(|victim| victim.core.jobs())
+            else {
+                continue;
+            };
+            if let Some(token) = crate::life::scope::steal(self.m, jobs) {
+                self.sched.emit(EventKind::GoCreate, token.g(), Some(self.m), 0);
+                let counters = &self.p_shared().core.counters;
+                add_own(&counters.steals, 1);
+                add_own(&counters.stolen, 1);
+                return Some(Popped { token, inherits: false });
             }
         }
         None

@@ -53,7 +53,7 @@ impl<C: Config> Sched<C> {
             lists.stop_wait -= 1;
         }
         while let Some(p) = lists.idle_ps.pop() {
-            self.idle.p_busy();
+            self.note_p_busy(&lists);
             p.core.word.stop();
             // The table of Ps still knows it.
             let _ = p.into_core();
@@ -125,7 +125,7 @@ impl<C: Config> Sched<C> {
             _ => Arc::clone(&lists.every_p[0]),
         };
         // Before anything is moved: whatever is readied or spawned from here on is queued on a P that stays.
-        m.p.set(&raw const keep.core);
+        m.hold(&raw const keep.core);
         keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         let removed: Vec<Arc<P<C>>> = lists.every_p[procs..self.procs().max(procs)].to_vec();
         for p in &removed {

@@ -213,7 +213,7 @@ impl<C: Config> Sysmon<'_, C> {
         }
         let waiting = view.idle > 0
             && (!self.sched.shared.is_empty()
-                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty())));
+                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| p.has_work())));
         if !waiting {
             self.waiting_since = None;
             return until;

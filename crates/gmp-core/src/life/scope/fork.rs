@@ -190,13 +190,16 @@ where
     gate::give_way();
     let here = gate::pass("join");
     let g = here.g();
-    let half = Half::new(b, g, Location::caller());
+    // Dropped by hand: of one that nobody took, labels are all that there may be to drop.
+    let mut half = ManuallyDrop::new(Half::new(b, g, Location::caller()));
     // While the job is out, nothing unwinds out of here but what is caught.
-    let queued = offer(&here, (&raw const half).cast());
+    let queued = offer(&here, (&raw const *half).cast());
     let first = catch_unwind(AssertUnwindSafe(a));
     // The goroutine may be on another M by now.
     if queued && Here::new(g).m().jobs.pop() {
-        let b = ManuallyDrop::into_inner(half.b.into_inner());
+        drop(half.job.labels.take());
+        // SAFETY: nobody has taken the job, so the closure is there, and it is taken once.
+        let b = unsafe { ManuallyDrop::take(half.b.get_mut()) };
         return match first {
             Ok(first) => (first, b()),
             Err(payload) => {
@@ -207,7 +210,7 @@ where
         };
     }
     half.word.wait();
-    finish(g, first, &half)
+    finish(g, first, ManuallyDrop::into_inner(half))
 }
 
 /// Puts a job among those of its goroutine's M. `false`: it is a goroutine at once, because the M has no P, or no room, or
@@ -228,16 +231,15 @@ fn offer(here: &Here, job: *const Job) -> bool {
 
 /// The end of a `join` whose job was taken, and has been given up by whoever took it.
 #[inline(never)]
-fn finish<B, RA, RB>(g: &G, first: Result<RA, Payload>, half: &Half<B, RB>) -> (RA, RB)
+fn finish<B, RA, RB>(g: &G, first: Result<RA, Payload>, half: Half<B, RB>) -> (RA, RB)
 where
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
-    // SAFETY: nobody else reaches the half any more.
-    let second = unsafe { (*half.result.get()).take() };
-    let second = second.unwrap_or_else(|| {
-        // SAFETY: as above; and a half without a result is one that was given back.
-        let b = unsafe { ManuallyDrop::take(&mut *half.b.get()) };
+    let (b, result) = (half.b, half.result);
+    let second = result.into_inner().unwrap_or_else(|| {
+        // A half without a result is one that was given back.
+        let b = ManuallyDrop::into_inner(b.into_inner());
         if g.header().is_closing() {
             // Its goroutine was dropped before it ran, as everything is that has not run by then.
             drop(b);

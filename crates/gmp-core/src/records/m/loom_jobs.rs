@@ -2,7 +2,8 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_jobs`
 //!
-//! Threads: two or three (the owner is the model's main thread). Preemptions: three, or what `LOOM_MAX_PREEMPTIONS` says.
+//! Threads: two or three (the owner is the model's main thread). Preemptions: what
+//! each model gives to `explore`, or what `LOOM_MAX_PREEMPTIONS` says.
 //! Both halves of the fence are full ones here, which is what they amount to. A job's content is written before the push and
 //! rewritten by whoever takes it, through loom's `UnsafeCell`, so that one that is taken twice, or read too early, is a
 //! race.
@@ -36,9 +37,9 @@ struct House {
     frames: [Frame; 3],
 }
 
-fn explore(model: impl Fn(Arc<House>) + Send + Sync + 'static) {
+fn explore(preemptions: usize, model: impl Fn(Arc<House>) + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
     builder.check(move || {
         let frames = [Frame::new(), Frame::new(), Frame::new()];
         model(Arc::new(House { jobs: Jobs::new(), frames }));
@@ -76,7 +77,7 @@ impl House {
 /// The last job, which owner and thief want at once.
 #[test]
 fn a_last_job_has_one_taker() {
-    explore(|house| {
+    explore(3, |house| {
         let thief = thief(&house);
         house.join(0, || {});
         thief.join().unwrap();
@@ -87,7 +88,7 @@ fn a_last_job_has_one_taker() {
 /// Two nested joins and two thieves, who take the outer one first.
 #[test]
 fn two_thieves_and_two_jobs() {
-    explore(|house| {
+    explore(2, |house| {
         let thieves = [thief(&house), thief(&house)];
         house.join(0, || house.join(1, || {}));
         thieves.into_iter().for_each(|thief| thief.join().unwrap());
@@ -98,7 +99,7 @@ fn two_thieves_and_two_jobs() {
 /// A slot that was emptied and filled again, while a thief is on its way to it.
 #[test]
 fn slots_are_filled_again_behind_a_thief() {
-    explore(|house| {
+    explore(3, |house| {
         let thief = thief(&house);
         house.join(0, || {});
         house.join(1, || {});
@@ -111,7 +112,7 @@ fn slots_are_filled_again_behind_a_thief() {
 /// The goroutine suspends: what is left becomes goroutines, and its joins find nothing, while a thief has its look.
 #[test]
 fn what_is_promoted_is_not_taken_back() {
-    explore(|house| {
+    explore(3, |house| {
         let thief = thief(&house);
         house.join(0, || {
             house.join(1, || {

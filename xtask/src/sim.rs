@@ -96,3 +96,6 @@ fn print(record: &Record) {
         println!("{verdict}");
     }
 }
+
+#[cfg(test)]
+mod tests;

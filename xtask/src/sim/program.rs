@@ -20,7 +20,7 @@ use std::time::Duration;
 /// The program.
 #[derive(Debug)]
 pub(crate) struct Program {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// What a program says that it has.

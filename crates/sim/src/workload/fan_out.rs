@@ -1,6 +1,6 @@
 //! Wakers that wake their goroutines again and again, each of which works a little and parks; the last one wakes the waker.
 
-use super::{Do, Program, Size, Task};
+use super::program::{Do, Program, Size, Task};
 
 const MAIN: u8 = 0;
 const WAKER: u8 = 1;

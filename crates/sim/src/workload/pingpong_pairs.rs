@@ -1,6 +1,6 @@
 //! Pairs of goroutines, the two of which hand a message to and fro.
 
-use super::{Do, Program, Size, Task};
+use super::program::{Do, Program, Size, Task};
 
 const MAIN: u8 = 0;
 const SERVES: u8 = 1;

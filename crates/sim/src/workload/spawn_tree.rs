@@ -1,6 +1,6 @@
 //! A binary tree: each inner node spawns two children and waits for both, one after the other.
 
-use super::{Do, Program, Size, Task};
+use super::program::{Do, Program, Size, Task};
 
 struct Tree {
     depth: u64,

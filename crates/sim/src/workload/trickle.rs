@@ -1,6 +1,6 @@
 //! A runtime with nothing to do but to start an empty goroutine each millisecond.
 
-use super::{Do, Program, Size, Task};
+use super::program::{Do, Program, Size, Task};
 
 const MAIN: u8 = 0;
 const MILLISECOND: f64 = 1e6;

@@ -1,6 +1,6 @@
 //! A deep, uneven tree: each node spawns a goroutine for each child and waits for all; one child has most of what is below.
 
-use super::{Do, Program, Size, Task};
+use super::program::{Do, Program, Size, Task};
 
 const CHILDREN: u64 = 4;
 

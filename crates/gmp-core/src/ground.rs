@@ -4,6 +4,7 @@
 pub(crate) mod clock;
 pub mod event;
 pub mod fatal;
+pub mod helpers;
 pub(crate) mod fence;
 pub mod procs;
 pub mod settings;

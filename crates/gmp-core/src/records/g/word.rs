@@ -271,18 +271,32 @@ impl GWord {
             .map(|_| Scan { word: self, value: word })
     }
 
+    /// The word at this moment, to be compared by [`GWord::still`].
+    pub(crate) fn glimpse(&self) -> Glimpse {
+        // ORDER: glimpse. Acquire pairs with the releases of `step` and its like: what the owner wrote before is read.
+        Glimpse(self.0.load(Ordering::Acquire))
+    }
+
+    /// Whether what was read since then was of one and the same goroutine, in no wait but that which it was in.
+    pub(crate) fn still(&self, then: Glimpse) -> bool {
+        // What was read before is not read later than the word.
+        crate::ground::sync::full_fence();
+        self.0.load(Ordering::Relaxed) & SERIAL == then.0 & SERIAL
+    }
+
     #[inline]
     fn end_wait(&self, wait: Wait, to: Status) -> bool {
         let next = match to {
             Status::Free => next_serial(wait.0),
             _ => (wait.0 & !STATE) | to as u64,
         };
+        let mut spins = 0;
         loop {
             // ORDER: ready. Acquire pairs with the release of `to_waiting` (park) and of a scan's end; release hands
             // what the waker wrote before to the goroutine, through the queue that carries it.
             match self.0.compare_exchange(wait.0, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return true,
-                Err(now) if now == wait.0 | SCAN => spin_loop_briefly(),
+                Err(now) if now == wait.0 | SCAN => wait_for_reader(&mut spins),
                 Err(_) => return false,
             }
         }
@@ -309,15 +323,31 @@ fn next_serial(word: u64) -> u64 {
     (word & SERIAL).wrapping_add(NEXT)
 }
 
-fn spin_loop_briefly() {
-    spin_loop();
-    #[cfg(loom)]
-    crate::ground::sync::thread::yield_now();
+/// A reader copies a stack of some KiB: a microsecond, unless the system has stopped its thread in the middle. Then it
+/// needs our CPU more than we do.
+#[cold]
+fn wait_for_reader(spins: &mut u32) {
+    *spins += 1;
+    if *spins > 1000 || cfg!(loom) {
+        crate::ground::sync::thread::yield_now();
+    } else {
+        spin_loop();
+    }
 }
 
 impl Default for GWord {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A word as somebody saw it who owns nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glimpse(u64);
+
+impl Glimpse {
+    pub(crate) fn status(self) -> Status {
+        Status::of(self.0)
     }
 }
 

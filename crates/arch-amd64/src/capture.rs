@@ -35,8 +35,10 @@ use gmp_core::contract::CurrentSlot;
 pub const MOST_COPIED: usize = 64 << 10;
 
 const SIGNAL: libc::c_int = libc::SIGURG;
-/// A thread answers in microseconds if a CPU is free for it.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// A thread answers in microseconds if a CPU is free for it. One that must wait for a CPU among many is worth some turns.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often its answer is looked for.
+const LOOK_AGAIN: Duration = Duration::from_micros(20);
 
 const IDLE: u32 = 0;
 const ASKED: u32 = 1;
@@ -93,7 +95,7 @@ pub fn capture(thread: i32, slot: usize, into: &mut Vec<u8>) -> Option<Registers
     // ORDER: capture. Acquire pairs with the handler's release: the answer is there.
     while STATE.load(Ordering::Acquire) != DONE {
         if sent && began.elapsed() < PATIENCE {
-            std::thread::yield_now();
+            std::thread::sleep(LOOK_AGAIN);
         } else if STATE.compare_exchange(ASKED, IDLE, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             return None;
         } else {
@@ -120,15 +122,21 @@ pub fn copy_memory(from: usize, into: &mut [u8]) -> usize {
     let (mut count, mut at, end) = (0, from, from.saturating_add(into.len()));
     while at < end && count < pieces.len() {
         let next = (at / PAGE + 1).saturating_mul(PAGE).min(end);
-        pieces[count] =
-            libc::iovec { iov_base: core::ptr::without_provenance_mut(at), iov_len: next - at };
+        pieces[count] = libc::iovec { iov_base: core::ptr::without_provenance_mut(at), iov_len: next - at };
         count += 1;
         at = next;
     }
     let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
     // SAFETY: the kernel writes to `into` only, and checks what it reads.
     let copied = unsafe {
-        libc::process_vm_readv(libc::getpid(), &raw const local, 1, pieces.as_ptr(), count as libc::c_ulong, 0)
+        libc::process_vm_readv(
+            libc::getpid(),
+            &raw const local,
+            1,
+            pieces.as_ptr(),
+            count as libc::c_ulong,
+            0,
+        )
     };
     usize::try_from(copied).unwrap_or(0)
 }

@@ -4,8 +4,8 @@
 pub(crate) mod clock;
 pub mod event;
 pub mod fatal;
-pub mod helpers;
 pub(crate) mod fence;
+pub mod helpers;
 pub mod procs;
 pub mod settings;
 pub mod sync;

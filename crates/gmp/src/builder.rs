@@ -284,7 +284,8 @@ impl<P: Policy> Builder<P> {
     /// `GOMAXPROCS`, `GMP_SEED`, `GMP_STACK_SIZE` or `GMP_DEBUG`.
     #[doc(alias = "schedinit")]
     pub fn build(self) -> Result<Runtime<P>, BuildError> {
-        let Choices { mode, stacks, guard_mode, procs, stack_size, seed, mut debug, mut settings } = self.choices;
+        let Choices { mode, stacks, guard_mode, procs, stack_size, seed, mut debug, mut settings } =
+            self.choices;
         debug.add(Debug::from_environment()?);
         in_range("max_threads", settings.max_threads, 3, 1 << 20)?;
         if settings.thread_name.contains('\0') {

@@ -1,7 +1,7 @@
 //! `GMP_DEBUG`: what whoever runs a program wants to see of it, without another build. Go: `GODEBUG`.
 
 use crate::BuildError;
-use crate::runtime::Handle;
+use gmp_core::runtime::Handle;
 
 /// What `GMP_DEBUG` asks for: words between commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Debug {
         #[cfg(feature = "dump")]
         {
             gmp_inspect::install();
-            let watched = self.dump_on.iter().map(|&signal| gmp_inspect::dump_on(signal, handle.0.clone()));
+            let watched = self.dump_on.iter().map(|&signal| gmp_inspect::dump_on(signal, handle.clone()));
             Ok(Begun(watched.collect::<std::io::Result<Vec<_>>>()?))
         }
         #[cfg(not(feature = "dump"))]
@@ -65,9 +65,12 @@ impl Debug {
     /// What is to be done in main when it returns.
     pub(crate) fn at_main_return(&self) {
         #[cfg(feature = "dump")]
-        if self.leftovers && crate::num_goroutines() > 1 {
-            eprintln!("GMP_DEBUG=leftovers: main returns and leaves these behind\n{}", crate::dump());
-        }
+        gmp_core::goroutine::with_runtime("run", |handle| {
+            if self.leftovers && handle.num_goroutines() > 1 {
+                let dump = gmp_core::blocking(|| gmp_inspect::dump_elsewhere(handle));
+                eprintln!("GMP_DEBUG=leftovers: main returns and leaves these behind\n{dump}");
+            }
+        });
     }
 }
 

@@ -2,12 +2,11 @@
 
 use crate::Handle;
 use gmp_core::runtime as core_runtime;
-use std::thread;
 
 #[doc(inline)]
-pub use gmp_inspect::{Dump, Frame, Group};
-#[doc(inline)]
 pub use gmp_core::sight::{Object, Sight, State};
+#[doc(inline)]
+pub use gmp_inspect::{Dump, Frame, Group};
 
 /// Dumps the goroutines of the caller's runtime: what each does or waits for, at which object and since when, who started
 /// it, and its stack with function names and lines. The program runs on meanwhile. **Suspends**, as
@@ -37,30 +36,17 @@ pub use gmp_core::sight::{Object, Sight, State};
 #[track_caller]
 pub fn dump() -> Dump {
     let handle = gmp_core::goroutine::with_runtime("dump", core_runtime::Handle::clone);
-    crate::blocking(|| on_a_thread(&handle))
+    crate::blocking(|| gmp_inspect::dump_elsewhere(&handle))
 }
 
 impl Handle {
-    /// Dumps the goroutines of this runtime, as [`gmp::dump`](crate::dump()) does. Never suspends, but blocks its thread for as long
-    /// as the dump takes: in a goroutine [`gmp::dump`](crate::dump()) is better.
+    /// Dumps the goroutines of this runtime, as [`gmp::dump`](crate::dump()) does, on any thread. **Suspends** a goroutine, as
+    /// [`blocking`](crate::blocking) does.
     ///
     /// # Panics
     /// If the operating system refuses a thread.
     #[must_use]
     pub fn dump(&self) -> Dump {
-        on_a_thread(&self.0)
-    }
-}
-
-/// Tables of symbols need more stack than a goroutine may have.
-fn on_a_thread(handle: &core_runtime::Handle) -> Dump {
-    let dumped = thread::scope(|scope| {
-        let thread = thread::Builder::new().name("gmp-dump".into());
-        thread.spawn_scoped(scope, || gmp_inspect::dump(handle)).map(thread::ScopedJoinHandle::join)
-    });
-    match dumped {
-        Ok(Ok(dump)) => dump,
-        Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Err(error) => panic!("gmp::dump: the operating system refused a thread: {error}"),
+        crate::blocking(|| gmp_inspect::dump_elsewhere(&self.0))
     }
 }

@@ -69,7 +69,7 @@ impl<P: Policy> Runtime<P> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let _begun = self.debug.begin(&self.handle()).map_err(RunError::Os)?;
+        let _begun = self.debug.begin(&self.handle().0).map_err(RunError::Os)?;
         let debug = self.debug;
         let main = move || {
             let value = main();
@@ -95,7 +95,7 @@ impl<P: Policy> Runtime<P> {
 }
 
 /// A runtime, seen from plain threads: spawns goroutines and reads statistics. It may be cloned, and used on any thread.
-/// No call of it suspends.
+/// No call of it suspends but `dump`.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) core_runtime::Handle);
 

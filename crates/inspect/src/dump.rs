@@ -10,6 +10,7 @@ use gmp_core::contract::{Context, SavedRegisters};
 use gmp_core::runtime::Handle;
 use gmp_core::sight::{Look, Sight, State};
 use std::collections::HashMap;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Every goroutine of a runtime as it stood at some moment while the dump was made, those with equal stacks together, the
@@ -72,6 +73,23 @@ pub fn dump(handle: &Handle) -> Dump {
     handle.look(&mut collector);
     let groups = collector.into_groups();
     Dump { policy: handle.policy(), procs: handle.max_procs(), took: began.elapsed(), groups }
+}
+
+/// [`dump()`] on a thread made for it, since tables of symbols need more stack than a goroutine may have.
+///
+/// # Panics
+/// If the operating system refuses a thread.
+#[must_use]
+pub fn dump_elsewhere(handle: &Handle) -> Dump {
+    let dumped = thread::scope(|scope| {
+        let thread = thread::Builder::new().name("gmp-dump".into());
+        thread.spawn_scoped(scope, || dump(handle)).map(thread::ScopedJoinHandle::join)
+    });
+    match dumped {
+        Ok(Ok(dump)) => dump,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(error) => panic!("gmp::dump: the operating system refused a thread: {error}"),
+    }
 }
 
 /// What goroutines of one group have in common, with their stack by its number.

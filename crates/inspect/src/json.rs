@@ -22,7 +22,8 @@ impl Dump {
         let mut out = String::from("{\"policy\": ");
         text(&mut out, self.policy);
         let (procs, count, took) = (self.procs, self.len(), self.took.as_nanos());
-        let _ = write!(out, ", \"procs\": {procs}, \"goroutines\": {count}, \"took_ns\": {took}, \"groups\": ");
+        let _ =
+            write!(out, ", \"procs\": {procs}, \"goroutines\": {count}, \"took_ns\": {took}, \"groups\": ");
         list(&mut out, &self.groups, group);
         out.push('}');
         out

@@ -21,7 +21,7 @@ mod symbols;
 mod text;
 mod walk;
 
-pub use dump::{Dump, Group, dump};
+pub use dump::{Dump, Group, dump, dump_elsewhere};
 pub use report::install;
 pub use signals::{Watched, dump_on};
 pub use symbols::Frame;

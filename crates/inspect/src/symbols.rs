@@ -63,7 +63,8 @@ fn look_up(address: usize) -> Arc<[Frame]> {
 /// Those between the runtime's: a goroutine that waits stands in the runtime, and every goroutine begins there. All, if
 /// there are no others.
 pub(crate) fn without_runtime(frames: &[Frame], suspended: bool) -> Range<usize> {
-    let end = frames.iter().rposition(|frame| !is_runtimes(frame) && !is_std(frame)).map_or(0, |last| last + 1);
+    let end =
+        frames.iter().rposition(|frame| !is_runtimes(frame) && !is_std(frame)).map_or(0, |last| last + 1);
     let inner = &frames[..end];
     let leading = inner.iter().take_while(|frame| is_runtimes(frame) || is_std(frame)).count();
     let start = inner[..leading].iter().rposition(is_runtimes).map_or(0, |last| last + 1);
@@ -96,7 +97,9 @@ fn is_sibling(file: &str, own: &str) -> bool {
     if around.is_empty() || !(before.is_empty() || before.ends_with('/')) {
         return false;
     }
-    let Some((sibling, _)) = rest.strip_prefix('/').and_then(|rest| rest.split_once("/src/")) else { return false };
+    let Some((sibling, _)) = rest.strip_prefix('/').and_then(|rest| rest.split_once("/src/")) else {
+        return false;
+    };
     if name.starts_with("gmp-") {
         sibling.starts_with("gmp-")
     } else {
@@ -106,9 +109,7 @@ fn is_sibling(file: &str, own: &str) -> bool {
 
 fn is_std(frame: &Frame) -> bool {
     let name = crate_of(&frame.function);
-    let in_library = |file: &str| {
-        file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/")
-    };
+    let in_library = |file: &str| file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/");
     ["core", "alloc", "std"].contains(&name)
         || ["__rust_try", "start_thread", "clone3", "__clone3", "clone", "__clone"].contains(&name)
         || frame.file.as_deref().is_some_and(in_library)

@@ -31,7 +31,9 @@ impl fmt::Display for Group {
         }
         f.write_str(" [")?;
         state(f, &self.goroutines)?;
-        if others.is_empty() { labels(f, first)? }
+        if others.is_empty() {
+            labels(f, first)?
+        }
         f.write_str("]:")?;
         if !others.is_empty() {
             numbers(f, &self.goroutines)?;

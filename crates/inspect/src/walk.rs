@@ -65,8 +65,7 @@ impl Walk {
         };
         let begin =
             UnwindRegsNative::new(registers.pc as u64, registers.sp as u64, registers.frame_pointer as u64);
-        let mut frames =
-            self.unwinder.iter_frames(registers.pc as u64, begin, &mut self.cache, &mut read);
+        let mut frames = self.unwinder.iter_frames(registers.pc as u64, begin, &mut self.cache, &mut read);
         // An error is where the walk ends: the copy is not deep enough, or there are no tables.
         while let Ok(Some(frame)) = frames.next() {
             self.pcs.push(frame.address() as usize);

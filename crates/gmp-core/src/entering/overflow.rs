@@ -21,7 +21,9 @@ pub struct Suspect {
 pub fn describe(suspect: &Suspect, out: &mut dyn Write) -> bool {
     let Current::G(g) = current() else { return false };
     let stack = g.stack.addresses();
-    if stack.is_empty() || !(stack.start.saturating_sub(suspect.guard)..stack.start).contains(&suspect.address) {
+    if stack.is_empty()
+        || !(stack.start.saturating_sub(suspect.guard)..stack.start).contains(&suspect.address)
+    {
         return false;
     }
     // Promised is a power of two (`Builder::stack_size`); what a stack has beyond it, its first frame may leave unused.

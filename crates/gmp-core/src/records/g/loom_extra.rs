@@ -20,13 +20,10 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for Shared {}
 
 #[test]
-fn loom_nothing_is_freed_under_a_reader() {
+fn nothing_is_freed_under_a_reader() {
     loom::model(|| {
-        let shared = Arc::new(Shared {
-            cell: ExtraCell::new(),
-            readers: Readers::new(),
-            content: UnsafeCell::new(7),
-        });
+        let shared =
+            Arc::new(Shared { cell: ExtraCell::new(), readers: Readers::new(), content: UnsafeCell::new(7) });
         assert!(shared.cell.replace_beside(&shared.readers, Some(Box::default())).is_none());
         let reader = {
             let shared = Arc::clone(&shared);

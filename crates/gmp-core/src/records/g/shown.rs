@@ -3,7 +3,7 @@
 //! What is read is a true value of some moment. Whether several were of one goroutine the reader learns from the word:
 //! if it names the same serial number before and after, they were (`GWord::still`).
 
-use super::Flags;
+use super::flags::Flags;
 use crate::contract::{Context, Stack};
 use core::ops::Range;
 use core::panic::Location;

@@ -203,7 +203,7 @@ fn goes_on() {
             }
         }
         stop.store(true, Relaxed);
-        spawners.map(|spawner| spawner.unwrap().join().unwrap());
+        spawners.into_iter().for_each(|spawner| spawner.unwrap().join().unwrap());
     };
     builder().build().unwrap().run(main).unwrap();
 }
@@ -225,7 +225,7 @@ fn stuck() {
         Some(_) => builder(),
         None => builder().dump_on(libc::SIGQUIT),
     };
-    let main = move || {
+    let main = move || -> () {
         start("other hog", || computing(&AtomicBool::new(false)));
         while gmp::stats().running < 2 {}
         loop {

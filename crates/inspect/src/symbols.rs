@@ -66,7 +66,10 @@ pub(crate) fn without_runtime(frames: &[Frame], suspended: bool) -> Range<usize>
     let end =
         frames.iter().rposition(|frame| !is_runtimes(frame) && !is_std(frame)).map_or(0, |last| last + 1);
     let inner = &frames[..end];
-    let leading = inner.iter().take_while(|frame| is_runtimes(frame) || is_std(frame)).count();
+    // Where goroutines are threads, the system's own functions come before the runtime's.
+    let first = inner.iter().position(is_runtimes).unwrap_or(0);
+    let leading =
+        first + inner[first..].iter().take_while(|frame| is_runtimes(frame) || is_std(frame)).count();
     let start = inner[..leading].iter().rposition(is_runtimes).map_or(0, |last| last + 1);
     let shown = if suspended { start..end } else { 0..end };
     if shown.is_empty() { 0..frames.len() } else { shown }

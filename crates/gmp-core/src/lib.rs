@@ -4,7 +4,7 @@
 //! for those who read how it works. Start at [`contract`], then follow one goroutine: `life::spawn`, `waking::submit`,
 //! `g0` (find, execute, leave), [`park`]. `ARCHITECTURE.md` has the map.
 //!
-//! The rooms, lowest floor first: `ground`, `contract`, `records`, `entering`, `waiting`, `life`, `shared`, `waking`,
+//! The rooms, lowest floor first: `ground`, `contract`, `search`, `records`, `entering`, `waiting`, `life`, `shared`, `waking`,
 //! `watching`, `g0`, `runtime`. Beside them stand `queue`, on which policies build, and `suite`, which judges policies;
 //! the scheduler imports neither.
 
@@ -17,6 +17,7 @@ mod ground;
 mod life;
 mod records;
 pub mod runtime;
+pub mod search;
 mod shared;
 mod waiting;
 mod waking;
@@ -45,4 +46,5 @@ pub use records::g::parked::Parked;
 pub use records::g::runnable::Runnable;
 pub use records::g::{WaitReason, Wake};
 pub use runtime::run::{Finished, RunError};
+pub use shared::idle_word::IdleWord;
 pub use shared::reports::{DeadlockReport, Leftover, WaitingGoroutine};

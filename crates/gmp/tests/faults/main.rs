@@ -18,6 +18,8 @@ mod timer_sweep_uaf;
 mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;
+#[cfg(feature = "dump")]
+mod unseen;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -42,6 +44,8 @@ const FAULTS: &[Fault] = &[
     unfair_calls::FAULT,
     unheard_attention::FAULT,
     unrun_join::FAULT,
+    #[cfg(feature = "dump")]
+    unseen::FAULT,
 ];
 
 fn main() -> ExitCode {

@@ -3,4 +3,5 @@
 pub(crate) mod deadlock;
 mod late_timers;
 mod look;
+mod schedule;
 pub(crate) mod sysmon;

@@ -1,5 +1,6 @@
 //! Watching: sysmon, and the search for deadlocks.
 
 pub(crate) mod deadlock;
+mod late_look;
 mod late_timers;
 pub(crate) mod sysmon;

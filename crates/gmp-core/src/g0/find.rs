@@ -80,7 +80,7 @@ impl<C: Config> G0<'_, C> {
         {
             return Some(popped);
         }
-        self.steal().or_else(|| self.go_idle())
+        self.look_outside().or_else(|| self.steal()).or_else(|| self.go_idle())
     }
 
     /// Something is more important than the next goroutine. `true`: it was not for us, go on.

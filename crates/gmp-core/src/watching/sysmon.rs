@@ -125,6 +125,7 @@ impl<C: Config> Sysmon<'_, C> {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
+            self.sched.look_if_late(now);
             let until = self.keep_bounded_law(now).min(self.next_end_of_slice());
             let until = Duration::from_nanos(until.saturating_sub(now));
             pause = pause.min(until.max(SHORTEST));
@@ -156,7 +157,8 @@ impl<C: Config> Sysmon<'_, C> {
         let mut lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
         let stopped = self.sched.attention() & attention::STOP != 0;
-        if !(idle || stopped) || self.sched.attention() & attention::CLOSING != 0 {
+        let unwatched = !stopped && self.sched.wants_watcher(&lists);
+        if !(idle || stopped) || unwatched || self.sched.attention() & attention::CLOSING != 0 {
             return false;
         }
         lists.sysmon_asleep = true;

@@ -3,4 +3,5 @@
 pub(crate) mod deadlock;
 mod late_look;
 mod late_timers;
+mod look;
 pub(crate) mod sysmon;

@@ -14,7 +14,7 @@ impl<C: Config> G0<'_, C> {
     /// Gives up the P, unless something turns up on the way. `None`: the caller starts over, with a P or without.
     #[cold]
     #[inline(never)]
-    pub(super) fn go_idle(&self) -> Option<Popped<Runnable>> {
+    pub(super) fn give_up_p(&self) -> Option<Popped<Runnable>> {
         let mut lists = self.sched.lock();
         if self.is_wanted() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty() {
             return None;

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! **Invariant.** While all Ps are idle and a timer is pending or a goroutine waits for a descriptor, there is a watcher, and
-//! it knows: whoever gives up a P comes here afterwards (`go_idle`) or sees to it in another way (`hand_off`), and a goroutine
+//! it knows: whoever gives up a P comes here afterwards (`give_up_p`) or sees to it in another way (`hand_off`), and a goroutine
 //! begins to wait on a P that somebody gives up later. While some P is in use its M looks whenever its queues are empty, and
 //! sysmon looks if none did for 10 ms.
 //!
@@ -34,7 +34,7 @@ use crate::shared::sched::AllP;
 impl<C: Config> G0<'_, C> {
     /// Looks into the poller, if there is one and a goroutine waits for a descriptor.
     #[inline]
-    pub(super) fn look_outside(&self) -> Option<Popped<Runnable>> {
+    pub(super) fn look_into_poller(&self) -> Option<Popped<Runnable>> {
         if self.sched.polling.poller().is_none() { None } else { self.look_now() }
     }
 

@@ -8,7 +8,7 @@ use crate::records::g::{WaitReason, Wake};
 use crate::records::source::{Bedtime, Sleeper, Source, Woken, slab};
 use crate::waiting::park::{Commit, on_clock, park_inside};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -95,6 +95,8 @@ impl Descriptor {
         self.source.settle(header.serial, fd, || header.runtime().poller(make))?;
         let half = self.source.half(side);
         let no_room = core::cell::Cell::new(false);
+        // SAFETY: the goroutine is the caller, so it has started and not ended.
+        unsafe { inside.g().body.set_waits_at(fd.as_raw_fd() as usize) };
         count(&inside, 1);
         let wake = park_inside(&inside, WaitReason::Io, on_clock(&inside, deadline), |parked: Parked| {
             match half.list(ticket, Sleeper::Goroutine(parked)) {

@@ -114,7 +114,8 @@ impl<P: Policy> Builder<P> {
     /// You promise for **all** code that goroutines of this runtime ever run, dependencies included:
     /// 1. No reference into a thread-local is held over a call that **Suspends** (`LocalKey::with(|x| yield_now())`).
     /// 2. No function that may be inlined reads a thread-local both before and after such a call: the compiler may
-    ///    keep the thread-local's address, which is the old thread's by then (llvm-project#98479). `errno` counts.
+    ///    keep the thread-local's address, which is the old thread's by then (llvm-project#98479). `errno` counts, and so
+    ///    does a loop that reads in one place and suspends in another.
     /// 3. No value that is not `Send` and was taken out of a thread-local (an `Rc`, say) is kept over such a call.
     /// 4. Nothing that notes the identity of its thread is kept over such a call: guards of `std::sync::Mutex`,
     ///    `std::thread::scope`, reentrant locks, "fragile" wrappers, entered spans of tracing libraries.

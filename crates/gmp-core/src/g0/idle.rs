@@ -3,7 +3,7 @@
 #![doc = include_str!("idle/README.md")]
 
 use super::G0;
-use crate::contract::{Config, Popped, SharedQueue, Thief};
+use crate::contract::{Config, Popped, SharedQueue};
 use crate::ground::sync::full_fence;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
@@ -39,7 +39,7 @@ impl<C: Config> G0<'_, C> {
     /// Looks at every source once more after the P is gone. `true`: there is work, and a P for it is in hand.
     fn last_look(&self) -> bool {
         let work = !self.sched.shared.is_empty()
-            || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty()));
+            || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| p.has_work()));
         if !work {
             return false;
         }

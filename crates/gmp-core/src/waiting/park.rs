@@ -213,7 +213,7 @@ fn request<F: FnOnce(Parked) -> Commit>(
 ) -> Wake {
     let mut commit = ManuallyDrop::new(commit);
     let data = core::ptr::from_mut(&mut commit).cast();
-    inside.reserve_m_while_panicking();
+    inside.prepare_to_leave();
     inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
     leave(inside);
     inside.g().wake.get()

@@ -11,6 +11,7 @@ mod limit;
 mod steal;
 mod switch;
 mod timers;
+mod watch;
 
 use crate::contract::{Carry, Config, Switch, VictimOrder};
 use crate::records::m::M;
@@ -98,7 +99,7 @@ impl<'a, C: Config> G0<'a, C> {
         p.core.word.acquire();
         p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.sched.emit_proc(crate::ground::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
-        self.m.p.set(p.into_core());
+        self.m.hold(p.into_core());
         self.note_cpu();
     }
 

@@ -4,7 +4,7 @@
 //! sleeps elsewhere: every sleep of an M but a locked one stands in the lists, so that the M can be taken out of it.
 //!
 //! ```text
-//!   start_m ──► an idle M ──► a new thread ──► the timers' sleeper ──► m0, which rests ──► none: the P is out of use
+//!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► none: the P is out of use
 //!                                                                        │
 //!   m0:  rests ──given a P──► reserve ──another M is idle: gives it the P, or has nothing to do──► rests
 //! ```
@@ -28,7 +28,7 @@ use crate::shared::lists::{Lists, MRef};
 use crate::shared::sched::Sched;
 
 impl<C: Config> Sched<C> {
-    /// Gives a P, for which no thread can be made, to an M that sleeps until the next timer, or to m0. `None`: given.
+    /// Gives a P, for which no thread can be made, to the M that sleeps until the next timer or in the poller, or to m0. `None`: given.
     pub(crate) fn give_to_sleeper(
         &self,
         lists: &mut Lists<C>,
@@ -43,8 +43,8 @@ impl<C: Config> Sched<C> {
     }
 
     fn take_sleeper(&self, lists: &mut Lists<C>) -> Option<MRef> {
-        if let Some((m, _)) = lists.timer_m.take() {
-            return Some(m);
+        if let Some(watcher) = lists.watcher.take() {
+            return Some(watcher.m);
         }
         let m0 = lists.m0.filter(|_| lists.m0_rests && !lists.finished)?;
         lists.m0_rests = false;

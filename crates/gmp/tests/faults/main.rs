@@ -8,6 +8,7 @@ mod harness;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod policy_stash_uaf;
+mod poller;
 mod recycled_record;
 mod refusals;
 mod sink_channel;
@@ -35,6 +36,7 @@ const FAULTS: &[Fault] = &[
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     policy_stash_uaf::FAULT,
+    poller::FAULT,
     recycled_record::FAULT,
     refusals::FAULT,
     sink_channel::FAULT,

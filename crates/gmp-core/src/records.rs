@@ -9,5 +9,6 @@ pub(crate) mod p;
 pub(crate) mod rt;
 pub mod schedule;
 pub mod sight;
+pub(crate) mod source;
 pub mod stats;
 mod ties;

@@ -1,6 +1,6 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{Config, IdlePolicy, SharedQueue, StackAllocator};
+use crate::contract::{Config, IdlePolicy, Poller, SharedQueue, StackAllocator};
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
@@ -107,6 +107,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             0 => self.settings.procs,
             procs => procs,
         }
+    }
+
+    fn poller(&self, make: rt::MakePoller) -> std::io::Result<Arc<dyn Poller>> {
+        self.polling.open(make)
     }
 
     fn may_spin(&self) -> bool {

@@ -168,8 +168,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn new_m(&self, lists: &mut Lists<C>, mut p: OwnedP<C>, spinning: bool) {
         // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
         let stuck = lists.busy_ms() <= 0;
-        // sysmon counts as one, as in Go.
-        if lists.all_m.len() + 1 >= self.settings.max_threads {
+        if !self.may_make_thread(lists) {
             self.tell_of_limit(lists);
             if !stuck {
                 return self.no_thread(lists, p, spinning);

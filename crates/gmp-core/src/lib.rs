@@ -28,12 +28,12 @@ pub mod queue;
 pub mod suite;
 
 pub use entering::{foreign, only_p, overflow};
-pub use ground::{event, fatal, procs, settings, sync};
+pub use ground::{event, fatal, helpers, procs, settings, sync};
 pub use life::{local, scope, timer};
 pub use queue::idle;
-pub use records::stats;
+pub use records::{sight, stats};
 pub use runtime::goroutine;
-pub use waiting::park;
+pub use waiting::{descriptor, park};
 
 pub use contract::Config;
 pub use entering::gate::{give_way, step_aside};
@@ -41,9 +41,10 @@ pub use life::blocking::blocking;
 pub use life::handle::{JoinError, JoinHandle};
 pub use life::panics::Payload;
 pub use life::spawn::{NoRecord, Spec};
+pub use records::g::extra::Ancestor;
 pub use records::g::parked::Parked;
 pub use records::g::runnable::Runnable;
-pub use records::g::{Ancestor, WaitReason, Wake};
+pub use records::g::{WaitReason, Wake};
 pub use runtime::run::{Finished, RunError};
 pub use shared::idle_word::IdleWord;
 pub use shared::reports::{DeadlockReport, Leftover, WaitingGoroutine};

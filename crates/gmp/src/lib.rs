@@ -203,6 +203,9 @@ mod texts {
     struct Policies;
     #[doc = include_str!("../../../docs/thread-locals.md")]
     struct ThreadLocals;
+    #[cfg(feature = "net")]
+    #[doc = include_str!("../../../docs/servers.md")]
+    struct Servers;
     #[doc = include_str!("../../../docs/coming-from-go.md")]
     struct ComingFromGo;
     #[doc = include_str!("../../../docs/coming-from-tokio-or-crossbeam.md")]

@@ -131,13 +131,6 @@ impl<C: Config> Sched<C> {
             return self.park_p(lists, p);
         }
         self.wakeups.fetch_add(1, Ordering::Relaxed);
-        if self.attention() & attention::CLOSING != 0 {
-            // Sleeping Ms have been woken to end, and new ones would find nothing to do.
-            if spinning {
-                self.idle.give_up();
-            }
-            return self.park_p(lists, p);
-        }
         if let Some(m) = lists.idle_ms.pop() {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(spinning);

@@ -21,6 +21,7 @@ pub(crate) const FAULT: crate::Fault = (
         at_the_limit_of_threads_descriptors_are_heard,
         a_runtime_ends_beside_waits_outside,
         two_runtimes_share_a_socket,
+        too_many_open_files_are_told_and_no_connection_is_lost,
     ],
     named![
         waits_outside,
@@ -32,6 +33,7 @@ pub(crate) const FAULT: crate::Fault = (
         limit_of_threads,
         ends_beside,
         shared_socket,
+        too_many_files,
     ],
 );
 
@@ -302,4 +304,31 @@ fn shared_socket() {
 
 fn two_runtimes_share_a_socket() {
     child("shared_socket").run().code(0).prints("done\n");
+}
+
+/// What cannot be accepted goes on waiting, and is accepted when a descriptor is free again.
+fn too_many_files() {
+    use nix::sys::resource::{Resource, setrlimit};
+    for procs in [1, 2] {
+        run(builder(procs), || {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+            let address = listener.local_addr().expect("it is bound");
+            setrlimit(Resource::RLIMIT_NOFILE, 40, 40).expect("it may be lowered");
+            let mut clients = Vec::new();
+            while let Ok(client) = TcpStream::connect(address) {
+                clients.push(client);
+            }
+            let refused = listener.accept().expect_err("there is no descriptor for it");
+            let first = clients.swap_remove(0);
+            (&first).write_all(b"x").expect("it is connected");
+            drop(clients.pop());
+            let (stream, _) = listener.accept().expect("there is a descriptor");
+            (&stream).read_exact(&mut [0]).expect("what was sent before it was accepted");
+            println!("{}", refused.raw_os_error() == Some(libc::EMFILE));
+        });
+    }
+}
+
+fn too_many_open_files_are_told_and_no_connection_is_lost() {
+    child("too_many_files").run().code(0).prints("true\ntrue\n");
 }

@@ -1,6 +1,8 @@
 //! Watching: sysmon, and the search for deadlocks.
 
 pub(crate) mod deadlock;
+mod late_look;
 mod late_timers;
 mod look;
+mod schedule;
 pub(crate) mod sysmon;

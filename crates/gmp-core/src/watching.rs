@@ -4,4 +4,5 @@ pub(crate) mod deadlock;
 mod late_look;
 mod late_timers;
 mod look;
+mod schedule;
 pub(crate) mod sysmon;

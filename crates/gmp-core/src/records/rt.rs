@@ -11,6 +11,7 @@ use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::PCore;
+use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use core::cell::UnsafeCell;
@@ -96,6 +97,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Statistics of this moment.
     fn stats(&self) -> Stats;
+
+    /// The scheduler at this moment; with Ms and goroutines if `detail` is wanted.
+    fn schedule(&self, detail: bool) -> Schedule;
 
     /// Shows every goroutine that has not ended, and its stack. From a thread that is no M and has stack to spare.
     fn look(&self, look: &mut dyn Look);

@@ -8,6 +8,7 @@ use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
+use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
@@ -159,6 +160,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             }
         });
         stats
+    }
+
+    fn schedule(&self, detail: bool) -> Schedule {
+        self.schedule_here(detail)
     }
 
     fn look(&self, look: &mut dyn Look) {

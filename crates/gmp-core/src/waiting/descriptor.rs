@@ -1,5 +1,5 @@
 //! `Descriptor`: how goroutines and plain threads wait for a file descriptor. What stands behind it is a
-//! [`Source`](crate::records::source), whose page tells the protocol. Go: `internal/poll.pollDesc` over `poll_runtime_poll*`.
+//! source (`records/source.rs`), whose page tells the protocol. Go: `internal/poll.pollDesc` over `poll_runtime_poll*`.
 
 use crate::contract::{Alarm, Side};
 use crate::entering::gate;

@@ -2,5 +2,6 @@
 
 pub(crate) mod deadlock;
 mod late_timers;
+mod look;
 mod retake;
 pub(crate) mod sysmon;

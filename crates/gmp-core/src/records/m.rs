@@ -6,10 +6,13 @@
 
 pub(crate) mod door;
 pub(crate) mod inbox;
+pub(crate) mod jobs;
 pub(crate) mod note;
 
 #[cfg(all(test, loom))]
 mod loom_door;
+#[cfg(all(test, loom))]
+mod loom_jobs;
 #[cfg(all(test, loom))]
 mod loom_note;
 
@@ -26,7 +29,9 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use door::{Door, Way};
 use inbox::Inbox;
+use jobs::Jobs;
 use note::Note;
+use std::sync::Arc;
 
 /// Why a goroutine left its stack for g0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +95,8 @@ pub(crate) struct M {
     pub(crate) note: Note,
     /// The clock of its thread's CPU time; 0: none.
     pub(crate) cpu_clock: AtomicI32,
+    /// The operating system's number of its thread; 0: none, or it does not run yet.
+    pub(crate) thread_id: AtomicI32,
     /// The context of the M's own stack, where scheduling happens.
     pub(crate) g0: Cell<Context>,
     /// The goroutine it runs. Read by dumps and by a closing runtime.
@@ -136,6 +143,8 @@ pub(crate) struct M {
     /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
     pub(crate) inbox_first: Cell<bool>,
     pub(crate) inbox: Inbox,
+    /// What its goroutine has offered to thieves. Kept by the runtime as well: thieves may still look when the M is gone.
+    pub(crate) jobs: Arc<Jobs>,
     /// The time as its goroutine read it on its way into a sleep, for the look at the timers that follows; 0: none.
     pub(crate) clock: Cell<u64>,
     /// It slept until it was given a P, and has not looked for work since.
@@ -148,12 +157,13 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
-    pub(crate) fn new(id: u64, rt: *const AnyRuntime, seed: u64) -> Self {
+    pub(crate) fn new(id: u64, rt: *const AnyRuntime, seed: u64, jobs: Arc<Jobs>) -> Self {
         Self {
             id,
             rt,
             note: Note::new(),
             cpu_clock: AtomicI32::new(0),
+            thread_id: AtomicI32::new(0),
             g0: Cell::new(Context::NULL),
             g: AtomicPtr::new(ptr::null_mut()),
             parking: AtomicPtr::new(ptr::null_mut()),
@@ -185,6 +195,7 @@ impl M {
             pinned: Cell::new(0),
             inbox_first: Cell::new(false),
             inbox: Inbox::new(),
+            jobs,
             clock: Cell::new(0),
             just_given_p: Cell::new(false),
         }
@@ -208,11 +219,13 @@ impl M {
         self.door.way() == Way::Open
     }
 
-    /// It has got `p`.
+    /// Holds `p` from here on: thieves that look at that P find this M's jobs, and sysmon finds this M.
     #[inline]
-    pub(crate) fn put_p(&self, p: *const PCore) {
+    pub(crate) fn hold(&self, p: *const PCore) {
         // SAFETY: Ps live as long as their runtime.
-        unsafe { &*p }.holder.store(ptr::from_ref(self).cast_mut().cast(), Ordering::Relaxed);
+        let core = unsafe { &*p };
+        core.set_jobs(&self.jobs);
+        core.holder.store(ptr::from_ref(self).cast_mut().cast(), Ordering::Relaxed);
         self.p.store(p.cast_mut(), Ordering::Relaxed);
         self.door.set_way(Way::Open);
     }

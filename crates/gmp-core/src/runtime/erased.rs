@@ -8,6 +8,7 @@ use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
+use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
 use crate::shared::sched::{IdleOf, Sched};
@@ -42,6 +43,16 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.wake_from_outside();
     }
 
+    #[cold]
+    fn promote_jobs(&self, g: &'static G) {
+        crate::life::scope::promote(g);
+    }
+
+    #[cold]
+    fn wake_for_job(&self, m: &M) {
+        self.wake_for_job_at(m);
+    }
+
     unsafe fn leave(&self, g: &G) {
         // SAFETY: the caller's promise.
         unsafe { crate::g0::leave_stack::<C>(g) };
@@ -56,12 +67,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.begin_blocking_here(g);
     }
 
-    fn enter_blocking(&self, g: &G) {
+    fn enter_blocking(&self, g: &'static G) {
         self.enter_blocking_here(g);
     }
 
     #[cold]
-    fn step_aside(&self, g: &G) {
+    fn step_aside(&self, g: &'static G) {
         self.step_aside_here(g);
     }
 
@@ -144,6 +155,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             }
         });
         stats
+    }
+
+    fn look(&self, look: &mut dyn Look) {
+        self.look_at_all(look);
     }
 
     fn header(&self) -> &Header {

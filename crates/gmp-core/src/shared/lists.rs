@@ -4,6 +4,7 @@ use crate::contract::{Config, List};
 use crate::ground::sync::thread::Thread;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
+use crate::records::m::jobs::Jobs;
 use crate::records::p::{OwnedP, P};
 use crate::shared::reports::{DeadlockReport, Leftover};
 use core::mem::ManuallyDrop;
@@ -79,9 +80,12 @@ pub(crate) struct Lists<C: Config> {
     /// Ms whose threads have ended in a closing runtime.
     pub(crate) ended_ms: Vec<Arc<M>>,
     pub(crate) next_m: u64,
+    /// The jobs of every M there ever was, since thieves look without a lock; and those that no M has any more.
+    all_jobs: Vec<Arc<Jobs>>,
+    spare_jobs: Vec<Arc<Jobs>>,
     /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
-    #[doc(alias = "nmidlelocked")]
     /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
+    #[doc(alias = "nmidlelocked")]
     pub(crate) locked_idle: isize,
     /// Ms whose inbox has work and that wait for a P, first come, first served.
     pub(crate) ms_wanting_p: Vec<MRef>,
@@ -97,13 +101,14 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) sysmon_fires: bool,
     /// How often sysmon would have been woken, had it been asleep.
     pub(crate) awakenings: u64,
-    /// Ps that have yet to stop.
     /// When the number of Ps last changed, and the P time (nanoseconds times Ps) used up by then.
     #[doc(alias = "procresizetime")]
     pub(crate) resized_at: u64,
     #[doc(alias = "totaltime")]
     pub(crate) p_time: u64,
+    /// Ps that have yet to stop.
     pub(crate) stop_wait: usize,
+    /// The M that stops the world, until the world has stopped.
     pub(crate) stopper: Option<MRef>,
     pub(crate) without_stack: List<Runnable>,
     pub(crate) deadlock: Option<DeadlockReport>,
@@ -136,6 +141,22 @@ pub(crate) struct Lists<C: Config> {
 }
 
 impl<C: Config> Lists<C> {
+    /// Takes an M that is no more from the list of all Ms.
+    pub(crate) fn forget_m(&mut self, m: &M) -> Vec<Arc<M>> {
+        let gone: Vec<_> = self.all_m.extract_if(.., |known| core::ptr::eq(&**known, m)).collect();
+        self.spare_jobs.extend(gone.iter().map(|m| Arc::clone(&m.jobs)));
+        gone
+    }
+
+    /// A place for the jobs of a new M.
+    pub(crate) fn jobs_for_m(&mut self) -> Arc<Jobs> {
+        self.spare_jobs.pop().unwrap_or_else(|| {
+            let jobs = Arc::new(Jobs::new());
+            self.all_jobs.push(Arc::clone(&jobs));
+            jobs
+        })
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             idle_ps: Vec::new(),
@@ -143,6 +164,8 @@ impl<C: Config> Lists<C> {
             every_p: Vec::new(),
             all_m: Vec::new(),
             ended_ms: Vec::new(),
+            all_jobs: Vec::new(),
+            spare_jobs: Vec::new(),
             next_m: 0,
             locked_idle: 0,
             ms_wanting_p: Vec::new(),
@@ -179,6 +202,14 @@ impl<C: Config> Lists<C> {
         if let Some(another) = thread.and_then(|thread| self.to_unpark.replace(thread.clone())) {
             another.unpark();
         }
+    }
+
+    /// Whether no thread can be made, as far as is known, and no M sleeps that could be given a P instead.
+    pub(crate) fn has_nobody_to_wake(&self) -> bool {
+        (self.thread_limit_hit || self.refused.is_some())
+            && self.idle_ms.is_empty()
+            && self.timer_m.is_none()
+            && !self.m0_rests
     }
 
     /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.

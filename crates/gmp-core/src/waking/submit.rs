@@ -112,6 +112,14 @@ impl<C: Config> Sched<C> {
         self.wake_if(|idle, view| idle.wake_on_submit(view, || self.queued_at(m)));
     }
 
+    /// Wakes an M for a job that the goroutine on `m` has just offered, if the policy thinks so.
+    pub(crate) fn wake_for_job_at(&self, m: &M) {
+        let hold = m.door.hold();
+        if hold.found_p() {
+            self.wake_if(|idle, view| idle.wake_on_submit(view, || 1 + self.queued_at(m)));
+        }
+    }
+
     /// Wakes the next M, on behalf of a spinner that has found work, if the policy thinks so. Go: `resetspinning`.
     #[doc(alias = "resetspinning")]
     #[inline]

@@ -17,7 +17,7 @@
 //! at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where goroutines are
 //! threads. Then a blocked goroutine keeps its P until it comes back, as it does under `Builder::retake(false)`.
 
-use crate::contract::{Config, SharedQueue, Switch, Thief};
+use crate::contract::{Config, SharedQueue, Switch};
 use crate::ground::event::EventKind;
 use crate::ground::fence::heavy_fence;
 use crate::records::attention;
@@ -73,10 +73,7 @@ impl Look {
 /// Whether nobody could use this P: there is nothing to run on it, and others look for work.
 pub(super) fn is_unwanted<C: Config>(sched: &Sched<C>, p: &P<C>, now: u64) -> bool {
     let view = sched.view();
-    p.thief.is_empty()
-        && sched.shared.is_empty()
-        && p.core.timers.next() > now
-        && view.spinning + view.idle > 0
+    !p.has_work() && sched.shared.is_empty() && p.core.timers.next() > now && view.spinning + view.idle > 0
 }
 
 impl<C: Config> Sched<C> {
@@ -101,6 +98,8 @@ impl<C: Config> Sched<C> {
         }
         self.take_from(&mut lists, &m, p);
         drop(lists);
+        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own.
+        while crate::life::scope::promote_from_outside(self, &m.jobs) {}
         // SAFETY: the P word made us the one owner.
         self.hand_off(unsafe { OwnedP::new(p) });
         true

@@ -11,6 +11,7 @@ mod limit;
 mod steal;
 mod switch;
 mod timers;
+mod watch;
 
 use crate::contract::{Carry, Config, Switch, VictimOrder};
 use crate::records::m::M;

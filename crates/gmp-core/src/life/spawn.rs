@@ -105,7 +105,7 @@ where
         return None;
     }
     let (job, f) = steal()?;
-    let Some((g, number)) = take_record(m) else { return None };
+    let (g, number) = take_record(m)?;
     fill(g, m.rt().header(), number, job.parent, job.at);
     if let Some(labels) = &job.labels {
         g.set_extra(Some(Box::new(Extra { labels: Arc::clone(labels), ..Extra::default() })));

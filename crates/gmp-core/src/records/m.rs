@@ -19,6 +19,7 @@ mod loom_note;
 use crate::contract::{Context, Popped};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
+use crate::records::g::shown::{ShownAddress, ShownBool};
 use crate::records::g::{G, WaitReason};
 use crate::records::p::PCore;
 use crate::records::p::slice::NOTICES;
@@ -127,8 +128,8 @@ pub(crate) struct M {
     pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
     /// What it wants called.
     pub(crate) system_call: Cell<SystemCall>,
-    pub(crate) spinning: Cell<bool>,
-    pub(crate) locked_g: Cell<*const G>,
+    pub(crate) spinning: ShownBool,
+    pub(crate) locked_g: ShownAddress<G>,
     /// It is m0 and, at the limit of threads, runs goroutines until another M can (`waking/limit.rs`).
     pub(crate) reserve: Cell<bool>,
     /// A goroutine has ended here with a leaked lock: the thread ends as soon as no goroutine is pinned to it.
@@ -184,8 +185,8 @@ impl M {
             hopped: Cell::new(ptr::null()),
             at_hand: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
-            spinning: Cell::new(false),
-            locked_g: Cell::new(ptr::null()),
+            spinning: ShownBool::new(),
+            locked_g: ShownAddress::new(),
             reserve: Cell::new(false),
             doomed: Cell::new(false),
             in_policy: Cell::new(false),

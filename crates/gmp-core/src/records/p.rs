@@ -95,6 +95,9 @@ pub(crate) struct Counters {
     /// The conservation ledger: tokens given to this P's queue less tokens that came out. Summed over all Ps it says
     /// how many the policy holds.
     pub(crate) ledger: AtomicI64,
+    /// Goroutines that have begun to wait for a descriptor on this P, less those that have come back from that on it.
+    #[doc(alias = "netpollWaiters")]
+    pub(crate) at_descriptors: AtomicI64,
 }
 
 /// Adds to a counter that only the caller writes: no locked instruction.
@@ -110,6 +113,12 @@ impl Counters {
         let exited = self.exited.load(Ordering::Relaxed).wrapping_add(1);
         // ORDER: exited. Release pairs with `count_goroutines`: who counts this end sees that its M is ending it.
         self.exited.store(exited, Ordering::Release);
+    }
+
+    /// Counts a goroutine that begins to wait for a descriptor, or has waited for one; by the P's holder.
+    pub(crate) fn count_at_descriptors(&self, n: i64) {
+        let count = self.at_descriptors.load(Ordering::Relaxed).wrapping_add(n);
+        self.at_descriptors.store(count, Ordering::Relaxed);
     }
 
     #[inline(always)]

@@ -4,18 +4,23 @@
 //! [`Header`] and the few calls of [`AnyRuntime`]. An M holds its runtime, so it stands above this file, and is a
 //! parameter here; `m.rs` fills it in.
 
+use crate::contract::Poller;
 use crate::ground::clock::{epoch, nanos};
 use crate::ground::event::EventSink;
 use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::PCore;
+use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use core::cell::UnsafeCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
+
+/// Makes a poller for a runtime that has none yet.
+pub type MakePoller = fn() -> std::io::Result<Arc<dyn Poller>>;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime<M>: Send + Sync {
@@ -81,6 +86,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// How many Ps there are.
     fn procs(&self) -> usize;
 
+    /// Its poller; made now, if it has none.
+    fn poller(&self, make: MakePoller) -> std::io::Result<Arc<dyn Poller>>;
+
     /// Whether a goroutine may spin for a moment for what another running one holds.
     fn may_spin(&self) -> bool;
 
@@ -89,6 +97,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Statistics of this moment.
     fn stats(&self) -> Stats;
+
+    /// The scheduler at this moment; with Ms and goroutines if `detail` is wanted.
+    fn schedule(&self, detail: bool) -> Schedule;
 
     /// Shows every goroutine that has not ended, and its stack. From a thread that is no M and has stack to spare.
     fn look(&self, look: &mut dyn Look);

@@ -182,6 +182,7 @@ impl<C: Config> Sched<C> {
         } else {
             // Nobody would join the thread before the runtime closes.
             lists.threads.retain(|(id, _)| *id != m.id);
+            self.replace_ended_thread(&mut lists);
         }
         self.check_dead(&mut lists);
     }

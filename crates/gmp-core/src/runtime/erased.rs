@@ -1,6 +1,6 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{Config, IdlePolicy, SharedQueue, StackAllocator};
+use crate::contract::{Config, IdlePolicy, Poller, SharedQueue, StackAllocator};
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
@@ -8,6 +8,7 @@ use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
+use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
@@ -108,6 +109,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         }
     }
 
+    fn poller(&self, make: rt::MakePoller) -> std::io::Result<Arc<dyn Poller>> {
+        self.polling.open(make)
+    }
+
     fn may_spin(&self) -> bool {
         self.may_spin_here()
     }
@@ -155,6 +160,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             }
         });
         stats
+    }
+
+    fn schedule(&self, detail: bool) -> Schedule {
+        self.schedule_here(detail)
     }
 
     fn look(&self, look: &mut dyn Look) {

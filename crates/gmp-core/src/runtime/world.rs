@@ -173,6 +173,7 @@ impl<C: Config> Sched<C> {
         }
         self.shared.push_front(left);
         p.core.timers.move_to(&heir.core.timers);
+        heir.core.counters.count_at_descriptors(p.core.counters.at_descriptors.swap(0, Ordering::Relaxed));
         owned.flush_stacks(&self.stacks);
         // SAFETY: as above.
         let free = unsafe { p.core.free() };

@@ -184,7 +184,7 @@ impl AtGate {
 
 /// A deadline on the runtime's clock.
 #[inline]
-fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
+pub(super) fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
     let since = |at: Instant| at.saturating_duration_since(inside.g().header().started);
     deadline.map_or(NEVER, |at| crate::ground::clock::nanos(since(at)).min(NEVER - 1))
 }

@@ -73,11 +73,8 @@ impl<C: Config> Sched<C> {
         let home = unsafe { &*g.g().home() };
         home.inbox.push(g);
         let mut lists = self.lock();
-        if let Some((sleeper, _)) = lists.timer_m
-            && sleeper == MRef::new(home)
-        {
-            home.note.wake();
-            return;
+        if lists.watcher.is_some_and(|watcher| watcher.m == MRef::new(home)) {
+            return lists.rouse_watcher();
         }
         let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
         lists.idle_ms.remove(at);
@@ -98,7 +95,7 @@ impl<C: Config> Sched<C> {
     }
 
     #[inline(always)]
-    fn observe_ready(&self, g: &G, m: Option<&M>) {
+    pub(super) fn observe_ready(&self, g: &G, m: Option<&M>) {
         if self.header.events.is_on() {
             self.track(g);
             self.send_event(EventKind::GoUnblock, g.number.get(), m, 0);

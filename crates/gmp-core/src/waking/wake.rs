@@ -131,13 +131,6 @@ impl<C: Config> Sched<C> {
             return self.park_p(lists, p);
         }
         self.wakeups.fetch_add(1, Ordering::Relaxed);
-        if self.attention() & attention::CLOSING != 0 {
-            // Sleeping Ms have been woken to end, and new ones would find nothing to do.
-            if spinning {
-                self.idle.give_up();
-            }
-            return self.park_p(lists, p);
-        }
         if let Some(m) = lists.idle_ms.pop() {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(spinning);
@@ -158,7 +151,7 @@ impl<C: Config> Sched<C> {
         let m = unsafe { m.get() };
         debug_assert!(m.next_p.get().is_null(), "M {} was given one P already", m.id);
         m.next_p.set(p.into_core());
-        lists.unpark_soon(m.note.set());
+        lists.rouse_soon(m.note.set());
     }
 
     /// Makes a thread that starts with a P. If none can be had, the P goes idle: the next M that comes back from a
@@ -168,8 +161,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn new_m(&self, lists: &mut Lists<C>, mut p: OwnedP<C>, spinning: bool) {
         // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
         let stuck = lists.busy_ms() <= 0;
-        // sysmon counts as one, as in Go.
-        if lists.all_m.len() + 1 >= self.settings.max_threads {
+        if !self.may_make_thread(lists) {
             self.tell_of_limit(lists);
             if !stuck {
                 return self.no_thread(lists, p, spinning);
@@ -301,7 +293,14 @@ impl<C: Config> Sched<C> {
         if !self.retire_p(&mut lists, p) {
             return;
         }
+        let unwatched = self.wants_watcher(&lists);
+        if unwatched {
+            lists.rouse_watcher();
+        }
         drop(lists);
+        if unwatched {
+            self.wake_for_old_work();
+        }
         if next_timer != NEVER {
             self.timer_added(next_timer);
         }
@@ -320,9 +319,8 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
         let mut lists = self.lock();
-        match lists.timer_m {
-            // SAFETY: under the lock, and an M stays on it while it sleeps.
-            Some((m, until)) if until > when => lists.unpark_soon(unsafe { m.get() }.note.set()),
+        match lists.watcher {
+            Some(watcher) if watcher.until > when => lists.rouse_watcher(),
             Some(_) => {}
             None => {
                 drop(lists);

@@ -136,6 +136,6 @@ impl<C: Config> Sched<C> {
         lists.taken -= 1;
         self.tell_only_p(lists);
         self.sysmon.set_lightly_asleep(false);
-        lists.unpark_soon(self.sysmon.note.set());
+        lists.rouse_soon(self.sysmon.note.set());
     }
 }

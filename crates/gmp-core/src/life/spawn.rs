@@ -66,6 +66,7 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    let _hold = here.m().door.hold();
     let Some(g) = prepare(here, spec, at) else { return Err(NoRecord(f)) };
     // SAFETY: as the caller promises.
     Ok(unsafe { submit(here.m(), g, f) })
@@ -118,6 +119,38 @@ where
     Some(unsafe { Runnable::new(g) })
 }
 
+/// [`spawn_stolen`] by one who is on no M: to the shared queue's tail. `false`: there was nothing to steal, or no record.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
+#[cold]
+pub(crate) unsafe fn spawn_stolen_outside<'a, F>(
+    rt: &AnyRuntime,
+    steal: impl FnOnce() -> Option<(&'a Job, F)>,
+) -> bool
+where
+    F: FnOnce() + Send,
+{
+    let Some(g) = registry::take_one() else { return false };
+    let Some((job, f)) = steal() else {
+        registry::give_one(g);
+        return false;
+    };
+    rt.count_outside_spawn();
+    fill(g, rt.header(), rt.one_number(), job.parent, job.at);
+    if let Some(labels) = &job.labels {
+        g.set_extra(Some(Box::new(Extra { labels: Arc::clone(labels), ..Extra::default() })));
+    }
+    g.join.reset_detached();
+    // SAFETY: as the caller promises; a record just filled is ours and its body is empty.
+    unsafe { g.body.put(f) };
+    g.table.set(table::<F, ()>());
+    g.word.to_spawned();
+    // SAFETY: just made Runnable, once.
+    rt.submit_from_outside(unsafe { Runnable::new(g) });
+    true
+}
+
 /// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds, or into the shared
 /// one if it holds none.
 ///
@@ -163,7 +196,10 @@ where
     // SAFETY: just made Runnable, once.
     let runnable = unsafe { Runnable::new(g) };
     match machine_beside(g) {
-        Some(m) => rt.submit(m, runnable),
+        Some(m) => {
+            let _hold = m.door.hold();
+            rt.submit(m, runnable);
+        }
         None => rt.submit_from_outside(runnable),
     }
     Ok(handle)

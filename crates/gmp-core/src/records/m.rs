@@ -1,15 +1,18 @@
 //! `M`: a *machine*: an OS thread that runs goroutines while it holds a P.
 //!
 //! Plain fields belong to the M's own thread; `next_p` and `spinning` are written by a waker while the M sleeps, and
-//! its note orders that.
+//! its note orders that. sysmon may take the P of an M whose goroutine's own code runs, and writes `p` and `lent` then; the door
+//! orders that.
 
+pub(crate) mod door;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
 pub(crate) mod note;
 
 #[cfg(all(test, loom))]
+mod loom_door;
+#[cfg(all(test, loom))]
 mod loom_jobs;
-
 #[cfg(all(test, loom))]
 mod loom_note;
 
@@ -25,6 +28,7 @@ use crate::records::rt;
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use door::{Door, Way};
 use inbox::Inbox;
 use jobs::Jobs;
 use note::Note;
@@ -104,7 +108,10 @@ pub(crate) struct M {
     parking: AtomicPtr<G>,
     /// It has counted a goroutine as ended whose result it may still have to have dropped.
     ending: AtomicBool,
-    pub(crate) p: Cell<*const PCore>,
+    /// Whether its goroutine's own code runs, and whether it holds a P.
+    pub(crate) door: Door,
+    /// The P it holds: null whenever the door says that there is none.
+    p: AtomicPtr<PCore>,
     pub(crate) next_p: Cell<*const PCore>,
     /// The locked goroutine that comes with `next_p` goes on in the time slice of the one before it.
     pub(crate) next_inherits: Cell<bool>,
@@ -112,8 +119,6 @@ pub(crate) struct M {
     pub(crate) lent: Cell<(*const PCore, Call)>,
     /// When its goroutine's blocking call began, if others waited for the P then; 0: not timed.
     pub(crate) call_began: Cell<u64>,
-    /// Its goroutine has stepped aside (`slice`): `lent` is of no `blocking` section.
-    pub(crate) aside: Cell<bool>,
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
@@ -164,12 +169,12 @@ impl M {
             g: AtomicPtr::new(ptr::null_mut()),
             parking: AtomicPtr::new(ptr::null_mut()),
             ending: AtomicBool::new(false),
-            p: Cell::new(ptr::null()),
+            door: Door::new(),
+            p: AtomicPtr::new(ptr::null_mut()),
             next_p: Cell::new(ptr::null()),
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
             call_began: Cell::new(0),
-            aside: Cell::new(false),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {
                 reason: WaitReason::Park,
@@ -203,11 +208,58 @@ impl M {
         unsafe { &*self.rt }
     }
 
-    /// Its goroutine has stepped aside, or comes back.
-    pub(crate) fn set_aside(&self, aside: bool) {
-        if self.aside.replace(aside) != aside {
-            if aside { NOTICES.add() } else { NOTICES.take() }
+    /// The P it holds; null: none.
+    #[inline(always)]
+    pub(crate) fn p(&self) -> *const PCore {
+        self.p.load(Ordering::Relaxed)
+    }
+
+    /// Whether it holds a P, asked by its own thread, inside.
+    #[inline(always)]
+    pub(crate) fn has_p(&self) -> bool {
+        self.door.way() == Way::Open
+    }
+
+    /// Holds `p` from here on: thieves that look at that P find this M's jobs, and sysmon finds this M.
+    #[inline]
+    pub(crate) fn hold(&self, p: *const PCore) {
+        // SAFETY: Ps live as long as their runtime.
+        let core = unsafe { &*p };
+        core.set_jobs(&self.jobs);
+        core.holder.store(ptr::from_ref(self).cast_mut().cast(), Ordering::Relaxed);
+        self.p.store(p.cast_mut(), Ordering::Relaxed);
+        self.door.set_way(Way::Open);
+    }
+
+    /// It gives the P up that it holds.
+    #[inline]
+    pub(crate) fn take_p(&self) -> *const PCore {
+        let p = self.p();
+        self.p.store(ptr::null_mut(), Ordering::Relaxed);
+        self.door.set_way(Way::NoP);
+        p
+    }
+
+    /// Its goroutine has lent the P out because its slice is over.
+    pub(crate) fn step_aside(&self) {
+        self.door.set_way(Way::Aside);
+        NOTICES.add();
+    }
+
+    /// By sysmon, which may take the P: the M has lent it out for `call`. The door is still to be told.
+    pub(crate) fn taken(&self, call: Call) {
+        self.lent.set((self.p(), call));
+        self.p.store(ptr::null_mut(), Ordering::Relaxed);
+        NOTICES.add();
+    }
+
+    /// Its goroutine, which is in `blocking` or aside, comes back: the P that was lent, and the call.
+    pub(crate) fn come_back(&self) -> (*const PCore, Call) {
+        if self.door.way() != Way::NoP {
+            NOTICES.take();
+            self.door.set_way(Way::NoP);
         }
+        self.lent.replace((ptr::null(), Call::NONE))
     }
 
     /// The runtime, of whatever type it is.
@@ -220,15 +272,7 @@ impl M {
     #[inline]
     pub(crate) fn p_core(&self) -> Option<&PCore> {
         // SAFETY: Ps live as long as their runtime.
-        unsafe { self.p.get().as_ref() }
-    }
-
-    /// Holds `p` from here on: thieves that look at that P find this M's jobs.
-    #[inline]
-    pub(crate) fn hold(&self, p: *const PCore) {
-        // SAFETY: Ps live as long as their runtime.
-        unsafe { &*p }.set_jobs(&self.jobs);
-        self.p.set(p);
+        unsafe { self.p().as_ref() }
     }
 
     /// The P that its goroutine's present blocking call has lent out, whoever has it by now.

@@ -30,7 +30,7 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Queues a goroutine just readied by a caller that is on no M of this runtime.
     fn ready_outside(&self, g: Runnable);
 
-    /// Queues a goroutine just spawned on `m`, an M of this runtime: next on its P, if it has one.
+    /// Queues a goroutine just spawned on `m`, an M of this runtime that is inside: next on its P, if it has one.
     fn submit(&self, m: &M, g: Runnable);
 
     /// Makes goroutines of the jobs that the calling goroutine `g` leaves on its M. Never suspends.

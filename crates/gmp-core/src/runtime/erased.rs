@@ -27,7 +27,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
 
     #[inline(never)]
     fn submit(&self, m: &M, g: Runnable) {
-        if m.p.get().is_null() {
+        if !m.has_p() {
             return rt::AnyRuntime::submit_from_outside(self, g);
         }
         self.track_runnable(g.g());

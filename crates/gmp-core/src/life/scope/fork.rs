@@ -22,11 +22,11 @@
 use super::child::{self, Payload};
 use super::word::ScopeWord;
 use crate::entering::gate::{self, Here};
-use crate::life::spawn::{spawn_stolen, spawn_unchecked};
+use crate::life::spawn::{spawn_stolen, spawn_stolen_outside, spawn_unchecked};
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
-use crate::records::m::M;
 use crate::records::m::jobs::{Job, Jobs};
+use crate::records::m::{AnyRuntime, M};
 use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
@@ -141,6 +141,19 @@ pub(crate) fn steal(m: &M, jobs: &Jobs) -> Option<Runnable> {
     unsafe { spawn_stolen(m, take) }
 }
 
+/// Makes a goroutine of the oldest job of an M whose P was taken, at the shared queue's tail: by sysmon. `false`: there is none, or
+/// no memory for its record. Never suspends.
+pub(crate) fn promote_from_outside(rt: &AnyRuntime, jobs: &Jobs) -> bool {
+    let take = || {
+        let job = jobs.steal()?;
+        let taken = Taken(job);
+        // SAFETY: taken, so its `join` waits for it, and its frame stays.
+        Some((unsafe { &*job }, move || taken.call()))
+    };
+    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does.
+    unsafe { spawn_stolen_outside(rt, take) }
+}
+
 /// Calls `a` and `b`, at the same time if a thread has nothing else to do, and returns both results when both have ended.
 /// **Suspends.**
 ///
@@ -218,7 +231,7 @@ where
 #[inline(always)]
 fn offer(here: &Here, job: *const Job) -> bool {
     let (m, header) = (here.m(), here.g().header());
-    if m.p.get().is_null() || header.ancestors != 0 || !m.jobs.push(job) {
+    if m.p().is_null() || header.ancestors != 0 || !m.jobs.push(job) {
         // SAFETY: nobody else has it.
         unsafe { spawn_job(here, job) };
         return false;

@@ -276,6 +276,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::pinned",
     "Builder::policy",
     "Builder::procs",
+    "Builder::retake",
     "Builder::seed",
     "Builder::share_thread_locals",
     "Builder::stack_retention",

@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod conformance;
 mod fuzz;
+mod interrupt;
 mod loom;
 mod root;
 mod sim;

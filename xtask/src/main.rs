@@ -6,6 +6,7 @@ mod ci;
 mod conformance;
 mod fuzz;
 mod interrupt;
+mod lines;
 mod loom;
 mod root;
 mod sim;

@@ -129,29 +129,30 @@ unsafe fn spawn_job(here: &Here, job: *const Job) {
     drop(unsafe { spawn_unchecked(here, None, at, move || taken.call()) });
 }
 
+/// Takes the oldest job of `jobs`: what a record has to know of it, and the goroutine's closure.
+///
+/// # Safety
+/// The job is not looked at after the closure was called or dropped.
+unsafe fn take<'a>(jobs: &Jobs) -> Option<(&'a Job, impl FnOnce() + Send + use<>)> {
+    let job = jobs.steal()?;
+    let taken = Taken(job);
+    // SAFETY: taken, so its `join` waits for it, and its frame stays.
+    Some((unsafe { &*job }, move || taken.call()))
+}
+
 /// Takes the oldest job of `jobs` and makes a goroutine of it, on g0 of `m`, which holds a P. Never suspends.
 pub(crate) fn steal(m: &M, jobs: &Jobs) -> Option<Runnable> {
-    let take = || {
-        let job = jobs.steal()?;
-        let taken = Taken(job);
-        // SAFETY: taken, so its `join` waits for it, and its frame stays.
-        Some((unsafe { &*job }, move || taken.call()))
-    };
-    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does.
-    unsafe { spawn_stolen(m, take) }
+    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does; and the
+    // record is filled before the closure goes anywhere.
+    unsafe { spawn_stolen(m, || take(jobs)) }
 }
 
 /// Makes a goroutine of the oldest job of an M whose P was taken, at the shared queue's tail: by sysmon. `false`: there is none, or
 /// no memory for its record. Never suspends.
 pub(crate) fn promote_from_outside(rt: &AnyRuntime, jobs: &Jobs) -> bool {
-    let take = || {
-        let job = jobs.steal()?;
-        let taken = Taken(job);
-        // SAFETY: taken, so its `join` waits for it, and its frame stays.
-        Some((unsafe { &*job }, move || taken.call()))
-    };
-    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does.
-    unsafe { spawn_stolen_outside(rt, take) }
+    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does; and the
+    // record is filled before the closure goes anywhere.
+    unsafe { spawn_stolen_outside(rt, || take(jobs)) }
 }
 
 /// Calls `a` and `b`, at the same time if a thread has nothing else to do, and returns both results when both have ended.

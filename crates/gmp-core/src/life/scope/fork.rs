@@ -1,4 +1,4 @@
-//! `join`: two closures at the same time, if somebody has the time. The shape is `rayon::join`'s.
+//! `join`: two closures, at the same time if a P is idle. The shape is `rayon::join`'s.
 //!
 //! ```text
 //!   join(a, b):  b into the M's jobs ──► a() ──► take b back ──► there: b(), here and now

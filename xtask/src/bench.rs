@@ -2,19 +2,20 @@
 
 mod args;
 mod baseline;
+pub(crate) mod cell;
 mod events;
-mod log;
-mod machine;
-mod names;
-mod page;
-mod plan;
+pub(crate) mod log;
+pub(crate) mod machine;
+pub(crate) mod names;
+pub(crate) mod page;
+pub(crate) mod plan;
 mod program;
 mod ratio;
-mod report;
+pub(crate) mod report;
 mod run;
-mod sample;
-mod table;
-mod units;
+pub(crate) mod sample;
+pub(crate) mod table;
+pub(crate) mod units;
 
 pub(crate) use args::Args;
 
@@ -97,7 +98,7 @@ fn print(report: &Report) {
 }
 
 /// How wide a table may be: as the terminal is, or where there is none, as a page of text.
-fn width() -> usize {
+pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(120, |(width, _)| usize::from(width.0))
 }
 
@@ -117,7 +118,7 @@ fn measure(args: &Args, events: &Events) -> Result<(Record, Option<Stop>)> {
     );
     let programs = programs(args)?;
     let cells = plan::cells(&programs, args)?;
-    let mut contestants: Vec<String> = cells.iter().map(plan::CellSpec::contestant).collect();
+    let mut contestants: Vec<String> = cells.iter().map(cell::CellSpec::contestant).collect();
     contestants.sort();
     contestants.dedup();
     let head = Head {

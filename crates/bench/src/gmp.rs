@@ -12,6 +12,7 @@ mod go_benchmarks;
 mod hog_fairness;
 mod idle_rule;
 mod idle_trickle;
+mod join;
 mod latch;
 mod matmul_steal;
 mod mem_parked;
@@ -28,13 +29,17 @@ mod spawn_burst;
 mod spawn_join;
 mod spawn_tree;
 mod switch_raw;
+mod tcp_echo;
 mod yields;
 
 use crate::cell::{Cell, Figures, Result};
+use crate::echo::MANY;
+use crate::fork_join;
 use crate::library::{self, Library, Programs};
 use crate::workload::Run;
 use ::gmp::Handle;
 use enter::{inside, with_handle};
+use join::Ours;
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
@@ -66,6 +71,9 @@ const PROGRAMS: &Programs<Program> = &[
     ("spawn_burst", Inside(spawn_burst::main)),
     ("spawn_tree", Inside(spawn_tree::main)),
     ("fib", Inside(fib::main)),
+    ("join_fib", Inside(fork_join::fib::<Ours>)),
+    ("join_tree", Inside(fork_join::tree::<Ours>)),
+    ("join_sort", Inside(fork_join::sort::<Ours>)),
     ("park_unpark", Inside(park_unpark::main)),
     ("park_unpark_chan", Inside(park_unpark_chan::main)),
     ("skynet", Inside(skynet::main)),
@@ -80,6 +88,8 @@ const PROGRAMS: &Programs<Program> = &[
     ("blocking_sys", Inside(|cell| blocking_sys::main(cell, false))),
     ("blocking_sys_declared", Inside(|cell| blocking_sys::main(cell, true))),
     ("blocking_short", Inside(blocking_short::main)),
+    ("tcp_echo", Inside(|cell| tcp_echo::main(cell, MANY))),
+    ("tcp_echo_1", Inside(|cell| tcp_echo::main(cell, 1))),
     ("matmul_steal", Inside(matmul_steal::main)),
     ("runq", Alone(runq::run)),
     ("runq_stolen", Alone(runq::run)),

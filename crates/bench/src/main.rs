@@ -6,6 +6,8 @@
 mod catalogue;
 mod cell;
 mod connections;
+mod echo;
+mod fork_join;
 mod gmp;
 mod library;
 mod measure;

@@ -11,6 +11,7 @@ mod limit;
 mod steal;
 mod switch;
 mod timers;
+mod watch;
 
 use crate::contract::{Carry, Config, Switch, VictimOrder};
 use crate::records::m::M;
@@ -41,6 +42,7 @@ impl<'a, C: Config> G0<'a, C> {
         let thread = C::Switch::attach_thread()?;
         m.note.adopt();
         m.cpu_clock.store(C::Switch::cpu_clock().unwrap_or(0), Ordering::Relaxed);
+        m.thread_id.store(C::Switch::thread_id().unwrap_or(0), Ordering::Relaxed);
         crate::entering::current::set_scheduler::<SlotOf<C>>(m);
         Ok(Self { sched, m, epoch: sched.collector.register(), _thread: thread })
     }
@@ -97,7 +99,7 @@ impl<'a, C: Config> G0<'a, C> {
         p.core.word.acquire();
         p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.sched.emit_proc(crate::ground::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
-        self.m.put_p(p.into_core());
+        self.m.hold(p.into_core());
         self.note_cpu();
     }
 

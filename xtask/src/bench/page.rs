@@ -5,15 +5,17 @@
 //! in a table, too.
 
 mod canvas;
-mod curves;
-mod heat;
+pub(crate) mod curves;
+pub(crate) mod heat;
+mod parts;
 mod ratios;
-mod raw;
+pub(crate) mod raw;
 mod tiles;
 
 use crate::bench::report::Report;
 use crate::bench::table;
 use anyhow::{Context, Result};
+pub(crate) use parts::escaped;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,8 +35,13 @@ impl Page {
     }
 
     /// Writes the page.
-    pub(crate) fn write(mut self, reports: &[Report]) -> Result<()> {
+    pub(crate) fn write(self, reports: &[Report]) -> Result<()> {
         let text = render(reports)?;
+        self.write_text(&text)
+    }
+
+    /// Writes a page that has been made.
+    pub(crate) fn write_text(mut self, text: &str) -> Result<()> {
         self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
@@ -44,14 +51,19 @@ fn render(reports: &[Report]) -> Result<String> {
     for (at, report) in reports.iter().enumerate() {
         body += &run(report, at)?;
     }
-    Ok(format!(
+    Ok(document("gmp bench", &body))
+}
+
+/// A whole page around what it shows.
+pub(crate) fn document(title: &str, body: &str) -> String {
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>gmp bench</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}</style>\n</head>\n<body>\n\
-         <main>\n<h1>gmp bench</h1>\n{body}</main>\n<script>\n{}</script>\n</body>\n</html>\n",
+         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}</style>\n</head>\n<body>\n\
+         <main>\n<h1>{title}</h1>\n{body}</main>\n<script>\n{}</script>\n</body>\n</html>\n",
         include_str!("page/page.css"),
         include_str!("page/page.js"),
-    ))
+    )
 }
 
 /// Everything about one run.
@@ -75,33 +87,6 @@ fn run(report: &Report, at: usize) -> Result<String> {
     text += &tiles::memory(report)?;
     text += &raw::section(report);
     Ok(text + "</section>\n")
-}
-
-/// A part of a run's section; nothing if there is nothing to show.
-fn part(title: &str, about: &str, content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
-    }
-    format!("<h3>{}</h3>\n<p>{}</p>\n{content}", escaped(title), escaped(about))
-}
-
-/// A picture with the words that stand for it where it cannot be seen.
-fn figure(label: &str, caption: &str, svg: &str) -> String {
-    let caption = match caption {
-        "" => String::new(),
-        caption => format!("<figcaption>{}</figcaption>", escaped(caption)),
-    };
-    format!("<figure><div role=\"img\" aria-label=\"{}\">{svg}</div>{caption}</figure>\n", escaped(label))
-}
-
-/// Pictures side by side, as many as fit; nothing if there are none.
-fn tiled(figures: &str) -> String {
-    if figures.is_empty() { String::new() } else { format!("<div class=\"tiles\">{figures}</div>\n") }
-}
-
-/// Text as HTML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

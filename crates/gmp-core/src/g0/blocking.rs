@@ -45,14 +45,15 @@ impl<C: Config> Sched<C> {
 
     /// See [`AnyRuntime::step_aside`](crate::records::rt::AnyRuntime::step_aside). sysmon takes the P at its next look:
     /// nobody asks here whether somebody wants it, since timers may, too.
-    pub(crate) fn step_aside_here(&self, g: &G) {
+    pub(crate) fn step_aside_here(&self, g: &'static G) {
         self.enter_blocking_here(g);
         m_of(g).step_aside();
         self.sysmon.note.wake();
     }
 
-    pub(crate) fn enter_blocking_here(&self, g: &G) {
+    pub(crate) fn enter_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
+        gate::promote_jobs(g, m);
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
         g.word.to_blocked();
         let p = m.take_p();
@@ -69,7 +70,7 @@ impl<C: Config> Sched<C> {
         let (p, call) = m.come_back();
         // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
         if unsafe { &*p }.word.leave_blocking(call) {
-            m.put_p(p);
+            m.hold(p);
             g.word.to_unblocked();
             if began != 0 {
                 // SAFETY: as above.
@@ -98,7 +99,7 @@ impl<C: Config> Sched<C> {
         if let Some(p) = idle {
             p.core.word.acquire();
             p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
-            m.put_p(p.into_core());
+            m.hold(p.into_core());
             g.word.to_unblocked();
             return;
         }

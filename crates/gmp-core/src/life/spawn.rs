@@ -6,9 +6,11 @@ use crate::contract::Slot;
 use crate::entering::gate::Here;
 use crate::life::handle::JoinHandle;
 use crate::records::g::body::{Outcome, table};
+use crate::records::g::extra::{Ancestor, Extra};
 use crate::records::g::registry::{self, BATCH};
 use crate::records::g::runnable::Runnable;
-use crate::records::g::{Ancestor, Extra, Flags, G};
+use crate::records::g::{Flags, G};
+use crate::records::m::jobs::Job;
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::add_own;
 use crate::waiting::ready::machine_beside;
@@ -86,6 +88,81 @@ where
     Ok(unsafe { submit(m, g, f) })
 }
 
+/// Makes a goroutine of a job that `steal` takes from another M, on g0 of `m`, which holds a P: runnable, and in no queue.
+/// `None`: nothing was taken, or there is no memory for a record, and then nothing is taken.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
+pub(crate) unsafe fn spawn_stolen<'a, F>(
+    m: &M,
+    steal: impl FnOnce() -> Option<(&'a Job, F)>,
+) -> Option<Runnable>
+where
+    F: FnOnce() + Send,
+{
+    // SAFETY: our M holds the P, and the reference ends in this statement.
+    if !registry::has_one(unsafe { m.p_core()?.free() }) {
+        return None;
+    }
+    let (job, f) = steal()?;
+    let (g, number) = take_record(m)?;
+    fill_with_job(g, m.rt().header(), number, job);
+    // SAFETY: as the caller promises; just filled.
+    Some(unsafe { runnable(g, f) })
+}
+
+/// [`spawn_stolen`] by one who is on no M: to the shared queue's tail. `false`: there was nothing to steal, or no record.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
+#[cold]
+pub(crate) unsafe fn spawn_stolen_outside<'a, F>(
+    rt: &AnyRuntime,
+    steal: impl FnOnce() -> Option<(&'a Job, F)>,
+) -> bool
+where
+    F: FnOnce() + Send,
+{
+    let Some(g) = registry::take_one() else { return false };
+    let Some((job, f)) = steal() else {
+        registry::give_one(g);
+        return false;
+    };
+    rt.count_outside_spawn();
+    fill_with_job(g, rt.header(), rt.one_number(), job);
+    // SAFETY: as the caller promises; just filled.
+    rt.submit_from_outside(unsafe { runnable(g, f) });
+    true
+}
+
+/// A record for a job that was taken: its goroutine inherits what one inherits that was spawned in the `join`'s place, and
+/// has no handle.
+fn fill_with_job(g: &'static G, header: &Header, number: u64, job: &Job) {
+    fill(g, header, number, job.parent, job.at);
+    if let Some(labels) = &job.labels {
+        g.set_extra(Some(Box::new(Extra { labels: Arc::clone(labels), ..Extra::default() })));
+    }
+    g.join.reset_detached();
+}
+
+/// Puts the closure into a record just filled: a goroutine, runnable, and in no queue.
+///
+/// # Safety
+/// As [`spawn_unchecked`]; the record was just filled, and this is its only call.
+#[inline]
+unsafe fn runnable<F, T>(g: &'static G, f: F) -> Runnable
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // SAFETY: a record just filled is the caller's and its body is empty.
+    unsafe { g.body.put(f) };
+    g.table.set(table::<F, T>());
+    g.word.to_spawned();
+    // SAFETY: just made Runnable, once.
+    unsafe { Runnable::new(g) }
+}
+
 /// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds, or into the shared
 /// one if it holds none.
 ///
@@ -97,13 +174,9 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    // SAFETY: a record just filled is ours and its body is empty.
-    unsafe { g.body.put(f) };
-    g.table.set(table::<F, T>());
-    g.word.to_spawned();
+    // SAFETY: as the caller promises; just filled.
+    let runnable = unsafe { runnable(g, f) };
     let handle = JoinHandle::new(g);
-    // SAFETY: just made Runnable, once.
-    let runnable = unsafe { Runnable::new(g) };
     m.rt().submit(m, runnable);
     handle
 }
@@ -123,13 +196,9 @@ where
     let Some((g, number)) = take_record_outside(rt) else { return Err(NoRecord(f)) };
     fill(g, header, number, 0, at);
     specify(g, None, spec);
-    // SAFETY: as in `spawn`.
-    unsafe { g.body.put(f) };
-    g.table.set(table::<F, T>());
-    g.word.to_spawned();
+    // SAFETY: as in `spawn`; just filled.
+    let runnable = unsafe { runnable(g, f) };
     let handle = JoinHandle::new(g);
-    // SAFETY: just made Runnable, once.
-    let runnable = unsafe { Runnable::new(g) };
     match machine_beside(g) {
         Some(m) => {
             let _hold = m.door.hold();
@@ -152,13 +221,10 @@ pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
     fill(g, rt.header(), rt.one_number(), 0, at);
     g.set(Flags::SYSTEM);
     g.join.reset_detached();
-    // SAFETY: as in `spawn`.
-    unsafe { g.body.put(f) };
-    g.table.set(table::<F, ()>());
-    g.word.to_spawned();
+    // SAFETY: as in `spawn`; just filled.
+    let runnable = unsafe { runnable(g, f) };
     rt.count_system();
-    // SAFETY: just made Runnable, once.
-    rt.ready_outside(unsafe { Runnable::new(g) });
+    rt.ready_outside(runnable);
     Ok(())
 }
 

@@ -6,16 +6,20 @@
 
 pub(crate) mod door;
 pub(crate) mod inbox;
+pub(crate) mod jobs;
 pub(crate) mod note;
 
 #[cfg(all(test, loom))]
 mod loom_door;
+#[cfg(all(test, loom))]
+mod loom_jobs;
 #[cfg(all(test, loom))]
 mod loom_note;
 
 use crate::contract::{Context, Popped};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
+use crate::records::g::shown::{ShownAddress, ShownBool};
 use crate::records::g::{G, WaitReason};
 use crate::records::p::PCore;
 use crate::records::p::slice::NOTICES;
@@ -26,7 +30,9 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use door::{Door, Way};
 use inbox::Inbox;
+use jobs::Jobs;
 use note::Note;
+use std::sync::Arc;
 
 /// Why a goroutine left its stack for g0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +96,8 @@ pub(crate) struct M {
     pub(crate) note: Note,
     /// The clock of its thread's CPU time; 0: none.
     pub(crate) cpu_clock: AtomicI32,
+    /// The operating system's number of its thread; 0: none, or it does not run yet.
+    pub(crate) thread_id: AtomicI32,
     /// The context of the M's own stack, where scheduling happens.
     pub(crate) g0: Cell<Context>,
     /// The goroutine it runs. Read by dumps and by a closing runtime.
@@ -122,8 +130,8 @@ pub(crate) struct M {
     pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
     /// What it wants called.
     pub(crate) system_call: Cell<SystemCall>,
-    pub(crate) spinning: Cell<bool>,
-    pub(crate) locked_g: Cell<*const G>,
+    pub(crate) spinning: ShownBool,
+    pub(crate) locked_g: ShownAddress<G>,
     /// It is m0 and, at the limit of threads, runs goroutines until another M can (`waking/limit.rs`).
     pub(crate) reserve: Cell<bool>,
     /// A goroutine has ended here with a leaked lock: the thread ends as soon as no goroutine is pinned to it.
@@ -138,6 +146,8 @@ pub(crate) struct M {
     /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
     pub(crate) inbox_first: Cell<bool>,
     pub(crate) inbox: Inbox,
+    /// What its goroutine has offered to thieves. Kept by the runtime as well: thieves may still look when the M is gone.
+    pub(crate) jobs: Arc<Jobs>,
     /// The time as its goroutine read it on its way into a sleep, for the look at the timers that follows; 0: none.
     pub(crate) clock: Cell<u64>,
     /// It slept until it was given a P, and has not looked for work since.
@@ -150,12 +160,13 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
-    pub(crate) fn new(id: u64, rt: *const AnyRuntime, seed: u64) -> Self {
+    pub(crate) fn new(id: u64, rt: *const AnyRuntime, seed: u64, jobs: Arc<Jobs>) -> Self {
         Self {
             id,
             rt,
             note: Note::new(),
             cpu_clock: AtomicI32::new(0),
+            thread_id: AtomicI32::new(0),
             g0: Cell::new(Context::NULL),
             g: AtomicPtr::new(ptr::null_mut()),
             parking: AtomicPtr::new(ptr::null_mut()),
@@ -177,8 +188,8 @@ impl M {
             hopped: Cell::new(ptr::null()),
             at_hand: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
-            spinning: Cell::new(false),
-            locked_g: Cell::new(ptr::null()),
+            spinning: ShownBool::new(),
+            locked_g: ShownAddress::new(),
             reserve: Cell::new(false),
             doomed: Cell::new(false),
             in_policy: Cell::new(false),
@@ -188,6 +199,7 @@ impl M {
             pinned: Cell::new(0),
             inbox_first: Cell::new(false),
             inbox: Inbox::new(),
+            jobs,
             clock: Cell::new(0),
             just_given_p: Cell::new(false),
         }
@@ -211,11 +223,13 @@ impl M {
         self.door.way() == Way::Open
     }
 
-    /// It has got `p`.
+    /// Holds `p` from here on: thieves that look at that P find this M's jobs, and sysmon finds this M.
     #[inline]
-    pub(crate) fn put_p(&self, p: *const PCore) {
+    pub(crate) fn hold(&self, p: *const PCore) {
         // SAFETY: Ps live as long as their runtime.
-        unsafe { &*p }.holder.store(ptr::from_ref(self).cast_mut().cast(), Ordering::Relaxed);
+        let core = unsafe { &*p };
+        core.set_jobs(&self.jobs);
+        core.holder.store(ptr::from_ref(self).cast_mut().cast(), Ordering::Relaxed);
         self.p.store(p.cast_mut(), Ordering::Relaxed);
         self.door.set_way(Way::Open);
     }

@@ -1,6 +1,6 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{Config, IdlePolicy, SharedQueue, StackAllocator};
+use crate::contract::{Config, IdlePolicy, Poller, SharedQueue, StackAllocator};
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
@@ -8,6 +8,8 @@ use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
+use crate::records::schedule::Schedule;
+use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
 use crate::shared::sched::{IdleOf, Sched};
@@ -42,6 +44,16 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.wake_from_outside();
     }
 
+    #[cold]
+    fn promote_jobs(&self, g: &'static G) {
+        crate::life::scope::promote(g);
+    }
+
+    #[cold]
+    fn wake_for_job(&self, m: &M) {
+        self.wake_for_job_at(m);
+    }
+
     unsafe fn leave(&self, g: &G) {
         // SAFETY: the caller's promise.
         unsafe { crate::g0::leave_stack::<C>(g) };
@@ -56,12 +68,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.begin_blocking_here(g);
     }
 
-    fn enter_blocking(&self, g: &G) {
+    fn enter_blocking(&self, g: &'static G) {
         self.enter_blocking_here(g);
     }
 
     #[cold]
-    fn step_aside(&self, g: &G) {
+    fn step_aside(&self, g: &'static G) {
         self.step_aside_here(g);
     }
 
@@ -95,6 +107,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             0 => self.settings.procs,
             procs => procs,
         }
+    }
+
+    fn poller(&self, make: rt::MakePoller) -> std::io::Result<Arc<dyn Poller>> {
+        self.polling.open(make)
     }
 
     fn may_spin(&self) -> bool {
@@ -145,6 +161,14 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             }
         });
         stats
+    }
+
+    fn schedule(&self, detail: bool) -> Schedule {
+        self.schedule_here(detail)
+    }
+
+    fn look(&self, look: &mut dyn Look) {
+        self.look_at_all(look);
     }
 
     fn header(&self) -> &Header {

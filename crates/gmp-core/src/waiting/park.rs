@@ -59,6 +59,8 @@ pub unsafe fn park(
 ) -> Wake {
     let inside = gate::enter("park");
     let deadline = on_clock(&inside, deadline);
+    // SAFETY: the goroutine is the caller, so it has started and not ended.
+    unsafe { inside.g().body.set_waits_at(0) };
     // The commit is anybody's code: it is made on g0, where it cannot call what suspends.
     request(&inside, reason, deadline, commit, |inside| inside.leave_reserved(Leave::Park))
 }
@@ -154,6 +156,8 @@ impl AtGate {
 
     /// [`park`], past the gate. **Suspends.**
     ///
+    /// `at` is the address of what the goroutine waits at, for dumps; 0: nothing that could be named.
+    ///
     /// `commit` may run on the stack of the goroutine that runs next. If it calls the park off then, the caller comes
     /// after that one.
     ///
@@ -163,9 +167,12 @@ impl AtGate {
     pub unsafe fn park(
         &self,
         reason: WaitReason,
+        at: usize,
         deadline: Option<Instant>,
         commit: impl FnOnce(Parked) -> Commit,
     ) -> Wake {
+        // SAFETY: the goroutine is the caller, so it has started and not ended.
+        unsafe { self.0.g().body.set_waits_at(at) };
         park_inside(&self.0, reason, on_clock(&self.0, deadline), commit)
     }
 
@@ -177,7 +184,7 @@ impl AtGate {
 
 /// A deadline on the runtime's clock.
 #[inline]
-fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
+pub(super) fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
     let since = |at: Instant| at.saturating_duration_since(inside.g().header().started);
     deadline.map_or(NEVER, |at| crate::ground::clock::nanos(since(at)).min(NEVER - 1))
 }
@@ -206,7 +213,7 @@ fn request<F: FnOnce(Parked) -> Commit>(
 ) -> Wake {
     let mut commit = ManuallyDrop::new(commit);
     let data = core::ptr::from_mut(&mut commit).cast();
-    inside.reserve_m_while_panicking();
+    inside.prepare_to_leave();
     inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
     leave(inside);
     inside.g().wake.get()

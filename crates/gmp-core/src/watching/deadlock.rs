@@ -6,7 +6,8 @@ use crate::records::attention;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
-use crate::shared::lists::Lists;
+use crate::records::sight::{Stack, inspector};
+use crate::shared::lists::{Lists, Watcher};
 use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
 use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
@@ -16,21 +17,27 @@ use std::time::Duration;
 /// How often a suspected deadlock is looked at again.
 pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 
+/// So many of a deadlock's goroutines are shown with their stacks: the scheduler's lock is held meanwhile.
+const MOST_STACKS: usize = 1000;
+
 impl<C: Config> Sched<C> {
     /// Looks for a deadlock; under the lock, by an M that is about to sleep.
     #[doc(alias = "checkdead")]
     pub(crate) fn check_dead(&self, lists: &mut Lists<C>) {
         let stopping = attention::STOP | attention::CLOSING | attention::UNWIND;
         lists.deadlock_suspected = false;
-        if lists.finished || lists.sysmon_fires || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
+        if lists.finished || lists.sysmon_fires || self.attention() & stopping != 0 {
             return;
+        }
+        if lists.busy_ms() > 0 {
+            return self.rouse_idle_watcher(lists);
         }
         let timers =
             |p: &Arc<crate::records::p::P<C>>| p.core.timers.next() != NEVER && p.core.timers.live() > 0;
-        if !self.shared.is_empty() || lists.every_p.iter().any(timers) {
+        if !self.shared.is_empty() || lists.every_p.iter().any(timers) || self.somebody_waits_outside(lists) {
             return self.rescue(lists);
         }
-        if self.revive_stack_waiters(lists) {
+        if self.replace_ended_thread(lists) || self.revive_stack_waiters(lists) {
             return;
         }
         self.check_ledger(lists);
@@ -43,6 +50,18 @@ impl<C: Config> Sched<C> {
         let report = self.report_waiting();
         lists.deadlock = Some(report);
         self.finish(lists);
+    }
+
+    /// The only M awake waits in the poller, without a deadline, though no goroutine waits for a descriptor any more: it has
+    /// nothing to hear, and is to see for itself that all are asleep.
+    fn rouse_idle_watcher(&self, lists: &mut Lists<C>) {
+        let waits_in_vain = |watcher: Watcher| watcher.polls && watcher.until == NEVER;
+        if lists.busy_ms() == 1
+            && lists.watcher.is_some_and(waits_in_vain)
+            && !self.somebody_waits_outside(lists)
+        {
+            lists.rouse_watcher();
+        }
     }
 
     /// All queues are at rest, so what a policy was given it must have given back.
@@ -130,8 +149,8 @@ impl<C: Config> Sched<C> {
         let spare = || self.sum(lists, |counters| i128::from(counters.spare_stacks.load(Ordering::Relaxed)));
         let held = || self.stacks.figures().in_use.saturating_sub(usize::try_from(spare()).unwrap_or(0));
         let stacks = if C::Switch::THREAD_EACH { held() } else { 0 };
-        // The Ms and sysmon.
-        let ours = lists.all_m.len() + 1 + stacks;
+        // The Ms, sysmon, and what else is ours.
+        let ours = lists.all_m.len() + 1 + crate::ground::helpers::count() + stacks;
         let alone = threads_in_process().is_some_and(|all| all <= ours);
         lists.others_found_at = (!alone).then_some(now);
         alone
@@ -140,6 +159,8 @@ impl<C: Config> Sched<C> {
     fn report_waiting(&self) -> DeadlockReport {
         let now = self.header.now();
         let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
+        let mut stacks = 0;
+        let mut unwind = inspector().map(|inspector| (inspector.unwind)());
         registry::for_each(|g| {
             if !g.is_of(&self.header) {
                 return;
@@ -160,6 +181,14 @@ impl<C: Config> Sched<C> {
                 reason: if in_inbox { WaitReason::LockedThread } else { g.reason.get() },
                 age: Duration::from_nanos(now.saturating_sub(g.since.get())),
                 created_at: g.created_at.get(),
+                // Nobody runs, so nothing moves under the walk.
+                stack: match (&mut unwind, C::Switch::SAVED) {
+                    (Some(unwind), Some(saved)) if stacks < MOST_STACKS && g.has(Flags::STARTED) => {
+                        stacks += 1;
+                        Stack::new(unwind.unwind(g.context.get(), saved, g.stack.addresses()))
+                    }
+                    _ => Stack::default(),
+                },
             });
         });
         report.waiting.sort_by_key(|sleeper| sleeper.number);

@@ -23,7 +23,7 @@
 //! at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where goroutines are
 //! threads. Then a blocked goroutine keeps its P until it comes back, as it does under `Builder::retake(false)`.
 
-use crate::contract::{Config, SharedQueue, Switch, Thief};
+use crate::contract::{Config, SharedQueue, Switch};
 use crate::entering::foreign::without_runtime;
 use crate::ground::event::EventKind;
 use crate::ground::fence::heavy_fence;
@@ -100,10 +100,7 @@ pub(super) enum Why {
 /// Whether nobody could use this P: there is nothing to run on it, and others look for work.
 pub(super) fn is_unwanted<C: Config>(sched: &Sched<C>, p: &P<C>, now: u64) -> bool {
     let view = sched.view();
-    p.thief.is_empty()
-        && sched.shared.is_empty()
-        && p.core.timers.next() > now
-        && view.spinning + view.idle > 0
+    !p.has_work() && sched.shared.is_empty() && p.core.timers.next() > now && view.spinning + view.idle > 0
 }
 
 impl<C: Config> Sched<C> {
@@ -130,6 +127,8 @@ impl<C: Config> Sched<C> {
         }
         self.take_from(&mut lists, &m, p, why);
         drop(lists);
+        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own.
+        while crate::life::scope::promote_from_outside(self, &m.jobs) {}
         // SAFETY: the P word made us the one owner.
         self.hand_off(unsafe { OwnedP::new(p) });
         Found::Taken
@@ -189,6 +188,6 @@ impl<C: Config> Sched<C> {
         lists.overrunning -= usize::from(since != 0);
         self.tell_only_p(&lists);
         self.sysmon.set_lightly_asleep(false);
-        lists.unpark_soon(self.sysmon.note.set());
+        lists.rouse_soon(self.sysmon.note.set());
     }
 }

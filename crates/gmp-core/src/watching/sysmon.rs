@@ -4,7 +4,7 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{Config, SharedQueue, StackAllocator, Switch, Thief};
+use crate::contract::{Config, SharedQueue, StackAllocator, Switch};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::records::attention;
@@ -148,6 +148,7 @@ impl<C: Config> Sysmon<'_, C> {
                     }
                 }
             }
+            self.sched.look_if_late(now);
             let until = self.keep_bounded_law(now).min(self.next_end_of_slice());
             let until = Duration::from_nanos(until.saturating_sub(now));
             pause = pause.min(until.max(SHORTEST));
@@ -177,13 +178,18 @@ impl<C: Config> Sysmon<'_, C> {
         may
     }
 
-    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did.
+    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did. While the world is being stopped it stays awake: a
+    /// goroutine that lets the stopper wait lets timers wait, too.
     fn deep_sleep(&mut self) -> bool {
         let mut lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
-        // While somebody waits for the world to stop, a goroutine that blocks must not keep it from that.
-        let stopped = self.sched.attention() & attention::STOP != 0 && lists.stop_wait == 0;
-        if !(idle || stopped) || self.sched.attention() & attention::CLOSING != 0 {
+        let stopped = self.sched.attention() & attention::STOP != 0 && lists.stopper.is_none();
+        let unwatched = !stopped && self.sched.wants_watcher(&lists);
+        if !(idle || stopped) || unwatched || self.sched.attention() & attention::CLOSING != 0 {
+            return false;
+        }
+        if idle && lists.has_nobody_to_wake() && lists.every_p.iter().any(|p| p.core.timers.next() != NEVER) {
+            // All Ms may be locked, or in the hands of goroutines that have stepped aside.
             return false;
         }
         lists.sysmon_asleep = true;
@@ -232,19 +238,25 @@ impl<C: Config> Sysmon<'_, C> {
     /// long overdue: whoever slept until it has taken up something else, and did not wake the next one. Go's sysmon starts
     /// an M for such a timer, too.
     ///
-    /// Timers that are late beside no idle P are run here. When sysmon is to look again for them.
+    /// Timers that are late beside no idle P are run here, and so are those that no M can be had for. When sysmon is to look
+    /// again for them.
     fn keep_bounded_law(&mut self, now: u64) -> u64 {
         let keeps =
             |at: usize, p: &P<C>| self.seen.get(at).is_some_and(|seen| seen.has_used(p, nanos(KEPT), now));
         let late = self.sched.with_all_p(&self.epoch, |all| Late::among(all, now, keeps));
-        let until = self.timer_m.run_late(self.sched, late);
+        let mut until = self.timer_m.run_late(self.sched, late);
         let view = self.sched.view();
         if view.idle > 0 && self.sched.with_all_p(&self.epoch, |all| has_overdue_timer(all, now)) {
-            self.sched.wake_for_old_work();
+            if self.sched.lock().has_nobody_to_wake() {
+                let late = self.sched.with_all_p(&self.epoch, |all| Late::among_idle(all, now));
+                until = until.min(self.timer_m.run_late(self.sched, late));
+            } else {
+                self.sched.wake_for_old_work();
+            }
         }
         let waiting = view.idle > 0
             && (!self.sched.shared.is_empty()
-                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty())));
+                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| p.has_work())));
         if !waiting {
             self.waiting_since = None;
             return until;

@@ -11,6 +11,8 @@ mod options;
 mod outside;
 mod scopes;
 mod soak;
+mod sockets;
+mod timers;
 mod traffic;
 mod work;
 

@@ -2,12 +2,14 @@
 //! The policy is Go's, whatever the default one is: many of these programs need its fairness, or its order.
 
 mod blocking_go;
+mod builder_values;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
 mod policy_stash_uaf;
+mod poller;
 mod recycled_record;
 mod refusals;
 mod sink_channel;
@@ -20,6 +22,8 @@ mod undeclared_blocking;
 mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;
+#[cfg(feature = "dump")]
+mod unseen;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -30,10 +34,12 @@ type Fault = (&'static [Named], &'static [Named]);
 /// One line for each file, in the order of the alphabet.
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
+    builder_values::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     lost_p::FAULT,
     policy_stash_uaf::FAULT,
+    poller::FAULT,
     recycled_record::FAULT,
     refusals::FAULT,
     sink_channel::FAULT,
@@ -46,6 +52,8 @@ const FAULTS: &[Fault] = &[
     unfair_calls::FAULT,
     unheard_attention::FAULT,
     unrun_join::FAULT,
+    #[cfg(feature = "dump")]
+    unseen::FAULT,
 ];
 
 fn main() -> ExitCode {

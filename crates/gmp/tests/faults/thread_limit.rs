@@ -11,6 +11,8 @@ pub(crate) const FAULT: crate::Fault = (
         a_sleeper_is_taken_at_the_limit,
         blocked_threads_leave_one_that_runs,
         locked_threads_leave_one_that_runs,
+        a_timer_goes_off_where_no_thread_is_left_for_it,
+        a_thread_that_ends_makes_room_for_those_who_wait_for_one,
     ],
     named![
         spawned_beside_a_timer,
@@ -19,6 +21,8 @@ pub(crate) const FAULT: crate::Fault = (
         blocked_random,
         blocked_and_returning,
         locked_and_waiting,
+        looping_and_locked,
+        blocked_beside_ending_threads,
     ],
 );
 
@@ -168,4 +172,62 @@ fn locked_and_waiting() {
 
 fn locked_threads_leave_one_that_runs() {
     child("locked_and_waiting").run().code(0).prints("done\n");
+}
+
+/// m0 sleeps for main, which is locked to it, and the only other thread is in the hands of a goroutine that has stepped
+/// aside: none is left to sleep until the timer of the idle P.
+fn looping_and_locked() {
+    let late = builder(2, 3).lock_main(true).build().unwrap().run(|| {
+        let looping = gmp::go(|| {
+            let began = std::time::Instant::now();
+            let timer = gmp::time::after(Duration::from_millis(60));
+            while timer.try_recv().is_err() {
+                gmp::num_goroutines();
+                if began.elapsed() > Duration::from_secs(60) {
+                    return true;
+                }
+            }
+            false
+        });
+        looping.join().unwrap()
+    });
+    assert!(!late.unwrap().value, "the timer has not gone off");
+    println!("done");
+}
+
+fn a_timer_goes_off_where_no_thread_is_left_for_it() {
+    child("looping_and_locked").run().code(0).prints("done\n");
+}
+
+/// Goroutines on the reserve wait for a thread to block on, while the only other thread ends with a leaked lock.
+fn blocked_beside_ending_threads() {
+    for procs in [1, 2] {
+        builder(procs, 3)
+            .build()
+            .unwrap()
+            .run(|| {
+                for _ in 0..200 {
+                    let ending = gmp::go(|| {
+                        std::mem::forget(gmp::lock_os_thread());
+                        gmp::blocking(|| std::thread::sleep(Duration::from_micros(200)));
+                    });
+                    let blocked: Vec<_> = (0..3)
+                        .map(|_| {
+                            gmp::go(|| {
+                                gmp::yield_now();
+                                gmp::blocking(|| std::thread::sleep(Duration::from_micros(50)));
+                            })
+                        })
+                        .collect();
+                    ending.join().unwrap();
+                    blocked.into_iter().for_each(|one| one.join().unwrap());
+                }
+            })
+            .unwrap();
+    }
+    println!("done");
+}
+
+fn a_thread_that_ends_makes_room_for_those_who_wait_for_one() {
+    child("blocked_beside_ending_threads").run().code(0).prints("done\n");
 }

@@ -1,10 +1,10 @@
 //! The heat map: workload by contestant, each cell the multiple of the row's smallest figure.
 
-use crate::bench::page::{escaped, part};
+use crate::bench::page::parts::{escaped, part};
 use crate::bench::report::{Contest, Report};
 use std::fmt::Write;
 
-pub(super) fn section(report: &Report) -> String {
+pub(crate) fn section(report: &Report) -> String {
     if report.contestants.len() < 2 {
         return String::new();
     }

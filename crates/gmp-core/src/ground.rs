@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub mod event;
 pub mod fatal;
 pub(crate) mod fence;
+pub(crate) mod frames;
 pub mod helpers;
 pub(crate) mod overrun;
 pub mod procs;

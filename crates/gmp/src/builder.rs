@@ -261,15 +261,23 @@ impl<P: Policy> Builder<P> {
     }
 
     /// How many goroutines may go on computing beside the Ps, after sysmon has taken theirs because they computed for longer
-    /// than a time slice without a call of gmp; twice the number of Ps by default. Others keep their P until they call.
+    /// than a time slice without a call of gmp; twice the number of Ps by default. While so many do, others keep their P until
+    /// they call; with 0 all do.
     pub fn max_overruns(mut self, goroutines: usize) -> Self {
         self.choices.settings.max_overruns = Some(goroutines);
         self
     }
 
-    /// Is told of each goroutine that overran its time slice, when it has come back. Runs on the goroutine's own stack, in the
-    /// call by which it came back, so a backtrace taken there says where that is, and needs the stack for it. It must not
-    /// block or call the runtime. [`Stats::overruns`](crate::Stats::overruns) counts them.
+    /// Is told of each goroutine that overran its time slice, when it has come back. Runs inside the scheduler, on the stack of a
+    /// thread: it must not block or call the runtime. [`Stats::overruns`](crate::Stats::overruns) counts them, hook or no hook.
+    ///
+    /// For its stack the goroutine's thread gets a signal (SIGURG), as Go sends it for preemption: a system call of other people's
+    /// code that is not repeated after one may return `EINTR`.
+    ///
+    /// ```
+    /// let runtime = gmp::Builder::new().on_overrun(|overrun| eprintln!("{overrun}")).build().unwrap();
+    /// # runtime.run(|| ()).unwrap();
+    /// ```
     pub fn on_overrun(mut self, hook: impl Fn(&Overrun) + Send + Sync + 'static) -> Self {
         self.choices.settings.on_overrun = Some(Arc::new(hook));
         self

@@ -300,7 +300,8 @@ pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Sets the number of Ps and returns the number before. The world is stopped for a moment unless the number is the same
-/// already: a goroutine that computes without calling the runtime delays that. **Suspends.**
+/// already: a goroutine that computes without calling the runtime delays that, by some 10 ms unless too many of them
+/// overrun their time slices. **Suspends.**
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();

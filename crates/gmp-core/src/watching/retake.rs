@@ -1,5 +1,5 @@
 //! Retake: sysmon takes the P of a goroutine that has blocked its thread without a word, or computes for longer than its
-//! time slice. Go: `retake` (proc.go, Go 1.27).
+//! time slice (`overrun.rs`). Go: `retake` (proc.go, Go 1.27).
 //!
 //! ```text
 //!   P Running ── its M's CPU clock stands still between two looks ──► asleep? ──► the door: outside? ──► taken, handed off
@@ -14,20 +14,13 @@
 //! back by the queue's rules at its next call that suspends, or at its end. Until then it stays on its thread, so nothing
 //! that its code knows of the thread changes.
 //!
-//! **Overruns.** A goroutine that computes without any call of the runtime is asked to make room when its slice is over, and cannot
-//! hear it. A millisecond later sysmon takes the P, if somebody wants it, and the goroutine computes on beside the Ps. How many
-//! may do so at once is bounded (`Settings::max_overruns`): the system shares the CPUs out between them and the Ps, and with
-//! too many of them the number of Ps would mean nothing. Beyond that they keep their Ps, as under `Builder::retake(false)`.
-//!
 //! How sysmon and the goroutine agree is told in `records/m/door.rs`. **Not taken**: the P of an M that is inside, of the reserve
 //! at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where goroutines are
 //! threads. Then a blocked goroutine keeps its P until it comes back, as it does under `Builder::retake(false)`.
 
 use crate::contract::{Config, SharedQueue, Switch};
-use crate::entering::foreign::without_runtime;
 use crate::ground::event::EventKind;
 use crate::ground::fence::heavy_fence;
-use crate::ground::overrun::Overrun;
 use crate::records::attention;
 use crate::records::g::G;
 use crate::records::m::M;
@@ -37,15 +30,6 @@ use crate::shared::sched::Sched;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// So much longer than its slice a goroutine may compute before the P is taken from it: whoever calls the runtime now and
-/// then has made room by itself.
-pub(super) const GRACE: Duration = Duration::from_millis(1);
-
-/// How many goroutines may overrun their slices beside each P, if the builder does not say. As many again as there are Ps would
-/// let four of them on two Ps keep out whoever comes next, for as long as they like.
-const OVERRUNS_FOR_EACH_P: usize = 2;
 
 /// What sysmon saw of a P's M at its last look: the M's clock, and what it said.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,8 +77,8 @@ impl Look {
 pub(super) enum Why {
     /// The thread sleeps.
     Sleeps,
-    /// The goroutine computes for longer than its slice.
-    Overruns,
+    /// The goroutine has computed since then, which is for longer than its slice.
+    Overruns { since: u64 },
 }
 
 /// Whether nobody could use this P: there is nothing to run on it, and others look for work.
@@ -115,9 +99,10 @@ impl<C: Config> Sched<C> {
         // Under the lock: an M lives as long as it is on the list.
         let Some(m) = self.holder_of(&lists, p) else { return Found::Nothing };
         let closing = self.attention() & attention::CLOSING != 0;
-        let too_many = why == Why::Overruns && lists.overrunning >= self.max_overruns();
+        let too_many = matches!(why, Why::Overruns { .. }) && lists.overrunning >= self.max_overruns();
         // At the limit of threads nobody could use the P of the reserve.
-        if closing || too_many || m.reserve.get() || m.door.is_inside() || !still() || !m.door.begin_taking() {
+        if closing || too_many || m.reserve.get() || m.door.is_inside() || !still() || !m.door.begin_taking()
+        {
             return Found::Nothing;
         }
         heavy_fence();
@@ -125,17 +110,18 @@ impl<C: Config> Sched<C> {
             m.door.give_up_taking();
             return Found::Nothing;
         }
-        self.take_from(&mut lists, &m, p, why);
+        let g = self.take_from(&mut lists, &m, p, why);
         drop(lists);
-        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own.
+        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own. What it offers from
+        // now on it sees to itself: either it sees that the P is gone, or we see what it has offered.
+        heavy_fence();
         while crate::life::scope::promote_from_outside(self, &m.jobs) {}
         // SAFETY: the P word made us the one owner.
         self.hand_off(unsafe { OwnedP::new(p) });
+        if let Why::Overruns { since } = why {
+            self.show_overrun(&m, g, since);
+        }
         Found::Taken
-    }
-
-    fn max_overruns(&self) -> usize {
-        self.settings.max_overruns.unwrap_or(self.procs() * OVERRUNS_FOR_EACH_P)
     }
 
     /// The M that took `p` last, if there still is one.
@@ -145,7 +131,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// The goroutine of `m` is outside, and whoever comes in waits for us: the P is lent for it, and taken at once.
-    fn take_from(&self, lists: &mut Lists<C>, m: &M, p: &P<C>, why: Why) {
+    fn take_from(&self, lists: &mut Lists<C>, m: &M, p: &P<C>, why: Why) -> *const G {
         // SAFETY: records are never freed, and an M whose goroutine's own code runs has one.
         let g = unsafe { &*m.running() };
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
@@ -158,34 +144,27 @@ impl<C: Config> Sched<C> {
         }
         lists.taken += 1;
         self.tell_only_p(lists);
-        if why == Why::Overruns {
-            m.overruns_since.set(self.header.now());
+        if let Why::Overruns { since } = why {
+            m.overrun.begin(since);
             lists.overrunning += 1;
             self.overruns.fetch_add(1, Ordering::Relaxed);
         }
         m.door.end_taking();
         self.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);
         self.count_handoff();
+        g
     }
 
     /// The goroutine `g` of `m`, whose P was taken, is in our code again. It is likely to block again soon, so sysmon looks
     /// often from now on.
-    pub(crate) fn has_come_back(&self, g: &G, m: &M) {
-        let since = m.overruns_since.replace(0);
-        if since != 0
-            && let Some(hook) = &self.settings.on_overrun
-        {
-            let overrun = Overrun {
-                number: g.number.get(),
-                name: g.extra().and_then(|extra| extra.name.clone()),
-                created_at: g.created_at.get(),
-                lasted: Duration::from_nanos(self.header.now().saturating_sub(since)),
-            };
-            without_runtime("an overrun hook", || hook(&overrun));
+    pub(crate) fn has_come_back(&self, g: &'static G, m: &M) {
+        let overran = m.overrun.end();
+        if let (Some(since), Some(hook)) = (overran, &self.settings.on_overrun) {
+            self.tell_of_overrun(hook, g, m, since);
         }
         let mut lists = self.lock();
         lists.taken -= 1;
-        lists.overrunning -= usize::from(since != 0);
+        lists.overrunning -= usize::from(overran.is_some());
         self.tell_only_p(&lists);
         self.sysmon.set_lightly_asleep(false);
         lists.rouse_soon(self.sysmon.note.set());

@@ -17,7 +17,7 @@
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
 //! | stop others in time | [`context::Context`] |
 //! | talk to other machines | [`net`]: sockets with std's names |
-//! | await a future | [`block_on`] |
+//! | await a future, or be awaited | [`block_on`], [`future`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`dump()`], [`metrics`], [`current`], [`stats`], [`num_goroutines`] |
 //! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
@@ -60,6 +60,7 @@ mod default_policy;
 mod dump;
 mod environment;
 mod error;
+pub mod future;
 mod goroutine;
 mod leaks;
 mod make;

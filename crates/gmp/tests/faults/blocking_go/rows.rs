@@ -7,7 +7,9 @@ use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
 use std::io::Read;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// A function, or a function and what is special about the call, or something that is dropped.
@@ -40,6 +42,11 @@ fn waits<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandl
         gmp::yield_now();
     }
     handle
+}
+
+/// Polls a future once.
+fn poll<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut std::task::Context::from_waker(Waker::noop()))
 }
 
 /// One that has ended, with a result that nobody has taken.
@@ -111,6 +118,10 @@ pub(crate) const ROWS: &[Row] = rows! {
     "never": {} gmp::never::<u32>();
     "Sender::try_send": { let (to, from) = chan(1); let _reader = waits(move || from.recv()); } to.try_send(7);
     "Receiver::try_recv": { let (to, from) = chan(0); let _writer = waits(move || to.send(7)); } from.try_recv();
+    "Sender::send_async": { let (to, from) = chan(1); let _reader = waits(move || from.recv()); } poll(to.send_async(7));
+    "Receiver::recv_async": { let (to, from) = chan(0); let _writer = waits(move || to.send(7)); } poll(from.recv_async());
+    "receiver": {} gmp::future::receiver(async {});
+    "sleep_async": {} poll(gmp::time::sleep_async(HOUR));
     "Receiver::try_iter": {
         let (to, from) = chan(0);
         let _writer = waits(move || to.send(7));

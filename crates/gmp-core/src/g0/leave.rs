@@ -225,6 +225,7 @@ impl<C: Config> G0<'_, C> {
                     // SAFETY: the joiner put its token there, once.
                     Some(Joiner::G(g, wait)) => self.tell_joiner(unsafe { Parked::from_raw(g, wait) }),
                     Some(Joiner::Thread(thread)) => thread.unpark(),
+                    Some(Joiner::Task(waker)) => crate::entering::foreign::wake_task(waker),
                     None => {}
                 }
             }

@@ -31,7 +31,7 @@ pub(crate) const FAULT: crate::Fault = (
         goes_on_after,
         same_thread,
         resizes,
-        leaves,
+        left_computing,
         sums,
         joins,
         bound,

@@ -99,8 +99,8 @@ impl Default for Builder<DefaultPolicy> {
 
 impl<P: Policy> Builder<P> {
     /// Goroutines move between threads, and each has thread-locals of its own: to Rust, a goroutine *is* a thread. Safe
-    /// without a promise. A switch costs a few nanoseconds more than under [`Builder::share_thread_locals`], and a goroutine
-    /// that waits some 5 KB. The default.
+    /// without a promise. A switch costs a few nanoseconds more than under [`Builder::share_thread_locals`], and a
+    /// goroutine that waits some 5 KB. The default.
     ///
     /// Needs x86-64, glibc (linked dynamically) and a kernel that lets programs set the FS register (Linux 5.9);
     /// [`Builder::build`] tries it and says what is missing.
@@ -162,13 +162,14 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// The most threads at once, sysmon included; at least 3, and 10,000 by default, as in Go. At the limit a goroutine that
-    /// calls [`blocking`](crate::blocking) may have to wait for a thread that comes back from another such call, and all
-    /// others go on; nothing aborts. There is one exception to the limit: a goroutine that holds a
+    /// The most threads at once, sysmon included; at least 3, and 10,000 by default, as in Go. At the limit a goroutine
+    /// that calls [`blocking`](crate::blocking) may have to wait for a thread that comes back from another such call,
+    /// and all others go on; nothing aborts. There are two exceptions to the limit. A goroutine that holds a
     /// [`lock_os_thread`](crate::lock_os_thread), or suspends while it unwinds, keeps its thread, and if such goroutines
-    /// keep them all, there is one thread more than the limit for each of them that suspends from then on. The threads
-    /// of goroutines under
-    /// [`Builder::one_thread_each`] are not counted, and running out of those aborts with a message.
+    /// keep them all, there is one thread more than the limit for each of them that suspends from then on. And if main
+    /// keeps the thread that called `run`, locked or in a blocking call, and every other thread is blocked, one more
+    /// runs the rest until a thread comes back. The threads of goroutines under [`Builder::one_thread_each`] are not
+    /// counted, and running out of those aborts with a message.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.choices.settings.max_threads = threads;
@@ -248,10 +249,10 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// Whether sysmon may take the P of a goroutine that has blocked its thread without [`blocking`](crate::blocking) around
-    /// the call, or has computed for longer than a time slice without a call of gmp; `true` by default. The goroutine goes on
-    /// without a P, and comes back by the queue's rules at its next call that suspends. `false`: it keeps its P meanwhile, and
-    /// all that needs that P waits.
+    /// Whether sysmon may take the P of a goroutine that has blocked its thread without [`blocking`](crate::blocking)
+    /// around the call, or has computed for longer than a time slice without a call of gmp; `true` by default. The
+    /// goroutine goes on without a P, and comes back by the queue's rules at its next call that suspends. `false`: it
+    /// keeps its P meanwhile, and all that needs that P waits.
     ///
     /// It needs Linux's `membarrier` and `/proc`, and does not hold under [`Builder::one_thread_each`]: without, it is as
     /// with `false`.
@@ -260,19 +261,20 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// How many goroutines may go on computing beside the Ps, after sysmon has taken theirs because they computed for longer
-    /// than a time slice without a call of gmp; twice the number of Ps by default. While so many do, others keep their P until
-    /// they call; with 0 all do.
+    /// How many goroutines may go on computing beside the Ps, after sysmon has taken theirs because they computed for
+    /// longer than a time slice without a call of gmp; twice the number of Ps by default. While so many do, others keep
+    /// their P until they call; with 0 all do.
     pub fn max_overruns(mut self, goroutines: usize) -> Self {
         self.choices.settings.max_overruns = Some(goroutines);
         self
     }
 
-    /// Is told of each goroutine that overran its time slice, when it has come back. Runs inside the scheduler, on the stack of a
-    /// thread: it must not block or call the runtime. [`Stats::overruns`](crate::Stats::overruns) counts them, hook or no hook.
+    /// Is told of each goroutine that overran its time slice, when it has come back. Runs inside the scheduler, on the
+    /// stack of a thread: it must not block or call the runtime. [`Stats::overruns`](crate::Stats::overruns) counts
+    /// them, hook or no hook.
     ///
-    /// For its stack the goroutine's thread gets a signal (SIGURG), as Go sends it for preemption: a system call of other people's
-    /// code that is not repeated after one may return `EINTR`.
+    /// For its stack the goroutine's thread gets a signal (SIGURG), as Go sends it for preemption: a system call of
+    /// other people's code that is not repeated after one may return `EINTR`.
     ///
     /// ```
     /// let runtime = gmp::Builder::new().on_overrun(|overrun| eprintln!("{overrun}")).build().unwrap();
@@ -303,10 +305,11 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// Dumps all goroutines to standard error on each such signal while the runtime runs: [`dump()`](crate::dump()), by a thread of its
-    /// own, which answers when every other one is stuck, too. The program goes on. With `GMP_DEBUG=dump` in the environment a
-    /// program that does not say this does it on SIGQUIT (3), which a terminal sends for Ctrl-\\. The signal's handler
-    /// is replaced; [`Runtime::run`](crate::Runtime::run) says if it cannot be. With the feature `dump`.
+    /// Dumps all goroutines to standard error on each such signal while the runtime runs: [`dump()`](crate::dump()), by
+    /// a thread of its own, which answers when every other one is stuck, too. The program goes on. With
+    /// `GMP_DEBUG=dump` in the environment a program that does not say this does it on SIGQUIT (3), which a terminal
+    /// sends for Ctrl-\\. The signal's handler is replaced; [`Runtime::run`](crate::Runtime::run) says if it cannot be.
+    /// With the feature `dump`.
     #[cfg(feature = "dump")]
     #[doc(alias = "SIGQUIT")]
     pub fn dump_on(mut self, signal: i32) -> Self {

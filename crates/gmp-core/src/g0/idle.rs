@@ -58,7 +58,8 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// Sleeps until somebody gives this M a P. `false`: the runtime closes, the thread is to end.
+    /// Sleeps until somebody gives this M a P. `false`: it is to rest if it is m0, else its thread is to end: the
+    /// runtime closes, or it was a reserve.
     #[doc(alias = "stopm")]
     pub(super) fn stop_m(&self) -> bool {
         self.drop_spinning();

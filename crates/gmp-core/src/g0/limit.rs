@@ -7,7 +7,7 @@ use crate::records::attention;
 use crate::records::g::{G, WaitReason};
 
 impl<C: Config> G0<'_, C> {
-    /// At the limit of threads. `true`: this M was the reserve, and has given its P away.
+    /// At the limit of threads. `true`: this M was a reserve, and has given its P away.
     #[cold]
     pub(super) fn mind_the_limit(&self) -> bool {
         let mut lists = self.sched.lock();
@@ -36,7 +36,7 @@ impl<C: Config> G0<'_, C> {
         false
     }
 
-    /// Queues a goroutine that wants to block and is on the reserve.
+    /// Queues a goroutine that wants to block and is on a reserve.
     #[cold]
     pub(super) fn wants_thread(&self, g: &'static G) {
         g.reason.set(WaitReason::Thread);
@@ -58,7 +58,7 @@ impl<C: Config> G0<'_, C> {
         self.sched.clear_limit(&lists);
     }
 
-    /// Whether this M is the reserve, and free to rest.
+    /// Whether this M is a reserve, and free to rest if it is m0, or to end.
     pub(super) fn may_rest(&self) -> bool {
         self.m.reserve.get() && self.m.pinned.get() == 0 && self.m.locked_g.get().is_null()
     }

@@ -12,7 +12,7 @@ pub(crate) const WANTS_P: u32 = 8;
 pub(crate) const WAITING: u32 = 16;
 /// `run` is to return: m0 leaves the scheduler.
 pub(crate) const FINISHED: u32 = 32;
-/// At the limit of threads m0 runs goroutines as a reserve, or goroutines wait for a thread.
+/// At the limit of threads a reserve runs goroutines, or goroutines wait for a thread.
 pub(crate) const LIMIT: u32 = 64;
 /// What keeps any M from going idle. The other bits stay set while there is nothing to do.
 pub(crate) const URGENT: u32 = STOP | CLOSING | WANTS_P;

@@ -1,8 +1,8 @@
 //! `M`: a *machine*: an OS thread that runs goroutines while it holds a P.
 //!
 //! Plain fields belong to the M's own thread; `next_p` and `spinning` are written by a waker while the M sleeps, and
-//! its note orders that. sysmon may take the P of an M whose goroutine's own code runs, and writes `p` and `lent` then; the door
-//! orders that.
+//! its note orders that. sysmon may take the P of an M whose goroutine's own code runs, and writes `p` and `lent` then;
+//! the door orders that.
 
 pub(crate) mod door;
 pub(crate) mod inbox;
@@ -53,7 +53,7 @@ pub(crate) enum Leave {
     Exit,
     /// It came back from a blocking call and found no P.
     LostP,
-    /// It wants to block, and is on the reserve thread: it waits for another one.
+    /// It wants to block, and is on a reserve thread: it waits for another one.
     WantsThread,
     /// It wants [`M::system_call`] made on g0's stack, and to go on at once.
     SystemStack,
@@ -134,7 +134,7 @@ pub(crate) struct M {
     pub(crate) system_call: Cell<SystemCall>,
     pub(crate) spinning: ShownBool,
     pub(crate) locked_g: ShownAddress<G>,
-    /// It is m0 and, at the limit of threads, runs goroutines until another M can (`waking/limit.rs`).
+    /// At the limit of threads it runs goroutines until another M can: m0, or the second reserve (`waking/limit.rs`).
     pub(crate) reserve: Cell<bool>,
     /// A goroutine has ended here with a leaked lock: the thread ends as soon as no goroutine is pinned to it.
     pub(crate) doomed: Cell<bool>,

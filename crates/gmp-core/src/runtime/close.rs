@@ -183,6 +183,7 @@ impl<C: Config> Sched<C> {
             // Nobody would join the thread before the runtime closes.
             lists.threads.retain(|(id, _)| *id != m.id);
             self.replace_ended_thread(&mut lists);
+            self.mind_ended_reserve(&mut lists);
         }
         self.check_dead(&mut lists);
     }

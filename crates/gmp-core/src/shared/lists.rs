@@ -133,8 +133,10 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) thread_limit_hit: bool,
     /// m0 rests: at the limit of threads it may be given a P.
     pub(crate) m0_rests: bool,
-    /// Goroutines that want to block and wait for a thread that is not the reserve.
+    /// Goroutines that want to block and wait for a thread that is no reserve.
     pub(crate) without_thread: List<Runnable>,
+    /// The M that was made beyond the limit of threads, since m0 cannot be had (`waking/limit.rs`).
+    pub(crate) second_reserve: Option<MRef>,
     /// Why the operating system gave no thread when one was last asked for.
     pub(crate) refused: Option<std::io::Error>,
     /// Whether such a refusal was told.
@@ -155,6 +157,7 @@ pub(crate) struct Lists<C: Config> {
 impl<C: Config> Lists<C> {
     /// Takes an M that is no more from the list of all Ms.
     pub(crate) fn forget_m(&mut self, m: &M) -> Vec<Arc<M>> {
+        self.second_reserve = self.second_reserve.filter(|&reserve| reserve != MRef::new(m));
         let gone: Vec<_> = self.all_m.extract_if(.., |known| core::ptr::eq(&**known, m)).collect();
         self.spare_jobs.extend(gone.iter().map(|m| Arc::clone(&m.jobs)));
         gone
@@ -200,6 +203,7 @@ impl<C: Config> Lists<C> {
             thread_limit_hit: false,
             m0_rests: false,
             without_thread: List::new(),
+            second_reserve: None,
             refused: None,
             refusal_told: false,
             failure: None,

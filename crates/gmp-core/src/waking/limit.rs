@@ -4,31 +4,40 @@
 //! sleeps elsewhere: every sleep of an M but a locked one stands in the lists, so that the M can be taken out of it.
 //!
 //! ```text
-//!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► none: the P is out of use
-//!                                                                        │
+//!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► a second reserve ──► none: the P is
+//!                                                                        │                              out of use
 //!   m0:  rests ──given a P──► reserve ──another M is idle: gives it the P, or has nothing to do──► rests
+//!   second reserve: is made ──────────► reserve ──the same──► its thread ends
 //! ```
 //!
 //! **m0 is the reserve.** It rests so that `run` can return as soon as main has; at the limit it runs goroutines instead,
 //! so that all that needs no thread of its own goes on (timers, main, new goroutines, channels) while every other thread
 //! sits in a blocking call or is locked. **Invariant**: `blocking` does not take the reserve. A goroutine that comes there
 //! on the reserve waits in `Lists::without_thread`, until an M that is not the reserve looks for work; before that M
-//! sleeps, the reserve gives it the P. If that M's thread ends instead, since its goroutine has ended locked, another thread
-//! is made: by sysmon if a P is idle, else for the reserve's P when the reserve next comes to g0. Goroutines that lock the thread, or suspend while they unwind, take the reserve
-//! like any other: neither may wait.
+//! sleeps, the reserve gives it the P. If that M's thread ends instead, since its goroutine has ended locked, another
+//! thread is made: by sysmon if a P is idle, else for the reserve's P when the reserve next comes to g0. Goroutines
+//! that lock the thread, or suspend while they unwind, take the reserve like any other: neither may wait. In the mode
+//! `pinned` nor may those that first ran on it.
+//!
+//! **The second reserve** is made where m0 cannot be had, because it sleeps for its locked goroutine or sits in a blocking
+//! call itself, and no other M runs goroutines: every P but this one is idle. It is one thread more than the limit, and
+//! there is one at a time; if a goroutine locks it, the next one is made, as for every locked goroutine beyond the limit.
+//! Without it whatever the blocked threads wait for would never run.
 //!
 //! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
 //! looks here before it looks for work.
 
-use crate::contract::Config;
+use crate::contract::{Config, SharedQueue};
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
+use crate::records::m::M;
 use crate::records::p::OwnedP;
 use crate::shared::lists::{Lists, MRef};
 use crate::shared::sched::Sched;
 
 impl<C: Config> Sched<C> {
-    /// Gives a P, for which no thread can be made, to the M that sleeps until the next timer or in the poller, or to m0. `None`: given.
+    /// Gives a P, for which no thread can be made, to the M that sleeps until the next timer or in the poller, or to
+    /// m0. `None`: given.
     pub(crate) fn give_to_sleeper(
         &self,
         lists: &mut Lists<C>,
@@ -57,6 +66,22 @@ impl<C: Config> Sched<C> {
         Some(m0)
     }
 
+    /// Whether nobody runs goroutines, or could: every other P is idle, m0 does not rest, and there is no second
+    /// reserve, or a goroutine has locked it. Under the lock, with a P in hand that no M can be had for.
+    pub(crate) fn needs_second_reserve(&self, lists: &Lists<C>) -> bool {
+        // SAFETY: it is on the list of all Ms, or it would have been forgotten.
+        let is_locked = |m: MRef| !unsafe { m.get() }.locked_g.get().is_null();
+        let nobody_runs = lists.idle_ps.len() + 1 >= self.procs();
+        nobody_runs && !lists.finished && lists.second_reserve.is_none_or(is_locked)
+    }
+
+    /// This new M, whose thread has not begun, is the second reserve until it ends.
+    pub(crate) fn make_second_reserve(&self, lists: &mut Lists<C>, m: &M) {
+        m.reserve.set(true);
+        lists.second_reserve = Some(MRef::new(m));
+        self.call_attention(attention::LIMIT);
+    }
+
     /// Whether the limit leaves room for one more thread. sysmon counts as one, as in Go.
     pub(crate) fn may_make_thread(&self, lists: &Lists<C>) -> bool {
         lists.all_m.len() + 1 < self.settings.max_threads
@@ -70,10 +95,21 @@ impl<C: Config> Sched<C> {
             return false;
         }
         let Some(p) = self.take_idle_p(lists) else { return false };
-        lists.ms_to_make.push((p, false));
-        lists.sysmon_asleep = true;
-        self.rouse_sysmon(lists);
+        self.ask_for_m(lists, p, false);
         true
+    }
+
+    /// An M is no more. If it was the second reserve, whoever submitted something while it ended found no M for it. Under
+    /// the lock.
+    pub(crate) fn mind_ended_reserve(&self, lists: &mut Lists<C>) {
+        self.clear_limit(lists);
+        let work = !self.shared.is_empty() || lists.every_p.iter().any(|p| p.has_work());
+        if lists.thread_limit_hit
+            && work
+            && let Some(p) = self.take_idle_p(lists)
+        {
+            self.ask_for_m(lists, p, false);
+        }
     }
 
     /// A goroutine that waited for a thread gets this one, if there is one. Under the lock.
@@ -87,7 +123,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn clear_limit(&self, lists: &Lists<C>) {
         // SAFETY: m0 lives until `run` returns, and its mark changes under the lock.
         let serves = lists.m0.is_some_and(|m0| unsafe { m0.get() }.reserve.get());
-        if !serves && lists.without_thread.is_empty() {
+        if !serves && lists.second_reserve.is_none() && lists.without_thread.is_empty() {
             self.clear_attention(attention::LIMIT);
         }
     }

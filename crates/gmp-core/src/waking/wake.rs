@@ -97,8 +97,8 @@ impl<C: Config> Sched<C> {
     }
 
     /// Takes a P with an empty queue out of use, and is the only way to do so. Under the lock, the P goes to the first
-    /// that wants it: to a stop of the world, to an M that wants a P, or onto the idle list. `true`: it is on the idle list, and
-    /// the caller looks at the queues again afterwards.
+    /// that wants it: to a stop of the world, to an M that wants a P, or onto the idle list. `true`: it is on the idle
+    /// list, and the caller looks at the queues again afterwards.
     ///
     /// **Invariant**: no P is on the idle list while the world is being stopped. The stopper has emptied the list, and
     /// counts every other P as one that has yet to stop. Its holder may have got it long before and not looked at the
@@ -130,18 +130,24 @@ impl<C: Config> Sched<C> {
             }
             return self.park_p(lists, p);
         }
+        if lists.idle_ms.is_empty() && caller_is_locked() {
+            return self.ask_for_m(lists, p, spinning);
+        }
         self.wakeups.fetch_add(1, Ordering::Relaxed);
         if let Some(m) = lists.idle_ms.pop() {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(spinning);
             self.give_p(lists, m, p);
-        } else if caller_is_locked() {
-            lists.ms_to_make.push((p, spinning));
-            lists.sysmon_asleep = true;
-            self.rouse_sysmon(lists);
         } else {
             self.new_m(lists, p, spinning);
         }
+    }
+
+    /// Has sysmon start an M for a P: an idle one, if there is one by then. Under the lock.
+    pub(crate) fn ask_for_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+        lists.ms_to_make.push((p, spinning));
+        lists.sysmon_asleep = true;
+        self.rouse_sysmon(lists);
     }
 
     /// Hands a P to a sleeping M, whose thread comes up when the lock is free: `startm` (Go 1.27) wakes it after it has
@@ -159,17 +165,22 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "newm")]
     #[doc(alias = "allocm")]
     pub(crate) fn new_m(&self, lists: &mut Lists<C>, mut p: OwnedP<C>, spinning: bool) {
-        // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
-        let stuck = lists.busy_ms() <= 0;
+        let mut as_reserve = false;
         if !self.may_make_thread(lists) {
             self.tell_of_limit(lists);
-            if !stuck {
-                return self.no_thread(lists, p, spinning);
-            }
             let Some(refused) = self.give_to_sleeper(lists, p, spinning) else { return };
             p = refused;
+            // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
+            let stuck = lists.busy_ms() <= 0;
+            as_reserve = !stuck && self.needs_second_reserve(lists);
+            if !stuck && !as_reserve {
+                return self.out_of_use(lists, p, spinning);
+            }
         }
         let m = self.register_m(lists);
+        if as_reserve {
+            self.make_second_reserve(lists, &m);
+        }
         m.spinning.set(spinning);
         m.next_p.set(p.into_core());
         let name = format!("{}-{}", self.settings.thread_name, m.id);
@@ -222,15 +233,19 @@ impl<C: Config> Sched<C> {
             return;
         }
         if let Some(p) = self.take_idle_p(lists) {
-            lists.ms_to_make.push((p, false));
-            lists.sysmon_asleep = true;
-            self.rouse_sysmon(lists);
+            self.ask_for_m(lists, p, false);
         }
     }
 
     /// No thread can be made for this P: it goes to an M that sleeps elsewhere, or out of use.
     fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
-        let Some(p) = self.give_to_sleeper(lists, p, spinning) else { return };
+        if let Some(p) = self.give_to_sleeper(lists, p, spinning) {
+            self.out_of_use(lists, p, spinning);
+        }
+    }
+
+    /// Nobody can be had for this P: it goes idle, and what it holds to the shared queue.
+    fn out_of_use(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if spinning {
             self.idle.give_up();
         }

@@ -128,9 +128,9 @@ impl<C: Config> Sysmon<'_, C> {
         looks.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
     }
 
-    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its longest pause,
-    /// and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then need not each wake
-    /// sysmon, too.
+    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its
+    /// longest pause, and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then
+    /// need not each wake sysmon, too.
     fn may_sleep_lightly(&mut self) -> bool {
         let lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
@@ -142,8 +142,8 @@ impl<C: Config> Sysmon<'_, C> {
         may
     }
 
-    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did. While the world is being stopped it stays awake: a
-    /// goroutine that lets the stopper wait lets timers wait, too.
+    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did. While the world is being stopped it stays
+    /// awake: a goroutine that lets the stopper wait lets timers wait, too.
     fn deep_sleep(&mut self) -> bool {
         let mut lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
@@ -202,8 +202,8 @@ impl<C: Config> Sysmon<'_, C> {
     /// long overdue: whoever slept until it has taken up something else, and did not wake the next one. Go's sysmon starts
     /// an M for such a timer, too.
     ///
-    /// Timers that are late beside no idle P are run here, and so are those that no M can be had for. When sysmon is to look
-    /// again for them.
+    /// Timers that are late beside no idle P are run here, and so are those that no M can be had for. When sysmon is to
+    /// look again for them.
     fn keep_bounded_law(&mut self, now: u64) -> u64 {
         let keeps =
             |at: usize, p: &P<C>| self.seen.get(at).is_some_and(|seen| seen.has_used(p, nanos(KEPT), now));
@@ -233,12 +233,13 @@ impl<C: Config> Sysmon<'_, C> {
         until
     }
 
-    /// Makes the threads that locked threads asked for. Go: the template thread.
+    /// Starts the Ms that locked threads asked for. At the limit of threads one that has gone idle since must be taken,
+    /// or there would be one too many. Go: the template thread.
     #[doc(alias = "templateThread")]
     fn make_threads(&self) {
         let mut lists = self.sched.lock();
         while let Some((p, spinning)) = lists.ms_to_make.pop() {
-            self.sched.new_m(&mut lists, p, spinning);
+            self.sched.start_m(&mut lists, p, spinning);
         }
     }
 }

@@ -13,6 +13,9 @@ pub(crate) const FAULT: crate::Fault = (
         locked_threads_leave_one_that_runs,
         a_timer_goes_off_where_no_thread_is_left_for_it,
         a_thread_that_ends_makes_room_for_those_who_wait_for_one,
+        a_locked_main_leaves_one_that_runs,
+        a_blocked_main_leaves_one_that_runs,
+        a_locked_reserve_leaves_one_that_runs,
     ],
     named![
         spawned_beside_a_timer,
@@ -23,6 +26,9 @@ pub(crate) const FAULT: crate::Fault = (
         locked_and_waiting,
         looping_and_locked,
         blocked_beside_ending_threads,
+        blocked_beside_a_locked_main,
+        blocked_beside_a_blocked_main,
+        blocked_beside_a_locked_reserve,
     ],
 );
 
@@ -230,4 +236,113 @@ fn blocked_beside_ending_threads() {
 
 fn a_thread_that_ends_makes_room_for_those_who_wait_for_one() {
     child("blocked_beside_ending_threads").run().code(0).prints("done\n");
+}
+
+/// Goroutines that block until they are told not to: more of them than there are threads.
+fn block_many(limit: usize) -> (Vec<mpsc::Sender<()>>, Vec<gmp::JoinHandle<bool>>) {
+    (0..2 * limit)
+        .map(|_| {
+            let (release, wait) = mpsc::channel::<()>();
+            (release, gmp::go(move || gmp::blocking(|| wait.recv().is_err())))
+        })
+        .unzip()
+}
+
+/// The one thread beyond the limit is gone when the others are back.
+fn wait_for_threads(limit: usize) {
+    while threads() > limit {
+        gmp::sleep(Duration::from_millis(1));
+    }
+}
+
+/// m0 sleeps for main, which is locked to it, and every other thread blocks.
+fn blocked_beside_a_locked_main() {
+    for (procs, limit) in [(1, 3), (2, 4), (3, 3)] {
+        builder(procs, limit)
+            .lock_main(true)
+            .build()
+            .unwrap()
+            .run(move || {
+                let (release, blocked) = block_many(limit);
+                let going_on = gmp::go(move || {
+                    go_on();
+                    assert!(threads() <= limit + 1, "{} threads", threads());
+                    drop(release);
+                });
+                going_on.join().unwrap();
+                assert!(blocked.into_iter().all(|one| one.join().unwrap()));
+                gmp::go(move || wait_for_threads(limit)).join().unwrap();
+            })
+            .unwrap();
+    }
+    println!("done");
+}
+
+fn a_locked_main_leaves_one_that_runs() {
+    child("blocked_beside_a_locked_main").run().code(0).prints("done\n").says("thread exhaustion");
+}
+
+/// Main has not left m0 yet when it blocks there, like everybody else.
+fn blocked_beside_a_blocked_main() {
+    for (procs, limit) in [(1, 3), (2, 4), (3, 3)] {
+        builder(procs, limit)
+            .build()
+            .unwrap()
+            .run(move || {
+                let (release, blocked) = block_many(limit);
+                let (told, hears) = mpsc::channel();
+                gmp::go(move || {
+                    go_on();
+                    assert!(threads() <= limit + 1, "{} threads", threads());
+                    told.send(()).unwrap();
+                    drop(release);
+                });
+                gmp::blocking(|| hears.recv()).unwrap();
+                assert!(blocked.into_iter().all(|one| one.join().unwrap()));
+                wait_for_threads(limit);
+            })
+            .unwrap();
+    }
+    println!("done");
+}
+
+fn a_blocked_main_leaves_one_that_runs() {
+    child("blocked_beside_a_blocked_main").run().code(0).prints("done\n").says("thread exhaustion");
+}
+
+/// Whoever runs the others beyond the limit is locked by one of them, which waits.
+fn blocked_beside_a_locked_reserve() {
+    for procs in [1, 2] {
+        builder(procs, 3)
+            .lock_main(true)
+            .build()
+            .unwrap()
+            .run(|| {
+                let (release, blocked) = block_many(3);
+                let (unlock, locks) = gmp::chan::<()>(0);
+                let going_on = gmp::go(move || {
+                    // By then this goroutine runs on the reserve.
+                    gmp::sleep(Duration::from_millis(30));
+                    let locked = gmp::go(move || {
+                        let _lock = gmp::lock_os_thread();
+                        locks.recv().unwrap_err();
+                    });
+                    gmp::sleep(Duration::from_millis(30));
+                    go_on();
+                    drop(unlock);
+                    locked.join().unwrap();
+                    go_on();
+                    drop(release);
+                });
+                going_on.join().unwrap();
+                assert!(blocked.into_iter().all(|one| one.join().unwrap()));
+                gmp::go(|| wait_for_threads(3)).join().unwrap();
+            })
+            .unwrap();
+    }
+    println!("done");
+}
+
+fn a_locked_reserve_leaves_one_that_runs() {
+    child("blocked_beside_a_locked_reserve").run().code(0).prints("done\n").says("thread exhaustion");
 }

@@ -19,6 +19,8 @@ pub(crate) const FAULT: crate::Fault = (
     named![
         never_suspends_with_one_p,
         never_suspends_with_two_ps,
+        never_suspends_with_own_thread_locals,
+        never_suspends_pinned,
         never_suspends_on_threads,
         a_timer_set_inside_blocking_goes_off,
         a_timer_set_on_a_removed_p_goes_off,
@@ -31,6 +33,8 @@ pub(crate) const FAULT: crate::Fault = (
     named![
         rows_with_one_p,
         rows_with_two_ps,
+        rows_with_own_thread_locals,
+        rows_pinned,
         rows_on_threads,
         timer_inside_blocking,
         timer_on_a_removed_p,
@@ -70,6 +74,11 @@ fn keep_busy(procs: usize) -> Vec<gmp::JoinHandle<()>> {
     (0..procs).map(|_| gmp::go(busy)).collect()
 }
 
+/// The thread that the kernel sees: std's would be the goroutine itself where goroutines have thread-locals of their own.
+fn thread() -> std::path::PathBuf {
+    std::fs::read_link("/proc/thread-self").unwrap()
+}
+
 /// Calls `call` inside `blocking`, when the P has been taken, with a borrow of a thread-local held around it.
 fn without_p(name: &'static str, procs: usize, call: impl FnOnce()) {
     gmp::blocking(|| {
@@ -78,11 +87,11 @@ fn without_p(name: &'static str, procs: usize, call: impl FnOnce()) {
         while BEATS.load(SeqCst) < beats + 3 * procs as u64 {
             sleep(Duration::from_micros(50));
         }
-        let before = std::thread::current().id();
+        let before = thread();
         LOG.with_borrow_mut(|log| {
             log.push(name);
             call();
-            assert_eq!(std::thread::current().id(), before, "{name} came back on another thread");
+            assert_eq!(thread(), before, "{name} came back on another thread");
             assert_eq!(log.pop(), Some(name));
         });
     });
@@ -113,6 +122,15 @@ fn rows_with_two_ps() {
     all_rows(builder(), 2);
 }
 
+fn rows_with_own_thread_locals() {
+    all_rows(gmp::Builder::new().policy::<gmp::policy::Go>().own_thread_locals(), 2);
+}
+
+fn rows_pinned() {
+    // SAFETY: LOG is never borrowed over a call that suspends, unless one that says that it does not does.
+    all_rows(unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().pinned() }, 2);
+}
+
 fn rows_on_threads() {
     all_rows(gmp::Builder::new().policy::<gmp::policy::Go>().one_thread_each(), 1);
 }
@@ -123,6 +141,14 @@ fn never_suspends_with_one_p() {
 
 fn never_suspends_with_two_ps() {
     child("rows_with_two_ps").run().code(0).prints("all\n");
+}
+
+fn never_suspends_with_own_thread_locals() {
+    child("rows_with_own_thread_locals").run().code(0).prints("all\n");
+}
+
+fn never_suspends_pinned() {
+    child("rows_pinned").run().code(0).prints("all\n");
 }
 
 fn never_suspends_on_threads() {

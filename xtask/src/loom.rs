@@ -37,8 +37,8 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 /// The crates that have models.
 const CRATES: [&str; 4] = ["gmp-core", "gmp-sync", "gmp-policy-go", "gmp-policy-idle"];
 
-/// The test programs of these crates under loom. They have a target folder of its own, else each switch between `--cfg loom` and
-/// not would build the world anew.
+/// The test programs of these crates under loom. They have a target folder of its own, else each switch between `--cfg
+/// loom` and not would build the world anew.
 fn test(argument: &str) -> Command {
     let crates = CRATES.iter().flat_map(|name| ["-p", name]);
     let words: Vec<&str> =

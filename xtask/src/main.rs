@@ -1,5 +1,5 @@
-//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy`. Depends on none of our crates, so it
-//! works when they do not build.
+//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy`. Depends on
+//! none of our crates, so it works when they do not build.
 
 mod bench;
 mod ci;

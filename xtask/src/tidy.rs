@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the laws of the house, each in a file with a specimen that proves that it bites.
 
+mod above;
 mod floors;
 mod heads;
 mod imports;
@@ -10,7 +11,9 @@ mod orders;
 mod rooms;
 mod size;
 mod source;
+mod strays;
 mod unsafety;
+mod width;
 mod words;
 
 use crate::root;
@@ -71,6 +74,9 @@ const LAWS: &[(&str, Law)] = &[
     ("rooms only look down, and no files import each other", rooms::law),
     ("every file opens with //!", heads::law),
     ("files stay short", size::law),
+    ("comments stay narrow", width::law),
+    ("what refers to a comment above has one above", above::law),
+    ("no file lies about", strays::law),
     ("unsafe only where it is listed", unsafety::law),
     ("orderings say what they pair with", orders::law),
     ("the ledger of orderings names what is there", ledger::law),

@@ -6,8 +6,8 @@ use std::io::Read;
 /// So much of the state's line is read: the number, the name of at most 15 bytes in brackets, and the letter.
 const HEAD: usize = 64;
 
-/// Whether the thread of a clock sleeps in the kernel, by its state: S, or D where nothing wakes it early. A thread that waits
-/// for a CPU is R, however long. `None`: it has ended, or there is no such file. 5 us.
+/// Whether the thread of a clock sleeps in the kernel, by its state: S, or D where nothing wakes it early. A thread
+/// that waits for a CPU is R, however long. `None`: it has ended, or there is no such file. 5 us.
 pub(crate) fn sleeps(clock: i32) -> Option<bool> {
     // How Linux names the clock of a thread: the number's complement, above three bits (`CPUCLOCK_PID`).
     let thread = !(clock >> 3);

@@ -1,4 +1,5 @@
-//! Capture: what another thread executes at this moment, registers and stack, copied by the thread itself in a signal handler.
+//! Capture: what another thread executes at this moment, registers and stack, copied by the thread itself in a signal
+//! handler.
 //!
 //! ```text
 //!            capture                 handler                        handler
@@ -7,9 +8,9 @@
 //!     └─────────────────────┴────────────────────────────────────────────────────┘
 //! ```
 //!
-//! **Invariant.** The buffer belongs to the handler from Writing to Done, and to `capture` at all other times. Both leave Asked
-//! by a compare-and-swap, so a handler that comes late, after `capture` has given up, finds no request and touches nothing;
-//! and the request of another thread's is not its own. One capture is under way at a time, under a lock.
+//! **Invariant.** The buffer belongs to the handler from Writing to Done, and to `capture` at all other times. Both
+//! leave Asked by a compare-and-swap, so a handler that comes late, after `capture` has given up, finds no request and
+//! touches nothing; and the request of another thread's is not its own. One capture is under way at a time, under a lock.
 //!
 //! The signal is SIGURG, as Go has it for preemption, and for Go's reasons: it is ignored unless somebody asks for it,
 //! libraries and debuggers let it pass, and programs that use it must expect it at any time. System calls go on after it
@@ -79,8 +80,8 @@ static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Copies the innermost part of a thread's stack into `into`, which it empties first. `None`: the thread has ended, blocks
-/// the signal, does not answer within `patience`, or its current-G slot holds something else than `slot`. A thread answers in
-/// microseconds if a CPU is free for it.
+/// the signal, does not answer within `patience`, or its current-G slot holds something else than `slot`. A thread
+/// answers in microseconds if a CPU is free for it.
 pub fn capture(thread: i32, slot: usize, patience: Duration, into: &mut Vec<u8>) -> Option<Registers> {
     into.clear();
     let began = Instant::now();

@@ -26,8 +26,8 @@ pub(crate) fn answer(mut connection: &UnixStream, request: Message) -> bool {
     connection.write_all(&answer.to_ne_bytes()).is_ok()
 }
 
-/// Measures `n` requests: `serve` is given the servers' ends, starts a server for each and returns when all have ended, with
-/// the number of requests that they answered. The wall time counts; `max_ns` is the longest wait for an answer.
+/// Measures `n` requests: `serve` is given the servers' ends, starts a server for each and returns when all have ended,
+/// with the number of requests that they answered. The wall time counts; `max_ns` is the longest wait for an answer.
 pub(crate) fn measure(cell: &Cell, serve: impl FnOnce(Vec<UnixStream>) -> Result<u64>) -> Result<Figures> {
     let mut latencies = Vec::new();
     let each = (cell.n / CONNECTIONS).max(1);

@@ -215,8 +215,8 @@ impl Ticks {
         self.last = now;
     }
 
-    /// Ticks each millisecond until told to stop, once at least: a machine under load may come to a ticker when all is over,
-    /// and then the whole time is its gap.
+    /// Ticks each millisecond until told to stop, once at least: a machine under load may come to a ticker when all is
+    /// over, and then the whole time is its gap.
     pub(crate) fn until(mut self, over: &AtomicBool, sleep: impl Fn(Duration)) -> Latencies {
         loop {
             sleep(TICK);

@@ -4,9 +4,9 @@
 //! for those who read how it works. Start at [`contract`], then follow one goroutine: `life::spawn`, `waking::submit`,
 //! `g0` (find, execute, leave), [`park`]. `ARCHITECTURE.md` has the map.
 //!
-//! The rooms, lowest floor first: `ground`, `contract`, `search`, `records`, `entering`, `waiting`, `life`, `shared`, `waking`,
-//! `watching`, `g0`, `runtime`. Beside them stand `queue`, on which policies build, and `suite`, which judges policies;
-//! the scheduler imports neither.
+//! The rooms, lowest floor first: `ground`, `contract`, `search`, `records`, `entering`, `waiting`, `life`, `shared`,
+//! `waking`, `watching`, `g0`, `runtime`. Beside them stand `queue`, on which policies build, and `suite`, which judges
+//! policies; the scheduler imports neither.
 
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
 

@@ -1,4 +1,5 @@
-//! Queues that policies build on: Go's ring, a queue of blocks, the shared first-in-first-out queue, victim orders, an idle rule, random numbers.
+//! Queues that policies build on: Go's ring, a queue of blocks, the shared first-in-first-out queue, victim orders, an
+//! idle rule, random numbers.
 
 mod block;
 mod coprime;

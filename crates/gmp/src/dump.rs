@@ -40,8 +40,8 @@ pub fn dump() -> Dump {
 }
 
 impl Handle {
-    /// Dumps the goroutines of this runtime, as [`gmp::dump`](crate::dump()) does, on any thread. **Suspends** a goroutine, as
-    /// [`blocking`](crate::blocking) does.
+    /// Dumps the goroutines of this runtime, as [`gmp::dump`](crate::dump()) does, on any thread. **Suspends** a
+    /// goroutine, as [`blocking`](crate::blocking) does.
     ///
     /// # Panics
     /// If the operating system refuses a thread.

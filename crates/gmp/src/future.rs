@@ -14,8 +14,8 @@
 //! | the end of a context | `context.done().recv_async()` |
 //!
 //! What async code waits for may be awaited on any executor, and costs no thread. Its wakers run in the middle of a send, a
-//! close or a goroutine's end, or on the scheduler's own stack: they must not wait for anything of this crate's, and a panic
-//! that comes out of one ends the process.
+//! close or a goroutine's end, or on the scheduler's own stack: they must not wait for anything of this crate's, and a
+//! panic that comes out of one ends the process.
 
 use crate::{Receiver, chan, go};
 
@@ -28,8 +28,8 @@ pub use gmp_sync::future::{block_on, block_on_with};
 #[doc(inline)]
 pub use gmp_sync::time::Sleep;
 
-/// Awaits a future in a goroutine of its own, and gives a channel on which what it gives will come: so a future can be a case
-/// of a select. Never suspends.
+/// Awaits a future in a goroutine of its own, and gives a channel on which what it gives will come: so a future can be
+/// a case of a select. Never suspends.
 ///
 /// The future goes on when nobody receives any more, until it ends or its goroutine's runtime closes. If it panics, the
 /// channel closes.

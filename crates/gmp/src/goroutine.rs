@@ -5,8 +5,8 @@ use crate::{Current, JoinHandle, Stats, ThreadLock, Wake};
 use core::time::Duration;
 use gmp_core::{NoRecord, Spec, goroutine};
 
-/// Starts a goroutine: it runs next on this P, behind what is started after it; inside [`blocking`](crate::blocking) it goes
-/// to the shared queue's tail, as if a plain thread had started it. Never suspends.
+/// Starts a goroutine: it runs next on this P, behind what is started after it; inside [`blocking`](crate::blocking) it
+/// goes to the shared queue's tail, as if a plain thread had started it. Never suspends.
 ///
 /// The closure is kept in the goroutine's record; a stack is bound to the goroutine when it first runs. Dropping the
 /// handle lets the goroutine go its own way.
@@ -127,8 +127,8 @@ pub fn yield_now() {
     goroutine::yield_now();
 }
 
-/// Lets others run if the caller's time slice is over, and returns at once if it is not: for loops that compute. **Suspends**
-/// in the first case. On a plain thread it does nothing.
+/// Lets others run if the caller's time slice is over, and returns at once if it is not: for loops that compute.
+/// **Suspends** in the first case. On a plain thread it does nothing.
 ///
 /// While no slice is over anywhere this is one load and a branch.
 ///

@@ -1,5 +1,5 @@
-//! hyper on goroutines: an executor and a timer, beside hyper's traits for the streams of [`net`](crate::net). With the feature
-//! `hyper`.
+//! hyper on goroutines: an executor and a timer, beside hyper's traits for the streams of [`net`](crate::net). With the
+//! feature `hyper`.
 //!
 //! A connection is a future that its goroutine awaits by [`block_on`](crate::block_on). `examples/async-world` has whole
 //! servers and clients.
@@ -7,7 +7,9 @@
 //! ```no_run
 //! # fn serve(stream: gmp::net::TcpStream) -> hyper::Result<()> {
 //! # struct Connection;
-//! # impl Connection { fn http1(_: gmp::net::TcpStream, _: gmp::hyper::Timer) -> std::future::Ready<hyper::Result<()>> { todo!() } }
+//! # impl Connection {
+//! #     fn http1(_: gmp::net::TcpStream, _: gmp::hyper::Timer) -> std::future::Ready<hyper::Result<()>> { todo!() }
+//! # }
 //! let connection = Connection::http1(stream, gmp::hyper::Timer);
 //! gmp::block_on(connection)
 //! # }

@@ -1,7 +1,8 @@
 //! Metrics: a runtime's figures under the names of Go's `runtime/metrics`, and as Prometheus reads them.
 //!
-//! They cost a program nothing until they are read: all of them are counts that the scheduler keeps anyway. Go's histogram of
-//! scheduling latencies is not among them; an event sink gets each sample ([`EventKind::SchedLatency`](crate::event::EventKind)).
+//! They cost a program nothing until they are read: all of them are counts that the scheduler keeps anyway. Go's
+//! histogram of scheduling latencies is not among them; an event sink gets each sample
+//! ([`EventKind::SchedLatency`](crate::event::EventKind)).
 //!
 //! | name | is |
 //! | --- | --- |

@@ -47,9 +47,9 @@ impl<P: Policy> Runtime<P> {
     /// Runs `main` as goroutine 1 and returns when it has returned. The calling thread becomes m0 and is a plain thread
     /// again afterwards.
     ///
-    /// What happens to other goroutines then is [`Builder::at_main_return`](crate::Builder::at_main_return)'s choice; [`Finished::left`] counts them.
-    /// The runtime is used up: build another to run again. The closure may run on any thread of the runtime, unless
-    /// [`Builder::lock_main`](crate::Builder::lock_main) keeps it on this one.
+    /// What happens to other goroutines then is [`Builder::at_main_return`](crate::Builder::at_main_return)'s choice;
+    /// [`Finished::left`] counts them. The runtime is used up: build another to run again. The closure may run on any
+    /// thread of the runtime, unless [`Builder::lock_main`](crate::Builder::lock_main) keeps it on this one.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();

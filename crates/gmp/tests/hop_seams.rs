@@ -74,8 +74,8 @@ impl Config for OnScarce {
     type Switch = Amd64;
 }
 
-/// A goroutine that gets its stack at the second asking, as when another ends in between, was queued once more, as one that has run. Another that parked went straight to it, and its park was
-/// never made.
+/// A goroutine that gets its stack at the second asking, as when another ends in between, was queued once more, as one
+/// that has run. Another that parked went straight to it, and its park was never made.
 #[test]
 fn who_gets_a_stack_late_starts_like_any_other() {
     const MANY: usize = 20;
@@ -150,8 +150,8 @@ impl Config for OnSlow {
     type Switch = Slow;
 }
 
-/// A runtime closes while a goroutine parks for another. It was taken for one that runs, since the next one counted as running before it had made that
-/// park: `run` did not wait for it, and nobody was told that it will not come.
+/// A runtime closes while a goroutine parks for another. It was taken for one that runs, since the next one counted as
+/// running before it had made that park: `run` did not wait for it, and nobody was told that it will not come.
 #[test]
 fn who_parks_for_another_is_suspended_when_run_returns() {
     // SAFETY: the stacks are those that the switch is made for, and nothing here holds anything of a thread-local.

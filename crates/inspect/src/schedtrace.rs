@@ -1,6 +1,7 @@
 //! One line a period about the scheduler, in Go's format, so that what is written about `GODEBUG=schedtrace` applies.
 //!
-//! What gmp has no counterpart for is 0, `false` or empty; the order of the fields is Go's (`schedtrace`, proc.go, Go 1.27).
+//! What gmp has no counterpart for is 0, `false` or empty; the order of the fields is Go's (`schedtrace`, proc.go, Go
+//! 1.27).
 
 use core::fmt::{self, Display};
 use gmp_core::runtime::Handle;

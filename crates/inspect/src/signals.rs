@@ -42,8 +42,8 @@ impl Drop for Watched {
     }
 }
 
-/// Has the runtime dumped to standard error at each `signal` from now on, for as long as the result lives. The signal's handler
-/// is replaced, for the rest of the program.
+/// Has the runtime dumped to standard error at each `signal` from now on, for as long as the result lives. The signal's
+/// handler is replaced, for the rest of the program.
 ///
 /// # Errors
 /// What the operating system said: there is no such signal, or it cannot be caught; no pipe, no thread.

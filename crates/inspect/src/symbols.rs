@@ -82,7 +82,8 @@ fn crate_of(function: &str) -> &str {
     name.split("::").next().unwrap_or(name)
 }
 
-/// By name, or where that is a function's own without its crate, as for inlined ones in a build with line tables only, by file.
+/// By name, or where that is a function's own without its crate, as for inlined ones in a build with line tables only,
+/// by file.
 fn is_runtimes(frame: &Frame) -> bool {
     let name = crate_of(&frame.function);
     name == "gmp"

@@ -1,4 +1,5 @@
-//! `Endpoint`: a descriptor that its owner may wait for, and the one loop in which everything waits. Go: `internal/poll.FD`.
+//! `Endpoint`: a descriptor that its owner may wait for, and the one loop in which everything waits. Go:
+//! `internal/poll.FD`.
 //!
 //! ```text
 //!   ticket ─► try ─── did it ──────────────────────► done
@@ -98,8 +99,8 @@ impl<T: AsFd> Endpoint<T> {
         self.with_tickets(side, |io, _| operation(io))
     }
 
-    /// Reads as soon as there is something, from a socket that gives all it has: after a read that got less than it asked for
-    /// the next one waits at once. `asked` is what it asks for. **Suspends.**
+    /// Reads as soon as there is something, from a socket that gives all it has: after a read that got less than it
+    /// asked for the next one waits at once. `asked` is what it asks for. **Suspends.**
     #[track_caller]
     #[inline]
     pub(crate) fn read_all_there_is(

@@ -39,8 +39,8 @@
 //!
 //! Calls have an async form where that makes sense (`accept_async`, `read_async`), to be awaited on a goroutine by
 //! [`block_on`](https://docs.rs/gmp), by itself or beside other futures: so what waits for a socket can also wait for a
-//! context. The features `futures-io`, `tokio` and `hyper` give streams the traits of those crates. A runtime looks for tasks
-//! as it does for goroutines; it is that of the goroutine which polls.
+//! context. The features `futures-io`, `tokio` and `hyper` give streams the traits of those crates. A runtime looks for
+//! tasks as it does for goroutines; it is that of the goroutine which polls.
 //!
 //! # What it costs
 //!

@@ -68,8 +68,8 @@ impl<T: AsFd> Pollable<T> {
         self.0.into_io().map(|io| io.0)
     }
 
-    /// Calls `operation` until it does not say [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in between until there is
-    /// something to read. **Suspends.**
+    /// Calls `operation` until it does not say [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in between until
+    /// there is something to read. **Suspends.**
     ///
     /// # Errors
     /// What the operation says; it was closed; its deadline or time-out has passed.

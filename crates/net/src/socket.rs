@@ -95,7 +95,8 @@ macro_rules! socket {
                 Ok(socket)
             }
 
-            /// Another descriptor for the same socket, with no time-outs, no deadlines and no mark of its own. Never suspends.
+            /// Another descriptor for the same socket, with no time-outs, no deadlines and no mark of its own. Never
+            /// suspends.
             ///
             /// # Errors
             /// The system's: too many open files, mostly.
@@ -176,8 +177,9 @@ pub(crate) use passed_on;
 macro_rules! stream {
     ($name:ident) => {
         impl $name {
-            /// A read for async code, awaited on a goroutine. Never suspends: the future does the waiting. A time-out of the
-            /// socket's is not heeded, nor a deadline that comes to pass meanwhile: async code has timers of its own.
+            /// A read for async code, awaited on a goroutine. Never suspends: the future does the waiting. A time-out
+            /// of the socket's is not heeded, nor a deadline that comes to pass meanwhile: async code has timers of its
+            /// own.
             ///
             /// # Errors
             /// The socket was closed, or its deadline has passed; the system's; it is awaited outside a goroutine.

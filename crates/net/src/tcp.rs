@@ -147,8 +147,8 @@ impl TcpStream {
         Ok(stream)
     }
 
-    /// [`TcpStream::connect`] for async code, awaited on a goroutine, to an address that is known. Never suspends: the future
-    /// does the waiting.
+    /// [`TcpStream::connect`] for async code, awaited on a goroutine, to an address that is known. Never suspends: the
+    /// future does the waiting.
     ///
     /// # Errors
     /// The system's; it is awaited outside a goroutine.

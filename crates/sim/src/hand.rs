@@ -1,8 +1,8 @@
 //! A virtual M at work: how time passes for it.
 //!
 //! Each M is a coroutine, so that core's search order, which is written for a thread, runs on it as it stands. What it does
-//! takes effect in an instant; what it costs is *spent*: the M runs ahead of the clock by at most a grain, and then lets the
-//! others catch up. Whatever others can see is done in step with the clock.
+//! takes effect in an instant; what it costs is *spent*: the M runs ahead of the clock by at most a grain, and then
+//! lets the others catch up. Whatever others can see is done in step with the clock.
 
 use crate::clock::{Event, Time, time};
 use crate::line::Line;

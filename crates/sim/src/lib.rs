@@ -2,8 +2,8 @@
 //!
 //! It drives the real policies (their `RunQueue`, `SharedQueue`, `IdlePolicy` and `VictimOrder`, unchanged) on virtual Ps,
 //! under core's own search order ([`gmp_core::search`]) and protocol of waking, with a model of what everything costs
-//! ([`Costs`]). So one sees what a policy does on 256 processors without having them. What it can tell and what it cannot is
-//! told in `docs/simulator.md` of the repository.
+//! ([`Costs`]). So one sees what a policy does on 256 processors without having them. What it can tell and what it
+//! cannot is told in `docs/simulator.md` of the repository.
 //!
 //! ```
 //! use gmp_sim::{Cell, Costs, Outcome, Sim};

@@ -81,8 +81,8 @@ impl Sim {
     ///
     /// - `list` prints what there is, as JSON.
     /// - `run [--jobs N] [--costs FILE]` reads cells, one JSON object a line, and prints their outcomes in the same order.
-    /// - `calibrate` measures this machine and each policy's queues, and prints them as a file of costs; with three figures of
-    ///   the bench the scheduler's path, too.
+    /// - `calibrate` measures this machine and each policy's queues, and prints them as a file of costs; with three
+    ///   figures of the bench the scheduler's path, too.
     pub fn main(self) -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         match self.dispatch(&arguments) {

@@ -9,8 +9,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// Runs a future to its end on the calling goroutine, which waits while the future does: its waker readies the goroutine from
-/// any thread. A plain thread blocks itself. **Suspends.**
+/// Runs a future to its end on the calling goroutine, which waits while the future does: its waker readies the
+/// goroutine from any thread. A plain thread blocks itself. **Suspends.**
 ///
 /// The future gets no reactor: one that needs tokio's is polled inside a tokio handle's `enter`, and tokio runs on threads
 /// of its own.
@@ -39,11 +39,11 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     }
 }
 
-/// [`block_on`] until a context is done at the latest: then the future is dropped, and what it waited for goes on without it.
-/// **Suspends.**
+/// [`block_on`] until a context is done at the latest: then the future is dropped, and what it waited for goes on
+/// without it. **Suspends.**
 ///
-/// So everything that has an async form can be cancelled: the calls of sockets (`accept_async` and its kin), channels, joins,
-/// sleeps, and clients of the async world.
+/// So everything that has an async form can be cancelled: the calls of sockets (`accept_async` and its kin), channels,
+/// joins, sleeps, and clients of the async world.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();

@@ -9,8 +9,8 @@ use std::process::Command;
 /// How many of the last lines are kept.
 const KEPT: usize = 120;
 
-/// Runs the command with one pipe for both of its streams, passes on what it prints, and answers whether it was content and what it
-/// printed last.
+/// Runs the command with one pipe for both of its streams, passes on what it prints, and answers whether it was content
+/// and what it printed last.
 pub(super) fn run(mut command: Command) -> Result<(bool, Vec<String>)> {
     let (reader, writer) = pipe().context("cannot make a pipe")?;
     command.stdout(writer.try_clone().context("cannot share a pipe")?).stderr(writer);

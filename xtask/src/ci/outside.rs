@@ -30,8 +30,8 @@ fn cargo_home() -> Result<PathBuf> {
 
 /// A home for cargo at `new` that shares everything with the one at `old` but the folder of unpacked sources.
 ///
-/// Cargo unpacks our own packages there, under a name made of the workspace's path, our crate and its version, and takes what
-/// lies there the next time: a second run at the same path would judge the sources of the first.
+/// Cargo unpacks our own packages there, under a name made of the workspace's path, our crate and its version, and
+/// takes what lies there the next time: a second run at the same path would judge the sources of the first.
 fn home_without_sources(old: &Path, new: &Path) -> Result<PathBuf> {
     if new.exists() {
         fs::remove_dir_all(new).with_context(|| format!("cannot remove {}", new.display()))?;

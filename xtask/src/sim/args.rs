@@ -22,7 +22,8 @@ pub(crate) struct Args {
     /// What everything takes, instead of crates/sim/costs.toml; `cargo xtask sim calibrate` prints such a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) costs: Option<PathBuf>,
-    /// Policies from elsewhere: the Cargo.toml of a crate with an example `simulate`, which is `Sim::new().with::<P>().main()`.
+    /// Policies from elsewhere: the Cargo.toml of a crate with an example `simulate`, which is
+    /// `Sim::new().with::<P>().main()`.
     #[arg(long, value_name = "MANIFEST")]
     pub(crate) with: Option<PathBuf>,
     /// Run this program instead of building gmp-sim: for machines without cargo.

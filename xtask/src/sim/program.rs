@@ -126,8 +126,8 @@ impl Program {
         Ok(whole)
     }
 
-    /// Gives the program cells, and `each` their outcomes, in order and as soon as they are there. `false`: somebody wanted it to
-    /// end.
+    /// Gives the program cells, and `each` their outcomes, in order and as soon as they are there. `false`: somebody
+    /// wanted it to end.
     pub(crate) fn simulate(
         &self,
         arguments: &[String],

@@ -1,5 +1,5 @@
 //! Law: what `docs/orderings.md` names is there: names of orderings have sites and sites have lines, functions and models
-//! exist. And a comment that says "as above" has something above it.
+//! exist.
 
 use crate::tidy::{File, Tree, source};
 use std::collections::BTreeSet;
@@ -7,14 +7,9 @@ use std::collections::BTreeSet;
 const LEDGER: &str = "docs/orderings.md";
 /// What begins a comment that names an ordering.
 const SITE: &str = "// ORDER: ";
-/// What begins a comment that says who promised what.
-const SAFETY: &str = "// SAFETY: ";
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
-    for file in tree.files.iter().filter(|file| file.is_rust()) {
-        complaints.extend(nothing_above(file));
-    }
     let Some(ledger) = tree.files.iter().find(|file| file.path == LEDGER) else { return complaints };
     let sources: Vec<&File> =
         tree.files.iter().filter(|file| file.is_rust() && file.path.starts_with("crates/")).collect();
@@ -97,21 +92,6 @@ fn defined(sources: &[&File]) -> (BTreeSet<String>, BTreeSet<String>) {
     (all, models)
 }
 
-/// Comments that refer to one above where none is.
-fn nothing_above(file: &File) -> Vec<String> {
-    let mut reason = false;
-    let mut complaints = Vec::new();
-    for (i, line) in file.text.lines().enumerate() {
-        let Some((_, said)) = line.split_once(SAFETY) else { continue };
-        if !said.starts_with("as above") {
-            reason = true;
-        } else if !reason {
-            complaints.push(format!("{}:{}: SAFETY: as above, and nothing is above", file.path, i + 1));
-        }
-    }
-    complaints
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,13 +123,5 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("ORDER: note has no line"), "{found:?}");
         assert!(found[1].contains("no site says ORDER: gone"), "{found:?}");
-    }
-
-    #[test]
-    fn bites_as_above_with_nothing_above() {
-        let above = format!("{SAFETY}as above.");
-        assert_eq!(law(&Tree::specimen(&[("a.rs", &above)])).len(), 1);
-        let fine = format!("{SAFETY}the lock is held.\n{above}");
-        assert_eq!(law(&Tree::specimen(&[("a.rs", &fine)])), Vec::<String>::new());
     }
 }

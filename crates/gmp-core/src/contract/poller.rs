@@ -106,8 +106,8 @@ impl Default for ReadyList {
 /// - **N1** A descriptor is added once for its life, for both sides, edge-triggered: whatever becomes ready after `add` has
 ///   begun, or is ready then, is told by `look` or `wait`, to one caller, at least once for each change.
 /// - **N2** `look` returns at once, and takes no interrupt away from `wait`.
-/// - **N3** `wait` returns when something is ready, at `until`, or interrupted. An `interrupt` ends the `wait` that is under
-///   way, or the next one. Interrupts that nobody has taken yet may become one.
+/// - **N3** `wait` returns when something is ready, at `until`, or interrupted. An `interrupt` ends the `wait` that is
+///   under way, or the next one. Interrupts that nobody has taken yet may become one.
 /// - **N4** Any of it may be called by several threads at once; at most one is in `wait`.
 /// - **N5** What is told may be old: the descriptor may have been closed, and its tag be another's.
 /// - **N6** A signal handler that runs meanwhile is no error.

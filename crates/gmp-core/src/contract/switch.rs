@@ -76,8 +76,8 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
-    /// Whether the thread behind that clock sleeps in the operating system, rather than runs or waits for a CPU: sysmon takes
-    /// the P from a goroutine that has blocked its thread. `None`: it cannot be told, and no P is taken for that.
+    /// Whether the thread behind that clock sleeps in the operating system, rather than runs or waits for a CPU: sysmon
+    /// takes the P from a goroutine that has blocked its thread. `None`: it cannot be told, and no P is taken for that.
     fn sleeps(_clock: i32) -> Option<bool> {
         None
     }
@@ -88,7 +88,8 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
-    /// Where a flow that `switch` has suspended keeps what an unwinder begins with; `None`: its context is not on its stack.
+    /// Where a flow that `switch` has suspended keeps what an unwinder begins with; `None`: its context is not on its
+    /// stack.
     const SAVED: Option<SavedRegisters> = None;
 
     /// The operating system's number of the calling thread, by which it can be signalled; `None`: there is none.

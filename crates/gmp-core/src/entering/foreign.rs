@@ -98,9 +98,9 @@ pub(crate) fn without_runtime<R>(what: &'static str, call: impl FnOnce() -> R) -
 }
 
 /// Wakes a future's task, whose executor wrote the waker: from a goroutine, a plain thread, or the scheduler's stack. No
-/// lock of ours is held. On the scheduler's stack the waker may ready goroutines, as [`Fire::fire`](crate::timer::Fire::fire)
-/// may; whatever suspends is refused by a panic. What unwinds out of it ends the process, since the value that its task
-/// waits for has moved already.
+/// lock of ours is held. On the scheduler's stack the waker may ready goroutines, as
+/// [`Fire::fire`](crate::timer::Fire::fire) may; whatever suspends is refused by a panic. What unwinds out of it ends
+/// the process, since the value that its task waits for has moved already.
 pub fn wake_task(waker: Waker) {
     crate::ground::fatal::no_unwind("a future's waker", || waker.wake());
 }

@@ -14,8 +14,8 @@
 //!
 //! A goroutine whose P sysmon has taken (`watching/retake.rs`) finds out here, and is as if it had stepped aside.
 //!
-//! Whoever uses the M's P says so to its door (`records/m/door.rs`), as [`Inside`] does: only while the goroutine's own code
-//! runs may sysmon take it.
+//! Whoever uses the M's P says so to its door (`records/m/door.rs`), as [`Inside`] does: only while the goroutine's own
+//! code runs may sysmon take it.
 
 use crate::entering::current::{Current, Who, current};
 use crate::entering::foreign;

@@ -20,7 +20,8 @@ impl<C: Config> Sched<C> {
     /// [`AnyRuntime::begin_blocking`](crate::records::rt::AnyRuntime::begin_blocking).
     pub(crate) fn begin_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
-        // SAFETY: a goroutine that begins a call has a P, whose core is its first field, and Ps live as long as the runtime.
+        // SAFETY: a goroutine that begins a call has a P, whose core is its first field, and Ps live as long as the
+        // runtime.
         let p = unsafe { &*m.p().cast::<P<C>>() };
         if p.thief.is_empty() && self.shared.is_empty() {
             p.core.held_up.set(false);

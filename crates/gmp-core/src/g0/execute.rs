@@ -182,9 +182,9 @@ impl<C: Config> G0<'_, C> {
         true
     }
 
-    /// Ends a goroutine that never ran and gets no stack. This is the one place where a closure's destructors run on g0: there
-    /// is no other stack for them. What they call there that would suspend is refused by a panic, which stays here; nobody's
-    /// lock is held, and g0 uses nothing afterwards but its M.
+    /// Ends a goroutine that never ran and gets no stack. This is the one place where a closure's destructors run on
+    /// g0: there is no other stack for them. What they call there that would suspend is refused by a panic, which stays
+    /// here; nobody's lock is held, and g0 uses nothing afterwards but its M.
     #[cold]
     fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();

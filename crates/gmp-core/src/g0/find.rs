@@ -1,4 +1,5 @@
-//! Find a goroutine to run: what there is to look into; in which order, stands in `search.rs`. Go: `findRunnable` (proc.go, Go 1.27).
+//! Find a goroutine to run: what there is to look into; in which order, stands in `search.rs`. Go: `findRunnable`
+//! (proc.go, Go 1.27).
 
 use super::G0;
 use crate::contract::{Config, Policy, Popped, Rules, RunQueue, SharedQueue};
@@ -79,7 +80,8 @@ impl<C: Config> G0<'_, C> {
         if wanted & attention::LIMIT != 0 && self.mind_the_limit() {
             return false;
         }
-        // Whoever was given a P runs something before it gives it away, or those who want one would only pass it to each other.
+        // Whoever was given a P runs something before it gives it away, or those who want one would only pass it to
+        // each other.
         wanted & attention::WANTS_P == 0
             || self.m.just_given_p.replace(false)
             || !self.give_p_to_one_that_wants_it()

@@ -11,8 +11,8 @@ use crate::shared::sched::SlotOf;
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
-    /// Runs `g`, and those for which it and they [hop](crate::records::rt::AnyRuntime::hop), until one leaves for g0: that one. Go:
-    /// `gogo`.
+    /// Runs `g`, and those for which it and they [hop](crate::records::rt::AnyRuntime::hop), until one leaves for g0:
+    /// that one. Go: `gogo`.
     #[doc(alias = "gogo")]
     #[inline]
     pub(crate) fn switch_to(&self, g: &'static G) -> &'static G {

@@ -12,10 +12,10 @@
 //!                              in the note otherwise
 //! ```
 //!
-//! **Invariant.** While all Ps are idle and a timer is pending or a goroutine waits for a descriptor, there is a watcher, and
-//! it knows: whoever gives up a P comes here afterwards (`give_up_p`) or sees to it in another way (`hand_off`), and a goroutine
-//! begins to wait on a P that somebody gives up later. While some P is in use its M looks whenever its queues are empty, and
-//! sysmon looks if none did for 10 ms.
+//! **Invariant.** While all Ps are idle and a timer is pending or a goroutine waits for a descriptor, there is a
+//! watcher, and it knows: whoever gives up a P comes here afterwards (`give_up_p`) or sees to it in another way
+//! (`hand_off`), and a goroutine begins to wait on a P that somebody gives up later. While some P is in use its M looks
+//! whenever its queues are empty, and sysmon looks if none did for 10 ms.
 //!
 //! **The danger** is a wake that goes to the note while the M sleeps in the poller, or the other way round. The note's word
 //! says where its owner sleeps (`records/m/note.rs`), and everybody who wakes the watcher does it by its note.

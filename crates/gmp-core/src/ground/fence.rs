@@ -1,6 +1,6 @@
-//! The asymmetric fence: two halves of one full fence. The frequent side makes [`light_fence`](crate::ground::sync::light_fence), which keeps only the
-//! compiler from moving a load before a store; the rare side makes [`heavy_fence`], which makes every other thread of the
-//! process pass a full fence meanwhile.
+//! The asymmetric fence: two halves of one full fence. The frequent side makes
+//! [`light_fence`](crate::ground::sync::light_fence), which keeps only the compiler from moving a load before a store;
+//! the rare side makes [`heavy_fence`], which makes every other thread of the process pass a full fence meanwhile.
 //!
 //! Which system call that is, the switch knows (`Switch::heavy_fence`): the first runtime of a process installs it.
 

@@ -6,8 +6,8 @@ use core::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A goroutine that computed for longer than its time slice without a call of the runtime, so that its P was taken. Told when it
-/// has come back.
+/// A goroutine that computed for longer than its time slice without a call of the runtime, so that its P was taken.
+/// Told when it has come back.
 ///
 /// Its `Display` is a line, and the stack in further ones.
 #[derive(Clone, Debug)]
@@ -19,9 +19,11 @@ pub struct Overrun {
     pub name: Option<Arc<str>>,
     /// Where it was spawned.
     pub created_at: &'static Location<'static>,
-    /// For how long it has computed without a call, as far as sysmon has seen it: it may have begun some milliseconds before.
+    /// For how long it has computed without a call, as far as sysmon has seen it: it may have begun some milliseconds
+    /// before.
     pub lasted: Duration,
-    /// Where it stood when its P was taken. Empty without the feature `dump`, and if its thread did not show itself within 10 ms.
+    /// Where it stood when its P was taken. Empty without the feature `dump`, and if its thread did not show itself
+    /// within 10 ms.
     pub stack: Stack,
 }
 

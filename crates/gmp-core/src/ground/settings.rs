@@ -15,8 +15,8 @@ pub enum AtMainReturn {
     Leak,
     /// `run` returns when all have ended.
     Wait,
-    /// Those that wait are woken and unwind; those that never started are dropped. Whoever waits at the end of a scope unwinds
-    /// after the scope's goroutines have ended, and `run` waits for that.
+    /// Those that wait are woken and unwind; those that never started are dropped. Whoever waits at the end of a scope
+    /// unwinds after the scope's goroutines have ended, and `run` waits for that.
     Unwind,
 }
 

@@ -42,8 +42,8 @@ pub fn full_fence() {
 }
 
 /// The light half of an asymmetric fence: keeps the compiler from swapping a store and a later load. The CPU is seen to
-/// by the other side's [`heavy_fence`](crate::ground::fence::heavy_fence). In a model it is a full one, which is what the two amount
-/// to.
+/// by the other side's [`heavy_fence`](crate::ground::fence::heavy_fence). In a model it is a full one, which is what
+/// the two amount to.
 #[inline(always)]
 pub fn light_fence() {
     #[cfg(loom)]

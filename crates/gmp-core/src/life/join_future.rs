@@ -31,7 +31,8 @@ pub struct JoinFuture<T> {
     offered: Option<(Box<Waiter>, Waker)>,
 }
 
-// SAFETY: what is offered is used by the finisher under the join word's protocol, from whatever thread; the rest is a handle.
+// SAFETY: what is offered is used by the finisher under the join word's protocol, from whatever thread; the rest is a
+// handle.
 unsafe impl<T: Send> Send for JoinFuture<T> {}
 // SAFETY: a shared one can do nothing.
 unsafe impl<T: Send> Sync for JoinFuture<T> {}

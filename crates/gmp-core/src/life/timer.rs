@@ -1,9 +1,9 @@
 //! Timers of one's own: a callback on the scheduler's stack at a given time, once or again and again.
 //!
-//! A [`Timer`] lies in the heap of the P that armed it, beside the deadlines of parked goroutines (`records/p/timers.rs`), and
-//! the M that finds it due calls [`Fire::fire`]. Channels that deliver the time, functions run after a delay and
-//! contexts with deadlines are built of it. What a timer goes through is told in `records/p/plan.rs`. Go: `timer`,
-//! `timers.run` (time.go, Go 1.27).
+//! A [`Timer`] lies in the heap of the P that armed it, beside the deadlines of parked goroutines
+//! (`records/p/timers.rs`), and the M that finds it due calls [`Fire::fire`]. Channels that deliver the time, functions
+//! run after a delay and contexts with deadlines are built of it. What a timer goes through is told in
+//! `records/p/plan.rs`. Go: `timer`, `timers.run` (time.go, Go 1.27).
 
 mod remains;
 
@@ -99,7 +99,8 @@ impl Firing<'_> {
     }
 }
 
-/// A timer with its callback; [`AnyTimer`] has what is done with it. Clones are the same timer. Dropping the last one stops nothing.
+/// A timer with its callback; [`AnyTimer`] has what is done with it. Clones are the same timer. Dropping the last one
+/// stops nothing.
 ///
 /// Each of the calls is one step: whatever the other threads do, an expiry is either claimed by its callback or undone by
 /// the one stop or reset that says `true`.

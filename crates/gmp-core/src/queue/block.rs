@@ -24,9 +24,9 @@
 //! thieves work in different blocks, so the owner's steps need no strong ordering, and synchronisation is paid once for
 //! each block. There a block that the owner works in cannot be stolen from. A scheduler cannot have that: a goroutine
 //! would wait behind one that runs for long, beside idle Ps. So thieves can *revoke* a kept block, which is rare and may
-//! cost: they set the block's word, make the owner pass a fence ([`heavy_fence`](crate::ground::fence::heavy_fence)), and read how far
-//! it got. From then on that block is open, and the owner too takes from it by compare-and-swap until it is through; so
-//! each block is revoked twice at most (`word.rs`).
+//! cost: they set the block's word, make the owner pass a fence ([`heavy_fence`](crate::ground::fence::heavy_fence)),
+//! and read how far it got. From then on that block is open, and the owner too takes from it by compare-and-swap until
+//! it is through; so each block is revoked twice at most (`word.rs`).
 //!
 //! **Invariant.** A token at position `p` (block `p / 32`) is inside if `p < tail` and no one has taken it. From a kept
 //! block only the owner takes, at `head`, which is exact. From an open block who moves its place takes. Thieves see `head`

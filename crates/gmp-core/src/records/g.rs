@@ -2,7 +2,8 @@
 //!
 //! Records are **type-stable**: they live in slabs of one process-wide [`registry`], are reused and never freed, and
 //! their generations survive. So a stale pointer from an `Unparker`, a timer or a dump reads a valid record and finds
-//! out by its generation that the goroutine is gone. 192 bytes each, three lines of cache: what a goroutine costs before it first runs.
+//! out by its generation that the goroutine is gone. 192 bytes each, three lines of cache: what a goroutine costs
+//! before it first runs.
 //!
 //! **Who may touch what.** The words (`word`, `join`, `permit`) are atomic and speak for themselves. All other fields
 //! belong to whoever owns the goroutine's next step as told in [`word`]: spawner, holder of the `Runnable`, the M that

@@ -56,14 +56,15 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// On the stack of `g`, which runs on `g.m`; `m.park` is set, without a deadline.
     unsafe fn hop(&self, g: &'static G);
 
-    /// Lends the P out for a blocking call that the calling goroutine `g` begins. **Suspends** first, if others wait for a P
-    /// that such calls have held up.
+    /// Lends the P out for a blocking call that the calling goroutine `g` begins. **Suspends** first, if others wait
+    /// for a P that such calls have held up.
     fn begin_blocking(&self, g: &'static G);
 
     /// Lends the P out again, in a call that has begun.
     fn enter_blocking(&self, g: &'static G);
 
-    /// Lends the P out to whoever waits for it, because the time slice of the calling goroutine `g` is over. Never suspends.
+    /// Lends the P out to whoever waits for it, because the time slice of the calling goroutine `g` is over. Never
+    /// suspends.
     fn step_aside(&self, g: &'static G);
 
     /// Comes back from either, with a P.

@@ -44,8 +44,8 @@ pub enum RunError {
     Panicked(Payload),
     /// `run` was called from a goroutine or from inside the scheduler.
     Nested,
-    /// The operating system would not give what a runtime cannot do without: the error's text names it. If it was a thread for
-    /// goroutines, main had begun, and is left behind like all others.
+    /// The operating system would not give what a runtime cannot do without: the error's text names it. If it was a
+    /// thread for goroutines, main had begun, and is left behind like all others.
     Os(std::io::Error),
 }
 

@@ -164,8 +164,9 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Says whether the holder of a P may take it for the only one (`only_p`): not while a goroutine is about whose P was taken.
-    /// It may have been in the middle of asking. Under the lock, after the number of Ps or of such goroutines has changed.
+    /// Says whether the holder of a P may take it for the only one (`only_p`): not while a goroutine is about whose P
+    /// was taken. It may have been in the middle of asking. Under the lock, after the number of Ps or of such
+    /// goroutines has changed.
     pub(crate) fn tell_only_p(&self, lists: &Lists<C>) {
         let only_p = self.procs() == 1 && lists.taken == 0 && C::Switch::heavy_fence().is_some();
         let serial = if only_p { crate::entering::only_p::short(self.header.serial) } else { 0 };

@@ -1,6 +1,6 @@
-//! Concurrent runs: the operations of a [`Script`], an owner against thieves that really run, and the history of what came out
-//! where. The run itself checks that each token came out exactly once; [`history`](super::history) compares the history
-//! with what the queue promises, and a policy may look for more in it.
+//! Concurrent runs: the operations of a [`Script`], an owner against thieves that really run, and the history of what
+//! came out where. The run itself checks that each token came out exactly once; [`history`](super::history) compares
+//! the history with what the queue promises, and a policy may look for more in it.
 
 use super::gate::{Gate, Trouble};
 use super::script::{Op, Raid, Script};

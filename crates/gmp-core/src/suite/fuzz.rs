@@ -1,8 +1,8 @@
 //! Fuzzing with proptest: random sequential and concurrent runs, judged by what the queue promises, shrunk when they fail.
 //!
 //! `GMP_FUZZ_SEED=<seed>` makes the same scripts again and `GMP_FUZZ_CASES=<n>` makes more of them; `cargo xtask fuzz`
-//! sets both. Threads are not replayed with a seed, so each script of a concurrent run runs several times, and more often while a
-//! failing one is being shrunk.
+//! sets both. Threads are not replayed with a seed, so each script of a concurrent run runs several times, and more
+//! often while a failing one is being shrunk.
 
 use super::concurrent::History;
 use super::history;
@@ -130,8 +130,8 @@ pub fn concurrent_runs_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
     concurrent_runs::<Q>(policy, 1..=4, |_, _| {});
 }
 
-/// Concurrent runs with that many thieves, for a policy that promises more than [`Promise`](crate::contract::Promise) can say:
-/// `check` panics with a clause if it finds that broken.
+/// Concurrent runs with that many thieves, for a policy that promises more than [`Promise`](crate::contract::Promise)
+/// can say: `check` panics with a clause if it finds that broken.
 pub fn concurrent_runs<Q: RunQueue<Probe>>(
     policy: &str,
     thieves: RangeInclusive<usize>,

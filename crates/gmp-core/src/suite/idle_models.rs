@@ -1,10 +1,10 @@
 //! loom models of going idle and waking, for any idle rule: the strong law and the bounded one, on the real idle word,
 //! queues and fence. A crate of idle rules runs them in a module `loom_idle`, with [`idle_policy_models!`].
 //!
-//! Modelled: the steps of `waking/submit.rs` (push, fence, look, wake), `waking/wake.rs` (`wake_spinner`, `start_spinner`) and
-//! `g0/idle.rs` (`give_up_p`, `last_look`), of a spinner that finds work (`stop_spinning`, `wake_the_next`), and of sysmon
-//! (`wake_for_old_work`), in their order; the lists under the scheduler's lock are a count of idle Ps. When all
-//! threads are through, these hold:
+//! Modelled: the steps of `waking/submit.rs` (push, fence, look, wake), `waking/wake.rs` (`wake_spinner`,
+//! `start_spinner`) and `g0/idle.rs` (`give_up_p`, `last_look`), of a spinner that finds work (`stop_spinning`,
+//! `wake_the_next`), and of sysmon (`wake_for_old_work`), in their order; the lists under the scheduler's lock are a
+//! count of idle Ps. When all threads are through, these hold:
 //! - the word's count of spinners is the number of those who spin, else neither law would have anything to stand on;
 //! - **strong** (I2), if the rule claims it: not (work queued, a P idle, nobody spinning);
 //! - **bounded** (I4), for every rule: the same after one more round of sysmon.
@@ -14,7 +14,8 @@
 //!
 //! Caught when broken: no fence; the last look before the right to spin is given up; a rule that claims to be
 //! strong and is not; a right to spin that is not given up where no P was left; a sysmon that
-//! leaves the wake to the rule. Not seen: a submitter that leaves no request where it found no P; two Ps are too few for it.
+//! leaves the wake to the rule. Not seen: a submitter that leaves no request where it found no P; two Ps are too few
+//! for it.
 
 use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Thief};
 use crate::ground::sync::{Arc, full_fence};

@@ -153,8 +153,8 @@ pub fn moving_tokens<Q: RunQueue<Probe>>(rounds: usize) {
                 let mut no_room = |_| panic!("two tokens fit (Q4)");
                 queue.push(ledger.mint(), slot(round & 1 == 0), &mut no_room);
                 gate.meet(4 * round + 2);
-                // The race is a few instructions wide, so the move begins a little later each time. A run finds a queue that
-                // has it once in four; it runs often.
+                // The race is a few instructions wide, so the move begins a little later each time. A run finds a queue
+                // that has it once in four; it runs often.
                 (0..round / 4 % 32).for_each(|_| std::hint::spin_loop());
                 queue.push(ledger.mint(), slot(round & 2 == 0), &mut no_room);
                 queue.pop().expect("two tokens are inside (Q3)").token.consume();

@@ -138,8 +138,8 @@ impl Descriptor {
         })
     }
 
-    /// Lists a plain thread, to be alarmed at the next edge after `ticket`. `false`: there was one, or the end has come. Never
-    /// suspends.
+    /// Lists a plain thread, to be alarmed at the next edge after `ticket`. `false`: there was one, or the end has
+    /// come. Never suspends.
     pub fn list_thread(&self, side: Side, ticket: Ticket, alarm: &Arc<dyn Alarm>) -> bool {
         let half = self.source.half(side);
         loop {
@@ -151,8 +151,8 @@ impl Descriptor {
         }
     }
 
-    /// Lists a future's task, which the calling goroutine polls, instead of one with the same key: its waker is rung at the next
-    /// edge after `ticket`. `make` as for [`Descriptor::wait`]. Never suspends.
+    /// Lists a future's task, which the calling goroutine polls, instead of one with the same key: its waker is rung at
+    /// the next edge after `ticket`. `make` as for [`Descriptor::wait`]. Never suspends.
     ///
     /// # Errors
     /// The descriptor cannot be watched.

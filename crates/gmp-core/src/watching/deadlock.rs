@@ -52,8 +52,8 @@ impl<C: Config> Sched<C> {
         self.finish(lists);
     }
 
-    /// The only M awake waits in the poller, without a deadline, though no goroutine waits for a descriptor any more: it has
-    /// nothing to hear, and is to see for itself that all are asleep.
+    /// The only M awake waits in the poller, without a deadline, though no goroutine waits for a descriptor any more:
+    /// it has nothing to hear, and is to see for itself that all are asleep.
     fn rouse_idle_watcher(&self, lists: &mut Lists<C>) {
         let waits_in_vain = |watcher: Watcher| watcher.polls && watcher.until == NEVER;
         if lists.busy_ms() == 1

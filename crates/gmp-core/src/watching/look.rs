@@ -6,10 +6,11 @@
 //! | is runnable | without a claim, and again if it was another goroutine's, or in another wait, by the end of the copy |
 //! | runs, or is in a blocking call | the same; its stack by a signal to its thread, which copies itself |
 //!
-//! **Invariant.** Nothing is read that may be freed: records never are, an [`Extra`](crate::records::g::extra::Extra) waits for its
-//! readers, and stacks are copied by a call that bears memory that is not there. What was not frozen is believed only if
-//! the word has the same serial number before and after, so a sight is of one goroutine. What it may mix is two moments between
-//! which that goroutine only ran: a runnable one that ran and yielded during the copy may show a torn stack.
+//! **Invariant.** Nothing is read that may be freed: records never are, an [`Extra`](crate::records::g::extra::Extra)
+//! waits for its readers, and stacks are copied by a call that bears memory that is not there. What was not frozen is
+//! believed only if the word has the same serial number before and after, so a sight is of one goroutine. What it may
+//! mix is two moments between which that goroutine only ran: a runnable one that ran and yielded during the copy may
+//! show a torn stack.
 //!
 //! **Nothing wedges.** The scheduler's lock is asked for a while, and done without if somebody keeps it. No goroutine, M or
 //! P is asked for anything. Two may look at once: whoever finds a goroutine frozen looks again. Go stops the world for

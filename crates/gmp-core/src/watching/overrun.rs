@@ -1,5 +1,5 @@
-//! Overruns: sysmon takes the P of a goroutine that computes for longer than its time slice without a call of the runtime. Go: none;
-//! it stops such a goroutine by a signal (`preemptM`, proc.go, Go 1.27).
+//! Overruns: sysmon takes the P of a goroutine that computes for longer than its time slice without a call of the
+//! runtime. Go: none; it stops such a goroutine by a signal (`preemptM`, proc.go, Go 1.27).
 //!
 //! ```text
 //!   slice over ──► the goroutine calls: it makes room itself (`slice.rs`)
@@ -10,13 +10,14 @@
 //!                     back by the queue's rules, as after an undeclared call that blocked
 //! ```
 //!
-//! Go suspends it between two instructions, which only its compiler makes possible: it knows where nothing is half done. Here
-//! the system shares the CPUs out between those who overrun and the Ps, as it does among threads. With too many of
-//! them the number of Ps would mean nothing, so how many may do so at once is bounded (`Settings::max_overruns`). Beyond that a
-//! goroutine keeps its P until it calls, and a P that others are waiting for is taken as soon as one of them has come back.
+//! Go suspends it between two instructions, which only its compiler makes possible: it knows where nothing is half
+//! done. Here the system shares the CPUs out between those who overrun and the Ps, as it does among threads. With too
+//! many of them the number of Ps would mean nothing, so how many may do so at once is bounded
+//! (`Settings::max_overruns`). Beyond that a goroutine keeps its P until it calls, and a P that others are waiting for
+//! is taken as soon as one of them has come back.
 //!
-//! **Busy machines.** All of this is counted in the CPU time of the M's thread. A goroutine whose thread waits for a CPU has not
-//! overrun anything, however late it is.
+//! **Busy machines.** All of this is counted in the CPU time of the M's thread. A goroutine whose thread waits for a
+//! CPU has not overrun anything, however late it is.
 
 use crate::contract::Config;
 use crate::entering::foreign::without_runtime;
@@ -34,8 +35,8 @@ use crate::watching::seen::{GRACE, Seen, cpu_time};
 use core::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How many goroutines may overrun their slices beside each P, if the builder does not say. With one for each P, four of them
-/// on two Ps would keep out all others for as long as they like.
+/// How many goroutines may overrun their slices beside each P, if the builder does not say. With one for each P, four
+/// of them on two Ps would keep out all others for as long as they like.
 const OVERRUNS_FOR_EACH_P: usize = 2;
 
 /// How long a goroutine's thread is asked to show its stack, while sysmon waits.
@@ -72,8 +73,8 @@ impl<C: Config> Sched<C> {
         self.settings.max_overruns.unwrap_or(self.procs() * OVERRUNS_FOR_EACH_P)
     }
 
-    /// Keeps the stack of the goroutine that ran on `m` when its P was taken, if it is still there and somebody will ask for it.
-    /// Under no lock.
+    /// Keeps the stack of the goroutine that ran on `m` when its P was taken, if it is still there and somebody will
+    /// ask for it. Under no lock.
     pub(super) fn show_overrun(&self, m: &M, g: *const G, since: u64) {
         if self.settings.on_overrun.is_none() {
             return;

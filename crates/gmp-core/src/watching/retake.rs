@@ -14,9 +14,10 @@
 //! back by the queue's rules at its next call that suspends, or at its end. Until then it stays on its thread, so nothing
 //! that its code knows of the thread changes.
 //!
-//! How sysmon and the goroutine agree is told in `records/m/door.rs`. **Not taken**: the P of an M that is inside, of the reserve
-//! at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where goroutines are
-//! threads. Then a blocked goroutine keeps its P until it comes back, as it does under `Builder::retake(false)`.
+//! How sysmon and the goroutine agree is told in `records/m/door.rs`. **Not taken**: the P of an M that is inside, of
+//! the reserve at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where
+//! goroutines are threads. Then a blocked goroutine keeps its P until it comes back, as it does under
+//! `Builder::retake(false)`.
 
 use crate::contract::{Config, SharedQueue, Switch};
 use crate::ground::event::EventKind;
@@ -52,8 +53,8 @@ pub(super) enum Found {
 impl Look {
     pub(super) const NOTHING: Look = Look { clock: 0, used: None };
 
-    /// Looks at `p`, and takes it if its goroutine has slept since the last look and somebody could use the P. A `slow` sysmon,
-    /// which would not look again for long, asks for the state at the first look, too.
+    /// Looks at `p`, and takes it if its goroutine has slept since the last look and somebody could use the P. A `slow`
+    /// sysmon, which would not look again for long, asks for the state at the first look, too.
     pub(super) fn again<C: Config>(&mut self, sched: &Sched<C>, p: &P<C>, now: u64, slow: bool) -> Found {
         let clock = p.core.cpu_clock.load(Ordering::Relaxed);
         let used = if clock == 0 { None } else { C::Switch::cpu_time(clock) };
@@ -114,8 +115,8 @@ impl<C: Config> Sched<C> {
         }
         let g = self.take_from(&mut lists, &m, p, why);
         drop(lists);
-        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own. What it offers from
-        // now on it sees to itself: either it sees that the P is gone, or we see what it has offered.
+        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own. What it
+        // offers from now on it sees to itself: either it sees that the P is gone, or we see what it has offered.
         heavy_fence();
         while crate::life::scope::promote_from_outside(self, &m.jobs) {}
         // SAFETY: the P word made us the one owner.

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// The time slice. Go: 10 ms (`forcePreemptNS`).
 pub(super) const SLICE: Duration = Duration::from_millis(10);
-/// So much longer than its slice a goroutine computes before its P is taken: whoever calls the runtime now and then has made
-/// room by then.
+/// So much longer than its slice a goroutine computes before its P is taken: whoever calls the runtime now and then has
+/// made room by then.
 pub(super) const GRACE: Duration = Duration::from_millis(1);
 
 /// What sysmon remembers of a P.
@@ -62,9 +62,9 @@ impl Seen {
         self.is_same(p) && self.used::<C>(now) >= time
     }
 
-    /// Asks for the P's next switch to end the slice, if it has lasted 10 ms: of its thread's CPU time where there is a clock
-    /// for that, so that a goroutine is not blamed for the time in which the system let others run; Go goes by the wall.
-    /// Go: `preemptone`.
+    /// Asks for the P's next switch to end the slice, if it has lasted 10 ms: of its thread's CPU time where there is a
+    /// clock for that, so that a goroutine is not blamed for the time in which the system let others run; Go goes by
+    /// the wall. Go: `preemptone`.
     #[doc(alias = "preemptone")]
     pub(super) fn end_slice<C: Config>(&mut self, p: &P<C>, now: u64) {
         let slice = nanos(SLICE);

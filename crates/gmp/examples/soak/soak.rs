@@ -83,7 +83,8 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
     ))
 }
 
-/// A limit of threads: now and then one at which goroutines in blocking calls and locked ones wait for each other's threads.
+/// A limit of threads: now and then one at which goroutines in blocking calls and locked ones wait for each other's
+/// threads.
 pub(crate) fn max_threads(rng: &mut Rng) -> usize {
     if rng.u32(..4) == 0 { rng.usize(3..20) } else { 10_000 }
 }

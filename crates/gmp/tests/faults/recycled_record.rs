@@ -1,5 +1,5 @@
-//! A goroutine's record is used again, and what one goroutine left in it must not come to the next: `docs/records.md` says of
-//! each field who sees to that. A goroutine that was abandoned with its thread locked once handed its locks on.
+//! A goroutine's record is used again, and what one goroutine left in it must not come to the next: `docs/records.md`
+//! says of each field who sees to that. A goroutine that was abandoned with its thread locked once handed its locks on.
 
 use crate::harness::{child, named};
 use gmp::{Builder, Wake};

@@ -1,8 +1,9 @@
-//! Setting a timer swept a heap, and the sweep ran the destructors of stopped timers' functions on the setter's stack, in the
-//! middle of its call. One that suspended came back on another M, and the setter went on with the one it had begun on.
+//! Setting a timer swept a heap, and the sweep ran the destructors of stopped timers' functions on the setter's stack,
+//! in the middle of its call. One that suspended came back on another M, and the setter went on with the one it had
+//! begun on.
 //!
-//! The kind: foreign code that the scheduler runs in the middle of something. Each test is a place where the scheduler holds
-//! the last reference to somebody's value, or calls somebody's code.
+//! The kind: foreign code that the scheduler runs in the middle of something. Each test is a place where the scheduler
+//! holds the last reference to somebody's value, or calls somebody's code.
 
 use crate::harness::{child, named};
 use gmp::contract::{Policy, VictimOrder, WalkStart};

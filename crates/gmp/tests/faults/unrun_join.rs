@@ -1,6 +1,6 @@
-//! A runtime that never ran took goroutines in, said that it was not closed, and whoever joined one of them waited for ever.
-//! The kind: each state that a runtime can be in, against each call that its handles have. Nothing hangs, and an error says
-//! why.
+//! A runtime that never ran took goroutines in, said that it was not closed, and whoever joined one of them waited for
+//! ever. The kind: each state that a runtime can be in, against each call that its handles have. Nothing hangs, and an
+//! error says why.
 
 use crate::harness::{child, named};
 use gmp::{AtMainReturn, Handle, JoinError, JoinHandle, SpawnError, Unparker};

@@ -1,6 +1,6 @@
-//! A program that hung showed nothing: who waits, where and for what could be found with a debugger only. The kind: whatever
-//! state goroutines are in, and whatever they do meanwhile, a dump shows each where it stands; in every mode, and when
-//! every M is stuck.
+//! A program that hung showed nothing: who waits, where and for what could be found with a debugger only. The kind:
+//! whatever state goroutines are in, and whatever they do meanwhile, a dump shows each where it stands; in every mode,
+//! and when every M is stuck.
 
 use crate::harness::{child, named};
 use gmp::policy::Go;

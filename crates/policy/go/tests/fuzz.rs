@@ -1,4 +1,5 @@
-//! Concurrent runs on Go's ring, for what Go's queue does beyond its `PROMISE`: half of it is stolen or spilled, without a gap.
+//! Concurrent runs on Go's ring, for what Go's queue does beyond its `PROMISE`: half of it is stolen or spilled,
+//! without a gap.
 //!
 //! A script fixes the place of each token in the ring before anything runs: a token pushed Back enters with its own
 //! push, one pushed Next with the next push Next, which kicks it, unless somebody took it from `run_next` before. So each

@@ -18,8 +18,8 @@
 //! **Values given back.** Whoever sent it was told that the value was received, so it must not be lost with a future that
 //! lost a race against a time-out. It comes before all that is buffered. If the buffer is full (or there is none), the last
 //! value of all waits at the front of the senders' queue, in a node that nobody waits for: a sender that has gone already.
-//! So the channel's invariant holds as it is. Closing the channel leaves such nodes where they are, since what they hold was
-//! sent before; they go with the last receiver.
+//! So the channel's invariant holds as it is. Closing the channel leaves such nodes where they are, since what they
+//! hold was sent before; they go with the last receiver.
 
 use super::protocol::{Chan, Direction, Receiving as Receive, Refusal, Sending as Send_, Slot, wake};
 use super::ring::drop_all;

@@ -137,8 +137,8 @@ impl Waiter {
         thread
     }
 
-    /// Says whom to wake, and gives back who it was before. Called under the lock of the node's queue, or before the node is
-    /// queued; not while a waker has claimed the wait.
+    /// Says whom to wake, and gives back who it was before. Called under the lock of the node's queue, or before the
+    /// node is queued; not while a waker has claimed the wait.
     pub(crate) fn set_outsider(&self, outsider: Outsider) -> Option<Box<Outsider>> {
         self.outsider.replace(Some(Box::new(outsider)))
     }

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! **Lazy task creation** (Mohr, Kranz, Halstead, 1991): the second half becomes a goroutine only when a thief takes it,
-//! and then it is the thief who makes the goroutine; or when its own goroutine suspends in `a`, since what `a` waits for may
-//! be what `b` does. Else it is a call. `records/m/jobs.rs` tells how the two sides agree.
+//! and then it is the thief who makes the goroutine; or when its own goroutine suspends in `a`, since what `a` waits
+//! for may be what `b` does. Else it is a call. `records/m/jobs.rs` tells how the two sides agree.
 //!
 //! **Invariant.** The frame of `join` stays until `b` has been called, here or there, and what it borrows is touched no
 //! more: the scope word in the frame counts `b` as a child from the beginning, and only whoever takes the job back need
@@ -107,8 +107,8 @@ impl Drop for Taken {
     }
 }
 
-/// Makes a goroutine of each job that is left on the M of `g`, which is about to leave it; the oldest is queued first, as if
-/// each had been spawned in its turn. If there is no memory for a record, the job goes back to its `join`. Never
+/// Makes a goroutine of each job that is left on the M of `g`, which is about to leave it; the oldest is queued first,
+/// as if each had been spawned in its turn. If there is no memory for a record, the job goes back to its `join`. Never
 /// suspends.
 #[cold]
 pub(crate) fn promote(g: &'static G) {
@@ -148,8 +148,8 @@ pub(crate) fn steal(m: &M, jobs: &Jobs) -> Option<Runnable> {
     unsafe { spawn_stolen(m, || take(jobs)) }
 }
 
-/// Makes a goroutine of the oldest job of an M whose P was taken, at the shared queue's tail: by sysmon. `false`: there is none, or
-/// no memory for its record. Never suspends.
+/// Makes a goroutine of the oldest job of an M whose P was taken, at the shared queue's tail: by sysmon. `false`: there
+/// is none, or no memory for its record. Never suspends.
 pub(crate) fn promote_from_outside(rt: &AnyRuntime, jobs: &Jobs) -> bool {
     // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does; and the
     // record is filled before the closure goes anywhere.

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! **Invariant.** Of the two fences one comes first. If the reader's is first, the owner sees the reader and waits; if the
-//! owner's is first, the reader finds the pointer gone. So nothing is freed under a reader. **The danger** would be an owner
-//! who waits for long: a reader holds its place for a few copies only, and calls nothing meanwhile.
+//! owner's is first, the reader finds the pointer gone. So nothing is freed under a reader. **The danger** would be an
+//! owner who waits for long: a reader holds its place for a few copies only, and calls nothing meanwhile.
 
 use crate::ground::sync::{AtomicPtr, AtomicUsize, full_fence};
 use crate::records::g::locals::Locals;

@@ -6,8 +6,8 @@ use core::ptr::NonNull;
 
 /// The one right to run a goroutine; exists exactly while the goroutine is Runnable. It cannot be copied or made by
 /// safe code, and dropping one aborts the process with the goroutine's number and the policy's name: a policy can be
-/// slow or unfair, it cannot lose a goroutine silently. One that is kept for longer than its runtime lives is worth nothing:
-/// dropping it then does nothing, and queueing it in another runtime aborts likewise.
+/// slow or unfair, it cannot lose a goroutine silently. One that is kept for longer than its runtime lives is worth
+/// nothing: dropping it then does nothing, and queueing it in another runtime aborts likewise.
 #[doc(alias = "guintptr")]
 pub struct Runnable(NonNull<G>);
 

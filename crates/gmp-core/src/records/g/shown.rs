@@ -1,4 +1,5 @@
-//! Fields of a record, of a G or of an M, that their owner writes and anybody may read: Relaxed atomics, which cost what plain fields cost.
+//! Fields of a record, of a G or of an M, that their owner writes and anybody may read: Relaxed atomics, which cost
+//! what plain fields cost.
 //!
 //! What is read is a true value of some moment. Whether several were of one goroutine the reader learns from the word:
 //! if it names the same serial number before and after, they were (`GWord::still`).

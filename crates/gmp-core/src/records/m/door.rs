@@ -16,14 +16,14 @@
 //! missing, or a signal's handler blocks. Therefore our code says that it is *inside*, with two plain stores.
 //!
 //! **Invariant.** While the M is inside, its own thread alone touches the M's P, what it has lent, and the word of its
-//! goroutine. While it is outside, and the way is Taking, sysmon alone does. Of the two fences one comes first: either sysmon sees
-//! the M inside, or the M sees Taking and waits. What sysmon has written is released by the way that it leaves.
+//! goroutine. While it is outside, and the way is Taking, sysmon alone does. Of the two fences one comes first: either
+//! sysmon sees the M inside, or the M sees Taking and waits. What sysmon has written is released by the way that it leaves.
 //!
 //! **The danger** is an M inside that changes its way while sysmon asks: it enters a declared call, say, and goes outside.
 //! That store takes sysmon's mark away. Whoever sees the M outside sees the store, too, so sysmon looks at both.
 //!
-//! Go stops a goroutine that computes by a signal, and its system calls are declared by its own library; so it needs no such
-//! thing (`retake`, proc.go, Go 1.27).
+//! Go stops a goroutine that computes by a signal, and its system calls are declared by its own library; so it needs no
+//! such thing (`retake`, proc.go, Go 1.27).
 
 use crate::ground::sync::{AtomicBool, AtomicU32, light_fence, thread};
 use core::sync::atomic::Ordering;
@@ -125,8 +125,8 @@ impl Door {
         debug_assert!(self.is_inside(), "only our own code changes what an M holds");
         #[cfg(not(loom))]
         self.way.store(way as u32, Ordering::Relaxed);
-        // loom knows no order of a plain store and another thread's compare-and-swap, and would let us read what we have just
-        // overwritten.
+        // loom knows no order of a plain store and another thread's compare-and-swap, and would let us read what we
+        // have just overwritten.
         #[cfg(loom)]
         self.way.swap(way as u32, Ordering::Relaxed);
     }

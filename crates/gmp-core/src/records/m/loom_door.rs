@@ -3,8 +3,8 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
 //!
-//! Modelled: an M that goes in and out and uses its P while inside, or finds it taken; one that lends its P out meanwhile and
-//! gets it back; sysmon, which takes the P if it may. Threads: two. Preemptions: unbounded. Time: seconds.
+//! Modelled: an M that goes in and out and uses its P while inside, or finds it taken; one that lends its P out
+//! meanwhile and gets it back; sysmon, which takes the P if it may. Threads: two. Preemptions: unbounded. Time: seconds.
 //!
 //! Caught when broken: `hold` without its fence; sysmon without its own; `go_out` without its Release; `may_take` that does
 //! not look at the way, or looks at it first; `end_taking` without its Release; `hold` that does not wait.

@@ -4,9 +4,9 @@
 //!
 //! Threads: two or three (the owner is the model's main thread). Preemptions: what
 //! each model gives to `explore`, or what `LOOM_MAX_PREEMPTIONS` says.
-//! Both halves of the fence are full ones here, which is what they amount to. A job's content is written before the push and
-//! rewritten by whoever takes it, through loom's `UnsafeCell`, so that one that is taken twice, or read too early, is a
-//! race.
+//! Both halves of the fence are full ones here, which is what they amount to. A job's content is written before the
+//! push and rewritten by whoever takes it, through loom's `UnsafeCell`, so that one that is taken twice, or read too
+//! early, is a race.
 
 use super::jobs::Jobs;
 use crate::ground::sync::{Arc, AtomicBool, UnsafeCell, full_fence, light_fence};

@@ -2,8 +2,8 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
 //!
-//! Modelled: a wake before, during and after the owner's sleep, twice over, and a sleep with a deadline; a sleep in the poller,
-//! ended by a wake or by the poller itself. Threads: two. Preemptions: unbounded. Time: under a second.
+//! Modelled: a wake before, during and after the owner's sleep, twice over, and a sleep with a deadline; a sleep in the
+//! poller, ended by a wake or by the poller itself. Threads: two. Preemptions: unbounded. Time: under a second.
 //!
 //! Caught when broken: the unpark before the store; a waker that always unparks; an owner that enters the poller without
 //! looking. Not seen: the store without its Release, since loom's unpark hands
@@ -185,8 +185,8 @@ fn a_wake_reaches_into_the_poller() {
     });
 }
 
-/// The poller has something to tell at the moment of the wake. As the watcher does, the owner takes itself off the list under
-/// the lock and clears the note there, and then sleeps again, in its thread this time.
+/// The poller has something to tell at the moment of the wake. As the watcher does, the owner takes itself off the list
+/// under the lock and clears the note there, and then sleeps again, in its thread this time.
 #[test]
 fn a_poller_that_tells_does_not_hide_a_wake() {
     loom::model(|| {

@@ -11,9 +11,9 @@
 //! The wake may come before the sleep; it is never lost. What the waker wrote before is seen after `sleep`.
 //!
 //! **Thread or poller?** The owner says where it sleeps by the word that the waker swaps: who finds Polling there
-//! interrupts the poller, who finds Clear unparks the thread. The owner leaves Clear for Polling by a compare-and-swap, which
-//! fails if the wake is there already. An interrupt that comes when the owner is back already ends the next wait in the poller
-//! too early, which costs a look.
+//! interrupts the poller, who finds Clear unparks the thread. The owner leaves Clear for Polling by a compare-and-swap,
+//! which fails if the wake is there already. An interrupt that comes when the owner is back already ends the next wait
+//! in the poller too early, which costs a look.
 //!
 //! Go: `note`, `notesleep`, `notewakeup`, `noteclear` (lock_futex.go, Go 1.27). The thread sleeps by
 //! `std::thread::park`, a futex on Linux, whose token other code may consume or leave behind: the flag decides.
@@ -108,7 +108,8 @@ impl Note {
         self.is_set()
     }
 
-    /// Waits in the poller until woken, until `deadline`, or until it has something to tell. `poller` is the same each time.
+    /// Waits in the poller until woken, until `deadline`, or until it has something to tell. `poller` is the same each
+    /// time.
     pub(crate) fn sleep_in(
         &self,
         poller: &Arc<dyn Poller>,

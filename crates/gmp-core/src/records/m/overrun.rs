@@ -6,9 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 /// What is known of the overrun.
 pub(crate) struct Overrunning {
-    /// Since when it computes; 0: it does not overrun. Written by sysmon while it takes the P, like what the M has lent; dumps ask.
+    /// Since when it computes; 0: it does not overrun. Written by sysmon while it takes the P, like what the M has
+    /// lent; dumps ask.
     since: AtomicU64,
-    /// Its stack, copied when the P was already taken, and of which overrun it is: the goroutine may have come back meanwhile.
+    /// Its stack, copied when the P was already taken, and of which overrun it is: the goroutine may have come back
+    /// meanwhile.
     stack: Mutex<Option<(u64, Box<dyn Captured>)>>,
 }
 

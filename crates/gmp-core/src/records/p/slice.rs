@@ -13,9 +13,10 @@
 //! ```
 //!
 //! A call that may suspend asks first of all, where nothing of it has happened yet: Go's asynchronous preemption may
-//! strike at the very same point, and does the same (`give_way` in `entering/gate.rs`; `gopreempt_m`). A call that never suspends keeps its
-//! promise: the goroutine stays on its thread and runs on, but its P is lent out as in a blocking call (`step_aside`),
-//! and whoever waits for it gets it. Go needs no such thing, since it may stop a goroutine anywhere.
+//! strike at the very same point, and does the same (`give_way` in `entering/gate.rs`; `gopreempt_m`). A call that
+//! never suspends keeps its promise: the goroutine stays on its thread and runs on, but its P is lent out as in a
+//! blocking call (`step_aside`), and whoever waits for it gets it. Go needs no such thing, since it may stop a
+//! goroutine anywhere.
 //!
 //! **Invariant.** The count of notices is the number of Ps whose slice is over, and of goroutines aside, give or take
 //! changes that are under way. While it is 0, which is nearly always, a call costs one relaxed load of it: whose slice is

@@ -1,8 +1,9 @@
 //! loom models of a source: who waits for a descriptor, who tells of it, and who ends it, on the real types.
 //!
-//! Modelled: tries and sleeps against edges, by one sleeper and by two; an edge against a close; a deadline against an edge;
-//! stale news against the source's next use. The descriptor is an atomic that says whether a try would succeed; sleepers are
-//! threads with alarms. Threads: two or three. Preemptions: unbounded with two, 1 with three. Time: under a minute.
+//! Modelled: tries and sleeps against edges, by one sleeper and by two; an edge against a close; a deadline against an
+//! edge; stale news against the source's next use. The descriptor is an atomic that says whether a try would succeed;
+//! sleepers are threads with alarms. Threads: two or three. Preemptions: unbounded with two, 1 with three. Time: under
+//! a minute.
 //!
 //! Caught when broken: a sleeper that does not compare its ticket; an edge that wakes only the first; a close that marks
 //! without the lock; a generation that changes without the locks.

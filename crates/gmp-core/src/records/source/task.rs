@@ -1,8 +1,8 @@
 //! `Task`: a future's task that waits for a descriptor.
 //!
-//! The goroutine that polls it waits for something else meanwhile, for whatever its future waits for; so it is the task, and
-//! not the goroutine, that is counted as one for whom the runtime looks into its poller. The count falls when the task is
-//! taken off its list, whoever does that.
+//! The goroutine that polls it waits for something else meanwhile, for whatever its future waits for; so it is the
+//! task, and not the goroutine, that is counted as one for whom the runtime looks into its poller. The count falls when
+//! the task is taken off its list, whoever does that.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Waker;

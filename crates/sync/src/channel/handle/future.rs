@@ -38,8 +38,8 @@ impl<T> Receiver<T> {
 impl<T> Sender<T> {
     /// [`Sender::send`] for async code, on any executor. Never suspends: the future does the waiting.
     ///
-    /// The value is sent when the future is polled for the first time, or waits in line from then on. It is dropped with the
-    /// future if it was not sent.
+    /// The value is sent when the future is polled for the first time, or waits in line from then on. It is dropped
+    /// with the future if it was not sent.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -80,8 +80,8 @@ impl<T> Drop for RecvFuture<'_, T> {
     }
 }
 
-/// Ends a receive: a value that has come meanwhile goes back to its channel. Not to a timer's, where nothing may appear after
-/// a stop.
+/// Ends a receive: a value that has come meanwhile goes back to its channel. Not to a timer's, where nothing may appear
+/// after a stop.
 fn give_back<T>(chan: &Share<T>, receiving: &mut Receiving<T>) {
     match receiving.cancel(chan) {
         Some(value) if !chan.is_timers() => chan.return_value(value),

@@ -31,7 +31,7 @@ use std::io::{self, Read};
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A signal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -161,7 +161,8 @@ pub fn notify(signals: &[Signal]) -> io::Result<Signals> {
 fn pass_on(mut pipe: &Pollable<UnixStream>, flags: &[(Signal, Arc<AtomicBool>)], to: &Sender<Signal>) {
     while matches!(pipe.read(&mut [0; 64]), Ok(1..)) {
         for (signal, came) in flags {
-            if came.swap(false, SeqCst) {
+            // Relaxed: the byte that was read was written after it was set.
+            if came.swap(false, Relaxed) {
                 // There is room for one of each; whoever does not receive has it there.
                 let _ = to.try_send(*signal);
             }

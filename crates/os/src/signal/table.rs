@@ -6,7 +6,7 @@
 use signal_hook::flag;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
@@ -33,7 +33,8 @@ fn change(signal: i32, change: impl FnOnce(&mut Entry)) -> io::Result<()> {
         }
     };
     change(entry);
-    entry.by_default.store(entry.wanted == 0 && !entry.ignored, SeqCst);
+    // Relaxed: it guards nothing, and a signal that comes meanwhile may find either.
+    entry.by_default.store(entry.wanted == 0 && !entry.ignored, Relaxed);
     Ok(())
 }
 

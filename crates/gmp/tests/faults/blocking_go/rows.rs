@@ -6,8 +6,7 @@ use gmp::net::{Pollable, TcpListener, TcpStream, UdpSocket, UnixListener, UnixSt
 use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
-use std::io::ErrorKind::WouldBlock;
-use std::io::Read;
+use std::io::{ErrorKind::WouldBlock, Read};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -45,7 +44,6 @@ fn waits<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandl
     handle
 }
 
-/// What `Pollable` is over in these rows.
 fn pollable() -> Pollable<std::os::unix::net::UnixStream> {
     Pollable::new(std::os::unix::net::UnixStream::pair().unwrap().0).unwrap()
 }

@@ -106,7 +106,9 @@ impl<C: Config> Sched<C> {
             return Found::Nothing;
         }
         heavy_fence();
-        if !m.door.may_take() || !ptr::eq(m.p(), &raw const p.core) {
+        // Between two goroutines an M is inside; that it runs one is looked at all the same, since its record is used.
+        let runs = || !m.running().is_null() && ptr::eq(m.p(), &raw const p.core);
+        if !m.door.may_take() || !runs() {
             m.door.give_up_taking();
             return Found::Nothing;
         }

@@ -3,16 +3,20 @@
 mod blocking;
 mod commit;
 mod execute;
+mod exit;
 mod find;
 mod hop;
 mod idle;
 mod leave;
 mod limit;
+#[cfg(all(test, loom))]
+mod loom_hop;
 mod steal;
 mod switch;
 mod timers;
 
 use crate::contract::{Carry, Config, Switch, VictimOrder};
+use crate::records::g::G;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
 use crate::shared::sched::{OrderOf, Sched, SlotOf};
@@ -131,7 +135,7 @@ impl<'a, C: Config> G0<'a, C> {
     }
 }
 
-/// The carry of an M's address.
-pub(crate) fn carry(m: &M) -> Carry {
-    core::ptr::from_ref(m).cast_mut().cast()
+/// The carry of a switch to a goroutine: its record, for one that runs for the first time.
+pub(crate) fn carry(g: &'static G) -> Carry {
+    core::ptr::from_ref(g).cast_mut().cast()
 }

@@ -3,6 +3,7 @@
 //! Plain fields belong to the M's own thread; `next_p` and `spinning` are written by a waker while the M sleeps, and
 //! its note orders that.
 
+pub(crate) mod hopped;
 pub(crate) mod inbox;
 pub(crate) mod note;
 
@@ -20,6 +21,7 @@ use crate::records::rt;
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use hopped::Hopped;
 use inbox::Inbox;
 use note::Note;
 
@@ -108,8 +110,8 @@ pub(crate) struct M {
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
-    /// The goroutine that left for the one that runs now, and whose park is still to be committed.
-    pub(crate) hopped: Cell<*const G>,
+    /// The goroutine that left for the one that runs now, which is still to make its park or to queue it.
+    pub(crate) hopped: Hopped,
     /// What a hop took out of the queue and left to g0.
     pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
     /// What it wants called.
@@ -165,7 +167,7 @@ impl M {
                 commit: no_commit,
                 data: ptr::null_mut(),
             }),
-            hopped: Cell::new(ptr::null()),
+            hopped: Hopped::default(),
             at_hand: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
             spinning: Cell::new(false),

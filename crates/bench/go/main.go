@@ -53,6 +53,7 @@ var workloads = []workload{
 	{"blocking_sys", []int{2}, []int{64}, 8, blockingSys},
 	// Go's compiler declares every system call, so the two are one.
 	{"blocking_sys_declared", []int{2}, []int{64}, 8, blockingSys},
+	{"blocking_short", []int{1, 2}, []int{100_000}, 1_000, blockingShort},
 	{"matmul_steal", []int{2}, []int{4096}, 128, matmulSteal},
 }
 

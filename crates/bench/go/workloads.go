@@ -141,16 +141,18 @@ func sleepMany(c cell) (figures, error) {
 	return f.instead(f.extra["cpu_ns_per_op"]).with("p50_ns", p50).with("p99_ns", p99), err
 }
 
-// ticker ticks each millisecond until over; the gaps between the ticks.
-func ticker(over *atomic.Bool) []float64 {
+// ticker ticks each millisecond until over, once at least; the gaps between the ticks.
+func ticker(over *atomic.Bool, last time.Time) []float64 {
 	var gaps []float64
-	for last := time.Now(); !over.Load(); {
+	for {
 		time.Sleep(time.Millisecond)
 		now := time.Now()
 		gaps = append(gaps, float64(now.Sub(last)))
 		last = now
+		if over.Load() {
+			return gaps
+		}
 	}
-	return gaps
 }
 
 var sink uint64
@@ -160,7 +162,8 @@ func hogFairness(c cell) (figures, error) {
 	f, err := once(c, 1, func() error {
 		var over atomic.Bool
 		gaps, done := make(chan []float64), make(chan bool)
-		go func() { gaps <- ticker(&over) }()
+		start := time.Now()
+		go func() { gaps <- ticker(&over, start) }()
 		time.Sleep(10 * time.Millisecond)
 		go func() {
 			x := uint64(1)
@@ -186,7 +189,8 @@ func blockingSys(c cell) (figures, error) {
 		var over atomic.Bool
 		var ended atomic.Int64
 		gaps := make(chan []float64)
-		go func() { gaps <- ticker(&over) }()
+		start := time.Now()
+		go func() { gaps <- ticker(&over, start) }()
 		var all sync.WaitGroup
 		all.Add(c.n)
 		for range c.n {

@@ -1,45 +1,8 @@
-//! What can be measured: workloads with their sizes, libraries with the workloads they know.
+//! What can be measured: the grid of workloads that libraries share, and all cells of a build.
 
-use crate::cell::{Cell, Figures, Result};
-use crate::gmp::{self, go_benchmarks, scenarios};
-
-/// A workload's name and its cells.
-pub(crate) struct Workload {
-    pub(crate) name: &'static str,
-    pub(crate) procs: &'static [usize],
-    /// Sizes of a full run; 0 means calibrated by time.
-    pub(crate) sizes: &'static [u64],
-    /// Size of a smoke run.
-    pub(crate) quick: u64,
-    /// What `n` and one operation are, for `list`.
-    pub(crate) about: &'static str,
-    /// What the figure that counts is a number of.
-    pub(crate) unit: &'static str,
-}
-
-/// The unit of nearly all figures.
-const NANOSECONDS: &str = "ns";
-
-pub(crate) const fn timed(name: &'static str, procs: &'static [usize], about: &'static str) -> Workload {
-    Workload { name, procs, sizes: &[0], quick: 0, about, unit: NANOSECONDS }
-}
-
-pub(crate) const fn sized(
-    name: &'static str,
-    procs: &'static [usize],
-    sizes: &'static [u64],
-    quick: u64,
-    about: &'static str,
-) -> Workload {
-    Workload { name, procs, sizes, quick, about, unit: NANOSECONDS }
-}
-
-impl Workload {
-    /// The same, but its figure is a number of something else.
-    pub(crate) const fn counted_in(self, unit: &'static str) -> Self {
-        Self { unit, ..self }
-    }
-}
+use crate::cell::Result;
+use crate::library::Library;
+use crate::workload::{Workload, sized, timed};
 
 /// Every workload of our own. Definitions of one operation are short here and exact in the
 /// files that run them.
@@ -88,6 +51,13 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         "n callers with 10 undeclared blocking calls of 10 ms each: the whole run",
     ),
     sized("blocking_sys_declared", &[2], &[64], 8, "the same, each call declared to the scheduler"),
+    sized(
+        "blocking_short",
+        &[1, 2],
+        &[100_000],
+        1_000,
+        "one of n requests over 50 connections, each read and answered by declared blocking calls",
+    ),
     sized("matmul_steal", &[2], &[4096], 128, "one of n unequal pieces of CPU work"),
     timed("runq", &[2], "push and pop of a run queue by its owner alone"),
     timed("runq_stolen", &[2], "the same while one thief steals all the time"),
@@ -118,46 +88,17 @@ pub(crate) const FROM_OUTSIDE: &[Workload] = &[
     ),
 ];
 
-/// A workload of another group, and what runs it on gmp.
-pub(crate) struct Benchmark {
-    pub(crate) workload: Workload,
-    pub(crate) run: fn(&Cell) -> Result<Figures>,
-}
-
 /// All workloads, each with the name of its group: a run measures one group, unless it names workloads.
-fn workloads() -> impl Iterator<Item = (&'static str, &'static Workload)> {
-    let ours = WORKLOADS.iter().map(|workload| ("workloads", workload));
-    let goes = go_benchmarks::all().map(|benchmark| ("go-benchmarks", &benchmark.workload));
-    let inside = scenarios::all().map(|benchmark| &benchmark.workload);
-    ours.chain(goes).chain(inside.chain(FROM_OUTSIDE).map(|workload| ("policies", workload)))
-}
-
-/// A library: its policies (rivals have one without a name) and the function that runs a cell.
-pub(crate) struct Library {
-    pub(crate) name: &'static str,
-    pub(crate) policies: &'static [&'static str],
-    /// Idle rules that go with any of its policies.
-    pub(crate) idle_rules: &'static [&'static str],
-    pub(crate) workloads: &'static [&'static str],
-    pub(crate) run: fn(&Cell) -> Result<Figures>,
-}
-
-/// The one policy of a library that offers no choice.
-pub(crate) const NO_POLICY: &str = "-";
-
-impl Library {
-    /// Whether it can run this workload. Go's benchmarks are written on gmp alone; Go has them in its own program. What
-    /// tells policies apart is for who has some.
-    pub(crate) fn knows(&self, workload: &str) -> bool {
-        let is_ours = self.name == gmp::LIBRARY.name;
-        self.workloads.contains(&workload) || (is_ours && gmp::benchmark(workload).is_some())
-    }
+fn workloads(all: &[Library]) -> impl Iterator<Item = (&'static str, &'static Workload)> {
+    let shared = WORKLOADS.iter().map(|workload| ("workloads", workload));
+    let own = all.iter().flat_map(Library::benchmarks).map(|(group, benchmark)| (group, &benchmark.workload));
+    shared.chain(own).chain(FROM_OUTSIDE.iter().map(|workload| ("policies", workload)))
 }
 
 /// Finds a workload by name; the error names the ones there are.
-pub(crate) fn workload(name: &str) -> Result<&'static Workload> {
-    workloads().map(|(_, workload)| workload).find(|workload| workload.name == name).ok_or_else(|| {
-        let names: Vec<_> = workloads().map(|(_, workload)| workload.name).collect();
+pub(crate) fn workload(all: &[Library], name: &str) -> Result<&'static Workload> {
+    workloads(all).map(|(_, workload)| workload).find(|workload| workload.name == name).ok_or_else(|| {
+        let names: Vec<_> = workloads(all).map(|(_, workload)| workload.name).collect();
         format!("no workload {name:?}; there are: {}", names.join(", ")).into()
     })
 }
@@ -172,7 +113,7 @@ pub(crate) fn library<'a>(all: &'a [Library], name: &str) -> Result<&'a Library>
 
 /// Prints one line of JSON for each cell that this build can run.
 pub(crate) fn list(all: &[Library], quick: bool) {
-    for (group, workload) in workloads() {
+    for (group, workload) in workloads(all) {
         let quick_size = [workload.quick];
         let sizes = if quick { &quick_size[..] } else { workload.sizes };
         for library in all.iter().filter(|library| library.knows(workload.name)) {
@@ -200,25 +141,38 @@ mod tests {
 
     #[test]
     fn libraries_name_workloads_that_exist() {
-        for library in crate::libraries() {
-            for name in library.workloads {
-                assert!(workload(name).is_ok(), "{}: {name}", library.name);
+        let all = crate::libraries();
+        for library in &all {
+            for name in (library.workloads)() {
+                assert!(workload(&all, name).is_ok(), "{}: {name}", library.name);
             }
         }
     }
 
     #[test]
+    fn each_shared_workload_runs_on_gmp() {
+        let all = crate::libraries();
+        let gmp = library(&all, "gmp").unwrap();
+        for workload in WORKLOADS.iter().chain(FROM_OUTSIDE) {
+            assert!(gmp.knows(workload.name), "{}", workload.name);
+        }
+    }
+
+    #[test]
     fn no_name_is_given_twice() {
-        let mut names: Vec<_> = workloads().map(|(_, workload)| workload.name).collect();
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all);
+        let all = crate::libraries();
+        let shared: Vec<_> = workloads(&all).map(|(_, workload)| workload.name).collect();
+        for names in all.iter().map(|library| (library.workloads)()).chain([shared]) {
+            let mut different = names.clone();
+            different.sort_unstable();
+            different.dedup();
+            assert_eq!(different.len(), names.len(), "{names:?}");
+        }
     }
 
     #[test]
     fn unknown_names_are_answered_with_the_known_ones() {
-        let message = workload("yeild").map(|_| ()).unwrap_err().to_string();
+        let message = workload(&crate::libraries(), "yeild").map(|_| ()).unwrap_err().to_string();
         assert!(message.contains("yield_2"), "{message}");
     }
 }

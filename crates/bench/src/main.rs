@@ -5,7 +5,9 @@
 
 mod catalogue;
 mod cell;
+mod connections;
 mod gmp;
+mod library;
 mod measure;
 mod process;
 #[cfg(feature = "rivals")]
@@ -14,9 +16,10 @@ mod runq;
 mod threads;
 mod trickle;
 mod work;
+mod workload;
 
-use catalogue::Library;
 use cell::{Cell, Result};
+use library::Library;
 use std::process::ExitCode;
 
 #[cfg(feature = "mimalloc")]
@@ -54,8 +57,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             Ok(())
         }
         Some("cell") => {
-            let cell = parse(&arguments[1..])?;
             let all = libraries();
+            let cell = parse(&all, &arguments[1..])?;
             let library = checked(&all, &cell)?;
             // First, so that it never runs beside what the cell leaves behind.
             let calibration = measure::calibration();
@@ -71,14 +74,14 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 
 /// The library that is to run the cell, if it can.
 fn checked<'a>(all: &'a [Library], cell: &Cell) -> Result<&'a Library> {
-    catalogue::workload(&cell.workload)?;
+    catalogue::workload(all, &cell.workload)?;
     let library = catalogue::library(all, &cell.lib)?;
     if !library.knows(&cell.workload) {
         return Err(format!(
             "{} has no {}; it has: {}",
             cell.lib,
             cell.workload,
-            library.workloads.join(", ")
+            (library.workloads)().join(", ")
         )
         .into());
     }
@@ -94,7 +97,7 @@ fn checked<'a>(all: &'a [Library], cell: &Cell) -> Result<&'a Library> {
 }
 
 /// Reads `--name value` pairs. By hand: this is a tool's tool, and each process pays for what it links.
-fn parse(arguments: &[String]) -> Result<Cell> {
+fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
     let mut cell = Cell {
         lib: "gmp".into(),
         policy: "go".into(),
@@ -124,7 +127,7 @@ fn parse(arguments: &[String]) -> Result<Cell> {
             _ => return Err(format!("unknown argument {name}\n{USAGE}").into()),
         }
     }
-    let workload = catalogue::workload(&cell.workload)?;
+    let workload = catalogue::workload(all, &cell.workload)?;
     cell.n = n.unwrap_or(if cell.quick { workload.quick } else { workload.sizes[0] });
     Ok(cell)
 }
@@ -141,7 +144,7 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Result<Cell> {
-        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        parse(&libraries(), &line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]

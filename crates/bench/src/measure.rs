@@ -2,6 +2,7 @@
 
 use crate::cell::{Cell, Figures, Result};
 use crate::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// One repetition of a calibrated workload lasts about this long: long against timer noise and one scheduler slice of
@@ -181,13 +182,19 @@ impl Latencies {
         self.distribution.iter().fold(figures, |figures, (name, value)| figures.with(name, *value))
     }
 
+    /// Adds the latencies to the figures of a workload whose wall time counts.
+    pub(crate) fn beside(self, timed: Figures) -> Figures {
+        self.distributed(timed).with("p50_ns", self.p50).with("p99_ns", self.p99).with("max_ns", self.max)
+    }
+
     /// The figures of a workload whose operation is one latency: its median counts.
     pub(crate) fn figures(self, timed: Figures) -> Figures {
         self.distributed(timed.counting(self.p50)).with("p99_ns", self.p99).with("max_ns", self.max)
     }
 }
 
-/// The gaps between the ticks of a ticker that was started at `start` and should tick each millisecond.
+/// The gaps between the ticks of a ticker that should tick each millisecond. It counts from the moment in which it was
+/// made, which is before its goroutine is started.
 #[derive(Debug)]
 pub(crate) struct Ticks {
     last: Instant,
@@ -208,6 +215,18 @@ impl Ticks {
         self.last = now;
     }
 
+    /// Ticks each millisecond until told to stop, once at least: a machine under load may come to a ticker when all is over,
+    /// and then the whole time is its gap.
+    pub(crate) fn until(mut self, over: &AtomicBool, sleep: impl Fn(Duration)) -> Latencies {
+        loop {
+            sleep(TICK);
+            self.tick();
+            if over.load(Ordering::Relaxed) {
+                return self.gaps();
+            }
+        }
+    }
+
     pub(crate) fn gaps(self) -> Latencies {
         Latencies::of(self.gaps)
     }
@@ -225,6 +244,13 @@ mod tests {
             [50.0, 99.0, 100.0]
         );
         assert!(quantile(&[], 0.5).is_nan());
+    }
+
+    /// A ticker that came late had no gap at all, and its cell "measured nothing".
+    #[test]
+    fn a_ticker_that_starts_when_all_is_over_has_one_gap() {
+        let gaps = Ticks::start().until(&AtomicBool::new(true), std::thread::sleep);
+        assert!(gaps.max >= TICK.as_nanos() as f64, "{gaps:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod rayon;
 mod smol;
 mod tokio;
 
-use crate::catalogue::Library;
+use crate::library::Library;
 
 /// All of them, in the order of the table's columns.
 pub(crate) const LIBRARIES: [Library; 9] = [

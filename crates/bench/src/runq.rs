@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_lost_token_is_noticed() {
-        let cell = crate::parse(&["--workload".into(), "runq".into(), "--quick".into()]).unwrap();
+        let cell = crate::parse(&crate::libraries(), &["--workload".into(), "runq".into(), "--quick".into()])
+            .unwrap();
         for loses in [false, true] {
             let inside = Shared::new(0);
             let mut own = Counter { inside: &inside, pops: 0, loses };

@@ -2,10 +2,13 @@
 
 pub(crate) mod chan;
 
-use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::connections::{self, answer, read};
+use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::measure::{self, Latencies, TICK, Ticks};
+use crate::workload::Run;
 use crate::{process, work};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,35 +18,28 @@ pub(crate) const LIBRARY: Library = Library {
     name: "threads",
     policies: &[NO_POLICY],
     idle_rules: &[],
-    workloads: &[
-        "yield_2",
-        "spawn_join",
-        "park_unpark",
-        "park_unpark_chan",
-        "chan_pingpong",
-        "chan_buffered_spsc",
-        "mutex_contended",
-        "hog_fairness",
-        "blocking_sys",
-        "matmul_steal",
-    ],
+    workloads: || library::names(PROGRAMS),
+    own_groups: &[],
     run,
 };
 
+const PROGRAMS: &Programs<Run> = &[
+    ("yield_2", yield_2),
+    ("spawn_join", spawn_join),
+    ("park_unpark", park_unpark),
+    ("park_unpark_chan", chan::park_unpark::<chan::Std>),
+    ("chan_pingpong", chan::pingpong::<chan::Std>),
+    ("chan_buffered_spsc", chan::spsc::<chan::Std>),
+    ("mutex_contended", mutex_contended),
+    ("hog_fairness", hog_fairness),
+    ("blocking_sys", blocking_sys),
+    ("blocking_short", blocking_short),
+    ("matmul_steal", matmul_steal),
+];
+
 fn run(cell: &Cell) -> Result<Figures> {
     confine(cell.procs);
-    match cell.workload.as_str() {
-        "yield_2" => yield_2(cell),
-        "spawn_join" => spawn_join(cell),
-        "park_unpark" => park_unpark(cell),
-        "park_unpark_chan" => chan::park_unpark::<chan::Std>(cell),
-        "chan_pingpong" => chan::pingpong::<chan::Std>(cell),
-        "chan_buffered_spsc" => chan::spsc::<chan::Std>(cell),
-        "mutex_contended" => mutex_contended(cell),
-        "hog_fairness" => hog_fairness(cell),
-        "blocking_sys" => blocking_sys(cell),
-        _ => matmul_steal(cell),
-    }
+    library::program(PROGRAMS, cell)?(cell)
 }
 
 /// Threads have no number of processors to set: with one asked for, the process is tied to one CPU, else a yield
@@ -126,9 +122,12 @@ fn hog_fairness(cell: &Cell) -> Result<Figures> {
     let timed = measure::once(cell, 1, || {
         let hog = thread::spawn(move || work::hog(end));
         let mut ticks = Ticks::start();
-        while Instant::now() < end {
+        loop {
             thread::sleep(TICK);
             ticks.tick();
+            if Instant::now() >= end {
+                break;
+            }
         }
         hog.join().map_err(|_| "the hog panicked")?;
         gaps = Some(ticks.gaps());
@@ -145,14 +144,8 @@ fn blocking_sys(cell: &Cell) -> Result<Figures> {
             let callers: Vec<_> = (0..cell.n)
                 .map(|_| scope.spawn(|| (0..work::CALLS).for_each(|_| process::nanosleep(work::BLOCKED))))
                 .collect();
-            let ticker = scope.spawn(|| {
-                let mut ticks = Ticks::start();
-                while !over.load(Ordering::Relaxed) {
-                    thread::sleep(TICK);
-                    ticks.tick();
-                }
-                ticks.gaps()
-            });
+            let ticks = Ticks::start();
+            let ticker = scope.spawn(|| ticks.until(&over, thread::sleep));
             let ended = callers.into_iter().filter_map(|caller| caller.join().ok()).count();
             over.store(true, Ordering::Relaxed);
             gaps = ticker.join().ok();
@@ -160,6 +153,22 @@ fn blocking_sys(cell: &Cell) -> Result<Figures> {
         })
     })?;
     Ok(timed.with("p99_ns", gaps.ok_or("the ticker panicked")?.p99))
+}
+
+fn blocking_short(cell: &Cell) -> Result<Figures> {
+    connections::measure(cell, |connections| {
+        let servers: Vec<_> =
+            connections.into_iter().map(|one| thread::spawn(move || server(&one))).collect();
+        Ok(servers.into_iter().map(|server| server.join().unwrap_or(0)).sum())
+    })
+}
+
+fn server(connection: &UnixStream) -> u64 {
+    let mut answered = 0;
+    while let Some(request) = read(connection) {
+        answered += u64::from(answer(connection, request));
+    }
+    answered
 }
 
 fn matmul_steal(cell: &Cell) -> Result<Figures> {

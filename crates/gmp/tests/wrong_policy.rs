@@ -1,6 +1,6 @@
 //! What a safe but wrong policy can do, and what catches it: each row of the table in `docs/policies.md`.
 //!
-//! The wrong policies are Go's queues with one thing done wrong, once, when a child says so.
+//! The wrong policy is Go's queues with one thing done wrong, once, when a child says so.
 
 mod harness;
 
@@ -12,11 +12,29 @@ use gmp::contract::{
 use gmp::{Builder, Runtime, Unparker};
 use harness::{child, named};
 use std::any::Any;
-use std::marker::PhantomData;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
+
+/// What the policy of this process does wrong. A value and not a type of its own: a runtime for each would have to be
+/// compiled for each.
+#[derive(Clone, Copy)]
+enum Crime {
+    DropAtPush,
+    DropAtPop,
+    Forget,
+    Keep,
+    KeepShared,
+    Mix,
+    CallAtPush(fn()),
+    CallAtPop(fn()),
+    PanicInPush,
+    PanicInPop,
+    PanicInIdle,
+}
+
+static CRIME: OnceLock<Crime> = OnceLock::new();
 
 /// Whether the next call of the wrong method goes wrong.
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -29,43 +47,86 @@ fn armed() -> bool {
     ARMED.swap(false, Ordering::Relaxed)
 }
 
-/// What a policy does wrong; by default nothing.
-trait Wrong: Send + Sync + 'static {
-    const NAME: &'static str;
-    fn push<T: Token>(token: T) -> Option<T> {
-        Some(token)
+/// What policies keep to themselves: tokens, whose type only they know.
+static KEPT: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
+
+fn keep<T: Token>(token: T) -> Option<T> {
+    if armed() {
+        KEPT.lock().unwrap().push(Box::new(token));
+        return None;
     }
-    fn push_shared<T: Token>(token: T) -> Option<T> {
-        Some(token)
-    }
-    fn pop<T: Token>(popped: Popped<T>) -> Option<Popped<T>> {
-        Some(popped)
-    }
-    fn asked() {}
+    Some(token)
 }
 
-struct With<W>(PhantomData<fn() -> W>);
+/// What `push` makes of a token.
+fn pushed<T: Token>(token: T) -> Option<T> {
+    match CRIME.get() {
+        Some(Crime::DropAtPush) => (!armed()).then_some(token),
+        Some(Crime::Forget) if armed() => {
+            std::mem::forget(token);
+            None
+        }
+        Some(Crime::Keep) => keep(token),
+        Some(Crime::Mix) => {
+            let token = keep(token)?;
+            let Some(other) = KEPT.lock().unwrap().pop() else { return Some(token) };
+            std::mem::forget(token);
+            other.downcast().ok().map(|other| *other)
+        }
+        Some(Crime::CallAtPush(call)) => {
+            if armed() {
+                call();
+            }
+            Some(token)
+        }
+        Some(Crime::PanicInPush) if armed() => {
+            std::mem::forget(token);
+            panic!("no more room");
+        }
+        _ => Some(token),
+    }
+}
 
-impl<W: Wrong> Policy for With<W> {
-    const NAME: &'static str = W::NAME;
+/// What `pop` makes of a token.
+fn popped<T: Token>(popped: Popped<T>) -> Option<Popped<T>> {
+    match CRIME.get() {
+        Some(Crime::DropAtPop) => (!armed()).then_some(popped),
+        Some(Crime::CallAtPop(call)) => {
+            if armed() {
+                call();
+            }
+            Some(popped)
+        }
+        Some(Crime::PanicInPop) if armed() => {
+            std::mem::forget(popped);
+            panic!("nothing here");
+        }
+        _ => Some(popped),
+    }
+}
+
+struct Wrong;
+
+impl Policy for Wrong {
+    const NAME: &'static str = "wrong";
     const RULES: Rules = Rules::GO;
-    type Queue<T: Token> = Queue<T, W>;
-    type Shared<T: Token> = Shared<T, W>;
-    type Idle = Idle<W>;
+    type Queue<T: Token> = Queue<T>;
+    type Shared<T: Token> = Shared<T>;
+    type Idle = Idle;
     type Order = Coprime;
 }
 
-struct Queue<T: Token, W>(Ring<T>, PhantomData<fn() -> W>);
+struct Queue<T: Token>(Ring<T>);
 
-impl<T: Token, W: Wrong> RunQueue<T> for Queue<T, W> {
-    type Thief = Thieves<T, W>;
+impl<T: Token> RunQueue<T> for Queue<T> {
+    type Thief = Thieves<T>;
     const CAPACITY: Option<usize> = Ring::<T>::CAPACITY;
     fn new(config: &QueueConfig) -> (Self, Self::Thief) {
         let (queue, thief) = Ring::new(config);
-        (Self(queue, PhantomData), Thieves(thief, PhantomData))
+        (Self(queue), Thieves(thief))
     }
     fn push(&mut self, token: T, slot: Slot, spill: &mut dyn Spill<T>) {
-        if let Some(token) = W::push(token) {
+        if let Some(token) = pushed(token) {
             self.0.push(token, slot, spill);
         }
     }
@@ -73,24 +134,24 @@ impl<T: Token, W: Wrong> RunQueue<T> for Queue<T, W> {
         self.0.push_batch(batch);
     }
     fn pop(&mut self) -> Option<Popped<T>> {
-        self.0.pop().and_then(W::pop)
+        self.0.pop().and_then(popped)
     }
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-struct Thieves<T: Token, W>(<Ring<T> as RunQueue<T>>::Thief, PhantomData<fn() -> W>);
+struct Thieves<T: Token>(<Ring<T> as RunQueue<T>>::Thief);
 
-impl<T: Token, W> Clone for Thieves<T, W> {
+impl<T: Token> Clone for Thieves<T> {
     fn clone(&self) -> Self {
-        Self(self.0.clone(), PhantomData)
+        Self(self.0.clone())
     }
 }
 
-impl<T: Token, W: Wrong> Thief<T> for Thieves<T, W> {
-    type Queue = Queue<T, W>;
-    fn steal_into(&self, into: &mut Queue<T, W>, round: StealRound) -> Steal<T> {
+impl<T: Token> Thief<T> for Thieves<T> {
+    type Queue = Queue<T>;
+    fn steal_into(&self, into: &mut Queue<T>, round: StealRound) -> Steal<T> {
         self.0.steal_into(&mut into.0, round)
     }
     fn is_empty(&self) -> bool {
@@ -101,17 +162,18 @@ impl<T: Token, W: Wrong> Thief<T> for Thieves<T, W> {
     }
 }
 
-struct Shared<T: Token, W>(SharedFifo<T>, PhantomData<fn() -> W>);
+struct Shared<T: Token>(SharedFifo<T>);
 
-impl<T: Token, W> Default for Shared<T, W> {
+impl<T: Token> Default for Shared<T> {
     fn default() -> Self {
-        Self(SharedFifo::default(), PhantomData)
+        Self(SharedFifo::default())
     }
 }
 
-impl<T: Token, W: Wrong> SharedQueue<T> for Shared<T, W> {
+impl<T: Token> SharedQueue<T> for Shared<T> {
     fn push(&self, token: T) {
-        if let Some(token) = W::push_shared(token) {
+        let keeps = matches!(CRIME.get(), Some(Crime::KeepShared));
+        if let Some(token) = if keeps { keep(token) } else { Some(token) } {
             self.0.push(token);
         }
     }
@@ -132,29 +194,26 @@ impl<T: Token, W: Wrong> SharedQueue<T> for Shared<T, W> {
     }
 }
 
-struct Idle<W>(PhantomData<fn() -> W>);
+#[derive(Default)]
+struct Idle;
 
-impl<W> Default for Idle<W> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<W: Wrong> IdlePolicy for Idle<W> {
+impl IdlePolicy for Idle {
     const NAME: &'static str = "wrong";
     const STRONG: bool = true;
     fn may_spin(&self, view: IdleView) -> bool {
         2 * view.spinning < view.busy()
     }
     fn wake_on_submit(&self, view: IdleView, _: impl Fn() -> usize) -> bool {
-        W::asked();
+        if matches!(CRIME.get(), Some(Crime::PanicInIdle)) && armed() {
+            panic!("no opinion");
+        }
         view.spinning == 0 && view.idle > 0
     }
 }
 
-fn runtime<W: Wrong>(procs: usize) -> Runtime<With<W>> {
+fn runtime(procs: usize) -> Runtime<Wrong> {
     // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.policy::<With<W>>().procs(procs).build().unwrap()
+    unsafe { Builder::new().share_thread_locals() }.policy::<Wrong>().procs(procs).build().unwrap()
 }
 
 /// Starts a goroutine for the policy to go wrong with.
@@ -164,38 +223,23 @@ fn victim() {
 }
 
 /// Runs `main` as a child; a policy's crime that is not found out ends in exit code 0.
-fn run<W: Wrong>(main: impl FnOnce() + Send + 'static) {
+fn run(crime: Crime, main: impl FnOnce() + Send + 'static) {
+    CRIME.get_or_init(|| crime);
     // How it ends is the test's to judge.
-    println!("{:?}", runtime::<W>(1).run(main).map(|done| done.left));
-}
-
-struct DropsAtPush;
-impl Wrong for DropsAtPush {
-    const NAME: &'static str = "drops-at-push";
-    fn push<T: Token>(token: T) -> Option<T> {
-        (!armed()).then_some(token)
-    }
+    println!("{:?}", runtime(1).run(main).map(|done| done.left));
 }
 
 fn drop_at_push() {
-    run::<DropsAtPush>(victim);
+    run(Crime::DropAtPush, victim);
 }
 
 /// A dropped `Runnable` aborts at once, with the goroutine's number and name and the policy's name.
 fn a_policy_that_drops_a_goroutine() {
-    child("drop_at_push").run().aborted().says("policy drops-at-push dropped goroutine 2 [victim]");
-}
-
-struct DropsAtPop;
-impl Wrong for DropsAtPop {
-    const NAME: &'static str = "drops-at-pop";
-    fn pop<T: Token>(popped: Popped<T>) -> Option<Popped<T>> {
-        (!armed()).then_some(popped)
-    }
+    child("drop_at_push").run().aborted().says("policy wrong dropped goroutine 2 [victim]");
 }
 
 fn drop_at_pop() {
-    run::<DropsAtPop>(|| {
+    run(Crime::DropAtPop, || {
         victim();
         gmp::yield_now();
     });
@@ -203,11 +247,11 @@ fn drop_at_pop() {
 
 /// The same on the scheduler's stack.
 fn a_policy_that_drops_a_goroutine_on_its_way_out() {
-    child("drop_at_pop").run().aborted().says("policy drops-at-pop dropped goroutine 2 [victim]");
+    child("drop_at_pop").run().aborted().says("policy wrong dropped goroutine 2 [victim]");
 }
 
 fn drop_while_closing() {
-    run::<DropsAtPop>(|| {
+    run(Crime::DropAtPop, || {
         drop(gmp::go(|| println!("ran")));
         arm();
     });
@@ -219,20 +263,8 @@ fn a_policy_that_drops_a_goroutine_of_a_closing_runtime() {
     done.code(0).prints("Ok(Leftover { suspended: 0, running: 0, never_started: 1 })\n");
 }
 
-struct Forgets;
-impl Wrong for Forgets {
-    const NAME: &'static str = "forgets";
-    fn push<T: Token>(token: T) -> Option<T> {
-        if armed() {
-            std::mem::forget(token);
-            return None;
-        }
-        Some(token)
-    }
-}
-
 fn forget() {
-    run::<Forgets>(|| {
+    run(Crime::Forget, || {
         victim();
         gmp::park();
     });
@@ -241,30 +273,11 @@ fn forget() {
 /// A forgotten `Runnable` would look like a deadlock of the user's; the ledger says that it is the policy's doing.
 fn a_policy_that_forgets_a_goroutine() {
     let done = child("forget").run();
-    done.aborted().says("policy forgets holds goroutine 2").never_says("asleep");
+    done.aborted().says("policy wrong holds goroutine 2").never_says("asleep");
 }
 
-/// What policies keep to themselves: tokens, whose type only they know.
-static KEPT: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
-
-fn keep_armed<T: Token>(token: T) -> Option<T> {
-    if armed() {
-        KEPT.lock().unwrap().push(Box::new(token));
-        return None;
-    }
-    Some(token)
-}
-
-struct Keeps;
-impl Wrong for Keeps {
-    const NAME: &'static str = "keeps";
-    fn push<T: Token>(token: T) -> Option<T> {
-        keep_armed(token)
-    }
-}
-
-fn keep() {
-    run::<Keeps>(|| {
+fn keep_pushed() {
+    run(Crime::Keep, || {
         arm();
         gmp::go(|| {}).join().unwrap();
     });
@@ -272,19 +285,11 @@ fn keep() {
 
 /// One that is kept is the same.
 fn a_policy_that_keeps_a_goroutine() {
-    child("keep").run().aborted().says("policy keeps holds goroutine 2").never_says("asleep");
-}
-
-struct KeepsShared;
-impl Wrong for KeepsShared {
-    const NAME: &'static str = "keeps-shared";
-    fn push_shared<T: Token>(token: T) -> Option<T> {
-        keep_armed(token)
-    }
+    child("keep_pushed").run().aborted().says("policy wrong holds goroutine 2").never_says("asleep");
 }
 
 fn keep_shared() {
-    run::<KeepsShared>(|| {
+    run(Crime::KeepShared, || {
         arm();
         gmp::yield_now();
     });
@@ -293,23 +298,12 @@ fn keep_shared() {
 /// A shared queue is held to the same.
 fn a_shared_queue_that_keeps_a_goroutine() {
     let done = child("keep_shared").run();
-    done.aborted().says("policy keeps-shared holds goroutine 1").never_says("asleep");
-}
-
-struct Mixes;
-impl Wrong for Mixes {
-    const NAME: &'static str = "mixes";
-    fn push<T: Token>(token: T) -> Option<T> {
-        let token = keep_armed(token)?;
-        let Some(other) = KEPT.lock().unwrap().pop() else { return Some(token) };
-        std::mem::forget(token);
-        other.downcast().ok().map(|other| *other)
-    }
+    done.aborted().says("policy wrong holds goroutine 1").never_says("asleep");
 }
 
 fn mix() {
     let first = std::thread::spawn(|| {
-        run::<Mixes>(|| {
+        run(Crime::Mix, || {
             victim();
             gmp::sleep(Duration::from_secs(50));
         });
@@ -317,33 +311,23 @@ fn mix() {
     while KEPT.lock().unwrap().is_empty() {
         std::thread::yield_now();
     }
-    run::<Mixes>(|| gmp::go(|| {}).join().unwrap());
+    run(Crime::Mix, || gmp::go(|| {}).join().unwrap());
     first.join().unwrap();
 }
 
 /// A goroutine runs in its own runtime only.
 fn a_policy_that_hands_a_goroutine_to_another_runtime() {
-    child("mix").run().aborted().says("policy mixes was handed goroutine 2 [victim] of another runtime");
+    child("mix").run().aborted().says("policy wrong was handed goroutine 2 [victim] of another runtime");
 }
 
 /// An unparker for a policy to misuse.
 static UNPARKER: Mutex<Option<Unparker>> = Mutex::new(None);
 
-/// A policy that calls the runtime from `push`, in one of several ways.
+/// The child of each row: the policy makes this call in `push`.
 macro_rules! callers {
-    ($($policy:ident $name:literal $child:ident $call:expr;)*) => {$(
-        struct $policy;
-        impl Wrong for $policy {
-            const NAME: &'static str = $name;
-            fn push<T: Token>(token: T) -> Option<T> {
-                if armed() {
-                    $call;
-                }
-                Some(token)
-            }
-        }
+    ($($child:ident $call:expr;)*) => {$(
         fn $child() {
-            run::<$policy>(|| {
+            run(Crime::CallAtPush(|| $call), || {
                 let parked = gmp::go(|| {
                     *UNPARKER.lock().unwrap() = gmp::current().map(|me| me.unparker());
                     gmp::park();
@@ -357,53 +341,42 @@ macro_rules! callers {
 }
 
 callers! {
-    Spawns "spawns" call_go drop(gmp::go(|| {}));
-    Yields "yields" call_yield gmp::yield_now();
-    Parks "parks" call_park gmp::park();
-    Sleeps "sleeps" call_sleep gmp::sleep(Duration::from_millis(1));
-    Blocks "blocks" call_blocking gmp::blocking(|| {});
-    Locks "locks" call_lock drop(gmp::lock_os_thread());
-    Counts "counts" call_stats { gmp::stats(); };
-    Readies "readies" call_unpark UNPARKER.lock().unwrap().take().unwrap().unpark();
+    call_go drop(gmp::go(|| {}));
+    call_yield gmp::yield_now();
+    call_park gmp::park();
+    call_sleep gmp::sleep(Duration::from_millis(1));
+    call_blocking gmp::blocking(|| {});
+    call_lock drop(gmp::lock_os_thread());
+    call_stats { gmp::stats(); };
+    call_unpark UNPARKER.lock().unwrap().take().unwrap().unpark();
 }
 
 /// Every call panics with the policy's name, and the panic does not get out of the policy: it meets the goroutine that
 /// the policy had in its hand, or the scheduler.
 fn a_policy_that_calls_the_runtime() {
-    for (name, policy, call) in [
-        ("call_go", "spawns", "go"),
-        ("call_yield", "yields", "yield_now"),
-        ("call_park", "parks", "park"),
-        ("call_sleep", "sleeps", "sleep"),
-        ("call_blocking", "blocks", "blocking"),
-        ("call_lock", "locks", "lock_os_thread"),
-        ("call_stats", "counts", "stats"),
+    for (name, call) in [
+        ("call_go", "go"),
+        ("call_yield", "yield_now"),
+        ("call_park", "park"),
+        ("call_sleep", "sleep"),
+        ("call_blocking", "blocking"),
+        ("call_lock", "lock_os_thread"),
+        ("call_stats", "stats"),
     ] {
         let done = child(name).run();
         done.aborted();
-        done.says(&format!("gmp::{call} was called from inside the scheduler, by code of policy {policy}"));
-        done.says("fatal error: gmp: broken invariant").says(&format!("policy {policy}"));
+        done.says(&format!("gmp::{call} was called from inside the scheduler, by code of policy wrong"));
+        done.says("fatal error: gmp: broken invariant").says("policy wrong");
     }
 }
 
 /// Readying is no public call that could panic (it is called in destructors): it is fatal at once.
 fn a_policy_that_readies_a_goroutine() {
-    child("call_unpark").run().aborted().says("policy readies readied a goroutine");
-}
-
-struct CallsOnG0;
-impl Wrong for CallsOnG0 {
-    const NAME: &'static str = "calls-on-g0";
-    fn pop<T: Token>(popped: Popped<T>) -> Option<Popped<T>> {
-        if armed() {
-            gmp::yield_now();
-        }
-        Some(popped)
-    }
+    child("call_unpark").run().aborted().says("policy wrong readied a goroutine");
 }
 
 fn call_on_g0() {
-    run::<CallsOnG0>(|| {
+    run(Crime::CallAtPop(gmp::yield_now), || {
         victim();
         gmp::yield_now();
     });
@@ -413,42 +386,18 @@ fn call_on_g0() {
 fn a_policy_that_calls_the_runtime_from_pop() {
     let done = child("call_on_g0").run();
     done.aborted();
-    done.says("gmp::yield_now was called from inside the scheduler, by code of policy calls-on-g0");
-}
-
-struct PanicsInPush;
-impl Wrong for PanicsInPush {
-    const NAME: &'static str = "panics-in-push";
-    fn push<T: Token>(token: T) -> Option<T> {
-        if armed() {
-            std::mem::forget(token);
-            panic!("no more room");
-        }
-        Some(token)
-    }
+    done.says("gmp::yield_now was called from inside the scheduler, by code of policy wrong");
 }
 
 fn panic_in_push() {
-    run::<PanicsInPush>(|| {
+    run(Crime::PanicInPush, || {
         // Nobody's `catch_unwind` may hide it.
         let _ = std::panic::catch_unwind(victim);
     });
 }
 
-struct PanicsInPop;
-impl Wrong for PanicsInPop {
-    const NAME: &'static str = "panics-in-pop";
-    fn pop<T: Token>(popped: Popped<T>) -> Option<Popped<T>> {
-        if armed() {
-            std::mem::forget(popped);
-            panic!("nothing here");
-        }
-        Some(popped)
-    }
-}
-
 fn panic_in_pop() {
-    run::<PanicsInPop>(|| {
+    run(Crime::PanicInPop, || {
         victim();
         gmp::yield_now();
     });
@@ -457,28 +406,19 @@ fn panic_in_pop() {
 /// A panic in a policy is the policy's end and everybody's.
 fn a_policy_that_panics() {
     let done = child("panic_in_push").run();
-    done.aborted().says("no more room").says("a panic came out of policy panics-in-push");
+    done.aborted().says("no more room").says("a panic came out of policy wrong");
     let done = child("panic_in_pop").run();
-    done.aborted().says("nothing here").says("a panic came out of policy panics-in-pop");
-}
-
-struct PanicsInIdle;
-impl Wrong for PanicsInIdle {
-    const NAME: &'static str = "panics-in-idle";
-    fn asked() {
-        if armed() {
-            panic!("no opinion");
-        }
-    }
+    done.aborted().says("nothing here").says("a panic came out of policy wrong");
 }
 
 fn panic_in_idle() {
-    println!("{:?}", runtime::<PanicsInIdle>(2).run(victim).map(|done| done.left));
+    CRIME.get_or_init(|| Crime::PanicInIdle);
+    println!("{:?}", runtime(2).run(victim).map(|done| done.left));
 }
 
 /// Opinions are a policy's code too.
 fn an_idle_policy_that_panics() {
-    child("panic_in_idle").run().aborted().says("a panic came out of policy panics-in-idle");
+    child("panic_in_idle").run().aborted().says("a panic came out of policy wrong");
 }
 
 fn main() -> ExitCode {
@@ -502,7 +442,7 @@ fn main() -> ExitCode {
             drop_at_pop,
             drop_while_closing,
             forget,
-            keep,
+            keep_pushed,
             keep_shared,
             mix,
             call_go,

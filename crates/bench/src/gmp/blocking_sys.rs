@@ -1,9 +1,9 @@
 //! `blocking_sys`: n goroutines block in the kernel ten times for 10 ms, without a word to the scheduler; in
 //! `blocking_sys_declared` they say so with `gmp::blocking`. The figure is the whole run: 100 ms are ideal.
 
-use super::hog_fairness::tick_until;
 use crate::cell::{Cell, Figures, Result, expect};
-use crate::{measure, process, work};
+use crate::measure::{self, Ticks};
+use crate::{process, work};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Set when the ticker may stop.
@@ -12,7 +12,8 @@ static OVER: AtomicBool = AtomicBool::new(false);
 pub(super) fn main(cell: &Cell, declared: bool) -> Result<Figures> {
     let mut gaps = None;
     let timed = measure::once(cell, 1, || {
-        let ticker = gmp::go(|| tick_until(&OVER));
+        let ticks = Ticks::start();
+        let ticker = gmp::go(move || ticks.until(&OVER, gmp::sleep));
         let callers: Vec<_> = (0..cell.n).map(|_| gmp::go(move || caller(declared))).collect();
         let ended: u64 = callers.into_iter().map(|caller| caller.join().unwrap_or(0)).sum();
         OVER.store(true, Ordering::Relaxed);

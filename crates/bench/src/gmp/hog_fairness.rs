@@ -2,7 +2,7 @@
 //! figure is the ticker's longest gap: the hog's whole life if nothing takes the processor away from it.
 
 use crate::cell::{Cell, Figures, Result};
-use crate::measure::{self, Latencies, TICK, Ticks};
+use crate::measure::{self, TICK, Ticks};
 use crate::work;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +14,8 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
     let time = Duration::from_millis(cell.n);
     let mut gaps = None;
     let timed = measure::once(cell, 1, || {
-        let ticker = gmp::go(|| tick_until(&OVER));
+        let ticks = Ticks::start();
+        let ticker = gmp::go(move || ticks.until(&OVER, gmp::sleep));
         // Some ticks first: the hog is to interrupt a ticker that runs.
         gmp::sleep(10 * TICK);
         let hog = gmp::go(move || work::hog(Instant::now() + time));
@@ -24,14 +25,4 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
         Ok(())
     })?;
     measure::fairness(timed, gaps)
-}
-
-/// Ticks each millisecond until told to stop; the gaps between the ticks.
-pub(super) fn tick_until(over: &AtomicBool) -> Latencies {
-    let mut ticks = Ticks::start();
-    while !over.load(Ordering::Relaxed) {
-        gmp::sleep(TICK);
-        ticks.tick();
-    }
-    ticks.gaps()
 }

@@ -1,6 +1,7 @@
 //! `mem_parked`: n goroutines run a little and park. One operation is the creation of one; `bytes_per_g` is the
 //! growth of resident memory, `page_table_bytes_per_g` that of page tables, `maps` the mappings of the process.
 
+use super::enter::enter;
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::{measure, process};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ static PARKED: AtomicU64 = AtomicU64::new(0);
 
 /// The goroutines stay parked when the first one returns; the runtime's own count of them is the check.
 pub(super) fn run(cell: &Cell) -> Result<Figures> {
-    let finished = super::enter(cell, main)?;
+    let finished = enter(cell, main)?;
     let figures = finished.value?;
     expect("suspended goroutines", finished.left.suspended as u64, cell.n)?;
     Ok(figures)

@@ -9,9 +9,10 @@ mod local_burst;
 mod uneven_tree;
 mod wake_fanout;
 
-use crate::catalogue::{Benchmark, sized, timed};
+use crate::workload::{Benchmark, sized, timed};
 
-const ALL: &[Benchmark] = &[
+/// All of them.
+pub(super) const ALL: &[Benchmark] = &[
     Benchmark {
         workload: timed(
             "handler_chain",
@@ -62,8 +63,3 @@ const ALL: &[Benchmark] = &[
         run: hidden_order::main,
     },
 ];
-
-/// All of them.
-pub(crate) fn all() -> impl Iterator<Item = &'static Benchmark> {
-    ALL.iter()
-}

@@ -1,7 +1,7 @@
 //! Rival: corosensei, the fastest stack switch there is in Rust.
 
-use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::library::{Library, NO_POLICY};
 use crate::measure;
 use corosensei::{Coroutine, CoroutineResult};
 
@@ -9,7 +9,8 @@ pub(crate) const LIBRARY: Library = Library {
     name: "corosensei",
     policies: &[NO_POLICY],
     idle_rules: &[],
-    workloads: &["switch_raw"],
+    workloads: || vec!["switch_raw"],
+    own_groups: &[],
     run: switch_raw,
 };
 

@@ -1,11 +1,12 @@
 //! Rival: crossbeam-channel between OS threads, the channel that a program without a scheduler would take.
 
-use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::measure;
 use crate::threads::chan::{self, Channel};
 use crate::threads::confine;
 use crate::work::{self, BUFFER, SENDERS};
+use crate::workload::Run;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -14,19 +15,22 @@ pub(crate) const LIBRARY: Library = Library {
     name: "crossbeam-channel",
     policies: &[NO_POLICY],
     idle_rules: &[],
-    workloads: &["park_unpark_chan", "chan_pingpong", "chan_buffered_spsc", "chan_mpmc", "select_2"],
+    workloads: || library::names(PROGRAMS),
+    own_groups: &[],
     run,
 };
 
+const PROGRAMS: &Programs<Run> = &[
+    ("park_unpark_chan", chan::park_unpark::<Crossbeam>),
+    ("chan_pingpong", chan::pingpong::<Crossbeam>),
+    ("chan_buffered_spsc", chan::spsc::<Crossbeam>),
+    ("chan_mpmc", mpmc),
+    ("select_2", select_2),
+];
+
 fn run(cell: &Cell) -> Result<Figures> {
     confine(cell.procs);
-    match cell.workload.as_str() {
-        "park_unpark_chan" => chan::park_unpark::<Crossbeam>(cell),
-        "chan_pingpong" => chan::pingpong::<Crossbeam>(cell),
-        "chan_buffered_spsc" => chan::spsc::<Crossbeam>(cell),
-        "chan_mpmc" => mpmc(cell),
-        _ => select_2(cell),
-    }
+    library::program(PROGRAMS, cell)?(cell)
 }
 
 struct Crossbeam;

@@ -2,12 +2,15 @@
 //! takes two mappings. That is a finding, so its large cells stay in the table.
 
 mod chan;
+mod start;
 
-use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::measure::{self, Latencies, TICK, Ticks};
+use crate::workload::Run;
 use crate::{process, work};
-use may::coroutine::{self, JoinHandle, yield_now};
+use may::coroutine::{self, yield_now};
+use start::{enter, go};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,74 +19,53 @@ pub(crate) const LIBRARY: Library = Library {
     name: "may",
     policies: &[NO_POLICY],
     idle_rules: &[],
-    workloads: &[
-        "yield_2",
-        "yield_1000",
-        "spawn_join",
-        "spawn_burst",
-        "spawn_tree",
-        "fib",
-        "park_unpark",
-        "park_unpark_chan",
-        "skynet",
-        "chan_pingpong",
-        "chan_buffered_spsc",
-        "chan_mpmc",
-        "select_2",
-        "mutex_contended",
-        "mem_parked",
-        "sleep_many",
-        "hog_fairness",
-        "blocking_sys",
-        "matmul_steal",
-    ],
+    workloads: || library::names(PROGRAMS),
+    own_groups: &[],
     run,
 };
 
-fn go<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    // SAFETY: what these coroutines run holds no borrow of a thread-local over a suspension and no more of the stack
-    // than may gives by default, but for `maps`, which reads a file from the thread outside.
-    unsafe { coroutine::spawn(f) }
-}
-
-fn join<T>(handle: JoinHandle<T>) -> Result<T> {
-    handle.join().map_err(|_| "a coroutine panicked".into())
-}
-
-/// Runs `main` as a coroutine.
-fn enter<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    join(go(main))
-}
+const PROGRAMS: &Programs<Run> = &[
+    ("yield_2", |cell| yields(cell, 2)),
+    ("yield_1000", |cell| yields(cell, 1000)),
+    ("spawn_join", spawn_join),
+    ("spawn_burst", spawn_burst),
+    ("spawn_tree", spawn_tree),
+    ("fib", fib_of),
+    ("park_unpark", park_unpark),
+    ("park_unpark_chan", chan::park_unpark),
+    ("skynet", chan::skynet),
+    ("chan_pingpong", chan::chan_pingpong),
+    ("chan_buffered_spsc", chan::chan_buffered_spsc),
+    ("chan_mpmc", chan::chan_mpmc),
+    ("select_2", chan::select_2),
+    ("mutex_contended", chan::mutex_contended),
+    ("mem_parked", mem_parked),
+    ("sleep_many", sleep_many),
+    ("hog_fairness", hog_fairness),
+    ("blocking_sys", blocking_sys),
+    ("matmul_steal", matmul_steal),
+];
 
 fn run(cell: &Cell) -> Result<Figures> {
     may::config().set_workers(cell.procs);
-    match cell.workload.as_str() {
-        "yield_2" => yields(cell, 2),
-        "yield_1000" => yields(cell, 1000),
-        "spawn_join" => measure::looped(cell, |n| {
-            expect(
-                "children joined",
-                enter(move || (0..n).map(|_| go(|| 1).join().unwrap_or(0)).sum::<u64>())?,
-                n,
-            )
-        }),
-        "spawn_burst" => spawn_burst(cell),
-        "spawn_tree" => {
-            let (depth, want) = (cell.n, work::tree_nodes(cell.n));
-            measure::whole(cell, want, || expect("nodes", enter(move || nodes(depth))?, want))
-        }
-        "fib" => {
-            let n = cell.n;
-            measure::whole(cell, work::fib_calls(n), || expect("fib", enter(move || fib(n))?, work::fib(n)))
-        }
-        "park_unpark" => park_unpark(cell),
-        "mem_parked" => mem_parked(cell),
-        "sleep_many" => sleep_many(cell),
-        "hog_fairness" => hog_fairness(cell),
-        "blocking_sys" => blocking_sys(cell),
-        "matmul_steal" => matmul_steal(cell),
-        _ => chan::run(cell),
-    }
+    library::program(PROGRAMS, cell)?(cell)
+}
+
+fn spawn_join(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let ended = enter(move || (0..n).map(|_| go(|| 1).join().unwrap_or(0)).sum::<u64>())?;
+        expect("children joined", ended, n)
+    })
+}
+
+fn spawn_tree(cell: &Cell) -> Result<Figures> {
+    let (depth, want) = (cell.n, work::tree_nodes(cell.n));
+    measure::whole(cell, want, || expect("nodes", enter(move || nodes(depth))?, want))
+}
+
+fn fib_of(cell: &Cell) -> Result<Figures> {
+    let n = cell.n;
+    measure::whole(cell, work::fib_calls(n), || expect("fib", enter(move || fib(n))?, work::fib(n)))
 }
 
 /// Starts one coroutine for each number, waits for all and adds what they give.
@@ -199,15 +181,6 @@ fn sleeper(i: u64) -> [f64; work::CALLS as usize] {
     })
 }
 
-fn ticker(over: &AtomicBool) -> Latencies {
-    let mut ticks = Ticks::start();
-    while !over.load(Ordering::Relaxed) {
-        coroutine::sleep(TICK);
-        ticks.tick();
-    }
-    ticks.gaps()
-}
-
 fn hog_fairness(cell: &Cell) -> Result<Figures> {
     let time = Duration::from_millis(cell.n);
     let mut gaps = None;
@@ -215,7 +188,8 @@ fn hog_fairness(cell: &Cell) -> Result<Figures> {
         gaps = enter(move || {
             let over = Arc::new(AtomicBool::new(false));
             let theirs = Arc::clone(&over);
-            let ticker = go(move || ticker(&theirs));
+            let ticks = Ticks::start();
+            let ticker = go(move || ticks.until(&theirs, coroutine::sleep));
             coroutine::sleep(10 * TICK);
             let _ended = go(move || work::hog(Instant::now() + time)).join();
             over.store(true, Ordering::Relaxed);
@@ -233,7 +207,8 @@ fn blocking_sys(cell: &Cell) -> Result<Figures> {
         let (ended, seen) = enter(move || {
             let over = Arc::new(AtomicBool::new(false));
             let theirs = Arc::clone(&over);
-            let ticker = go(move || ticker(&theirs));
+            let ticks = Ticks::start();
+            let ticker = go(move || ticks.until(&theirs, coroutine::sleep));
             let ended = sum(n, |_| {
                 for _ in 0..work::CALLS {
                     process::nanosleep(work::BLOCKED);

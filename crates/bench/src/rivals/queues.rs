@@ -1,21 +1,23 @@
 //! Rivals of the run queue: crossbeam-deque and st3, first in first out and last in first out.
 
-use crate::catalogue::Library;
 use crate::cell::{Cell, Figures, Result};
+use crate::library::Library;
 use crate::runq::{Owner, pairs};
 
 pub(crate) const CROSSBEAM: Library = Library {
     name: "crossbeam",
     policies: &["fifo", "lifo"],
     idle_rules: &[],
-    workloads: &["runq", "runq_stolen"],
+    workloads: || vec!["runq", "runq_stolen"],
+    own_groups: &[],
     run: crossbeam,
 };
 pub(crate) const ST3: Library = Library {
     name: "st3",
     policies: &["fifo", "lifo"],
     idle_rules: &[],
-    workloads: &["runq", "runq_stolen"],
+    workloads: || vec!["runq", "runq_stolen"],
+    own_groups: &[],
     run: st3_queue,
 };
 

@@ -1,7 +1,7 @@
 //! Rival: rayon. It joins without a stack of the child's own, so its fork-join figures are a bound, not a peer's.
 
-use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::{measure, work};
 use rayon::{ThreadPool, ThreadPoolBuilder, join};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,19 +10,22 @@ pub(crate) const LIBRARY: Library = Library {
     name: "rayon",
     policies: &[NO_POLICY],
     idle_rules: &[],
-    workloads: &["spawn_join", "spawn_burst", "spawn_tree", "fib", "matmul_steal"],
+    workloads: || library::names(PROGRAMS),
+    own_groups: &[],
     run,
 };
 
+const PROGRAMS: &Programs<fn(&Cell, &ThreadPool) -> Result<Figures>> = &[
+    ("spawn_join", spawn_join),
+    ("spawn_burst", spawn_burst),
+    ("spawn_tree", spawn_tree),
+    ("fib", fib_of),
+    ("matmul_steal", matmul_steal),
+];
+
 fn run(cell: &Cell) -> Result<Figures> {
     let pool = ThreadPoolBuilder::new().num_threads(cell.procs).build()?;
-    match cell.workload.as_str() {
-        "spawn_join" => spawn_join(cell, &pool),
-        "spawn_burst" => spawn_burst(cell, &pool),
-        "spawn_tree" => spawn_tree(cell, &pool),
-        "fib" => fib_27(cell, &pool),
-        _ => matmul_steal(cell, &pool),
-    }
+    library::program(PROGRAMS, cell)?(cell, &pool)
 }
 
 fn spawn_join(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
@@ -66,7 +69,7 @@ fn fib(n: u64) -> u64 {
     a + b
 }
 
-fn fib_27(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
+fn fib_of(cell: &Cell, pool: &ThreadPool) -> Result<Figures> {
     measure::whole(cell, work::fib_calls(cell.n), || {
         expect("fib", pool.install(|| fib(cell.n)), work::fib(cell.n))
     })

@@ -1,108 +1,84 @@
 //! Rival: smol, one executor with a thread for each processor.
 
 mod chan;
+mod executor;
 
-use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::connections::{self, answer, read};
+use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::measure::{self, Latencies, TICK, Ticks};
+use crate::workload::Run;
 use crate::{process, work};
-use smol::future::{block_on, yield_now};
-use smol::{Executor, Timer};
+use executor::{enter, go, sum};
+use smol::Timer;
+use smol::future::yield_now;
 use std::future::Future;
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub(crate) const LIBRARY: Library = Library {
     name: "smol",
     policies: &[NO_POLICY],
     idle_rules: &[],
-    workloads: &[
-        "yield_2",
-        "yield_1000",
-        "spawn_join",
-        "spawn_burst",
-        "spawn_tree",
-        "fib",
-        "park_unpark",
-        "park_unpark_chan",
-        "skynet",
-        "chan_pingpong",
-        "chan_buffered_spsc",
-        "chan_mpmc",
-        "select_2",
-        "mutex_contended",
-        "mem_parked",
-        "sleep_many",
-        "hog_fairness",
-        "blocking_sys",
-        "blocking_sys_declared",
-        "matmul_steal",
-    ],
+    workloads: || library::names(PROGRAMS),
+    own_groups: &[],
     run,
 };
 
-/// The one executor of this process: its threads live as long as the process.
-fn executor() -> &'static Executor<'static> {
-    static EXECUTOR: OnceLock<Executor<'static>> = OnceLock::new();
-    EXECUTOR.get_or_init(Executor::new)
-}
-
-fn go<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> smol::Task<T> {
-    executor().spawn(future)
-}
-
-/// Runs `main` on the executor and waits for it on this thread, which does no work of its own.
-fn enter<T: Send + 'static>(main: impl Future<Output = T> + Send + 'static) -> T {
-    block_on(go(main))
-}
+const PROGRAMS: &Programs<Run> = &[
+    ("yield_2", |cell| yields(cell, 2)),
+    ("yield_1000", |cell| yields(cell, 1000)),
+    ("spawn_join", spawn_join),
+    ("spawn_burst", spawn_burst),
+    ("spawn_tree", spawn_tree),
+    ("fib", fib_of),
+    // It has no way to park that is not a channel, so the two are one.
+    ("park_unpark", park_unpark),
+    ("park_unpark_chan", park_unpark),
+    ("skynet", chan::skynet),
+    ("chan_pingpong", chan::chan_pingpong),
+    ("chan_buffered_spsc", chan::chan_buffered_spsc),
+    ("chan_mpmc", chan::chan_mpmc),
+    ("select_2", chan::select_2),
+    ("mutex_contended", chan::mutex_contended),
+    ("mem_parked", mem_parked),
+    ("sleep_many", sleep_many),
+    ("hog_fairness", hog_fairness),
+    ("blocking_sys", |cell| blocking_sys(cell, false)),
+    ("blocking_sys_declared", |cell| blocking_sys(cell, true)),
+    ("blocking_short", blocking_short),
+    ("matmul_steal", matmul_steal),
+];
 
 fn run(cell: &Cell) -> Result<Figures> {
-    for _ in 0..cell.procs {
-        std::thread::spawn(|| block_on(executor().run(std::future::pending::<()>())));
-    }
-    match cell.workload.as_str() {
-        "yield_2" => yields(cell, 2),
-        "yield_1000" => yields(cell, 1000),
-        "spawn_join" => measure::looped(cell, |n| {
-            let ended = enter(async move {
-                let mut ended = 0;
-                for _ in 0..n {
-                    ended += go(async { 1 }).await;
-                }
-                ended
-            });
-            expect("children joined", ended, n)
-        }),
-        "spawn_burst" => spawn_burst(cell),
-        "spawn_tree" => {
-            let (depth, want) = (cell.n, work::tree_nodes(cell.n));
-            measure::whole(cell, want, || expect("nodes", enter(nodes(depth)), want))
-        }
-        "fib" => {
-            let n = cell.n;
-            measure::whole(cell, work::fib_calls(n), || expect("fib", enter(fib(n)), work::fib(n)))
-        }
-        // It has no way to park that is not a channel, so the two are one.
-        "park_unpark" | "park_unpark_chan" => park_unpark(cell),
-        "mem_parked" => mem_parked(cell),
-        "sleep_many" => sleep_many(cell),
-        "hog_fairness" => hog_fairness(cell),
-        "blocking_sys" => blocking_sys(cell, false),
-        "blocking_sys_declared" => blocking_sys(cell, true),
-        "matmul_steal" => matmul_steal(cell),
-        _ => chan::run(cell),
-    }
+    executor::start(cell.procs);
+    library::program(PROGRAMS, cell)?(cell)
 }
 
-/// Waits for all and adds what they give.
-async fn sum(all: Vec<smol::Task<u64>>) -> u64 {
-    let mut sum = 0u64;
-    for one in all {
-        sum = sum.wrapping_add(one.await);
-    }
-    sum
+fn spawn_join(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let ended = enter(async move {
+            let mut ended = 0;
+            for _ in 0..n {
+                ended += go(async { 1 }).await;
+            }
+            ended
+        });
+        expect("children joined", ended, n)
+    })
+}
+
+fn spawn_tree(cell: &Cell) -> Result<Figures> {
+    let (depth, want) = (cell.n, work::tree_nodes(cell.n));
+    measure::whole(cell, want, || expect("nodes", enter(nodes(depth)), want))
+}
+
+fn fib_of(cell: &Cell) -> Result<Figures> {
+    let n = cell.n;
+    measure::whole(cell, work::fib_calls(n), || expect("fib", enter(fib(n)), work::fib(n)))
 }
 
 fn yields(cell: &Cell, many: u64) -> Result<Figures> {
@@ -223,13 +199,14 @@ async fn sleeper(i: u64, all: Arc<Mutex<Vec<f64>>>) -> u64 {
     1
 }
 
-async fn ticker(over: Arc<AtomicBool>) -> Latencies {
-    let mut ticks = Ticks::start();
-    while !over.load(Ordering::Relaxed) {
+async fn ticker(over: Arc<AtomicBool>, mut ticks: Ticks) -> Latencies {
+    loop {
         Timer::after(TICK).await;
         ticks.tick();
+        if over.load(Ordering::Relaxed) {
+            return ticks.gaps();
+        }
     }
-    ticks.gaps()
 }
 
 fn hog_fairness(cell: &Cell) -> Result<Figures> {
@@ -238,7 +215,7 @@ fn hog_fairness(cell: &Cell) -> Result<Figures> {
     let timed = measure::once(cell, 1, || {
         gaps = Some(enter(async move {
             let over = Arc::new(AtomicBool::new(false));
-            let ticker = go(ticker(Arc::clone(&over)));
+            let ticker = go(ticker(Arc::clone(&over), Ticks::start()));
             Timer::after(10 * TICK).await;
             go(async move { work::hog(Instant::now() + time) }).await;
             over.store(true, Ordering::Relaxed);
@@ -255,7 +232,7 @@ fn blocking_sys(cell: &Cell, declared: bool) -> Result<Figures> {
     let timed = measure::once(cell, 1, || {
         let (ended, seen) = enter(async move {
             let over = Arc::new(AtomicBool::new(false));
-            let ticker = go(ticker(Arc::clone(&over)));
+            let ticker = go(ticker(Arc::clone(&over), Ticks::start()));
             let ended = sum((0..n).map(|_| go(caller(declared))).collect()).await;
             over.store(true, Ordering::Relaxed);
             (ended, ticker.await)
@@ -276,6 +253,23 @@ async fn caller(declared: bool) -> u64 {
         }
     }
     1
+}
+
+fn blocking_short(cell: &Cell) -> Result<Figures> {
+    connections::measure(cell, |connections| {
+        Ok(enter(async move { sum(connections.into_iter().map(|one| go(server(one))).collect()).await }))
+    })
+}
+
+async fn server(connection: UnixStream) -> u64 {
+    let connection = Arc::new(connection);
+    let mut answered = 0;
+    loop {
+        let one = Arc::clone(&connection);
+        let Some(request) = smol::unblock(move || read(&one)).await else { return answered };
+        let one = Arc::clone(&connection);
+        answered += u64::from(smol::unblock(move || answer(&one, request)).await);
+    }
 }
 
 fn matmul_steal(cell: &Cell) -> Result<Figures> {

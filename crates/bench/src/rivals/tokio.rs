@@ -1,96 +1,83 @@
 //! Rival: tokio, as two libraries: its multi-threaded scheduler and its single-threaded one.
 
 mod chan;
+mod runtime;
 
-use crate::catalogue::{Library, NO_POLICY};
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::connections::{self, answer, read};
+use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::measure::{self, Latencies, TICK, Ticks};
 use crate::{process, work};
+use runtime::enter;
 use std::future::Future;
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::{spawn_blocking, yield_now};
 use tokio::{spawn, time::sleep};
 
-const WORKLOADS: &[&str] = &[
-    "yield_2",
-    "yield_1000",
-    "spawn_join",
-    "spawn_burst",
-    "spawn_tree",
-    "fib",
-    "park_unpark",
-    "park_unpark_chan",
-    "skynet",
-    "chan_pingpong",
-    "chan_buffered_spsc",
-    "chan_mpmc",
-    "select_2",
-    "mutex_contended",
-    "mem_parked",
-    "sleep_many",
-    "hog_fairness",
-    "blocking_sys",
-    "blocking_sys_declared",
-    "matmul_steal",
+pub(crate) const MULTI_THREAD: Library = library("tokio");
+/// The single-threaded scheduler uses one processor whatever it is given: shown at 1 and at 2 as what it is.
+pub(crate) const CURRENT_THREAD: Library = library(runtime::SINGLE);
+
+const fn library(name: &'static str) -> Library {
+    let workloads = || library::names(PROGRAMS);
+    Library { name, policies: &[NO_POLICY], idle_rules: &[], workloads, own_groups: &[], run }
+}
+
+const PROGRAMS: &Programs<fn(&Cell, &Runtime) -> Result<Figures>> = &[
+    ("yield_2", |cell, runtime| yields(cell, runtime, 2)),
+    ("yield_1000", |cell, runtime| yields(cell, runtime, 1000)),
+    ("spawn_join", spawn_join),
+    ("spawn_burst", spawn_burst),
+    ("spawn_tree", spawn_tree),
+    ("fib", fib_of),
+    ("park_unpark", park_unpark),
+    ("park_unpark_chan", chan::park_unpark),
+    ("skynet", chan::skynet),
+    ("chan_pingpong", chan::chan_pingpong),
+    ("chan_buffered_spsc", chan::chan_buffered_spsc),
+    ("chan_mpmc", chan::chan_mpmc),
+    ("select_2", chan::select_2),
+    ("mutex_contended", chan::mutex_contended),
+    ("mem_parked", mem_parked),
+    ("sleep_many", sleep_many),
+    ("hog_fairness", hog_fairness),
+    ("blocking_sys", |cell, runtime| blocking_sys(cell, runtime, false)),
+    ("blocking_sys_declared", |cell, runtime| blocking_sys(cell, runtime, true)),
+    ("blocking_short", blocking_short),
+    ("matmul_steal", matmul_steal),
 ];
 
-pub(crate) const MULTI_THREAD: Library =
-    Library { name: "tokio", policies: &[NO_POLICY], idle_rules: &[], workloads: WORKLOADS, run };
-/// The single-threaded scheduler uses one processor whatever it is given: shown at 1 and at 2 as what it is.
-pub(crate) const CURRENT_THREAD: Library =
-    Library { name: "tokio-ct", policies: &[NO_POLICY], idle_rules: &[], workloads: WORKLOADS, run };
-
-fn runtime(cell: &Cell) -> Result<Runtime> {
-    let mut builder = match cell.lib.as_str() {
-        "tokio-ct" => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    Ok(builder.worker_threads(cell.procs).enable_time().build()?)
-}
-
-/// Runs `main` as a spawned future, so that it competes on the same terms as what it spawns.
-fn enter<T: Send + 'static>(runtime: &Runtime, main: impl Future<Output = T> + Send + 'static) -> Result<T> {
-    Ok(runtime.block_on(async { spawn(main).await })?)
-}
-
 fn run(cell: &Cell) -> Result<Figures> {
-    let runtime = runtime(cell)?;
-    match cell.workload.as_str() {
-        "yield_2" => yields(cell, &runtime, 2),
-        "yield_1000" => yields(cell, &runtime, 1000),
-        "spawn_join" => measure::looped(cell, |n| {
-            let ended = enter(&runtime, async move {
-                let mut ended = 0;
-                for _ in 0..n {
-                    ended += u64::from(spawn(async {}).await.is_ok());
-                }
-                ended
-            })?;
-            expect("children joined", ended, n)
-        }),
-        "spawn_burst" => spawn_burst(cell, &runtime),
-        "spawn_tree" => {
-            let (depth, want) = (cell.n, work::tree_nodes(cell.n));
-            measure::whole(cell, want, || expect("nodes", enter(&runtime, nodes(depth))?, want))
-        }
-        "fib" => {
-            let n = cell.n;
-            measure::whole(cell, work::fib_calls(n), || expect("fib", enter(&runtime, fib(n))?, work::fib(n)))
-        }
-        "park_unpark" => park_unpark(cell, &runtime),
-        "mem_parked" => mem_parked(cell, &runtime),
-        "sleep_many" => sleep_many(cell, &runtime),
-        "hog_fairness" => hog_fairness(cell, &runtime),
-        "blocking_sys" => blocking_sys(cell, &runtime, false),
-        "blocking_sys_declared" => blocking_sys(cell, &runtime, true),
-        "matmul_steal" => matmul_steal(cell, &runtime),
-        _ => chan::run(cell, &runtime),
-    }
+    library::program(PROGRAMS, cell)?(cell, &runtime::new(cell)?)
+}
+
+fn spawn_join(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let ended = enter(runtime, async move {
+            let mut ended = 0;
+            for _ in 0..n {
+                ended += u64::from(spawn(async {}).await.is_ok());
+            }
+            ended
+        })?;
+        expect("children joined", ended, n)
+    })
+}
+
+fn spawn_tree(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    let (depth, want) = (cell.n, work::tree_nodes(cell.n));
+    measure::whole(cell, want, || expect("nodes", enter(runtime, nodes(depth))?, want))
+}
+
+fn fib_of(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    let n = cell.n;
+    measure::whole(cell, work::fib_calls(n), || expect("fib", enter(runtime, fib(n))?, work::fib(n)))
 }
 
 fn yields(cell: &Cell, runtime: &Runtime, many: u64) -> Result<Figures> {
@@ -233,13 +220,14 @@ async fn sleeper(i: u64) -> [f64; work::CALLS as usize] {
     late
 }
 
-async fn ticker(over: Arc<AtomicBool>) -> Latencies {
-    let mut ticks = Ticks::start();
-    while !over.load(Ordering::Relaxed) {
+async fn ticker(over: Arc<AtomicBool>, mut ticks: Ticks) -> Latencies {
+    loop {
         sleep(TICK).await;
         ticks.tick();
+        if over.load(Ordering::Relaxed) {
+            return ticks.gaps();
+        }
     }
-    ticks.gaps()
 }
 
 fn hog_fairness(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
@@ -248,7 +236,7 @@ fn hog_fairness(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
     let timed = measure::once(cell, 1, || {
         gaps = enter(runtime, async move {
             let over = Arc::new(AtomicBool::new(false));
-            let ticker = spawn(ticker(Arc::clone(&over)));
+            let ticker = spawn(ticker(Arc::clone(&over), Ticks::start()));
             sleep(10 * TICK).await;
             let hog = spawn(async move { work::hog(Instant::now() + time) });
             let _ended = hog.await;
@@ -266,7 +254,7 @@ fn blocking_sys(cell: &Cell, runtime: &Runtime, declared: bool) -> Result<Figure
     let timed = measure::once(cell, 1, || {
         let (ended, seen) = enter(runtime, async move {
             let over = Arc::new(AtomicBool::new(false));
-            let ticker = spawn(ticker(Arc::clone(&over)));
+            let ticker = spawn(ticker(Arc::clone(&over), Ticks::start()));
             let callers: Vec<_> = (0..n).map(|_| spawn(caller(declared))).collect();
             let mut ended = 0;
             for caller in callers {
@@ -289,6 +277,31 @@ async fn caller(declared: bool) {
             process::nanosleep(work::BLOCKED);
             yield_now().await;
         }
+    }
+}
+
+fn blocking_short(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    connections::measure(cell, |connections| {
+        enter(runtime, async move {
+            let servers: Vec<_> = connections.into_iter().map(|one| spawn(server(one))).collect();
+            let mut answered = 0;
+            for server in servers {
+                answered += server.await.unwrap_or(0);
+            }
+            answered
+        })
+    })
+}
+
+async fn server(connection: UnixStream) -> u64 {
+    let connection = Arc::new(connection);
+    let mut answered = 0;
+    loop {
+        let one = Arc::clone(&connection);
+        let Ok(Some(request)) = spawn_blocking(move || read(&one)).await else { return answered };
+        let one = Arc::clone(&connection);
+        let answer = spawn_blocking(move || answer(&one, request)).await;
+        answered += u64::from(answer.is_ok_and(|sent| sent));
     }
 }
 

@@ -1,9 +1,9 @@
 //! Loops of Go's `runtime/chan_test.go` that need no select.
 
-use super::{BATCH, any, each, fixed, in_parallel, parallel, work};
-use crate::catalogue::Benchmark;
+use super::parts::{BATCH, any, each, fixed, in_parallel, parallel, work};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
+use crate::workload::Benchmark;
 use gmp::channel::TryRecvError;
 use gmp::{Receiver, Sender, chan};
 use std::hint::black_box;

@@ -1,9 +1,9 @@
 //! Loops of Go's `sync/rwmutex_test.go` and `runtime_sema_test.go`.
 
-use super::{any, each, in_parallel, parallel, work};
-use crate::catalogue::Benchmark;
+use super::parts::{any, each, in_parallel, parallel, work};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
+use crate::workload::Benchmark;
 use gmp::sync::{RwLock, Semaphore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,9 +1,9 @@
 //! Loops of Go's `runtime/proc_test.go` and `norace_test.go`.
 
-use super::{any, each, fixed, in_parallel, only, spin, warm, work};
-use crate::catalogue::Benchmark;
+use super::parts::{any, each, fixed, in_parallel, only, spin, warm, work};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::gmp::latch::Latch;
+use crate::workload::Benchmark;
 use crate::{measure, process};
 use gmp::channel::TryRecvError;
 use gmp::{Receiver, Sender, chan};

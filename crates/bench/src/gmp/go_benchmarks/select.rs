@@ -1,10 +1,10 @@
 //! Loops of Go's `runtime/chan_test.go` with a select in them. Those with one case and a default are in `chan`, too, as
 //! `try_recv`: Go's compiler makes that of them.
 
-use super::{BATCH, any, in_parallel, parallel, work};
-use crate::catalogue::Benchmark;
+use super::parts::{BATCH, any, in_parallel, parallel, work};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
+use crate::workload::Benchmark;
 use gmp::{Receiver, Sender, chan, never, select};
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Loops of Go's `sync/mutex_test.go`, `cond_test.go` and `waitgroup_test.go`.
 
-use super::{any, each, in_parallel, parallel, work};
-use crate::catalogue::Benchmark;
+use super::parts::{any, each, in_parallel, parallel, work};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
+use crate::workload::Benchmark;
 use gmp::chan;
 use gmp::sync::{Cond, Mutex, WaitGroup};
 use std::sync::Arc;

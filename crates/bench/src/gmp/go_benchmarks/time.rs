@@ -1,9 +1,10 @@
 //! Loops of Go's `time/sleep_test.go` and `tick_test.go`. An operation of those with a number in their names is one
 //! timer and not all of them.
 
-use super::{Benchmark, any, each, fixed, parallel, spin, warm};
+use super::parts::{any, each, fixed, parallel, spin, warm};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies};
+use crate::workload::Benchmark;
 use gmp::chan;
 use gmp::sync::WaitGroup;
 use gmp::time::{self, Ticker, Timer};

@@ -1,7 +1,7 @@
 //! may's channels and its mutex. All its channels are unbounded, so no sender ever waits: an advantage that stays in
 //! its figures. Its select is a queue of events with a coroutine for each channel.
 
-use super::{enter, go};
+use super::start::{enter, go};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies};
 use crate::work::{self, CHILDREN, LOCKERS, SENDERS};
@@ -11,30 +11,40 @@ use may::sync::{Mutex, mpmc, mpsc};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(super) fn run(cell: &Cell) -> Result<Figures> {
-    match cell.workload.as_str() {
-        "skynet" => {
-            let (n, want) = (cell.n, work::sky(cell.n)?);
-            measure::whole(cell, n, || expect("sum of the leaves", enter(move || top(n))?, want))
-        }
-        "chan_pingpong" => measure::looped(cell, |n| expect("round trips", enter(move || pingpong(n))?, n)),
-        "chan_buffered_spsc" => measure::looped(cell, |n| {
-            let sum = enter(move || feeder(n).into_iter().sum::<u64>())?;
-            expect("sum of the messages", sum, work::below(n))
-        }),
-        "chan_mpmc" => measure::looped(cell, |n| {
-            let each = n / SENDERS;
-            expect("sum of the messages", enter(move || mpmc(each))?, SENDERS * work::below(each))
-        }),
-        "select_2" => measure::looped(cell, |n| {
-            expect("sum of the messages", enter(move || select_2(n / 2))?, 2 * work::below(n / 2))
-        }),
-        "mutex_contended" => measure::looped(cell, |n| {
-            let each = n / LOCKERS;
-            expect("count", enter(move || mutex(each))?, each * LOCKERS)
-        }),
-        _ => park_unpark(cell),
-    }
+pub(super) fn skynet(cell: &Cell) -> Result<Figures> {
+    let (n, want) = (cell.n, work::sky(cell.n)?);
+    measure::whole(cell, n, || expect("sum of the leaves", enter(move || top(n))?, want))
+}
+
+pub(super) fn chan_pingpong(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| expect("round trips", enter(move || pingpong(n))?, n))
+}
+
+pub(super) fn chan_buffered_spsc(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let sum = enter(move || feeder(n).into_iter().sum::<u64>())?;
+        expect("sum of the messages", sum, work::below(n))
+    })
+}
+
+pub(super) fn chan_mpmc(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let each = n / SENDERS;
+        expect("sum of the messages", enter(move || mpmc(each))?, SENDERS * work::below(each))
+    })
+}
+
+pub(super) fn select_2(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        expect("sum of the messages", enter(move || select(n / 2))?, 2 * work::below(n / 2))
+    })
+}
+
+pub(super) fn mutex_contended(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let each = n / LOCKERS;
+        expect("count", enter(move || mutex(each))?, each * LOCKERS)
+    })
 }
 
 fn sum(all: Vec<JoinHandle<u64>>) -> u64 {
@@ -93,7 +103,7 @@ fn mpmc(each: u64) -> u64 {
     sum(receivers)
 }
 
-fn select_2(each: u64) -> u64 {
+fn select(each: u64) -> u64 {
     let sources = [feeder(each), feeder(each)];
     cqueue::scope(|events| {
         for (token, source) in sources.iter().enumerate() {
@@ -123,7 +133,7 @@ fn mutex(each: u64) -> u64 {
     *count.lock().unwrap()
 }
 
-fn park_unpark(cell: &Cell) -> Result<Figures> {
+pub(super) fn park_unpark(cell: &Cell) -> Result<Figures> {
     let samples = cell.n as usize;
     let mut latencies = Vec::new();
     let timed = measure::once(cell, cell.n, || {

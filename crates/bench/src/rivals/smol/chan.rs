@@ -1,6 +1,6 @@
 //! smol's channels (async-channel) and its mutex (async-lock). It has no unbuffered channel, so those hold one value.
 
-use super::{enter, go, sum};
+use super::executor::{enter, go, sum};
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
 use crate::work::{self, BUFFER, CHILDREN, LOCKERS, SENDERS};
@@ -11,25 +11,32 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub(super) fn run(cell: &Cell) -> Result<Figures> {
-    match cell.workload.as_str() {
-        "skynet" => {
-            let (n, want) = (cell.n, work::sky(cell.n)?);
-            measure::whole(cell, n, || expect("sum of the leaves", enter(top(n)), want))
-        }
-        "chan_pingpong" => measure::looped(cell, |n| expect("round trips", enter(pingpong(n)), n)),
-        "chan_buffered_spsc" => {
-            measure::looped(cell, |n| expect("sum of the messages", enter(spsc(n)), work::below(n)))
-        }
-        "chan_mpmc" => measure::looped(cell, |n| {
-            let each = n / SENDERS;
-            expect("sum of the messages", enter(mpmc(each)), SENDERS * work::below(each))
-        }),
-        "select_2" => measure::looped(cell, |n| {
-            expect("sum of the messages", enter(select_2(n / 2)), 2 * work::below(n / 2))
-        }),
-        _ => measure::looped(cell, |n| expect("count", enter(mutex(n / LOCKERS)), n / LOCKERS * LOCKERS)),
-    }
+pub(super) fn skynet(cell: &Cell) -> Result<Figures> {
+    let (n, want) = (cell.n, work::sky(cell.n)?);
+    measure::whole(cell, n, || expect("sum of the leaves", enter(top(n)), want))
+}
+
+pub(super) fn chan_pingpong(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| expect("round trips", enter(pingpong(n)), n))
+}
+
+pub(super) fn chan_buffered_spsc(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| expect("sum of the messages", enter(spsc(n)), work::below(n)))
+}
+
+pub(super) fn chan_mpmc(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let each = n / SENDERS;
+        expect("sum of the messages", enter(mpmc(each)), SENDERS * work::below(each))
+    })
+}
+
+pub(super) fn select_2(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| expect("sum of the messages", enter(select(n / 2)), 2 * work::below(n / 2)))
+}
+
+pub(super) fn mutex_contended(cell: &Cell) -> Result<Figures> {
+    measure::looped(cell, |n| expect("count", enter(mutex(n / LOCKERS)), n / LOCKERS * LOCKERS))
 }
 
 async fn top(n: u64) -> u64 {
@@ -116,7 +123,7 @@ async fn mpmc(each: u64) -> u64 {
     sum(receivers).await
 }
 
-async fn select_2(each: u64) -> u64 {
+async fn select(each: u64) -> u64 {
     let (a, b) = (feeder(each, 1), feeder(each, 1));
     // A closed channel is ready at once, for ever, so the one that ends first must not be asked again.
     let (mut left_a, mut left_b) = (each, each);

@@ -1,7 +1,7 @@
 //! tokio's channels and its mutex. It has no unbuffered channel, so those hold one value; nor one with many receivers,
 //! so `chan_mpmc` takes async-channel, as its users do.
 
-use super::enter;
+use super::runtime::enter;
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies};
 use crate::work::{self, BUFFER, CHILDREN, LOCKERS, SENDERS};
@@ -14,28 +14,34 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::{spawn, time::sleep};
 
-pub(super) fn run(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
-    match cell.workload.as_str() {
-        "skynet" => {
-            let (n, want) = (cell.n, work::sky(cell.n)?);
-            measure::whole(cell, n, || expect("sum of the leaves", enter(runtime, top(n))?, want))
-        }
-        "chan_pingpong" => measure::looped(cell, |n| expect("round trips", enter(runtime, pingpong(n))?, n)),
-        "chan_buffered_spsc" => {
-            measure::looped(cell, |n| expect("sum of the messages", enter(runtime, spsc(n))?, work::below(n)))
-        }
-        "chan_mpmc" => measure::looped(cell, |n| {
-            let each = n / SENDERS;
-            expect("sum of the messages", enter(runtime, mpmc(each))?, SENDERS * work::below(each))
-        }),
-        "select_2" => measure::looped(cell, |n| {
-            expect("sum of the messages", enter(runtime, select_2(n / 2))?, 2 * work::below(n / 2))
-        }),
-        "mutex_contended" => measure::looped(cell, |n| {
-            expect("count", enter(runtime, mutex(n / LOCKERS))?, n / LOCKERS * LOCKERS)
-        }),
-        _ => park_unpark(cell, runtime),
-    }
+pub(super) fn skynet(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    let (n, want) = (cell.n, work::sky(cell.n)?);
+    measure::whole(cell, n, || expect("sum of the leaves", enter(runtime, top(n))?, want))
+}
+
+pub(super) fn chan_pingpong(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    measure::looped(cell, |n| expect("round trips", enter(runtime, pingpong(n))?, n))
+}
+
+pub(super) fn chan_buffered_spsc(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    measure::looped(cell, |n| expect("sum of the messages", enter(runtime, spsc(n))?, work::below(n)))
+}
+
+pub(super) fn chan_mpmc(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        let each = n / SENDERS;
+        expect("sum of the messages", enter(runtime, mpmc(each))?, SENDERS * work::below(each))
+    })
+}
+
+pub(super) fn select_2(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    measure::looped(cell, |n| {
+        expect("sum of the messages", enter(runtime, select(n / 2))?, 2 * work::below(n / 2))
+    })
+}
+
+pub(super) fn mutex_contended(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    measure::looped(cell, |n| expect("count", enter(runtime, mutex(n / LOCKERS))?, n / LOCKERS * LOCKERS))
 }
 
 async fn sum(all: Vec<JoinHandle<u64>>) -> u64 {
@@ -131,7 +137,7 @@ async fn mpmc(each: u64) -> u64 {
     sum(receivers).await
 }
 
-async fn select_2(each: u64) -> u64 {
+async fn select(each: u64) -> u64 {
     let (mut a, mut b) = (feeder(each, 1), feeder(each, 1));
     let mut sum = 0;
     for _ in 0..2 * each {
@@ -159,7 +165,7 @@ async fn mutex(each: u64) -> u64 {
     *count.lock().await
 }
 
-fn park_unpark(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+pub(super) fn park_unpark(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
     let samples = cell.n as usize;
     let mut latencies = Vec::new();
     let timed = measure::once(cell, cell.n, || {

@@ -64,9 +64,9 @@ impl<C: Config> Sched<C> {
         m.set_ending(false);
         self.finish_if_waited_for();
         let next = self.take_next(m);
-        m.hopped.set(g, Errand::Ended);
         match next {
             Some(next) if !next.has(Flags::STARTED) => {
+                m.hopped.set(g, Errand::Ended);
                 next.stack.set(Some(stack));
                 next.set(Flags::STARTED);
                 next.set_m(m);
@@ -77,21 +77,13 @@ impl<C: Config> Sched<C> {
                 // There was room for it, and nobody else keeps any here.
                 let rest = owned.keep_spare(stack);
                 debug_assert!(rest.is_none());
-                Ended::Left(self.leave_for(m, next))
+                let Some(next) = next else { return Ended::Left(m.g0.get()) };
+                m.hopped.set(g, Errand::Ended);
+                next.set_m(m);
+                next.word.to_running();
+                Ended::Left(next.context.get())
             }
         }
-    }
-
-    /// The context to leave to for good: that of `next`, or g0's.
-    #[inline]
-    fn leave_for(&self, m: &M, next: Option<&'static G>) -> Context {
-        let Some(next) = next else {
-            m.hopped.take();
-            return m.g0.get();
-        };
-        next.set_m(m);
-        next.word.to_running();
-        next.context.get()
     }
 }
 

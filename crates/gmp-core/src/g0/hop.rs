@@ -254,14 +254,13 @@ impl<C: Config> Sched<C> {
 pub(super) unsafe fn run_errand<C: Config>(m: &M, g: &G) {
     // SAFETY: the type is the caller's promise; an M lives no longer than its runtime.
     let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
-    let (hopped, errand) = m.hopped.take();
     // SAFETY: as the caller promises.
     unsafe {
-        match errand {
-            Errand::Park => sched.commit_for(m, g, hopped),
-            Errand::ToShared => sched.queue_for(m, g, hopped, true),
-            Errand::ToLocal => sched.queue_for(m, g, hopped, false),
-            Errand::Ended => m.set_running(g),
+        match m.hopped.take() {
+            Ok(hopped) => sched.commit_for(m, g, hopped),
+            Err((hopped, Errand::ToShared)) => sched.queue_for(m, g, hopped, true),
+            Err((hopped, Errand::ToLocal)) => sched.queue_for(m, g, hopped, false),
+            Err((_, Errand::Ended | Errand::Park)) => m.set_running(g),
         }
     }
 }

@@ -43,17 +43,20 @@ impl Hopped {
         !self.0.get().is_null()
     }
 
-    /// Who left, and for what. Only if [`Hopped::is_some`].
+    /// Who left, and whether it is for [`Errand::Park`], the most frequent one. Only if [`Hopped::is_some`].
     #[inline(always)]
-    pub(crate) fn take(&self) -> (&'static G, Errand) {
+    pub(crate) fn take(&self) -> Result<&'static G, (&'static G, Errand)> {
         let word = self.0.replace(ptr::null());
+        if word.addr() & MASK == Errand::Park as usize {
+            // SAFETY: `set` wrote a record's address, and records are never freed.
+            return Ok(unsafe { &*word });
+        }
         let errand = match word.addr() & MASK {
-            0 => Errand::Park,
             1 => Errand::ToShared,
             2 => Errand::ToLocal,
             _ => Errand::Ended,
         };
-        // SAFETY: `set` wrote a record's address, and records are never freed.
-        (unsafe { &*word.map_addr(|addr| addr & !MASK) }, errand)
+        // SAFETY: as above.
+        Err((unsafe { &*word.map_addr(|addr| addr & !MASK) }, errand))
     }
 }

@@ -107,6 +107,14 @@ pub fn available() -> Result<(), Missing> {
 }
 
 fn find_out() -> Result<(), Missing> {
+    if cfg!(not(target_env = "gnu")) {
+        return Err(Missing::new("this program is built for another C library than glibc"));
+    }
+    if cfg!(target_feature = "crt-static") {
+        return Err(Missing::new(
+            "glibc is linked statically, so that its private functions cannot be looked up",
+        ));
+    }
     const FSGSBASE: u64 = 1 << 1;
     // SAFETY: reads the vector that the kernel passed to the process; 0 if the entry is missing.
     if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod borrowed;
 mod modes;
+mod told;
 
 #[test]
 fn join_gives_both_results() {

@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<bool> {
             }
         }
     }
-    let tests: Vec<_> = tests()?.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect();
+    let tests = programs_but(&NAME_THEIR_POLICY)?;
     for feature in moving(&manifest("crates/gmp")?) {
         println!("-- gmp's tests under {feature}");
         let mut test = root::cargo(&["test", "-p", "gmp", "--lib", "--features", &feature]);
@@ -84,19 +84,19 @@ fn moving(manifest: &Table) -> Vec<String> {
     names.filter(|name| MOVE_THE_DEFAULT.iter().any(|prefix| name.starts_with(prefix))).cloned().collect()
 }
 
-/// The facade's test programs that run under the default policy.
-fn tests() -> Result<Vec<String>> {
+/// Arguments that name the facade's test programs, without some.
+pub(super) fn programs_but(without: &[&str]) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in read_dir(root::root().join("crates/gmp/tests"))? {
         let path = entry?.path();
         let program = path.extension().is_some_and(|is| is == "rs") || path.join("main.rs").exists();
         let name = path.file_stem().and_then(|stem| stem.to_str()).context("a test's name is text")?;
-        if program && !NAME_THEIR_POLICY.contains(&name) {
+        if program && !without.contains(&name) {
             names.push(name.to_owned());
         }
     }
     names.sort();
-    Ok(names)
+    Ok(names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect())
 }
 
 fn sets(features: &[String]) -> Vec<Vec<String>> {

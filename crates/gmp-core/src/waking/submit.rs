@@ -17,8 +17,8 @@ use crate::shared::queues::Queues;
 use crate::shared::sched::{IdleOf, Sched};
 
 impl<C: Config> Sched<C> {
-    /// Puts a goroutine on the P that `m` holds.
-    #[inline]
+    /// Puts a goroutine on the P that `m` holds. Inlined, since the slot is a constant wherever it counts.
+    #[inline(always)]
     pub(crate) fn push_local(&self, m: &M, g: Runnable, slot: Slot) {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
         let mut p = unsafe { self.p_of(m) };
@@ -34,8 +34,8 @@ impl<C: Config> Sched<C> {
     /// Readies a goroutine from `m`, on which the caller is: next on its P, if it has one. Go: `ready`.
     #[inline(always)]
     pub(crate) fn ready(&self, m: &M, g: Runnable) {
-        if let Some(who) = foreign::on(m) {
-            foreign::has_readied(who);
+        if m.in_policy.get() {
+            foreign::has_readied_on(m);
         }
         if m.p.get().is_null() || g.g().is_inboxed() {
             return self.ready_outside(g);

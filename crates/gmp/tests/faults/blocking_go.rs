@@ -53,9 +53,7 @@ static BEATS: AtomicU64 = AtomicU64::new(0);
 static HANDLE: OnceLock<gmp::Handle> = OnceLock::new();
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: LOG is never borrowed over a call that suspends, unless one that says that it does not does: which is
-    // what this looks for.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>())
 }
 
 /// Starts goroutines that take every P, and look whether somebody left their thread's LOG borrowed.

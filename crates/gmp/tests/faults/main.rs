@@ -15,6 +15,8 @@ mod stopped_world;
 mod system_stack;
 mod thread_limit;
 mod timer_sweep_uaf;
+#[path = "../told/mod.rs"]
+mod told;
 mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;

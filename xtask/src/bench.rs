@@ -3,18 +3,18 @@
 mod args;
 mod baseline;
 mod events;
-mod log;
-mod machine;
-mod names;
-mod page;
-mod plan;
+pub(crate) mod log;
+pub(crate) mod machine;
+pub(crate) mod names;
+pub(crate) mod page;
+pub(crate) mod plan;
 mod program;
 mod ratio;
-mod report;
+pub(crate) mod report;
 mod run;
-mod sample;
-mod table;
-mod units;
+pub(crate) mod sample;
+pub(crate) mod table;
+pub(crate) mod units;
 
 pub(crate) use args::Args;
 
@@ -97,7 +97,7 @@ fn print(report: &Report) {
 }
 
 /// How wide a table may be: as the terminal is, or where there is none, as a page of text.
-fn width() -> usize {
+pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(120, |(width, _)| usize::from(width.0))
 }
 

@@ -3,6 +3,7 @@
 mod browser;
 mod features;
 mod outside;
+mod simulator;
 
 use crate::{bench, loom, root, tidy};
 use anyhow::{Result, bail};
@@ -65,6 +66,11 @@ const GATES: &[Gate] = &[
     Gate { name: "loom", about: "the models of the protocols", run: models },
     Gate { name: "soak", about: "ten seconds of random work in each of two modes", run: soak },
     Gate { name: "browser", about: "the bench's page in a headless Chromium", run: browser::run },
+    Gate {
+        name: "sim-smoke",
+        about: "every policy ends every workload in the simulator, twice with the same bytes",
+        run: simulator::run,
+    },
     Gate { name: "bench-smoke", about: "every cell of the bench runs, under every policy", run: bench_smoke },
 ];
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | soak | tidy`. Depends on none of our crates, so it
+//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy`. Depends on none of our crates, so it
 //! works when they do not build.
 
 mod bench;
@@ -7,6 +7,7 @@ mod conformance;
 mod fuzz;
 mod loom;
 mod root;
+mod sim;
 mod soak;
 mod tidy;
 
@@ -33,6 +34,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the loom models of the protocols.
     Loom(loom::Args),
+    /// Simulate the policies on virtual machines of up to 256 processors, and print a table.
+    Sim(Box<sim::Args>),
     /// Run the soak test: random work for minutes, every goroutine accounted for.
     Soak(soak::Args),
     /// Check the laws of the house: floors, file heads, sizes, unsafe, orderings, links.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => conformance::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Loom(args) => loom::run(&args),
+        Command::Sim(args) => return exit(sim::run(&args)),
         Command::Soak(args) => soak::run(&args),
         Command::Tidy => tidy::run(),
     };
@@ -78,6 +82,9 @@ mod tests {
             ("xtask bench --runs none", "invalid value 'none'"),
             ("xtask fuzz --policy go --minutes 0", "0 is not in 1.."),
             ("xtask fuzz", "--policy <POLICY>"),
+            ("xtask sim --cores 0", "allowed are a number above 0"),
+            ("xtask sim --shard 5/4", "shards are counted from 1 to 4"),
+            ("xtask sim --seeds 0", "0 is not in 1.."),
             ("xtask soak --minutes 0", "0 is not in 1.."),
             ("xtask conformance --repeat 0", "0 is not in 1.."),
             ("xtask bnech", "bench"),

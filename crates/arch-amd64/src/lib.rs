@@ -9,6 +9,7 @@
 //! | `slot.rs` | [`Amd64Slot`]: one word per OS thread that the compiler can not cache |
 //! | `region.rs` | [`Guarded`]: slabs of stacks with guards, thousands in one mapping |
 //! | `place.rs` | at which addresses slabs lie: below the stacks of all threads |
+//! | `capture.rs` | what another thread executes, copied by itself in a signal handler |
 //! | `alternate.rs` | [`AttachedThread`]: a signal stack for each thread that runs goroutines |
 //! | `overflow.rs` | the fault handler: a goroutine's stack overflow is reported, any other fault is passed on |
 //! | `probe.rs` | how large the frame is whose probe ran into a guard |
@@ -31,6 +32,7 @@
 compile_error!("gmp-arch-amd64 is for x86-64 Linux only; gmp-arch-hosted runs everywhere");
 
 mod alternate;
+mod capture;
 mod cpus;
 mod first_frame;
 mod heavy_fence;
@@ -46,6 +48,7 @@ mod thread_block;
 mod valgrind;
 
 pub use alternate::AttachedThread;
+pub use capture::{MOST_COPIED, Registers, capture, copy_memory};
 pub use cpus::available_cpus;
 pub use overflow::{Describe, Fault, set_overflow_describer};
 pub use own::{OwnAmd64, OwnThread};

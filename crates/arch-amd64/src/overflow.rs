@@ -161,24 +161,41 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
         }
         libc::SIG_IGN if sent => {}
         libc::SIG_IGN => restore(signal, previous),
-        address => {
+        _ => {
             if previous.sa_flags & libc::SA_RESETHAND != 0 {
                 restore_default(signal);
             }
-            if previous.sa_flags & libc::SA_SIGINFO != 0 {
-                type WithInfo = unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut c_void);
-                // SAFETY: whoever installed it said by SA_SIGINFO that it is a function of this kind.
-                let previous = unsafe { core::mem::transmute::<usize, WithInfo>(address) };
-                // SAFETY: called as the kernel would have, with the kernel's arguments.
-                unsafe { previous(signal, info, context) };
-            } else {
-                // SAFETY: without SA_SIGINFO a handler is a function of this kind.
-                let previous =
-                    unsafe { core::mem::transmute::<usize, unsafe extern "C" fn(libc::c_int)>(address) };
-                // SAFETY: called as the kernel would have.
-                unsafe { previous(signal) };
-            }
+            // SAFETY: the arguments are the kernel's, and so was the action.
+            unsafe { call(previous, signal, info, context) };
         }
+    }
+}
+
+/// Calls what was installed before us, if that is a function.
+///
+/// # Safety
+/// The arguments are those that the kernel gave to the handler, and the action is what it had for this signal.
+pub(crate) unsafe fn call(
+    previous: &libc::sigaction,
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+) {
+    let address = previous.sa_sigaction;
+    if address == libc::SIG_DFL || address == libc::SIG_IGN {
+        return;
+    }
+    if previous.sa_flags & libc::SA_SIGINFO != 0 {
+        type WithInfo = unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut c_void);
+        // SAFETY: whoever installed it said by SA_SIGINFO that it is a function of this kind.
+        let previous = unsafe { core::mem::transmute::<usize, WithInfo>(address) };
+        // SAFETY: called as the kernel would have, with the kernel's arguments.
+        unsafe { previous(signal, info, context) };
+    } else {
+        // SAFETY: without SA_SIGINFO a handler is a function of this kind.
+        let previous = unsafe { core::mem::transmute::<usize, unsafe extern "C" fn(libc::c_int)>(address) };
+        // SAFETY: called as the kernel would have.
+        unsafe { previous(signal) };
     }
 }
 

@@ -29,7 +29,7 @@
 //! one of theirs: it returns before either goes on.
 
 use core::arch::{asm, naked_asm};
-use gmp_core::contract::{Carry, Context, Entry, Stack, Switch};
+use gmp_core::contract::{Carry, Context, Entry, SavedRegisters, Stack, Switch};
 
 use crate::thread_block::{self, CARRIED, HomeGuard};
 use crate::{Amd64, Amd64Slot, AttachedThread, first_frame};
@@ -59,6 +59,12 @@ unsafe impl Switch for OwnAmd64 {
     type Thread = OwnThread;
 
     const OWN_THREAD_LOCALS: bool = true;
+
+    const SAVED: Option<SavedRegisters> = Some(SavedRegisters { pc: 0, frame_pointer: 3, words: 4 });
+
+    fn thread_id() -> Option<i32> {
+        Amd64::thread_id()
+    }
 
     #[inline(always)]
     fn prefetch(at: *const (), bytes: usize) {

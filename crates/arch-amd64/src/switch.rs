@@ -38,7 +38,7 @@
 //! Shadow stacks (CET) are not supported: glibc leaves them off unless asked.
 
 use core::arch::asm;
-use gmp_core::contract::{Carry, Context, Entry, Stack, Switch};
+use gmp_core::contract::{Carry, Context, Entry, SavedRegisters, Stack, Switch};
 
 use crate::{Amd64Slot, AttachedThread, first_frame};
 
@@ -54,6 +54,12 @@ pub struct Amd64;
 unsafe impl Switch for Amd64 {
     type Slot = Amd64Slot;
     type Thread = AttachedThread;
+
+    const SAVED: Option<SavedRegisters> = Some(SavedRegisters { pc: 0, frame_pointer: 2, words: 3 });
+
+    fn thread_id() -> Option<i32> {
+        Some(crate::cpus::thread_id())
+    }
 
     #[inline(always)]
     fn prefetch(at: *const (), bytes: usize) {

@@ -9,6 +9,7 @@
 //! 4. The lock orders what was written before a letter was sent before what is read after it arrived (clause C4).
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -26,6 +27,8 @@ unsafe impl Send for Letter {}
 pub(crate) struct Flow {
     mail: Mutex<Option<Letter>>,
     arrived: Condvar,
+    /// The kernel's number of its thread; 0: none, or it has not run yet. Relaxed: it is asked while the flow is suspended.
+    thread_id: AtomicI32,
 }
 
 thread_local! {
@@ -35,7 +38,7 @@ thread_local! {
 
 impl Flow {
     fn new() -> Arc<Self> {
-        Arc::new(Self { mail: Mutex::new(None), arrived: Condvar::new() })
+        Arc::new(Self { mail: Mutex::new(None), arrived: Condvar::new(), thread_id: AtomicI32::new(0) })
     }
 
     /// The calling thread's own flow.
@@ -60,6 +63,12 @@ impl Flow {
         unsafe { Arc::from_raw(flow) }
     }
 
+    /// The kernel's number of its thread.
+    pub(crate) fn thread_id(&self) -> Option<i32> {
+        let id = self.thread_id.load(Ordering::Relaxed);
+        (id != 0).then_some(id)
+    }
+
     /// Continues the flow with this carry.
     pub(crate) fn send(&self, carry: Carry) {
         let before = self.lock().replace(Letter(carry));
@@ -82,6 +91,14 @@ impl Flow {
     fn lock(&self) -> MutexGuard<'_, Option<Letter>> {
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The kernel's number of the calling thread, where there is one.
+pub(crate) fn own_thread_id() -> Option<i32> {
+    #[cfg(target_os = "linux")]
+    return Some(nix::unistd::gettid().as_raw());
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// The least stack of a flow's thread: what the standard library gives a thread. A goroutine that is a thread has no
@@ -117,6 +134,7 @@ pub(crate) fn start(stack_size: usize, entry: Entry) -> std::io::Result<Context>
 /// What a flow's thread does.
 fn run(flow: Arc<Flow>, entry: Entry) {
     OWN.set(Some(Arc::clone(&flow)));
+    flow.thread_id.store(own_thread_id().unwrap_or(0), Ordering::Relaxed);
     let carry = flow.wait();
     // SAFETY: clause C2: this is the first switch to the flow, on a thread and stack of its own.
     let mut next = unsafe { entry(carry) };

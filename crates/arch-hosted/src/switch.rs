@@ -37,6 +37,15 @@ unsafe impl<S: CurrentSlot> Switch for Hosted<S> {
         u64::try_from(std::time::Duration::from(time).as_nanos()).ok()
     }
 
+    fn thread_id() -> Option<i32> {
+        flow::own_thread_id()
+    }
+
+    unsafe fn thread_of(of: Context) -> Option<i32> {
+        // SAFETY: the flow is suspended, as the caller says.
+        unsafe { Flow::of(of) }.thread_id()
+    }
+
     /// Does nothing: the standard library has prepared its threads already.
     ///
     /// # Errors

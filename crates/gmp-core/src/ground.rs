@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub mod event;
 pub mod fatal;
 pub(crate) mod fence;
+pub mod helpers;
 pub mod procs;
 pub mod settings;
 pub mod sync;

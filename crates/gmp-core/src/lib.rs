@@ -4,7 +4,7 @@
 //! for those who read how it works. Start at [`contract`], then follow one goroutine: `life::spawn`, `waking::submit`,
 //! `g0` (find, execute, leave), [`park`]. `ARCHITECTURE.md` has the map.
 //!
-//! The rooms, lowest floor first: `ground`, `contract`, `records`, `entering`, `waiting`, `life`, `shared`, `waking`,
+//! The rooms, lowest floor first: `ground`, `contract`, `search`, `records`, `entering`, `waiting`, `life`, `shared`, `waking`,
 //! `watching`, `g0`, `runtime`. Beside them stand `queue`, on which policies build, and `suite`, which judges policies;
 //! the scheduler imports neither.
 
@@ -17,6 +17,7 @@ mod ground;
 mod life;
 mod records;
 pub mod runtime;
+pub mod search;
 mod shared;
 mod waiting;
 mod waking;
@@ -27,10 +28,10 @@ pub mod queue;
 pub mod suite;
 
 pub use entering::{foreign, only_p, overflow};
-pub use ground::{event, fatal, procs, settings, sync};
+pub use ground::{event, fatal, helpers, procs, settings, sync};
 pub use life::{local, scope, timer};
 pub use queue::idle;
-pub use records::stats;
+pub use records::{sight, stats};
 pub use runtime::goroutine;
 pub use waiting::park;
 
@@ -40,8 +41,10 @@ pub use life::blocking::blocking;
 pub use life::handle::{JoinError, JoinHandle};
 pub use life::panics::Payload;
 pub use life::spawn::{NoRecord, Spec};
+pub use records::g::extra::Ancestor;
 pub use records::g::parked::Parked;
 pub use records::g::runnable::Runnable;
-pub use records::g::{Ancestor, WaitReason, Wake};
+pub use records::g::{WaitReason, Wake};
 pub use runtime::run::{Finished, RunError};
+pub use shared::idle_word::IdleWord;
 pub use shared::reports::{DeadlockReport, Leftover, WaitingGoroutine};

@@ -7,5 +7,6 @@ pub(crate) mod m;
 pub(crate) mod outsiders;
 pub(crate) mod p;
 pub(crate) mod rt;
+pub mod sight;
 pub mod stats;
 mod ties;

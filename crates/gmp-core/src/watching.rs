@@ -2,4 +2,5 @@
 
 pub(crate) mod deadlock;
 mod late_timers;
+mod look;
 pub(crate) mod sysmon;

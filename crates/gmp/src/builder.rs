@@ -1,5 +1,6 @@
 //! `Builder`: the settings of a runtime, and what makes it.
 
+use crate::debug::Debug;
 use crate::default_policy::DefaultPolicy;
 use crate::environment;
 use crate::error::BuildError;
@@ -60,6 +61,7 @@ struct Choices {
     procs: Option<usize>,
     stack_size: Option<usize>,
     seed: Option<u64>,
+    debug: Debug,
     /// All else; what the choices above decide is filled in by `build`.
     settings: Settings,
 }
@@ -74,6 +76,7 @@ impl Builder<DefaultPolicy> {
             procs: None,
             stack_size: None,
             seed: None,
+            debug: Debug::default(),
             settings: Settings::default(),
         };
         Self { choices, policy: PhantomData }
@@ -111,7 +114,8 @@ impl<P: Policy> Builder<P> {
     /// You promise for **all** code that goroutines of this runtime ever run, dependencies included:
     /// 1. No reference into a thread-local is held over a call that **Suspends** (`LocalKey::with(|x| yield_now())`).
     /// 2. No function that may be inlined reads a thread-local both before and after such a call: the compiler may
-    ///    keep the thread-local's address, which is the old thread's by then (llvm-project#98479). `errno` counts.
+    ///    keep the thread-local's address, which is the old thread's by then (llvm-project#98479). `errno` counts, and so
+    ///    does a loop that reads in one place and suspends in another.
     /// 3. No value that is not `Send` and was taken out of a thread-local (an `Rc`, say) is kept over such a call.
     /// 4. Nothing that notes the identity of its thread is kept over such a call: guards of `std::sync::Mutex`,
     ///    `std::thread::scope`, reentrant locks, "fragile" wrappers, entered spans of tracing libraries.
@@ -263,14 +267,27 @@ impl<P: Policy> Builder<P> {
         self
     }
 
+    /// Dumps all goroutines to standard error on each such signal while the runtime runs: [`dump()`](crate::dump()), by a thread of its
+    /// own, which answers when every other one is stuck, too. The program goes on. With `GMP_DEBUG=dump` in the environment a
+    /// program that does not say this does it on SIGQUIT (3), which a terminal sends for Ctrl-\\. The signal's handler
+    /// is replaced; [`Runtime::run`](crate::Runtime::run) says if it cannot be. With the feature `dump`.
+    #[cfg(feature = "dump")]
+    #[doc(alias = "SIGQUIT")]
+    pub fn dump_on(mut self, signal: i32) -> Self {
+        self.choices.debug.dump_on.push(signal);
+        self
+    }
+
     /// Builds the runtime. Its threads are made when it runs.
     ///
     /// # Errors
     /// [`BuildError`]: goroutines cannot have thread-locals of their own here, a value is out of range, or a bad
-    /// `GOMAXPROCS`, `GMP_SEED` or `GMP_STACK_SIZE`.
+    /// `GOMAXPROCS`, `GMP_SEED`, `GMP_STACK_SIZE` or `GMP_DEBUG`.
     #[doc(alias = "schedinit")]
     pub fn build(self) -> Result<Runtime<P>, BuildError> {
-        let Choices { mode, stacks, guard_mode, procs, stack_size, seed, mut settings } = self.choices;
+        let Choices { mode, stacks, guard_mode, procs, stack_size, seed, mut debug, mut settings } =
+            self.choices;
+        debug.add(Debug::from_environment()?);
         in_range("max_threads", settings.max_threads, 3, 1 << 20)?;
         if settings.thread_name.contains('\0') {
             return Err(BuildError::ThreadName(settings.thread_name));
@@ -307,9 +324,9 @@ impl<P: Policy> Builder<P> {
             own_thread_locals_available().map_err(BuildError::OwnThreadLocals)?;
         }
         Ok(match mode {
-            Mode::OwnThreadLocals => Runtime::own_thread_locals(settings, stacks),
-            Mode::SharedThreadLocals | Mode::Pinned => Runtime::native(settings, stacks),
-            Mode::OneThreadEach => Runtime::one_thread_each(settings, ThreadStacks::default()),
+            Mode::OwnThreadLocals => Runtime::own_thread_locals(settings, stacks, debug),
+            Mode::SharedThreadLocals | Mode::Pinned => Runtime::native(settings, stacks, debug),
+            Mode::OneThreadEach => Runtime::one_thread_each(settings, ThreadStacks::default(), debug),
         })
     }
 }

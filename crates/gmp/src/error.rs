@@ -32,6 +32,13 @@ pub enum BuildError {
         most = gmp_stack::MOST_SIZE
     )]
     StackSize(std::ffi::OsString),
+    /// The environment's `GMP_DEBUG` has a word that means nothing.
+    #[error(
+        "the environment says {0:?} in GMP_DEBUG, which means nothing: it may have, between commas, dump (all goroutines \
+         on SIGQUIT) and leftovers (those that main leaves behind){without}; correct it or unset it",
+        without = if cfg!(feature = "dump") { "" } else { ", but not in a build of gmp without its feature `dump`" }
+    )]
+    Debug(String),
     /// A number is out of range.
     #[error("Builder::{setting}({value}): allowed are {least} to {most}")]
     OutOfRange {

@@ -17,7 +17,7 @@
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
 //! | stop others in time | [`context::Context`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
-//! | look | [`current`], [`stats`], [`num_goroutines`] |
+//! | look | [`dump()`], [`current`], [`stats`], [`num_goroutines`] |
 //! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
 //!
 //! # Suspends
@@ -43,14 +43,19 @@
 //!
 //! # Features
 //!
-//! All but `suite` choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
+//! `dump` is on by default: [`dump()`], [`Builder::dump_on`], and stacks in the report of a deadlock. Without it (`default-features =
+//! false`) a program is built without the crates that read unwind tables and symbols. All but `dump` and `suite` choose
+//! the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
 //! `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it [`policy::Random`], [`policy::Block`],
 //! [`policy::Lifo`] or [`policy::Global`], and if several are on the first of these counts; `idle-eager` and
 //! `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if both are on the first counts.
 //! `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
 
 mod builder;
+mod debug;
 mod default_policy;
+#[cfg(feature = "dump")]
+mod dump;
 mod environment;
 mod error;
 mod goroutine;
@@ -61,6 +66,8 @@ mod spawn;
 
 pub use builder::{Builder, Retention};
 pub use default_policy::DefaultPolicy;
+#[cfg(feature = "dump")]
+pub use dump::{Dump, Frame, Group, Object, Sight, State, dump};
 pub use error::{BuildError, SpawnError};
 #[doc(inline)]
 pub use gmp_core::event;

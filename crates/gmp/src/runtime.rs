@@ -1,5 +1,6 @@
 //! `Runtime` and `Handle`.
 
+use crate::debug::Debug;
 use crate::default_policy::DefaultPolicy;
 use crate::error::SpawnError;
 use crate::make::{Native, OneThreadEach, OwnThreadLocals};
@@ -17,6 +18,7 @@ use gmp_stack::Stacks;
 #[derive(Debug)]
 pub struct Runtime<P: Policy = DefaultPolicy> {
     make: Make<P>,
+    debug: Debug,
 }
 
 #[derive(Debug)]
@@ -27,19 +29,19 @@ enum Make<P: Policy> {
 }
 
 impl<P: Policy> Runtime<P> {
-    pub(crate) fn own_thread_locals(settings: Settings, stacks: Stacks<Guarded>) -> Self {
+    pub(crate) fn own_thread_locals(settings: Settings, stacks: Stacks<Guarded>, debug: Debug) -> Self {
         // SAFETY: the guarded stacks are made for this switch, whose goroutines have thread-locals of their own.
-        Self { make: Make::OwnThreadLocals(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
+        Self { make: Make::OwnThreadLocals(unsafe { core_runtime::Runtime::new(settings, stacks) }), debug }
     }
 
-    pub(crate) fn native(settings: Settings, stacks: Stacks<Guarded>) -> Self {
+    pub(crate) fn native(settings: Settings, stacks: Stacks<Guarded>, debug: Debug) -> Self {
         // SAFETY: the guarded stacks are made for this switch, and the builder's mode is unsafe to choose.
-        Self { make: Make::Native(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
+        Self { make: Make::Native(unsafe { core_runtime::Runtime::new(settings, stacks) }), debug }
     }
 
-    pub(crate) fn one_thread_each(settings: Settings, stacks: ThreadStacks) -> Self {
+    pub(crate) fn one_thread_each(settings: Settings, stacks: ThreadStacks, debug: Debug) -> Self {
         // SAFETY: these stacks are made for this switch, whose goroutines are threads.
-        Self { make: Make::OneThreadEach(unsafe { core_runtime::Runtime::new(settings, stacks) }) }
+        Self { make: Make::OneThreadEach(unsafe { core_runtime::Runtime::new(settings, stacks) }), debug }
     }
 
     /// Runs `main` as goroutine 1 and returns when it has returned. The calling thread becomes m0 and is a plain thread
@@ -67,6 +69,13 @@ impl<P: Policy> Runtime<P> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let _begun = self.debug.begin(&self.handle().0).map_err(RunError::Os)?;
+        let debug = self.debug;
+        let main = move || {
+            let value = main();
+            debug.at_main_return();
+            value
+        };
         match self.make {
             Make::OwnThreadLocals(runtime) => runtime.run(main),
             Make::Native(runtime) => runtime.run(main),
@@ -86,7 +95,7 @@ impl<P: Policy> Runtime<P> {
 }
 
 /// A runtime, seen from plain threads: spawns goroutines and reads statistics. It may be cloned, and used on any thread.
-/// No call of it suspends.
+/// No call of it suspends but `dump`.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) core_runtime::Handle);
 

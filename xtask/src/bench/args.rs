@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask bench`.
 
-use clap::ValueEnum;
+use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -112,7 +112,24 @@ impl Mode {
     }
 }
 
+/// A command line of its own, for commands that run the bench.
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
 impl Args {
+    /// What stands for no arguments.
+    pub(crate) fn standard() -> Self {
+        Line::parse_from(["bench"]).args
+    }
+
+    /// What these arguments ask for.
+    pub(crate) fn of(arguments: &[&str]) -> anyhow::Result<Self> {
+        Ok(Line::try_parse_from([&["bench"], arguments].concat())?.args)
+    }
+
     /// The most processes of a cell in a run with `--precise`.
     pub(crate) const MOST_RUNS: u64 = 30;
 

@@ -24,7 +24,8 @@ pub(crate) fn check(args: &Args, offered: &[CellSpec]) -> Result<()> {
     known("procs", "number", &procs, &of(|cell| cell.procs.to_string()))
 }
 
-fn known(option: &str, what: &str, given: &[String], allowed: &[String]) -> Result<()> {
+/// Refuses names that are not among those allowed.
+pub(crate) fn known(option: &str, what: &str, given: &[String], allowed: &[String]) -> Result<()> {
     let mut allowed = allowed.to_vec();
     allowed.sort();
     allowed.dedup();

@@ -5,10 +5,10 @@
 //! in a table, too.
 
 mod canvas;
-mod curves;
-mod heat;
+pub(crate) mod curves;
+pub(crate) mod heat;
 mod ratios;
-mod raw;
+pub(crate) mod raw;
 mod tiles;
 
 use crate::bench::report::Report;
@@ -33,8 +33,13 @@ impl Page {
     }
 
     /// Writes the page.
-    pub(crate) fn write(mut self, reports: &[Report]) -> Result<()> {
+    pub(crate) fn write(self, reports: &[Report]) -> Result<()> {
         let text = render(reports)?;
+        self.write_text(&text)
+    }
+
+    /// Writes a page that has been made.
+    pub(crate) fn write_text(mut self, text: &str) -> Result<()> {
         self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
@@ -44,14 +49,19 @@ fn render(reports: &[Report]) -> Result<String> {
     for (at, report) in reports.iter().enumerate() {
         body += &run(report, at)?;
     }
-    Ok(format!(
+    Ok(document("gmp bench", &body))
+}
+
+/// A whole page around what it shows.
+pub(crate) fn document(title: &str, body: &str) -> String {
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>gmp bench</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}</style>\n</head>\n<body>\n\
-         <main>\n<h1>gmp bench</h1>\n{body}</main>\n<script>\n{}</script>\n</body>\n</html>\n",
+         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}</style>\n</head>\n<body>\n\
+         <main>\n<h1>{title}</h1>\n{body}</main>\n<script>\n{}</script>\n</body>\n</html>\n",
         include_str!("page/page.css"),
         include_str!("page/page.js"),
-    ))
+    )
 }
 
 /// Everything about one run.
@@ -100,7 +110,7 @@ fn tiled(figures: &str) -> String {
 }
 
 /// Text as HTML.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

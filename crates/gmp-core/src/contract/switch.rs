@@ -17,6 +17,17 @@ impl Context {
     }
 }
 
+/// Where a suspended flow keeps what an unwinder begins with: offsets from its context, in words.
+#[derive(Clone, Copy, Debug)]
+pub struct SavedRegisters {
+    /// Where it goes on.
+    pub pc: usize,
+    /// Its frame pointer.
+    pub frame_pointer: usize,
+    /// How many words the switch takes off the stack before the flow goes on.
+    pub words: usize,
+}
+
 /// The one word a switch takes along; core passes the M that a goroutine wakes up on.
 pub type Carry = *mut ();
 
@@ -69,6 +80,22 @@ pub unsafe trait Switch: Send + Sync + 'static {
     /// On which CPU the calling thread runs, by the operating system's number: a hint, old by the time it is read.
     /// `None`: it cannot be told, or says nothing about where goroutines run.
     fn cpu() -> Option<usize> {
+        None
+    }
+
+    /// Where a flow that `switch` has suspended keeps what an unwinder begins with; `None`: its context is not on its stack.
+    const SAVED: Option<SavedRegisters> = None;
+
+    /// The operating system's number of the calling thread, by which it can be signalled; `None`: there is none.
+    fn thread_id() -> Option<i32> {
+        None
+    }
+
+    /// The same of the thread that a flow is, where each is one.
+    ///
+    /// # Safety
+    /// The flow in `of` was suspended by `switch` and is not continued meanwhile.
+    unsafe fn thread_of(_of: Context) -> Option<i32> {
         None
     }
 

@@ -20,15 +20,15 @@ pub struct Suspect {
 /// returns `true`.
 pub fn describe(suspect: &Suspect, out: &mut dyn Write) -> bool {
     let Current::G(g) = current() else { return false };
-    // SAFETY: the record is this thread's own while it runs the goroutine; the stack is only looked at.
-    let Some(stack) = (unsafe { &*g.stack.as_ptr() }) else { return false };
-    let bottom = stack.bottom().as_ptr().addr();
-    if !(bottom.saturating_sub(suspect.guard)..bottom).contains(&suspect.address) {
+    let stack = g.stack.addresses();
+    if stack.is_empty()
+        || !(stack.start.saturating_sub(suspect.guard)..stack.start).contains(&suspect.address)
+    {
         return false;
     }
     // Promised is a power of two (`Builder::stack_size`); what a stack has beyond it, its first frame may leave unused.
-    let promised = 1_usize << stack.size().ilog2();
-    let needed = suspect.frame_end.map(|end| stack.top().addr().saturating_sub(end));
+    let promised = 1_usize << stack.len().ilog2();
+    let needed = suspect.frame_end.map(|end| stack.end.saturating_sub(end));
     let name = g.extra().and_then(|extra| extra.name.as_deref());
     let at = g.created_at.get();
     let number = g.number.get();

@@ -1,11 +1,12 @@
-//! Find a goroutine to run: every source of work, in Go's order. Go: `findRunnable` (proc.go, Go 1.27).
+//! Find a goroutine to run: what there is to look into; in which order, stands in `search.rs`. Go: `findRunnable` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{Config, Policy, Popped, RunQueue, SharedQueue};
+use crate::contract::{Config, Policy, Popped, Rules, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
+use crate::search::{Sources, look_everywhere};
 use crate::shared::queues::Queues;
 use crate::shared::sched::Sched;
 
@@ -75,7 +76,7 @@ impl<C: Config> G0<'_, C> {
                 }
                 continue;
             }
-            let Some(popped) = self.look_everywhere() else { continue };
+            let Some(popped) = look_everywhere(self) else { continue };
             if popped.inherits && self.slice_is_over() {
                 self.end_slice(popped.token);
                 continue;
@@ -83,31 +84,6 @@ impl<C: Config> G0<'_, C> {
             self.stop_spinning();
             return Some(popped);
         }
-    }
-
-    #[inline(always)]
-    fn look_everywhere(&self) -> Option<Popped<Runnable>> {
-        self.run_own_timers();
-        let tick = self.p_shared().core.slice.tick();
-        if tick.is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
-            && !self.sched.shared.is_empty()
-            && let Some(popped) = self.take_shared_by_tick()
-        {
-            return Some(popped);
-        }
-        if self.m.inbox.is_empty() {
-            if let Some(popped) = self.take_local() {
-                return Some(popped);
-            }
-        } else if let Some(popped) = self.take_inbox_or_local() {
-            return Some(popped);
-        }
-        if !self.sched.shared.is_empty()
-            && let Some(popped) = self.take_shared()
-        {
-            return Some(popped);
-        }
-        self.steal().or_else(|| self.go_idle())
     }
 
     /// Something is more important than the next goroutine. `true`: it was not for us, go on.
@@ -144,15 +120,6 @@ impl<C: Config> G0<'_, C> {
         !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
     }
 
-    /// Every so many slices the shared queue comes first, so that local work cannot starve it.
-    #[inline(never)]
-    fn take_shared_by_tick(&self) -> Option<Popped<Runnable>> {
-        // SAFETY: this M holds a P during the pop.
-        let queues = unsafe { self.sched.queues() };
-        let token = self.sched.policy(self.m, || queues.pop_shared())?;
-        Some(Popped { token, inherits: false })
-    }
-
     /// Pinned goroutines and the P's own queue take turns.
     #[cold]
     fn take_inbox_or_local(&self) -> Option<Popped<Runnable>> {
@@ -166,14 +133,6 @@ impl<C: Config> G0<'_, C> {
     pub(super) fn take_local(&self) -> Option<Popped<Runnable>> {
         // SAFETY: we are on this M's thread, and it holds a P during the pop.
         unsafe { self.sched.pop_local(self.m) }
-    }
-
-    /// A share of the shared queue: the first to run, the others to the local queue.
-    #[inline]
-    fn take_shared(&self) -> Option<Popped<Runnable>> {
-        // SAFETY: this M holds a P during all of this.
-        let (token, _) = self.sched.take_batch(self.m, unsafe { self.sched.queues() });
-        Some(Popped { token: token?, inherits: false })
     }
 
     /// sysmon has seen this P's slice last too long: whoever would inherit it must not.
@@ -248,5 +207,56 @@ impl<C: Config> G0<'_, C> {
         if self.m.spinning.replace(false) {
             self.sched.idle.give_up();
         }
+    }
+}
+
+/// What this M looks into; the order stands in `search.rs`.
+impl<C: Config> Sources for G0<'_, C> {
+    type Token = Runnable;
+    const RULES: Rules = <C::Policy as Policy>::RULES;
+
+    #[inline(always)]
+    fn run_own_timers(&self) {
+        self.check_timers();
+    }
+
+    #[inline(always)]
+    fn tick(&self) -> u32 {
+        self.p_shared().core.slice.tick()
+    }
+
+    #[inline(always)]
+    fn shared_is_empty(&self) -> bool {
+        self.sched.shared.is_empty()
+    }
+
+    #[inline(never)]
+    fn take_shared_by_tick(&self) -> Option<Popped<Runnable>> {
+        // SAFETY: this M holds a P during the pop.
+        let queues = unsafe { self.sched.queues() };
+        let token = self.sched.policy(self.m, || queues.pop_shared())?;
+        Some(Popped { token, inherits: false })
+    }
+
+    #[inline(always)]
+    fn take_own(&self) -> Option<Popped<Runnable>> {
+        if self.m.inbox.is_empty() { self.take_local() } else { self.take_inbox_or_local() }
+    }
+
+    #[inline]
+    fn take_shared(&self) -> Option<Popped<Runnable>> {
+        // SAFETY: this M holds a P during all of this.
+        let (token, _) = self.sched.take_batch(self.m, unsafe { self.sched.queues() });
+        Some(Popped { token: token?, inherits: false })
+    }
+
+    #[inline(always)]
+    fn steal(&self) -> Option<Popped<Runnable>> {
+        self.steal_work()
+    }
+
+    #[inline(always)]
+    fn go_idle(&self) -> Option<Popped<Runnable>> {
+        self.give_up_p()
     }
 }

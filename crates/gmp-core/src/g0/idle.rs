@@ -17,7 +17,7 @@ impl<C: Config> G0<'_, C> {
     /// without.
     #[cold]
     #[inline(never)]
-    pub(super) fn go_idle(&self) -> Option<Popped<Runnable>> {
+    pub(super) fn give_up_p(&self) -> Option<Popped<Runnable>> {
         let mut lists = self.sched.lock();
         if self.is_wanted() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty() {
             return None;

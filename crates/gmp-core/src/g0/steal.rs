@@ -1,28 +1,36 @@
-//! Steal from other Ps. Go: `stealWork` (proc.go, Go 1.27).
+//! Steal from other Ps; in which order, stands in `search.rs`. Go: `stealWork` (proc.go, Go 1.27).
 
 use super::G0;
 use crate::contract::{
     Config, IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims, WalkStart,
 };
 use crate::records::g::runnable::Runnable;
+use crate::records::p::add_own;
 use crate::records::p::word::PStatus;
-use crate::records::p::{P, add_own};
-use crate::shared::sched::AllP;
+use crate::search::{self, steal_rounds};
+use crate::shared::sched::{AllP, OrderOf};
 use std::time::Duration;
 
-/// The longest that a policy may keep a thief waiting, with its P in hand. Go's own back-off is 3 us.
-const LONGEST_BACK_OFF: Duration = Duration::from_millis(1);
+/// A thief and the Ps of this moment.
+struct Raid<'a, 'g, C: Config> {
+    g0: &'a G0<'g, C>,
+    all: &'a AllP<C>,
+    own: usize,
+}
 
 impl<C: Config> G0<'_, C> {
     /// Takes work from other Ps, if this M may spin.
     #[doc(alias = "stealWork")]
     #[cold]
     #[inline(never)]
-    pub(super) fn steal(&self) -> Option<Popped<Runnable>> {
+    pub(super) fn steal_work(&self) -> Option<Popped<Runnable>> {
         if !self.may_spin() {
             return None;
         }
-        self.sched.with_all_p(&self.epoch, |all| self.steal_rounds(all))
+        let own = self.p_shared().core.id as usize;
+        self.note_cpu();
+        let rounds = <C::Policy as Policy>::RULES.steal_rounds;
+        self.sched.with_all_p(&self.epoch, |all| steal_rounds(&Raid { g0: self, all, own }, rounds))
     }
 
     fn may_spin(&self) -> bool {
@@ -39,61 +47,66 @@ impl<C: Config> G0<'_, C> {
         self.m.spinning.set(may);
         may
     }
+}
 
-    fn steal_rounds(&self, all: &AllP<C>) -> Option<Popped<Runnable>> {
-        let rounds = <C::Policy as Policy>::RULES.steal_rounds;
-        let own = self.p_shared().core.id as usize;
-        self.note_cpu();
-        for round in 1..=rounds {
-            let last = round == rounds;
-            let from = WalkStart { seed: self.m.random(), own, victims: all };
-            let mut walk = self.sched.policy(self.m, || all.order.walk(from));
-            // A walk that breaks V1 costs time, but ends.
-            for _ in 0..all.ps.len() {
-                let Some(at) = self.sched.policy(self.m, || walk.next()) else { break };
-                if self.is_wanted() {
-                    return None;
-                }
-                let Some(victim) = all.ps.get(at).filter(|_| at != own) else { continue };
-                let popped = if last { self.steal_timers(victim) } else { None };
-                if let Some(popped) = popped.or_else(|| self.steal_from(victim, last)) {
-                    return Some(popped);
-                }
-            }
-        }
-        None
+impl<C: Config> search::Victims for Raid<'_, '_, C> {
+    type Token = Runnable;
+    type Walk<'a>
+        = <OrderOf<C> as VictimOrder>::Walk<'a>
+    where
+        Self: 'a;
+
+    fn procs(&self) -> usize {
+        self.all.ps.len()
     }
 
-    /// Runs a victim's expired timers; what they ready is ours.
-    fn steal_timers(&self, victim: &P<C>) -> Option<Popped<Runnable>> {
-        if self.run_timers_of(&victim.core.timers) { self.take_local() } else { None }
+    fn walk(&self) -> Self::Walk<'_> {
+        let from = WalkStart { seed: self.g0.m.random(), own: self.own, victims: self.all };
+        self.g0.sched.policy(self.g0.m, || self.all.order.walk(from))
     }
 
-    fn steal_from(&self, victim: &P<C>, last: bool) -> Option<Popped<Runnable>> {
-        if victim.core.word.status() == PStatus::Idle {
-            return None;
+    fn step<'a>(&'a self, walk: &mut Self::Walk<'a>) -> Option<usize> {
+        self.g0.sched.policy(self.g0.m, || walk.next())
+    }
+
+    fn is_called_away(&self) -> bool {
+        self.g0.is_wanted()
+    }
+
+    fn is_other(&self, p: usize) -> bool {
+        p != self.own && p < self.all.ps.len()
+    }
+
+    fn is_idle(&self, p: usize) -> bool {
+        self.all.ps[p].core.word.status() == PStatus::Idle
+    }
+
+    fn runs(&self, p: usize) -> bool {
+        self.all.ps[p].core.word.status() == PStatus::Running
+    }
+
+    fn take_by_timers(&self, p: usize) -> Option<Popped<Runnable>> {
+        if self.g0.run_timers_of(&self.all.ps[p].core.timers) { self.g0.take_local() } else { None }
+    }
+
+    fn steal_from(&self, p: usize, look: StealRound) -> Steal<Runnable> {
+        let mut p_of_thief = self.g0.p();
+        let victim = &self.all.ps[p].thief;
+        let steal =
+            self.g0.sched.policy(self.g0.m, || victim.steal_into(&mut p_of_thief.owner().queue, look));
+        if let Steal::Taken(_) = steal {
+            let counters = &p_of_thief.core.counters;
+            counters.book(-1);
+            add_own(&counters.steals, 1);
+            // Counted at home: the victim's own words are best left in its cache. Our queue was empty.
+            let moved = 1 + self.g0.p_shared().thief.len();
+            add_own(&counters.stolen, moved as u64);
         }
-        let mut look = StealRound { last, victim_runs: false, backed_off: false };
-        loop {
-            look.victim_runs = victim.core.word.status() == PStatus::Running;
-            let mut p = self.p();
-            let steal = self.sched.policy(self.m, || victim.thief.steal_into(&mut p.owner().queue, look));
-            match steal {
-                Steal::Taken(token) => {
-                    p.core.counters.book(-1);
-                    add_own(&p.core.counters.steals, 1);
-                    // Counted at home: the victim's own words are best left in its cache. Our queue was empty.
-                    let moved = 1 + self.p_shared().thief.len();
-                    add_own(&p.core.counters.stolen, moved as u64);
-                    return Some(Popped { token, inherits: false });
-                }
-                Steal::BackOff(pause) if !look.backed_off => {
-                    std::thread::sleep(pause.min(LONGEST_BACK_OFF));
-                    look.backed_off = true;
-                }
-                Steal::Retry | Steal::BackOff(_) | Steal::Empty => return None,
-            }
-        }
+        steal
+    }
+
+    fn back_off(&self, pause: Duration) {
+        std::thread::sleep(pause);
     }
 }
 

@@ -25,7 +25,7 @@ struct Awake {
 impl<C: Config> G0<'_, C> {
     /// Runs what is due of this P's timers.
     #[inline(always)]
-    pub(super) fn run_own_timers(&self) {
+    pub(super) fn check_timers(&self) {
         let timers = &self.p_shared().core.timers;
         if timers.next() != NEVER {
             self.check_own_timers(timers);

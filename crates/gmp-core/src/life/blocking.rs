@@ -45,11 +45,11 @@ use crate::records::g::G;
 #[track_caller]
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     gate::give_way();
-    let Some(here) = gate::pass_or_plain("blocking") else { return f() };
+    let Some(here) = gate::pass_or_plain("blocking") else { return gate::in_own_frame(f) };
     let g = here.g();
     if g.word.is_blocked() {
         // The outer section lasts.
-        return f();
+        return gate::in_own_frame(f);
     }
     g.header().runtime().begin_blocking(g);
     let section = Section(g);

@@ -140,6 +140,8 @@ impl<T> JoinHandle<T> {
             return false;
         }
         let waiter = Waiter::new(None);
+        // SAFETY: the goroutine is the caller, so it has started and not ended.
+        unsafe { inside.g().body.set_waits_at(self.number as usize) };
         let wake = park_inside(inside, WaitReason::Join, NEVER, |parked| {
             // SAFETY: not offered yet.
             unsafe { waiter.set(parked.into_joiner()) };

@@ -18,8 +18,9 @@
 
 use crate::entering::current::{Current, current};
 use crate::entering::gate::{self, Here};
+use crate::records::g::extra::Extra;
 use crate::records::g::locals::Found;
-use crate::records::g::{Extra, Flags, G};
+use crate::records::g::{Flags, G};
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};

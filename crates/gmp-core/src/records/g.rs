@@ -6,9 +6,12 @@
 //!
 //! **Who may touch what.** The words (`word`, `join`, `permit`) are atomic and speak for themselves. All other fields
 //! belong to whoever owns the goroutine's next step as told in [`word`]: spawner, holder of the `Runnable`, the M that
-//! runs it, or a reader that has scanned it.
+//! runs it, or a reader that has scanned it. The owner alone writes them, but anybody may read those of `shown.rs` and
+//! `extra.rs`, and learns from the word, read before and after, whether they were one goroutine's.
 
 pub(crate) mod body;
+pub(crate) mod extra;
+mod flags;
 pub(crate) mod join;
 pub(crate) mod locals;
 mod outcome;
@@ -16,7 +19,11 @@ pub(crate) mod parked;
 pub(crate) mod permit;
 pub(crate) mod registry;
 pub(crate) mod runnable;
+pub(crate) mod shown;
 pub(crate) mod word;
+
+#[cfg(all(test, loom))]
+mod loom_extra;
 
 #[cfg(all(test, loom))]
 mod loom_join;
@@ -24,16 +31,16 @@ mod loom_join;
 #[cfg(all(test, loom))]
 mod loom_park;
 
-use crate::contract::{Context, Link, Stack};
-use crate::records::g::locals::Locals;
+use crate::contract::Link;
 use body::{Body, BodyTable, Outcome};
 use core::cell::Cell;
-use core::panic::Location;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
+use extra::{Extra, ExtraCell};
+pub(crate) use flags::Flags;
 use join::JoinWord;
 use permit::Permit;
-use std::sync::Arc;
+use shown::{ShownContext, ShownFlags, ShownNumber, ShownPlace, ShownStack};
 use word::{GWord, Serial};
 
 /// A goroutine's record.
@@ -43,24 +50,24 @@ pub(crate) struct G {
     // First, so that the link's address is the record's (clause T1). One cache line: what a switch touches.
     pub(crate) link: Link,
     pub(crate) word: GWord,
-    pub(crate) context: Cell<Context>,
+    pub(crate) context: ShownContext,
     /// The M that it runs on, and below the one that it is locked or pinned to: addresses here, Ms to those who ask by
     /// [`G::m`] and [`G::home`] (`ties.rs`).
     pub(in crate::records) m: Cell<*const ()>,
-    pub(crate) stack: Cell<Option<Stack>>,
+    pub(crate) stack: ShownStack,
     pub(in crate::records) rt: HeaderRef,
     pub(crate) table: Cell<&'static BodyTable>,
     // Second line: what spawn and join touch, and the first two words of the body, so that a goroutine with a small
     // closure that never parks costs two lines of cache.
     pub(crate) join: JoinWord,
-    pub(crate) number: Cell<u64>,
-    pub(crate) parent: Cell<u64>,
-    pub(crate) created_at: Cell<&'static Location<'static>>,
+    pub(crate) number: ShownNumber,
+    pub(crate) parent: ShownNumber,
+    pub(crate) created_at: ShownPlace,
     pub(crate) reason: Cell<WaitReason>,
     pub(crate) outcome: Cell<Outcome>,
     pub(crate) wake: Cell<Wake>,
     pub(crate) tracking: Cell<u8>,
-    pub(crate) flags: Cell<Flags>,
+    pub(crate) flags: ShownFlags,
     pub(crate) locks: Cell<u16>,
     /// The M that this goroutine is locked or pinned to; null for none.
     pub(in crate::records) home: Cell<*const ()>,
@@ -70,7 +77,7 @@ pub(crate) struct G {
     /// When the present wait began, on the coarse clock, or when it became runnable if that is being measured
     /// (nanoseconds since the runtime's start).
     pub(crate) since: Cell<u64>,
-    extra: Cell<*mut Extra>,
+    pub(crate) extra: ExtraCell,
 }
 
 const _: () = assert!(core::mem::size_of::<G>() == 192, "a spawned goroutine costs 192 bytes");
@@ -95,92 +102,6 @@ impl HeaderRef {
     #[inline(always)]
     pub(crate) fn set(&self, header: *const ()) {
         self.0.store(header.cast_mut(), Ordering::Relaxed);
-    }
-}
-
-/// What few goroutines have: kept out of the record.
-#[derive(Debug, Default)]
-pub(crate) struct Extra {
-    /// The name given at spawn.
-    pub name: Option<Arc<str>>,
-    /// Labels, inherited by goroutines that this one spawns.
-    pub labels: Arc<[(String, String)]>,
-    /// Where the spawners were created, nearest first; only if asked for.
-    pub ancestors: Vec<Ancestor>,
-    /// The stack size asked for at spawn in bytes; 0: the runtime's default.
-    pub stack_size: usize,
-    /// Its goroutine-locals.
-    pub locals: Locals,
-}
-
-impl Extra {
-    /// Whether it says nothing that a goroutine without one would not.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.name.is_none()
-            && self.labels.is_empty()
-            && self.ancestors.is_empty()
-            && self.stack_size == 0
-            && self.locals.is_empty()
-    }
-}
-
-/// A goroutine that spawned this one, directly or not.
-#[derive(Clone, Copy, Debug)]
-#[doc(alias = "ancestorInfo")]
-pub struct Ancestor {
-    /// Its number.
-    pub number: u64,
-    /// Where it was spawned.
-    pub created_at: &'static Location<'static>,
-}
-
-/// Facts about a goroutine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags(u16);
-
-impl Flags {
-    /// One of the runtime's own: not counted, not waited for.
-    pub(crate) const SYSTEM: Flags = Flags(1);
-    /// Has run: its stack may hold anything.
-    pub(crate) const STARTED: Flags = Flags(2);
-    /// After its first run it stays on its M.
-    pub(crate) const PINNED: Flags = Flags(4);
-    /// Locked to its M because it suspended while panicking.
-    pub(crate) const PANICKING: Flags = Flags(8);
-    /// Locked to its M by the user, or because it panics.
-    pub(crate) const LOCKED: Flags = Flags(16);
-    /// Has ended unwanted and runs once more to drop its outcome on a goroutine's stack.
-    pub(crate) const DROPPING: Flags = Flags(32);
-    /// The record has an [`Extra`]: asked on hot paths.
-    pub(crate) const EXTRA: Flags = Flags(128);
-    /// Waited for a stack, and none can come.
-    pub(crate) const STACKLESS: Flags = Flags(64);
-    /// Its permit has this goroutine's number: see [`permit`].
-    pub(crate) const OWNS_PERMIT: Flags = Flags(256);
-    /// Never started, and runs only to drop its closure, on a stack of its own.
-    pub(crate) const DISCARDED: Flags = Flags(512);
-    /// Its runtime is gone, and a policy still has its `Runnable`: the record is never used again.
-    pub(crate) const KEPT: Flags = Flags(1024);
-    /// Either of the two, for those who free records.
-    pub(crate) const EXTRA_OR_KEPT: Flags = Flags(Flags::EXTRA.0 | Flags::KEPT.0);
-    /// Runs to drop something, and its closure no more.
-    pub(crate) const ONLY_DROPS: Flags = Flags(Flags::DROPPING.0 | Flags::DISCARDED.0);
-
-    /// Has a stack of its own kind, a home, or is not counted: g0 sees to its beginning and its end.
-    pub(crate) const ENDS_BY_G0: Flags =
-        Flags(Flags::EXTRA.0 | Flags::PINNED.0 | Flags::PANICKING.0 | Flags::LOCKED.0 | Flags::SYSTEM.0);
-
-    #[inline(always)]
-    pub(crate) fn has(self, flag: Flags) -> bool {
-        self.0 & flag.0 != 0
-    }
-
-    pub(crate) fn with(self, flag: Flags) -> Flags {
-        Flags(self.0 | flag.0)
-    }
-
-    pub(crate) fn without(self, flag: Flags) -> Flags {
-        Flags(self.0 & !flag.0)
     }
 }
 
@@ -269,25 +190,25 @@ impl G {
         G {
             link: Link::new(),
             word: GWord::new(),
-            context: Cell::new(Context::NULL),
+            context: ShownContext::new(),
             m: Cell::new(ptr::null()),
-            stack: Cell::new(None),
+            stack: ShownStack::new(),
             rt: HeaderRef(AtomicPtr::new(ptr::null_mut())),
             table: Cell::new(&body::NOTHING),
             join: JoinWord::new(),
-            number: Cell::new(0),
-            parent: Cell::new(0),
-            created_at: Cell::new(Location::caller()),
+            number: ShownNumber::new(),
+            parent: ShownNumber::new(),
+            created_at: ShownPlace::new(),
             permit: Permit::new(),
             since: Cell::new(0),
             reason: Cell::new(WaitReason::Park),
             outcome: Cell::new(Outcome::Pending),
             wake: Cell::new(Wake::Woken),
-            flags: Cell::new(Flags::default()),
+            flags: ShownFlags::new(),
             locks: Cell::new(0),
             tracking: Cell::new(0),
             home: Cell::new(ptr::null()),
-            extra: Cell::new(ptr::null_mut()),
+            extra: ExtraCell::new(),
             body: Body::new(),
         }
     }
@@ -337,18 +258,13 @@ impl G {
         } else {
             self.unset(Flags::EXTRA);
         }
-        let old = self.extra.replace(extra.map_or(ptr::null_mut(), Box::into_raw));
-        if !old.is_null() {
-            // SAFETY: it came from `Box::into_raw` here, and nobody looks at a record that is being filled or freed, or at the
-            // extra of a goroutine that runs, but itself.
-            drop(unsafe { Box::from_raw(old) });
-        }
+        self.extra.replace(extra);
     }
 
     /// What few goroutines have. For its owner, or a reader that has scanned it.
     pub(crate) fn extra(&self) -> Option<&Extra> {
-        // SAFETY: set by `set_extra`, and stays until the owner of the record sets another.
-        unsafe { self.extra.get().as_ref() }
+        // SAFETY: the caller is the owner, or keeps it from going on.
+        unsafe { self.extra.get() }
     }
 
     /// The size of this goroutine's stack: what its spawn asked for, but no less than the least, or the default.

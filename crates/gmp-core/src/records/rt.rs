@@ -10,6 +10,7 @@ use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::PCore;
+use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use core::cell::UnsafeCell;
 use std::sync::Arc;
@@ -89,6 +90,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Statistics of this moment.
     fn stats(&self) -> Stats;
+
+    /// Shows every goroutine that has not ended, and its stack. From a thread that is no M and has stack to spare.
+    fn look(&self, look: &mut dyn Look);
 
     /// What its goroutines' records point to.
     fn header(&self) -> &Header<M>;

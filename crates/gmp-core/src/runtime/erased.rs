@@ -8,6 +8,7 @@ use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
+use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
 use crate::shared::sched::{IdleOf, Sched};
@@ -149,6 +150,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             }
         });
         stats
+    }
+
+    fn look(&self, look: &mut dyn Look) {
+        self.look_at_all(look);
     }
 
     fn header(&self) -> &Header {

@@ -6,6 +6,7 @@ use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
 use crate::records::m::AnyRuntime;
+use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::runtime::run::{Finished, RunError};
 use crate::shared::sched::Sched;
@@ -131,6 +132,13 @@ impl Handle {
     pub fn stats(&self) -> Stats {
         foreign::refuse_all("Handle::stats");
         self.rt.stats()
+    }
+
+    /// Shows every goroutine that has not ended, and its stack, while the program runs on. For a thread that is no M of any
+    /// runtime and has stack to spare.
+    pub fn look(&self, look: &mut dyn Look) {
+        foreign::refuse_all("Handle::look");
+        self.rt.look(look);
     }
 
     /// The name of the policy.

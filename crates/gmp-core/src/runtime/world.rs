@@ -1,8 +1,10 @@
 //! Stopping the world and changing the number of Ps. Go: `stopTheWorld`, `startTheWorld`, `procresize` (proc.go, 1.27).
 //!
 //! The stopper is a goroutine's M, on g0, with its P. It asks (attention STOP), takes the idle Ps and those lent to
-//! blocking calls, and waits for the others: each M gives its P up when its goroutine next comes to g0. Goroutines are
-//! not interrupted: one that computes without ever calling the runtime delays the stop until it does.
+//! blocking calls, and waits for the others: each M gives its P up when its goroutine next comes to g0. It ends their time
+//! slices, so that a goroutine comes with its next call, even one that need not wait: until it comes, no dispatch would end
+//! its slice otherwise. Goroutines are not interrupted: one that computes without ever calling the runtime delays the stop
+//! until it does.
 
 use crate::contract::{Config, List, Policy, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
@@ -71,6 +73,7 @@ impl<C: Config> Sched<C> {
             if lists.stop_wait == 0 {
                 break;
             }
+            self.preempt_all(&lists);
             if self.attention() & attention::CLOSING != 0 {
                 // Goroutines in user code may keep their Ps for ever now.
                 self.give_up_stopping(&mut lists, m);
@@ -101,6 +104,14 @@ impl<C: Config> Sched<C> {
                 self.park_p(lists, unsafe { OwnedP::new(&p) });
             }
         }
+    }
+
+    /// Ends the time slices of all Ps that are in use. An M that was on its way to the next goroutine begins another one, so
+    /// this is done again and again until all have come. Go: `preemptall`.
+    #[doc(alias = "preemptall")]
+    fn preempt_all(&self, lists: &Lists<C>) {
+        let running = |p: &&Arc<P<C>>| p.core.word.status() == PStatus::Running;
+        lists.every_p.iter().filter(running).for_each(|p| p.core.slice.end());
     }
 
     fn stop_blocked_ps(&self, lists: &mut Lists<C>) {
@@ -166,6 +177,8 @@ impl<C: Config> Sched<C> {
         let free = unsafe { p.core.free() };
         registry::give_back(free, registry::FreeGs::CAPACITY);
         p.core.word.remove();
+        // Nobody dispatches on it any more.
+        p.core.slice.forget();
         let _ = owned.into_core();
     }
 

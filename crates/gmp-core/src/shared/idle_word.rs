@@ -19,35 +19,39 @@ const SPINNING: u64 = 1 << SPINNING_SHIFT;
 const WANTED: u64 = 1 << 63;
 
 /// The word.
+///
+/// Public for the simulator, whose virtual Ms keep the same protocol over it.
 #[derive(Debug)]
-pub(crate) struct IdleWord(AtomicU64);
+pub struct IdleWord(AtomicU64);
 
 impl IdleWord {
-    pub(crate) fn new() -> Self {
+    /// No P is idle, and nobody spins.
+    #[allow(clippy::new_without_default)] // A word that nobody keeps a protocol over means nothing.
+    pub fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// What the word says, for a policy.
     #[inline]
-    pub(crate) fn view(&self, procs: usize) -> IdleView {
+    pub fn view(&self, procs: usize) -> IdleView {
         let word = self.0.load(Ordering::Relaxed);
         IdleView { procs, idle: idle(word), spinning: spinning(word) }
     }
 
     /// A P was put on the idle list. Under the scheduler's lock.
-    pub(crate) fn p_idle(&self) {
+    pub fn p_idle(&self) {
         // ORDER: idle. Relaxed suffices for the count: the last look's `full_fence` orders it against submissions.
         self.0.fetch_add(IDLE, Ordering::Relaxed);
     }
 
     /// A P was taken off the idle list. Under the scheduler's lock.
-    pub(crate) fn p_busy(&self) {
+    pub fn p_busy(&self) {
         self.0.fetch_sub(IDLE, Ordering::Relaxed);
     }
 
     /// Takes the right to spin, if `agree` likes what it sees. The submitter's question and the idle M's alike.
     #[must_use]
-    pub(crate) fn try_spin(&self, procs: usize, agree: impl Fn(IdleView) -> bool) -> bool {
+    pub fn try_spin(&self, procs: usize, agree: impl Fn(IdleView) -> bool) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             if !agree(IdleView { procs, idle: idle(word), spinning: spinning(word) }) {
@@ -61,12 +65,12 @@ impl IdleWord {
     }
 
     /// Takes the right to spin without asking: work was seen.
-    pub(crate) fn spin(&self) {
+    pub fn spin(&self) {
         self.0.fetch_add(SPINNING, Ordering::Relaxed);
     }
 
     /// Gives the right to spin up.
-    pub(crate) fn give_up(&self) {
+    pub fn give_up(&self) {
         let before = self.0.fetch_sub(SPINNING, Ordering::Relaxed);
         if cfg!(debug_assertions) && spinning(before) == 0 {
             crate::fatal!("an M that gives up spinning was spinning", "word {before:#x}");
@@ -74,13 +78,13 @@ impl IdleWord {
     }
 
     /// Leaves the mark that a spinner is wanted.
-    pub(crate) fn want_spinner(&self) {
+    pub fn want_spinner(&self) {
         self.0.fetch_or(WANTED, Ordering::Relaxed);
     }
 
     /// Takes the mark, and the right to spin with it.
     #[must_use]
-    pub(crate) fn take_wanted(&self) -> bool {
+    pub fn take_wanted(&self) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         while word & WANTED != 0 {
             let next = (word & !WANTED) + SPINNING;

@@ -80,8 +80,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) ended_ms: Vec<Arc<M>>,
     pub(crate) next_m: u64,
     /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
-    #[doc(alias = "nmidlelocked")]
     /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
+    #[doc(alias = "nmidlelocked")]
     pub(crate) locked_idle: isize,
     /// Ms whose inbox has work and that wait for a P, first come, first served.
     pub(crate) ms_wanting_p: Vec<MRef>,
@@ -95,13 +95,14 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) sysmon_fires: bool,
     /// How often sysmon would have been woken, had it been asleep.
     pub(crate) awakenings: u64,
-    /// Ps that have yet to stop.
     /// When the number of Ps last changed, and the P time (nanoseconds times Ps) used up by then.
     #[doc(alias = "procresizetime")]
     pub(crate) resized_at: u64,
     #[doc(alias = "totaltime")]
     pub(crate) p_time: u64,
+    /// Ps that have yet to stop.
     pub(crate) stop_wait: usize,
+    /// The M that stops the world, until the world has stopped.
     pub(crate) stopper: Option<MRef>,
     pub(crate) without_stack: List<Runnable>,
     pub(crate) deadlock: Option<DeadlockReport>,
@@ -176,6 +177,14 @@ impl<C: Config> Lists<C> {
         if let Some(another) = thread.and_then(|thread| self.to_unpark.replace(thread.clone())) {
             another.unpark();
         }
+    }
+
+    /// Whether no thread can be made, as far as is known, and no M sleeps that could be given a P instead.
+    pub(crate) fn has_nobody_to_wake(&self) -> bool {
+        (self.thread_limit_hit || self.refused.is_some())
+            && self.idle_ms.is_empty()
+            && self.timer_m.is_none()
+            && !self.m0_rests
     }
 
     /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.

@@ -1,6 +1,7 @@
 //! Reports: what a runtime tells at its end, of a deadlock and of what main left behind.
 
 use crate::records::g::WaitReason;
+use crate::records::sight::Stack;
 use core::fmt;
 use core::panic::Location;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct WaitingGoroutine {
     pub age: Duration,
     /// Where it was spawned.
     pub created_at: &'static Location<'static>,
+    /// Its stack, in a program that can unwind: the crate `gmp` can, unless it was built without its feature `dump`.
+    pub stack: Stack,
 }
 
 /// Who sleeps in a deadlock.
@@ -69,7 +72,7 @@ impl fmt::Display for DeadlockReport {
                 write!(f, "{}{key:?}: {value:?}", if i == 0 { ", labels: {" } else { ", " })?;
             }
             let close = if sleeper.labels.is_empty() { "" } else { "}" };
-            write!(f, "{close}]: created at {}", sleeper.created_at)?;
+            write!(f, "{close}]: created at {}{}", sleeper.created_at, sleeper.stack)?;
         }
         Ok(())
     }

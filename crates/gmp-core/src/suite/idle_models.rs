@@ -2,7 +2,7 @@
 //! queues and fence. A crate of idle rules runs them in a module `loom_idle`, with [`idle_policy_models!`].
 //!
 //! Modelled: the steps of `waking/submit.rs` (push, fence, look, wake), `waking/wake.rs` (`wake_spinner`, `start_spinner`) and
-//! `g0/idle.rs` (`go_idle`, `last_look`), of a spinner that finds work (`stop_spinning`, `wake_the_next`), and of sysmon
+//! `g0/idle.rs` (`give_up_p`, `last_look`), of a spinner that finds work (`stop_spinning`, `wake_the_next`), and of sysmon
 //! (`wake_for_old_work`), in their order; the lists under the scheduler's lock are a count of idle Ps. When all
 //! threads are through, these hold:
 //! - the word's count of spinners is the number of those who spin, else neither law would have anything to stand on;
@@ -126,7 +126,7 @@ impl<I: IdlePolicy> House<I> {
         there
     }
 
-    /// `go_idle` and `last_look` of an M with a P. `true`: it has a P, the right to spin, and looks again.
+    /// `give_up_p` and `last_look` of an M with a P. `true`: it has a P, the right to spin, and looks again.
     fn go_idle(&self, spinning: bool) -> bool {
         {
             let mut lists = self.lists.lock().unwrap();

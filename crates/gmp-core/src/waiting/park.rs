@@ -59,6 +59,8 @@ pub unsafe fn park(
 ) -> Wake {
     let inside = gate::enter("park");
     let deadline = on_clock(&inside, deadline);
+    // SAFETY: the goroutine is the caller, so it has started and not ended.
+    unsafe { inside.g().body.set_waits_at(0) };
     // The commit is anybody's code: it is made on g0, where it cannot call what suspends.
     request(&inside, reason, deadline, commit, |inside| inside.leave_reserved(Leave::Park))
 }
@@ -154,6 +156,8 @@ impl AtGate {
 
     /// [`park`], past the gate. **Suspends.**
     ///
+    /// `at` is the address of what the goroutine waits at, for dumps; 0: nothing that could be named.
+    ///
     /// `commit` may run on the stack of the goroutine that runs next. If it calls the park off then, the caller comes
     /// after that one.
     ///
@@ -163,9 +167,12 @@ impl AtGate {
     pub unsafe fn park(
         &self,
         reason: WaitReason,
+        at: usize,
         deadline: Option<Instant>,
         commit: impl FnOnce(Parked) -> Commit,
     ) -> Wake {
+        // SAFETY: the goroutine is the caller, so it has started and not ended.
+        unsafe { self.0.g().body.set_waits_at(at) };
         park_inside(&self.0, reason, on_clock(&self.0, deadline), commit)
     }
 

@@ -233,6 +233,8 @@ impl<C: Config> Sched<C> {
             self.idle.give_up();
         }
         self.park_p(lists, p);
+        // It sees to the timers of idle Ps while nobody else can be had for them.
+        self.rouse_sysmon(lists);
     }
 
     fn tell_of_limit(&self, lists: &mut Lists<C>) {

@@ -6,6 +6,7 @@ use crate::records::attention;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
+use crate::records::sight::{Stack, inspector};
 use crate::shared::lists::Lists;
 use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
 use crate::shared::sched::Sched;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// How often a suspected deadlock is looked at again.
 pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
+
+/// So many of a deadlock's goroutines are shown with their stacks: the scheduler's lock is held meanwhile.
+const MOST_STACKS: usize = 1000;
 
 impl<C: Config> Sched<C> {
     /// Looks for a deadlock; under the lock, by an M that is about to sleep.
@@ -130,8 +134,8 @@ impl<C: Config> Sched<C> {
         let spare = || self.sum(lists, |counters| i128::from(counters.spare_stacks.load(Ordering::Relaxed)));
         let held = || self.stacks.figures().in_use.saturating_sub(usize::try_from(spare()).unwrap_or(0));
         let stacks = if C::Switch::THREAD_EACH { held() } else { 0 };
-        // The Ms and sysmon.
-        let ours = lists.all_m.len() + 1 + stacks;
+        // The Ms, sysmon, and what else is ours.
+        let ours = lists.all_m.len() + 1 + crate::ground::helpers::count() + stacks;
         let alone = threads_in_process().is_some_and(|all| all <= ours);
         lists.others_found_at = (!alone).then_some(now);
         alone
@@ -140,6 +144,8 @@ impl<C: Config> Sched<C> {
     fn report_waiting(&self) -> DeadlockReport {
         let now = self.header.now();
         let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
+        let mut stacks = 0;
+        let mut unwind = inspector().map(|inspector| (inspector.unwind)());
         registry::for_each(|g| {
             if !g.is_of(&self.header) {
                 return;
@@ -160,6 +166,14 @@ impl<C: Config> Sched<C> {
                 reason: if in_inbox { WaitReason::LockedThread } else { g.reason.get() },
                 age: Duration::from_nanos(now.saturating_sub(g.since.get())),
                 created_at: g.created_at.get(),
+                // Nobody runs, so nothing moves under the walk.
+                stack: match (&mut unwind, C::Switch::SAVED) {
+                    (Some(unwind), Some(saved)) if stacks < MOST_STACKS && g.has(Flags::STARTED) => {
+                        stacks += 1;
+                        Stack::new(unwind.unwind(g.context.get(), saved, g.stack.addresses()))
+                    }
+                    _ => Stack::default(),
+                },
             });
         });
         report.waiting.sort_by_key(|sleeper| sleeper.number);

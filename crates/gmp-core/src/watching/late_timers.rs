@@ -17,6 +17,9 @@
 //! timer is pending: `Lists::sysmon_fires` says that there may be one, and sysmon searches again when it is through. A P
 //! may be removed meanwhile; what is added to its heap after that is moved on (`timer_added_to_lent`).
 //!
+//! At the limit of threads an idle P may have timers that no M is left to sleep for: each is locked, or its goroutine has
+//! stepped aside and runs on without a P. sysmon runs those, too, deadlines of parked goroutines included.
+//!
 //! Go needs none of this: it stops the goroutine, and the P runs its timers (`sysmon`, proc.go, Go 1.27).
 
 use crate::contract::Config;
@@ -60,7 +63,7 @@ impl TimerM {
             sched.lock().sysmon_fires = true;
             set_scheduler::<SlotOf<C>>(&self.0);
             self.0.lent.set((&raw const p.core, Call::NONE));
-            self.run_due(sched, &p);
+            self.run_due(sched, &p, late.deadlines);
             self.0.lent.set((ptr::null(), Call::NONE));
             set_plain::<SlotOf<C>>();
             if p.core.timers.next() != NEVER {
@@ -74,11 +77,11 @@ impl TimerM {
         late.look_again
     }
 
-    fn run_due<C: Config>(&self, sched: &Sched<C>, p: &P<C>) {
+    fn run_due<C: Config>(&self, sched: &Sched<C>, p: &P<C>, deadlines: bool) {
         let now = sched.header.now();
         loop {
             let mut due = Batch::new();
-            p.core.timers.take_late(now, sched.procs() > 1, &mut due);
+            p.core.timers.take_late(now, deadlines, &mut due);
             let mut any = false;
             for entry in due.drain() {
                 any = true;
@@ -96,9 +99,11 @@ impl TimerM {
     }
 }
 
-/// The Ps whose holders let timers wait.
+/// The Ps whose holders let timers wait, or whose timers nobody can be had for.
 pub(super) struct Late<C: Config> {
     ps: Vec<Arc<P<C>>>,
+    /// Whether deadlines of parked goroutines are taken, too.
+    deadlines: bool,
     look_again: u64,
 }
 
@@ -106,7 +111,7 @@ impl<C: Config> Late<C> {
     /// Looks at all Ps, at `now`. `keeps` says whether the goroutine on a P has had the CPU for so long that it would have
     /// come to g0: what the system has kept from running is not passed over, since its P would keep Go's order.
     pub(super) fn among(all: &AllP<C>, now: u64, keeps: impl Fn(usize, &P<C>) -> bool) -> Self {
-        let mut late = Self { ps: Vec::new(), look_again: NEVER };
+        let mut late = Self { ps: Vec::new(), deadlines: all.ps.len() > 1, look_again: NEVER };
         for (at, p) in all.ps.iter().enumerate() {
             // sysmon takes a Blocked one as a whole.
             if p.core.word.status() != PStatus::Running || p.core.timers.next() == NEVER {
@@ -119,7 +124,7 @@ impl<C: Config> Late<C> {
             let late_at = |due: u64| due.saturating_add(nanos(LATE));
             let mut at = late_at(p.core.timers.next());
             if at <= now {
-                at = late_at(p.core.timers.next_for_others(all.ps.len() > 1));
+                at = late_at(p.core.timers.next_for_others(late.deadlines));
             }
             if at <= now {
                 late.ps.push(Arc::clone(p));
@@ -128,5 +133,14 @@ impl<C: Config> Late<C> {
             }
         }
         late
+    }
+
+    /// The idle Ps among all that have a timer which is late, at `now`.
+    pub(super) fn among_idle(all: &AllP<C>, now: u64) -> Self {
+        let is_late = |p: &&Arc<P<C>>| {
+            p.core.word.status() == PStatus::Idle && p.core.timers.next().saturating_add(nanos(LATE)) <= now
+        };
+        let ps = all.ps.iter().filter(is_late).cloned().collect();
+        Self { ps, deadlines: true, look_again: now + nanos(OFTEN) }
     }
 }

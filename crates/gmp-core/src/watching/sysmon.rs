@@ -151,12 +151,17 @@ impl<C: Config> Sysmon<'_, C> {
         may
     }
 
-    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did.
+    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did. While the world is being stopped it stays awake: a
+    /// goroutine that lets the stopper wait lets timers wait, too.
     fn deep_sleep(&mut self) -> bool {
         let mut lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
-        let stopped = self.sched.attention() & attention::STOP != 0;
+        let stopped = self.sched.attention() & attention::STOP != 0 && lists.stopper.is_none();
         if !(idle || stopped) || self.sched.attention() & attention::CLOSING != 0 {
+            return false;
+        }
+        if idle && lists.has_nobody_to_wake() && lists.every_p.iter().any(|p| p.core.timers.next() != NEVER) {
+            // All Ms may be locked, or in the hands of goroutines that have stepped aside.
             return false;
         }
         lists.sysmon_asleep = true;
@@ -201,15 +206,21 @@ impl<C: Config> Sysmon<'_, C> {
     /// long overdue: whoever slept until it has taken up something else, and did not wake the next one. Go's sysmon starts
     /// an M for such a timer, too.
     ///
-    /// Timers that are late beside no idle P are run here. When sysmon is to look again for them.
+    /// Timers that are late beside no idle P are run here, and so are those that no M can be had for. When sysmon is to look
+    /// again for them.
     fn keep_bounded_law(&mut self, now: u64) -> u64 {
         let keeps =
             |at: usize, p: &P<C>| self.seen.get(at).is_some_and(|seen| seen.has_used(p, nanos(KEPT), now));
         let late = self.sched.with_all_p(&self.epoch, |all| Late::among(all, now, keeps));
-        let until = self.timer_m.run_late(self.sched, late);
+        let mut until = self.timer_m.run_late(self.sched, late);
         let view = self.sched.view();
         if view.idle > 0 && self.sched.with_all_p(&self.epoch, |all| has_overdue_timer(all, now)) {
-            self.sched.wake_for_old_work();
+            if self.sched.lock().has_nobody_to_wake() {
+                let late = self.sched.with_all_p(&self.epoch, |all| Late::among_idle(all, now));
+                until = until.min(self.timer_m.run_late(self.sched, late));
+            } else {
+                self.sched.wake_for_old_work();
+            }
         }
         let waiting = view.idle > 0
             && (!self.sched.shared.is_empty()

@@ -2,7 +2,8 @@
 
 use crate::account::ACCOUNT;
 use crate::options::{Mode, Options};
-use crate::soak::builder;
+use crate::soak::{builder, max_threads};
+use crate::timers::Suspends;
 use fastrand::Rng;
 use gmp::AtMainReturn;
 use gmp::contract::Policy;
@@ -67,18 +68,33 @@ impl Closings {
                 AtMainReturn::Unwind => self.unwinds += 1,
                 _ => self.waits += 1,
             }
-            close_one::<P>(options, rng, how)?;
+            // Two at a time: what one runtime does must not hold up another.
+            let (mode, mut beside) = (mode(options, rng), rng.fork());
+            std::thread::scope(|scope| {
+                let beside = scope.spawn(move || close_one::<P>(mode, &mut beside, AtMainReturn::Wait));
+                close_one::<P>(mode, rng, how)?;
+                beside.join().map_err(|_| String::from("a runtime beside another one panicked"))?
+            })?;
             ACCOUNT.step();
         }
         Ok(())
     }
 }
 
+/// The mode of a runtime that closes: pinned goroutines that unwind are in every soak but that of one thread each.
+fn mode(options: &Options, rng: &mut Rng) -> Mode {
+    match options.mode {
+        Mode::OneThreadEach => Mode::OneThreadEach,
+        mode => [mode, Mode::Pinned, Mode::Migrating][rng.usize(..3)],
+    }
+}
+
 /// A few goroutines in all states, and main returns in the middle of it.
-fn close_one<P: Policy>(options: &Options, rng: &mut Rng, how: AtMainReturn) -> Result<(), String> {
+fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn) -> Result<(), String> {
     let seed = rng.u64(..);
-    let runtime = builder::<P>(options)
+    let runtime = builder::<P>(mode)
         .procs(rng.usize(1..=4))
+        .max_threads(max_threads(rng))
         .seed(seed)
         .at_main_return(how)
         .build()
@@ -107,7 +123,7 @@ fn close_one<P: Policy>(options: &Options, rng: &mut Rng, how: AtMainReturn) -> 
     let finished = runtime.run(move || {
         let mut rng = Rng::with_seed(seed);
         for i in 0..rng.u32(4..40) {
-            let (ticket, unparkers, kind) = (books.ticket(), unparkers.clone(), rng.u32(..6));
+            let (ticket, unparkers, kind) = (books.ticket(), unparkers.clone(), rng.u32(..9));
             // Dropped handles: results that matter are dropped by the runtime.
             drop(gmp::go(move || {
                 let _ticket = ticket;
@@ -126,6 +142,26 @@ fn close_one<P: Policy>(options: &Options, rng: &mut Rng, how: AtMainReturn) -> 
                     4 => {
                         let _lock = gmp::lock_os_thread();
                         gmp::sleep(Duration::from_micros(100));
+                    }
+                    5 => {
+                        // It ends while it is locked, and its thread with it.
+                        core::mem::forget(gmp::lock_os_thread());
+                        gmp::yield_now();
+                    }
+                    6 => {
+                        // Unwinds, if the runtime does, through a destructor that suspends.
+                        let _suspends = Suspends(i);
+                        gmp::scope(|s| {
+                            s.go(gmp::yield_now);
+                        });
+                    }
+                    7 => {
+                        let suspends = Suspends(i);
+                        let wait = Duration::from_micros(u64::from(i));
+                        drop(gmp::time::after_func_once(wait, move || drop(suspends)));
+                        if !waits {
+                            gmp::park_timeout(Duration::from_millis(3));
+                        }
                     }
                     _ => drop(gmp::go(move || i.to_string())),
                 }

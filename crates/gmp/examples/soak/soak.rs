@@ -33,9 +33,9 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
     result
 }
 
-pub(crate) fn builder<P: Policy>(options: &Options) -> Builder<P> {
+pub(crate) fn builder<P: Policy>(mode: Mode) -> Builder<P> {
     let builder = Builder::new().policy::<P>().deadlock(gmp::DeadlockRule::Auto);
-    match options.mode {
+    match mode {
         // SAFETY: no goroutine here holds a borrow of a thread-local, or an identity of its thread, over a call that
         // suspends, but for those that are locked to their threads.
         Mode::Migrating => unsafe { builder.share_thread_locals() },
@@ -83,6 +83,11 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
     ))
 }
 
+/// A limit of threads: now and then one at which goroutines in blocking calls and locked ones wait for each other's threads.
+pub(crate) fn max_threads(rng: &mut Rng) -> usize {
+    if rng.u32(..4) == 0 { rng.usize(3..20) } else { 10_000 }
+}
+
 /// One runtime, for some seconds.
 fn generation<P: Policy>(
     options: &Options,
@@ -90,8 +95,9 @@ fn generation<P: Policy>(
     until: Instant,
 ) -> Result<(u64, gmp::Stats), String> {
     let seed = rng.u64(..);
-    let runtime = builder::<P>(options)
+    let runtime = builder::<P>(options.mode)
         .procs(rng.usize(1..=options.procs_max))
+        .max_threads(max_threads(rng))
         .seed(seed)
         .lock_main(rng.bool())
         .build()

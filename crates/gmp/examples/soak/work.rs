@@ -2,7 +2,7 @@
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
-use crate::{outside, scopes, traffic};
+use crate::{outside, scopes, timers, traffic};
 use fastrand::Rng;
 use gmp::{JoinError, JoinHandle, Unparker};
 use std::hint::black_box;
@@ -79,7 +79,7 @@ fn may_start(world: &World, depth: u32) -> bool {
 
 pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
     let may_start = may_start(world, depth);
-    match rng.u32(..44) {
+    match rng.u32(..46) {
         0..=5 => gmp::yield_now(),
         6..=10 if may_start => join(start(world, rng, depth - 1)),
         11..=13 if may_start => drop(start(world, rng, depth - 1)),
@@ -107,6 +107,8 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         36 if may_start => traffic::traffic(world, rng),
         37..=38 if may_start => outside::without_a_p(rng),
         39 if may_start && rng.u32(..20) == 0 => outside::never_runs(rng),
+        40 => timers::leave_some(rng),
+        41 => timers::calls_beside_one(rng),
         _ => {
             black_box(gmp::current().unwrap().number);
         }

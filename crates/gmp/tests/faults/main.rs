@@ -20,6 +20,8 @@ mod told;
 mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;
+#[cfg(feature = "dump")]
+mod unseen;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ const FAULTS: &[Fault] = &[
     unfair_calls::FAULT,
     unheard_attention::FAULT,
     unrun_join::FAULT,
+    #[cfg(feature = "dump")]
+    unseen::FAULT,
 ];
 
 fn main() -> ExitCode {

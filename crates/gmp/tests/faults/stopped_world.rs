@@ -1,12 +1,19 @@
 //! Once, a P that got out of use while the world was being stopped went onto the idle list, where the stopper had looked
 //! already, and the stopper waited for it for ever. The kind: whoever takes a P out of use during a stop.
+//!
+//! And once, sysmon slept while the world was being stopped, so nobody ended the slice of a goroutine that loops over calls
+//! which need not wait: it kept its P for ever. The kind: what sysmon owes to goroutines goes on during a stop.
 
 use crate::harness::{child, named};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 pub(crate) const FAULT: crate::Fault = (
-    named![a_stop_of_the_world_gets_every_p],
-    named![refused_threads, retaken_ps, hungry_ms, ending_threads],
+    named![
+        a_stop_of_the_world_gets_every_p,
+        a_loop_of_calls_gives_its_p_to_a_stop,
+        timers_go_off_while_a_stop_waits,
+    ],
+    named![refused_threads, retaken_ps, hungry_ms, ending_threads, calls_in_a_loop, timer_beside_a_stop],
 );
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
@@ -82,6 +89,80 @@ fn hungry_ms() {
 
 fn ending_threads() {
     resize(builder().procs(5).max_threads(5), 500, &[end_locked, spawn_locked, block, keep_busy]);
+}
+
+/// Calls that never need to wait, each kind in a loop of its own.
+fn calls_in_a_loop() {
+    let others: &[fn(&AtomicBool)] = &[
+        |done| {
+            while !done.load(Relaxed) {
+                gmp::num_goroutines();
+            }
+        },
+        |done| {
+            let lock = gmp::sync::Mutex::new(0);
+            while !done.load(Relaxed) {
+                *lock.lock() += 1;
+            }
+        },
+        |done| {
+            let (send, receive) = gmp::chan(1);
+            while !done.load(Relaxed) {
+                send.send(()).unwrap();
+                receive.recv().unwrap();
+            }
+        },
+        |done| {
+            let (_send, receive) = gmp::chan::<()>(0);
+            while !done.load(Relaxed) {
+                gmp::select! {
+                    recv(receive) -> _ => unreachable!("nobody sends"),
+                    default => {}
+                }
+            }
+        },
+        |done| {
+            let context = gmp::context::Context::background();
+            while !done.load(Relaxed) {
+                assert!(context.err().is_none() && gmp::current().is_some());
+            }
+        },
+    ];
+    resize(builder().procs(4), 50, others);
+}
+
+fn a_loop_of_calls_gives_its_p_to_a_stop() {
+    child("calls_in_a_loop").run().code(0).prints("true\n");
+}
+
+/// A goroutine that computes keeps the world from being stopped until a timer has gone off beside it.
+fn timer_beside_a_stop() {
+    static OVER: AtomicBool = AtomicBool::new(false);
+    let ran = builder().procs(2).build().unwrap().run(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let hog = gmp::go(move || {
+            // A timer of this P, which nobody else runs.
+            let timer = gmp::time::after(std::time::Duration::from_millis(30));
+            tell.send(timer).unwrap();
+            while !OVER.load(Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let timer = gmp::blocking(|| told.recv().unwrap());
+        let plain = std::thread::spawn(move || {
+            let came = timer.recv().is_ok();
+            OVER.store(true, Relaxed);
+            came
+        });
+        gmp::set_max_procs(1);
+        hog.join().unwrap();
+        gmp::blocking(|| plain.join().unwrap())
+    });
+    println!("{}", ran.unwrap().value);
+}
+
+fn timers_go_off_while_a_stop_waits() {
+    child("timer_beside_a_stop").run().code(0).prints("true\n");
 }
 
 fn a_stop_of_the_world_gets_every_p() {

@@ -11,6 +11,7 @@ pub(crate) const FAULT: crate::Fault = (
         a_sleeper_is_taken_at_the_limit,
         blocked_threads_leave_one_that_runs,
         locked_threads_leave_one_that_runs,
+        a_timer_goes_off_where_no_thread_is_left_for_it,
     ],
     named![
         spawned_beside_a_timer,
@@ -19,6 +20,7 @@ pub(crate) const FAULT: crate::Fault = (
         blocked_random,
         blocked_and_returning,
         locked_and_waiting,
+        looping_and_locked,
     ],
 );
 
@@ -165,4 +167,29 @@ fn locked_and_waiting() {
 
 fn locked_threads_leave_one_that_runs() {
     child("locked_and_waiting").run().code(0).prints("done\n");
+}
+
+/// m0 sleeps for main, which is locked to it, and the only other thread is in the hands of a goroutine that has stepped
+/// aside: none is left to sleep until the timer of the idle P.
+fn looping_and_locked() {
+    let late = builder(2, 3).lock_main(true).build().unwrap().run(|| {
+        let looping = gmp::go(|| {
+            let began = std::time::Instant::now();
+            let timer = gmp::time::after(Duration::from_millis(60));
+            while timer.try_recv().is_err() {
+                gmp::num_goroutines();
+                if began.elapsed() > Duration::from_secs(60) {
+                    return true;
+                }
+            }
+            false
+        });
+        looping.join().unwrap()
+    });
+    assert!(!late.unwrap().value, "the timer has not gone off");
+    println!("done");
+}
+
+fn a_timer_goes_off_where_no_thread_is_left_for_it() {
+    child("looping_and_locked").run().code(0).prints("done\n");
 }

@@ -121,6 +121,7 @@ pub(crate) fn child(name: &'static str) -> Child {
         .env(CHILD, name)
         .env_remove("GOMAXPROCS")
         .env_remove("GMP_STACK_SIZE")
+        .env_remove("GMP_DEBUG")
         .env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Child { name, command }

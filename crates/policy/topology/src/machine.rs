@@ -87,6 +87,17 @@ impl Machine {
         Self { places, node_order: node_order(&nodes) }
     }
 
+    /// A machine that nobody has: so many nodes of so many CPUs each. The CPUs of a node share an L3 cache and nothing
+    /// nearer, CPUs are numbered node by node, and all nodes are equally far apart. For simulators.
+    pub fn of_nodes(nodes: usize, cpus: usize) -> Self {
+        let place = |cpu| Place { core: cpu, l2: None, l3: Some(cpu / cpus * cpus), node: Some(cpu / cpus) };
+        let pairs = (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to)));
+        Self {
+            places: (0..nodes * cpus).map(|cpu| Some(place(cpu))).collect(),
+            node_order: pairs.filter(|(from, to)| from != to).map(|pair| (pair, 0)).collect(),
+        }
+    }
+
     /// How far the CPU `to` is from the CPU `from`.
     pub fn distance(&self, from: usize, to: usize) -> Distance {
         let place = |cpu: usize| self.places.get(cpu).copied().flatten();

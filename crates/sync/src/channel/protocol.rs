@@ -361,7 +361,7 @@ impl<T> Chan<T> {
     ) -> Option<Fired> {
         let held = state.keep();
         // SAFETY: the node is queued and its lock held; giving it back touches nothing after the lock itself.
-        let wake = unsafe { caller.sleep(waiter, reason, deadline, move || held.unlock()) };
+        let wake = unsafe { caller.sleep(waiter, reason, held.address(), deadline, move || held.unlock()) };
         if let Some((_, fired)) = waiter.fired() {
             return Some(fired);
         }

@@ -295,7 +295,7 @@ impl<'s, 'a> Round<'s, 'a> {
         // SAFETY: the nodes are queued and their locks held; `unlock` touches the frame for the last time before it
         // gives back the last of them.
         let woken =
-            unsafe { caller.sleep(&waiter, WaitReason::Select, deadline, move || unlock(entries, turns)) };
+            unsafe { caller.sleep(&waiter, WaitReason::Select, 0, deadline, move || unlock(entries, turns)) };
         let ended = waiter.fired();
         // The waker has taken off the node that it claimed.
         self.unlink_all_but(ended.map(|(turn, _)| turn as usize));
@@ -415,10 +415,10 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
     // The sleep's commit still writes into the waiter when a deadline may already have ended the wait. This lock
     // keeps us here until the commit is through.
     let through = Lock::new(());
-    let waiter = Waiter::alone();
+    let (waiter, why) = (Waiter::alone(), WaitReason::SelectNoCases);
     let held = through.lock().keep();
     // SAFETY: no node is queued, and the commit touches the frame for the last time when it gives the lock back.
-    let woken = unsafe { caller.sleep(&waiter, WaitReason::SelectNoCases, deadline, move || held.unlock()) };
+    let woken = unsafe { caller.sleep(&waiter, why, 0, deadline, move || held.unlock()) };
     drop(through.lock());
     woken
 }

@@ -81,6 +81,12 @@ impl<'a, S> Held<'a, S> {
         self.lock
     }
 
+    /// Where the lock is: what dumps call what it guards by.
+    #[inline(always)]
+    pub(crate) fn address(self) -> usize {
+        core::ptr::from_ref(self.lock).addr()
+    }
+
     /// Gives the lock back, and touches nothing after that.
     ///
     /// # Safety

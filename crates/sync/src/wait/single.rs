@@ -91,7 +91,7 @@ pub(crate) unsafe fn wait<'a, S, E>(
         wait_uninterruptibly(caller, held.lock(), waiter, mode.deadline)
     } else {
         // SAFETY: the node is queued and its lock held; giving it back touches nothing after the lock itself.
-        unsafe { caller.sleep(waiter, mode.reason, mode.deadline, move || held.unlock()) }
+        unsafe { caller.sleep(waiter, mode.reason, held.address(), mode.deadline, move || held.unlock()) }
     };
     leave(caller, held.lock(), queue, waiter, node, mode, wake)
 }

@@ -265,7 +265,7 @@ impl Caller {
     }
 
     /// Sleeps until the waiter is fired, or until the deadline, or until a closing runtime wants its goroutines to
-    /// unwind. `unlock` gives back every lock that guards a node of the waiter.
+    /// unwind. `unlock` gives back every lock that guards a node of the waiter. `at` is the address of what it waits at.
     ///
     /// After anything but [`Wake::Woken`] the wait may have been fired all the same: the caller asks under the locks,
     /// and unlinks the nodes there.
@@ -278,6 +278,7 @@ impl Caller {
         &self,
         waiter: &Waiter,
         reason: WaitReason,
+        at: usize,
         deadline: Option<Instant>,
         unlock: impl FnOnce(),
     ) -> Wake {
@@ -290,7 +291,7 @@ impl Caller {
             // SAFETY: the commit's last touch of the frame is before `unlock` gives the last lock back, as our caller
             // promises, and the token is reachable only under those locks. All it holds is usable on any thread.
             return unsafe {
-                goroutine.park(reason, deadline, move |parked| {
+                goroutine.park(reason, at, deadline, move |parked| {
                     let (goroutine, wait) = parked.into_raw();
                     waiter.goroutine.set(goroutine.as_ptr());
                     waiter.wait.set(wait);
@@ -299,7 +300,7 @@ impl Caller {
                 })
             };
         }
-        let _ = (reason, Commit::Stay);
+        let _ = (reason, at, Commit::Stay);
         let thread = this_thread();
         waiter.thread.set(Some(thread.clone()));
         unlock();

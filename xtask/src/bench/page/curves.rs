@@ -18,7 +18,19 @@ struct Curve {
 }
 
 /// A picture for each workload that was measured on more than one number of processors.
-pub(super) fn scaling(report: &Report) -> Result<String> {
+pub(crate) fn scaling(report: &Report) -> Result<String> {
+    let about = "The figure against the number of processors; lower is better, both axes are logarithmic.";
+    against_procs(report, "Scaling", about, &|row| row.figure(), &quantity)
+}
+
+/// Some value against the number of processors: a picture for each workload that has it for more than one number.
+pub(crate) fn against_procs(
+    report: &Report,
+    title: &str,
+    about: &str,
+    value: &dyn Fn(&Row) -> Option<f64>,
+    words: &dyn Fn(f64, &str) -> String,
+) -> Result<String> {
     let key = |contest: &Contest| {
         let cell = &contest.rows[0].cell;
         (cell.workload.clone(), cell.n, cell.unit.clone())
@@ -32,7 +44,7 @@ pub(super) fn scaling(report: &Report) -> Result<String> {
         if procs.len() < 2 {
             continue;
         }
-        let point = |row: &Row| Some((row.cell.procs as f64, row.figure()?));
+        let point = |row: &Row| Some((row.cell.procs as f64, value(row)?));
         let curves = curves(report, |name| {
             rows().filter(|row| row.cell.contestant() == name).filter_map(point).collect()
         });
@@ -40,18 +52,11 @@ pub(super) fn scaling(report: &Report) -> Result<String> {
             continue;
         }
         let ticks: Vec<f64> = procs.iter().map(|procs| *procs as f64).collect();
-        let svg = picture(&curves, &ticks, "processors", &|x| format!("{x:.0}"), &|y| quantity(y, &unit))?;
-        text += &figure(
-            &format!("{workload} against the number of processors: {}", said(&curves)),
-            &workload,
-            &svg,
-        );
+        let svg = picture(&curves, &ticks, "processors", &|x| format!("{x:.0}"), &|y| words(y, &unit))?;
+        let label = format!("{title}: {workload} against the number of processors: {}", said(&curves));
+        text += &figure(&label, &workload, &svg);
     }
-    Ok(part(
-        "Scaling",
-        "The figure against the number of processors; lower is better, both axes are logarithmic.",
-        &tiled(&text),
-    ))
+    Ok(part(title, about, &tiled(&text)))
 }
 
 /// The name of a latency at so many per cent begins with this.

@@ -4,7 +4,7 @@ use crate::bench::page::{escaped, part};
 use crate::bench::report::{Contest, Report};
 use std::fmt::Write;
 
-pub(super) fn section(report: &Report) -> String {
+pub(crate) fn section(report: &Report) -> String {
     if report.contestants.len() < 2 {
         return String::new();
     }

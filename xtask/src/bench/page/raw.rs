@@ -21,6 +21,14 @@ const COLUMNS: &[Column] = &[
     ("switches asked for", |row| count(row, "used_voluntary_switches")),
     ("switches forced", |row| count(row, "used_involuntary_switches")),
     ("page faults", |row| count(row, "used_minor_faults")),
+    ("throughput", |row| count(row, "throughput")),
+    ("steals", |row| count(row, "steals")),
+    ("wasted looks", |row| count(row, "wasted_looks")),
+    ("wakes", |row| count(row, "wakes")),
+    ("migrations", |row| count(row, "migrations")),
+    ("wait p99", |row| time(row, "latency_99")),
+    ("fairness", |row| count(row, "fairness")),
+    ("goroutines", |row| count(row, "most_goroutines")),
     ("peak memory", |row| row.get("used_peak_bytes").map(|value| (value, bytes(value)))),
 ];
 
@@ -32,10 +40,13 @@ fn count(row: &Row, name: &str) -> Option<(f64, String)> {
     row.get(name).map(|value| (value, crate::bench::units::figure(value)))
 }
 
-pub(super) fn section(report: &Report) -> String {
+pub(crate) fn section(report: &Report) -> String {
     let mut text = "<div class=\"wide\" tabindex=\"0\"><table class=\"sortable\"><thead><tr>".to_owned();
+    // A run has figures of its own kind; columns that would stay empty are left out.
+    let columns: Vec<&Column> =
+        COLUMNS.iter().filter(|(_, value)| report.rows().any(|row| value(row).is_some())).collect();
     let keys = ["workload", "procs", "n", "contestant"];
-    for heading in keys.into_iter().chain(COLUMNS.iter().map(|column| column.0)) {
+    for heading in keys.into_iter().chain(columns.iter().map(|column| column.0)) {
         let _ = write!(
             text,
             "<th scope=\"col\" aria-sort=\"none\"><button type=\"button\">{heading}</button></th>"
@@ -52,7 +63,7 @@ pub(super) fn section(report: &Report) -> String {
             cell.n,
             escaped(&cell.contestant())
         );
-        for (_, value) in COLUMNS {
+        for (_, value) in &columns {
             match value(row) {
                 Some((value, words)) => {
                     let _ = write!(text, "<td data-value=\"{value}\">{}</td>", escaped(&words));

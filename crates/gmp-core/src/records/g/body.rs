@@ -43,6 +43,25 @@ impl Body {
         size_of::<T>() <= INLINE && align_of::<T>() <= align_of::<Self>()
     }
 
+    /// Says what the goroutine is about to wait at: see [`Body::waits_at`].
+    ///
+    /// # Safety
+    /// By the goroutine itself, between its start and its end, when its body is empty.
+    #[inline(always)]
+    pub(crate) unsafe fn set_waits_at(&self, what: usize) {
+        // SAFETY: the place is the caller's, and the last word of the body.
+        unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).write(what) };
+    }
+
+    /// What the goroutine said last that it waits at: while it runs its body is empty, so the last word is free for this.
+    ///
+    /// # Safety
+    /// It waits, and cannot go on meanwhile; and it has said so for this wait.
+    pub(crate) unsafe fn waits_at(&self) -> usize {
+        // SAFETY: written by `set_waits_at` before the wait.
+        unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).read() }
+    }
+
     /// Puts a value in.
     ///
     /// # Safety

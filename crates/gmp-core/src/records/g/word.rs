@@ -271,18 +271,32 @@ impl GWord {
             .map(|_| Scan { word: self, value: word })
     }
 
+    /// The word at this moment, to be compared by [`GWord::still`].
+    pub(crate) fn glimpse(&self) -> Glimpse {
+        // ORDER: glimpse. Acquire pairs with the releases of `step` and its like: what the owner wrote before is read.
+        Glimpse(self.0.load(Ordering::Acquire))
+    }
+
+    /// Whether what was read since then was of one and the same goroutine, in no wait but that which it was in.
+    pub(crate) fn still(&self, then: Glimpse) -> bool {
+        // What was read before is not read later than the word.
+        crate::ground::sync::full_fence();
+        self.0.load(Ordering::Relaxed) & SERIAL == then.0 & SERIAL
+    }
+
     #[inline]
     fn end_wait(&self, wait: Wait, to: Status) -> bool {
         let next = match to {
             Status::Free => next_serial(wait.0),
             _ => (wait.0 & !STATE) | to as u64,
         };
+        let mut spins = 0;
         loop {
             // ORDER: ready. Acquire pairs with the release of `to_waiting` (park) and of a scan's end; release hands
             // what the waker wrote before to the goroutine, through the queue that carries it.
             match self.0.compare_exchange(wait.0, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return true,
-                Err(now) if now == wait.0 | SCAN => spin_loop_briefly(),
+                Err(now) if now == wait.0 | SCAN => wait_for_reader(&mut spins),
                 Err(_) => return false,
             }
         }
@@ -309,15 +323,31 @@ fn next_serial(word: u64) -> u64 {
     (word & SERIAL).wrapping_add(NEXT)
 }
 
-fn spin_loop_briefly() {
-    spin_loop();
-    #[cfg(loom)]
-    crate::ground::sync::thread::yield_now();
+/// A reader copies a stack of some KiB: a microsecond, unless the system has stopped its thread in the middle. Then it
+/// needs our CPU more than we do.
+#[cold]
+fn wait_for_reader(spins: &mut u32) {
+    *spins += 1;
+    if *spins > 1000 || cfg!(loom) {
+        crate::ground::sync::thread::yield_now();
+    } else {
+        spin_loop();
+    }
 }
 
 impl Default for GWord {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A word as somebody saw it who owns nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glimpse(u64);
+
+impl Glimpse {
+    pub(crate) fn status(self) -> Status {
+        Status::of(self.0)
     }
 }
 
@@ -336,94 +366,4 @@ impl Drop for Scan<'_> {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    fn waiting() -> (GWord, Wait) {
-        let word = GWord::new();
-        word.to_spawned();
-        word.to_running();
-        let wait = word.to_waiting();
-        (word, wait)
-    }
-
-    #[test]
-    fn masks_cover_the_word_once() {
-        assert_eq!(STATE ^ SCAN ^ SERIAL, !0);
-        assert_eq!(STATE.count_ones() + SCAN.count_ones() + SERIAL.count_ones(), 64);
-        assert_eq!(NEXT.trailing_zeros(), SERIAL.trailing_zeros());
-    }
-
-    /// A token is kept while its goroutine, and others after it, wait again and again: at no power of two does the count
-    /// come round to it. It once did after 2^28 waits.
-    #[test]
-    fn an_old_wait_never_comes_again() {
-        for bits in 0..60 {
-            let (word, old) = waiting();
-            assert!(word.to_ready(old));
-            word.to_running();
-            word.skip((1 << bits) - 1);
-            let new = word.to_waiting();
-            assert!(new.serial() > old.serial());
-            assert!(
-                !word.is_in(old) && !word.to_ready(old) && !word.to_abandoned(old),
-                "after 2^{bits} waits"
-            );
-            assert!(word.to_ready(new));
-        }
-    }
-
-    #[test]
-    fn a_wait_ends_once() {
-        let (word, wait) = waiting();
-        assert!(word.is_in(wait));
-        assert!(word.to_ready(wait));
-        assert!(!word.to_ready(wait));
-        assert_eq!(word.status(), Status::Runnable);
-    }
-
-    #[test]
-    fn an_earlier_wait_never_matches() {
-        let (word, first) = waiting();
-        assert!(word.to_ready(first));
-        word.to_running();
-        let second = word.to_waiting();
-        assert_ne!(first, second);
-        assert!(!word.to_ready(first));
-        assert!(word.to_ready(second));
-    }
-
-    #[test]
-    fn an_earlier_goroutine_never_matches() {
-        let (word, wait) = waiting();
-        let last = wait.serial();
-        assert!(word.to_resumed(wait));
-        word.to_running();
-        word.to_exited();
-        assert!(word.serial() > last);
-        word.to_spawned();
-        word.to_running();
-        let _ = word.to_waiting();
-        assert!(!word.to_ready(wait));
-    }
-
-    #[test]
-    fn a_scan_holds_the_wait_and_lets_go() {
-        let (word, wait) = waiting();
-        let scan = word.scan().expect("it waits");
-        assert!(word.scan().is_none(), "one reader at a time");
-        assert!(word.is_in(wait));
-        drop(scan);
-        assert!(word.to_ready(wait));
-        assert!(word.scan().is_none(), "not waiting");
-    }
-
-    #[test]
-    fn abandoning_ends_the_wait_and_its_number() {
-        let (word, wait) = waiting();
-        assert!(word.to_abandoned(wait));
-        assert!(!word.to_abandoned(wait));
-        assert!(!word.to_ready(wait));
-        assert_eq!(word.status(), Status::Free);
-    }
-}
+mod tests;

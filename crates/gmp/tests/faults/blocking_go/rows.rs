@@ -221,6 +221,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::ancestors",
     "Builder::at_main_return",
     "Builder::deadlock",
+    "Builder::dump_on",
     "Builder::events",
     "Builder::guard_size",
     "Builder::lock_main",

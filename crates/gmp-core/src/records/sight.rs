@@ -1,0 +1,143 @@
+//! What somebody sees who looks at a goroutine from outside: for dumps.
+
+use crate::contract::{Context, SavedRegisters};
+use crate::records::g::WaitReason;
+use crate::records::g::extra::Ancestor;
+use core::fmt;
+use core::ops::Range;
+use core::panic::Location;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// A goroutine at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sight {
+    /// Its number: main is 1.
+    pub number: u64,
+    /// The number of the goroutine that spawned it; 0 for main and for those spawned by plain threads.
+    pub parent: u64,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// Its labels, inherited ones too; `None`: it has none.
+    pub labels: Option<Arc<[(String, String)]>>,
+    /// Its spawners, nearest first, as far back as the builder asked for.
+    pub ancestors: Vec<Ancestor>,
+    /// Where it was spawned.
+    pub created_at: &'static Location<'static>,
+    /// One of the runtime's own.
+    pub system: bool,
+    /// What it does.
+    pub state: State,
+}
+
+/// What a goroutine does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It is on a queue, or on its way to one.
+    Runnable {
+        /// Whether it has run before; otherwise it has no stack yet.
+        started: bool,
+    },
+    /// The M of this number runs it; `None`: it came off it a moment ago.
+    Running(Option<u64>),
+    /// It is in a declared blocking call, on the thread of the M of this number.
+    Blocked(Option<u64>),
+    /// It waits.
+    Waiting {
+        /// For what.
+        reason: WaitReason,
+        /// For how long, good to 10 ms.
+        age: Duration,
+        /// At which object.
+        at: Option<Object>,
+    },
+}
+
+/// What a goroutine waits at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Object {
+    /// The channel, lock or other object at this address.
+    At(usize),
+    /// The goroutine of this number, which it joins.
+    Goroutine(u64),
+}
+
+/// Who looks. What `copy` and `capture` get is the stack of the goroutine that the next `see` is about; `forget` says that it
+/// was nobody's.
+pub trait Look {
+    /// Copies the stack of a suspended goroutine from its context up to the end of the addresses. The goroutine may be
+    /// frozen, and whoever readies it then waits for this call: it copies and does nothing else. The goroutine may also run
+    /// meanwhile: the memory changes then, and need not even be there.
+    fn copy(&mut self, context: Context, saved: SavedRegisters, stack: Range<usize>);
+
+    /// Copies what the thread of this number executes, if that is the goroutine whose current-G slot holds `slot`.
+    fn capture(&mut self, thread: i32, slot: usize);
+
+    /// What was copied since the last `see` was nobody's.
+    fn forget(&mut self);
+
+    /// Sees a goroutine.
+    fn see(&mut self, sight: Sight);
+}
+
+/// Walks along suspended stacks.
+pub trait Unwind {
+    /// The addresses of the flow that was suspended in `context`, innermost first: where it stands, then where its calls
+    /// return to. Empty if they cannot be had.
+    fn unwind(&mut self, context: Context, saved: SavedRegisters, stack: Range<usize>) -> Vec<usize>;
+}
+
+/// What gives the scheduler's own reports stacks, where a program has it: core knows neither unwind tables nor symbols.
+#[derive(Clone, Copy, Debug)]
+pub struct Inspector {
+    /// Begins to walk.
+    pub unwind: fn() -> Box<dyn Unwind>,
+    /// Writes the frames of such addresses, each in lines of its own with a line's end before it.
+    pub describe: fn(&[usize], &mut fmt::Formatter<'_>) -> fmt::Result,
+}
+
+static INSPECTOR: OnceLock<Inspector> = OnceLock::new();
+
+/// Sets the process's inspector. The first one stays.
+pub fn inspect_by(inspector: &Inspector) {
+    let _ = INSPECTOR.set(*inspector);
+}
+
+/// The process's inspector, if it has one.
+pub(crate) fn inspector() -> Option<&'static Inspector> {
+    INSPECTOR.get()
+}
+
+/// A stack in a report: addresses, which its `Display` looks up.
+#[derive(Clone, Default)]
+pub struct Stack(Vec<usize>);
+
+impl Stack {
+    pub(crate) fn new(addresses: Vec<usize>) -> Self {
+        Self(addresses)
+    }
+
+    /// Where it stands, and where its calls return to, innermost first. Empty if it could not be had.
+    pub fn addresses(&self) -> &[usize] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stack({:#x?})", self.0)
+    }
+}
+
+impl fmt::Display for Stack {
+    /// Function and line of each frame, with a line's end before each.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match inspector().filter(|_| !self.0.is_empty()) {
+            Some(inspector) => (inspector.describe)(&self.0, f),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `GMP_DEBUG`: what whoever runs a program wants to see of it, without another build. Go: `GODEBUG`.
+
+use crate::BuildError;
+use gmp_core::runtime::Handle;
+
+/// What `GMP_DEBUG` asks for: words between commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Debug {
+    /// Signals on which all goroutines are dumped to standard error.
+    pub(crate) dump_on: Vec<i32>,
+    /// Whether goroutines that are left when main returns are dumped to standard error.
+    pub(crate) leftovers: bool,
+}
+
+/// SIGQUIT, which a terminal sends for Ctrl-\\; its number on Linux.
+const QUIT: i32 = 3;
+
+impl Debug {
+    /// What the environment asks for.
+    pub(crate) fn from_environment() -> Result<Debug, BuildError> {
+        match std::env::var_os("GMP_DEBUG") {
+            Some(text) => Self::parse(&text.to_string_lossy()),
+            None => Ok(Debug::default()),
+        }
+    }
+
+    /// What another asks for, too.
+    pub(crate) fn add(&mut self, other: Debug) {
+        self.dump_on.extend(other.dump_on);
+        self.dump_on.sort_unstable();
+        self.dump_on.dedup();
+        self.leftovers |= other.leftovers;
+    }
+
+    fn parse(text: &str) -> Result<Debug, BuildError> {
+        let mut debug = Debug::default();
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word {
+                "dump" if cfg!(feature = "dump") => debug.dump_on.push(QUIT),
+                "leftovers" if cfg!(feature = "dump") => debug.leftovers = true,
+                _ => return Err(BuildError::Debug(word.into())),
+            }
+        }
+        Ok(debug)
+    }
+
+    /// Does what is asked for while a runtime runs: until the result is dropped.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub(crate) fn begin(&self, handle: &Handle) -> std::io::Result<impl Drop + use<>> {
+        #[cfg(feature = "dump")]
+        {
+            gmp_inspect::install();
+            let watched = self.dump_on.iter().map(|&signal| gmp_inspect::dump_on(signal, handle.clone()));
+            Ok(Begun(watched.collect::<std::io::Result<Vec<_>>>()?))
+        }
+        #[cfg(not(feature = "dump"))]
+        {
+            let _ = handle;
+            Ok(Begun(()))
+        }
+    }
+
+    /// What is to be done in main when it returns.
+    pub(crate) fn at_main_return(&self) {
+        #[cfg(feature = "dump")]
+        gmp_core::goroutine::with_runtime("run", |handle| {
+            if self.leftovers && handle.num_goroutines() > 1 {
+                let dump = gmp_core::blocking(|| gmp_inspect::dump_elsewhere(handle));
+                eprintln!("GMP_DEBUG=leftovers: main returns and leaves these behind\n{dump}");
+            }
+        });
+    }
+}
+
+/// What was begun, and ends when this is dropped.
+struct Begun<T>(T);
+
+impl<T> Drop for Begun<T> {
+    fn drop(&mut self) {
+        let _ = &self.0;
+    }
+}
+
+#[cfg(all(test, feature = "dump"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_between_commas() {
+        let asked = Debug { dump_on: vec![QUIT], leftovers: true };
+        assert_eq!(Debug::parse("dump, leftovers,").unwrap(), asked);
+        assert_eq!(Debug::parse("").unwrap(), Debug::default());
+        let refused = Debug::parse("dump,dumb").unwrap_err().to_string();
+        assert!(refused.contains("GMP_DEBUG") && refused.contains("\"dumb\""), "{refused}");
+    }
+}

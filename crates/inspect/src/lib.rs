@@ -1,0 +1,27 @@
+//! Dumps: every goroutine of a runtime with what it does or waits for and its stack, while the program runs on.
+//!
+//! | file | is |
+//! | --- | --- |
+//! | `dump.rs` | [`Dump`]: goroutines grouped by equal stacks, and how they are collected |
+//! | `text.rs`, `json.rs` | a dump as Go prints one, and for programs |
+//! | `walk.rs` | from a copied stack to addresses: framehop does that |
+//! | `modules.rs` | the unwind tables of what is loaded |
+//! | `symbols.rs` | from addresses to functions and lines, and which of them are shown: the crate backtrace does the first |
+//! | `signals.rs` | dumps on a signal |
+//!
+//! How goroutines are read while they run is gmp-core's (`watching/look.rs`); how a thread's stack is, gmp-arch-amd64's
+//! (`capture.rs`). What is here works on copies and in its own time.
+
+mod dump;
+mod json;
+mod modules;
+mod report;
+mod signals;
+mod symbols;
+mod text;
+mod walk;
+
+pub use dump::{Dump, Group, dump, dump_elsewhere};
+pub use report::install;
+pub use signals::{Watched, dump_on};
+pub use symbols::Frame;

@@ -1,0 +1,125 @@
+//! Dumps on a signal, by a thread that is no M: it works when every M is stuck.
+//!
+//! The handler writes the signal's number to a pipe, and the thread, which sleeps at its other end for the rest of the
+//! program, dumps every runtime that asked for this signal to standard error: by `write(2)`, past the lock of
+//! `std::io::stderr`, which a stuck goroutine may hold. The thread wakes no goroutine, so it is counted out of the
+//! search for deadlocks.
+
+use crate::dump::dump;
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
+use gmp_core::runtime::Handle;
+use std::io;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The pipe's writing end; -1: there is no pipe yet.
+static PIPE: AtomicI32 = AtomicI32::new(-1);
+
+struct Wish {
+    id: u64,
+    signal: c_int,
+    handle: Handle,
+}
+
+/// Who wants dumps.
+static WISHES: Mutex<Vec<Wish>> = Mutex::new(Vec::new());
+
+fn wishes() -> MutexGuard<'static, Vec<Wish>> {
+    WISHES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While it lives a runtime is dumped on a signal.
+#[derive(Debug)]
+pub struct Watched(u64);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let gone: Vec<_> = wishes().extract_if(.., |wish| wish.id == self.0).collect();
+        // After the lock: it may be the runtime's last handle.
+        drop(gone);
+    }
+}
+
+/// Has the runtime dumped to standard error at each `signal` from now on, for as long as the result lives. The signal's handler
+/// is replaced, for the rest of the program.
+///
+/// # Errors
+/// What the operating system said: there is no such signal, or it cannot be caught; no pipe, no thread.
+pub fn dump_on(signal: i32, handle: Handle) -> io::Result<Watched> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut wishes = wishes();
+    start()?;
+    if !wishes.iter().any(|wish| wish.signal == signal) {
+        catch(signal)?;
+    }
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    wishes.push(Wish { id, signal, handle });
+    Ok(Watched(id))
+}
+
+/// Makes the pipe and the thread, once; under the lock.
+fn start() -> io::Result<()> {
+    if PIPE.load(Ordering::Relaxed) != -1 {
+        return Ok(());
+    }
+    let (reader, writer) = io::pipe()?;
+    gmp_core::helpers::spawn("gmp-dump", move || serve(reader))?;
+    // Open for the rest of the program.
+    let writer = std::os::fd::IntoRawFd::into_raw_fd(writer);
+    // A handler must not wait: of a thousand signals at once a pipe's worth is enough.
+    // SAFETY: sets a flag of a pipe of ours.
+    unsafe { libc::fcntl(writer, libc::F_SETFL, libc::O_NONBLOCK) };
+    PIPE.store(writer, Ordering::Relaxed);
+    Ok(())
+}
+
+fn catch(signal: c_int) -> io::Result<()> {
+    // SAFETY: all zeroes is a valid action, filled in below.
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = handler as *const () as usize;
+    action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+    // SAFETY: the handler only writes to a pipe.
+    if unsafe { libc::sigaction(signal, &raw const action, null_mut()) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    Err(io::Error::new(error.kind(), format!("a handler for signal {signal} (Builder::dump_on): {error}")))
+}
+
+extern "C" fn handler(signal: c_int) {
+    // SAFETY: the place of this thread's errno, which is kept as it was.
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = *errno;
+        let number = signal as u8;
+        libc::write(PIPE.load(Ordering::Relaxed), (&raw const number).cast(), 1);
+        *errno = before;
+    }
+}
+
+fn serve(mut reader: io::PipeReader) {
+    let mut number = [0];
+    while io::Read::read_exact(&mut reader, &mut number).is_ok() {
+        let signal = c_int::from(number[0]);
+        let wanted = |wish: &&Wish| wish.signal == signal;
+        let handles: Vec<_> = wishes().iter().filter(wanted).map(|wish| wish.handle.clone()).collect();
+        for handle in handles {
+            write_all(dump(&handle).to_string().as_bytes());
+        }
+    }
+}
+
+/// Writes to standard error, past its lock.
+fn write_all(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: reads the bytes only.
+        let written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A walk along copied stacks: from registers and bytes to return addresses.
+
+use crate::modules::{Unwinder, unwinder};
+use core::ops::Range;
+use framehop::{CacheNative, MayAllocateDuringUnwind, UnwindRegsNative, Unwinder as _};
+use gmp_arch_amd64::{MOST_COPIED, Registers, capture, copy_memory};
+use gmp_core::contract::{Context, SavedRegisters};
+
+const WORD: usize = size_of::<usize>();
+
+/// The most frames of one stack. Go: 100 (`tracebackInnerFrames` and `tracebackOuterFrames`).
+const MOST_FRAMES: usize = 100;
+
+/// A copied stack, and what walks along it.
+pub(crate) struct Walk {
+    unwinder: Unwinder,
+    cache: CacheNative<MayAllocateDuringUnwind>,
+    copy: Vec<u8>,
+    /// Where the copy was made, and where the flow stands; `None`: there is no copy.
+    at: Option<(usize, Registers)>,
+    pcs: Vec<usize>,
+}
+
+impl Walk {
+    pub(crate) fn new() -> Self {
+        let (copy, pcs) = (Vec::with_capacity(MOST_COPIED), Vec::new());
+        Self { unwinder: unwinder(), cache: CacheNative::new(), copy, at: None, pcs }
+    }
+
+    /// Copies a suspended stack.
+    pub(crate) fn copy(&mut self, context: Context, saved: SavedRegisters, stack: &Range<usize>) {
+        let start = context.0.addr();
+        self.at = None;
+        if !stack.contains(&start) {
+            return;
+        }
+        self.copy.resize((stack.end - start).min(MOST_COPIED), 0);
+        let copied = copy_memory(start, &mut self.copy);
+        self.copy.truncate(copied);
+        let word = |at: usize| word_at(&self.copy, at * WORD);
+        if let (Some(pc), Some(frame_pointer)) = (word(saved.pc), word(saved.frame_pointer)) {
+            self.at = Some((start, Registers { pc, sp: start + saved.words * WORD, frame_pointer }));
+        }
+    }
+
+    /// Copies what a thread executes.
+    pub(crate) fn capture(&mut self, thread: i32, slot: usize) {
+        self.at = capture(thread, slot, &mut self.copy).map(|registers| (registers.sp, registers));
+    }
+
+    /// There is no copy any more.
+    pub(crate) fn forget(&mut self) {
+        self.at = None;
+    }
+
+    /// The addresses of the copied stack, innermost first: where it stands, then where its calls return to. Empty without a
+    /// copy. Uses the copy up.
+    pub(crate) fn addresses(&mut self) -> &[usize] {
+        self.pcs.clear();
+        let Some((start, registers)) = self.at.take() else { return &self.pcs };
+        let copy = &self.copy;
+        let mut read = |address: u64| {
+            let offset = (address as usize).checked_sub(start).ok_or(())?;
+            word_at(copy, offset).map(|word| word as u64).ok_or(())
+        };
+        let begin =
+            UnwindRegsNative::new(registers.pc as u64, registers.sp as u64, registers.frame_pointer as u64);
+        let mut frames = self.unwinder.iter_frames(registers.pc as u64, begin, &mut self.cache, &mut read);
+        // An error is where the walk ends: the copy is not deep enough, or there are no tables.
+        while let Ok(Some(frame)) = frames.next() {
+            self.pcs.push(frame.address() as usize);
+            if self.pcs.len() == MOST_FRAMES {
+                break;
+            }
+        }
+        &self.pcs
+    }
+}
+
+fn word_at(copy: &[u8], offset: usize) -> Option<usize> {
+    let word = copy.get(offset..offset.checked_add(WORD)?)?;
+    Some(usize::from_ne_bytes(word.try_into().ok()?))
+}

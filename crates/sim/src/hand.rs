@@ -1,0 +1,143 @@
+//! A virtual M at work: how time passes for it.
+//!
+//! Each M is a coroutine, so that core's search order, which is written for a thread, runs on it as it stands. What it does
+//! takes effect in an instant; what it costs is *spent*: the M runs ahead of the clock by at most a grain, and then lets the
+//! others catch up. Whatever others can see is done in step with the clock.
+
+use crate::clock::{Event, Time, time};
+use crate::line::Line;
+use crate::world::{Lock, Mach, World};
+use corosensei::Yielder;
+use gmp_core::contract::Policy;
+use std::cell::Cell;
+
+/// An M at work.
+pub(crate) struct Hand<'a, P: Policy> {
+    pub(crate) w: &'a World<P>,
+    pub(crate) m: &'a Mach,
+    yielder: &'a Yielder<(), ()>,
+    /// How far this M is ahead of the clock.
+    ahead: Cell<Time>,
+    grain: Time,
+}
+
+impl<'a, P: Policy> Hand<'a, P> {
+    pub(crate) fn new(w: &'a World<P>, m: &'a Mach, yielder: &'a Yielder<(), ()>) -> Self {
+        Self { w, m, yielder, ahead: Cell::new(0), grain: time(w.costs.path.grain) }
+    }
+
+    /// Spends so many nanoseconds.
+    pub(crate) fn spend(&self, ns: f64) {
+        self.spend_time(time(ns));
+    }
+
+    pub(crate) fn spend_time(&self, cost: Time) {
+        self.ahead.set(self.ahead.get() + cost);
+        if self.ahead.get() >= self.grain {
+            self.catch_up();
+        }
+    }
+
+    /// Lets the clock come to where this M is, and everybody else do what they do until then.
+    pub(crate) fn catch_up(&self) {
+        let ahead = self.ahead.replace(0);
+        if ahead == 0 {
+            return;
+        }
+        let until = self.w.clock.now() + ahead;
+        if !self.w.clock.skip_to(until) {
+            self.w.clock.announce(until, Event::Resume(self.m.id));
+            self.yielder.suspend(());
+        }
+    }
+
+    /// The moment in which this M is.
+    pub(crate) fn now(&self) -> Time {
+        self.w.clock.now() + self.ahead.get()
+    }
+
+    pub(crate) fn read(&self, line: &Line) {
+        self.spend_time(line.read(self.m.cpu, &self.w.fabric));
+    }
+
+    pub(crate) fn write(&self, line: &Line) {
+        self.spend_time(line.write(self.m.cpu, self.now(), &self.w.fabric));
+    }
+
+    /// A locked instruction on a line.
+    pub(crate) fn write_locked(&self, line: &Line) {
+        self.write(line);
+        self.spend(self.w.costs.machine.locked);
+    }
+
+    /// Takes a lock, holds it for so many nanoseconds, and gives it back. What is done under it is done when this returns.
+    pub(crate) fn hold(&self, lock: &Lock, ns: f64) {
+        self.catch_up();
+        let now = self.now();
+        let mut cost = lock.free_at.get().saturating_sub(now);
+        if cost > 0 {
+            self.w.counts.contended.add(1);
+            cost += time(self.w.costs.machine.contended);
+        }
+        cost += lock.line.write(self.m.cpu, now + cost, &self.w.fabric) + time(ns);
+        lock.free_at.set(now + cost);
+        self.spend_time(cost);
+        self.catch_up();
+    }
+
+    /// Sleeps until somebody wakes this M, or until a moment.
+    pub(crate) fn sleep(&self, until: Option<Time>) {
+        let costs = &self.w.costs.machine;
+        self.spend(costs.futex_sleep);
+        self.catch_up();
+        if self.m.note.take() {
+            return;
+        }
+        let now = self.now();
+        self.w.counts.awake.add(now - self.m.awake_since.get());
+        self.m.asleep.set(true);
+        self.m.sleeps.set(self.m.sleeps.get() + 1);
+        if let Some(until) = until {
+            let wake = until.max(now) + self.varied(costs.sleep_slack);
+            self.w.clock.announce(wake, Event::Timeout(self.m.id, self.m.sleeps.get()));
+        }
+        self.yielder.suspend(());
+        self.m.asleep.set(false);
+        self.m.note.set(false);
+        self.m.awake_since.set(self.w.clock.now());
+    }
+
+    /// Wakes an M, in the system call that this M makes for it.
+    pub(crate) fn wake(&self, m: usize) {
+        let other = self.w.ms.borrow()[m].clone();
+        other.note.set(true);
+        self.spend(self.w.costs.machine.futex_wake);
+        self.catch_up();
+        // Between the two it may have seen the note itself, or have been woken by somebody else.
+        if other.asleep.get() && other.note.get() {
+            other.asleep.set(false);
+            other.sleeps.set(other.sleeps.get() + 1);
+            let up = self.now() + self.varied(self.w.costs.machine.wake_latency);
+            other.awake_since.set(up);
+            self.w.clock.announce(up, Event::Resume(m));
+        }
+    }
+
+    /// A latency of the operating system, which is never twice the same.
+    pub(crate) fn varied(&self, ns: f64) -> Time {
+        const STEPS: usize = 2001;
+        let draw = self.m.rng.borrow_mut().below(STEPS) as f64 / ((STEPS - 1) / 2) as f64 - 1.0;
+        time(ns * (1.0 + self.w.costs.machine.jitter * draw))
+    }
+
+    /// The run is over: nobody goes on.
+    pub(crate) fn end(&self) {
+        self.catch_up();
+        self.w.over.set(Some(self.now()));
+        self.yielder.suspend(());
+    }
+
+    pub(crate) fn random(&self) -> u32 {
+        (self.m.rng.borrow_mut().next_u64() >> 32) as u32
+    }
+}

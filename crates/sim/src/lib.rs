@@ -1,0 +1,58 @@
+//! A deterministic simulator of gmp's scheduler.
+//!
+//! It drives the real policies (their `RunQueue`, `SharedQueue`, `IdlePolicy` and `VictimOrder`, unchanged) on virtual Ps,
+//! under core's own search order ([`gmp_core::search`]) and protocol of waking, with a model of what everything costs
+//! ([`Costs`]). So one sees what a policy does on 256 processors without having them. What it can tell and what it cannot is
+//! told in `docs/simulator.md` of the repository.
+//!
+//! ```
+//! use gmp_sim::{Cell, Costs, Outcome, Sim};
+//!
+//! let cell: Cell = serde_json::from_str(
+//!     r#"{"policy":"go","workload":"spawn_tree","machine":"2x64","cores":8,"n":8,"seed":1}"#,
+//! )
+//! .unwrap();
+//! let (sim, costs) = (Sim::new(), Costs::measured());
+//! let outcome = sim.run(&cell, &costs);
+//! assert!(matches!(&outcome, Outcome::Figures(figures) if figures["ns_per_op"] > 0.0));
+//! assert_eq!(outcome, sim.run(&cell, &costs), "the same cell is the same run");
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `clock.rs`, `line.rs`, `machine.rs`, `costs.rs` | virtual time, cache lines, the virtual machine, what everything takes |
+//! | `ticket.rs`, `world.rs` | what the real queues hold; the virtual runtime |
+//! | `hand.rs` | an M at work: a coroutine that spends time |
+//! | `queues.rs`, `look.rs`, `wake.rs`, `idle.rs`, `execute.rs` | what it does, each after the file of gmp-core that it names |
+//! | `workload.rs`, `workload/` | what virtual goroutines do |
+//! | `run.rs`, `cell.rs`, `sim.rs`, `serve.rs` | one run, what to run, which policies there are, many runs |
+//! | `figures.rs`, `waits.rs`, `calibrate.rs` | what came of it; what the costs are on this machine |
+
+mod calibrate;
+mod cell;
+mod clock;
+mod costs;
+mod execute;
+mod figures;
+mod hand;
+mod idle;
+mod line;
+mod look;
+mod machine;
+mod opinions;
+mod queues;
+mod run;
+mod serve;
+mod sim;
+mod ticket;
+mod waits;
+mod wake;
+mod workload;
+mod world;
+
+pub use cell::{Cell, Outcome};
+pub use costs::{Costs, MachineCosts, PathCosts, QueueCosts};
+pub use figures::Figures;
+pub use machine::{MOST, Machine};
+pub use sim::Sim;
+pub use workload::{WORKLOADS, Workload};

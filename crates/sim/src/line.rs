@@ -1,0 +1,90 @@
+//! Cache lines: who has one, and what it costs to get it.
+//!
+//! A coherence protocol cut down to what a scheduler feels: a line that another CPU wrote has to be fetched, from near or
+//! from afar; a line that others have read has to be taken from them before it is written; and who writes makes the next
+//! writer wait until the line has arrived.
+
+use crate::clock::{Time, time};
+use crate::costs::MachineCosts;
+use crate::machine::{MOST, Machine};
+use std::cell::Cell;
+
+/// One line.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    writer: Cell<Option<usize>>,
+    /// A bit for each CPU that has a copy.
+    copies: Cell<[u64; MOST / 64]>,
+    busy_until: Cell<Time>,
+}
+
+/// What lines cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fabric {
+    pub(crate) machine: Machine,
+    pub(crate) near: Time,
+    pub(crate) far: Time,
+}
+
+impl Fabric {
+    pub(crate) fn new(machine: Machine, costs: &MachineCosts) -> Self {
+        Self { machine, near: time(costs.transfer_near), far: time(costs.transfer_far) }
+    }
+
+    /// The way of one line from one CPU to another.
+    pub(crate) fn transfer(&self, from: usize, to: usize) -> Time {
+        match () {
+            () if from == to => 0,
+            () if self.machine.is_near(from, to) => self.near,
+            () => self.far,
+        }
+    }
+}
+
+impl Line {
+    /// CPU `cpu` reads it: what that takes.
+    pub(crate) fn read(&self, cpu: usize, fabric: &Fabric) -> Time {
+        let mut copies = self.copies.get();
+        let (word, bit) = (cpu / 64, 1 << (cpu % 64));
+        if copies[word] & bit != 0 {
+            return 0;
+        }
+        copies[word] |= bit;
+        self.copies.set(copies);
+        self.writer.get().map_or(0, |writer| fabric.transfer(writer, cpu))
+    }
+
+    /// CPU `cpu` writes it, beginning at `now`: what that takes.
+    pub(crate) fn write(&self, cpu: usize, now: Time, fabric: &Fabric) -> Time {
+        let mut alone = [0; MOST / 64];
+        alone[cpu / 64] = 1 << (cpu % 64);
+        let shared = self.copies.get() != alone;
+        let writer = self.writer.replace(Some(cpu)).unwrap_or(cpu);
+        self.copies.set(alone);
+        if writer == cpu && !shared {
+            return 0;
+        }
+        let wait = self.busy_until.get().saturating_sub(now);
+        // Copies are taken back at once, however many there are; that takes the way of one line.
+        let way = if writer == cpu { fabric.near } else { fabric.transfer(writer, cpu) };
+        self.busy_until.set(now + wait + way);
+        wait + way
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_line_pays_nothing_and_who_fetches_it_waits_for_those_before() {
+        let fabric = Fabric { machine: Machine { nodes: 2, cpus: 2 }, near: 10, far: 30 };
+        let line = Line::default();
+        assert_eq!(line.read(0, &fabric), 0, "nobody has written it");
+        assert_eq!(line.write(0, 0, &fabric), 0);
+        assert_eq!([line.read(1, &fabric), line.read(1, &fabric), line.read(2, &fabric)], [10, 0, 30]);
+        assert_eq!(line.write(0, 100, &fabric), 10, "the copies are taken back");
+        assert_eq!(line.write(2, 105, &fabric), 5 + 30, "the line is on its way until 110");
+        assert_eq!(line.write(2, 200, &fabric), 0);
+    }
+}

@@ -1,0 +1,111 @@
+//! The real queues, in the hand of a virtual M: what it calls, and what that costs. After `shared/queues.rs` and
+//! `waking/submit.rs` of gmp-core.
+
+use crate::hand::Hand;
+use crate::ticket::Ticket;
+use gmp_core::contract::{List, Policy, Popped, RunQueue, SharedQueue, Slot};
+
+impl<P: Policy> Hand<'_, P> {
+    /// Whether the one P is in this hand, so that no queue needs locked instructions.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.w.procs() == 1
+    }
+
+    /// The P in hand.
+    pub(crate) fn p(&self) -> usize {
+        self.m.p.get().expect("who comes here holds a P")
+    }
+
+    /// Pushes a goroutine onto the own queue; what that has no room for goes to the shared one.
+    pub(crate) fn push_local(&self, g: usize, slot: Slot) {
+        let (p, costs) = (&self.w.ps[self.p()], &self.w.queue_costs);
+        self.spend(match (slot, self.is_alone()) {
+            (Slot::Next, false) => costs.push_next,
+            (Slot::Back, false) => costs.push_back,
+            (Slot::Next, true) => costs.alone[0],
+            (Slot::Back, true) => costs.alone[1],
+        });
+        self.write(&p.line);
+        self.catch_up();
+        let ticket = self.made_runnable(g);
+        let mut spilled = List::new();
+        p.queue.borrow_mut().push(ticket, slot, &mut |batch: List<Ticket>| spilled.append(batch));
+        if !spilled.is_empty() {
+            self.w.counts.spilled.add(spilled.len() as u64);
+            self.push_shared_batch(spilled);
+        }
+    }
+
+    pub(crate) fn pop_local(&self) -> Option<Popped<Ticket>> {
+        let (p, costs) = (&self.w.ps[self.p()], &self.w.queue_costs);
+        self.catch_up();
+        let popped = p.queue.borrow_mut().pop()?;
+        self.spend(if self.is_alone() { costs.alone[2] } else { costs.pop });
+        self.write(&p.line);
+        Some(popped)
+    }
+
+    pub(crate) fn push_shared(&self, g: usize) {
+        let ticket = self.made_runnable(g);
+        self.push_shared_batch([ticket].into_iter().collect());
+    }
+
+    fn push_shared_batch(&self, batch: List<Ticket>) {
+        let (count, costs) = (batch.len() as f64, &self.w.queue_costs);
+        if self.is_alone() {
+            self.spend(costs.alone[3] * count);
+            self.catch_up();
+        } else {
+            self.hold(&self.w.shared_lock, costs.shared_push + costs.token * (count - 1.0));
+            self.write(&self.w.shared_line);
+        }
+        self.w.shared.push_batch(batch);
+    }
+
+    pub(crate) fn pop_shared(&self) -> Option<Ticket> {
+        self.use_shared();
+        self.w.shared.pop()
+    }
+
+    /// A share of the shared queue; what does not fit into the own queue goes back.
+    pub(crate) fn pop_shared_batch(&self, limit: usize) -> Option<Ticket> {
+        self.use_shared();
+        let mut batch = self.w.shared.pop_batch(self.w.procs(), limit);
+        let first = batch.pop_front();
+        if !batch.is_empty() {
+            self.spend(self.w.queue_costs.token * batch.len() as f64);
+            self.write(&self.w.ps[self.p()].line);
+            self.w.ps[self.p()].queue.borrow_mut().push_batch(&mut batch);
+            if !batch.is_empty() {
+                self.w.shared.push_front(batch);
+            }
+        }
+        first
+    }
+
+    fn use_shared(&self) {
+        if self.is_alone() {
+            self.spend(self.w.queue_costs.alone[4]);
+            self.catch_up();
+        } else {
+            self.hold(&self.w.shared_lock, self.w.queue_costs.shared_pop);
+            self.write(&self.w.shared_line);
+        }
+    }
+
+    pub(crate) fn shared_is_empty(&self) -> bool {
+        if !self.is_alone() {
+            self.read(&self.w.shared_line);
+        }
+        self.w.shared.is_empty()
+    }
+
+    /// From here on a goroutine waits in line.
+    fn made_runnable(&self, g: usize) -> Ticket {
+        let now = self.now();
+        self.w.with(g, |g| {
+            g.runnable_since = now;
+            g.ticket.take().expect("a goroutine is queued once")
+        })
+    }
+}

@@ -242,11 +242,13 @@ fn thread_lock_elsewhere() {
     thread_local! {
         static KEPT: RefCell<Vec<gmp::ThreadLock>> = const { RefCell::new(Vec::new()) };
     }
+    // SAFETY: no borrow of the thread-local lasts over a suspension.
+    let shared = || unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() };
     let keep = || KEPT.with_borrow_mut(|kept| kept.push(gmp::lock_os_thread()));
-    builder().procs(1).build().unwrap().run(move || gmp::go(keep).join().unwrap()).unwrap();
+    shared().procs(1).build().unwrap().run(move || gmp::go(keep).join().unwrap()).unwrap();
     // Main is on the thread that goes on as a plain one.
-    builder().build().unwrap().run(keep).unwrap();
-    let locks = builder().build().unwrap().run(|| {
+    shared().build().unwrap().run(keep).unwrap();
+    let locks = shared().build().unwrap().run(|| {
         let own = gmp::lock_os_thread();
         KEPT.take();
         // Out of reach of the goroutine's own code, but not of its own.
@@ -254,7 +256,7 @@ fn thread_lock_elsewhere() {
         gmp_core::goroutine::thread_locks()
     });
     println!("{}", locks.unwrap().value);
-    builder().build().unwrap().run(keep).unwrap();
+    shared().build().unwrap().run(keep).unwrap();
     println!("{}", KEPT.take().len());
 }
 

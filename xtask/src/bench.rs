@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+pub(crate) mod cell;
 mod events;
 pub(crate) mod log;
 pub(crate) mod machine;
@@ -117,7 +118,7 @@ fn measure(args: &Args, events: &Events) -> Result<(Record, Option<Stop>)> {
     );
     let programs = programs(args)?;
     let cells = plan::cells(&programs, args)?;
-    let mut contestants: Vec<String> = cells.iter().map(plan::CellSpec::contestant).collect();
+    let mut contestants: Vec<String> = cells.iter().map(cell::CellSpec::contestant).collect();
     contestants.sort();
     contestants.dedup();
     let head = Head {

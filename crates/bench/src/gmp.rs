@@ -28,9 +28,11 @@ mod spawn_burst;
 mod spawn_join;
 mod spawn_tree;
 mod switch_raw;
+mod tcp_echo;
 mod yields;
 
 use crate::cell::{Cell, Figures, Result};
+use crate::echo::MANY;
 use crate::library::{self, Library, Programs};
 use crate::workload::Run;
 use ::gmp::Handle;
@@ -80,6 +82,8 @@ const PROGRAMS: &Programs<Program> = &[
     ("blocking_sys", Inside(|cell| blocking_sys::main(cell, false))),
     ("blocking_sys_declared", Inside(|cell| blocking_sys::main(cell, true))),
     ("blocking_short", Inside(blocking_short::main)),
+    ("tcp_echo", Inside(|cell| tcp_echo::main(cell, MANY))),
+    ("tcp_echo_1", Inside(|cell| tcp_echo::main(cell, 1))),
     ("matmul_steal", Inside(matmul_steal::main)),
     ("runq", Alone(runq::run)),
     ("runq_stolen", Alone(runq::run)),

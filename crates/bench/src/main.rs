@@ -6,6 +6,7 @@
 mod catalogue;
 mod cell;
 mod connections;
+mod echo;
 mod gmp;
 mod library;
 mod measure;

@@ -14,6 +14,7 @@ mod loom_hop;
 mod steal;
 mod switch;
 mod timers;
+mod watch;
 
 use crate::contract::{Carry, Config, Switch, VictimOrder};
 use crate::records::g::G;
@@ -102,7 +103,7 @@ impl<'a, C: Config> G0<'a, C> {
         p.core.word.acquire();
         p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.sched.emit_proc(crate::ground::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
-        self.m.p.set(p.into_core());
+        self.m.hold(p.into_core());
         self.note_cpu();
     }
 

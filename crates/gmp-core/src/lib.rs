@@ -33,7 +33,7 @@ pub use life::{local, scope, timer};
 pub use queue::idle;
 pub use records::{sight, stats};
 pub use runtime::goroutine;
-pub use waiting::park;
+pub use waiting::{descriptor, park};
 
 pub use contract::Config;
 pub use entering::gate::{give_way, step_aside};

@@ -8,5 +8,6 @@ pub(crate) mod outsiders;
 pub(crate) mod p;
 pub(crate) mod rt;
 pub mod sight;
+pub(crate) mod source;
 pub mod stats;
 mod ties;

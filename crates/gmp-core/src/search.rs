@@ -30,6 +30,10 @@ pub trait Sources {
     fn take_own(&self) -> Option<Popped<Self::Token>>;
     /// Takes a share of the shared queue: one to run, the others into the own queue.
     fn take_shared(&self) -> Option<Popped<Self::Token>>;
+    /// Takes whom the poller has made runnable, if there is one.
+    fn look_outside(&self) -> Option<Popped<Self::Token>> {
+        None
+    }
     /// Takes from others, if this M may spin.
     fn steal(&self) -> Option<Popped<Self::Token>>;
     /// Gives the P up, unless something turns up on the way. `None`: start over.
@@ -56,7 +60,7 @@ pub fn look_everywhere<S: Sources>(sources: &S) -> Option<Popped<S::Token>> {
     {
         return Some(popped);
     }
-    sources.steal().or_else(|| sources.go_idle())
+    sources.look_outside().or_else(|| sources.steal()).or_else(|| sources.go_idle())
 }
 
 /// The Ps as a thief sees them, which holds a P with an empty queue.

@@ -3,6 +3,8 @@
 mod emit;
 pub(crate) mod idle_word;
 pub(crate) mod lists;
+pub(crate) mod look;
+pub(crate) mod polling;
 pub(crate) mod queues;
 pub(crate) mod reports;
 pub(crate) mod sched;

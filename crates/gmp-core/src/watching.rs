@@ -1,6 +1,7 @@
 //! Watching: sysmon, and the search for deadlocks.
 
 pub(crate) mod deadlock;
+mod late_look;
 mod late_timers;
 mod look;
 pub(crate) mod sysmon;

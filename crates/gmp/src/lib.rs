@@ -16,6 +16,8 @@
 //! | keep something for each goroutine | [`g_local!`] |
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
 //! | stop others in time | [`context::Context`] |
+//! | talk to other machines | [`net`]: sockets with std's names |
+//! | await a future | [`block_on`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`dump()`], [`current`], [`stats`], [`num_goroutines`] |
 //! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
@@ -44,9 +46,9 @@
 //! # Features
 //!
 //! `dump` is on by default: [`dump()`], [`Builder::dump_on`], and stacks in the report of a deadlock. Without it (`default-features =
-//! false`) a program is built without the crates that read unwind tables and symbols. All but `dump` and `suite` choose
-//! the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
-//! `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it [`policy::Random`], [`policy::Block`],
+//! false`) a program is built without the crates that read unwind tables and symbols. `net`, on
+//! by default, adds [`net`]. All but these and `suite` choose the [`DefaultPolicy`], and nothing else changes with them.
+//! `randomize-scheduler` (also called `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it [`policy::Random`], [`policy::Block`],
 //! [`policy::Lifo`] or [`policy::Global`], and if several are on the first of these counts; `idle-eager` and
 //! `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if both are on the first counts.
 //! `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
@@ -119,6 +121,8 @@ pub use gmp_macros::test;
 #[doc(inline)]
 pub use gmp_sync::channel::{Receiver, Sender, chan, never};
 #[doc(inline)]
+pub use gmp_sync::future::block_on;
+#[doc(inline)]
 pub use gmp_sync::select::{Select, SelectedOperation, block_forever};
 #[doc(inline)]
 pub use gmp_sync::{channel, context, select, sync};
@@ -129,6 +133,13 @@ pub use goroutine::{
 pub use run::run;
 pub use runtime::{Handle, Runtime};
 pub use spawn::{Spawn, spawn};
+
+/// Sockets for goroutines and plain threads. With the feature `net`, which is on by default.
+#[cfg(feature = "net")]
+pub mod net {
+    #[doc(inline)]
+    pub use gmp_net::*;
+}
 
 /// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].
 pub mod time {
@@ -184,6 +195,9 @@ mod texts {
     struct Policies;
     #[doc = include_str!("../../../docs/thread-locals.md")]
     struct ThreadLocals;
+    #[cfg(feature = "net")]
+    #[doc = include_str!("../../../docs/servers.md")]
+    struct Servers;
     #[doc = include_str!("../../../docs/coming-from-go.md")]
     struct ComingFromGo;
     #[doc = include_str!("../../../docs/coming-from-tokio-or-crossbeam.md")]

@@ -12,6 +12,8 @@ mod outside;
 mod scopes;
 #[path = "../examples/soak/soak.rs"]
 mod soak;
+#[path = "../examples/soak/sockets.rs"]
+mod sockets;
 #[path = "../examples/soak/timers.rs"]
 mod timers;
 #[path = "../examples/soak/traffic.rs"]

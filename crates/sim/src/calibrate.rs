@@ -89,7 +89,7 @@ const HEAD: &str = "\
 # What everything takes in the simulator, in nanoseconds. What each name means stands in `src/costs.rs`, how each is
 # measured in `src/calibrate.rs`; `cargo xtask sim calibrate` makes this file anew. Not measured, since this takes a
 # machine of several nodes: `transfer_far`, 2.7 times `transfer_near`, a usual factor between two sockets. Set by hand:
-# `jitter`, `lines` (a record's two and a stack's two), `grain`, `contended`, `join` and `timer`.
+# `jitter`, `lines` (a record's two and a stack's two), `grain`, `contended`, `join`, `timer` and `look`.
 
 ";
 

@@ -33,6 +33,8 @@ pub struct MachineCosts {
     pub wake_latency: f64,
     /// The system call that sleeps, and the way out of it.
     pub futex_sleep: f64,
+    /// CPU time of a thread that sleeps until a moment: the kernel's timer on top.
+    pub timed_sleep: f64,
     /// A new thread, for its maker.
     pub thread_make: f64,
     /// How much longer a timed sleep lasts than it was asked to.

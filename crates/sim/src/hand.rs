@@ -88,7 +88,7 @@ impl<'a, P: Policy> Hand<'a, P> {
     /// Sleeps until somebody wakes this M, or until a moment.
     pub(crate) fn sleep(&self, until: Option<Time>) {
         let costs = &self.w.costs.machine;
-        self.spend(costs.futex_sleep);
+        self.spend(if until.is_some() { costs.timed_sleep } else { costs.futex_sleep });
         self.catch_up();
         if self.m.note.take() {
             return;

@@ -10,6 +10,7 @@ mod wait;
 
 pub mod channel;
 pub mod context;
+pub mod future;
 pub mod select;
 pub mod sync;
 pub mod time;

@@ -4,8 +4,8 @@
 //! that was cut short by one is left out when the file is read, and cut off before anything is added.
 
 use crate::bench::args::Args;
+use crate::bench::cell::CellSpec;
 use crate::bench::machine::Machine;
-use crate::bench::plan::CellSpec;
 use crate::bench::sample::Sample;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};

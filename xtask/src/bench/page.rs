@@ -7,6 +7,7 @@
 mod canvas;
 pub(crate) mod curves;
 pub(crate) mod heat;
+mod parts;
 mod ratios;
 pub(crate) mod raw;
 mod tiles;
@@ -14,6 +15,7 @@ mod tiles;
 use crate::bench::report::Report;
 use crate::bench::table;
 use anyhow::{Context, Result};
+pub(crate) use parts::escaped;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -85,33 +87,6 @@ fn run(report: &Report, at: usize) -> Result<String> {
     text += &tiles::memory(report)?;
     text += &raw::section(report);
     Ok(text + "</section>\n")
-}
-
-/// A part of a run's section; nothing if there is nothing to show.
-fn part(title: &str, about: &str, content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
-    }
-    format!("<h3>{}</h3>\n<p>{}</p>\n{content}", escaped(title), escaped(about))
-}
-
-/// A picture with the words that stand for it where it cannot be seen.
-fn figure(label: &str, caption: &str, svg: &str) -> String {
-    let caption = match caption {
-        "" => String::new(),
-        caption => format!("<figcaption>{}</figcaption>", escaped(caption)),
-    };
-    format!("<figure><div role=\"img\" aria-label=\"{}\">{svg}</div>{caption}</figure>\n", escaped(label))
-}
-
-/// Pictures side by side, as many as fit; nothing if there are none.
-fn tiled(figures: &str) -> String {
-    if figures.is_empty() { String::new() } else { format!("<div class=\"tiles\">{figures}</div>\n") }
-}
-
-/// Text as HTML.
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

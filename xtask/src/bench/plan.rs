@@ -1,75 +1,10 @@
 //! Which cells to run: what the programs offer, narrowed by the arguments.
 
 use crate::bench::args::{Args, Mode};
+use crate::bench::cell::CellSpec;
 use crate::bench::names;
 use crate::bench::program::Program;
 use anyhow::{Result, ensure};
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// What a cell is called. Programs print it with `list`; the first six make it up.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub(crate) struct CellSpec {
-    pub(crate) lib: String,
-    pub(crate) policy: String,
-    /// gmp's idle rule, where it is not to be the policy's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) idle: Option<String>,
-    /// gmp's thread-local mode; the other libraries have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) mode: Option<String>,
-    /// Whether several modes compete, so that the mode is part of the contestant's name.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) modes_compete: bool,
-    /// Idle rules that the library has.
-    #[serde(default, skip_serializing)]
-    pub(crate) idle_rules: Vec<String>,
-    pub(crate) workload: String,
-    pub(crate) procs: u64,
-    pub(crate) n: u64,
-    #[serde(default = "CellSpec::first_group")]
-    pub(crate) group: String,
-    /// What the figure counts: nanoseconds of time, or something else.
-    #[serde(default = "CellSpec::nanoseconds")]
-    pub(crate) unit: String,
-    #[serde(default)]
-    pub(crate) about: String,
-}
-
-impl CellSpec {
-    /// The group of a program that knows no groups.
-    fn first_group() -> String {
-        "workloads".to_owned()
-    }
-
-    fn nanoseconds() -> String {
-        "ns".to_owned()
-    }
-
-    /// Library, policy, idle rule and mode: who competes.
-    pub(crate) fn contestant(&self) -> String {
-        let mut name = match (self.policy.as_str(), &self.idle) {
-            ("-", _) => self.lib.clone(),
-            (policy, None) => format!("{}/{policy}", self.lib),
-            (policy, Some(idle)) => format!("{}/{policy}+{idle}", self.lib),
-        };
-        if let (true, Some(mode)) = (self.modes_compete, &self.mode) {
-            name = format!("{name} ({mode})");
-        }
-        name
-    }
-
-    /// What they compete in.
-    pub(crate) fn contest(&self) -> (&str, u64, u64) {
-        (&self.workload, self.procs, self.n)
-    }
-}
-
-impl fmt::Display for CellSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} on {}", self.contestant(), self.workload, self.procs)
-    }
-}
 
 /// The cells to run, in order: those of a contest (one workload at one size) stand together, the contestants of each in
 /// the same order.
@@ -79,7 +14,7 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
         let cells = stretched(program.list(args.quick)?, &args.procs);
         offered.extend(with_modes(with_idle_rules(cells, &args.idle), &args.mode));
     }
-    names::check(args, &offered)?;
+    check_names(args, &offered)?;
     // Rows stand in the order in which the first program lists its workloads.
     let mut contests: Vec<(String, u64, u64)> = Vec::new();
     let contest_of = |cell: &CellSpec| (cell.workload.clone(), cell.procs, cell.n);
@@ -161,6 +96,26 @@ fn wanted(args: &Args, cell: &CellSpec) -> bool {
     };
     let procs = args.procs.is_empty() || args.procs.contains(&cell.procs);
     lib && policy && workload && procs
+}
+
+/// Refuses names that no program offers.
+fn check_names(args: &Args, offered: &[CellSpec]) -> Result<()> {
+    let of = |what: fn(&CellSpec) -> String| offered.iter().map(what).collect::<Vec<_>>();
+    if args.lib.iter().any(|lib| lib == OURS) {
+        let ours = offered.iter().filter(|cell| cell.lib == OURS && cell.policy != "-");
+        let mut policies: Vec<String> = ours.map(|cell| cell.policy.clone()).collect();
+        policies.push(ALL.to_owned());
+        names::known("policy", "policy", &args.policy, &policies)?;
+    }
+    let rules: Vec<String> = offered.iter().flat_map(|cell| cell.idle_rules.clone()).collect();
+    names::known("idle", "idle rule", &args.idle, &rules)?;
+    names::known("lib", "library", &args.lib, &of(|cell| cell.lib.clone()))?;
+    let mut groups = of(|cell| cell.group.clone());
+    groups.push(ALL.to_owned());
+    names::known("group", "group", std::slice::from_ref(&args.group), &groups)?;
+    names::known("workload", "workload", &args.workload, &of(|cell| cell.workload.clone()))?;
+    let procs: Vec<String> = args.procs.iter().map(u64::to_string).collect();
+    names::known("procs", "number", &procs, &of(|cell| cell.procs.to_string()))
 }
 
 #[cfg(test)]

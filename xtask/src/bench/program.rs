@@ -1,7 +1,7 @@
 //! The program that runs cells: started anew for each, ended if it hangs.
 
+use crate::bench::cell::CellSpec;
 use crate::bench::events::{End, Events};
-use crate::bench::plan::CellSpec;
 use crate::bench::sample::{Line, Outcome};
 use crate::root;
 use anyhow::{Context, Result, bail, ensure};

@@ -1,7 +1,7 @@
 //! What a run found out, contest by contest: made of its samples, whether it came to its end or not.
 
+use crate::bench::cell::CellSpec;
 use crate::bench::log::{Head, Record};
-use crate::bench::plan::CellSpec;
 use crate::bench::ratio::Ratio;
 use crate::bench::sample::Sample;
 

@@ -1,9 +1,9 @@
 //! A run: contest by contest, turn by turn, until all is measured, somebody wants it to end, or the file is full.
 
 use crate::bench::args::Args;
+use crate::bench::cell::CellSpec;
 use crate::bench::events::Events;
 use crate::bench::log::{Log, Record};
-use crate::bench::plan::CellSpec;
 use crate::bench::program::Program;
 use crate::bench::report::Report;
 use crate::bench::sample::{Outcome, Sample};

@@ -1,6 +1,6 @@
 //! What one process of a cell found out. Samples are what the file of a run consists of, and rows are made of them.
 
-use crate::bench::plan::CellSpec;
+use crate::bench::cell::CellSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
 //! The table: one contestant with all its figures, or several side by side with the winner marked.
 
 mod alone;
+mod parts;
 mod side_by_side;
 
 use crate::bench::report::Report;
 use crate::bench::units::percent;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// Lines above the table.
 pub(crate) fn head(report: &Report) -> String {
@@ -50,28 +50,4 @@ pub(crate) fn render(report: &Report, width: usize) -> String {
 /// What the run found, in a sentence: who is fastest in how many rows.
 pub(crate) fn verdict(report: &Report) -> Option<String> {
     (report.contestants.len() > 1).then(|| side_by_side::verdict(report))?
-}
-
-fn new(header: &[String]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    table
-}
-
-/// The table's lines, with the columns but the first one flush right.
-fn lines(mut table: Table, right: std::ops::Range<usize>) -> String {
-    for column in right {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let text = table.to_string();
-    let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
-    trimmed.join("\n") + "\n"
-}
-
-/// A workload's size, where it has one.
-fn size(n: u64) -> String {
-    if n == 0 { String::new() } else { crate::bench::units::grouped(n as f64) }
 }

@@ -2,9 +2,9 @@
 //! processors, seeds as turns.
 
 use crate::bench;
+use crate::bench::cell::CellSpec;
 use crate::bench::log::Head;
 use crate::bench::machine::Machine;
-use crate::bench::plan::CellSpec;
 use crate::bench::report::Report;
 use crate::bench::sample::{self, Line, Sample};
 use crate::sim::log::{Outcome, Record};

@@ -98,7 +98,7 @@ fn rows(program: &Program, offer: &Offer, report: &Report) -> Result<Vec<Row>> {
 }
 
 /// The same program at the size that was measured, or at one large enough to behave like it.
-fn cell(workload: &str, policy: &str, measured: &bench::plan::CellSpec) -> Cell {
+fn cell(workload: &str, policy: &str, measured: &bench::cell::CellSpec) -> Cell {
     let n = match workload {
         "spawn_tree" => measured.n.min(16),
         "fan_out" => 2,

@@ -1,10 +1,12 @@
 //! Rival: tokio, as two libraries: its multi-threaded scheduler and its single-threaded one.
 
 mod chan;
+mod echo;
 mod runtime;
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::connections::{self, answer, read};
+use crate::echo::MANY;
 use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::measure::{self, Latencies, TICK, Ticks};
 use crate::{process, work};
@@ -50,6 +52,8 @@ const PROGRAMS: &Programs<fn(&Cell, &Runtime) -> Result<Figures>> = &[
     ("blocking_sys", |cell, runtime| blocking_sys(cell, runtime, false)),
     ("blocking_sys_declared", |cell, runtime| blocking_sys(cell, runtime, true)),
     ("blocking_short", blocking_short),
+    ("tcp_echo", |cell, runtime| echo::tcp_echo(cell, runtime, MANY)),
+    ("tcp_echo_1", |cell, runtime| echo::tcp_echo(cell, runtime, 1)),
     ("matmul_steal", matmul_steal),
 ];
 

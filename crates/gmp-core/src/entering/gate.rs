@@ -231,11 +231,11 @@ impl Inside {
     /// Leaves the stack for g0 with `leave` as the reason; returns when the goroutine runs again.
     #[inline]
     pub(crate) fn leave(&self, leave: crate::records::m::Leave) {
-        self.reserve_m_while_panicking();
+        self.prepare_to_leave();
         self.leave_reserved(leave);
     }
 
-    /// [`Inside::leave`] after [`Inside::reserve_m_while_panicking`].
+    /// [`Inside::leave`] after [`Inside::prepare_to_leave`].
     #[inline]
     pub(crate) fn leave_reserved(&self, leave: crate::records::m::Leave) {
         self.m().leave.set(leave);
@@ -246,7 +246,7 @@ impl Inside {
     /// Leaves the stack for a kind of yield, straight for the next goroutine if it can.
     #[inline]
     pub(crate) fn make_way(&self, leave: Leave) {
-        self.reserve_m_while_panicking();
+        self.prepare_to_leave();
         self.m().leave.set(leave);
         // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
         unsafe { self.m().rt().hop_to_yield(self.g()) };
@@ -257,6 +257,13 @@ impl Inside {
     pub(crate) fn hop(&self) {
         // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the request is set.
         unsafe { self.m().rt().hop(self.g()) };
+    }
+
+    /// What has to be done on the goroutine's own stack before it leaves it, and before the reason is set.
+    #[inline]
+    pub(crate) fn prepare_to_leave(&self) {
+        self.reserve_m_while_panicking();
+        promote_jobs(self.g(), self.m());
     }
 
     /// std counts panics per thread, so a goroutine that suspends while it unwinds keeps its M to itself until it is
@@ -287,6 +294,14 @@ impl Inside {
             self.g().set(Flags::PANICKING);
             crate::entering::locked::lock(self.g(), self.m());
         }
+    }
+}
+
+/// Whatever `g` has offered to thieves becomes goroutines: it is about to leave its M, or its P.
+#[inline(always)]
+pub(crate) fn promote_jobs(g: &'static G, m: &M) {
+    if !m.jobs.is_empty() {
+        m.rt().promote_jobs(g);
     }
 }
 

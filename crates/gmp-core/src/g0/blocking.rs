@@ -46,14 +46,15 @@ impl<C: Config> Sched<C> {
 
     /// See [`AnyRuntime::step_aside`](crate::records::rt::AnyRuntime::step_aside). sysmon takes the P at its next look:
     /// nobody asks here whether somebody wants it, since timers may, too.
-    pub(crate) fn step_aside_here(&self, g: &G) {
+    pub(crate) fn step_aside_here(&self, g: &'static G) {
         self.enter_blocking_here(g);
         m_of(g).set_aside(true);
         self.sysmon.note.wake();
     }
 
-    pub(crate) fn enter_blocking_here(&self, g: &G) {
+    pub(crate) fn enter_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
+        gate::promote_jobs(g, m);
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
         g.word.to_blocked();
         let p = m.p.replace(ptr::null());
@@ -96,7 +97,7 @@ impl<C: Config> Sched<C> {
         if let Some(p) = idle {
             p.core.word.acquire();
             p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
-            m.p.set(p.into_core());
+            m.hold(p.into_core());
             g.word.to_unblocked();
             return;
         }

@@ -251,6 +251,11 @@ impl<C: Config> Sources for G0<'_, C> {
     }
 
     #[inline(always)]
+    fn look_outside(&self) -> Option<Popped<Runnable>> {
+        self.look_into_poller()
+    }
+
+    #[inline(always)]
     fn steal(&self) -> Option<Popped<Runnable>> {
         self.steal_work()
     }

@@ -3,18 +3,15 @@
 #![doc = include_str!("idle/README.md")]
 
 use super::G0;
-use crate::contract::{Config, Popped, SharedQueue, Thief};
+use crate::contract::{Config, Popped, SharedQueue};
 use crate::ground::sync::full_fence;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
-use crate::records::p::timers::NEVER;
 use crate::shared::lists::MRef;
-use crate::shared::sched::AllP;
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
-    /// Gives up the P, unless something turns up on the way. Always `None`: the caller starts over, with a P or
-    /// without.
+    /// Gives up the P, unless something turns up on the way. `None`: the caller starts over, with a P or without.
     #[cold]
     #[inline(never)]
     pub(super) fn give_up_p(&self) -> Option<Popped<Runnable>> {
@@ -36,16 +33,13 @@ impl<C: Config> G0<'_, C> {
         self.drop_spinning();
         // From here on a submitter sees the idle P and nobody spinning; what it pushed before it could, we see now.
         full_fence();
-        if !self.last_look() {
-            self.sleep_for_timers();
-        }
-        None
+        if self.last_look() { None } else { self.watch() }
     }
 
     /// Looks at every source once more after the P is gone. `true`: there is work, and a P for it is in hand.
     fn last_look(&self) -> bool {
         let work = !self.sched.shared.is_empty()
-            || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty()));
+            || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| p.has_work()));
         if !work {
             return false;
         }
@@ -62,44 +56,6 @@ impl<C: Config> G0<'_, C> {
                 self.sched.idle.want_spinner();
                 false
             }
-        }
-    }
-
-    /// If timers are pending and no other M watches them, sleeps until the earliest; the caller starts over.
-    fn sleep_for_timers(&self) {
-        let until = self.sched.with_all_p(&self.epoch, earliest_timer);
-        if until == NEVER {
-            return;
-        }
-        let mut lists = self.sched.lock();
-        // Whoever fills our inbox looks for us on the idle list and here, under the lock, and we have been on neither.
-        if self.is_wanted() || !self.m.inbox.is_empty() {
-            return;
-        }
-        if let Some((sleeper, its_until)) = lists.timer_m {
-            if its_until > until {
-                // SAFETY: under the lock, and an M stays listed while it sleeps.
-                lists.unpark_soon(unsafe { sleeper.get() }.note.set());
-            }
-            return;
-        }
-        lists.timer_m = Some((MRef::new(self.m), until));
-        drop(lists);
-        self.m.note.sleep_until(self.sched.header.instant(until));
-        let mut lists = self.sched.lock();
-        if lists.timer_m.is_some_and(|(sleeper, _)| sleeper == MRef::new(self.m)) {
-            lists.timer_m = None;
-        }
-        self.m.note.clear();
-        if self.take_next_p() {
-            // At the limit of threads: somebody had nobody else to give it to.
-            return;
-        }
-        if let Some(p) = self.sched.take_idle_p(&mut lists) {
-            drop(lists);
-            self.sched.idle.spin();
-            self.m.spinning.set(true);
-            self.acquire(p);
         }
     }
 
@@ -229,8 +185,4 @@ impl<C: Config> G0<'_, C> {
         lists.locked_idle -= 1;
         false
     }
-}
-
-fn earliest_timer<C: Config>(all: &AllP<C>) -> u64 {
-    all.ps.iter().map(|p| p.core.timers.next_live()).min().unwrap_or(NEVER)
 }

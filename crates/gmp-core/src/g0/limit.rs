@@ -12,7 +12,15 @@ impl<C: Config> G0<'_, C> {
     pub(super) fn mind_the_limit(&self) -> bool {
         let mut lists = self.sched.lock();
         if self.m.reserve.get() {
-            let Some(m) = lists.idle_ms.pop() else { return false };
+            let Some(m) = lists.idle_ms.pop() else {
+                // A thread that has ended may have left room for another one.
+                if lists.without_thread.is_empty() || !self.sched.may_make_thread(&lists) {
+                    return false;
+                }
+                let p = self.release();
+                self.sched.start_m(&mut lists, p, self.m.spinning.replace(false));
+                return true;
+            };
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(self.m.spinning.replace(false));
             let p = self.release();

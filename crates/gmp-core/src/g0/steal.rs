@@ -4,10 +4,11 @@ use super::G0;
 use crate::contract::{
     Config, IdlePolicy, Policy, Popped, Steal, StealRound, Thief, VictimOrder, Victims, WalkStart,
 };
+use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::add_own;
 use crate::records::p::word::PStatus;
-use crate::search::{self, steal_rounds};
+use crate::search::{self, Victims as _, steal_rounds};
 use crate::shared::sched::{AllP, OrderOf};
 use std::time::Duration;
 
@@ -30,7 +31,10 @@ impl<C: Config> G0<'_, C> {
         let own = self.p_shared().core.id as usize;
         self.note_cpu();
         let rounds = <C::Policy as Policy>::RULES.steal_rounds;
-        self.sched.with_all_p(&self.epoch, |all| steal_rounds(&Raid { g0: self, all, own }, rounds))
+        self.sched.with_all_p(&self.epoch, |all| {
+            let raid = Raid { g0: self, all, own };
+            steal_rounds(&raid, rounds).or_else(|| raid.steal_job())
+        })
     }
 
     fn may_spin(&self) -> bool {
@@ -46,6 +50,30 @@ impl<C: Config> G0<'_, C> {
             .try_spin(self.sched.procs(), |view| self.sched.opinion(|idle| idle.may_spin(view)));
         self.m.spinning.set(may);
         may
+    }
+}
+
+impl<C: Config> Raid<'_, '_, C> {
+    /// Takes a job, from the first victim that has one: only when no goroutine is to be had, since a job has to be made one
+    /// first.
+    fn steal_job(&self) -> Option<Popped<Runnable>> {
+        let Self { g0, all, .. } = self;
+        let mut walk = self.walk();
+        for _ in 0..all.ps.len() {
+            let at = self.step(&mut walk)?;
+            if self.is_called_away() {
+                return None;
+            }
+            let jobs = self.is_other(at).then(|| all.ps[at].core.jobs()).flatten();
+            if let Some(token) = jobs.and_then(|jobs| crate::life::scope::steal(g0.m, jobs)) {
+                g0.sched.emit(EventKind::GoCreate, token.g(), Some(g0.m), 0);
+                let counters = &g0.p_shared().core.counters;
+                add_own(&counters.steals, 1);
+                add_own(&counters.stolen, 1);
+                return Some(Popped { token, inherits: false });
+            }
+        }
+        None
     }
 }
 

@@ -28,6 +28,8 @@ mod word;
 #[cfg(all(test, loom))]
 mod loom_scope;
 
+pub(crate) use fork::{promote, steal};
+
 pub use fork::join;
 
 use crate::entering::gate;

@@ -10,6 +10,7 @@ use crate::records::g::extra::{Ancestor, Extra};
 use crate::records::g::registry::{self, BATCH};
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
+use crate::records::m::jobs::Job;
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::add_own;
 use crate::waiting::ready::machine_beside;
@@ -84,6 +85,37 @@ where
     fill(g, m.rt().header(), number, 0, at);
     // SAFETY: neither closure nor result borrows anything.
     Ok(unsafe { submit(m, g, f) })
+}
+
+/// Makes a goroutine of a job that `steal` takes from another M, on g0 of `m`, which holds a P: runnable, and in no queue.
+/// `None`: nothing was taken, or there is no memory for a record, and then nothing is taken.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
+pub(crate) unsafe fn spawn_stolen<'a, F>(
+    m: &M,
+    steal: impl FnOnce() -> Option<(&'a Job, F)>,
+) -> Option<Runnable>
+where
+    F: FnOnce() + Send,
+{
+    // SAFETY: our M holds the P, and the reference ends in this statement.
+    if !registry::has_one(unsafe { m.p_core()?.free() }) {
+        return None;
+    }
+    let (job, f) = steal()?;
+    let (g, number) = take_record(m)?;
+    fill(g, m.rt().header(), number, job.parent, job.at);
+    if let Some(labels) = &job.labels {
+        g.set_extra(Some(Box::new(Extra { labels: Arc::clone(labels), ..Extra::default() })));
+    }
+    g.join.reset_detached();
+    // SAFETY: as the caller promises; a record just filled is ours and its body is empty.
+    unsafe { g.body.put(f) };
+    g.table.set(table::<F, ()>());
+    g.word.to_spawned();
+    // SAFETY: just made Runnable, once.
+    Some(unsafe { Runnable::new(g) })
 }
 
 /// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds, or into the shared

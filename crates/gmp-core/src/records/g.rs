@@ -158,6 +158,11 @@ pub enum WaitReason {
     LockedThread,
     /// To enter `blocking`, at the limit of threads, for a thread that may block.
     Thread,
+    /// For a file descriptor to become ready. Others can end this wait from outside the process.
+    #[doc(alias = "waitReasonIOWait")]
+    Io,
+    /// In `block_on`, for a future.
+    Future,
 }
 
 impl core::fmt::Display for WaitReason {
@@ -181,6 +186,8 @@ impl core::fmt::Display for WaitReason {
             Self::Scope => "scope",
             Self::LockedThread => "pinned to a locked thread",
             Self::Thread => "limit of threads",
+            Self::Io => "IO wait",
+            Self::Future => "block_on",
         })
     }
 }

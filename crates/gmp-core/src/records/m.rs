@@ -5,7 +5,11 @@
 
 pub(crate) mod hopped;
 pub(crate) mod inbox;
+pub(crate) mod jobs;
 pub(crate) mod note;
+
+#[cfg(all(test, loom))]
+mod loom_jobs;
 
 #[cfg(all(test, loom))]
 mod loom_note;
@@ -23,7 +27,9 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use hopped::Hopped;
 use inbox::Inbox;
+use jobs::Jobs;
 use note::Note;
+use std::sync::Arc;
 
 /// Why a goroutine left its stack for g0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +140,8 @@ pub(crate) struct M {
     /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
     pub(crate) inbox_first: Cell<bool>,
     pub(crate) inbox: Inbox,
+    /// What its goroutine has offered to thieves. Kept by the runtime as well: thieves may still look when the M is gone.
+    pub(crate) jobs: Arc<Jobs>,
     /// The time as its goroutine read it on its way into a sleep, for the look at the timers that follows; 0: none.
     pub(crate) clock: Cell<u64>,
     /// It slept until it was given a P, and has not looked for work since.
@@ -146,7 +154,7 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
-    pub(crate) fn new(id: u64, rt: *const AnyRuntime, seed: u64) -> Self {
+    pub(crate) fn new(id: u64, rt: *const AnyRuntime, seed: u64, jobs: Arc<Jobs>) -> Self {
         Self {
             id,
             rt,
@@ -184,6 +192,7 @@ impl M {
             pinned: Cell::new(0),
             inbox_first: Cell::new(false),
             inbox: Inbox::new(),
+            jobs,
             clock: Cell::new(0),
             just_given_p: Cell::new(false),
         }
@@ -213,6 +222,14 @@ impl M {
     pub(crate) fn p_core(&self) -> Option<&PCore> {
         // SAFETY: Ps live as long as their runtime.
         unsafe { self.p.get().as_ref() }
+    }
+
+    /// Holds `p` from here on: thieves that look at that P find this M's jobs.
+    #[inline]
+    pub(crate) fn hold(&self, p: *const PCore) {
+        // SAFETY: Ps live as long as their runtime.
+        unsafe { &*p }.set_jobs(&self.jobs);
+        self.p.set(p);
     }
 
     /// The P that its goroutine's present blocking call has lent out, whoever has it by now.

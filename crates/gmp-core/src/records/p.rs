@@ -10,16 +10,18 @@ pub(crate) mod word;
 #[cfg(all(test, loom))]
 mod loom_hand_off;
 
-use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator, Switch};
+use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator, Switch, Thief};
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
+use crate::records::m::jobs::Jobs;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use slice::Slice;
 use spares::Spares;
+use std::sync::Arc;
 use timers::Timers;
 use word::PWord;
 
@@ -45,6 +47,8 @@ pub(crate) struct PCore {
     pub(crate) cpu: CpuHint,
     pub(crate) timers: Timers,
     pub(crate) counters: Counters,
+    /// The jobs of the M that took it last.
+    jobs: AtomicPtr<Jobs>,
     /// The owner's: records for the next spawns.
     free: UnsafeCell<FreeGs>,
     /// The owner's: goroutine numbers not handed out yet.
@@ -91,6 +95,9 @@ pub(crate) struct Counters {
     /// The conservation ledger: tokens given to this P's queue less tokens that came out. Summed over all Ps it says
     /// how many the policy holds.
     pub(crate) ledger: AtomicI64,
+    /// Goroutines that have begun to wait for a descriptor on this P, less those that have come back from that on it.
+    #[doc(alias = "netpollWaiters")]
+    pub(crate) at_descriptors: AtomicI64,
 }
 
 /// Adds to a counter that only the caller writes: no locked instruction.
@@ -108,6 +115,12 @@ impl Counters {
         self.exited.store(exited, Ordering::Release);
     }
 
+    /// Counts a goroutine that begins to wait for a descriptor, or has waited for one; by the P's holder.
+    pub(crate) fn count_at_descriptors(&self, n: i64) {
+        let count = self.at_descriptors.load(Ordering::Relaxed).wrapping_add(n);
+        self.at_descriptors.store(count, Ordering::Relaxed);
+    }
+
     #[inline(always)]
     pub(crate) fn book(&self, tokens: i64) {
         self.ledger.store(self.ledger.load(Ordering::Relaxed).wrapping_add(tokens), Ordering::Relaxed);
@@ -118,6 +131,22 @@ impl Counters {
 unsafe impl Sync for PCore {}
 
 impl PCore {
+    /// The jobs of the M that took this P last, if one did.
+    #[inline]
+    pub(crate) fn jobs(&self) -> Option<&Jobs> {
+        // ORDER: p-jobs. Acquire pairs with the release in `set_jobs`: they are fully there.
+        // SAFETY: the runtime keeps the jobs of all its Ms for as long as it lives.
+        unsafe { self.jobs.load(Ordering::Acquire).as_ref() }
+    }
+
+    pub(in crate::records) fn set_jobs(&self, jobs: &Arc<Jobs>) {
+        let jobs = Arc::as_ptr(jobs).cast_mut();
+        if self.jobs.load(Ordering::Relaxed) != jobs {
+            // ORDER: p-jobs. Release pairs with the acquire in `jobs`.
+            self.jobs.store(jobs, Ordering::Release);
+        }
+    }
+
     /// The free records.
     ///
     /// # Safety
@@ -174,6 +203,11 @@ unsafe impl<C: Config> Sync for P<C> {}
 unsafe impl<C: Config> Send for P<C> {}
 
 impl<C: Config> P<C> {
+    /// Whether a thief would find something here: a goroutine in the queue, or a job of the one that runs.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.thief.is_empty() || self.core.jobs().is_some_and(|jobs| !jobs.is_empty())
+    }
+
     /// Drops both halves of the queue.
     ///
     /// # Safety
@@ -201,6 +235,7 @@ impl<C: Config> P<C> {
                 cpu: CpuHint::default(),
                 timers: Timers::new(runtime),
                 counters: Counters::default(),
+                jobs: AtomicPtr::new(core::ptr::null_mut()),
                 free: UnsafeCell::new(FreeGs::new()),
                 numbers: Cell::new((0, 0)),
             },

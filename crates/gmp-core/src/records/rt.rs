@@ -4,6 +4,7 @@
 //! [`Header`] and the few calls of [`AnyRuntime`]. An M holds its runtime, so it stands above this file, and is a
 //! parameter here; `m.rs` fills it in.
 
+use crate::contract::Poller;
 use crate::ground::clock::{epoch, nanos};
 use crate::ground::event::EventSink;
 use crate::records::attention;
@@ -17,6 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
+/// Makes a poller for a runtime that has none yet.
+pub type MakePoller = fn() -> std::io::Result<Arc<dyn Poller>>;
+
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Queues a goroutine just readied by the caller on `m`, an M of this runtime: next on its P, if it has one.
@@ -27,6 +31,12 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Queues a goroutine just spawned on `m`, an M of this runtime: next on its P, if it has one.
     fn submit(&self, m: &M, g: Runnable);
+
+    /// Makes goroutines of the jobs that the calling goroutine `g` leaves on its M. Never suspends.
+    fn promote_jobs(&self, g: &'static G);
+
+    /// Wakes an M for a job just offered on `m`, if a P is idle and the policy agrees.
+    fn wake_for_job(&self, m: &M);
 
     /// Queues a goroutine just spawned by a caller that is on no M of this runtime, or on one without a P.
     fn submit_from_outside(&self, g: Runnable);
@@ -56,10 +66,10 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     fn begin_blocking(&self, g: &'static G);
 
     /// Lends the P out again, in a call that has begun.
-    fn enter_blocking(&self, g: &G);
+    fn enter_blocking(&self, g: &'static G);
 
     /// Lends the P out to whoever waits for it, because the time slice of the calling goroutine `g` is over. Never suspends.
-    fn step_aside(&self, g: &G);
+    fn step_aside(&self, g: &'static G);
 
     /// Comes back from either, with a P.
     fn leave_blocking(&self, g: &'static G);
@@ -81,6 +91,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// How many Ps there are.
     fn procs(&self) -> usize;
+
+    /// Its poller; made now, if it has none.
+    fn poller(&self, make: MakePoller) -> std::io::Result<Arc<dyn Poller>>;
 
     /// Whether a goroutine may spin for a moment for what another running one holds.
     fn may_spin(&self) -> bool;
@@ -136,6 +149,8 @@ pub(crate) struct Header<M> {
     pub(crate) serial: u64,
     /// What is more important than the next goroutine: the bits of [`attention`].
     pub(crate) attention: AtomicU32,
+    /// Whether some P is idle. A hint for those who offer work without a fence: changed under the scheduler's lock.
+    pub(crate) some_p_idle: AtomicBool,
     /// Nanoseconds since `started`, as sysmon last published them: good to its period, free to read.
     pub(crate) coarse: AtomicU64,
     pub(crate) events: EventSeam,
@@ -167,6 +182,7 @@ impl<M> Header<M> {
             only_p: AtomicU32::new(0),
             serial: next_serial(),
             attention: AtomicU32::new(0),
+            some_p_idle: AtomicBool::new(false),
             coarse: AtomicU64::new(nanos(epoch().elapsed())),
             events: EventSeam::new(settings.events.clone()),
         }

@@ -85,7 +85,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn forget_m0(&self, m0: &M) {
         let mut lists = self.lock();
         lists.m0 = None;
-        lists.all_m.retain(|known| !ptr::eq(&**known, m0));
+        lists.forget_m(m0);
     }
 
     /// Ends a runtime that will never run, with what plain threads have started in it: whoever waits for that is told.
@@ -175,13 +175,14 @@ impl<C: Config> Sched<C> {
         // From here on nobody finds the M to give it a P.
         lists.idle_ms.retain(|&known| known != MRef::new(m));
         lists.ms_wanting_p.retain(|&known| known != MRef::new(m));
-        let ended: Vec<_> = lists.all_m.extract_if(.., |known| ptr::eq(&**known, m)).collect();
+        let ended = lists.forget_m(m);
         if closing {
             // A goroutine whose home it was may still be on somebody's hands.
             lists.ended_ms.extend(ended);
         } else {
             // Nobody would join the thread before the runtime closes.
             lists.threads.retain(|(id, _)| *id != m.id);
+            self.replace_ended_thread(&mut lists);
         }
         self.check_dead(&mut lists);
     }

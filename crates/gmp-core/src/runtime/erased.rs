@@ -1,6 +1,6 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{Config, IdlePolicy, SharedQueue, StackAllocator};
+use crate::contract::{Config, IdlePolicy, Poller, SharedQueue, StackAllocator};
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
@@ -43,6 +43,16 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.wake_from_outside();
     }
 
+    #[cold]
+    fn promote_jobs(&self, g: &'static G) {
+        crate::life::scope::promote(g);
+    }
+
+    #[cold]
+    fn wake_for_job(&self, m: &M) {
+        self.wake_for_job_at(m);
+    }
+
     unsafe fn leave(&self, g: &G) {
         // SAFETY: the caller's promise.
         unsafe { crate::g0::leave_stack::<C>(g) };
@@ -62,12 +72,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.begin_blocking_here(g);
     }
 
-    fn enter_blocking(&self, g: &G) {
+    fn enter_blocking(&self, g: &'static G) {
         self.enter_blocking_here(g);
     }
 
     #[cold]
-    fn step_aside(&self, g: &G) {
+    fn step_aside(&self, g: &'static G) {
         self.step_aside_here(g);
     }
 
@@ -101,6 +111,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             0 => self.settings.procs,
             procs => procs,
         }
+    }
+
+    fn poller(&self, make: rt::MakePoller) -> std::io::Result<Arc<dyn Poller>> {
+        self.polling.open(make)
     }
 
     fn may_spin(&self) -> bool {

@@ -55,7 +55,7 @@ impl<C: Config> Sched<C> {
             lists.stop_wait -= 1;
         }
         while let Some(p) = lists.idle_ps.pop() {
-            self.idle.p_busy();
+            self.note_p_busy(&lists);
             p.core.word.stop();
             // The table of Ps still knows it.
             let _ = p.into_core();
@@ -136,7 +136,7 @@ impl<C: Config> Sched<C> {
             _ => Arc::clone(&lists.every_p[0]),
         };
         // Before anything is moved: whatever is readied or spawned from here on is queued on a P that stays.
-        m.p.set(&raw const keep.core);
+        m.hold(&raw const keep.core);
         keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         let removed: Vec<Arc<P<C>>> = lists.every_p[procs..self.procs().max(procs)].to_vec();
         for p in &removed {
@@ -172,6 +172,7 @@ impl<C: Config> Sched<C> {
         }
         self.shared.push_front(left);
         p.core.timers.move_to(&heir.core.timers);
+        heir.core.counters.count_at_descriptors(p.core.counters.at_descriptors.swap(0, Ordering::Relaxed));
         owned.flush_stacks(&self.stacks);
         // SAFETY: as above.
         let free = unsafe { p.core.free() };

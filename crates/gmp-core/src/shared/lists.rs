@@ -1,9 +1,10 @@
 //! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
 
 use crate::contract::{Config, List};
-use crate::ground::sync::thread::Thread;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
+use crate::records::m::jobs::Jobs;
+use crate::records::m::note::Bed;
 use crate::records::p::{OwnedP, P};
 use crate::shared::reports::{DeadlockReport, Leftover};
 use core::mem::ManuallyDrop;
@@ -31,6 +32,16 @@ impl MRef {
     }
 }
 
+/// The one idle M that wakes by itself: for timers, for descriptors, or for both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watcher {
+    pub(crate) m: MRef,
+    /// The earliest timer that it knows of.
+    pub(crate) until: u64,
+    /// It sleeps in the poller, not in its note.
+    pub(crate) polls: bool,
+}
+
 /// The lock, held.
 pub(crate) struct Locked<'a, C: Config>(ManuallyDrop<MutexGuard<'a, Lists<C>>>);
 
@@ -55,11 +66,11 @@ impl<C: Config> DerefMut for Locked<'_, C> {
 
 impl<C: Config> Drop for Locked<'_, C> {
     fn drop(&mut self) {
-        let thread = self.0.to_unpark.take();
+        let bed = self.0.to_rouse.take();
         // SAFETY: the guard is used no more.
         unsafe { ManuallyDrop::drop(&mut self.0) };
-        if let Some(thread) = thread {
-            thread.unpark();
+        if let Some(bed) = bed {
+            bed.rouse();
         }
     }
 }
@@ -79,14 +90,17 @@ pub(crate) struct Lists<C: Config> {
     /// Ms whose threads have ended in a closing runtime.
     pub(crate) ended_ms: Vec<Arc<M>>,
     pub(crate) next_m: u64,
+    /// The jobs of every M there ever was, since thieves look without a lock; and those that no M has any more.
+    all_jobs: Vec<Arc<Jobs>>,
+    spare_jobs: Vec<Arc<Jobs>>,
     /// Ms asleep that no submission wakes: their locked goroutine waits, or they are an unlocked main's m0.
     /// Whoever ends such a sleep counts it down *before* the wake, perhaps before the sleeper has counted it up.
     #[doc(alias = "nmidlelocked")]
     pub(crate) locked_idle: isize,
     /// Ms whose inbox has work and that wait for a P, first come, first served.
     pub(crate) ms_wanting_p: Vec<MRef>,
-    /// The M that sleeps until the next timer, and until when.
-    pub(crate) timer_m: Option<(MRef, u64)>,
+    /// The M that sleeps until the next timer, or until a descriptor is ready.
+    pub(crate) watcher: Option<Watcher>,
     /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
@@ -127,14 +141,30 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) deadlock_suspected: bool,
     /// When a look for a deadlock last found threads that are not ours, in nanoseconds since the epoch.
     pub(crate) others_found_at: Option<u64>,
-    /// The thread of an M that was given a P: unparked when the lock is free again, or it would come up only to wait for
-    /// it.
-    pub(crate) to_unpark: Option<Thread>,
+    /// Where an M sleeps that was given a P: it is roused when the lock is free again, or it would come up only to wait
+    /// for it.
+    pub(crate) to_rouse: Option<Bed>,
     /// Threads to join when the runtime closes, with the number of their M.
     pub(crate) threads: Vec<(u64, std::thread::JoinHandle<()>)>,
 }
 
 impl<C: Config> Lists<C> {
+    /// Takes an M that is no more from the list of all Ms.
+    pub(crate) fn forget_m(&mut self, m: &M) -> Vec<Arc<M>> {
+        let gone: Vec<_> = self.all_m.extract_if(.., |known| core::ptr::eq(&**known, m)).collect();
+        self.spare_jobs.extend(gone.iter().map(|m| Arc::clone(&m.jobs)));
+        gone
+    }
+
+    /// A place for the jobs of a new M.
+    pub(crate) fn jobs_for_m(&mut self) -> Arc<Jobs> {
+        self.spare_jobs.pop().unwrap_or_else(|| {
+            let jobs = Arc::new(Jobs::new());
+            self.all_jobs.push(Arc::clone(&jobs));
+            jobs
+        })
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             idle_ps: Vec::new(),
@@ -142,10 +172,12 @@ impl<C: Config> Lists<C> {
             every_p: Vec::new(),
             all_m: Vec::new(),
             ended_ms: Vec::new(),
+            all_jobs: Vec::new(),
+            spare_jobs: Vec::new(),
             next_m: 0,
             locked_idle: 0,
             ms_wanting_p: Vec::new(),
-            timer_m: None,
+            watcher: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
             sysmon_fires: false,
@@ -167,15 +199,23 @@ impl<C: Config> Lists<C> {
             failure: None,
             deadlock_suspected: false,
             others_found_at: None,
-            to_unpark: None,
+            to_rouse: None,
             threads: Vec::new(),
         }
     }
 
-    /// Has a thread unparked when the lock is let go of.
-    pub(crate) fn unpark_soon(&mut self, thread: Option<&Thread>) {
-        if let Some(another) = thread.and_then(|thread| self.to_unpark.replace(thread.clone())) {
-            another.unpark();
+    /// Has a sleeper roused when the lock is let go of.
+    pub(crate) fn rouse_soon(&mut self, bed: Option<&Bed>) {
+        if let Some(another) = bed.and_then(|bed| self.to_rouse.replace(bed.clone())) {
+            another.rouse();
+        }
+    }
+
+    /// Has the watcher look anew at what there is to watch.
+    pub(crate) fn rouse_watcher(&mut self) {
+        if let Some(watcher) = self.watcher {
+            // SAFETY: under the lock, and an M stays listed while it sleeps.
+            self.rouse_soon(unsafe { watcher.m.get() }.note.set());
         }
     }
 
@@ -183,7 +223,7 @@ impl<C: Config> Lists<C> {
     pub(crate) fn has_nobody_to_wake(&self) -> bool {
         (self.thread_limit_hit || self.refused.is_some())
             && self.idle_ms.is_empty()
-            && self.timer_m.is_none()
+            && self.watcher.is_none()
             && !self.m0_rests
     }
 

@@ -9,6 +9,7 @@ use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::{Counters, NUMBER_BATCH, OwnedP, P};
 use crate::shared::idle_word::IdleWord;
 use crate::shared::lists::{Lists, Locked};
+use crate::shared::polling::Polling;
 use crate::shared::sysmon_note::SysmonNote;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -49,6 +50,7 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) collector: Collector,
     pub(crate) lists: Mutex<Lists<C>>,
     pub(crate) sysmon: SysmonNote,
+    pub(crate) polling: Polling,
     #[doc(alias = "goidgen")]
     pub(crate) numbers: AtomicU64,
     /// Spawned by plain threads, ended in a closing runtime, and pushed to the shared queue without a P.
@@ -92,6 +94,7 @@ impl<C: Config> Sched<C> {
             collector: Collector::new(),
             lists: Mutex::new(Lists::new()),
             sysmon: SysmonNote::new(),
+            polling: Polling::default(),
             numbers: AtomicU64::new(1 + NUMBER_BATCH),
             outside: Counters::default(),
             system: AtomicUsize::new(0),

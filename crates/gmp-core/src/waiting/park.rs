@@ -184,7 +184,7 @@ impl AtGate {
 
 /// A deadline on the runtime's clock.
 #[inline]
-fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
+pub(super) fn on_clock(inside: &gate::Inside, deadline: Option<Instant>) -> u64 {
     let since = |at: Instant| at.saturating_duration_since(inside.g().header().started);
     deadline.map_or(NEVER, |at| crate::ground::clock::nanos(since(at)).min(NEVER - 1))
 }
@@ -213,7 +213,7 @@ fn request<F: FnOnce(Parked) -> Commit>(
 ) -> Wake {
     let mut commit = ManuallyDrop::new(commit);
     let data = core::ptr::from_mut(&mut commit).cast();
-    inside.reserve_m_while_panicking();
+    inside.prepare_to_leave();
     inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
     leave(inside);
     inside.g().wake.get()

@@ -4,7 +4,7 @@
 //! sleeps elsewhere: every sleep of an M but a locked one stands in the lists, so that the M can be taken out of it.
 //!
 //! ```text
-//!   start_m ──► an idle M ──► a new thread ──► the timers' sleeper ──► m0, which rests ──► none: the P is out of use
+//!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► none: the P is out of use
 //!                                                                        │
 //!   m0:  rests ──given a P──► reserve ──another M is idle: gives it the P, or has nothing to do──► rests
 //! ```
@@ -13,7 +13,8 @@
 //! so that all that needs no thread of its own goes on (timers, main, new goroutines, channels) while every other thread
 //! sits in a blocking call or is locked. **Invariant**: `blocking` does not take the reserve. A goroutine that comes there
 //! on the reserve waits in `Lists::without_thread`, until an M that is not the reserve looks for work; before that M
-//! sleeps, the reserve gives it the P. Goroutines that lock the thread, or suspend while they unwind, take the reserve
+//! sleeps, the reserve gives it the P. If that M's thread ends instead, since its goroutine has ended locked, another thread
+//! is made: by sysmon if a P is idle, else for the reserve's P when the reserve next comes to g0. Goroutines that lock the thread, or suspend while they unwind, take the reserve
 //! like any other: neither may wait.
 //!
 //! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
@@ -27,7 +28,7 @@ use crate::shared::lists::{Lists, MRef};
 use crate::shared::sched::Sched;
 
 impl<C: Config> Sched<C> {
-    /// Gives a P, for which no thread can be made, to an M that sleeps until the next timer, or to m0. `None`: given.
+    /// Gives a P, for which no thread can be made, to the M that sleeps until the next timer or in the poller, or to m0. `None`: given.
     pub(crate) fn give_to_sleeper(
         &self,
         lists: &mut Lists<C>,
@@ -42,8 +43,8 @@ impl<C: Config> Sched<C> {
     }
 
     fn take_sleeper(&self, lists: &mut Lists<C>) -> Option<MRef> {
-        if let Some((m, _)) = lists.timer_m.take() {
-            return Some(m);
+        if let Some(watcher) = lists.watcher.take() {
+            return Some(watcher.m);
         }
         let m0 = lists.m0.filter(|_| lists.m0_rests && !lists.finished)?;
         lists.m0_rests = false;
@@ -54,6 +55,22 @@ impl<C: Config> Sched<C> {
         unsafe { m0.get() }.reserve.set(true);
         self.call_attention(attention::LIMIT);
         Some(m0)
+    }
+
+    /// Whether the limit leaves room for one more thread. sysmon counts as one, as in Go.
+    pub(crate) fn may_make_thread(&self, lists: &Lists<C>) -> bool {
+        lists.all_m.len() + 1 < self.settings.max_threads
+    }
+
+    /// A thread has ended, and left room for another one: if goroutines wait for a thread, sysmon makes it. Under the lock.
+    pub(crate) fn replace_ended_thread(&self, lists: &mut Lists<C>) {
+        if !lists.without_thread.is_empty()
+            && let Some(p) = self.take_idle_p(lists)
+        {
+            lists.ms_to_make.push((p, false));
+            lists.sysmon_asleep = true;
+            self.rouse_sysmon(lists);
+        }
     }
 
     /// A goroutine that waited for a thread gets this one, if there is one. Under the lock.

@@ -69,11 +69,8 @@ impl<C: Config> Sched<C> {
         let home = unsafe { &*g.g().home() };
         home.inbox.push(g);
         let mut lists = self.lock();
-        if let Some((sleeper, _)) = lists.timer_m
-            && sleeper == MRef::new(home)
-        {
-            home.note.wake();
-            return;
+        if lists.watcher.is_some_and(|watcher| watcher.m == MRef::new(home)) {
+            return lists.rouse_watcher();
         }
         let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
         lists.idle_ms.remove(at);
@@ -94,7 +91,7 @@ impl<C: Config> Sched<C> {
     }
 
     #[inline(always)]
-    fn observe_ready(&self, g: &G, m: Option<&M>) {
+    pub(super) fn observe_ready(&self, g: &G, m: Option<&M>) {
         if self.header.events.is_on() {
             self.track(g);
             self.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
@@ -106,6 +103,11 @@ impl<C: Config> Sched<C> {
     #[inline]
     pub(crate) fn wake_for_submission(&self, m: &M) {
         self.wake_if(|idle, view| idle.wake_on_submit(view, || self.queued_at(m)));
+    }
+
+    /// Wakes an M for a job that the goroutine on `m` has just offered, if the policy thinks so.
+    pub(crate) fn wake_for_job_at(&self, m: &M) {
+        self.wake_if(|idle, view| idle.wake_on_submit(view, || 1 + self.queued_at(m)));
     }
 
     /// Wakes the next M, on behalf of a spinner that has found work, if the policy thinks so. Go: `resetspinning`.

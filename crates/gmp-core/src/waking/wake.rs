@@ -1,6 +1,6 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
-use crate::contract::{Config, IdleView, RunQueue, SharedQueue, Thief};
+use crate::contract::{Config, IdleView, RunQueue, SharedQueue};
 use crate::entering::current::{Current, current};
 use crate::entering::gate::{in_own_frame, on_g0};
 use crate::ground::event::EventKind;
@@ -61,17 +61,26 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "pidleget")]
     pub(crate) fn take_idle_p(&self, lists: &mut Lists<C>) -> Option<OwnedP<C>> {
         let p = lists.idle_ps.pop()?;
-        self.idle.p_busy();
+        self.note_p_busy(lists);
         self.rouse_sysmon(lists);
         Some(p)
+    }
+
+    /// A P has left the list of idle ones.
+    pub(crate) fn note_p_busy(&self, lists: &Lists<C>) {
+        self.idle.p_busy();
+        if lists.idle_ps.is_empty() {
+            self.header.some_p_idle.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Takes a certain P, if it is idle.
     pub(crate) fn take_idle_p_at(&self, lists: &mut Lists<C>, wanted: *const PCore) -> Option<OwnedP<C>> {
         let at = lists.idle_ps.iter().position(|p| ptr::eq(&p.core, wanted))?;
-        self.idle.p_busy();
+        let p = lists.idle_ps.remove(at);
+        self.note_p_busy(lists);
         self.rouse_sysmon(lists);
-        Some(lists.idle_ps.remove(at))
+        Some(p)
     }
 
     /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
@@ -107,6 +116,7 @@ impl<C: Config> Sched<C> {
         p.core.slice.forget();
         lists.idle_ps.push(p);
         self.idle.p_idle();
+        self.header.some_p_idle.store(true, Ordering::Relaxed);
         true
     }
 
@@ -121,13 +131,6 @@ impl<C: Config> Sched<C> {
             return self.park_p(lists, p);
         }
         self.wakeups.fetch_add(1, Ordering::Relaxed);
-        if self.attention() & attention::CLOSING != 0 {
-            // Sleeping Ms have been woken to end, and new ones would find nothing to do.
-            if spinning {
-                self.idle.give_up();
-            }
-            return self.park_p(lists, p);
-        }
         if let Some(m) = lists.idle_ms.pop() {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(spinning);
@@ -148,7 +151,7 @@ impl<C: Config> Sched<C> {
         let m = unsafe { m.get() };
         debug_assert!(m.next_p.get().is_null(), "M {} was given one P already", m.id);
         m.next_p.set(p.into_core());
-        lists.unpark_soon(m.note.set());
+        lists.rouse_soon(m.note.set());
     }
 
     /// Makes a thread that starts with a P. If none can be had, the P goes idle: the next M that comes back from a
@@ -158,8 +161,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn new_m(&self, lists: &mut Lists<C>, mut p: OwnedP<C>, spinning: bool) {
         // With every M asleep for its locked goroutine, one more than allowed keeps the others going.
         let stuck = lists.busy_ms() <= 0;
-        // sysmon counts as one, as in Go.
-        if lists.all_m.len() + 1 >= self.settings.max_threads {
+        if !self.may_make_thread(lists) {
             self.tell_of_limit(lists);
             if !stuck {
                 return self.no_thread(lists, p, spinning);
@@ -186,7 +188,7 @@ impl<C: Config> Sched<C> {
     /// The operating system gave no thread for this new M, or not what its thread needs. Its P is put aside; sysmon asks
     /// again as long as work waits.
     pub(crate) fn thread_refused(&self, lists: &mut Lists<C>, m: &Arc<M>, error: io::Error) {
-        lists.all_m.retain(|known| !Arc::ptr_eq(known, m));
+        lists.forget_m(m);
         if !core::mem::replace(&mut lists.refusal_told, true) {
             eprintln!(
                 "runtime: the operating system refused {error}; there are {}\nwarning: goroutines wait for a thread that \
@@ -265,7 +267,8 @@ impl<C: Config> Sched<C> {
         let id = lists.next_m;
         lists.next_m += 1;
         let erased: &AnyRuntime = self;
-        let m = Arc::new(M::new(id, erased as *const AnyRuntime as *const _, self.settings.seed));
+        let erased = erased as *const AnyRuntime as *const _;
+        let m = Arc::new(M::new(id, erased, self.settings.seed, lists.jobs_for_m()));
         lists.all_m.push(Arc::clone(&m));
         m
     }
@@ -290,7 +293,14 @@ impl<C: Config> Sched<C> {
         if !self.retire_p(&mut lists, p) {
             return;
         }
+        let unwatched = self.wants_watcher(&lists);
+        if unwatched {
+            lists.rouse_watcher();
+        }
         drop(lists);
+        if unwatched {
+            self.wake_for_old_work();
+        }
         if next_timer != NEVER {
             self.timer_added(next_timer);
         }
@@ -302,16 +312,15 @@ impl<C: Config> Sched<C> {
 
     /// Whether any P's queue has work, by a thread without an epoch handle. Under no lock.
     pub(crate) fn some_p_has_work(&self) -> bool {
-        self.lock().every_p.iter().any(|p| !p.thief.is_empty())
+        self.lock().every_p.iter().any(|p| p.has_work())
     }
 
     /// An earlier timer was added: the M that sleeps until the next timer must not sleep longer.
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
         let mut lists = self.lock();
-        match lists.timer_m {
-            // SAFETY: under the lock, and an M stays on it while it sleeps.
-            Some((m, until)) if until > when => lists.unpark_soon(unsafe { m.get() }.note.set()),
+        match lists.watcher {
+            Some(watcher) if watcher.until > when => lists.rouse_watcher(),
             Some(_) => {}
             None => {
                 drop(lists);

@@ -7,7 +7,7 @@ use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
 use crate::records::sight::{Stack, inspector};
-use crate::shared::lists::Lists;
+use crate::shared::lists::{Lists, Watcher};
 use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
 use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
@@ -26,12 +26,15 @@ impl<C: Config> Sched<C> {
     pub(crate) fn check_dead(&self, lists: &mut Lists<C>) {
         let stopping = attention::STOP | attention::CLOSING | attention::UNWIND;
         lists.deadlock_suspected = false;
-        if lists.finished || lists.sysmon_fires || lists.busy_ms() > 0 || self.attention() & stopping != 0 {
+        if lists.finished || lists.sysmon_fires || self.attention() & stopping != 0 {
             return;
+        }
+        if lists.busy_ms() > 0 {
+            return self.rouse_idle_watcher(lists);
         }
         let timers =
             |p: &Arc<crate::records::p::P<C>>| p.core.timers.next() != NEVER && p.core.timers.live() > 0;
-        if !self.shared.is_empty() || lists.every_p.iter().any(timers) {
+        if !self.shared.is_empty() || lists.every_p.iter().any(timers) || self.somebody_waits_outside(lists) {
             return self.rescue(lists);
         }
         if self.revive_stack_waiters(lists) {
@@ -47,6 +50,18 @@ impl<C: Config> Sched<C> {
         let report = self.report_waiting();
         lists.deadlock = Some(report);
         self.finish(lists);
+    }
+
+    /// The only M awake waits in the poller, without a deadline, though no goroutine waits for a descriptor any more: it has
+    /// nothing to hear, and is to see for itself that all are asleep.
+    fn rouse_idle_watcher(&self, lists: &mut Lists<C>) {
+        let waits_in_vain = |watcher: Watcher| watcher.polls && watcher.until == NEVER;
+        if lists.busy_ms() == 1
+            && lists.watcher.is_some_and(waits_in_vain)
+            && !self.somebody_waits_outside(lists)
+        {
+            lists.rouse_watcher();
+        }
     }
 
     /// All queues are at rest, so what a policy was given it must have given back.

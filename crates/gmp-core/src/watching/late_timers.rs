@@ -27,6 +27,7 @@ use crate::entering::current::{set_plain, set_scheduler};
 use crate::ground::clock::nanos;
 use crate::records::g::Wake;
 use crate::records::m::M;
+use crate::records::m::jobs::Jobs;
 use crate::records::p::P;
 use crate::records::p::timers::{Batch, NEVER, Target};
 use crate::records::p::word::{Call, PStatus};
@@ -54,7 +55,7 @@ impl TimerM {
 
     pub(super) fn new<C: Config>(sched: &Sched<C>) -> Self {
         let rt: &dyn AnyRuntime<M> = sched;
-        Self(M::new(Self::ID, ptr::from_ref(rt), sched.settings.seed))
+        Self(M::new(Self::ID, ptr::from_ref(rt), sched.settings.seed, Arc::new(Jobs::new())))
     }
 
     /// Runs what is late on any P that has a holder. When sysmon is to look again, at the latest.

@@ -125,6 +125,7 @@ impl<C: Config> Sysmon<'_, C> {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
+            self.sched.look_if_late(now);
             let until = self.keep_bounded_law(now).min(self.next_end_of_slice());
             let until = Duration::from_nanos(until.saturating_sub(now));
             pause = pause.min(until.max(SHORTEST));
@@ -157,7 +158,8 @@ impl<C: Config> Sysmon<'_, C> {
         let mut lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
         let stopped = self.sched.attention() & attention::STOP != 0 && lists.stopper.is_none();
-        if !(idle || stopped) || self.sched.attention() & attention::CLOSING != 0 {
+        let unwatched = !stopped && self.sched.wants_watcher(&lists);
+        if !(idle || stopped) || unwatched || self.sched.attention() & attention::CLOSING != 0 {
             return false;
         }
         if idle && lists.has_nobody_to_wake() && lists.every_p.iter().any(|p| p.core.timers.next() != NEVER) {
@@ -224,7 +226,7 @@ impl<C: Config> Sysmon<'_, C> {
         }
         let waiting = view.idle > 0
             && (!self.sched.shared.is_empty()
-                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| !p.thief.is_empty())));
+                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| p.has_work())));
         if !waiting {
             self.waiting_since = None;
             return until;

@@ -11,6 +11,7 @@ mod options;
 mod outside;
 mod scopes;
 mod soak;
+mod sockets;
 mod timers;
 mod traffic;
 mod work;

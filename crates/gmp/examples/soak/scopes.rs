@@ -78,15 +78,22 @@ fn own(world: &World, seed: u64, depth: u32) {
 
 /// Two steps at the same time.
 pub(crate) fn both(world: &World, rng: &mut Rng, depth: u32) {
-    let (mut left, seed, ticket) = (rng.fork(), rng.u64(1..), Ticket::new());
+    let (mut left, seed) = (rng.fork(), rng.u64(1..));
+    let caller = gmp::current().unwrap().number;
     let (here, there) = gmp::join(
         || {
             step(world, &mut left, depth - 1);
             1
         },
         || {
-            let _ticket = ticket;
-            own(world, seed, depth);
+            // It is a goroutine of its own only if somebody else took it.
+            let taken = gmp::current().unwrap().number != caller;
+            let _ticket = taken.then(Ticket::new);
+            if taken {
+                own(world, seed, depth);
+            } else {
+                step(world, &mut Rng::with_seed(seed), depth - 1);
+            }
             seed
         },
     );

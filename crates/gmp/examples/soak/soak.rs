@@ -109,6 +109,10 @@ fn generation<P: Policy>(
     let helper = std::thread::spawn(move || run_errands(&handle, &errands, joins));
     let world = World { mode: options.mode, procs_max: options.procs_max, outside, started: Instant::now() };
     let finished = runtime.run(move || rounds(&world, seed, until)).map_err(|error| error.to_string())?;
+    // A goroutine that was left behind has kept its end of the channel, so the plain thread would wait for ever.
+    if finished.value.is_err() {
+        return finished.value;
+    }
     helper.join().map_err(|_| String::from("the plain thread panicked"))?;
     *ACCOUNT.handle.lock().unwrap() = None;
     if finished.left != gmp::Leftover::default() {

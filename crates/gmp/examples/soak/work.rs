@@ -2,7 +2,7 @@
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
-use crate::{outside, scopes, timers, traffic};
+use crate::{outside, scopes, sockets, timers, traffic};
 use fastrand::Rng;
 use gmp::{JoinError, JoinHandle, Unparker};
 use std::hint::black_box;
@@ -109,6 +109,7 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         39 if may_start && rng.u32(..20) == 0 => outside::never_runs(rng),
         40 => timers::leave_some(rng),
         41 => timers::calls_beside_one(rng),
+        42 if may_start => sockets::read_and_end(rng),
         _ => {
             black_box(gmp::current().unwrap().number);
         }

@@ -2,11 +2,13 @@
 //! The policy is Go's, whatever the default one is: many of these programs need its fairness, or its order.
 
 mod blocking_go;
+mod builder_values;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod policy_stash_uaf;
+mod poller;
 mod recycled_record;
 mod refusals;
 mod sink_channel;
@@ -32,9 +34,11 @@ type Fault = (&'static [Named], &'static [Named]);
 /// One line for each file, in the order of the alphabet.
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
+    builder_values::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     policy_stash_uaf::FAULT,
+    poller::FAULT,
     recycled_record::FAULT,
     refusals::FAULT,
     sink_channel::FAULT,

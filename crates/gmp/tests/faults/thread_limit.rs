@@ -12,6 +12,7 @@ pub(crate) const FAULT: crate::Fault = (
         blocked_threads_leave_one_that_runs,
         locked_threads_leave_one_that_runs,
         a_timer_goes_off_where_no_thread_is_left_for_it,
+        a_thread_that_ends_makes_room_for_those_who_wait_for_one,
     ],
     named![
         spawned_beside_a_timer,
@@ -21,6 +22,7 @@ pub(crate) const FAULT: crate::Fault = (
         blocked_and_returning,
         locked_and_waiting,
         looping_and_locked,
+        blocked_beside_ending_threads,
     ],
 );
 
@@ -192,4 +194,37 @@ fn looping_and_locked() {
 
 fn a_timer_goes_off_where_no_thread_is_left_for_it() {
     child("looping_and_locked").run().code(0).prints("done\n");
+}
+
+/// Goroutines on the reserve wait for a thread to block on, while the only other thread ends with a leaked lock.
+fn blocked_beside_ending_threads() {
+    for procs in [1, 2] {
+        builder(procs, 3)
+            .build()
+            .unwrap()
+            .run(|| {
+                for _ in 0..200 {
+                    let ending = gmp::go(|| {
+                        std::mem::forget(gmp::lock_os_thread());
+                        gmp::blocking(|| std::thread::sleep(Duration::from_micros(200)));
+                    });
+                    let blocked: Vec<_> = (0..3)
+                        .map(|_| {
+                            gmp::go(|| {
+                                gmp::yield_now();
+                                gmp::blocking(|| std::thread::sleep(Duration::from_micros(50)));
+                            })
+                        })
+                        .collect();
+                    ending.join().unwrap();
+                    blocked.into_iter().for_each(|one| one.join().unwrap());
+                }
+            })
+            .unwrap();
+    }
+    println!("done");
+}
+
+fn a_thread_that_ends_makes_room_for_those_who_wait_for_one() {
+    child("blocked_beside_ending_threads").run().code(0).prints("done\n");
 }

@@ -14,7 +14,7 @@ const TIMES: usize = 300;
 
 /// What can be measured here; the rest as it was.
 pub(super) fn measured(before: &MachineCosts) -> MachineCosts {
-    let (futex_wake, wake_latency) = wakes();
+    let (futex_wake, wake_latency, slept) = wakes();
     let transfer_near = transfer().unwrap_or(before.transfer_near);
     MachineCosts {
         locked: locked(),
@@ -22,7 +22,8 @@ pub(super) fn measured(before: &MachineCosts) -> MachineCosts {
         transfer_far: transfer_near * FAR,
         futex_wake,
         wake_latency,
-        futex_sleep: futex_sleep().unwrap_or(before.futex_sleep),
+        futex_sleep: slept.unwrap_or(before.futex_sleep),
+        timed_sleep: timed_sleep().unwrap_or(before.timed_sleep),
         thread_make: thread_make(),
         sleep_slack: sleep_slack(),
         cold: cold(),
@@ -56,7 +57,7 @@ fn locked() -> f64 {
 
 /// A line to and fro between two CPUs; `None`: there is one CPU.
 fn transfer() -> Option<f64> {
-    const ROUND_TRIPS: u64 = 2_000;
+    const ROUND_TRIPS: u64 = 200;
     if thread::available_parallelism().ok()?.get() < 2 {
         return None;
     }
@@ -83,20 +84,25 @@ fn transfer() -> Option<f64> {
             nanoseconds(trips) / (2 * ROUND_TRIPS) as f64
         })
     };
-    Some((0..20).map(|_| round()).fold(f64::INFINITY, f64::min))
+    // Where others keep a CPU busy, the two threads wait for each other's turn: a few quick rounds are enough.
+    let begin = Instant::now();
+    let rounds = (0..500).take_while(|_| begin.elapsed() < Duration::from_secs(2)).map(|_| round());
+    Some(rounds.fold(f64::INFINITY, f64::min))
 }
 
-/// The call that wakes a thread, and the time until it runs.
-fn wakes() -> (f64, f64) {
+/// The call that wakes a thread, the time until it runs, and the CPU time that its sleep takes it.
+fn wakes() -> (f64, f64, Option<f64>) {
     let (stop, woken_at) = (AtomicBool::new(false), AtomicU64::new(0));
     let beginning = Instant::now();
     let now = || beginning.elapsed().as_nanos() as u64;
     thread::scope(|scope| {
         let sleeper = scope.spawn(|| {
+            let before = cpu_time();
             while !stop.load(Ordering::Acquire) {
                 thread::park();
                 woken_at.store(now(), Ordering::Release);
             }
+            Some((cpu_time()? - before?) / TIMES as f64)
         });
         let wake = || {
             thread::sleep(Duration::from_micros(300));
@@ -112,18 +118,21 @@ fn wakes() -> (f64, f64) {
         let all: Vec<(f64, f64)> = (0..TIMES).map(|_| wake()).collect();
         stop.store(true, Ordering::Release);
         sleeper.thread().unpark();
-        (median(all.iter().map(|both| both.0)), median(all.iter().map(|both| both.1)))
+        let slept = sleeper.join().ok().flatten();
+        (median(all.iter().map(|both| both.0)), median(all.iter().map(|both| both.1)), slept)
     })
 }
 
-/// CPU time of a thread that goes to sleep and comes back, by the kernel's own books.
-fn futex_sleep() -> Option<f64> {
-    let used = || {
-        std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse::<f64>().ok()
-    };
-    let before = used()?;
-    (0..TIMES).for_each(|_| thread::park_timeout(Duration::from_micros(100)));
-    Some((used()? - before) / TIMES as f64)
+/// The calling thread's CPU time in nanoseconds, by the kernel's own books.
+fn cpu_time() -> Option<f64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
+}
+
+/// CPU time of a thread that sleeps for a while.
+fn timed_sleep() -> Option<f64> {
+    let before = cpu_time()?;
+    (0..TIMES).for_each(|_| thread::park_timeout(Duration::from_micros(500)));
+    Some((cpu_time()? - before) / TIMES as f64)
 }
 
 /// What three lines of a page take that was last used so many pages ago: a goroutine's stack is a page.
@@ -133,10 +142,8 @@ fn cold() -> Vec<[f64; 2]> {
     let mut memory = vec![1_u8; PAGE * COUNTS[COUNTS.len() - 1]];
     let mut round = |pages: usize| {
         let visit = || {
-            let mut page = 0;
-            for _ in 0..pages {
-                // A step that the processor does not foresee, through all pages: their number is a power of two.
-                page = (page * 5 + 12_345) % pages;
+            // In the order in which they were handed out, as goroutines mostly come back.
+            for page in 0..pages {
                 // Stacks begin at different lines, or they would share cache sets.
                 let line = page * PAGE + page % 61 * 64;
                 (0..3).for_each(|at| memory[line + at * 64] = memory[line + at * 64].wrapping_add(1));

@@ -32,8 +32,9 @@ pub(crate) fn queues<P: Policy>() -> QueueCosts {
     let mut toy = Toy::<P>::new();
     let [push_next, push_back, pop, shared_push, shared_pop] = toy.five(false);
     let alone = toy.five(true);
-    let (one, _) = toy.steal(2);
-    let (many, moved) = toy.steal(BATCH);
+    // The push in it is next to nothing: it writes the same slot each time.
+    let one = toy.push_and_steal();
+    let (many, moved) = toy.steal_half();
     QueueCosts {
         push_next,
         push_back,
@@ -107,12 +108,29 @@ impl<P: Policy> Toy<P> {
         [(next_and_pop - pop).max(0.1), push_back, pop, shared_push, shared_pop]
     }
 
-    /// A steal from so many, and how many it took.
-    fn steal(&mut self, count: usize) -> (f64, usize) {
+    /// A push and a steal of what was pushed.
+    fn push_and_steal(&mut self) -> f64 {
+        let took = quickest(BATCH, || {
+            self.gather(false);
+            let start = Instant::now();
+            for _ in 0..BATCH {
+                self.push(false, Slot::Back);
+                if let Steal::Taken(ticket) = self.thief.steal_into(&mut self.other, LOOK) {
+                    self.hand.push(ticket);
+                }
+            }
+            start.elapsed()
+        });
+        self.gather(false);
+        took
+    }
+
+    /// A steal from a full queue, and how many it took.
+    fn steal_half(&mut self) -> (f64, usize) {
         let mut moved = 0;
         let took = quickest(1, || {
             self.gather(false);
-            (0..count).for_each(|_| self.push(false, Slot::Back));
+            (0..BATCH).for_each(|_| self.push(false, Slot::Back));
             let start = Instant::now();
             let steal = self.thief.steal_into(&mut self.other, LOOK);
             let took = start.elapsed();
@@ -183,5 +201,23 @@ impl<P: Policy> Toy<P> {
         let is_one = ticket.is_some();
         self.hand.extend(ticket);
         is_one
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gmp_policy_global::Global;
+    use gmp_policy_go::Go;
+    use gmp_policy_lifo::Lifo;
+
+    #[test]
+    fn what_is_timed_as_a_steal_is_one() {
+        fn moved<P: Policy>() -> usize {
+            let mut toy = Toy::<P>::new();
+            toy.push_and_steal();
+            toy.steal_half().1
+        }
+        assert_eq!([moved::<Go>(), moved::<Lifo>(), moved::<Global>()], [BATCH / 2, 1, 0]);
     }
 }

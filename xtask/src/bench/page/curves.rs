@@ -1,7 +1,7 @@
 //! Curves: figures against the number of processors, and latencies against the share that is not later.
 
 use crate::bench::page::canvas::{self, FAINT, INK, colour, drawn, words};
-use crate::bench::page::{figure, part, tiled};
+use crate::bench::page::parts::{figure, part, tiled};
 use crate::bench::report::{Contest, Report, Row};
 use crate::bench::units::{duration, quantity};
 use anyhow::Result;

@@ -1,6 +1,6 @@
 //! The heat map: workload by contestant, each cell the multiple of the row's smallest figure.
 
-use crate::bench::page::{escaped, part};
+use crate::bench::page::parts::{escaped, part};
 use crate::bench::report::{Contest, Report};
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
 //! Each contestant against the first one: a point for the ratio of each contest, with its confidence interval.
 
 use crate::bench::page::canvas::{self, FAINT, INK, colour, drawn, words};
-use crate::bench::page::{figure, part};
+use crate::bench::page::parts::{figure, part};
 use crate::bench::ratio::Ratio;
 use crate::bench::report::Report;
 use crate::bench::units::give_or_take;

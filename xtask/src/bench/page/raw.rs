@@ -1,6 +1,6 @@
 //! The raw figures: a table that can be sorted by any of its columns.
 
-use crate::bench::page::{escaped, part};
+use crate::bench::page::parts::{escaped, part};
 use crate::bench::report::{Report, Row};
 use crate::bench::units::{bytes, duration, quantity};
 use std::fmt::Write;

@@ -1,8 +1,8 @@
 //! The page is whole, and a real browser draws it without a word.
 
 use super::*;
+use crate::bench::cell::CellSpec;
 use crate::bench::log::{Head, Record};
-use crate::bench::plan::CellSpec;
 use crate::bench::sample::{Line, Outcome, Sample};
 use std::process::Command;
 

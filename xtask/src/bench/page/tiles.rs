@@ -1,7 +1,7 @@
 //! A tile for each contest: a bar for each contestant, with the spread of its processes.
 
 use crate::bench::page::canvas::{self, FAINT, INK, colour, drawn, words};
-use crate::bench::page::{figure, part, tiled};
+use crate::bench::page::parts::{figure, part, tiled};
 use crate::bench::report::{Report, Row};
 use crate::bench::units::{bytes, quantity};
 use anyhow::Result;

@@ -1,11 +1,12 @@
 //! One contestant: a column for each figure.
 
+use super::parts;
 use crate::bench::report::{Report, Row};
 use crate::bench::units::{bytes, duration, figure, grouped, quantity};
 
 pub(super) fn render(report: &Report) -> String {
     let head = ["workload", "procs", "n", "an op", "spread", "CPU an op", "bytes a g", "notes"];
-    let mut table = super::new(&head.map(str::to_owned));
+    let mut table = parts::new(&head.map(str::to_owned));
     for row in report.rows() {
         let cell = &row.cell;
         let shown = |value: f64| quantity(value, &cell.unit);
@@ -16,7 +17,7 @@ pub(super) fn render(report: &Report) -> String {
         table.add_row([
             cell.workload.clone(),
             cell.procs.to_string(),
-            super::size(cell.n),
+            parts::size(cell.n),
             row.figure().map_or_else(|| "-".to_owned(), shown),
             spread,
             row.get("cpu_ns_per_op").map_or(String::new(), duration),
@@ -24,7 +25,7 @@ pub(super) fn render(report: &Report) -> String {
             notes(row),
         ]);
     }
-    super::lines(table, 1..7)
+    parts::lines(table, 1..7)
 }
 
 /// What else is worth a word about a row.

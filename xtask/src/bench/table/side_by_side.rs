@@ -1,6 +1,7 @@
 //! Several contestants: a column for each. Where the columns are wider than the terminal, the table becomes several below
 //! each other, each with the same rows.
 
+use super::parts;
 use crate::bench::report::{Contest, Report, Row};
 use crate::bench::units::{bytes, duration, figure, give_or_take, quantity};
 
@@ -12,7 +13,7 @@ const FRAME: usize = 3;
 pub(super) fn render(report: &Report, width: usize) -> String {
     let keys = |contest: &Contest| {
         let cell = &contest.rows[0].cell;
-        [cell.workload.clone(), cell.procs.to_string(), super::size(cell.n)]
+        [cell.workload.clone(), cell.procs.to_string(), parts::size(cell.n)]
     };
     let rows: Vec<[String; 3]> = report.contests.iter().map(keys).collect();
     let widest =
@@ -34,7 +35,7 @@ pub(super) fn render(report: &Report, width: usize) -> String {
     for block in blocks(&widths, width.saturating_sub(key_width + 1)) {
         let header = KEYS.iter().map(|key| (*key).to_owned());
         let names = columns[block.clone()].iter().map(|column| column[0].clone());
-        let mut table = super::new(&header.chain(names).collect::<Vec<_>>());
+        let mut table = parts::new(&header.chain(names).collect::<Vec<_>>());
         for (at, row) in rows.iter().enumerate() {
             let entries = columns[block.clone()].iter().map(|column| column[at + 1].clone());
             table.add_row(row.iter().cloned().chain(entries));
@@ -42,7 +43,7 @@ pub(super) fn render(report: &Report, width: usize) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        text += &super::lines(table, 1..KEYS.len() + block.len());
+        text += &parts::lines(table, 1..KEYS.len() + block.len());
     }
     text +=
         "* smallest; xN: N times the row's first figure, with its 95 % confidence; = no difference shown\n";

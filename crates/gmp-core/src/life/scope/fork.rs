@@ -1,33 +1,152 @@
-//! `join`: two closures, one on the caller's stack, one on a goroutine of its own. The shape is `rayon::join`'s.
+//! `join`: two closures at the same time, if somebody has the time. The shape is `rayon::join`'s.
+//!
+//! ```text
+//!   join(a, b):  b into the M's jobs ──► a() ──► take b back ──► there: b(), here and now
+//!                     │       │                     │
+//!                     │       └ a suspends:         └ gone: wait for the goroutine that has it
+//!                     └ stolen by an M without work
+//! ```
+//!
+//! **Lazy task creation** (Mohr, Kranz, Halstead, 1991): the second half becomes a goroutine only when a thief takes it,
+//! and then it is the thief who makes the goroutine; or when its own goroutine suspends in `a`, since what `a` waits for may
+//! be what `b` does. Else it is a call. `records/m/jobs.rs` tells how the two sides agree.
+//!
+//! **Invariant.** The frame of `join` stays until `b` has been called, here or there, and what it borrows is touched no
+//! more: the scope word in the frame counts `b` as a child from the beginning, and only whoever takes the job back need
+//! not wait for it.
 //!
 //! The caller waits by parking, and never runs other goroutines' work on its own stack meanwhile. So a lock that it holds
 //! is met by others on stacks of their own, and a thief's stack does not grow with what it steals
 //! ([rayon#592](https://github.com/rayon-rs/rayon/issues/592) is about the opposite).
 
-use super::child::{self, Child, Payload};
-use super::word::{ScopeWord, Ticket};
-use crate::entering::gate;
-use crate::life::handle::JoinError;
-use crate::life::spawn::{NoRecord, spawn_unchecked};
+use super::child::{self, Payload};
+use super::word::ScopeWord;
+use crate::entering::gate::{self, Here};
+use crate::life::spawn::{spawn_stolen, spawn_unchecked};
+use crate::records::g::runnable::Runnable;
+use crate::records::g::{Flags, G};
+use crate::records::m::M;
+use crate::records::m::jobs::{Job, Jobs};
 use core::cell::UnsafeCell;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
+use core::sync::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Where the goroutine leaves its result, on the caller's stack.
-struct Place<T>(UnsafeCell<Option<Result<T, Payload>>>);
+/// The second half, in the frame of its `join`.
+#[repr(C)]
+struct Half<B, R> {
+    // First, so that its address is the half's.
+    job: Job,
+    b: UnsafeCell<ManuallyDrop<B>>,
+    /// Filled by the goroutine that calls `b`; empty if nobody did.
+    result: UnsafeCell<Option<Result<R, Payload>>>,
+    /// One child from the beginning: whoever takes the job out of the M's jobs.
+    word: ScopeWord,
+}
 
-// SAFETY: the goroutine alone reaches the place until it has given its ticket back, the caller afterwards.
-unsafe impl<T: Send> Sync for Place<T> {}
+impl<B, R> Half<B, R>
+where
+    B: FnOnce() -> R + Send,
+    R: Send,
+{
+    #[inline(always)]
+    fn new(b: B, g: &G, at: &'static Location<'static>) -> Self {
+        let extra = if g.has(Flags::EXTRA) { g.extra() } else { None };
+        let labels = extra.filter(|extra| !extra.labels.is_empty()).map(|extra| extra.labels.clone());
+        let job = Job { run: Self::run, give_back: Self::give_back, parent: g.number.get(), at, labels };
+        let b = UnsafeCell::new(ManuallyDrop::new(b));
+        Self { job, b, result: UnsafeCell::new(None), word: ScopeWord::with_one_child() }
+    }
 
-impl<T> Place<T> {
-    /// By the goroutine, before it gives its ticket back.
-    fn put(&self, result: Result<T, Payload>) {
-        // SAFETY: as above.
-        unsafe { *self.0.get() = Some(result) };
+    /// See [`Job::run`].
+    unsafe fn run(job: *const Job) {
+        // SAFETY: the job's address is the half's, which stays until it is told.
+        let half = unsafe { &*job.cast::<Self>() };
+        // SAFETY: whoever has taken the job has the closure, and takes it out once.
+        let b = unsafe { ManuallyDrop::take(&mut *half.b.get()) };
+        let result = child::call(b);
+        // SAFETY: and the place of the result.
+        unsafe { *half.result.get() = Some(result) };
+        half.tell();
+    }
+
+    /// See [`Job::give_back`].
+    unsafe fn give_back(job: *const Job) {
+        // SAFETY: as in `run`.
+        unsafe { &*job.cast::<Self>() }.tell();
+    }
+
+    /// The last thing that whoever took the job does with it.
+    fn tell(&self) {
+        if let Some(parked) = self.word.leave() {
+            parked.ready();
+        }
     }
 }
 
-/// Calls `a` here and `b` on a goroutine of its own, and returns both results when both have ended. **Suspends.**
+/// A job as a goroutine's closure: it is called, or given back if it is dropped unrun.
+struct Taken(*const Job);
+
+// SAFETY: what it calls is `Send`, as `join` asks.
+unsafe impl Send for Taken {}
+
+impl Taken {
+    fn call(self) {
+        let job = ManuallyDrop::new(self).0;
+        // SAFETY: taken, and called once.
+        unsafe { ((*job).run)(job) };
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // SAFETY: taken, and not called.
+        unsafe { ((*self.0).give_back)(self.0) };
+    }
+}
+
+/// Makes a goroutine of each job that is left on the M of `g`, which is about to leave it; the oldest is queued first, as if
+/// each had been spawned in its turn. If there is no memory for a record, the job goes back to its `join`. Never
+/// suspends.
+#[cold]
+pub(crate) fn promote(g: &'static G) {
+    let here = Here::new(g);
+    while let Some(job) = here.m().jobs.take_oldest() {
+        // SAFETY: just taken.
+        unsafe { spawn_job(&here, job) };
+    }
+}
+
+/// # Safety
+/// The caller has taken the job.
+#[cold]
+unsafe fn spawn_job(here: &Here, job: *const Job) {
+    let taken = Taken(job);
+    // SAFETY: taken, so its `join` waits for it, and its frame stays.
+    let at = unsafe { (*job).at };
+    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does.
+    drop(unsafe { spawn_unchecked(here, None, at, move || taken.call()) });
+}
+
+/// Takes the oldest job of `jobs` and makes a goroutine of it, on g0 of `m`, which holds a P. Never suspends.
+pub(crate) fn steal(m: &M, jobs: &Jobs) -> Option<Runnable> {
+    let take = || {
+        let job = jobs.steal()?;
+        let taken = Taken(job);
+        // SAFETY: taken, so its `join` waits for it, and its frame stays.
+        Some((unsafe { &*job }, move || taken.call()))
+    };
+    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does.
+    unsafe { spawn_stolen(m, take) }
+}
+
+/// Calls `a` and `b`, at the same time if a thread has nothing else to do, and returns both results when both have ended.
+/// **Suspends.**
+///
+/// `a` is called here. `b` is offered to whoever looks for work, and called on a goroutine of its own if somebody takes it
+/// or if `a` suspends; otherwise it is called here, after `a`, on the caller's goroutine: then a `join` costs a few
+/// nanoseconds, and there is no need to stop dividing before the pieces are small.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -59,8 +178,8 @@ impl<T> Place<T> {
 /// ```
 ///
 /// # Panics
-/// Outside a goroutine, if there is no memory for a record, if no stack could be had for `b`, and with the panic of `a`
-/// or else of `b`, after both have ended. If one of them calls `exit`, so does `join`.
+/// Outside a goroutine, and with the panic of `a` or else of `b`, after both have ended. If one of them calls `exit`, so
+/// does `join`.
 #[track_caller]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
@@ -70,38 +189,65 @@ where
 {
     gate::give_way();
     let here = gate::pass("join");
-    let (word, place) = (ScopeWord::new(), Place(UnsafeCell::new(None)));
-    // SAFETY: below nothing unwinds between here and the wait but what is caught, or drops the closure first.
-    let ticket = unsafe { Ticket::new(&word) };
-    let there = &place;
-    let child = Child::new(
-        move || {
-            let result = child::call(b);
-            there.put(result);
-        },
-        ticket,
-    );
-    // SAFETY: what `b` borrows, and the place, outlive this call, which ends after the ticket is given back; the result
-    // in the record is ().
-    let spawned = unsafe { spawn_unchecked(&here, None, Location::caller(), move || child.run()) };
-    let handle = match spawned {
-        Ok(handle) => handle,
-        Err(NoRecord(closure)) => {
-            drop(closure);
-            panic!("gmp::join: no memory for another goroutine's record of 192 bytes")
-        }
-    };
-    let here = catch_unwind(AssertUnwindSafe(a));
-    word.wait();
-    let here = here.unwrap_or_else(|payload| resume_unwind(payload));
-    match place.0.into_inner() {
-        Some(Ok(result)) => (here, result),
-        Some(Err(payload)) => resume_unwind(payload),
-        // It never ran, or the destructor of a result that was lost to a panic has panicked.
-        None => match handle.join() {
-            Err(JoinError::Panicked(payload)) => resume_unwind(payload.into_inner()),
-            Err(JoinError::OutOfStacks) => panic!("gmp::join: {}", JoinError::OutOfStacks),
-            _ => crate::life::panics::unwind_goroutine(),
-        },
+    let g = here.g();
+    // Dropped by hand: of one that nobody took, labels are all that there may be to drop.
+    let mut half = ManuallyDrop::new(Half::new(b, g, Location::caller()));
+    // While the job is out, nothing unwinds out of here but what is caught.
+    let queued = offer(&here, (&raw const *half).cast());
+    let first = catch_unwind(AssertUnwindSafe(a));
+    // The goroutine may be on another M by now.
+    if queued && Here::new(g).m().jobs.pop() {
+        drop(half.job.labels.take());
+        // SAFETY: nobody has taken the job, so the closure is there, and it is taken once.
+        let b = unsafe { ManuallyDrop::take(half.b.get_mut()) };
+        return match first {
+            Ok(first) => (first, b()),
+            Err(payload) => {
+                // A payload whose own drop panics is not worth more care than this.
+                core::mem::forget(catch_unwind(AssertUnwindSafe(b)).err());
+                resume_unwind(payload)
+            }
+        };
     }
+    half.word.wait();
+    finish(g, first, ManuallyDrop::into_inner(half))
+}
+
+/// Puts a job among those of its goroutine's M. `false`: it is a goroutine at once, because the M has no P, or no room, or
+/// because the goroutine is to know its ancestors.
+#[inline(always)]
+fn offer(here: &Here, job: *const Job) -> bool {
+    let (m, header) = (here.m(), here.g().header());
+    if m.p.get().is_null() || header.ancestors != 0 || !m.jobs.push(job) {
+        // SAFETY: nobody else has it.
+        unsafe { spawn_job(here, job) };
+        return false;
+    }
+    if header.some_p_idle.load(Ordering::Relaxed) {
+        m.rt().wake_for_job(m);
+    }
+    true
+}
+
+/// The end of a `join` whose job was taken, and has been given up by whoever took it.
+#[inline(never)]
+fn finish<B, RA, RB>(g: &G, first: Result<RA, Payload>, half: Half<B, RB>) -> (RA, RB)
+where
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    let (b, result) = (half.b, half.result);
+    let second = result.into_inner().unwrap_or_else(|| {
+        // A half without a result is one that was given back.
+        let b = ManuallyDrop::into_inner(b.into_inner());
+        if g.header().is_closing() {
+            // Its goroutine was dropped before it ran, as everything is that has not run by then.
+            drop(b);
+            crate::life::panics::unwind_goroutine();
+        }
+        // There was no memory for a record, or for a stack.
+        catch_unwind(AssertUnwindSafe(b))
+    });
+    let first = first.unwrap_or_else(|payload| resume_unwind(payload));
+    (first, second.unwrap_or_else(|payload| resume_unwind(payload)))
 }

@@ -41,6 +41,12 @@ impl<K> ScopeWord<K> {
         Self { state: AtomicUsize::new(0), token: UnsafeCell::new(None) }
     }
 
+    /// The word of a scope whose only child is there from the beginning.
+    #[inline(always)]
+    pub(super) fn with_one_child() -> Self {
+        Self { state: AtomicUsize::new(CHILD), token: UnsafeCell::new(None) }
+    }
+
     /// One child more. By the scope's goroutine before it waits, or by a child that has not left.
     pub(super) fn enter(&self) {
         self.state.fetch_add(CHILD, Ordering::Relaxed);

@@ -17,11 +17,11 @@ impl Flags {
     pub(crate) const LOCKED: Flags = Flags(16);
     /// Has ended unwanted and runs once more to drop its outcome on a goroutine's stack.
     pub(crate) const DROPPING: Flags = Flags(32);
-    /// The record has an [`Extra`]: asked on hot paths.
+    /// The record has an `Extra`: asked on hot paths.
     pub(crate) const EXTRA: Flags = Flags(128);
     /// Waited for a stack, and none can come.
     pub(crate) const STACKLESS: Flags = Flags(64);
-    /// Its permit has this goroutine's number: see [`permit`].
+    /// Its permit has this goroutine's number: see `permit.rs`.
     pub(crate) const OWNS_PERMIT: Flags = Flags(256);
     /// Never started, and runs only to drop its closure, on a stack of its own.
     pub(crate) const DISCARDED: Flags = Flags(512);

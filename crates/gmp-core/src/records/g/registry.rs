@@ -82,6 +82,14 @@ pub(crate) fn refill(into: &mut FreeGs, want: usize) {
     }
 }
 
+/// Whether a free record is in `stock`, which is filled if it is empty.
+pub(crate) fn has_one(stock: &mut FreeGs) -> bool {
+    if stock.len == 0 {
+        refill(stock, BATCH);
+    }
+    stock.len != 0
+}
+
 /// Takes one record.
 pub(crate) fn take_one() -> Option<&'static G> {
     let mut registry = lock();

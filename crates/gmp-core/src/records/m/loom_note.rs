@@ -2,13 +2,15 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
 //!
-//! Modelled: a wake before, during and after the owner's sleep, twice over, and a sleep with a deadline. Threads: two.
-//! Preemptions: unbounded. Time: under a second.
+//! Modelled: a wake before, during and after the owner's sleep, twice over, and a sleep with a deadline; a sleep in the poller,
+//! ended by a wake or by the poller itself. Threads: two. Preemptions: unbounded. Time: under a second.
 //!
-//! Caught when broken: the unpark before the store. Not seen: the store without its Release, since loom's unpark hands
+//! Caught when broken: the unpark before the store; a waker that always unparks; an owner that enters the poller without
+//! looking. Not seen: the store without its Release, since loom's unpark hands
 //! everything over and follows the store with no switch between them; std's makes no such promise.
 
 use super::note::Note;
+use crate::contract::{Poller, ReadyList, Tag};
 use crate::ground::sync::{Arc, AtomicU32, SpinLock, UnsafeCell};
 use core::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
@@ -121,5 +123,93 @@ fn a_deadline_does_not_hide_a_wake() {
         }
         bed.wait_for_waker();
         assert!(bed.note.is_set());
+    });
+}
+
+/// A poller whose `wait` ends by an interrupt, or, if it is `ready`, at once.
+struct Interruptible {
+    interrupted: loom::sync::Mutex<bool>,
+    changed: loom::sync::Condvar,
+    ready: bool,
+}
+
+impl Poller for Interruptible {
+    fn add(&self, _: std::os::fd::BorrowedFd<'_>, _: Tag) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, _: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn look(&self, _: &mut ReadyList) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn wait(&self, _: Option<std::time::Instant>, _: &mut ReadyList) -> std::io::Result<()> {
+        let mut interrupted = self.interrupted.lock().unwrap();
+        while !*interrupted && !self.ready {
+            interrupted = self.changed.wait(interrupted).unwrap();
+        }
+        *interrupted = false;
+        Ok(())
+    }
+
+    fn interrupt(&self) {
+        *self.interrupted.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+}
+
+fn poller(ready: bool) -> std::sync::Arc<dyn Poller> {
+    let interrupted = loom::sync::Mutex::new(false);
+    std::sync::Arc::new(Interruptible { interrupted, changed: loom::sync::Condvar::new(), ready })
+}
+
+/// A wake finds the owner where it sleeps: before it is in the poller, in it, or on its way.
+#[test]
+fn a_wake_reaches_into_the_poller() {
+    loom::model(|| {
+        let bed = Bed::new();
+        {
+            let bed = bed.clone();
+            thread::spawn(move || {
+                bed.give();
+                bed.through.store(1, Release);
+            });
+        }
+        bed.note.sleep_in(&poller(false), None, &mut ReadyList::new()).unwrap();
+        assert!(bed.note.is_set());
+        assert_eq!(bed.take(), 1);
+        bed.wait_for_waker();
+    });
+}
+
+/// The poller has something to tell at the moment of the wake. As the watcher does, the owner takes itself off the list under
+/// the lock and clears the note there, and then sleeps again, in its thread this time.
+#[test]
+fn a_poller_that_tells_does_not_hide_a_wake() {
+    loom::model(|| {
+        let bed = Bed::new();
+        {
+            let bed = bed.clone();
+            thread::spawn(move || {
+                bed.asleep.with(|asleep| {
+                    if core::mem::replace(asleep, false) {
+                        bed.give();
+                    }
+                });
+                bed.asleep.with(|_| bed.through.store(1, Release));
+            });
+        }
+        bed.note.sleep_in(&poller(true), None, &mut ReadyList::new()).unwrap();
+        let woken = bed.asleep.with(|asleep| {
+            bed.note.clear();
+            !core::mem::replace(asleep, true)
+        });
+        if woken {
+            assert_eq!(bed.take(), 1);
+        }
+        bed.wait_for_waker();
     });
 }

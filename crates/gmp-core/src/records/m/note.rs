@@ -1,40 +1,79 @@
-//! The note: one-shot sleep and wake for an M (and for sysmon).
+//! The note: one-shot sleep and wake for an M (and for sysmon), in its thread or in the runtime's poller.
 //!
 //! ```text
-//!   Clear ──sleep──► (thread parked) ──wake──► Set ──clear──► Clear
-//!     └────────wake────────────────────────────►┘
+//!   Clear ──sleep──► (thread parked) ──────wake: unpark──────► Set ──clear──► Clear
+//!     ├────────────────────────wake─────────────────────────────►┤
+//!     └──sleep_in──► Polling (thread in the poller) ──wake: interrupt──►┘
+//!                      └──it came back by itself: clear──► Clear
 //! ```
 //!
 //! **Invariant.** `wake` happens at most once between two `clear`s, `sleep` returns only after it (or at its deadline).
 //! The wake may come before the sleep; it is never lost. What the waker wrote before is seen after `sleep`.
 //!
+//! **Thread or poller?** The owner says where it sleeps by the word that the waker swaps: who finds Polling there
+//! interrupts the poller, who finds Clear unparks the thread. The owner leaves Clear for Polling by a compare-and-swap, which
+//! fails if the wake is there already. An interrupt that comes when the owner is back already ends the next wait in the poller
+//! too early, which costs a look.
+//!
 //! Go: `note`, `notesleep`, `notewakeup`, `noteclear` (lock_futex.go, Go 1.27). The thread sleeps by
 //! `std::thread::park`, a futex on Linux, whose token other code may consume or leave behind: the flag decides.
 
+use crate::contract::{Poller, ReadyList};
 use crate::ground::sync::{AtomicU32, thread};
 use core::sync::atomic::Ordering;
-use std::sync::OnceLock;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 const CLEAR: u32 = 0;
 const SET: u32 = 1;
+const POLLING: u32 = 2;
+
+/// Where a note's owner sleeps, and is woken.
+#[derive(Clone)]
+pub(crate) enum Bed {
+    Thread(thread::Thread),
+    Poller(Arc<dyn Poller>),
+}
+
+impl Bed {
+    /// The second half of a wake.
+    pub(crate) fn rouse(&self) {
+        match self {
+            Self::Thread(thread) => thread.unpark(),
+            Self::Poller(poller) => poller.interrupt(),
+        }
+    }
+}
+
+impl fmt::Debug for Bed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Thread(_) => "Thread",
+            Self::Poller(_) => "Poller",
+        })
+    }
+}
 
 /// The note of one thread.
 #[derive(Debug)]
 #[doc(alias = "note")]
 pub(crate) struct Note {
     state: AtomicU32,
-    owner: OnceLock<thread::Thread>,
+    owner: OnceLock<Bed>,
+    /// The runtime's, once the owner has slept there.
+    poller: OnceLock<Bed>,
 }
 
 impl Note {
     pub(crate) fn new() -> Self {
-        Self { state: AtomicU32::new(CLEAR), owner: OnceLock::new() }
+        Self { state: AtomicU32::new(CLEAR), owner: OnceLock::new(), poller: OnceLock::new() }
     }
 
     /// Makes the calling thread the one that sleeps here. Before the first `sleep`, once.
     pub(crate) fn adopt(&self) {
-        let adopted = self.owner.set(thread::current());
+        let adopted = self.owner.set(Bed::Thread(thread::current()));
         debug_assert!(adopted.is_ok(), "a note has one owner");
     }
 
@@ -69,21 +108,39 @@ impl Note {
         self.is_set()
     }
 
+    /// Waits in the poller until woken, until `deadline`, or until it has something to tell. `poller` is the same each time.
+    pub(crate) fn sleep_in(
+        &self,
+        poller: &Arc<dyn Poller>,
+        deadline: Option<Instant>,
+        ready: &mut ReadyList,
+    ) -> io::Result<()> {
+        self.poller.get_or_init(|| Bed::Poller(Arc::clone(poller)));
+        // ORDER: note. Release pairs with the swap in `set`: who finds Polling finds the poller, too.
+        if self.state.compare_exchange(CLEAR, POLLING, Ordering::Release, Ordering::Relaxed).is_err() {
+            return Ok(());
+        }
+        poller.wait(deadline, ready)
+    }
+
     /// Wakes the owner, now or when it goes to sleep.
     #[doc(alias = "notewakeup")]
     pub(crate) fn wake(&self) {
-        if let Some(owner) = self.set() {
-            owner.unpark();
+        if let Some(bed) = self.set() {
+            bed.rouse();
         }
     }
 
-    /// The first half of a wake: the caller unparks the thread, if it is given one, as soon as it can. The owner may run
-    /// before that, and then finds an unpark left over.
+    /// The first half of a wake: the caller rouses the owner from where it sleeps, if it is given that, as soon as it can.
+    /// The owner may run before that, and then finds an unpark or an interrupt left over.
     #[must_use]
-    pub(crate) fn set(&self) -> Option<&thread::Thread> {
-        // ORDER: note. Release pairs with the acquire of `is_set`: what the waker prepared is seen by the sleeper.
-        self.state.store(SET, Ordering::Release);
-        self.owner.get()
+    pub(crate) fn set(&self) -> Option<&Bed> {
+        // ORDER: note. Release pairs with the acquire of `is_set`: what the waker prepared is seen by the sleeper. Acquire
+        // pairs with `sleep_in`.
+        match self.state.swap(SET, Ordering::AcqRel) {
+            POLLING => self.poller.get(),
+            _ => self.owner.get(),
+        }
     }
 
     /// Readies the note for its next use; by the owner, awake.

@@ -2,9 +2,11 @@
 //! the P has been taken.
 
 use gmp::context::Context;
+use gmp::net::{Pollable, TcpListener, UnixListener, UnixStream};
 use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,6 +49,27 @@ fn ended() -> JoinHandle<Box<u32>> {
         gmp::yield_now();
     }
     handle
+}
+
+/// A socket that another goroutine reads from by now.
+fn read_by_another() -> Arc<UnixStream> {
+    let (socket, other) = UnixStream::pair().unwrap();
+    let socket = Arc::new(socket);
+    let reader = Arc::clone(&socket);
+    waits(move || _ = (&*reader).read(&mut [0]).map(|_| other));
+    socket
+}
+
+fn accepted_by_another() -> Arc<TcpListener> {
+    let socket = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
+    let accepting = Arc::clone(&socket);
+    waits(move || _ = accepting.accept());
+    socket
+}
+
+fn nameless() -> std::os::unix::net::SocketAddr {
+    use std::os::linux::net::SocketAddrExt;
+    std::os::unix::net::SocketAddr::from_abstract_name(format!("gmp rows {:?}", Instant::now())).unwrap()
 }
 
 pub(crate) const ROWS: &[Row] = rows! {
@@ -204,6 +227,14 @@ pub(crate) const ROWS: &[Row] = rows! {
     "Runtime::handle": { let runtime = super::builder().build().unwrap(); } runtime.handle().go(|| ());
     "Builder::build": {} super::builder().build();
     "exit": {} assert!(std::panic::catch_unwind(|| gmp::exit()).is_err());
+    "$name::set_read_deadline": { let socket = read_by_another(); } socket.set_read_deadline(Some(Instant::now()));
+    "$name::set_write_deadline": { let socket = read_by_another(); } socket.set_write_deadline(Some(Instant::now()));
+    "$name::set_deadline": { let socket = read_by_another(); } socket.set_deadline(Some(Instant::now()));
+    "$name::set_nonblocking": { let socket = read_by_another(); } socket.set_nonblocking(true);
+    "$name::close": { let socket = read_by_another(); } socket.close();
+    "TcpListener::set_deadline": { let socket = accepted_by_another(); } socket.set_deadline(Some(Instant::now()));
+    "UnixListener::set_deadline": { let socket = UnixListener::bind_addr(&nameless()).unwrap(); } socket.set_deadline(None);
+    "Pollable::close": { let socket = Pollable::new(std::os::unix::net::UnixStream::pair().unwrap().0).unwrap(); } socket.close();
 };
 
 /// What has no dealings with the runtime: it reads or writes its own memory.
@@ -214,7 +245,16 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "$handle::is_full",
     "$handle::len",
     "$handle::same_channel",
+    "$name::$call",
+    "$name::from_std",
     "$name::into_inner",
+    "$name::into_std",
+    "$name::read_timeout",
+    "$name::set_read_timeout",
+    "$name::set_write_timeout",
+    "$name::take_error",
+    "$name::try_clone",
+    "$name::write_timeout",
     "Barrier::new",
     "BarrierResult::is_leader",
     "Builder::abort_on_panic",
@@ -251,18 +291,17 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Handle::policy",
     "Handle::trace",
     "Lazy::get",
+    "Lazy::new",
     "LocalKey::get",
     "LocalKey::replace",
     "LocalKey::take",
     "LocalKey::try_with",
     "LocalKey::with_borrow",
     "LocalKey::with_borrow_mut",
-    "Lazy::new",
     "Mutex::get_mut",
     "Mutex::into_inner",
     "Mutex::new",
     "Once::new",
-    "is_completed",
     "OnceCell::get",
     "OnceCell::get_mut",
     "OnceCell::into_inner",
@@ -270,6 +309,9 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "OnceCell::take",
     "Permit::count",
     "Permit::forget",
+    "Pollable::get_ref",
+    "Pollable::into_inner",
+    "Pollable::new",
     "Runtime::builder",
     "RwLock::get_mut",
     "RwLock::into_inner",
@@ -285,14 +327,23 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Semaphore::available",
     "Semaphore::new",
     "SendError::into_inner",
-    "SpawnError::into_inner",
     "Spawn::label",
     "Spawn::name",
     "Spawn::pinned",
     "Spawn::stack_size",
+    "SpawnError::into_inner",
     "Ticker::channel",
     "Timer::channel",
+    "UnixDatagram::bind",
+    "UnixDatagram::bind_addr",
+    "UnixDatagram::connect",
+    "UnixDatagram::pair",
+    "UnixDatagram::unbound",
+    "UnixListener::bind",
+    "UnixListener::bind_addr",
+    "UnixStream::pair",
     "WaitGroup::new",
+    "is_completed",
 ];
 
 /// A handle on this runtime.

@@ -1,0 +1,114 @@
+//! Watch: how an M without work hears of timers and of descriptors. Go: the calls of `netpoll` in `findRunnable` (proc.go).
+//!
+//! ```text
+//!              nothing queued            nothing stolen            P given up, last look in vain
+//!   M with P ───────────────► look ────────────────────► idle ──────────────────────────────────┐
+//!      ▲                       │ found: run                                                       ▼
+//!      │                       └──────►                       is there a watcher that knows all there is to watch?
+//!      │                                                        yes: sleep in the note until given a P
+//!      │                                                        no, but too little: rouse it, and sleep
+//!      │ idle P: take it                                        none, and something to watch: be it
+//!      └──────────── woken ◄── sleep until the earliest timer: in the poller if a goroutine waits for a descriptor,
+//!                              in the note otherwise
+//! ```
+//!
+//! **Invariant.** While all Ps are idle and a timer is pending or a goroutine waits for a descriptor, there is a watcher, and
+//! it knows: whoever gives up a P comes here afterwards (`give_up_p`) or sees to it in another way (`hand_off`), and a goroutine
+//! begins to wait on a P that somebody gives up later. While some P is in use its M looks whenever its queues are empty, and
+//! sysmon looks if none did for 10 ms.
+//!
+//! **The danger** is a wake that goes to the note while the M sleeps in the poller, or the other way round. The note's word
+//! says where its owner sleeps (`records/m/note.rs`), and everybody who wakes the watcher does it by its note.
+//!
+//! **Who goes on.** A watcher that comes back with goroutines runs the first, and wakes another M only for more of them. If
+//! timers are pending it passes the right to spin on, and so the watch.
+
+use super::G0;
+use crate::contract::{Config, List, Popped, ReadyList};
+use crate::records::g::runnable::Runnable;
+use crate::records::p::timers::NEVER;
+use crate::shared::lists::{MRef, Watcher};
+use crate::shared::look::check;
+use crate::shared::sched::AllP;
+
+impl<C: Config> G0<'_, C> {
+    /// Looks into the poller, if there is one and a goroutine waits for a descriptor.
+    #[inline]
+    pub(super) fn look_into_poller(&self) -> Option<Popped<Runnable>> {
+        if self.sched.polling.poller().is_none() { None } else { self.look_now() }
+    }
+
+    #[cold]
+    fn look_now(&self) -> Option<Popped<Runnable>> {
+        if !self.sched.polling.is_unattended() || !self.somebody_waits() {
+            return None;
+        }
+        self.sched.inject_here(self.m, self.sched.look()?)
+    }
+
+    fn somebody_waits(&self) -> bool {
+        self.sched.polling.poller().is_some()
+            && self.sched.with_all_p(&self.epoch, |all| self.sched.waits_at_descriptors(all))
+    }
+
+    /// If there is something to watch for and no other M does, sleeps until it comes. What is to run then, if a P was to be
+    /// had for it; otherwise the caller starts over.
+    pub(super) fn watch(&self) -> Option<Popped<Runnable>> {
+        let until = self.sched.with_all_p(&self.epoch, earliest_timer);
+        let polls = self.somebody_waits();
+        if until == NEVER && !polls {
+            return None;
+        }
+        let mut lists = self.sched.lock();
+        // Whoever fills our inbox looks for us on the idle list and here, under the lock, and we have been on neither.
+        if self.is_wanted() || !self.m.inbox.is_empty() {
+            return None;
+        }
+        if let Some(watcher) = lists.watcher {
+            if watcher.until > until || (polls && !watcher.polls) {
+                lists.rouse_watcher();
+            }
+            return None;
+        }
+        lists.watcher = Some(Watcher { m: MRef::new(self.m), until, polls });
+        self.sched.polling.set_watched(polls);
+        drop(lists);
+        let ready = self.sleep_as_watcher(until, polls);
+        let mut lists = self.sched.lock();
+        self.sched.polling.set_watched(false);
+        if lists.watcher.is_some_and(|watcher| watcher.m == MRef::new(self.m)) {
+            lists.watcher = None;
+        }
+        self.m.note.clear();
+        // At the limit of threads somebody may have had nobody else to give a P to.
+        if !self.take_next_p() {
+            let Some(p) = self.sched.take_idle_p(&mut lists) else {
+                drop(lists);
+                self.sched.inject_outside(ready);
+                return None;
+            };
+            drop(lists);
+            if ready.is_empty() || until != NEVER {
+                self.sched.idle.spin();
+                self.m.spinning.set(true);
+            }
+            self.acquire(p);
+        }
+        self.sched.inject_here(self.m, ready)
+    }
+
+    fn sleep_as_watcher(&self, until: u64, polls: bool) -> List<Runnable> {
+        let deadline = (until != NEVER).then(|| self.sched.header.instant(until));
+        let mut told = ReadyList::new();
+        match (self.sched.polling.poller().filter(|_| polls), deadline) {
+            (Some(poller), _) => check(self.m.note.sleep_in(poller, deadline, &mut told)),
+            (None, Some(deadline)) => _ = self.m.note.sleep_until(deadline),
+            (None, None) => {}
+        }
+        self.sched.collect(&told)
+    }
+}
+
+fn earliest_timer<C: Config>(all: &AllP<C>) -> u64 {
+    all.ps.iter().map(|p| p.core.timers.next_live()).min().unwrap_or(NEVER)
+}

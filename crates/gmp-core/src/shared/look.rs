@@ -1,0 +1,79 @@
+//! Look: asking the poller who is ready, and the scheduler whether anybody waits for that. Go: `netpoll`, `netpollready`.
+
+use crate::contract::{Config, List, Ready, ReadyList, Side};
+use crate::records::g::Wake;
+use crate::records::g::parked::Parked;
+use crate::records::g::runnable::Runnable;
+use crate::records::p::Counters;
+use crate::records::source::{Sleeper, slab};
+use crate::shared::lists::Lists;
+use crate::shared::sched::{AllP, Sched};
+use core::sync::atomic::Ordering;
+use std::io;
+
+impl<C: Config> Sched<C> {
+    /// Whether a goroutine waits for a descriptor, by the counts of these Ps.
+    pub(crate) fn waits_at_descriptors(&self, all: &AllP<C>) -> bool {
+        let count = |counters: &Counters| counters.at_descriptors.load(Ordering::Relaxed);
+        all.ps.iter().map(|p| count(&p.core.counters)).sum::<i64>() > 0
+    }
+
+    /// The same, exact while all Ms sleep. Under the lock.
+    pub(crate) fn somebody_waits_outside(&self, lists: &Lists<C>) -> bool {
+        self.polling.poller().is_some()
+            && self.sum(lists, |counters| i128::from(counters.at_descriptors.load(Ordering::Relaxed))) > 0
+    }
+
+    /// Whether a goroutine waits for a descriptor and no M will hear of it. Under the lock.
+    pub(crate) fn wants_watcher(&self, lists: &Lists<C>) -> bool {
+        !lists.watcher.is_some_and(|watcher| watcher.polls) && self.somebody_waits_outside(lists)
+    }
+
+    /// Looks into the poller without waiting: who is ready by that. `None`: somebody else looks, or it went wrong.
+    pub(crate) fn look(&self) -> Option<List<Runnable>> {
+        let poller = self.polling.poller()?;
+        if !self.polling.begin_look() {
+            return None;
+        }
+        let mut told = ReadyList::new();
+        let looked = poller.look(&mut told);
+        self.polling.end_look(self.header.coarse_now());
+        check(looked);
+        Some(self.collect(&told))
+    }
+
+    /// Those whom the poller's news make runnable, for the caller to queue. Others that wait for the same descriptors
+    /// (pinned goroutines, those of other runtimes, plain threads) are woken at once.
+    pub(crate) fn collect(&self, told: &ReadyList) -> List<Runnable> {
+        let mut ready = List::new();
+        for Ready { tag, readable, writable, restless } in told.iter() {
+            let Some(source) = slab::get(tag.index()) else { continue };
+            let sides = [(Side::Read, readable), (Side::Write, writable)];
+            for (side, _) in sides.into_iter().filter(|(_, is_ready)| *is_ready) {
+                source.edge(tag, side, restless).for_each(|sleeper| match sleeper {
+                    Sleeper::Thread(alarm) => alarm.ring(),
+                    Sleeper::Goroutine(parked) => self.collect_one(parked, &mut ready),
+                });
+            }
+        }
+        ready
+    }
+
+    fn collect_one(&self, parked: Parked, ready: &mut List<Runnable>) {
+        let (g, wait) = parked.into_parts();
+        if !g.is_of(&self.header) || g.is_inboxed() {
+            crate::waiting::ready::ready(g, wait, Wake::Woken);
+        } else if g.word.to_ready(wait) {
+            g.wake.set(Wake::Woken);
+            // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+            ready.push_back(unsafe { Runnable::new(g) });
+        }
+    }
+}
+
+/// A poller that fails leaves all that wait for descriptors asleep, so it must not go unseen.
+pub(crate) fn check(looked: io::Result<()>) {
+    if let Err(error) = looked {
+        crate::fatal!("a poller works", "{error}");
+    }
+}

@@ -1,0 +1,49 @@
+//! Sockets: messages, deadlines that move, and closes, over descriptors whose numbers are used again at once.
+
+use crate::account::{ACCOUNT, Ticket};
+use crate::work::micros;
+use fastrand::Rng;
+use gmp::net::UnixStream;
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Reads what another goroutine writes into one end of a pair, while a third may end the wait in other ways.
+pub(crate) fn read_and_end(rng: &mut Rng) {
+    // Others have all descriptors open that there may be.
+    let Ok((here, there)) = UnixStream::pair() else { return };
+    let (here, mark) = (Arc::new(here), rng.u8(..));
+    let reader = {
+        let (here, ticket) = (Arc::clone(&here), Ticket::new());
+        gmp::go(move || {
+            let _ticket = ticket;
+            let mut got = [0];
+            (&*here).read(&mut got).map(|n| (n, got[0])).map_err(|error| error.kind())
+        })
+    };
+    let how = rng.u32(..5);
+    if rng.bool() {
+        gmp::sleep(micros(rng, 200));
+    }
+    match how {
+        0 => drop(there),
+        1 => here.set_read_deadline(Some(Instant::now() + micros(rng, 300))),
+        2 => here.close().unwrap(),
+        _ => {
+            // Twice, so that one may come to nothing.
+            here.set_read_deadline(Some(Instant::now() + std::time::Duration::from_secs(600)));
+            (&there).write_all(&[mark]).unwrap();
+        }
+    }
+    let Ok(got) = reader.join() else { return };
+    ACCOUNT.step();
+    let right = match how {
+        0 => got == Ok((0, 0)),
+        1 => got == Err(ErrorKind::TimedOut),
+        2 => got == Err(ErrorKind::NotConnected),
+        _ => got == Ok((1, mark)),
+    };
+    if !right {
+        ACCOUNT.complain(format!("a read that was ended in way {how} came to {got:?}"));
+    }
+}

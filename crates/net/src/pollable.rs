@@ -1,0 +1,148 @@
+//! `Pollable`: anything that epoll knows.
+
+use crate::endpoint::Endpoint;
+use crate::socket::terms;
+use gmp_core::contract::Side;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// A descriptor that goroutines can wait for: a pipe, an eventfd, a timerfd, inotify, the socket of a C library. It is put
+/// into non-blocking mode; [`Pollable::into_inner`] leaves it there.
+///
+/// ```
+/// use gmp::net::Pollable;
+/// use std::io::{Read, Write};
+///
+/// # let runtime = gmp::Builder::new().build().unwrap();
+/// # runtime.run(|| {
+/// let (reader, mut writer) = std::io::pipe()?;
+/// let mut reader = Pollable::new(reader)?;
+/// let answer = gmp::go(move || {
+///     let mut text = String::new();
+///     reader.read_to_string(&mut text).map(|_| text)
+/// });
+/// writer.write_all(b"through a pipe")?;
+/// drop(writer);
+/// assert_eq!(answer.join().unwrap()?, "through a pipe");
+/// # std::io::Result::Ok(())
+/// # }).unwrap().value.unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Pollable<T: AsFd>(Endpoint<PollableIo<T>>);
+
+terms!(Pollable<T: AsFd>);
+
+/// The descriptor of a `Pollable`.
+#[derive(Debug)]
+struct PollableIo<T>(T);
+
+impl<T: AsFd> AsFd for PollableIo<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl<T: AsFd> Pollable<T> {
+    /// Over `io`, whose `as_fd` is to give the same descriptor each time. Never suspends.
+    ///
+    /// # Errors
+    /// The system's. That epoll does not know it (a regular file, a folder) is said by the first wait.
+    pub fn new(io: T) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&io, true)?;
+        let endpoint = Endpoint::new(PollableIo(io))?;
+        endpoint.set_duplicated();
+        Ok(Self(endpoint))
+    }
+
+    /// What it stands over. Never suspends.
+    pub fn get_ref(&self) -> &T {
+        &self.0.io().0
+    }
+
+    /// What it stood over, in non-blocking mode. Never suspends.
+    ///
+    /// # Errors
+    /// It was closed.
+    pub fn into_inner(self) -> io::Result<T> {
+        self.0.into_io().map(|io| io.0)
+    }
+
+    /// Calls `operation` until it does not say [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in between until there is
+    /// something to read. **Suspends.**
+    ///
+    /// # Errors
+    /// What the operation says; it was closed; its deadline or time-out has passed.
+    #[track_caller]
+    pub fn read_with<R>(&self, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        self.0.when_ready(Side::Read, |io| operation(&io.0))
+    }
+
+    /// The same for writing. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`Pollable::read_with`].
+    #[track_caller]
+    pub fn write_with<R>(&self, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        self.0.when_ready(Side::Write, |io| operation(&io.0))
+    }
+
+    /// Ends it while others wait for it: they get an error, and so does every later call. What it stands over is closed;
+    /// its number is free again when the owner goes. Never suspends.
+    ///
+    /// # Errors
+    /// It was closed already.
+    pub fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+}
+
+impl<T: AsFd> AsFd for Pollable<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.io().as_fd()
+    }
+}
+
+impl<T: AsFd> Read for Pollable<T>
+where
+    for<'a> &'a T: Read,
+{
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+}
+
+impl<T: AsFd> Read for &Pollable<T>
+where
+    for<'a> &'a T: Read,
+{
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read_with(|mut io| io.read(buf))
+    }
+}
+
+impl<T: AsFd> Write for Pollable<T>
+where
+    for<'a> &'a T: Write,
+{
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
+    }
+}
+
+impl<T: AsFd> Write for &Pollable<T>
+where
+    for<'a> &'a T: Write,
+{
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_with(|mut io| io.write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_with(|mut io| io.flush())
+    }
+}

@@ -1,0 +1,205 @@
+//! TCP.
+
+use crate::addr::{first_that_does, resolve};
+use crate::endpoint::Endpoint;
+use crate::socket::{passed_on, socket, stream, terms};
+use gmp_core::contract::Side;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+/// What an accepted or connected socket is made with: the mode in which it is used, and no system call more for it.
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+/// A socket that TCP connections come in at; see [`std::net::TcpListener`].
+#[derive(Debug)]
+#[doc(alias = "TCPListener")]
+pub struct TcpListener(Endpoint<net::TcpListener>);
+
+socket!(TcpListener, net::TcpListener);
+
+impl TcpListener {
+    /// Listens at the first of the addresses that can be had. As many connections wait to be accepted as the system allows
+    /// (`net.core.somaxconn`), where std lets 128 wait. **Suspends** while a name is looked up.
+    ///
+    /// # Errors
+    /// The name has no address; or the system's.
+    #[doc(alias = "Listen")]
+    #[track_caller]
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let listener = net::TcpListener::bind(&*resolve(address)?)?;
+        // Once more: the second call only sets the length of the queue.
+        rustix::net::listen(&listener, i32::MAX)?;
+        Self::new(listener)
+    }
+
+    /// The next connection, and where it comes from. **Suspends.**
+    ///
+    /// # Errors
+    /// The socket was closed, or its deadline has passed; or the system's, such as too many open files: then the connection
+    /// goes on waiting to be accepted.
+    #[doc(alias = "Accept")]
+    #[track_caller]
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        loop {
+            let accepted =
+                self.0.when_ready(Side::Read, |listener| Ok(rustix::net::acceptfrom_with(listener, FLAGS)?));
+            let (socket, address) = match accepted {
+                // The other side has given up meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                accepted => accepted?,
+            };
+            let stream = TcpStream::over(socket.into())?;
+            return match address.map(SocketAddr::try_from) {
+                Some(Ok(address)) => Ok((stream, address)),
+                _ => stream.peer_addr().map(|address| (stream, address)),
+            };
+        }
+    }
+
+    /// The connections, one after another, without end. Each step **suspends.**
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    /// Until when `accept` may wait, those that wait already included; `None`: for ever. Never suspends.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.0.set_deadline(Side::Read, deadline);
+    }
+}
+
+passed_on!(TcpListener {
+    /// Where it listens.
+    fn local_addr(&self) -> SocketAddr;
+    /// The time to live of what it sends.
+    fn ttl(&self) -> u32;
+    /// Sets that.
+    fn set_ttl(&self, ttl: u32) -> ();
+});
+
+/// The connections of a listener; see [`TcpListener::incoming`].
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl std::iter::FusedIterator for Incoming<'_> {}
+
+/// A TCP connection; see [`std::net::TcpStream`].
+#[derive(Debug)]
+#[doc(alias = "TCPConn")]
+pub struct TcpStream(Endpoint<net::TcpStream>);
+
+socket!(TcpStream, net::TcpStream);
+terms!(TcpStream);
+stream!(TcpStream);
+
+impl TcpStream {
+    /// Connects to the first of the addresses that answers. **Suspends.**
+    ///
+    /// # Errors
+    /// The name has no address; or the system's, of the last address.
+    #[doc(alias = "Dial")]
+    #[track_caller]
+    pub fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
+        first_that_does(address, |address| Self::connect_until(address, None))
+    }
+
+    /// Connects, but does not wait for longer than `timeout`. **Suspends.**
+    ///
+    /// # Errors
+    /// A time-out of zero; it has passed; or the system's.
+    #[doc(alias = "DialTimeout")]
+    #[track_caller]
+    pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
+        Self::connect_until(address, Some(timeout))
+    }
+
+    #[track_caller]
+    fn connect_until(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, FLAGS, None)?;
+        let stream = Self::over(socket.into())?;
+        stream.set_write_timeout(timeout)?;
+        let mut ticket = stream.0.ticket(Side::Write);
+        match rustix::net::connect(&stream, address) {
+            Ok(()) => {}
+            Err(Errno::INPROGRESS | Errno::INTR) => {
+                let mut begun = None;
+                loop {
+                    stream.0.wait(Side::Write, ticket, &mut begun)?;
+                    ticket = stream.0.ticket(Side::Write);
+                    if let Some(error) = stream.take_error()? {
+                        return Err(error);
+                    }
+                    if stream.peer_addr().is_ok() {
+                        break;
+                    }
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        stream.set_write_timeout(None)?;
+        Ok(stream)
+    }
+
+    /// Reads without taking away. **Suspends.**
+    ///
+    /// # Errors
+    /// The socket was closed, or its deadline or time-out has passed; or the system's.
+    #[track_caller]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.when_ready(Side::Read, |socket| socket.peek(buf))
+    }
+}
+
+passed_on!(TcpStream {
+    /// The other side.
+    fn peer_addr(&self) -> SocketAddr;
+    /// This side.
+    fn local_addr(&self) -> SocketAddr;
+    /// Ends reading, writing or both; who waits on that side is woken.
+    fn shutdown(&self, how: Shutdown) -> ();
+    /// Whether small segments are sent at once.
+    fn nodelay(&self) -> bool;
+    /// Sets that.
+    fn set_nodelay(&self, nodelay: bool) -> ();
+    /// The time to live of what it sends.
+    fn ttl(&self) -> u32;
+    /// Sets that.
+    fn set_ttl(&self, ttl: u32) -> ();
+});
+
+impl Read for &TcpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let asked = buf.len();
+        self.0.read_all_there_is(asked, |mut socket| socket.read(buf))
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let asked = bufs.iter().map(|buf| buf.len()).sum();
+        self.0.read_all_there_is(asked, |mut socket| socket.read_vectored(bufs))
+    }
+}
+
+impl From<TcpStream> for OwnedFd {
+    /// In non-blocking mode.
+    ///
+    /// # Panics
+    /// If the socket was closed by [`TcpStream::close`].
+    fn from(stream: TcpStream) -> OwnedFd {
+        stream.0.into_io().expect("a socket that was closed has no descriptor to give").into()
+    }
+}

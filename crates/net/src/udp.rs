@@ -1,0 +1,131 @@
+//! UDP.
+
+use crate::addr::{first_that_does, resolve};
+use crate::endpoint::Endpoint;
+use crate::socket::{passed_on, socket, terms};
+use gmp_core::contract::Side;
+use std::io;
+use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::{Duration, Instant};
+
+/// A UDP socket; see [`std::net::UdpSocket`].
+#[derive(Debug)]
+#[doc(alias = "UDPConn")]
+pub struct UdpSocket(Endpoint<net::UdpSocket>);
+
+socket!(UdpSocket, net::UdpSocket);
+terms!(UdpSocket);
+
+impl UdpSocket {
+    /// A socket at the first of the addresses that can be had. **Suspends** while a name is looked up.
+    ///
+    /// # Errors
+    /// The name has no address; or the system's.
+    #[doc(alias = "ListenPacket")]
+    #[track_caller]
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::new(net::UdpSocket::bind(&*resolve(address)?)?)
+    }
+
+    /// Names the one that `send` and `recv` are about. **Suspends** while a name is looked up.
+    ///
+    /// # Errors
+    /// The name has no address; or the system's.
+    #[track_caller]
+    pub fn connect(&self, address: impl ToSocketAddrs) -> io::Result<()> {
+        first_that_does(address, |address| self.0.io().connect(address))
+    }
+
+    /// Sends to the first of the addresses. **Suspends.**
+    ///
+    /// # Errors
+    /// The name has no address; the socket was closed, or its deadline or time-out has passed; or the system's.
+    #[track_caller]
+    pub fn send_to(&self, buf: &[u8], address: impl ToSocketAddrs) -> io::Result<usize> {
+        let Some(first) = resolve(address)?.first().copied() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to send data to"));
+        };
+        self.0.when_ready(Side::Write, |socket| socket.send_to(buf, first))
+    }
+
+    /// Receives, and says from whom. **Suspends.**
+    ///
+    /// # Errors
+    /// The socket was closed, or its deadline or time-out has passed; or the system's.
+    #[track_caller]
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.when_ready(Side::Read, |socket| socket.recv_from(buf))
+    }
+
+    /// The same without taking away. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`].
+    #[track_caller]
+    pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.when_ready(Side::Read, |socket| socket.peek_from(buf))
+    }
+
+    /// Sends to the one that [`UdpSocket::connect`] named. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`].
+    #[track_caller]
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.when_ready(Side::Write, |socket| socket.send(buf))
+    }
+
+    /// Receives from the one that [`UdpSocket::connect`] named. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`].
+    #[track_caller]
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.when_ready(Side::Read, |socket| socket.recv(buf))
+    }
+
+    /// The same without taking away. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`].
+    #[track_caller]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.when_ready(Side::Read, |socket| socket.peek(buf))
+    }
+}
+
+passed_on!(UdpSocket {
+    /// The one that [`UdpSocket::connect`] named.
+    fn peer_addr(&self) -> SocketAddr;
+    /// This side.
+    fn local_addr(&self) -> SocketAddr;
+    /// Whether it may send to all.
+    fn broadcast(&self) -> bool;
+    /// Sets that.
+    fn set_broadcast(&self, on: bool) -> ();
+    /// The time to live of what it sends.
+    fn ttl(&self) -> u32;
+    /// Sets that.
+    fn set_ttl(&self, ttl: u32) -> ();
+    /// Whether it hears what it sends to a group.
+    fn multicast_loop_v4(&self) -> bool;
+    /// Sets that.
+    fn set_multicast_loop_v4(&self, on: bool) -> ();
+    /// The time to live of what it sends to a group.
+    fn multicast_ttl_v4(&self) -> u32;
+    /// Sets that.
+    fn set_multicast_ttl_v4(&self, ttl: u32) -> ();
+    /// Whether it hears what it sends to a group.
+    fn multicast_loop_v6(&self) -> bool;
+    /// Sets that.
+    fn set_multicast_loop_v6(&self, on: bool) -> ();
+    /// Joins a group.
+    fn join_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    /// Joins a group.
+    fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> ();
+    /// Leaves a group.
+    fn leave_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    /// Leaves a group.
+    fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> ();
+});

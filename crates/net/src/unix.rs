@@ -1,0 +1,231 @@
+//! Sockets of the local machine.
+
+use crate::endpoint::Endpoint;
+use crate::socket::{passed_on, socket, stream, terms};
+use gmp_core::contract::Side;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A local socket that connections come in at; see [`std::os::unix::net::UnixListener`].
+#[derive(Debug)]
+pub struct UnixListener(Endpoint<net::UnixListener>);
+
+socket!(UnixListener, net::UnixListener);
+
+impl UnixListener {
+    /// Listens at a path. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::new(net::UnixListener::bind(path)?)
+    }
+
+    /// Listens at an address. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
+        Self::new(net::UnixListener::bind_addr(address)?)
+    }
+
+    /// The next connection. **Suspends.**
+    ///
+    /// # Errors
+    /// The socket was closed, or its deadline has passed; or the system's, such as too many open files: then the connection
+    /// goes on waiting to be accepted.
+    #[track_caller]
+    pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (stream, address) = self.0.when_ready(Side::Read, net::UnixListener::accept)?;
+        Ok((UnixStream::new(stream)?, address))
+    }
+
+    /// The connections, one after another, without end. Each step **suspends.**
+    pub fn incoming(&self) -> UnixIncoming<'_> {
+        UnixIncoming { listener: self }
+    }
+
+    /// Until when `accept` may wait, those that wait already included; `None`: for ever. Never suspends.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.0.set_deadline(Side::Read, deadline);
+    }
+}
+
+passed_on!(UnixListener {
+    /// Where it listens.
+    fn local_addr(&self) -> SocketAddr;
+});
+
+/// The connections of a local listener; see [`UnixListener::incoming`].
+#[derive(Debug)]
+pub struct UnixIncoming<'a> {
+    listener: &'a UnixListener,
+}
+
+impl Iterator for UnixIncoming<'_> {
+    type Item = io::Result<UnixStream>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl std::iter::FusedIterator for UnixIncoming<'_> {}
+
+/// A local connection; see [`std::os::unix::net::UnixStream`].
+#[derive(Debug)]
+pub struct UnixStream(Endpoint<net::UnixStream>);
+
+socket!(UnixStream, net::UnixStream);
+terms!(UnixStream);
+stream!(UnixStream);
+
+impl UnixStream {
+    /// Connects to a path. **Suspends**, as `blocking` does: the system has no other way to wait until a listener has room.
+    ///
+    /// # Errors
+    /// The system's.
+    #[track_caller]
+    pub fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::new(gmp_core::blocking(|| net::UnixStream::connect(path))?)
+    }
+
+    /// Connects to an address. **Suspends**, as [`UnixStream::connect`] does.
+    ///
+    /// # Errors
+    /// The system's.
+    #[track_caller]
+    pub fn connect_addr(address: &SocketAddr) -> io::Result<Self> {
+        Self::new(gmp_core::blocking(|| net::UnixStream::connect_addr(address))?)
+    }
+
+    /// Two that are connected with each other. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = net::UnixStream::pair()?;
+        Ok((Self::new(one)?, Self::new(other)?))
+    }
+}
+
+passed_on!(UnixStream {
+    /// The other side.
+    fn peer_addr(&self) -> SocketAddr;
+    /// This side.
+    fn local_addr(&self) -> SocketAddr;
+    /// Ends reading, writing or both; who waits on that side is woken.
+    fn shutdown(&self, how: Shutdown) -> ();
+});
+
+impl Read for &UnixStream {
+    // Descriptors that are passed along end a read early, so a short one is no sign that there is no more.
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.when_ready(Side::Read, |mut socket| socket.read(buf))
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.0.when_ready(Side::Read, |mut socket| socket.read_vectored(bufs))
+    }
+}
+
+/// A local socket for datagrams; see [`std::os::unix::net::UnixDatagram`].
+#[derive(Debug)]
+pub struct UnixDatagram(Endpoint<net::UnixDatagram>);
+
+socket!(UnixDatagram, net::UnixDatagram);
+terms!(UnixDatagram);
+
+impl UnixDatagram {
+    /// One at a path. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::new(net::UnixDatagram::bind(path)?)
+    }
+
+    /// One at an address. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
+        Self::new(net::UnixDatagram::bind_addr(address)?)
+    }
+
+    /// One without an address. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn unbound() -> io::Result<Self> {
+        Self::new(net::UnixDatagram::unbound()?)
+    }
+
+    /// Two that are connected with each other. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = net::UnixDatagram::pair()?;
+        Ok((Self::new(one)?, Self::new(other)?))
+    }
+
+    /// Names the one that `send` is about. Never suspends.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        self.0.io().connect(path)
+    }
+
+    /// Receives, and says from whom. **Suspends.**
+    ///
+    /// # Errors
+    /// The socket was closed, or its deadline or time-out has passed; or the system's.
+    #[track_caller]
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.when_ready(Side::Read, |socket| socket.recv_from(buf))
+    }
+
+    /// Receives. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`UnixDatagram::recv_from`].
+    #[track_caller]
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.when_ready(Side::Read, |socket| socket.recv(buf))
+    }
+
+    /// Sends to a path. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`UnixDatagram::recv_from`].
+    #[track_caller]
+    pub fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        let path = path.as_ref();
+        self.0.when_ready(Side::Write, |socket| socket.send_to(buf, path))
+    }
+
+    /// Sends to the one that [`UnixDatagram::connect`] named. **Suspends.**
+    ///
+    /// # Errors
+    /// As [`UnixDatagram::recv_from`].
+    #[track_caller]
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.when_ready(Side::Write, |socket| socket.send(buf))
+    }
+}
+
+passed_on!(UnixDatagram {
+    /// The one that [`UnixDatagram::connect`] named.
+    fn peer_addr(&self) -> SocketAddr;
+    /// This side.
+    fn local_addr(&self) -> SocketAddr;
+    /// Ends reading, writing or both; who waits on that side is woken.
+    fn shutdown(&self, how: Shutdown) -> ();
+});

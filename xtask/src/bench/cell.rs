@@ -1,0 +1,68 @@
+//! A cell as programs and logs name it.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a cell is called. Programs print it with `list`; the first six make it up.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(crate) struct CellSpec {
+    pub(crate) lib: String,
+    pub(crate) policy: String,
+    /// gmp's idle rule, where it is not to be the policy's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) idle: Option<String>,
+    /// gmp's thread-local mode; the other libraries have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<String>,
+    /// Whether several modes compete, so that the mode is part of the contestant's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) modes_compete: bool,
+    /// Idle rules that the library has.
+    #[serde(default, skip_serializing)]
+    pub(crate) idle_rules: Vec<String>,
+    pub(crate) workload: String,
+    pub(crate) procs: u64,
+    pub(crate) n: u64,
+    #[serde(default = "CellSpec::first_group")]
+    pub(crate) group: String,
+    /// What the figure counts: nanoseconds of time, or something else.
+    #[serde(default = "CellSpec::nanoseconds")]
+    pub(crate) unit: String,
+    #[serde(default)]
+    pub(crate) about: String,
+}
+
+impl CellSpec {
+    /// The group of a program that knows no groups.
+    fn first_group() -> String {
+        "workloads".to_owned()
+    }
+
+    fn nanoseconds() -> String {
+        "ns".to_owned()
+    }
+
+    /// Library, policy, idle rule and mode: who competes.
+    pub(crate) fn contestant(&self) -> String {
+        let mut name = match (self.policy.as_str(), &self.idle) {
+            ("-", _) => self.lib.clone(),
+            (policy, None) => format!("{}/{policy}", self.lib),
+            (policy, Some(idle)) => format!("{}/{policy}+{idle}", self.lib),
+        };
+        if let (true, Some(mode)) = (self.modes_compete, &self.mode) {
+            name = format!("{name} ({mode})");
+        }
+        name
+    }
+
+    /// What they compete in.
+    pub(crate) fn contest(&self) -> (&str, u64, u64) {
+        (&self.workload, self.procs, self.n)
+    }
+}
+
+impl fmt::Display for CellSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} on {}", self.contestant(), self.workload, self.procs)
+    }
+}

@@ -5,6 +5,8 @@ mod bench;
 mod ci;
 mod conformance;
 mod fuzz;
+mod interrupt;
+mod lines;
 mod loom;
 mod root;
 mod sim;

@@ -32,6 +32,7 @@
 compile_error!("gmp-arch-amd64 is for x86-64 Linux only; gmp-arch-hosted runs everywhere");
 
 mod alternate;
+mod asleep;
 mod capture;
 mod cpus;
 mod first_frame;

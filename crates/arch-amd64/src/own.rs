@@ -79,6 +79,10 @@ unsafe impl Switch for OwnAmd64 {
         Amd64::cpu_time(clock)
     }
 
+    fn sleeps(clock: i32) -> Option<bool> {
+        Amd64::sleeps(clock)
+    }
+
     fn cpu() -> Option<usize> {
         Amd64::cpu()
     }

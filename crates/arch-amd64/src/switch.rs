@@ -81,6 +81,10 @@ unsafe impl Switch for Amd64 {
         crate::cpus::time_of(clock)
     }
 
+    fn sleeps(clock: i32) -> Option<bool> {
+        crate::asleep::sleeps(clock)
+    }
+
     fn cpu() -> Option<usize> {
         crate::cpus::current_cpu()
     }

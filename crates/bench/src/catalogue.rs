@@ -20,6 +20,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ),
     sized("spawn_tree", &[1, 2], &[20], 12, "one node of a binary tree of depth n"),
     sized("fib", &[1, 2], &[27], 16, "one call of fib(n), a spawn for every second one"),
+    sized("join_fib", &[1, 2], &[30], 16, "one call of fib(n), a join for every second one"),
+    sized("join_tree", &[1, 2], &[20], 10, "one node of a binary tree of depth n, summed by joins"),
+    sized("join_sort", &[1, 2], &[1_000_000], 1_000, "one of n numbers in a quicksort that joins to the end"),
     sized("park_unpark", &[2], &[2000], 100, "median of n times from unpark to running, all processors idle"),
     sized("park_unpark_chan", &[2], &[2000], 100, "the same from the send of a message to its receipt"),
     sized(

@@ -12,6 +12,7 @@ mod go_benchmarks;
 mod hog_fairness;
 mod idle_rule;
 mod idle_trickle;
+mod join;
 mod latch;
 mod matmul_steal;
 mod mem_parked;
@@ -33,10 +34,12 @@ mod yields;
 
 use crate::cell::{Cell, Figures, Result};
 use crate::echo::MANY;
+use crate::fork_join;
 use crate::library::{self, Library, Programs};
 use crate::workload::Run;
 use ::gmp::Handle;
 use enter::{inside, with_handle};
+use join::Ours;
 
 pub(crate) const LIBRARY: Library = Library {
     name: "gmp",
@@ -68,6 +71,9 @@ const PROGRAMS: &Programs<Program> = &[
     ("spawn_burst", Inside(spawn_burst::main)),
     ("spawn_tree", Inside(spawn_tree::main)),
     ("fib", Inside(fib::main)),
+    ("join_fib", Inside(fork_join::fib::<Ours>)),
+    ("join_tree", Inside(fork_join::tree::<Ours>)),
+    ("join_sort", Inside(fork_join::sort::<Ours>)),
     ("park_unpark", Inside(park_unpark::main)),
     ("park_unpark_chan", Inside(park_unpark_chan::main)),
     ("skynet", Inside(skynet::main)),

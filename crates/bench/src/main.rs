@@ -7,6 +7,7 @@ mod catalogue;
 mod cell;
 mod connections;
 mod echo;
+mod fork_join;
 mod gmp;
 mod library;
 mod measure;

@@ -20,7 +20,7 @@ pub(crate) fn fib_calls(n: u64) -> u64 {
 }
 
 /// A well-mixed number for each input: which pieces are long is random, and the same for every library.
-fn splitmix64(i: u64) -> u64 {
+pub(crate) fn splitmix64(i: u64) -> u64 {
     let mut z = i.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

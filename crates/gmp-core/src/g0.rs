@@ -94,12 +94,12 @@ impl<'a, C: Config> G0<'a, C> {
     #[inline]
     pub(crate) fn p_shared(&self) -> &P<C> {
         // SAFETY: the M holds a P, whose core is its first field, and Ps live as long as the runtime.
-        unsafe { &*self.m.p.get().cast::<P<C>>() }
+        unsafe { &*self.m.p().cast::<P<C>>() }
     }
 
     /// Takes a P in hand.
     pub(crate) fn acquire(&self, p: OwnedP<C>) {
-        debug_assert!(self.m.p.get().is_null());
+        debug_assert!(!self.m.has_p());
         p.core.word.acquire();
         p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         self.sched.emit_proc(crate::ground::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
@@ -116,7 +116,7 @@ impl<'a, C: Config> G0<'a, C> {
 
     /// Lets go of the P in hand: it is nobody's until the caller gives it away.
     pub(crate) fn release(&self) -> OwnedP<C> {
-        let core = self.m.p.replace(core::ptr::null());
+        let core = self.m.take_p();
         debug_assert!(!core.is_null());
         // SAFETY: the M held it.
         let p = unsafe { OwnedP::from_core(core) };

@@ -31,7 +31,7 @@ pub use entering::{foreign, only_p, overflow};
 pub use ground::{event, fatal, helpers, procs, settings, sync};
 pub use life::{local, scope, timer};
 pub use queue::idle;
-pub use records::{sight, stats};
+pub use records::{schedule, sight, stats};
 pub use runtime::goroutine;
 pub use waiting::{descriptor, park};
 

@@ -7,6 +7,7 @@ pub(crate) mod m;
 pub(crate) mod outsiders;
 pub(crate) mod p;
 pub(crate) mod rt;
+pub mod schedule;
 pub mod sight;
 pub(crate) mod source;
 pub mod stats;

@@ -247,6 +247,17 @@ impl<P: Policy> Builder<P> {
         self
     }
 
+    /// Whether sysmon may take the P of a goroutine that has blocked its thread without [`blocking`](crate::blocking) around
+    /// the call; `true` by default. The goroutine goes on without a P when it wakes, and comes back by the queue's rules at
+    /// its next call that suspends. `false`: it keeps its P meanwhile, and all that needs that P waits.
+    ///
+    /// It needs Linux's `membarrier` and `/proc`, and does not hold under [`Builder::one_thread_each`]: without, it is as
+    /// with `false`.
+    pub fn retake(mut self, retake: bool) -> Self {
+        self.choices.settings.retake = retake;
+        self
+    }
+
     /// How many generations of spawners a goroutine remembers; none by default.
     #[doc(alias = "tracebackancestors")]
     pub fn ancestors(mut self, depth: usize) -> Self {

@@ -10,6 +10,10 @@ pub(crate) struct Debug {
     pub(crate) dump_on: Vec<i32>,
     /// Whether goroutines that are left when main returns are dumped to standard error.
     pub(crate) leftovers: bool,
+    /// After how many milliseconds each a line about the scheduler goes to standard error.
+    pub(crate) schedtrace: Option<u64>,
+    /// Whether it is followed by lines about every P, M and goroutine.
+    pub(crate) scheddetail: bool,
 }
 
 /// SIGQUIT, which a terminal sends for Ctrl-\\; its number on Linux.
@@ -30,11 +34,25 @@ impl Debug {
         self.dump_on.sort_unstable();
         self.dump_on.dedup();
         self.leftovers |= other.leftovers;
+        self.schedtrace = other.schedtrace.or(self.schedtrace);
+        self.scheddetail |= other.scheddetail;
     }
 
     fn parse(text: &str) -> Result<Debug, BuildError> {
         let mut debug = Debug::default();
         for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            let number = |value: &str| value.parse().map_err(|_| BuildError::Debug(word.into()));
+            match word.split_once('=') {
+                Some(("schedtrace", period)) if cfg!(feature = "dump") => {
+                    debug.schedtrace = Some(number(period)?).filter(|&period| period != 0);
+                    continue;
+                }
+                Some(("scheddetail", on)) if cfg!(feature = "dump") => {
+                    debug.scheddetail = number(on)? != 0;
+                    continue;
+                }
+                _ => {}
+            }
             match word {
                 "dump" if cfg!(feature = "dump") => debug.dump_on.push(QUIT),
                 "leftovers" if cfg!(feature = "dump") => debug.leftovers = true,
@@ -53,7 +71,11 @@ impl Debug {
         {
             gmp_inspect::install();
             let watched = self.dump_on.iter().map(|&signal| gmp_inspect::dump_on(signal, handle.clone()));
-            Ok(Begun(watched.collect::<std::io::Result<Vec<_>>>()?))
+            let watched = watched.collect::<std::io::Result<Vec<_>>>()?;
+            let period = self.schedtrace.map(std::time::Duration::from_millis);
+            let traced =
+                period.map(|period| gmp_inspect::schedtrace(handle.clone(), period, self.scheddetail));
+            Ok(Begun((watched, traced.transpose()?)))
         }
         #[cfg(not(feature = "dump"))]
         {
@@ -89,8 +111,11 @@ mod tests {
 
     #[test]
     fn words_stand_between_commas() {
-        let asked = Debug { dump_on: vec![QUIT], leftovers: true };
+        let asked = Debug { dump_on: vec![QUIT], leftovers: true, ..Debug::default() };
         assert_eq!(Debug::parse("dump, leftovers,").unwrap(), asked);
+        let asked = Debug { schedtrace: Some(1000), scheddetail: true, ..Debug::default() };
+        assert_eq!(Debug::parse("schedtrace=1000,scheddetail=1").unwrap(), asked);
+        assert!(Debug::parse("schedtrace=often").is_err());
         assert_eq!(Debug::parse("").unwrap(), Debug::default());
         let refused = Debug::parse("dump,dumb").unwrap_err().to_string();
         assert!(refused.contains("GMP_DEBUG") && refused.contains("\"dumb\""), "{refused}");

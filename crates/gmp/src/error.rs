@@ -35,7 +35,8 @@ pub enum BuildError {
     /// The environment's `GMP_DEBUG` has a word that means nothing.
     #[error(
         "the environment says {0:?} in GMP_DEBUG, which means nothing: it may have, between commas, dump (all goroutines \
-         on SIGQUIT) and leftovers (those that main leaves behind){without}; correct it or unset it",
+         on SIGQUIT), leftovers (those that main leaves behind), schedtrace=MILLISECONDS (a line about the scheduler each \
+         time) and scheddetail=1 (more lines){without}; correct it or unset it",
         without = if cfg!(feature = "dump") { "" } else { ", but not in a build of gmp without its feature `dump`" }
     )]
     Debug(String),

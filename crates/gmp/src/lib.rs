@@ -19,7 +19,7 @@
 //! | talk to other machines | [`net`]: sockets with std's names |
 //! | await a future | [`block_on`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
-//! | look | [`dump()`], [`current`], [`stats`], [`num_goroutines`] |
+//! | look | [`dump()`], [`metrics`], [`current`], [`stats`], [`num_goroutines`] |
 //! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
 //!
 //! # Suspends
@@ -61,7 +61,9 @@ mod dump;
 mod environment;
 mod error;
 mod goroutine;
+mod leaks;
 mod make;
+pub mod metrics;
 mod run;
 mod runtime;
 mod spawn;
@@ -147,6 +149,12 @@ pub mod time {
     pub use crate::sleep;
     #[doc(inline)]
     pub use gmp_sync::time::*;
+}
+
+/// What tests check beside their own business; the attribute [`test`](macro@test) is another thing of this name.
+pub mod test {
+    #[doc(inline)]
+    pub use crate::leaks::leak_check;
 }
 
 /// What a policy, or a tool beside the scheduler, is written against.

@@ -146,7 +146,8 @@ fn dropped_before_the_scope_ends() {
             s.go(|| FIRST.set(Some(Tells(log.clone(), "child's"))));
         });
         assert_eq!(log.lock().unwrap().len(), 1);
-        gmp::join(|| (), || FIRST.set(Some(Tells(log.clone(), "b's"))));
+        // The first half suspends, so the second one is a goroutine.
+        gmp::join(gmp::yield_now, || FIRST.set(Some(Tells(log.clone(), "b's"))));
         assert_eq!(*log.lock().unwrap(), ["child's dropped", "b's dropped"]);
     });
 }

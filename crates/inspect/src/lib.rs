@@ -8,6 +8,7 @@
 //! | `modules.rs` | the unwind tables of what is loaded |
 //! | `symbols.rs` | from addresses to functions and lines, and which of them are shown: the crate backtrace does the first |
 //! | `signals.rs` | dumps on a signal |
+//! | `schedtrace.rs` | Go's line about the scheduler, once a period |
 //!
 //! How goroutines are read while they run is gmp-core's (`watching/look.rs`); how a thread's stack is, gmp-arch-amd64's
 //! (`capture.rs`). What is here works on copies and in its own time.
@@ -16,6 +17,7 @@ mod dump;
 mod json;
 mod modules;
 mod report;
+mod schedtrace;
 mod signals;
 mod symbols;
 mod text;
@@ -23,5 +25,6 @@ mod walk;
 
 pub use dump::{Dump, Group, dump, dump_elsewhere};
 pub use report::install;
+pub use schedtrace::{Traced, schedtrace};
 pub use signals::{Watched, dump_on};
 pub use symbols::Frame;

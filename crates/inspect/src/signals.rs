@@ -112,7 +112,7 @@ fn serve(mut reader: io::PipeReader) {
 }
 
 /// Writes to standard error, past its lock.
-fn write_all(mut bytes: &[u8]) {
+pub(crate) fn write_all(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // SAFETY: reads the bytes only.
         let written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };

@@ -3,6 +3,7 @@
 //! The waiting thread sleeps in the kernel until one of the two happens or the time is up. A look every few milliseconds
 //! would take CPU time from the cell that is being measured.
 
+use crate::interrupt;
 use anyhow::{Context, Result};
 use shared_child::SharedChild;
 use std::process::ExitStatus;
@@ -40,10 +41,10 @@ impl Events {
         Self { sender, receiver }
     }
 
-    /// Ctrl-C, SIGTERM and SIGHUP interrupt the run from here on. Once a process.
+    /// Ctrl-C, SIGTERM and SIGHUP interrupt the run from here on.
     pub(crate) fn listen_for_signals(&self) -> Result<()> {
         // A second signal finds the run on its way out; whoever cannot wait for that has SIGKILL.
-        ctrlc::set_handler(self.interrupter()).context("cannot listen for Ctrl-C and SIGTERM")
+        interrupt::on_signal(self.interrupter())
     }
 
     /// What asks the run to end, from any thread.

@@ -7,11 +7,10 @@ use crate::bench::args::Args;
 use crate::bench::cell::CellSpec;
 use crate::bench::machine::Machine;
 use crate::bench::sample::Sample;
-use anyhow::{Context, Result, bail, ensure};
+use crate::lines::{self, Lines};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the samples are worth nothing without, and what was to be measured.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -43,68 +42,45 @@ pub(crate) struct Record {
 
 /// A file that figures are added to, or none.
 #[derive(Debug)]
-pub(crate) struct Log {
-    file: Option<(PathBuf, File)>,
-}
+pub(crate) struct Log(Lines);
 
 impl Log {
     /// Keeps nothing.
     pub(crate) fn none() -> Self {
-        Self { file: None }
+        Self(Lines::none())
     }
 
     /// A new file; one that is there already is not overwritten if it holds a run's figures.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        if let Ok(record) = read(path)
-            && !record.samples.is_empty()
-        {
-            bail!(
-                "{} holds {} figures of an earlier run; name another file, remove it, or go on with --resume {0}",
-                path.display(),
-                record.samples.len()
-            );
-        }
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { file: Some((path.to_owned(), file)) })
+        let held = read(path).map_or(0, |record| record.samples.len());
+        Ok(Self(Lines::create(path, (held, "figures"))?))
     }
 
     /// Goes on with a file; what its last line lacks is cut off.
     pub(crate) fn resume(path: &Path) -> Result<(Self, Record)> {
         let record = read(path)?;
-        let text = std::fs::read_to_string(path)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let file = OpenOptions::new().append(true).open(path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        file.set_len(whole as u64)?;
-        Ok((Self { file: Some((path.to_owned(), file)) }, record))
+        Ok((Self(Lines::resume(path)?), record))
     }
 
     /// A disk that is full from the start.
     #[cfg(test)]
     pub(crate) fn full() -> Self {
-        let path = Path::new("/dev/full");
-        Self { file: Some((path.to_owned(), File::create(path).expect("Linux has it"))) }
+        Self(Lines::full())
     }
 
     pub(crate) fn head(&mut self, head: &Head) -> Result<()> {
-        self.add(&Entry::Head(Box::new(head.clone())))
+        self.0.add(&Entry::Head(Box::new(head.clone())))
     }
 
     pub(crate) fn sample(&mut self, sample: &Sample) -> Result<()> {
-        self.add(&Entry::Sample(Box::new(sample.clone())))
-    }
-
-    fn add(&mut self, entry: &Entry) -> Result<()> {
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let line = serde_json::to_string(entry)? + "\n";
-        file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+        self.0.add(&Entry::Sample(Box::new(sample.clone())))
     }
 }
 
 /// Reads a run's file.
 pub(crate) fn read(path: &Path) -> Result<Record> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).enumerate();
+    let lines = lines::read(path)?;
+    let mut lines = lines.iter().enumerate();
     let head = match lines.next().map(|(_, line)| serde_json::from_str(line)) {
         Some(Ok(Entry::Head(head))) => *head,
         _ => bail!("{} is no file of `cargo xtask bench --json`: its first line is no head", path.display()),

@@ -4,13 +4,12 @@
 //! gives the same bytes, whether it was cut and resumed or not.
 
 use crate::bench::machine;
+use crate::lines::{self, Lines};
 use crate::sim::args::{Args, Axes, Shard};
 use crate::sim::plan::{Cell, cells};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What outcomes are worth nothing without; the cells follow from it.
@@ -83,61 +82,39 @@ impl Record {
 
 /// A file that outcomes are added to, or none.
 #[derive(Debug)]
-pub(crate) struct Log {
-    file: Option<(PathBuf, File)>,
-}
+pub(crate) struct Log(Lines);
 
 impl Log {
     /// Keeps nothing.
     pub(crate) fn none() -> Self {
-        Self { file: None }
+        Self(Lines::none())
     }
 
     /// A new file; one that is there already is not overwritten if it holds a run's outcomes.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        if let Ok(record) = read(path)
-            && !record.outcomes.is_empty()
-        {
-            bail!(
-                "{} holds {} outcomes of an earlier run; name another file, remove it, or go on with --resume {0}",
-                path.display(),
-                record.outcomes.len()
-            );
-        }
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { file: Some((path.to_owned(), file)) })
+        let held = read(path).map_or(0, |record| record.outcomes.len());
+        Ok(Self(Lines::create(path, (held, "outcomes"))?))
     }
 
     pub(crate) fn head(&mut self, head: &Head) -> Result<()> {
-        self.add(&Entry::Head(Box::new(head.clone())))
+        self.0.add(&Entry::Head(Box::new(head.clone())))
     }
 
     /// Goes on with a file; what its last line lacks is cut off.
     pub(crate) fn resume(path: &Path) -> Result<(Self, Record)> {
         let record = read(path)?;
-        let text = std::fs::read_to_string(path)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let file = OpenOptions::new().append(true).open(path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        file.set_len(whole as u64)?;
-        Ok((Self { file: Some((path.to_owned(), file)) }, record))
+        Ok((Self(Lines::resume(path)?), record))
     }
 
     pub(crate) fn outcome(&mut self, at: usize, outcome: &Outcome) -> Result<()> {
-        self.add(&Entry::Cell(at, outcome.clone()))
-    }
-
-    fn add(&mut self, entry: &Entry) -> Result<()> {
-        let Some((path, file)) = &mut self.file else { return Ok(()) };
-        let line = serde_json::to_string(entry)? + "\n";
-        file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+        self.0.add(&Entry::Cell(at, outcome.clone()))
     }
 }
 
 /// Reads a run's file. A last line that was cut short is left out.
 pub(crate) fn read(path: &Path) -> Result<Record> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).enumerate();
+    let lines = lines::read(path)?;
+    let mut lines = lines.iter().enumerate();
     let mut record = match lines.next().map(|(_, line)| serde_json::from_str(line)) {
         Some(Ok(Entry::Head(head))) => Record::of(*head),
         _ => bail!("{} is no file of `cargo xtask sim --json`: its first line is no head", path.display()),

@@ -1,6 +1,7 @@
 //! `gmp-sim`, or a program like it: built, asked what it has, and given cells.
 
 use crate::bench::names::known;
+use crate::interrupt;
 use crate::root;
 use crate::sim::args::{Args, Axes};
 use crate::sim::log::{Log, Outcome, Record};
@@ -141,11 +142,10 @@ impl Program {
         let child = Arc::new(child.with_context(|| format!("cannot start {}", self.path.display()))?);
         let stopped = Arc::new(AtomicBool::new(false));
         let (to_stop, to_kill) = (Arc::clone(&stopped), Arc::clone(&child));
-        // A second run of one process keeps the first handler; there is none.
-        let _set_before = ctrlc::set_handler(move || {
+        interrupt::on_signal(move || {
             to_stop.store(true, Ordering::Relaxed);
             let _ended_by_itself = to_kill.kill();
-        });
+        })?;
         let (Some(input), Some(output)) = (child.take_stdin(), child.take_stdout()) else {
             unreachable!("both are pipes")
         };

@@ -1,6 +1,7 @@
 //! Rival: rayon. It joins without a stack of the child's own, so its fork-join figures are a bound, not a peer's.
 
 use crate::cell::{Cell, Figures, Result, expect};
+use crate::fork_join::{self, Join};
 use crate::library::{self, Library, NO_POLICY, Programs};
 use crate::{measure, work};
 use rayon::{ThreadPool, ThreadPoolBuilder, join};
@@ -20,8 +21,25 @@ const PROGRAMS: &Programs<fn(&Cell, &ThreadPool) -> Result<Figures>> = &[
     ("spawn_burst", spawn_burst),
     ("spawn_tree", spawn_tree),
     ("fib", fib_of),
+    ("join_fib", |cell, pool| pool.install(|| fork_join::fib::<Rayon>(cell))),
+    ("join_tree", |cell, pool| pool.install(|| fork_join::tree::<Rayon>(cell))),
+    ("join_sort", |cell, pool| pool.install(|| fork_join::sort::<Rayon>(cell))),
     ("matmul_steal", matmul_steal),
 ];
+
+struct Rayon;
+
+impl Join for Rayon {
+    fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce() -> RA + Send,
+        B: FnOnce() -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        join(a, b)
+    }
+}
 
 fn run(cell: &Cell) -> Result<Figures> {
     let pool = ThreadPoolBuilder::new().num_threads(cell.procs).build()?;

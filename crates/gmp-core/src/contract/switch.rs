@@ -77,6 +77,12 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
+    /// Whether the thread behind that clock sleeps in the operating system, rather than runs or waits for a CPU: sysmon takes
+    /// the P from a goroutine that has blocked its thread. `None`: it cannot be told, and no P is taken for that.
+    fn sleeps(_clock: i32) -> Option<bool> {
+        None
+    }
+
     /// On which CPU the calling thread runs, by the operating system's number: a hint, old by the time it is read.
     /// `None`: it cannot be told, or says nothing about where goroutines run.
     fn cpu() -> Option<usize> {

@@ -117,6 +117,8 @@ pub(crate) fn called<R>(who: Foreigner, call: impl FnOnce() -> R) -> R {
         // SAFETY: as above.
         Current::Scheduler(m) => unsafe { &*m },
     };
+    // Whoever is refused is found by this, and the P stays where it is meanwhile.
+    let _hold = m.door.hold();
     // Foreign code of another runtime may have called us: it still must not suspend after this.
     let (outer, whose) = (m.in_policy.replace(true), m.foreign.replace(Some(who)));
     let result = call();

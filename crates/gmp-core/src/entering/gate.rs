@@ -12,11 +12,15 @@
 //! A goroutine whose time slice is over [gives way](give_way) in a call that suspends, and [steps aside](step_aside) in
 //! one that never does: then it is as if inside `blocking` (`records/p/slice.rs`).
 //!
-//! When sysmon one day takes the P from an *undeclared* blocking call, this is where its goroutine finds out.
+//! A goroutine whose P sysmon has taken (`watching/retake.rs`) finds out here, and is as if it had stepped aside.
+//!
+//! Whoever uses the M's P says so to its door (`records/m/door.rs`), as [`Inside`] does: only while the goroutine's own code
+//! runs may sysmon take it.
 
 use crate::entering::current::{Current, Who, current};
 use crate::entering::foreign;
 use crate::records::g::{Flags, G};
+use crate::records::m::door::Way;
 use crate::records::m::{Leave, M, SystemCall};
 use crate::records::p::slice::NOTICES;
 use core::marker::PhantomData;
@@ -116,10 +120,7 @@ pub fn give_way() {
 #[inline(never)]
 fn give_way_if_over() {
     let Some(here) = of_its_own_code() else { return };
-    if here.g().word.is_blocked() && !here.m().aside.get() {
-        return;
-    }
-    let inside = Inside::come_back(here);
+    let Some(inside) = Inside::unless_declared(here) else { return };
     if let Some(p) = inside.m().p_core().filter(|p| p.slice.is_over()) {
         // The caller makes room itself, so nobody has to who goes on in its slice.
         p.slice.forget();
@@ -140,8 +141,9 @@ pub fn step_aside() {
 #[inline(never)]
 fn step_aside_if_over() {
     let Some(here) = of_its_own_code() else { return };
+    let hold = here.m().door.hold();
     // Inside `blocking` the M has no P.
-    if here.m().p_core().is_some_and(|p| p.slice.is_over()) {
+    if hold.found_p() && here.m().p_core().is_some_and(|p| p.slice.is_over()) {
         here.g().header().runtime().step_aside(here.g());
     }
 }
@@ -157,7 +159,18 @@ fn of_its_own_code() -> Option<Here> {
 /// A goroutine inside the runtime: it runs, and its M holds a P.
 pub(crate) struct Inside {
     here: Here,
-    was_blocking: bool,
+    then: Then,
+}
+
+/// What the end of an [`Inside`] brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The goroutine's own code goes on.
+    GoOut,
+    /// Our code goes on.
+    StayIn,
+    /// The `blocking` section goes on that the goroutine was brought back from.
+    BlockAgain,
 }
 
 /// Lets a goroutine in, for a call that suspends: **suspends** one that is inside `blocking`. `call` as for [`pass`].
@@ -168,7 +181,7 @@ pub(crate) struct Inside {
 #[track_caller]
 pub(crate) fn enter(call: &'static str) -> Inside {
     match current() {
-        Current::G(g) => Inside::come_back(admit(g, call)),
+        Current::G(g) => let_in(g, call),
         _ => refuse(call),
     }
 }
@@ -177,7 +190,14 @@ pub(crate) fn enter(call: &'static str) -> Inside {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
-    admit_or_plain(call).map(Inside::come_back)
+    match current() {
+        Current::Plain => {
+            foreign::refuse(call);
+            None
+        }
+        Current::G(g) => Some(let_in(g, call)),
+        Current::Scheduler(_) => refuse(call),
+    }
 }
 
 /// Like [`enter_or_plain`], if that need not suspend; `None` for a goroutine that is inside `blocking`.
@@ -191,10 +211,37 @@ pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Insid
         }
         Current::G(g) => {
             let here = admit(g, call);
-            (!g.word.is_blocked()).then_some(Some(Inside { here, was_blocking: false }))
+            let hold = here.m().door.hold();
+            hold.found_p().then(|| {
+                let then = if hold.was_inside() { Then::StayIn } else { Then::GoOut };
+                core::mem::forget(hold);
+                Some(Inside { here, then })
+            })
         }
         Current::Scheduler(_) => refuse(call),
     }
+}
+
+#[inline(always)]
+#[track_caller]
+fn let_in(g: &'static G, call: &'static str) -> Inside {
+    let here = Here::new(g);
+    let hold = core::mem::ManuallyDrop::new(here.m().door.hold());
+    if hold.was_inside() || !hold.found_p() {
+        return let_in_otherwise(here, hold.was_inside(), call);
+    }
+    Inside { here, then: Then::GoOut }
+}
+
+/// Foreign code calls, which is called inside; or the P is lent.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn let_in_otherwise(here: Here, was_inside: bool, call: &'static str) -> Inside {
+    if here.m().in_policy.get() {
+        refuse(call);
+    }
+    Inside::back(here, was_inside)
 }
 
 #[inline(always)]
@@ -217,15 +264,42 @@ impl core::ops::Deref for Inside {
 }
 
 impl Inside {
-    /// One that has stepped aside comes back for good.
-    #[inline(always)]
+    /// One that has stepped aside, or whose P was taken, comes back for good.
     pub(crate) fn come_back(here: Here) -> Self {
-        let mut was_blocking = here.g.word.is_blocked();
-        if was_blocking {
-            was_blocking = !here.m().aside.get();
-            here.g.header().runtime().leave_blocking(here.g);
+        let hold = core::mem::ManuallyDrop::new(here.m().door.hold());
+        Self::back(here, hold.was_inside())
+    }
+
+    /// [`Inside::come_back`], or `None` if the goroutine is inside `blocking`.
+    pub(crate) fn unless_declared(here: Here) -> Option<Self> {
+        let hold = here.m().door.hold();
+        if here.m().door.way() == Way::NoP {
+            return None;
         }
-        Self { here, was_blocking }
+        let was_inside = hold.was_inside();
+        core::mem::forget(hold);
+        Some(Self::back(here, was_inside))
+    }
+
+    /// The goroutine as it is, in or out of `blocking`: for what begins or ends that.
+    pub(crate) fn as_it_is(g: &'static G) -> Self {
+        let here = Here::new(g);
+        let hold = core::mem::ManuallyDrop::new(here.m().door.hold());
+        Self { here, then: if hold.was_inside() { Then::StayIn } else { Then::GoOut } }
+    }
+
+    /// Our code runs by now.
+    fn back(here: Here, was_inside: bool) -> Self {
+        let mut then = if was_inside { Then::StayIn } else { Then::GoOut };
+        match here.m().door.way() {
+            Way::NoP => {
+                here.g.header().runtime().leave_blocking(here.g);
+                then = Then::BlockAgain;
+            }
+            Way::Aside | Way::Taken => here.g.header().runtime().leave_blocking(here.g),
+            Way::Open | Way::Taking => {}
+        }
+        Self { here, then }
     }
 
     /// Leaves the stack for g0 with `leave` as the reason; returns when the goroutine runs again.
@@ -278,7 +352,13 @@ impl Inside {
     /// A goroutine that comes back from a blocking call and is about to wait for a P; see
     /// [`Inside::reserve_m_while_panicking`].
     pub(crate) fn of_late_comer(g: &'static G) -> Self {
-        Self { here: Here::new(g), was_blocking: false }
+        Self { here: Here::new(g), then: Then::StayIn }
+    }
+
+    #[cold]
+    fn block_again(&self) {
+        self.g().header().runtime().enter_blocking(self.g());
+        self.m().door.go_out();
     }
 
     #[cold]
@@ -330,6 +410,7 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
     let mut call = Call { f: Some(f), result: None };
     // SAFETY: the M that runs the caller lives.
     let m = unsafe { &*g.m() };
+    let _hold = m.door.hold();
     m.system_call.set(SystemCall { call: maker(&call), data: (&raw mut call).cast() });
     m.leave.set(Leave::SystemStack);
     // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
@@ -346,8 +427,10 @@ pub(crate) fn in_own_frame<R>(f: impl FnOnce() -> R) -> R {
 impl Drop for Inside {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.was_blocking {
-            self.g().header().runtime().enter_blocking(self.g());
+        if self.then == Then::GoOut {
+            self.m().door.go_out();
+        } else if self.then == Then::BlockAgain {
+            self.block_again();
         }
     }
 }

@@ -48,7 +48,7 @@ pub fn serial_of(who: Who) -> u32 {
 fn of_scheduler(m: *const crate::records::m::M) -> u32 {
     // SAFETY: the M that runs the caller is our own thread's, and lives.
     let m = unsafe { &*m };
-    if m.p.get().is_null() { 0 } else { m.rt().header().only_p.load(Ordering::Relaxed) }
+    if !m.has_p() { 0 } else { m.rt().header().only_p.load(Ordering::Relaxed) }
 }
 
 #[cfg(all(test, not(loom)))]

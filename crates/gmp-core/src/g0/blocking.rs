@@ -7,11 +7,10 @@ use crate::entering::gate;
 use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::G;
+use crate::records::m::door::Way;
 use crate::records::m::{Leave, M};
-use crate::records::p::word::Call;
 use crate::records::p::{P, PCore};
 use crate::shared::sched::Sched;
-use core::ptr;
 use core::sync::atomic::Ordering;
 
 /// So long a call holds up those who wait for the P: sysmon's shortest pause, after which it might have taken it.
@@ -22,7 +21,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn begin_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
         // SAFETY: a goroutine that begins a call has a P, whose core is its first field, and Ps live as long as the runtime.
-        let p = unsafe { &*m.p.get().cast::<P<C>>() };
+        let p = unsafe { &*m.p().cast::<P<C>>() };
         if p.thief.is_empty() && self.shared.is_empty() {
             p.core.held_up.set(false);
         } else if !p.core.held_up.get() {
@@ -48,7 +47,7 @@ impl<C: Config> Sched<C> {
     /// nobody asks here whether somebody wants it, since timers may, too.
     pub(crate) fn step_aside_here(&self, g: &'static G) {
         self.enter_blocking_here(g);
-        m_of(g).set_aside(true);
+        m_of(g).step_aside();
         self.sysmon.note.wake();
     }
 
@@ -57,7 +56,7 @@ impl<C: Config> Sched<C> {
         gate::promote_jobs(g, m);
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
         g.word.to_blocked();
-        let p = m.p.replace(ptr::null());
+        let p = m.take_p();
         // SAFETY: a goroutine inside the runtime has a P, and Ps live as long as the runtime.
         let call = unsafe { &*p }.word.enter_blocking();
         m.lent.set((p, call));
@@ -66,12 +65,12 @@ impl<C: Config> Sched<C> {
 
     pub(crate) fn leave_blocking_here(&self, g: &'static G) {
         let m = m_of(g);
-        m.set_aside(false);
         let began = m.call_began.replace(0);
-        let (p, call) = m.lent.replace((ptr::null(), Call::NONE));
+        let was_taken = m.door.way() == Way::Taken;
+        let (p, call) = m.come_back();
         // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
         if unsafe { &*p }.word.leave_blocking(call) {
-            m.p.set(p);
+            m.hold(p);
             g.word.to_unblocked();
             if began != 0 {
                 // SAFETY: as above.
@@ -79,15 +78,18 @@ impl<C: Config> Sched<C> {
             }
             self.emit(EventKind::GoSyscallEnd, g, Some(m), 0);
         } else {
-            self.leave_blocking_without_p(g, m, p);
+            self.leave_blocking_without_p(g, m, p, was_taken);
         }
     }
 
     /// The P was taken: the same one if it is idle by now, else any idle one, else the queue.
     #[cold]
-    fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const PCore) {
+    fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const PCore, was_taken: bool) {
         self.emit(EventKind::GoSyscallEndBlocked, g, Some(m), 0);
         let mut lists = self.lock();
+        if was_taken {
+            self.has_come_back(&mut lists);
+        }
         let idle = if self.attention() & attention::STOP != 0 {
             None
         } else {

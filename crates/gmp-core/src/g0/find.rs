@@ -66,12 +66,12 @@ impl<C: Config> G0<'_, C> {
             return self.next_locked();
         }
         loop {
-            if self.m.p.get().is_null() && !self.stop_m() {
+            if !self.m.has_p() && !self.stop_m() {
                 return None;
             }
             let wanted = self.sched.attention();
             if wanted != 0 && !self.attend(wanted) {
-                if self.m.p.get().is_null() && self.is_over() {
+                if !self.m.has_p() && self.is_over() {
                     return None;
                 }
                 continue;
@@ -163,7 +163,7 @@ impl<C: Config> G0<'_, C> {
     #[doc(alias = "stoplockedm")]
     #[cold]
     fn next_locked(&self) -> Option<Popped<Runnable>> {
-        if !self.m.p.get().is_null() {
+        if self.m.has_p() {
             let p = self.release();
             self.sched.hand_off(p);
         }

@@ -8,7 +8,6 @@ use crate::ground::sync::full_fence;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::shared::lists::MRef;
-use core::ptr;
 
 impl<C: Config> G0<'_, C> {
     /// Gives up the P, unless something turns up on the way. `None`: the caller starts over, with a P or without.
@@ -140,7 +139,7 @@ impl<C: Config> G0<'_, C> {
         lists.idle_ms.retain(|&m| m != me);
         lists.ms_wanting_p.retain(|&m| m != me);
         drop(lists);
-        if self.m.p.get().is_null() {
+        if !self.m.has_p() {
             self.take_next_p();
         }
     }
@@ -149,7 +148,7 @@ impl<C: Config> G0<'_, C> {
     pub(crate) fn rest_until_finished(&self) {
         self.leave_the_lists();
         loop {
-            if !self.m.p.get().is_null() {
+            if self.m.has_p() {
                 let p = self.release();
                 self.sched.hand_off(p);
             }
@@ -158,7 +157,7 @@ impl<C: Config> G0<'_, C> {
             }
             self.serve_as_reserve();
         }
-        debug_assert!(ptr::eq(self.m.p.get(), ptr::null()));
+        debug_assert!(!self.m.has_p());
     }
 
     /// Rests. `true`: it was given a P; `false`: `run` is to return.

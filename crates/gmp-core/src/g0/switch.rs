@@ -109,6 +109,8 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
     };
     // SAFETY: it has just been switched to, on a stack of its own.
     unsafe { arrive::<C>(g) };
+    // SAFETY: the M that runs us lives.
+    unsafe { &*g.m() }.door.go_out();
     if g.has(Flags::ONLY_DROPS) {
         // SAFETY: this is a stack of its own, and nobody else has what is in its body.
         unsafe { drop_body(g) };
@@ -125,8 +127,9 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
     // SAFETY: the M that runs us lives.
     let mut m = unsafe { &*g.m() };
-    if m.p.get().is_null() {
-        // It has stepped aside, and only a goroutine with a P can end.
+    let hold = core::mem::ManuallyDrop::new(m.door.hold());
+    if !hold.found_p() {
+        // It has stepped aside, or its P was taken, and only a goroutine with a P can end.
         drop(Inside::come_back(Here::new(g)));
         // SAFETY: as above.
         m = unsafe { &*g.m() };

@@ -66,6 +66,8 @@ pub struct Settings {
     pub deadlock: DeadlockRule,
     /// Whether a panic that leaves a goroutine ends the process with exit code 2, as in Go.
     pub abort_on_panic: bool,
+    /// Whether sysmon may take a P from a goroutine that has not asked for it.
+    pub retake: bool,
     /// Whether main stays on the thread that called `run`.
     pub lock_main: bool,
     /// How many spawners back a goroutine remembers. Go: `GODEBUG=tracebackancestors`.
@@ -92,6 +94,7 @@ impl Default for Settings {
             at_main_return: AtMainReturn::default(),
             deadlock: DeadlockRule::default(),
             abort_on_panic: false,
+            retake: true,
             lock_main: false,
             ancestors: 0,
             on_out_of_stacks: None,

@@ -47,12 +47,13 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     gate::give_way();
     let Some(here) = gate::pass_or_plain("blocking") else { return gate::in_own_frame(f) };
     let g = here.g();
-    if g.word.is_blocked() {
+    let Some(inside) = gate::Inside::unless_declared(here) else {
         // The outer section lasts.
         return gate::in_own_frame(f);
-    }
+    };
     g.header().runtime().begin_blocking(g);
     let section = Section(g);
+    drop(inside);
     // The goroutine may have moved by the time of its next call: were `f` a part of the caller's frame, the compiler might
     // use the address of a thread-local that `f` asked for the last time.
     let result = gate::in_own_frame(f);
@@ -67,6 +68,8 @@ struct Section(&'static G);
 
 impl Drop for Section {
     fn drop(&mut self) {
+        let inside = gate::Inside::as_it_is(self.0);
         self.0.header().runtime().leave_blocking(self.0);
+        drop(inside);
     }
 }

@@ -204,12 +204,13 @@ impl<T> fmt::Debug for JoinHandle<T> {
 #[inline]
 fn free_record(g: &'static G) {
     // A goroutine in a blocking call has no P, and is not worth bringing back for this.
-    if let Current::G(caller) = current()
-        && !caller.word.is_blocked()
-    {
+    if let Current::G(caller) = current() {
         // SAFETY: the M that runs the caller lives on, and it is our own.
         let m = unsafe { &*caller.m() };
-        if let Some(p) = m.p_core() {
+        let hold = m.door.hold();
+        if hold.found_p()
+            && let Some(p) = m.p_core()
+        {
             // SAFETY: our M holds the P.
             unsafe { put_free(p, g) };
             return;

@@ -28,7 +28,7 @@ mod word;
 #[cfg(all(test, loom))]
 mod loom_scope;
 
-pub(crate) use fork::{promote, steal};
+pub(crate) use fork::{promote, promote_from_outside, steal};
 
 pub use fork::join;
 

@@ -66,6 +66,7 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    let _hold = here.m().door.hold();
     let Some(g) = prepare(here, spec, at) else { return Err(NoRecord(f)) };
     // SAFETY: as the caller promises.
     Ok(unsafe { submit(here.m(), g, f) })
@@ -105,17 +106,61 @@ where
     }
     let (job, f) = steal()?;
     let (g, number) = take_record(m)?;
-    fill(g, m.rt().header(), number, job.parent, job.at);
+    fill_with_job(g, m.rt().header(), number, job);
+    // SAFETY: as the caller promises; just filled.
+    Some(unsafe { runnable(g, f) })
+}
+
+/// [`spawn_stolen`] by one who is on no M: to the shared queue's tail. `false`: there was nothing to steal, or no record.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
+#[cold]
+pub(crate) unsafe fn spawn_stolen_outside<'a, F>(
+    rt: &AnyRuntime,
+    steal: impl FnOnce() -> Option<(&'a Job, F)>,
+) -> bool
+where
+    F: FnOnce() + Send,
+{
+    let Some(g) = registry::take_one() else { return false };
+    let Some((job, f)) = steal() else {
+        registry::give_one(g);
+        return false;
+    };
+    rt.count_outside_spawn();
+    fill_with_job(g, rt.header(), rt.one_number(), job);
+    // SAFETY: as the caller promises; just filled.
+    rt.submit_from_outside(unsafe { runnable(g, f) });
+    true
+}
+
+/// A record for a job that was taken: its goroutine inherits what one inherits that was spawned in the `join`'s place, and
+/// has no handle.
+fn fill_with_job(g: &'static G, header: &Header, number: u64, job: &Job) {
+    fill(g, header, number, job.parent, job.at);
     if let Some(labels) = &job.labels {
         g.set_extra(Some(Box::new(Extra { labels: Arc::clone(labels), ..Extra::default() })));
     }
     g.join.reset_detached();
-    // SAFETY: as the caller promises; a record just filled is ours and its body is empty.
+}
+
+/// Puts the closure into a record just filled: a goroutine, runnable, and in no queue.
+///
+/// # Safety
+/// As [`spawn_unchecked`]; the record was just filled, and this is its only call.
+#[inline]
+unsafe fn runnable<F, T>(g: &'static G, f: F) -> Runnable
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // SAFETY: a record just filled is the caller's and its body is empty.
     unsafe { g.body.put(f) };
-    g.table.set(table::<F, ()>());
+    g.table.set(table::<F, T>());
     g.word.to_spawned();
     // SAFETY: just made Runnable, once.
-    Some(unsafe { Runnable::new(g) })
+    unsafe { Runnable::new(g) }
 }
 
 /// Puts the closure into a record just filled, and the record into the queue of the P that `m` holds, or into the shared
@@ -129,13 +174,9 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    // SAFETY: a record just filled is ours and its body is empty.
-    unsafe { g.body.put(f) };
-    g.table.set(table::<F, T>());
-    g.word.to_spawned();
+    // SAFETY: as the caller promises; just filled.
+    let runnable = unsafe { runnable(g, f) };
     let handle = JoinHandle::new(g);
-    // SAFETY: just made Runnable, once.
-    let runnable = unsafe { Runnable::new(g) };
     m.rt().submit(m, runnable);
     handle
 }
@@ -155,15 +196,14 @@ where
     let Some((g, number)) = take_record_outside(rt) else { return Err(NoRecord(f)) };
     fill(g, header, number, 0, at);
     specify(g, None, spec);
-    // SAFETY: as in `spawn`.
-    unsafe { g.body.put(f) };
-    g.table.set(table::<F, T>());
-    g.word.to_spawned();
+    // SAFETY: as in `spawn`; just filled.
+    let runnable = unsafe { runnable(g, f) };
     let handle = JoinHandle::new(g);
-    // SAFETY: just made Runnable, once.
-    let runnable = unsafe { Runnable::new(g) };
     match machine_beside(g) {
-        Some(m) => rt.submit(m, runnable),
+        Some(m) => {
+            let _hold = m.door.hold();
+            rt.submit(m, runnable);
+        }
         None => rt.submit_from_outside(runnable),
     }
     Ok(handle)
@@ -181,13 +221,10 @@ pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
     fill(g, rt.header(), rt.one_number(), 0, at);
     g.set(Flags::SYSTEM);
     g.join.reset_detached();
-    // SAFETY: as in `spawn`.
-    unsafe { g.body.put(f) };
-    g.table.set(table::<F, ()>());
-    g.word.to_spawned();
+    // SAFETY: as in `spawn`; just filled.
+    let runnable = unsafe { runnable(g, f) };
     rt.count_system();
-    // SAFETY: just made Runnable, once.
-    rt.ready_outside(unsafe { Runnable::new(g) });
+    rt.ready_outside(runnable);
     Ok(())
 }
 

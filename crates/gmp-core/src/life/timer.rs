@@ -312,6 +312,7 @@ impl AnyTimer {
     ) -> bool {
         let when = when.min(NEVER - 1);
         let m = setter.m();
+        let _hold = m.door.hold();
         if let Some(p) = m.p_core() {
             let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
             if earliest {

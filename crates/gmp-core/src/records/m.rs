@@ -1,22 +1,26 @@
 //! `M`: a *machine*: an OS thread that runs goroutines while it holds a P.
 //!
 //! Plain fields belong to the M's own thread; `next_p` and `spinning` are written by a waker while the M sleeps, and
-//! its note orders that.
+//! its note orders that. sysmon may take the P of an M whose goroutine's own code runs, and writes `p` and `lent` then; the door
+//! orders that.
 
+pub(crate) mod door;
 pub(crate) mod hopped;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
 pub(crate) mod note;
 
 #[cfg(all(test, loom))]
+mod loom_door;
+#[cfg(all(test, loom))]
 mod loom_jobs;
-
 #[cfg(all(test, loom))]
 mod loom_note;
 
 use crate::contract::{Context, Popped};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
+use crate::records::g::shown::{ShownAddress, ShownBool};
 use crate::records::g::{G, WaitReason};
 use crate::records::p::PCore;
 use crate::records::p::slice::NOTICES;
@@ -25,6 +29,7 @@ use crate::records::rt;
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use door::{Door, Way};
 use hopped::Hopped;
 use inbox::Inbox;
 use jobs::Jobs;
@@ -105,7 +110,10 @@ pub(crate) struct M {
     parking: AtomicPtr<G>,
     /// It has counted a goroutine as ended whose result it may still have to have dropped.
     ending: AtomicBool,
-    pub(crate) p: Cell<*const PCore>,
+    /// Whether its goroutine's own code runs, and whether it holds a P.
+    pub(crate) door: Door,
+    /// The P it holds: null whenever the door says that there is none.
+    p: AtomicPtr<PCore>,
     pub(crate) next_p: Cell<*const PCore>,
     /// The locked goroutine that comes with `next_p` goes on in the time slice of the one before it.
     pub(crate) next_inherits: Cell<bool>,
@@ -113,8 +121,6 @@ pub(crate) struct M {
     pub(crate) lent: Cell<(*const PCore, Call)>,
     /// When its goroutine's blocking call began, if others waited for the P then; 0: not timed.
     pub(crate) call_began: Cell<u64>,
-    /// Its goroutine has stepped aside (`slice`): `lent` is of no `blocking` section.
-    pub(crate) aside: Cell<bool>,
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
@@ -124,8 +130,8 @@ pub(crate) struct M {
     pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
     /// What it wants called.
     pub(crate) system_call: Cell<SystemCall>,
-    pub(crate) spinning: Cell<bool>,
-    pub(crate) locked_g: Cell<*const G>,
+    pub(crate) spinning: ShownBool,
+    pub(crate) locked_g: ShownAddress<G>,
     /// It is m0 and, at the limit of threads, runs goroutines until another M can (`waking/limit.rs`).
     pub(crate) reserve: Cell<bool>,
     /// A goroutine has ended here with a leaked lock: the thread ends as soon as no goroutine is pinned to it.
@@ -165,12 +171,12 @@ impl M {
             g: AtomicPtr::new(ptr::null_mut()),
             parking: AtomicPtr::new(ptr::null_mut()),
             ending: AtomicBool::new(false),
-            p: Cell::new(ptr::null()),
+            door: Door::new(),
+            p: AtomicPtr::new(ptr::null_mut()),
             next_p: Cell::new(ptr::null()),
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
             call_began: Cell::new(0),
-            aside: Cell::new(false),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {
                 reason: WaitReason::Park,
@@ -181,8 +187,8 @@ impl M {
             hopped: Hopped::default(),
             at_hand: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
-            spinning: Cell::new(false),
-            locked_g: Cell::new(ptr::null()),
+            spinning: ShownBool::new(),
+            locked_g: ShownAddress::new(),
             reserve: Cell::new(false),
             doomed: Cell::new(false),
             in_policy: Cell::new(false),
@@ -204,11 +210,58 @@ impl M {
         unsafe { &*self.rt }
     }
 
-    /// Its goroutine has stepped aside, or comes back.
-    pub(crate) fn set_aside(&self, aside: bool) {
-        if self.aside.replace(aside) != aside {
-            if aside { NOTICES.add() } else { NOTICES.take() }
+    /// The P it holds; null: none.
+    #[inline(always)]
+    pub(crate) fn p(&self) -> *const PCore {
+        self.p.load(Ordering::Relaxed)
+    }
+
+    /// Whether it holds a P, asked by its own thread, inside.
+    #[inline(always)]
+    pub(crate) fn has_p(&self) -> bool {
+        self.door.way() == Way::Open
+    }
+
+    /// Holds `p` from here on: thieves that look at that P find this M's jobs, and sysmon finds this M.
+    #[inline]
+    pub(crate) fn hold(&self, p: *const PCore) {
+        // SAFETY: Ps live as long as their runtime.
+        let core = unsafe { &*p };
+        core.set_jobs(&self.jobs);
+        core.holder.store(ptr::from_ref(self).cast_mut().cast(), Ordering::Relaxed);
+        self.p.store(p.cast_mut(), Ordering::Relaxed);
+        self.door.set_way(Way::Open);
+    }
+
+    /// It gives the P up that it holds.
+    #[inline]
+    pub(crate) fn take_p(&self) -> *const PCore {
+        let p = self.p();
+        self.p.store(ptr::null_mut(), Ordering::Relaxed);
+        self.door.set_way(Way::NoP);
+        p
+    }
+
+    /// Its goroutine has lent the P out because its slice is over.
+    pub(crate) fn step_aside(&self) {
+        self.door.set_way(Way::Aside);
+        NOTICES.add();
+    }
+
+    /// By sysmon, which may take the P: the M has lent it out for `call`. The door is still to be told.
+    pub(crate) fn taken(&self, call: Call) {
+        self.lent.set((self.p(), call));
+        self.p.store(ptr::null_mut(), Ordering::Relaxed);
+        NOTICES.add();
+    }
+
+    /// Its goroutine, which is in `blocking` or aside, comes back: the P that was lent, and the call.
+    pub(crate) fn come_back(&self) -> (*const PCore, Call) {
+        if self.door.way() != Way::NoP {
+            NOTICES.take();
+            self.door.set_way(Way::NoP);
         }
+        self.lent.replace((ptr::null(), Call::NONE))
     }
 
     /// The runtime, of whatever type it is.
@@ -221,15 +274,7 @@ impl M {
     #[inline]
     pub(crate) fn p_core(&self) -> Option<&PCore> {
         // SAFETY: Ps live as long as their runtime.
-        unsafe { self.p.get().as_ref() }
-    }
-
-    /// Holds `p` from here on: thieves that look at that P find this M's jobs.
-    #[inline]
-    pub(crate) fn hold(&self, p: *const PCore) {
-        // SAFETY: Ps live as long as their runtime.
-        unsafe { &*p }.set_jobs(&self.jobs);
-        self.p.set(p);
+        unsafe { self.p().as_ref() }
     }
 
     /// The P that its goroutine's present blocking call has lent out, whoever has it by now.

@@ -43,6 +43,8 @@ pub(crate) struct PCore {
     pub(crate) held_up: Cell<bool>,
     /// The CPU clock of the M that took it last; 0: none. For sysmon.
     pub(crate) cpu_clock: AtomicI32,
+    /// The M that took it last, which may be gone by now. For sysmon.
+    pub(crate) holder: AtomicPtr<()>,
     /// The CPU that its M was on when it took the P or last looked for work, if the policy's order asks.
     pub(crate) cpu: CpuHint,
     pub(crate) timers: Timers,
@@ -232,6 +234,7 @@ impl<C: Config> P<C> {
                 slice: Slice::new(),
                 held_up: Cell::new(false),
                 cpu_clock: AtomicI32::new(0),
+                holder: AtomicPtr::new(core::ptr::null_mut()),
                 cpu: CpuHint::default(),
                 timers: Timers::new(runtime),
                 counters: Counters::default(),

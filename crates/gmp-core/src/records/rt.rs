@@ -11,6 +11,7 @@ use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::PCore;
+use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use core::cell::UnsafeCell;
@@ -29,7 +30,7 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Queues a goroutine just readied by a caller that is on no M of this runtime.
     fn ready_outside(&self, g: Runnable);
 
-    /// Queues a goroutine just spawned on `m`, an M of this runtime: next on its P, if it has one.
+    /// Queues a goroutine just spawned on `m`, an M of this runtime that is inside: next on its P, if it has one.
     fn submit(&self, m: &M, g: Runnable);
 
     /// Makes goroutines of the jobs that the calling goroutine `g` leaves on its M. Never suspends.
@@ -103,6 +104,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Statistics of this moment.
     fn stats(&self) -> Stats;
+
+    /// The scheduler at this moment; with Ms and goroutines if `detail` is wanted.
+    fn schedule(&self, detail: bool) -> Schedule;
 
     /// Shows every goroutine that has not ended, and its stack. From a thread that is no M and has stack to spare.
     fn look(&self, look: &mut dyn Look);

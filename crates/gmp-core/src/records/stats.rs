@@ -20,7 +20,7 @@ pub struct Stats {
     /// Those that an M runs.
     #[doc(alias = "/sched/goroutines/running:goroutines")]
     pub running: usize,
-    /// Those in declared blocking calls.
+    /// Those in blocking calls, declared or not, and others that run on without a P.
     #[doc(alias = "/sched/goroutines/not-in-go:goroutines")]
     pub blocked: usize,
     /// Those parked.

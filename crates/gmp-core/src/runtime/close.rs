@@ -43,7 +43,7 @@ impl<C: Config> G0<'_, C> {
             return false;
         };
         self.execute(token, false);
-        if !self.m.p.get().is_null() {
+        if self.m.has_p() {
             let p = self.release();
             self.sched.hand_off(p);
         }

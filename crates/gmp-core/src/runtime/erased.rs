@@ -8,6 +8,7 @@ use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
+use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
@@ -26,7 +27,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
 
     #[inline(never)]
     fn submit(&self, m: &M, g: Runnable) {
-        if m.p.get().is_null() {
+        if !m.has_p() {
             return rt::AnyRuntime::submit_from_outside(self, g);
         }
         self.track_runnable(g.g());
@@ -164,6 +165,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             }
         });
         stats
+    }
+
+    fn schedule(&self, detail: bool) -> Schedule {
+        self.schedule_here(detail)
     }
 
     fn look(&self, look: &mut dyn Look) {

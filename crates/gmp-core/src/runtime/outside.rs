@@ -6,6 +6,7 @@ use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
 use crate::records::m::AnyRuntime;
+use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
 use crate::runtime::run::{Finished, RunError};
@@ -132,6 +133,12 @@ impl Handle {
     pub fn stats(&self) -> Stats {
         foreign::refuse_all("Handle::stats");
         self.rt.stats()
+    }
+
+    /// The scheduler at this moment: its lists and Ps, and with `detail` its Ms and goroutines.
+    pub fn schedule(&self, detail: bool) -> Schedule {
+        foreign::refuse_all("Handle::schedule");
+        self.rt.schedule(detail)
     }
 
     /// Shows every goroutine that has not ended, and its stack, while the program runs on. For a thread that is no M of any

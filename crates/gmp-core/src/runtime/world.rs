@@ -96,7 +96,7 @@ impl<C: Config> Sched<C> {
         self.clear_attention(attention::STOP);
         let ps = lists.every_p[..self.procs()].to_vec();
         for p in ps {
-            if core::ptr::eq(&raw const p.core, m.p.get()) {
+            if core::ptr::eq(&raw const p.core, m.p()) {
                 p.core.word.acquire();
             } else if p.core.word.status() == PStatus::Stopped {
                 p.core.word.release();
@@ -143,6 +143,7 @@ impl<C: Config> Sched<C> {
             self.remove(p, &keep);
         }
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
+        self.tell_only_p(lists);
     }
 
     /// The CPU time that the Ps could have used so far, in nanoseconds.
@@ -191,7 +192,7 @@ impl<C: Config> Sched<C> {
         let mut with_work = Vec::new();
         let ps: Vec<Arc<P<C>>> = lists.every_p[..self.procs()].to_vec();
         for p in ps {
-            if core::ptr::eq(&raw const p.core, m.p.get()) {
+            if core::ptr::eq(&raw const p.core, m.p()) {
                 p.core.word.acquire();
                 continue;
             }
@@ -218,6 +219,7 @@ impl<C: Config> Sched<C> {
         self.grow(lists, procs);
         lists.resized_at = self.header.now();
         self.publish_all_p(lists.every_p.clone(), &self.collector.register());
+        self.tell_only_p(lists);
         for p in lists.every_p.clone().iter().skip(1) {
             p.core.word.release();
             // SAFETY: just made: the right to it is ours.

@@ -105,6 +105,8 @@ pub(crate) struct Lists<C: Config> {
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
     pub(crate) sysmon_asleep: bool,
+    /// Goroutines whose P sysmon has taken and that have not come back.
+    pub(crate) taken: usize,
     /// sysmon has timers in its hands that are in no heap.
     pub(crate) sysmon_fires: bool,
     /// How often sysmon would have been woken, had it been asleep.
@@ -180,6 +182,7 @@ impl<C: Config> Lists<C> {
             watcher: None,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
+            taken: 0,
             sysmon_fires: false,
             awakenings: 0,
             resized_at: 0,

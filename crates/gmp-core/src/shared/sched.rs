@@ -152,9 +152,6 @@ impl<C: Config> Sched<C> {
     pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
         let order = ManuallyDrop::new(OrderOf::<C>::new(ps.len()));
         self.procs.store(ps.len(), Ordering::Relaxed);
-        let only_p = ps.len() == 1 && C::Switch::heavy_fence().is_some();
-        let serial = if only_p { crate::entering::only_p::short(self.header.serial) } else { 0 };
-        self.header.only_p.store(serial, Ordering::Relaxed);
         let guard = epoch.pin();
         // ORDER: allp. Release pairs with the acquire in `with_all_p`.
         let old = self.all_p.swap(Owned::new(AllP { ps, order }), Ordering::AcqRel, &guard);
@@ -164,15 +161,23 @@ impl<C: Config> Sched<C> {
         }
     }
 
+    /// Says whether the holder of a P may take it for the only one (`only_p`): not while a goroutine is about whose P was taken.
+    /// It may have been in the middle of asking. Under the lock, after the number of Ps or of such goroutines has changed.
+    pub(crate) fn tell_only_p(&self, lists: &Lists<C>) {
+        let only_p = self.procs() == 1 && lists.taken == 0 && C::Switch::heavy_fence().is_some();
+        let serial = if only_p { crate::entering::only_p::short(self.header.serial) } else { 0 };
+        self.header.only_p.store(serial, Ordering::Relaxed);
+    }
+
     /// The right to use the P that `m` holds, borrowed for a moment.
     ///
     /// # Safety
     /// On `m`'s thread (or a goroutine it runs), and `m` holds a P. Not while another such borrow is used.
     #[inline]
     pub(crate) unsafe fn p_of(&self, m: &M) -> ManuallyDrop<OwnedP<C>> {
-        debug_assert!(!m.p.get().is_null(), "M {} holds a P", m.id);
+        debug_assert!(m.has_p(), "M {} holds a P", m.id);
         // SAFETY: an M of this runtime holds only Ps of this runtime, and it is the only holder.
-        ManuallyDrop::new(unsafe { OwnedP::from_core(m.p.get()) })
+        ManuallyDrop::new(unsafe { OwnedP::from_core(m.p()) })
     }
 
     /// Runs policy code for `m`: it may not call the runtime, nor unwind.

@@ -62,15 +62,18 @@ impl<C: Config> Sched<C> {
         lists.all_m.len() + 1 < self.settings.max_threads
     }
 
-    /// A thread has ended, and left room for another one: if goroutines wait for a thread, sysmon makes it. Under the lock.
-    pub(crate) fn replace_ended_thread(&self, lists: &mut Lists<C>) {
-        if !lists.without_thread.is_empty()
-            && let Some(p) = self.take_idle_p(lists)
-        {
-            lists.ms_to_make.push((p, false));
-            lists.sysmon_asleep = true;
-            self.rouse_sysmon(lists);
+    /// If goroutines wait for a thread, a P is idle, and the limit leaves room, since a thread has ended, sysmon makes one.
+    /// Under the lock, when a thread has ended, and by the last M that goes to sleep: the reserve may have had the only P
+    /// when the thread ended, and have looked before. `true`: it does.
+    pub(crate) fn replace_ended_thread(&self, lists: &mut Lists<C>) -> bool {
+        if lists.without_thread.is_empty() || !self.may_make_thread(lists) {
+            return false;
         }
+        let Some(p) = self.take_idle_p(lists) else { return false };
+        lists.ms_to_make.push((p, false));
+        lists.sysmon_asleep = true;
+        self.rouse_sysmon(lists);
+        true
     }
 
     /// A goroutine that waited for a thread gets this one, if there is one. Under the lock.

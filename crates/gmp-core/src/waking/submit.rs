@@ -34,10 +34,12 @@ impl<C: Config> Sched<C> {
     /// Readies a goroutine from `m`, on which the caller is: next on its P, if it has one. Go: `ready`.
     #[inline(always)]
     pub(crate) fn ready(&self, m: &M, g: Runnable) {
-        if m.in_policy.get() {
+        let hold = m.door.hold();
+        // Foreign code is called where our own runs.
+        if hold.was_inside() && m.in_policy.get() {
             foreign::has_readied_on(m);
         }
-        if m.p.get().is_null() || g.g().is_inboxed() {
+        if !hold.found_p() || g.g().is_inboxed() {
             return self.ready_outside(g);
         }
         self.ready_unpinned(m, g);
@@ -107,7 +109,10 @@ impl<C: Config> Sched<C> {
 
     /// Wakes an M for a job that the goroutine on `m` has just offered, if the policy thinks so.
     pub(crate) fn wake_for_job_at(&self, m: &M) {
-        self.wake_if(|idle, view| idle.wake_on_submit(view, || 1 + self.queued_at(m)));
+        let hold = m.door.hold();
+        if hold.found_p() {
+            self.wake_if(|idle, view| idle.wake_on_submit(view, || 1 + self.queued_at(m)));
+        }
     }
 
     /// Wakes the next M, on behalf of a spinner that has found work, if the policy thinks so. Go: `resetspinning`.
@@ -147,7 +152,7 @@ impl<C: Config> Sched<C> {
     /// What an idle policy is told of the work that `m` sees: in the queue of its P, and in the shared one.
     fn queued_at(&self, m: &M) -> usize {
         // SAFETY: the callers hold a P, whose core is its first field, and Ps live as long as the runtime.
-        let p = unsafe { &*m.p.get().cast::<P<C>>() };
+        let p = unsafe { &*m.p().cast::<P<C>>() };
         p.thief.len() + self.shared.len()
     }
 

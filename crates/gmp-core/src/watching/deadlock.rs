@@ -37,7 +37,7 @@ impl<C: Config> Sched<C> {
         if !self.shared.is_empty() || lists.every_p.iter().any(timers) || self.somebody_waits_outside(lists) {
             return self.rescue(lists);
         }
-        if self.revive_stack_waiters(lists) {
+        if self.replace_ended_thread(lists) || self.revive_stack_waiters(lists) {
             return;
         }
         self.check_ledger(lists);

@@ -4,7 +4,7 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{Config, SharedQueue, StackAllocator, Switch, Thief};
+use crate::contract::{Config, SharedQueue, StackAllocator, Switch};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::records::attention;
@@ -14,6 +14,7 @@ use crate::records::p::{OwnedP, P};
 use crate::shared::sched::{AllP, Sched};
 use crate::watching::deadlock::SUSPECT_PERIOD;
 use crate::watching::late_timers::{KEPT, Late, TimerM};
+use crate::watching::retake::{Found, Look, is_unwanted};
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
@@ -40,11 +41,19 @@ struct Seen {
     calls: u64,
     call: Call,
     call_since: u64,
+    look: Look,
 }
 
 impl Seen {
-    const NOTHING: Seen =
-        Seen { tick: 0, since: 0, clock: (0, None), calls: 0, call: Call::NONE, call_since: 0 };
+    const NOTHING: Seen = Seen {
+        tick: 0,
+        since: 0,
+        clock: (0, None),
+        calls: 0,
+        call: Call::NONE,
+        call_since: 0,
+        look: Look::NOTHING,
+    };
 
     /// Whether the slice that was seen goes on and has used so much of its thread's CPU time, or of the wall's where there is
     /// no clock for that.
@@ -65,6 +74,8 @@ struct Sysmon<'a, C: Config> {
     /// `Lists::awakenings` in the last round.
     awakenings: u64,
     timer_m: TimerM,
+    /// Whether Ps are taken from goroutines that have not asked for it.
+    retakes: bool,
 }
 
 impl<C: Config> Sched<C> {
@@ -77,8 +88,16 @@ impl<C: Config> Sched<C> {
             let epoch = sched.collector.register();
             let guard = Sched::<C>::no_unwind();
             let timer_m = TimerM::new(&*sched);
-            Sysmon { sched: &sched, epoch, seen: Vec::new(), waiting_since: None, awakenings: 0, timer_m }
-                .watch();
+            Sysmon {
+                sched: &sched,
+                epoch,
+                seen: Vec::new(),
+                waiting_since: None,
+                awakenings: 0,
+                timer_m,
+                retakes: sched.retakes(),
+            }
+            .watch();
             core::mem::forget(guard);
         })
     }
@@ -100,7 +119,9 @@ impl<C: Config> Sysmon<'_, C> {
         let mut pause = SHORTEST;
         let mut slept_lightly = false;
         while self.sched.attention() & attention::CLOSING == 0 {
-            self.sched.sysmon.note.sleep_until(Instant::now() + pause);
+            if self.sched.sysmon.note.sleep_until(Instant::now() + pause) {
+                (fruitless, pause) = (0, SHORTEST);
+            }
             self.sched.sysmon.note.clear();
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);
@@ -117,12 +138,14 @@ impl<C: Config> Sysmon<'_, C> {
                 (fruitless, pause) = (0, SHORTEST);
                 continue;
             }
-            if self.retake(now) {
-                (fruitless, pause) = (0, SHORTEST);
-            } else {
-                fruitless += 1;
-                if fruitless > PATIENCE {
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+            match self.retake(now, pause > SHORTEST) {
+                Found::Taken => (fruitless, pause) = (0, SHORTEST),
+                Found::Asleep => pause = SHORTEST,
+                Found::Nothing => {
+                    fruitless += 1;
+                    if fruitless > PATIENCE {
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
                 }
             }
             self.sched.look_if_late(now);
@@ -184,23 +207,25 @@ impl<C: Config> Sysmon<'_, C> {
         true
     }
 
-    /// Takes Ps from blocking calls and ends slices. `true`: it took one.
-    fn retake(&mut self, now: u64) -> bool {
-        let Self { sched, epoch, seen, .. } = self;
+    /// Takes Ps from goroutines that block, and ends slices; `slow`: the last look was long ago.
+    fn retake(&mut self, now: u64, slow: bool) -> Found {
+        let Self { sched, epoch, seen, retakes, .. } = self;
         sched.with_all_p(epoch, |all| {
             seen.resize(all.ps.len(), Seen::NOTHING);
-            let mut took = false;
+            let mut found = Found::Nothing;
             for (p, seen) in all.ps.iter().zip(seen) {
-                match p.core.word.status() {
-                    PStatus::Running => end_slice(p, seen, now),
-                    PStatus::Blocked => {
-                        end_slice(p, seen, now);
-                        took |= retake_one(sched, p, seen, now);
-                    }
-                    _ => {}
+                let status = p.core.word.status();
+                if matches!(status, PStatus::Running | PStatus::Blocked) {
+                    end_slice(p, seen, now);
                 }
+                let this = match status {
+                    PStatus::Running if *retakes => seen.look.again(sched, p, now, slow),
+                    PStatus::Blocked if retake_one(sched, p, seen, now) => Found::Taken,
+                    _ => Found::Nothing,
+                };
+                found = found.max(this);
             }
-            took
+            found
         })
     }
 
@@ -294,12 +319,8 @@ fn retake_one<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &mut Seen, now: u64) 
         (seen.call, seen.call_since) = (call, now);
         return false;
     }
-    let view = sched.view();
-    let nobody_needs_it = p.thief.is_empty()
-        && sched.shared.is_empty()
-        && p.core.timers.next() > now
-        && view.spinning + view.idle > 0;
-    if nobody_needs_it && !slice_over && now.saturating_sub(seen.call_since) < nanos(LONGEST) {
+    let young = now.saturating_sub(seen.call_since) < nanos(LONGEST);
+    if young && !slice_over && is_unwanted(sched, p, now) {
         return false;
     }
     if !p.core.word.retake(call) {

@@ -7,6 +7,7 @@ mod builder_values;
 mod harness;
 mod locked_and_pinned;
 mod lost_in_resize;
+mod lost_p;
 mod policy_stash_uaf;
 mod poller;
 mod recycled_record;
@@ -19,6 +20,7 @@ mod thread_limit;
 mod timer_sweep_uaf;
 #[path = "../told/mod.rs"]
 mod told;
+mod undeclared_blocking;
 mod unfair_calls;
 mod unheard_attention;
 mod unrun_join;
@@ -37,6 +39,7 @@ const FAULTS: &[Fault] = &[
     builder_values::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
+    lost_p::FAULT,
     policy_stash_uaf::FAULT,
     poller::FAULT,
     recycled_record::FAULT,
@@ -47,6 +50,7 @@ const FAULTS: &[Fault] = &[
     system_stack::FAULT,
     thread_limit::FAULT,
     timer_sweep_uaf::FAULT,
+    undeclared_blocking::FAULT,
     unfair_calls::FAULT,
     unheard_attention::FAULT,
     unrun_join::FAULT,

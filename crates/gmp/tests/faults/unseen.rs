@@ -18,9 +18,11 @@ pub(crate) const FAULT: crate::Fault = (
         a_stuck_program_answers_a_signal,
         a_deadlock_shows_stacks,
         what_main_leaves_behind_is_shown,
-        a_word_that_means_nothing_is_refused
+        a_word_that_means_nothing_is_refused,
+        a_leak_fails_a_test,
+        the_scheduler_prints_gos_line
     ],
-    named![stands, goes_on, stuck, deadlocked, leaves],
+    named![stands, goes_on, stuck, deadlocked, leaves, leaks, traced],
 );
 
 const MODE: &str = "GMP_UNSEEN_MODE";
@@ -270,4 +272,34 @@ fn leaves() {
 fn a_word_that_means_nothing_is_refused() {
     let done = child("leaves").env("GMP_DEBUG", "dumb").run();
     done.code(101).says("\"dumb\" in GMP_DEBUG, which means nothing");
+}
+
+fn a_leak_fails_a_test() {
+    let done = child("leaks").run();
+    done.code(101).says("leak_check: goroutines are left behind: 1 goroutine in 1 group").says("parked\n\t");
+}
+
+fn leaks() {
+    let ended = builder().build().unwrap().run(|| {
+        gmp::go(|| ()).join().unwrap();
+        gmp::test::leak_check();
+        start("leaked", parked);
+        gmp::test::leak_check();
+    });
+    ended.unwrap();
+}
+
+fn the_scheduler_prints_gos_line() {
+    let line = ["SCHED ", "ms: gomaxprocs=2 idleprocs=", " runqueue=", " [ ", " ] schedticks=[ "];
+    let done = child("traced").env("GMP_DEBUG", "schedtrace=5").run();
+    line.iter().for_each(|part| _ = done.code(0).says(part));
+    let done = child("traced").env("GMP_DEBUG", "schedtrace=5,scheddetail=1").run();
+    let lines =
+        [" sysmonwait=", "\n  P1: status=", "\n  M1: p=", "\n  G1: status=4(sleep) m=nil lockedm=nil"];
+    lines.iter().for_each(|part| _ = done.code(0).says(part));
+}
+
+/// Lines come by the clock, so it sleeps until they must have come on the slowest of machines.
+fn traced() {
+    builder().build().unwrap().run(|| gmp::sleep(Duration::from_secs(2))).unwrap();
 }

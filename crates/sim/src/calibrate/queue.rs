@@ -175,8 +175,12 @@ impl<P: Policy> Toy<P> {
     }
 
     fn pop(&mut self, alone: bool) -> bool {
-        // SAFETY: no other thread has these queues.
-        let popped = if alone { unsafe { self.own.pop_only_p(OnlyP::for_suite()) } } else { self.own.pop() };
+        let popped = if alone {
+            // SAFETY: no other thread has these queues.
+            unsafe { self.own.pop_only_p(OnlyP::for_suite()) }
+        } else {
+            self.own.pop()
+        };
         self.keep(popped.map(|popped| popped.token))
     }
 
@@ -191,9 +195,12 @@ impl<P: Policy> Toy<P> {
     }
 
     fn pop_shared(&mut self, alone: bool) -> bool {
-        // SAFETY: no other thread has these queues.
-        let ticket =
-            if alone { unsafe { self.shared.pop_only_p(OnlyP::for_suite()) } } else { self.shared.pop() };
+        let ticket = if alone {
+            // SAFETY: no other thread has these queues.
+            unsafe { self.shared.pop_only_p(OnlyP::for_suite()) }
+        } else {
+            self.shared.pop()
+        };
         self.keep(ticket)
     }
 

@@ -1,4 +1,4 @@
-//! `join`: two closures at the same time, if somebody has the time. The shape is `rayon::join`'s.
+//! `join`: two closures, at the same time if a P is idle. The shape is `rayon::join`'s.
 //!
 //! ```text
 //!   join(a, b):  b into the M's jobs ──► a() ──► take b back ──► there: b(), here and now
@@ -22,11 +22,11 @@
 use super::child::{self, Payload};
 use super::word::ScopeWord;
 use crate::entering::gate::{self, Here};
-use crate::life::spawn::{spawn_stolen, spawn_unchecked};
+use crate::life::spawn::{spawn_stolen, spawn_stolen_outside, spawn_unchecked};
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
-use crate::records::m::M;
 use crate::records::m::jobs::{Job, Jobs};
+use crate::records::m::{AnyRuntime, M};
 use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
@@ -129,16 +129,30 @@ unsafe fn spawn_job(here: &Here, job: *const Job) {
     drop(unsafe { spawn_unchecked(here, None, at, move || taken.call()) });
 }
 
+/// Takes the oldest job of `jobs`: what a record has to know of it, and the goroutine's closure.
+///
+/// # Safety
+/// The job is not looked at after the closure was called or dropped.
+unsafe fn take<'a>(jobs: &Jobs) -> Option<(&'a Job, impl FnOnce() + Send + use<>)> {
+    let job = jobs.steal()?;
+    let taken = Taken(job);
+    // SAFETY: taken, so its `join` waits for it, and its frame stays.
+    Some((unsafe { &*job }, move || taken.call()))
+}
+
 /// Takes the oldest job of `jobs` and makes a goroutine of it, on g0 of `m`, which holds a P. Never suspends.
 pub(crate) fn steal(m: &M, jobs: &Jobs) -> Option<Runnable> {
-    let take = || {
-        let job = jobs.steal()?;
-        let taken = Taken(job);
-        // SAFETY: taken, so its `join` waits for it, and its frame stays.
-        Some((unsafe { &*job }, move || taken.call()))
-    };
-    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does.
-    unsafe { spawn_stolen(m, take) }
+    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does; and the
+    // record is filled before the closure goes anywhere.
+    unsafe { spawn_stolen(m, || take(jobs)) }
+}
+
+/// Makes a goroutine of the oldest job of an M whose P was taken, at the shared queue's tail: by sysmon. `false`: there is none, or
+/// no memory for its record. Never suspends.
+pub(crate) fn promote_from_outside(rt: &AnyRuntime, jobs: &Jobs) -> bool {
+    // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does; and the
+    // record is filled before the closure goes anywhere.
+    unsafe { spawn_stolen_outside(rt, || take(jobs)) }
 }
 
 /// Calls `a` and `b`, at the same time if a thread has nothing else to do, and returns both results when both have ended.
@@ -218,7 +232,7 @@ where
 #[inline(always)]
 fn offer(here: &Here, job: *const Job) -> bool {
     let (m, header) = (here.m(), here.g().header());
-    if m.p.get().is_null() || header.ancestors != 0 || !m.jobs.push(job) {
+    if m.p().is_null() || header.ancestors != 0 || !m.jobs.push(job) {
         // SAFETY: nobody else has it.
         unsafe { spawn_job(here, job) };
         return false;

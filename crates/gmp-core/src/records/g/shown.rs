@@ -1,4 +1,4 @@
-//! Fields of a record that their owner writes and anybody may read: Relaxed atomics, which cost what plain fields cost.
+//! Fields of a record, of a G or of an M, that their owner writes and anybody may read: Relaxed atomics, which cost what plain fields cost.
 //!
 //! What is read is a true value of some moment. Whether several were of one goroutine the reader learns from the word:
 //! if it names the same serial number before and after, they were (`GWord::still`).
@@ -8,7 +8,7 @@ use crate::contract::{Context, Stack};
 use core::ops::Range;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// A number.
 #[derive(Debug)]
@@ -139,5 +139,55 @@ impl ShownStack {
     pub(crate) fn addresses(&self) -> Range<usize> {
         let bottom = self.bottom.load(Relaxed).addr();
         if bottom == 0 { 0..0 } else { bottom..bottom.saturating_add(self.size.load(Relaxed)) }
+    }
+}
+
+/// Whether something is so.
+#[derive(Debug)]
+pub(crate) struct ShownBool(AtomicBool);
+
+impl ShownBool {
+    pub(crate) fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    /// By the owner.
+    #[inline(always)]
+    pub(crate) fn set(&self, so: bool) {
+        self.0.store(so, Relaxed);
+    }
+
+    /// By the owner: what was so before.
+    #[inline(always)]
+    pub(crate) fn replace(&self, so: bool) -> bool {
+        let before = self.get();
+        self.set(so);
+        before
+    }
+}
+
+/// An address, null at first.
+#[derive(Debug)]
+pub(crate) struct ShownAddress<T>(AtomicPtr<T>);
+
+impl<T> ShownAddress<T> {
+    pub(crate) fn new() -> Self {
+        Self(AtomicPtr::new(core::ptr::null_mut()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> *const T {
+        self.0.load(Relaxed)
+    }
+
+    /// By the owner.
+    #[inline(always)]
+    pub(crate) fn set(&self, address: *const T) {
+        self.0.store(address.cast_mut(), Relaxed);
     }
 }

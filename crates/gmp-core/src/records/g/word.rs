@@ -50,7 +50,7 @@ pub(crate) enum Status {
     /// An M runs it.
     #[doc(alias = "_Grunning")]
     Running = 2,
-    /// In a declared blocking call.
+    /// In a blocking call, or without a P for another reason, on its own thread.
     #[doc(alias = "_Gsyscall")]
     Blocked = 3,
     /// Parked until someone readies it.
@@ -139,7 +139,7 @@ impl GWord {
         Status::of(self.0.load(Ordering::Relaxed))
     }
 
-    /// Whether it is in a declared blocking call: the gate's question.
+    /// Whether it is in a blocking call, or runs without a P.
     #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
         self.0.load(Ordering::Relaxed) & STATE == Status::Blocked as u64
@@ -176,7 +176,7 @@ impl GWord {
         self.step(Status::Running, Status::Runnable);
     }
 
-    /// Running to Blocked, by its own M.
+    /// Running to Blocked, by its own M, or by sysmon, which has taken the P (`door.rs`).
     #[inline]
     pub(crate) fn to_blocked(&self) {
         self.step(Status::Running, Status::Blocked);

@@ -94,6 +94,8 @@ pub(crate) const ROWS: &[Row] = rows! {
     "max_procs": {} gmp::max_procs();
     "num_goroutines": {} gmp::num_goroutines();
     "stats": {} gmp::stats();
+    "read": {} gmp::metrics::read();
+    "Handle::metrics": { let handle = handle(); } handle.metrics();
     "Unparker::unpark": { let me = gmp::current().unwrap().unparker(); } me.unpark();
     "Unparker::unpark another": { let other = parked(); } other.unpark();
     "JoinHandle::is_finished": { let handle = ended(); } assert!(handle.is_finished());
@@ -274,6 +276,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::pinned",
     "Builder::policy",
     "Builder::procs",
+    "Builder::retake",
     "Builder::seed",
     "Builder::share_thread_locals",
     "Builder::stack_retention",
@@ -298,6 +301,8 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "LocalKey::try_with",
     "LocalKey::with_borrow",
     "LocalKey::with_borrow_mut",
+    "Metrics::all",
+    "Metrics::value",
     "Mutex::get_mut",
     "Mutex::into_inner",
     "Mutex::new",

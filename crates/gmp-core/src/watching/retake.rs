@@ -1,0 +1,142 @@
+//! Retake: sysmon takes the P of a goroutine that has blocked its thread without a word. Go: `retake` (proc.go, Go 1.27).
+//!
+//! ```text
+//!   P Running ── its M's CPU clock stands still between two looks ──► asleep? ──► the door: outside? ──► taken, handed off
+//!                                                                     no: it waits for a CPU; nobody takes its P for that
+//! ```
+//!
+//! Whatever the goroutine does there (a file, a socket, a lock of std's, a page that is missing), its thread sleeps in the
+//! kernel. Not every clock that stands still means that: on a busy machine a thread may wait for a CPU as long. So the
+//! system is asked for the thread's state. Whoever sleeps now, and has not run since the last look, has slept since then.
+//!
+//! From then on the goroutine is as if it had stepped aside (`slice.rs`): it runs on without a P when it wakes, and comes
+//! back by the queue's rules at its next call that suspends, or at its end. Until then it stays on its thread, so nothing
+//! that its code knows of the thread changes.
+//!
+//! How sysmon and the goroutine agree is told in `records/m/door.rs`. **Not taken**: the P of an M that is inside, of the reserve
+//! at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where goroutines are
+//! threads. Then a blocked goroutine keeps its P until it comes back, as it does under `Builder::retake(false)`.
+
+use crate::contract::{Config, SharedQueue, Switch};
+use crate::ground::event::EventKind;
+use crate::ground::fence::heavy_fence;
+use crate::records::attention;
+use crate::records::m::M;
+use crate::records::p::{OwnedP, P};
+use crate::shared::lists::Lists;
+use crate::shared::sched::Sched;
+use core::ptr;
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+/// What sysmon saw of a P's M at its last look: the M's clock, and what it said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    clock: i32,
+    used: Option<u64>,
+}
+
+/// What became of a look.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Found {
+    /// Nothing to do.
+    Nothing,
+    /// The thread sleeps, but it may have begun a moment ago: sysmon is to look again soon.
+    Asleep,
+    /// The P was taken, and handed off.
+    Taken,
+}
+
+impl Look {
+    pub(super) const NOTHING: Look = Look { clock: 0, used: None };
+
+    /// Looks at `p`, and takes it if its goroutine has slept since the last look and somebody could use the P. A `slow` sysmon,
+    /// which would not look again for long, asks for the state at the first look, too.
+    pub(super) fn again<C: Config>(&mut self, sched: &Sched<C>, p: &P<C>, now: u64, slow: bool) -> Found {
+        let clock = p.core.cpu_clock.load(Ordering::Relaxed);
+        let used = if clock == 0 { None } else { C::Switch::cpu_time(clock) };
+        let before = core::mem::replace(self, Look { clock, used });
+        if used.is_none() || is_unwanted(sched, p, now) {
+            return Found::Nothing;
+        }
+        let stands_still = before == *self;
+        if !(stands_still || slow) || C::Switch::sleeps(clock) != Some(true) {
+            return Found::Nothing;
+        }
+        if !stands_still {
+            return Found::Asleep;
+        }
+        if sched.take_p_if(p, || C::Switch::cpu_time(clock) == used) { Found::Taken } else { Found::Nothing }
+    }
+}
+
+/// Whether nobody could use this P: there is nothing to run on it, and others look for work.
+pub(super) fn is_unwanted<C: Config>(sched: &Sched<C>, p: &P<C>, now: u64) -> bool {
+    let view = sched.view();
+    !p.has_work() && sched.shared.is_empty() && p.core.timers.next() > now && view.spinning + view.idle > 0
+}
+
+impl<C: Config> Sched<C> {
+    /// Whether Ps are taken at all here.
+    pub(super) fn retakes(&self) -> bool {
+        self.settings.retake && C::Switch::heavy_fence().is_some()
+    }
+
+    /// Takes `p` from its M, and hands it off, if its goroutine's own code runs there and `still` says so.
+    fn take_p_if(&self, p: &P<C>, still: impl FnOnce() -> bool) -> bool {
+        let mut lists = self.lock();
+        // Under the lock: an M lives as long as it is on the list.
+        let Some(m) = self.holder_of(&lists, p) else { return false };
+        let closing = self.attention() & attention::CLOSING != 0;
+        if closing || m.reserve.get() || m.door.is_inside() || !still() || !m.door.begin_taking() {
+            return false;
+        }
+        heavy_fence();
+        // An M without a goroutine is inside: it is between two, and only its own thread knows which.
+        if !m.door.may_take() || m.running().is_null() || !ptr::eq(m.p(), &raw const p.core) {
+            m.door.give_up_taking();
+            return false;
+        }
+        self.take_from(&mut lists, &m, p);
+        drop(lists);
+        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own.
+        while crate::life::scope::promote_from_outside(self, &m.jobs) {}
+        // SAFETY: the P word made us the one owner.
+        self.hand_off(unsafe { OwnedP::new(p) });
+        true
+    }
+
+    /// The M that took `p` last, if there still is one.
+    fn holder_of(&self, lists: &Lists<C>, p: &P<C>) -> Option<Arc<M>> {
+        let holder = p.core.holder.load(Ordering::Relaxed).cast_const();
+        lists.all_m.iter().find(|m| ptr::eq(Arc::as_ptr(m).cast(), holder)).cloned()
+    }
+
+    /// The goroutine of `m` is outside, and whoever comes in waits for us: the P is lent for it, and taken at once.
+    fn take_from(&self, lists: &mut Lists<C>, m: &M, p: &P<C>) {
+        // SAFETY: records are never freed, and an M whose goroutine's own code runs has one.
+        let g = unsafe { &*m.running() };
+        self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
+        g.word.to_blocked();
+        let call = p.core.word.enter_blocking();
+        m.taken(call);
+        // Nobody has seen the call: a stop of the world looks under the lock.
+        if !p.core.word.retake(call) {
+            crate::fatal!("a P is taken by one", "P {} was taken while sysmon took it", p.core.id);
+        }
+        lists.taken += 1;
+        self.tell_only_p(lists);
+        m.door.end_taking();
+        self.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);
+        self.count_handoff();
+    }
+
+    /// A goroutine whose P was taken is in our code again. Under the lock. It is likely to block again soon, so sysmon looks
+    /// often from now on.
+    pub(crate) fn has_come_back(&self, lists: &mut Lists<C>) {
+        lists.taken -= 1;
+        self.tell_only_p(lists);
+        self.sysmon.set_lightly_asleep(false);
+        lists.rouse_soon(self.sysmon.note.set());
+    }
+}

@@ -1,5 +1,6 @@
 //! `G0`: the scheduler on an M's own stack: find a goroutine, run it, act on why it left.
 
+mod arrive;
 mod blocking;
 mod commit;
 mod execute;
@@ -27,7 +28,7 @@ use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
 
-pub(crate) use switch::{arrive, leave_stack};
+pub(crate) use switch::leave_stack;
 
 /// An M's scheduler: made on its thread, never leaves it.
 pub(crate) struct G0<'a, C: Config> {

@@ -28,9 +28,10 @@
 //!
 //! Go goes by g0 each time: `park_m`, `gosched_m`, `schedule` (proc.go, Go 1.27).
 
-use crate::contract::{Config, Policy, Popped, SharedQueue, Slot, Switch};
-use crate::g0::switch::next_context;
-use crate::g0::{arrive, carry, leave_stack};
+use crate::contract::{Config, Policy, Popped, SharedQueue, Switch};
+use crate::g0::arrive::arrive;
+use crate::g0::carry;
+use crate::g0::switch::{leave_stack, next_context};
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
 use crate::records::m::hopped::Errand;
@@ -202,7 +203,8 @@ impl<C: Config> Sched<C> {
         let popped = unsafe { self.pop_local(m) }?;
         let next = popped.token.g();
         let at_home = next.is_of(&self.header) && next.home().is_null();
-        if !at_home || !(next.has(Flags::STARTED) || !next.has(Flags::ENDS_BY_G0)) {
+        let by_g0 = !next.has(Flags::STARTED) && next.has(Flags::ENDS_BY_G0);
+        if !at_home || by_g0 {
             m.at_hand.set(Some(popped));
             return None;
         }
@@ -222,45 +224,5 @@ impl<C: Config> Sched<C> {
             || !m.inbox.is_empty()
             || (p.slice.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
                 && !self.shared.is_empty())
-    }
-
-    /// Queues the goroutine that yielded for the caller on `m`.
-    ///
-    /// # Safety
-    /// On `m`'s thread, by the goroutine that it is to run, first of all.
-    #[inline(always)]
-    unsafe fn queue_for(&self, m: &M, g: &G, hopped: &'static G, to_shared: bool) {
-        hopped.word.to_yielded();
-        // SAFETY: it is off its stack, and we have just made it Runnable.
-        let runnable = unsafe { Runnable::new(hopped) };
-        if to_shared {
-            // SAFETY: this M holds a P during the push.
-            let queues = unsafe { self.queues() };
-            self.policy(m, || queues.push_shared(runnable));
-        } else {
-            self.push_local(m, runnable, Slot::Back);
-        }
-        m.set_running(g);
-        self.wake_for_submission(m);
-    }
-}
-
-/// Does what the goroutine that left for the caller `g` on `m` needs done.
-///
-/// # Safety
-/// On `m`'s thread, by the goroutine that it is to run, first of all; `m` is of a runtime of configuration `C`, and
-/// somebody has left for it.
-#[inline(always)]
-pub(super) unsafe fn run_errand<C: Config>(m: &M, g: &G) {
-    // SAFETY: the type is the caller's promise; an M lives no longer than its runtime.
-    let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
-    // SAFETY: as the caller promises.
-    unsafe {
-        match m.hopped.take() {
-            Ok(hopped) => sched.commit_for(m, g, hopped),
-            Err((hopped, Errand::ToShared)) => sched.queue_for(m, g, hopped, true),
-            Err((hopped, Errand::ToLocal)) => sched.queue_for(m, g, hopped, false),
-            Err((_, Errand::Ended | Errand::Park)) => m.set_running(g),
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Going from g0 to a goroutine and back.
 
+use super::arrive::arrive;
 use super::exit::Ended;
 use super::{G0, carry};
 use crate::contract::{Carry, Config, Context, Switch};
@@ -55,22 +56,6 @@ pub(crate) unsafe fn leave_stack<C: Config>(g: &G) {
     unsafe { C::Switch::switch(g.context.as_ptr(), g0, ptr::null_mut()) };
     // SAFETY: the switch has just come back.
     unsafe { arrive::<C>(g) };
-}
-
-/// What a goroutine does first when it runs again, in [`leave_stack`] or a hop: also for the one that left for it.
-///
-/// # Safety
-/// On the stack of `g`, right after the switch.
-#[inline(always)]
-pub(crate) unsafe fn arrive<C: Config>(g: &G) {
-    // We may be on another thread: from here on only what the record says counts.
-    set_g::<SlotOf<C>>(g);
-    // SAFETY: the M that runs us lives.
-    let m = unsafe { &*g.m() };
-    if m.hopped.is_some() {
-        // SAFETY: an M runs goroutines of its own runtime, whose configuration is ours.
-        unsafe { crate::g0::hop::run_errand::<C>(m, g) };
-    }
 }
 
 /// Drops what a goroutine's record holds, on a goroutine's stack: destructors are foreign code.

@@ -32,7 +32,7 @@ fn builder() -> gmp::Builder<gmp::policy::Go> {
 }
 
 fn pinned() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: as above.
+    // SAFETY: no test here holds a borrow of a thread-local across a suspension.
     unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().pinned() }.procs(1)
 }
 

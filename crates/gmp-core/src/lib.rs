@@ -39,6 +39,7 @@ pub use contract::Config;
 pub use entering::gate::{give_way, step_aside};
 pub use life::blocking::blocking;
 pub use life::handle::{JoinError, JoinHandle};
+pub use life::join_future::JoinFuture;
 pub use life::panics::Payload;
 pub use life::spawn::{NoRecord, Spec};
 pub use records::g::extra::Ancestor;

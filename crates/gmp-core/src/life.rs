@@ -2,6 +2,7 @@
 
 pub(crate) mod blocking;
 pub(crate) mod handle;
+pub(crate) mod join_future;
 pub mod local;
 pub(crate) mod panics;
 pub mod scope;

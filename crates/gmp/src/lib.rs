@@ -17,7 +17,7 @@
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
 //! | stop others in time | [`context::Context`] |
 //! | talk to other machines | [`net`]: sockets with std's names |
-//! | await a future | [`block_on`] |
+//! | await a future, or be awaited | [`block_on`], [`future`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`dump()`], [`metrics`], [`current`], [`stats`], [`num_goroutines`] |
 //! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
@@ -47,7 +47,8 @@
 //!
 //! `dump` is on by default: [`dump()`], [`Builder::dump_on`], and stacks in the report of a deadlock. Without it (`default-features =
 //! false`) a program is built without the crates that read unwind tables and symbols. `net`, on
-//! by default, adds [`net`]. All but these and `suite` choose the [`DefaultPolicy`], and nothing else changes with them.
+//! by default, adds [`net`]; `futures-io`, `tokio` and `hyper` give its streams the traits of those crates, and `hyper` adds
+//! an executor and a timer. All but these and `suite` choose the [`DefaultPolicy`], and nothing else changes with them.
 //! `randomize-scheduler` (also called `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it [`policy::Random`], [`policy::Block`],
 //! [`policy::Lifo`] or [`policy::Global`], and if several are on the first of these counts; `idle-eager` and
 //! `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if both are on the first counts.
@@ -60,7 +61,10 @@ mod default_policy;
 mod dump;
 mod environment;
 mod error;
+pub mod future;
 mod goroutine;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod leaks;
 mod make;
 pub mod metrics;

@@ -59,7 +59,9 @@ fn an_abandoned_waiter_does_not_hold_a_semaphores_queue() {
     let (done, told) = mpsc::channel();
     let out = runtime(AtMainReturn::Leak).run(move || {
         gmp::go(|| drop(PERMITS.acquire_many(3)));
-        gmp::sleep(Duration::from_millis(5));
+        while gmp::stats().waiting < 1 {
+            gmp::sleep(Duration::from_millis(1));
+        }
         thread::spawn(move || {
             PERMITS.acquire().forget();
             let _ = done.send(());

@@ -18,6 +18,7 @@ use gmp_core::descriptor::{Descriptor, Slept, Ticket};
 use gmp_core::{Wake, give_way, goroutine, step_aside};
 use std::io;
 use std::mem::ManuallyDrop;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::sync::LazyLock;
@@ -28,7 +29,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Endpoint<T: AsFd> {
     io: ManuallyDrop<T>,
-    descriptor: ManuallyDrop<Descriptor>,
+    pub(crate) descriptor: ManuallyDrop<Descriptor>,
     read: Terms,
     write: Terms,
     closed: AtomicBool,
@@ -106,16 +107,25 @@ impl<T: AsFd> Endpoint<T> {
         asked: usize,
         mut read: impl FnMut(&T) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        self.with_tickets(Side::Read, |io, ticket| {
-            if self.descriptor.is_drained(Side::Read, ticket) {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let got = read(io)?;
-            if got != 0 && got < asked {
-                self.descriptor.set_drained(Side::Read, ticket);
-            }
-            Ok(got)
-        })
+        self.with_tickets(Side::Read, |io, ticket| self.read_unless_drained(ticket, asked, || read(io)))
+    }
+
+    /// One try of [`Endpoint::read_all_there_is`].
+    #[inline]
+    pub(crate) fn read_unless_drained(
+        &self,
+        ticket: Ticket,
+        asked: usize,
+        read: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if self.descriptor.is_drained(Side::Read, ticket) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let got = read()?;
+        if got != 0 && got < asked {
+            self.descriptor.set_drained(Side::Read, ticket);
+        }
+        Ok(got)
     }
 
     #[track_caller]
@@ -128,26 +138,42 @@ impl<T: AsFd> Endpoint<T> {
         give_way();
         let mut begun = None;
         loop {
+            match self.attempt(side, &mut operation) {
+                ControlFlow::Break(done) => return done,
+                ControlFlow::Continue(ticket) => self.wait(side, ticket, &mut begun)?,
+            }
+        }
+    }
+
+    /// Tries. `Continue`: it would block, and may be worth another try after the next edge.
+    #[inline]
+    pub(crate) fn attempt<R>(
+        &self,
+        side: Side,
+        operation: &mut impl FnMut(&T, Ticket) -> io::Result<R>,
+    ) -> ControlFlow<io::Result<R>, Ticket> {
+        loop {
             let ticket = self.descriptor.ticket(side);
             if self.closed.load(Relaxed) {
-                return Err(closed());
+                return ControlFlow::Break(Err(closed()));
             }
             if self.terms(side).is_over() {
-                return Err(timed_out());
+                return ControlFlow::Break(Err(timed_out()));
             }
             match operation(&self.io, ticket) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) if self.closed.load(Relaxed) => return Err(closed()),
-                done => return done,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return ControlFlow::Continue(ticket);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) if self.closed.load(Relaxed) => return ControlFlow::Break(Err(closed())),
+                done => return ControlFlow::Break(done),
             }
-            self.wait(side, ticket, &mut begun)?;
         }
     }
 
     /// Waits until a try is worth while again. **Suspends.**
     #[track_caller]
-    pub(crate) fn wait(&self, side: Side, ticket: Ticket, begun: &mut Option<Instant>) -> io::Result<()> {
+    fn wait(&self, side: Side, ticket: Ticket, begun: &mut Option<Instant>) -> io::Result<()> {
         if self.nonblocking.load(Relaxed) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -175,11 +201,6 @@ impl<T: AsFd> Endpoint<T> {
                 Err(io::Error::other("the goroutine's runtime closes, so it cannot wait for a socket"))
             }
         }
-    }
-
-    /// A ticket for a try that the caller makes by itself, before [`Endpoint::wait`].
-    pub(crate) fn ticket(&self, side: Side) -> Ticket {
-        self.descriptor.ticket(side)
     }
 
     /// Ends it for everybody. Never suspends.

@@ -35,15 +35,25 @@
 //! - **`close`** ends a socket while others use it. They are woken, and get an error, and so does every later call.
 //! - A socket may be used from several goroutines, threads and runtimes at once.
 //!
+//! # Async code
+//!
+//! Calls have an async form where that makes sense (`accept_async`, `read_async`), to be awaited on a goroutine by
+//! [`block_on`](https://docs.rs/gmp), by itself or beside other futures: so what waits for a socket can also wait for a
+//! context. The features `futures-io`, `tokio` and `hyper` give streams the traits of those crates. A runtime looks for tasks
+//! as it does for goroutines; it is that of the goroutine which polls.
+//!
 //! # What it costs
 //!
 //! A call tries first. Only if it would block does the goroutine wait, and the first wait registers the descriptor with the
 //! runtime's poller, once for its life. Names are resolved inside `blocking`.
 
+#[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
+mod adapters;
 mod addr;
 mod endpoint;
 mod pollable;
 mod socket;
+mod task;
 mod tcp;
 mod terms;
 mod thread;

@@ -78,6 +78,28 @@ impl<T: AsFd> Pollable<T> {
         self.0.when_ready(Side::Read, |io| operation(&io.0))
     }
 
+    /// [`Pollable::read_with`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
+    ///
+    /// # Errors
+    /// What the operation says; it was closed; it is awaited outside a goroutine.
+    pub fn read_with_async<'a, R>(
+        &'a self,
+        mut operation: impl FnMut(&T) -> io::Result<R> + 'a,
+    ) -> impl Future<Output = io::Result<R>> + 'a {
+        self.0.attempts(Side::Read, move |io| operation(&io.0))
+    }
+
+    /// [`Pollable::write_with`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
+    ///
+    /// # Errors
+    /// As [`Pollable::read_with_async`].
+    pub fn write_with_async<'a, R>(
+        &'a self,
+        mut operation: impl FnMut(&T) -> io::Result<R> + 'a,
+    ) -> impl Future<Output = io::Result<R>> + 'a {
+        self.0.attempts(Side::Write, move |io| operation(&io.0))
+    }
+
     /// The same for writing. **Suspends.**
     ///
     /// # Errors

@@ -175,6 +175,31 @@ pub(crate) use passed_on;
 /// `Read` for values, `Write` for values and references, of a stream.
 macro_rules! stream {
     ($name:ident) => {
+        impl $name {
+            /// A read for async code, awaited on a goroutine. Never suspends: the future does the waiting. A time-out of the
+            /// socket's is not heeded, nor a deadline that comes to pass meanwhile: async code has timers of its own.
+            ///
+            /// # Errors
+            /// The socket was closed, or its deadline has passed; the system's; it is awaited outside a goroutine.
+            pub fn read_async<'a>(
+                &'a self,
+                buf: &'a mut [u8],
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.0.attempts(Side::Read, move |mut socket| socket.read(buf))
+            }
+
+            /// The same for a write. Never suspends: the future does the waiting.
+            ///
+            /// # Errors
+            /// As for a read.
+            pub fn write_async<'a>(
+                &'a self,
+                buf: &'a [u8],
+            ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+                self.0.attempts(Side::Write, move |mut socket| socket.write(buf))
+            }
+        }
+
         impl Read for $name {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
                 (&*self).read(buf)

@@ -44,20 +44,15 @@ impl TcpListener {
     #[doc(alias = "Accept")]
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        loop {
-            let accepted =
-                self.0.when_ready(Side::Read, |listener| Ok(rustix::net::acceptfrom_with(listener, FLAGS)?));
-            let (socket, address) = match accepted {
-                // The other side has given up meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                accepted => accepted?,
-            };
-            let stream = TcpStream::over(socket.into())?;
-            return match address.map(SocketAddr::try_from) {
-                Some(Ok(address)) => Ok((stream, address)),
-                _ => stream.peer_addr().map(|address| (stream, address)),
-            };
-        }
+        self.0.when_ready(Side::Read, accept)
+    }
+
+    /// [`TcpListener::accept`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
+    ///
+    /// # Errors
+    /// As [`TcpListener::accept`]; it is awaited outside a goroutine.
+    pub fn accept_async(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send + '_ {
+        self.0.attempts(Side::Read, accept)
     }
 
     /// The connections, one after another, without end. Each step **suspends.**
@@ -69,6 +64,22 @@ impl TcpListener {
     #[doc(alias = "SetDeadline")]
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.0.set_deadline(Side::Read, deadline);
+    }
+}
+
+/// Takes one connection.
+fn accept(listener: &net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, address) = loop {
+        match rustix::net::acceptfrom_with(listener, FLAGS) {
+            // The other side has given up meanwhile.
+            Err(Errno::CONNABORTED) => {}
+            accepted => break accepted?,
+        }
+    };
+    let stream = TcpStream::over(socket.into())?;
+    match address.map(SocketAddr::try_from) {
+        Some(Ok(address)) => Ok((stream, address)),
+        _ => stream.peer_addr().map(|address| (stream, address)),
     }
 }
 
@@ -100,7 +111,7 @@ impl std::iter::FusedIterator for Incoming<'_> {}
 /// A TCP connection; see [`std::net::TcpStream`].
 #[derive(Debug)]
 #[doc(alias = "TCPConn")]
-pub struct TcpStream(Endpoint<net::TcpStream>);
+pub struct TcpStream(pub(crate) Endpoint<net::TcpStream>);
 
 socket!(TcpStream, net::TcpStream);
 terms!(TcpStream);
@@ -129,30 +140,30 @@ impl TcpStream {
 
     #[track_caller]
     fn connect_until(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = rustix::net::socket_with(family, SocketType::STREAM, FLAGS, None)?;
-        let stream = Self::over(socket.into())?;
+        let stream = Self::unconnected(address)?;
         stream.set_write_timeout(timeout)?;
-        let mut ticket = stream.0.ticket(Side::Write);
-        match rustix::net::connect(&stream, address) {
-            Ok(()) => {}
-            Err(Errno::INPROGRESS | Errno::INTR) => {
-                let mut begun = None;
-                loop {
-                    stream.0.wait(Side::Write, ticket, &mut begun)?;
-                    ticket = stream.0.ticket(Side::Write);
-                    if let Some(error) = stream.take_error()? {
-                        return Err(error);
-                    }
-                    if stream.peer_addr().is_ok() {
-                        break;
-                    }
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
+        stream.0.when_ready(Side::Write, connecting(*address))?;
         stream.set_write_timeout(None)?;
         Ok(stream)
+    }
+
+    /// [`TcpStream::connect`] for async code, awaited on a goroutine, to an address that is known. Never suspends: the future
+    /// does the waiting.
+    ///
+    /// # Errors
+    /// The system's; it is awaited outside a goroutine.
+    pub fn connect_async(address: SocketAddr) -> impl Future<Output = io::Result<Self>> + Send {
+        async move {
+            let stream = Self::unconnected(&address)?;
+            stream.0.attempts(Side::Write, connecting(address)).await?;
+            Ok(stream)
+        }
+    }
+
+    fn unconnected(address: &SocketAddr) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, FLAGS, None)?;
+        Self::over(socket.into())
     }
 
     /// Reads without taking away. **Suspends.**
@@ -162,6 +173,25 @@ impl TcpStream {
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.when_ready(Side::Read, |socket| socket.peek(buf))
+    }
+}
+
+/// The tries that it takes to connect: the first one begins it, the others ask what became of it.
+fn connecting(address: SocketAddr) -> impl FnMut(&net::TcpStream) -> io::Result<()> {
+    let mut begun = false;
+    move |socket| {
+        if !begun {
+            begun = true;
+            return match rustix::net::connect(socket, &address) {
+                Err(Errno::INPROGRESS | Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
+                done => Ok(done?),
+            };
+        }
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+        // Not yet, if it has no peer.
+        socket.peer_addr().map(drop).map_err(|_| io::ErrorKind::WouldBlock.into())
     }
 }
 

@@ -49,6 +49,17 @@ impl UdpSocket {
         self.0.when_ready(Side::Write, |socket| socket.send_to(buf, first))
     }
 
+    /// [`UdpSocket::recv_from`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv_from`]; it is awaited outside a goroutine.
+    pub fn recv_from_async<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send + 'a {
+        self.0.attempts(Side::Read, move |socket| socket.recv_from(buf))
+    }
+
     /// Receives, and says from whom. **Suspends.**
     ///
     /// # Errors

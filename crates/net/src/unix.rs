@@ -44,6 +44,17 @@ impl UnixListener {
         Ok((UnixStream::new(stream)?, address))
     }
 
+    /// [`UnixListener::accept`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
+    ///
+    /// # Errors
+    /// As [`UnixListener::accept`]; it is awaited outside a goroutine.
+    pub fn accept_async(&self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> + Send + '_ {
+        self.0.attempts(Side::Read, |listener| {
+            let (stream, address) = listener.accept()?;
+            Ok((UnixStream::new(stream)?, address))
+        })
+    }
+
     /// The connections, one after another, without end. Each step **suspends.**
     pub fn incoming(&self) -> UnixIncoming<'_> {
         UnixIncoming { listener: self }
@@ -79,7 +90,7 @@ impl std::iter::FusedIterator for UnixIncoming<'_> {}
 
 /// A local connection; see [`std::os::unix::net::UnixStream`].
 #[derive(Debug)]
-pub struct UnixStream(Endpoint<net::UnixStream>);
+pub struct UnixStream(pub(crate) Endpoint<net::UnixStream>);
 
 socket!(UnixStream, net::UnixStream);
 terms!(UnixStream);

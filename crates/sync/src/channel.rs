@@ -9,11 +9,13 @@ mod handle;
 mod iter;
 pub(crate) mod protocol;
 mod ring;
+mod task;
 
 #[cfg(all(test, loom))]
 pub(crate) mod loom_chan;
 
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub(crate) use handle::of_timer;
-pub use handle::{Receiver, Sender, chan, never};
+pub use handle::{Receiver, RecvFuture, SendFuture, Sender, chan, never};
 pub use iter::{IntoIter, Iter, TryIter};
+pub(crate) use task::Receiving;

@@ -3,6 +3,7 @@
 //! | to | use | Go |
 //! | --- | --- | --- |
 //! | wait | [`sleep_until`], or `sleep` | `Sleep` |
+//! | wait in async code | [`sleep_async`] | |
 //! | have a case for time in a select | [`after`] | `After` |
 //! | the same, to be stopped or moved | [`Timer::new`], [`Timer::channel`] | `NewTimer`, `C` |
 //! | run a function later | [`after_func`], [`after_func_once`] | `AfterFunc` |
@@ -19,6 +20,6 @@ mod sleep;
 mod ticker;
 mod timer;
 
-pub use sleep::sleep_until;
+pub use sleep::{Sleep, sleep_async, sleep_until};
 pub use ticker::{Ticker, tick};
 pub use timer::{Timer, after, after_func, after_func_once};

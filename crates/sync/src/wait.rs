@@ -20,12 +20,14 @@
 //! wakers pass over it ([`Queue::pop`]).
 
 mod lock;
+mod outsider;
 mod queue;
 mod raw;
 mod single;
 mod waiter;
 
 pub(crate) use lock::{Guard, Lock};
+pub(crate) use outsider::{Memory, Outsider};
 pub(crate) use queue::{Node, Queue};
 pub(crate) use raw::{Me, RawLock, TakenBy};
 pub(crate) use single::{Unfired, WaitMode, wait};

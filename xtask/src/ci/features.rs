@@ -6,6 +6,7 @@
 use crate::root;
 use anyhow::{Context, Result};
 use std::fs::{read_dir, read_to_string};
+use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// Features of the facade whose names begin so move the default: its tests run under each.
@@ -85,18 +86,40 @@ fn moving(manifest: &Table) -> Vec<String> {
 }
 
 /// Arguments that name the facade's test programs, without some.
-pub(super) fn programs_but(without: &[&str]) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in read_dir(root::root().join("crates/gmp/tests"))? {
-        let path = entry?.path();
-        let program = path.extension().is_some_and(|is| is == "rs") || path.join("main.rs").exists();
-        let name = path.file_stem().and_then(|stem| stem.to_str()).context("a test's name is text")?;
-        if program && !without.contains(&name) {
-            names.push(name.to_owned());
+fn programs_but(without: &[&str]) -> Result<Vec<String>> {
+    let names = programs()?.into_iter().map(|(name, _)| name);
+    Ok(arguments(names.filter(|name| !without.contains(&name.as_str()))))
+}
+
+/// Arguments that name the facade's test programs whose source is wanted.
+pub(super) fn programs_that(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let mut wanted = Vec::new();
+    for (name, path) in programs()? {
+        if is_wanted(&read_to_string(path)?) {
+            wanted.push(name);
         }
     }
-    names.sort();
-    Ok(names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect())
+    Ok(arguments(wanted.into_iter()))
+}
+
+fn arguments(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.flat_map(|name| ["--test".to_owned(), name]).collect()
+}
+
+/// The facade's test programs, by name, and the file that each begins in.
+fn programs() -> Result<Vec<(String, PathBuf)>> {
+    let mut programs = Vec::new();
+    for entry in read_dir(root::root().join("crates/gmp/tests"))? {
+        let path = entry?.path();
+        let name =
+            path.file_stem().and_then(|stem| stem.to_str()).context("a test's name is text")?.to_owned();
+        let file = if path.is_dir() { path.join("main.rs") } else { path };
+        if file.extension().is_some_and(|is| is == "rs") && file.exists() {
+            programs.push((name, file));
+        }
+    }
+    programs.sort();
+    Ok(programs)
 }
 
 fn sets(features: &[String]) -> Vec<Vec<String>> {

@@ -2,7 +2,9 @@
 
 use crate::root;
 use anyhow::{Context, Result, bail};
-use std::fs::read_to_string;
+use std::fs::{self, read_to_string};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use toml::Table;
 
@@ -10,11 +12,38 @@ use toml::Table;
 pub(super) fn package() -> Result<bool> {
     let arguments =
         ["package", "--workspace", "--exclude", "gmp-bench", "--exclude", "xtask", "--allow-dirty"];
-    if root::succeeds(root::cargo(&arguments).arg("--offline"))? {
+    let home = home_without_sources(&cargo_home()?, &root::target().join("package-home"))?;
+    if root::succeeds(root::cargo(&arguments).arg("--offline").env("CARGO_HOME", &home))? {
         return Ok(true);
     }
     println!("-- once more, with the network");
-    root::succeeds(&mut root::cargo(&arguments))
+    root::succeeds(root::cargo(&arguments).env("CARGO_HOME", &home))
+}
+
+/// Where cargo keeps what it has downloaded.
+fn cargo_home() -> Result<PathBuf> {
+    if let Some(home) = std::env::var_os("CARGO_HOME") {
+        return Ok(home.into());
+    }
+    Ok(std::env::home_dir().context("neither CARGO_HOME nor HOME is set")?.join(".cargo"))
+}
+
+/// A home for cargo at `new` that shares everything with the one at `old` but the folder of unpacked sources.
+///
+/// Cargo unpacks our own packages there, under a name made of the workspace's path, our crate and its version, and takes what
+/// lies there the next time: a second run at the same path would judge the sources of the first.
+fn home_without_sources(old: &Path, new: &Path) -> Result<PathBuf> {
+    if new.exists() {
+        fs::remove_dir_all(new).with_context(|| format!("cannot remove {}", new.display()))?;
+    }
+    fs::create_dir_all(new.join("registry")).with_context(|| format!("cannot make {}", new.display()))?;
+    for shared in ["config", "config.toml", "credentials.toml", "registry/cache", "registry/index"] {
+        let (from, to) = (old.join(shared), new.join(shared));
+        if from.exists() {
+            symlink(&from, &to).with_context(|| format!("cannot link {}", to.display()))?;
+        }
+    }
+    Ok(new.to_owned())
 }
 
 /// The facade builds with the oldest compiler that the manifest names.
@@ -67,6 +96,25 @@ pub(super) fn stacks() -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_home_shares_all_but_what_was_unpacked() {
+        let folder = std::env::temp_dir().join(format!("gmp-xtask-home-{}", std::process::id()));
+        let (old, new) = (folder.join("old"), folder.join("new"));
+        for part in ["registry/cache", "registry/src/-0/gmp-core-0.1.0"] {
+            fs::create_dir_all(old.join(part)).unwrap();
+        }
+        fs::write(old.join("config.toml"), "# settings").unwrap();
+        for _ in 0..2 {
+            let home = home_without_sources(&old, &new).unwrap();
+            assert_eq!(read_to_string(home.join("config.toml")).unwrap(), "# settings");
+            assert!(home.join("registry/cache").exists() && !home.join("registry/src").exists());
+            assert!(!home.join("credentials.toml").exists());
+            fs::create_dir_all(home.join("registry/src/-0/gmp-core-0.1.0")).unwrap();
+        }
+        assert!(old.join("config.toml").exists(), "what was shared is left");
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn a_compiler_is_known_by_its_minor_version() {

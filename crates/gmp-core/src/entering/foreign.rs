@@ -13,6 +13,7 @@ use crate::entering::current::{Current, current};
 use crate::records::m::M;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Waker;
 
 /// Who is called: of what kind, and its name if it has one.
 pub(crate) type Foreigner = (&'static str, &'static str);
@@ -101,6 +102,14 @@ pub(crate) fn has_readied((kind, name): Foreigner) -> ! {
 #[cold]
 pub(crate) fn without_runtime<R>(what: &'static str, call: impl FnOnce() -> R) -> R {
     called((what, ""), || crate::ground::fatal::no_unwind(what, call))
+}
+
+/// Wakes a future's task, whose executor wrote the waker: from a goroutine, a plain thread, or the scheduler's stack. No
+/// lock of ours is held. On the scheduler's stack the waker may ready goroutines, as [`Fire::fire`](crate::timer::Fire::fire)
+/// may; whatever suspends is refused by a panic. What unwinds out of it ends the process, since the value that its task
+/// waits for has moved already.
+pub fn wake_task(waker: Waker) {
+    crate::ground::fatal::no_unwind("a future's waker", || waker.wake());
 }
 
 /// Calls `call`, which is the code of `who`.

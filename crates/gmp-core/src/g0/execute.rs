@@ -80,7 +80,10 @@ impl<C: Config> G0<'_, C> {
                 self.observe_start(g);
             }
             loop {
-                let Some(left) = self.switch_to(g) else { return true };
+                let Some(left) = self.switch_to(g) else {
+                    self.wake_task_of_ended();
+                    return true;
+                };
                 g = left;
                 if self.m.leave.get() != Leave::SystemStack {
                     break;
@@ -202,7 +205,7 @@ impl<C: Config> G0<'_, C> {
             self.p_shared().core.counters.count_exit();
         }
         let is_main = g.number.get() == 1;
-        self.sched.finish_goroutine(self.m, g);
+        self.finish(g);
         if is_main { self.sched.main_returned() } else { self.sched.finish_if_waited_for() }
     }
 

@@ -17,6 +17,7 @@
 use super::G0;
 use crate::contract::{Config, Context, SharedQueue, Slot};
 use crate::entering::current::set_scheduler;
+use crate::entering::foreign;
 use crate::ground::event::EventKind;
 use crate::records::g::body::Outcome;
 use crate::records::g::join::{Finish, Joiner, Waiter};
@@ -28,6 +29,7 @@ use crate::records::m::hopped::Errand;
 use crate::shared::sched::{Sched, SlotOf};
 use core::ptr;
 use core::sync::atomic::Ordering;
+use core::task::Waker;
 
 /// How the stack of a goroutine that has ended is left.
 pub(super) enum Ended {
@@ -60,10 +62,16 @@ impl<C: Config> Sched<C> {
         g.word.to_exited();
         m.set_ending(true);
         p.counters.count_exit();
-        self.finish_goroutine(m, g);
+        let task = self.finish_goroutine(m, g);
         m.set_ending(false);
         self.finish_if_waited_for();
-        let next = self.take_next(m);
+        let next = if let Some(waker) = task {
+            // Foreign code: it runs on g0, since this goroutine's thread-locals are gone.
+            m.task_to_wake.set(Some(waker));
+            None
+        } else {
+            self.take_next(m)
+        };
         match next {
             Some(next) if !next.has(Flags::STARTED) => {
                 m.hopped.set(g, Errand::Ended);
@@ -113,7 +121,7 @@ impl<C: Config> G0<'_, C> {
             self.p_shared().core.counters.count_exit();
         }
         // From here on the record may be somebody else's.
-        self.sched.finish_goroutine(self.m, g);
+        self.finish(g);
         self.m.set_ending(false);
         if main_returned {
             self.sched.main_returned();
@@ -131,6 +139,22 @@ impl<C: Config> G0<'_, C> {
             return false;
         }
         true
+    }
+
+    /// [`Sched::finish_goroutine`], and the task is woken.
+    #[inline]
+    pub(super) fn finish(&self, g: &'static G) {
+        if let Some(waker) = self.sched.finish_goroutine(self.m, g) {
+            foreign::wake_task(waker);
+        }
+    }
+
+    /// Wakes the task that waited for a goroutine which has ended on its own stack, if one did.
+    #[inline]
+    pub(super) fn wake_task_of_ended(&self) {
+        if let Some(waker) = self.m.task_to_wake.take() {
+            foreign::wake_task(waker);
+        }
     }
 
     fn take_stack_back(&self, g: &'static G) {
@@ -163,9 +187,11 @@ impl<C: Config> G0<'_, C> {
 }
 
 impl<C: Config> Sched<C> {
-    /// Publishes an ended goroutine's outcome, and frees the record if nobody wants it.
+    /// Publishes an ended goroutine's outcome, and frees the record if nobody wants it. A task that waits for it is left
+    /// to the caller to wake.
+    #[must_use]
     #[inline]
-    pub(super) fn finish_goroutine(&self, m: &M, g: &'static G) {
+    fn finish_goroutine(&self, m: &M, g: &'static G) -> Option<Waker> {
         match g.join.finish() {
             Finish::LeftToHandle => {}
             Finish::Tell(waiter) => {
@@ -174,11 +200,13 @@ impl<C: Config> Sched<C> {
                     // SAFETY: the joiner put its token there, once.
                     Some(Joiner::G(g, wait)) => self.tell_joiner_on(m, unsafe { Parked::from_raw(g, wait) }),
                     Some(Joiner::Thread(thread)) => thread.unpark(),
+                    Some(Joiner::Task(waker)) => return Some(waker),
                     None => {}
                 }
             }
             Finish::Detached => self.finish_detached(m, g),
         }
+        None
     }
 
     /// Readies the goroutine that waits for one that has just ended on this P.

@@ -60,7 +60,7 @@ impl std::error::Error for JoinError {}
 /// }).unwrap();
 /// ```
 pub struct JoinHandle<T> {
-    g: &'static G,
+    pub(super) g: &'static G,
     number: u64,
     result: PhantomData<fn() -> T>,
 }
@@ -111,26 +111,35 @@ impl<T> JoinHandle<T> {
             return Err(JoinError::Abandoned);
         }
         let this = ManuallyDrop::new(self);
-        let outcome = this.g.outcome.replace(Outcome::Exited);
-        let result = match outcome {
-            // SAFETY: the goroutine put a T there, and this handle alone may take it.
-            Outcome::Value => Ok(unsafe { this.g.body.take::<T>() }),
-            // SAFETY: as above, with the payload.
-            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { this.g.body.take() }))),
-            Outcome::Abandoned => Err(JoinError::Abandoned),
-            Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
-            Outcome::Exited => Err(JoinError::Exited),
-            // It still runs: its record must not go to another.
-            Outcome::Pending => {
-                crate::fatal!("a join ends when its goroutine has", "goroutine {}", this.number)
-            }
-        };
+        // SAFETY: it has ended.
+        let result = unsafe { this.take_outcome() };
         match inside.as_ref().and_then(|inside| inside.m().p_core()) {
             // SAFETY: a goroutine inside the runtime is on an M that holds this P.
             Some(p) => unsafe { put_free(p, this.g) },
             None => give_to_registry(this.g),
         }
         result
+    }
+
+    /// What the goroutine has left in its record, which the caller frees without dropping the handle.
+    ///
+    /// # Safety
+    /// The goroutine has ended, and nobody calls this again.
+    #[inline]
+    pub(super) unsafe fn take_outcome(&self) -> Result<T, JoinError> {
+        match self.g.outcome.replace(Outcome::Exited) {
+            // SAFETY: the goroutine put a T there, and this handle alone may take it.
+            Outcome::Value => Ok(unsafe { self.g.body.take::<T>() }),
+            // SAFETY: as above, with the payload.
+            Outcome::Panicked => Err(JoinError::Panicked(Payload::new(unsafe { self.g.body.take() }))),
+            Outcome::Abandoned => Err(JoinError::Abandoned),
+            Outcome::OutOfStacks => Err(JoinError::OutOfStacks),
+            Outcome::Exited => Err(JoinError::Exited),
+            // It still runs: its record must not go to another.
+            Outcome::Pending => {
+                crate::fatal!("a join ends when its goroutine has", "goroutine {}", self.number)
+            }
+        }
     }
 
     /// `false`: this runtime is closing, so the result will not be waited for.
@@ -202,7 +211,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 
 /// Gives the record of an ended goroutine to the caller's P, or to the registry.
 #[inline]
-fn free_record(g: &'static G) {
+pub(super) fn free_record(g: &'static G) {
     // A goroutine in a blocking call has no P, and is not worth bringing back for this.
     if let Current::G(caller) = current() {
         // SAFETY: the M that runs the caller lives on, and it is our own.

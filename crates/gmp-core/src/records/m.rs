@@ -29,6 +29,7 @@ use crate::records::rt;
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use core::task::Waker;
 use door::{Door, Way};
 use hopped::Hopped;
 use inbox::Inbox;
@@ -128,6 +129,8 @@ pub(crate) struct M {
     pub(crate) hopped: Hopped,
     /// What a hop took out of the queue and left to g0.
     pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
+    /// Whose task waited for a goroutine that has ended on its own stack: g0 wakes it.
+    pub(crate) task_to_wake: Cell<Option<Waker>>,
     /// What it wants called.
     pub(crate) system_call: Cell<SystemCall>,
     pub(crate) spinning: ShownBool,
@@ -186,6 +189,7 @@ impl M {
             }),
             hopped: Hopped::default(),
             at_hand: Cell::new(None),
+            task_to_wake: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
             spinning: ShownBool::new(),
             locked_g: ShownAddress::new(),

@@ -13,6 +13,7 @@ use crate::records::g::runnable::Runnable;
 use crate::records::p::PCore;
 use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
+use crate::records::source::task::Tasks;
 use crate::records::stats::Stats;
 use core::cell::UnsafeCell;
 use std::sync::Arc;
@@ -95,6 +96,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Its poller; made now, if it has none.
     fn poller(&self, make: MakePoller) -> std::io::Result<Arc<dyn Poller>>;
+
+    /// The count of its futures' tasks that wait for descriptors.
+    fn tasks_at_descriptors(&self) -> Tasks;
 
     /// Whether a goroutine may spin for a moment for what another running one holds.
     fn may_spin(&self) -> bool;

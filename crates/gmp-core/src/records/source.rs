@@ -24,6 +24,7 @@
 //! **The end.** `close` marks both sides under their locks: who sleeps is woken, who comes later does not sleep.
 
 pub(crate) mod slab;
+pub(crate) mod task;
 
 #[cfg(all(test, loom))]
 mod loom_source;
@@ -34,6 +35,7 @@ use crate::records::g::parked::Parked;
 use core::sync::atomic::Ordering;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use task::Task;
 
 /// The number of edges at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ const EDGE: u64 = 2;
 pub(crate) enum Sleeper {
     Goroutine(Parked),
     Thread(Arc<dyn Alarm>),
+    Task(Task),
 }
 
 impl Sleeper {
@@ -72,6 +75,13 @@ pub(crate) struct Woken {
 
 impl Woken {
     const NOBODY: Woken = Woken { first: None, more: Vec::new() };
+
+    fn add(&mut self, sleeper: Sleeper) {
+        match self.first {
+            None => self.first = Some(sleeper),
+            Some(_) => self.more.push(sleeper),
+        }
+    }
 
     pub(crate) fn for_each(self, mut wake: impl FnMut(Sleeper)) {
         self.first.into_iter().chain(self.more).for_each(&mut wake);
@@ -165,15 +175,23 @@ impl Half {
         self.unlist(|sleeper| matches!(sleeper, Sleeper::Thread(listed) if Arc::ptr_eq(listed, alarm)));
     }
 
+    /// Takes the task with this key off the list, if it is still there.
+    pub(crate) fn unlist_task(&self, key: u64) {
+        self.unlist(|sleeper| matches!(sleeper, Sleeper::Task(task) if task.is(key)));
+    }
+
     fn unlist(&self, which: impl Fn(&Sleeper) -> bool) {
+        let mut gone = Woken::NOBODY;
         self.sleepers.with(|sleepers| {
             if let Some(first) = sleepers.first.take_if(|sleeper| which(sleeper)) {
-                first.forget();
+                gone.add(first);
             }
             while let Some(at) = sleepers.more.iter().position(&which) {
-                sleepers.more.swap_remove(at).forget();
+                gone.add(sleepers.more.swap_remove(at));
             }
         });
+        // Not under the lock: a task's waker is dropped.
+        gone.for_each(Sleeper::forget);
     }
 
     /// There was an edge, if `counts` agrees under the lock. Whom it wakes.
@@ -200,8 +218,6 @@ impl Half {
     fn renew(&self, renew: impl FnOnce()) {
         self.sleepers.with(|sleepers| {
             renew();
-            let left = self.wake(false, sleepers);
-            left.for_each(Sleeper::forget);
             sleepers.closed = false;
             self.edges.store(self.edges.load(Ordering::Relaxed) & !RESTLESS, Ordering::Relaxed);
             self.drained.store(1, Ordering::Relaxed);
@@ -308,6 +324,9 @@ impl Source {
     pub(crate) fn renew(&self) {
         self.home.store(0, Ordering::Relaxed);
         self.homes().clear();
+        // Nobody waits but tasks that will not be polled again. Their wakers are dropped under no lock.
+        self.read.close().for_each(Sleeper::forget);
+        self.write.close().for_each(Sleeper::forget);
         self.read.renew(|| {
             self.write.renew(|| {
                 self.generation

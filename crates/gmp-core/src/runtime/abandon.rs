@@ -198,6 +198,7 @@ impl<C: Config> Sched<C> {
                 // SAFETY: `finish` gave it to us, once.
                 match unsafe { Waiter::take(waiter) } {
                     Some(Joiner::Thread(thread)) => thread.unpark(),
+                    Some(Joiner::Task(waker)) => crate::entering::foreign::wake_task(waker),
                     // SAFETY: the joiner put its token there, once.
                     Some(Joiner::G(g, wait)) => self.tell_joiner(unsafe { Parked::from_raw(g, wait) }),
                     None => {}

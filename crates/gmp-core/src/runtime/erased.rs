@@ -10,6 +10,7 @@ use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
 use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
+use crate::records::source::task::Tasks;
 use crate::records::stats::Stats;
 use crate::records::{attention, rt};
 use crate::shared::sched::{IdleOf, Sched};
@@ -116,6 +117,10 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
 
     fn poller(&self, make: rt::MakePoller) -> std::io::Result<Arc<dyn Poller>> {
         self.polling.open(make)
+    }
+
+    fn tasks_at_descriptors(&self) -> Tasks {
+        Tasks::clone(&self.polling.tasks)
     }
 
     fn may_spin(&self) -> bool {

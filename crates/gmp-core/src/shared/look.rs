@@ -1,6 +1,7 @@
 //! Look: asking the poller who is ready, and the scheduler whether anybody waits for that. Go: `netpoll`, `netpollready`.
 
 use crate::contract::{Config, List, Ready, ReadyList, Side};
+use crate::entering::foreign::wake_task;
 use crate::records::g::Wake;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
@@ -12,16 +13,18 @@ use core::sync::atomic::Ordering;
 use std::io;
 
 impl<C: Config> Sched<C> {
-    /// Whether a goroutine waits for a descriptor, by the counts of these Ps.
+    /// Whether a goroutine, or a future's task, waits for a descriptor, by the counts of these Ps.
     pub(crate) fn waits_at_descriptors(&self, all: &AllP<C>) -> bool {
         let count = |counters: &Counters| counters.at_descriptors.load(Ordering::Relaxed);
-        all.ps.iter().map(|p| count(&p.core.counters)).sum::<i64>() > 0
+        self.polling.has_tasks() || all.ps.iter().map(|p| count(&p.core.counters)).sum::<i64>() > 0
     }
 
     /// The same, exact while all Ms sleep. Under the lock.
     pub(crate) fn somebody_waits_outside(&self, lists: &Lists<C>) -> bool {
         self.polling.poller().is_some()
-            && self.sum(lists, |counters| i128::from(counters.at_descriptors.load(Ordering::Relaxed))) > 0
+            && (self.polling.has_tasks()
+                || self.sum(lists, |counters| i128::from(counters.at_descriptors.load(Ordering::Relaxed)))
+                    > 0)
     }
 
     /// Whether a goroutine waits for a descriptor and no M will hear of it. Under the lock.
@@ -43,7 +46,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// Those whom the poller's news make runnable, for the caller to queue. Others that wait for the same descriptors
-    /// (pinned goroutines, those of other runtimes, plain threads) are woken at once.
+    /// (pinned goroutines, those of other runtimes, plain threads, tasks) are woken at once.
     pub(crate) fn collect(&self, told: &ReadyList) -> List<Runnable> {
         let mut ready = List::new();
         for Ready { tag, readable, writable, restless } in told.iter() {
@@ -52,6 +55,7 @@ impl<C: Config> Sched<C> {
             for (side, _) in sides.into_iter().filter(|(_, is_ready)| *is_ready) {
                 source.edge(tag, side, restless).for_each(|sleeper| match sleeper {
                     Sleeper::Thread(alarm) => alarm.ring(),
+                    Sleeper::Task(task) => wake_task(task.into_waker()),
                     Sleeper::Goroutine(parked) => self.collect_one(parked, &mut ready),
                 });
             }

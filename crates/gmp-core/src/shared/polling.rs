@@ -1,7 +1,7 @@
 //! The runtime's poller, and who looks into it. Go: `netpollInited`, `sched.lastpoll`, `sched.pollingNet` (Go 1.27).
 //!
 //! There is none until a goroutine first has to wait for a descriptor. From then on three look into it, each only if a
-//! goroutine waits for a descriptor at all:
+//! goroutine, or a future's task, waits for a descriptor at all:
 //!
 //! - an M that found nothing in its own queue and the shared one *looks*, without waiting (`g0/watch.rs`);
 //! - the *watcher*, one M without work, *waits* in it. While it does nobody else looks: it would only be told what the
@@ -12,6 +12,7 @@
 
 use crate::contract::Poller;
 use crate::records::rt::MakePoller;
+use crate::records::source::task::Tasks;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,6 +22,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub(crate) struct Polling {
     poller: OnceLock<Arc<dyn Poller>>,
     opening: Mutex<()>,
+    /// Those who wait for descriptors and are no goroutines.
+    pub(crate) tasks: Tasks,
     /// The watcher waits in it. Changes under the scheduler's lock.
     watched: AtomicBool,
     /// Somebody looks.
@@ -49,6 +52,11 @@ impl Polling {
             }
         };
         Ok(Arc::clone(poller))
+    }
+
+    /// Whether a future's task waits for a descriptor.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tasks.load(Ordering::Relaxed) != 0
     }
 
     /// By the watcher, under the scheduler's lock.

@@ -2,11 +2,15 @@
 //! source (`records/source.rs`), whose page tells the protocol. Go: `internal/poll.pollDesc` over `poll_runtime_poll*`.
 
 use crate::contract::{Alarm, Side};
+use crate::entering::current::{Current, current};
+use crate::entering::foreign::wake_task;
 use crate::entering::gate;
 use crate::records::g::parked::Parked;
 use crate::records::g::{WaitReason, Wake};
+use crate::records::source::task::Task;
 use crate::records::source::{Bedtime, Sleeper, Source, Woken, slab};
 use crate::waiting::park::{Commit, on_clock, park_inside};
+use core::task::Waker;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -26,6 +30,17 @@ pub enum Slept {
     Closing,
     /// The caller is no goroutine, and has not slept: it may wait as a thread does, between [`Descriptor::list_thread`] and
     /// [`Descriptor::unlist_thread`].
+    NoGoroutine,
+}
+
+/// What became of a task that was to be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Its waker will be rung.
+    Listed,
+    /// The caller is to try again: something may have changed.
+    TryAgain,
+    /// The caller is no goroutine, so there is no runtime that would look for it.
     NoGoroutine,
 }
 
@@ -136,6 +151,40 @@ impl Descriptor {
         }
     }
 
+    /// Lists a future's task, which the calling goroutine polls, instead of one with the same key: its waker is rung at the next
+    /// edge after `ticket`. `make` as for [`Descriptor::wait`]. Never suspends.
+    ///
+    /// # Errors
+    /// The descriptor cannot be watched.
+    pub fn list_task(
+        &self,
+        fd: BorrowedFd<'_>,
+        side: Side,
+        ticket: Ticket,
+        key: u64,
+        waker: &Waker,
+        make: MakePoller,
+    ) -> io::Result<Listed> {
+        let Current::G(g) = current() else { return Ok(Listed::NoGoroutine) };
+        let (header, half) = (g.header(), self.source.half(side));
+        self.source.settle(header.serial, fd, || header.runtime().poller(make))?;
+        half.unlist_task(key);
+        let mut sleeper = Sleeper::Task(Task::new(key, waker, &header.runtime().tasks_at_descriptors()));
+        loop {
+            sleeper = match half.list(ticket, sleeper) {
+                Bedtime::Listed => return Ok(Listed::Listed),
+                Bedtime::Edge(_) => return Ok(Listed::TryAgain),
+                Bedtime::NoRoom(sleeper) => sleeper,
+            };
+            half.make_room();
+        }
+    }
+
+    /// Takes a task off the list. Never suspends.
+    pub fn unlist_task(&self, side: Side, key: u64) {
+        self.source.half(side).unlist_task(key);
+    }
+
     /// Takes the thread off the list. Never suspends.
     pub fn unlist_thread(&self, side: Side, alarm: &Arc<dyn Alarm>) {
         self.source.half(side).unlist_thread(alarm);
@@ -175,7 +224,9 @@ fn count(inside: &gate::Inside, n: i64) {
 fn called_off(sleeper: Sleeper) -> Commit {
     match sleeper {
         Sleeper::Goroutine(parked) => Commit::Resume(parked),
-        Sleeper::Thread(_) => crate::fatal!("a park is called off by its own token", "by a thread"),
+        Sleeper::Thread(_) | Sleeper::Task(_) => {
+            crate::fatal!("a park is called off by its own token", "not by a goroutine's")
+        }
     }
 }
 
@@ -183,5 +234,6 @@ fn wake_all(woken: Woken) {
     woken.for_each(|sleeper| match sleeper {
         Sleeper::Goroutine(parked) => _ = parked.ready(),
         Sleeper::Thread(alarm) => alarm.ring(),
+        Sleeper::Task(task) => wake_task(task.into_waker()),
     });
 }

@@ -266,7 +266,9 @@ fn ends_beside() {
                         _ = listener.accept();
                     });
                 }
-                gmp::sleep(Duration::from_millis(10));
+                while gmp::stats().waiting < 10 {
+                    gmp::sleep(Duration::from_millis(1));
+                }
             });
             let left = finished.expect("main returns").left;
             println!("{} {}", left.suspended, UNWOUND.load(SeqCst));

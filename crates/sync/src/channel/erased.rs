@@ -50,10 +50,13 @@ impl<T> State<T> {
             true => (&self.receivers, !self.ring.is_full()),
             false => (&self.senders, self.ring.len() > 0),
         };
-        if self.closed.is() && (sends || !buffer) {
+        if self.closed.is() && sends {
             return Err(Refusal::Closed);
         }
-        let ready = buffer || others.any_waits(|node| node.extra.is_some());
-        if ready { Ok(None) } else { Err(Refusal::NotReady) }
+        match buffer || others.any_waits(|node| node.extra.is_some()) {
+            true => Ok(None),
+            false if self.closed.is() => Err(Refusal::Closed),
+            false => Err(Refusal::NotReady),
+        }
     }
 }

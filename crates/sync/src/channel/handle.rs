@@ -1,8 +1,10 @@
 //! `Sender` and `Receiver`: the handles that programs hold on a channel.
 
+mod future;
 mod receiver;
 mod sender;
 
+pub use future::{RecvFuture, SendFuture};
 pub use receiver::Receiver;
 pub use sender::Sender;
 

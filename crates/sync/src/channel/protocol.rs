@@ -80,7 +80,7 @@ pub(crate) enum Refusal {
 }
 
 /// The direction of an operation: what differs between a send and a receive.
-trait Direction {
+pub(super) trait Direction {
     /// The call's name, for the panic where nobody may wait.
     const CALL: &'static str;
     const REASON: WaitReason;
@@ -96,7 +96,7 @@ trait Direction {
     fn queue<T>(state: &State<T>) -> &Queue<Slot>;
 }
 
-enum Sending {}
+pub(super) enum Sending {}
 
 impl Direction for Sending {
     const CALL: &'static str = "send";
@@ -114,7 +114,7 @@ impl Direction for Sending {
     }
 }
 
-enum Receiving {}
+pub(super) enum Receiving {}
 
 impl Direction for Receiving {
     const CALL: &'static str = "recv";
@@ -192,14 +192,9 @@ impl<T> Chan<T> {
         if state.closed.is() {
             return Err(Refusal::Closed);
         }
-        while let Some(receiver) = state.receivers.pop() {
-            let Some(room) = receiver.extra else {
-                receiver.fire(Fired::Done).wake();
-                continue;
-            };
-            // SAFETY: a receiver's slot is room for a value in the frame it waits in, and we hold the channel's lock.
-            unsafe { room.cast::<T>().as_ptr().copy_from_nonoverlapping(slot, 1) };
-            return Ok(Some(receiver.fire(Fired::Done)));
+        // SAFETY: as the caller promises.
+        if let Some(receiver) = unsafe { self.hand_over(state, slot) } {
+            return Ok(Some(receiver));
         }
         if state.ring.is_full() {
             return Err(Refusal::NotReady);
@@ -207,6 +202,24 @@ impl<T> Chan<T> {
         // SAFETY: not full, and written at once.
         unsafe { state.ring.push().copy_from_nonoverlapping(slot, 1) };
         Ok(None)
+    }
+
+    /// Gives the value to the receiver that has waited longest, if one waits.
+    ///
+    /// # Safety
+    /// As [`Chan::send`], under the lock.
+    #[inline(always)]
+    pub(super) unsafe fn hand_over(&self, state: &State<T>, slot: *mut T) -> Option<WakeHandle> {
+        while let Some(receiver) = state.receivers.pop() {
+            let Some(room) = receiver.extra else {
+                receiver.fire(Fired::Done).wake();
+                continue;
+            };
+            // SAFETY: a receiver's slot is room for a value where it waits, and we hold the channel's lock.
+            unsafe { room.cast::<T>().as_ptr().copy_from_nonoverlapping(slot, 1) };
+            return Some(receiver.fire(Fired::Done));
+        }
+        None
     }
 
     /// Receives into `slot`, which holds a value after `Ok`. **Suspends.**
@@ -386,11 +399,16 @@ impl<T> Chan<T> {
             return false;
         }
         // Go readies its list from the end: the goroutine that has waited longest is readied last, and so runs next.
-        let mut woken = Vec::new();
+        let (mut woken, mut returned) = (Vec::new(), Vec::new());
         for queue in [&state.receivers, &state.senders] {
             while let Some(node) = queue.pop() {
-                woken.push(node.fire(Fired::Closed));
+                // What was sent before is still to be received (`channel/task.rs`).
+                if node.wakes_nobody() { returned.push(node) } else { woken.push(node.fire(Fired::Closed)) }
             }
+        }
+        for node in returned {
+            // SAFETY: it was in this queue a moment ago.
+            unsafe { state.senders.push_back(node) };
         }
         drop(state);
         woken.into_iter().rev().for_each(WakeHandle::wake);
@@ -402,6 +420,7 @@ impl<T> Chan<T> {
         self.close();
         // This happens under no lock, since destructors are the user's code.
         drop_all(|| self.lock.lock().ring.pop());
+        self.drop_returned();
     }
 }
 

@@ -93,6 +93,30 @@ impl<T> Ring<T> {
         Some(first)
     }
 
+    /// The slot before the first value, for one that comes before all others.
+    ///
+    /// # Safety
+    /// As [`Ring::push`].
+    pub(super) unsafe fn push_front(&self) -> *mut T {
+        let first = self.first.get().checked_sub(1).unwrap_or(self.capacity - 1);
+        self.first.set(first);
+        self.set_len(own!(self.len) + 1);
+        // SAFETY: below the capacity.
+        unsafe { self.slots.add(first).as_ptr() }
+    }
+
+    /// Puts a value before the first one of a full ring, and gives the last one back; the value itself if the capacity is
+    /// zero.
+    pub(super) fn exchange_front(&self, value: T) -> T {
+        debug_assert_eq!(own!(self.len), self.capacity, "the ring is full");
+        let Some(before) = self.capacity.checked_sub(1) else { return value };
+        let first = self.at(before);
+        // SAFETY: the last slot of a full ring, which holds a value and is the one before the first.
+        let last = unsafe { self.slots.add(first).replace(value) };
+        self.first.set(first);
+        last
+    }
+
     /// Takes the first value out.
     #[inline]
     pub(super) fn pop(&self) -> Option<T> {
@@ -162,6 +186,13 @@ mod tests {
                     let first = unsafe { ring.exchange(|slot| slot.write(Box::new(i))) };
                     proptest::prop_assert_eq!(first, model.pop_front());
                     model.push_back(Box::new(i));
+                } else if i % 3 == 0 && !ring.is_full() {
+                    // SAFETY: not full, and written at once.
+                    unsafe { ring.push_front().write(Box::new(i)) };
+                    model.push_front(Box::new(i));
+                } else if i % 3 == 0 {
+                    proptest::prop_assert_eq!(Some(ring.exchange_front(Box::new(i))), model.pop_back());
+                    model.push_front(Box::new(i));
                 } else {
                     proptest::prop_assert_eq!(ring.pop(), model.pop_front());
                 }

@@ -42,6 +42,11 @@ impl<E> Node<E> {
         self.waiter().fire(self.case, fired)
     }
 
+    /// Whether it waits only to be rid of its value, so that its end wakes nobody. It is asked under that queue's lock.
+    pub(crate) fn wakes_nobody(&self) -> bool {
+        self.waiter().wakes_nobody()
+    }
+
     /// Whether the node is in a queue. It is asked under that queue's lock.
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {

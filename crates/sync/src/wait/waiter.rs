@@ -16,6 +16,7 @@
 //! token that wakes it in before it gives back any lock that guards a node, and the waker that fires takes the token
 //! out under such a lock.
 
+use super::outsider::Outsider;
 use super::raw::Me;
 use crate::seam::AtomicU32;
 #[cfg(loom)]
@@ -31,8 +32,7 @@ use std::time::Instant;
 #[cfg(not(loom))]
 use std::thread::{Thread, current as this_thread};
 
-/// The right to wake a waiter: a parked goroutine, or a plain thread, which looks at its waiter's state each time it
-/// is unparked.
+/// The right to wake a waiter: a parked goroutine, or an outsider.
 ///
 /// It is no enum, and it keeps the goroutine in two words that are read one by one, as they were written. It is moved
 /// on every wake-up, and the CPU's store buffer cannot forward a value that is read in other pieces than it was
@@ -41,10 +41,10 @@ pub(crate) struct WakeHandle {
     /// The two words of a [`Parked`], which is this handle's alone; null for none.
     goroutine: *mut (),
     wait: u64,
-    thread: Option<Thread>,
+    outsider: Option<Box<Outsider>>,
 }
 
-// SAFETY: a `Parked` may be used on any thread.
+// SAFETY: a `Parked` may be used on any thread, and so may an outsider.
 unsafe impl Send for WakeHandle {}
 
 impl WakeHandle {
@@ -66,16 +66,10 @@ impl WakeHandle {
             let parked = unsafe { Parked::from_raw(goroutine, self.wait) };
             // A time-out may have ended its wait a moment ago; it still finds out that it was fired.
             parked.ready_by(me.who());
-        } else if let Some(thread) = self.thread {
-            unpark(thread);
+        } else if let Some(outsider) = self.outsider {
+            (*outsider).wake();
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn unpark(thread: Thread) {
-    thread.unpark();
 }
 
 /// How a wait was ended by a waker.
@@ -101,15 +95,15 @@ pub(crate) struct Waiter {
     /// The two words of a [`Parked`]; null for none.
     goroutine: Cell<*mut ()>,
     wait: Cell<u64>,
-    thread: Cell<Option<Thread>>,
+    outsider: Cell<Option<Box<Outsider>>>,
 }
 
 impl Waiter {
     /// A wait with one node.
     #[inline]
     pub(crate) fn alone() -> Self {
-        let (goroutine, wait, thread) = (Cell::new(ptr::null_mut()), Cell::new(0), Cell::new(None));
-        Self { state: AtomicU32::new(PENDING), shared: false, goroutine, wait, thread }
+        let (goroutine, wait, outsider) = (Cell::new(ptr::null_mut()), Cell::new(0), Cell::new(None));
+        Self { state: AtomicU32::new(PENDING), shared: false, goroutine, wait, outsider }
     }
 
     /// A wait with nodes in several queues.
@@ -139,8 +133,26 @@ impl Waiter {
     #[cfg(not(loom))]
     pub(super) fn sleeps_as_thread(&self) -> Thread {
         let thread = this_thread();
-        self.thread.set(Some(thread.clone()));
+        self.set_outsider(Outsider::Thread(thread.clone()));
         thread
+    }
+
+    /// Says whom to wake, and gives back who it was before. Called under the lock of the node's queue, or before the node is
+    /// queued; not while a waker has claimed the wait.
+    pub(crate) fn set_outsider(&self, outsider: Outsider) -> Option<Box<Outsider>> {
+        self.outsider.replace(Some(Box::new(outsider)))
+    }
+
+    /// Whether it is here only for its value: nobody is woken when it is fired. Called under the queue's lock.
+    pub(super) fn wakes_nobody(&self) -> bool {
+        // SAFETY: whoever changes it holds the lock of the node's queue.
+        let outsider = unsafe { &*self.outsider.as_ptr() };
+        outsider.as_ref().is_some_and(|outsider| matches!(**outsider, Outsider::Task(None, _)))
+    }
+
+    /// Nobody is to be woken any more. As [`Waiter::set_outsider`].
+    pub(crate) fn take_outsider(&self) -> Option<Box<Outsider>> {
+        self.outsider.take()
     }
 
     /// Takes the right to end the wait. A waker calls this under the lock of the node's queue, from which it has just
@@ -193,7 +205,7 @@ impl Waiter {
     #[must_use]
     pub(super) fn fire(&self, case: u32, fired: Fired) -> WakeHandle {
         let (goroutine, wait) = (self.goroutine.get(), self.wait.get());
-        let handle = WakeHandle { goroutine, wait, thread: self.thread.take() };
+        let handle = WakeHandle { goroutine, wait, outsider: self.outsider.take() };
         // ORDER: fire. Pairs with the load in `fired`: from here on the waiter may go on and leave the frame.
         self.state.store(encode(case, fired), Release);
         handle
@@ -302,7 +314,7 @@ impl Caller {
         }
         let _ = (reason, at, Commit::Stay);
         let thread = this_thread();
-        waiter.thread.set(Some(thread.clone()));
+        waiter.set_outsider(Outsider::Thread(thread.clone()));
         unlock();
         wait_as_thread(waiter, deadline, &thread)
     }

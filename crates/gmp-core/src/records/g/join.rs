@@ -16,6 +16,7 @@
 use crate::ground::sync::{AtomicBool, AtomicPtr, UnsafeCell, spin_loop};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
+use core::task::Waker;
 
 /// Who waits for the end of a goroutine.
 #[derive(Debug)]
@@ -24,9 +25,11 @@ pub(crate) enum Joiner {
     G(NonNull<()>, u64),
     /// A plain thread.
     Thread(std::thread::Thread),
+    /// A future's task.
+    Task(Waker),
 }
 
-/// A joiner, on the joiner's own stack.
+/// A joiner, on the joiner's own stack or in its future.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     joiner: UnsafeCell<Option<Joiner>>,

@@ -2,12 +2,15 @@
 //! the P has been taken.
 
 use gmp::context::Context;
-use gmp::net::{Pollable, TcpListener, UnixListener, UnixStream};
+use gmp::net::{Pollable, TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
+use std::io::ErrorKind::WouldBlock;
 use std::io::Read;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// A function, or a function and what is special about the call, or something that is dropped.
@@ -40,6 +43,16 @@ fn waits<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandl
         gmp::yield_now();
     }
     handle
+}
+
+/// What `Pollable` is over in these rows.
+fn pollable() -> Pollable<std::os::unix::net::UnixStream> {
+    Pollable::new(std::os::unix::net::UnixStream::pair().unwrap().0).unwrap()
+}
+
+/// Polls a future once.
+fn poll<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut std::task::Context::from_waker(Waker::noop()))
 }
 
 /// One that has ended, with a result that nobody has taken.
@@ -111,6 +124,10 @@ pub(crate) const ROWS: &[Row] = rows! {
     "never": {} gmp::never::<u32>();
     "Sender::try_send": { let (to, from) = chan(1); let _reader = waits(move || from.recv()); } to.try_send(7);
     "Receiver::try_recv": { let (to, from) = chan(0); let _writer = waits(move || to.send(7)); } from.try_recv();
+    "Sender::send_async": { let (to, from) = chan(1); let _reader = waits(move || from.recv()); } poll(to.send_async(7));
+    "Receiver::recv_async": { let (to, from) = chan(0); let _writer = waits(move || to.send(7)); } poll(from.recv_async());
+    "receiver": {} gmp::future::receiver(async {});
+    "sleep_async": {} poll(gmp::time::sleep_async(HOUR));
     "Receiver::try_iter": {
         let (to, from) = chan(0);
         let _writer = waits(move || to.send(7));
@@ -233,10 +250,18 @@ pub(crate) const ROWS: &[Row] = rows! {
     "$name::set_write_deadline": { let socket = read_by_another(); } socket.set_write_deadline(Some(Instant::now()));
     "$name::set_deadline": { let socket = read_by_another(); } socket.set_deadline(Some(Instant::now()));
     "$name::set_nonblocking": { let socket = read_by_another(); } socket.set_nonblocking(true);
+    "$name::read_async": { let socket = read_by_another(); } poll(socket.read_async(&mut [0]));
+    "$name::write_async": { let socket = read_by_another(); } poll(socket.write_async(&[0]));
+    "TcpListener::accept_async": { let socket = accepted_by_another(); } poll(socket.accept_async());
+    "UnixListener::accept_async": { let socket = UnixListener::bind_addr(&nameless()).unwrap(); } poll(socket.accept_async());
+    "UdpSocket::recv_from_async": { let socket = UdpSocket::bind("127.0.0.1:0").unwrap(); } poll(socket.recv_from_async(&mut [0]));
+    "TcpStream::connect_async": { let address = accepted_by_another().local_addr().unwrap(); } poll(TcpStream::connect_async(address));
+    "Pollable::read_with_async": { let io = pollable(); } poll(io.read_with_async(|_| -> std::io::Result<()> { Err(WouldBlock.into()) }));
+    "Pollable::write_with_async": { let io = pollable(); } poll(io.write_with_async(|_| -> std::io::Result<()> { Err(WouldBlock.into()) }));
     "$name::close": { let socket = read_by_another(); } socket.close();
     "TcpListener::set_deadline": { let socket = accepted_by_another(); } socket.set_deadline(Some(Instant::now()));
     "UnixListener::set_deadline": { let socket = UnixListener::bind_addr(&nameless()).unwrap(); } socket.set_deadline(None);
-    "Pollable::close": { let socket = Pollable::new(std::os::unix::net::UnixStream::pair().unwrap().0).unwrap(); } socket.close();
+    "Pollable::close": { let io = pollable(); } io.close();
 };
 
 /// What has no dealings with the runtime: it reads or writes its own memory.

@@ -23,7 +23,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -35,8 +35,6 @@ use gmp_core::contract::CurrentSlot;
 pub const MOST_COPIED: usize = 64 << 10;
 
 const SIGNAL: libc::c_int = libc::SIGURG;
-/// A thread answers in microseconds if a CPU is free for it. One that must wait for a CPU among many is worth some turns.
-const PATIENCE: Duration = Duration::from_millis(100);
 /// How often its answer is looked for.
 const LOOK_AGAIN: Duration = Duration::from_micros(20);
 
@@ -81,20 +79,28 @@ static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Copies the innermost part of a thread's stack into `into`, which it empties first. `None`: the thread has ended, blocks
-/// the signal, does not answer in time, or its current-G slot holds something else than `slot`.
-pub fn capture(thread: i32, slot: usize, into: &mut Vec<u8>) -> Option<Registers> {
+/// the signal, does not answer within `patience`, or its current-G slot holds something else than `slot`. A thread answers in
+/// microseconds if a CPU is free for it.
+pub fn capture(thread: i32, slot: usize, patience: Duration, into: &mut Vec<u8>) -> Option<Registers> {
     into.clear();
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let began = Instant::now();
+    let _one = loop {
+        match ONE_AT_A_TIME.try_lock() {
+            Ok(one) => break one,
+            Err(TryLockError::Poisoned(one)) => break one.into_inner(),
+            Err(TryLockError::WouldBlock) if began.elapsed() < patience => std::thread::sleep(LOOK_AGAIN),
+            Err(TryLockError::WouldBlock) => return None,
+        }
+    };
     install()?;
     THREAD.store(thread, Ordering::Relaxed);
     // ORDER: capture. Release pairs with the handler's acquire: it sees which thread is meant.
     STATE.store(ASKED, Ordering::Release);
     // SAFETY: a signal to a thread of this process, or to none.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) } == 0;
-    let began = Instant::now();
     // ORDER: capture. Acquire pairs with the handler's release: the answer is there.
     while STATE.load(Ordering::Acquire) != DONE {
-        if sent && began.elapsed() < PATIENCE {
+        if sent && began.elapsed() < patience {
             std::thread::sleep(LOOK_AGAIN);
         } else if STATE.compare_exchange(ASKED, IDLE, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             return None;
@@ -195,6 +201,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
 
+    const PATIENCE: Duration = Duration::from_millis(100);
+
     #[test]
     fn another_threads_stack_is_copied() {
         static STOP: AtomicBool = AtomicBool::new(false);
@@ -209,11 +217,12 @@ mod tests {
         });
         let (id, mark) = told.recv().unwrap();
         let mut copy = Vec::new();
-        let registers = std::iter::repeat_with(|| capture(id, 0, &mut copy)).flatten().next().unwrap();
-        assert!(capture(id, 1, &mut Vec::new()).is_none(), "its slot is null");
+        let registers =
+            std::iter::repeat_with(|| capture(id, 0, PATIENCE, &mut copy)).flatten().next().unwrap();
+        assert!(capture(id, 1, PATIENCE, &mut Vec::new()).is_none(), "its slot is null");
         STOP.store(true, Ordering::Relaxed);
         thread.join().unwrap();
-        assert!(capture(id, 0, &mut Vec::new()).is_none(), "it has ended");
+        assert!(capture(id, 0, PATIENCE, &mut Vec::new()).is_none(), "it has ended");
         let at = mark - registers.sp;
         assert_eq!(copy[at..at + 8], 0x5eed_5eed_5eed_5eed_u64.to_ne_bytes());
     }

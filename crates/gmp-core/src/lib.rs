@@ -37,6 +37,7 @@ pub use waiting::{descriptor, park};
 
 pub use contract::Config;
 pub use entering::gate::{give_way, step_aside};
+pub use ground::overrun::{Overrun, OverrunHook};
 pub use life::blocking::blocking;
 pub use life::handle::{JoinError, JoinHandle};
 pub use life::join_future::JoinFuture;

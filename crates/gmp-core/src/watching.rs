@@ -4,6 +4,8 @@ pub(crate) mod deadlock;
 mod late_look;
 mod late_timers;
 mod look;
+mod overrun;
 mod retake;
 mod schedule;
+mod seen;
 pub(crate) mod sysmon;

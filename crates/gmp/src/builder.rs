@@ -10,6 +10,7 @@ use crate::{AtMainReturn, DeadlockRule};
 use core::marker::PhantomData;
 use gmp_arch_amd64::{GuardMode, Guarded, available_cpus, own_thread_locals_available, verify_slot};
 use gmp_arch_hosted::ThreadStacks;
+use gmp_core::Overrun;
 use gmp_core::contract::Policy;
 use gmp_core::event::EventSink;
 use gmp_core::goroutine::MAX_PROCS;
@@ -248,13 +249,37 @@ impl<P: Policy> Builder<P> {
     }
 
     /// Whether sysmon may take the P of a goroutine that has blocked its thread without [`blocking`](crate::blocking) around
-    /// the call; `true` by default. The goroutine goes on without a P when it wakes, and comes back by the queue's rules at
-    /// its next call that suspends. `false`: it keeps its P meanwhile, and all that needs that P waits.
+    /// the call, or has computed for longer than a time slice without a call of gmp; `true` by default. The goroutine goes on
+    /// without a P, and comes back by the queue's rules at its next call that suspends. `false`: it keeps its P meanwhile, and
+    /// all that needs that P waits.
     ///
     /// It needs Linux's `membarrier` and `/proc`, and does not hold under [`Builder::one_thread_each`]: without, it is as
     /// with `false`.
     pub fn retake(mut self, retake: bool) -> Self {
         self.choices.settings.retake = retake;
+        self
+    }
+
+    /// How many goroutines may go on computing beside the Ps, after sysmon has taken theirs because they computed for longer
+    /// than a time slice without a call of gmp; twice the number of Ps by default. While so many do, others keep their P until
+    /// they call; with 0 all do.
+    pub fn max_overruns(mut self, goroutines: usize) -> Self {
+        self.choices.settings.max_overruns = Some(goroutines);
+        self
+    }
+
+    /// Is told of each goroutine that overran its time slice, when it has come back. Runs inside the scheduler, on the stack of a
+    /// thread: it must not block or call the runtime. [`Stats::overruns`](crate::Stats::overruns) counts them, hook or no hook.
+    ///
+    /// For its stack the goroutine's thread gets a signal (SIGURG), as Go sends it for preemption: a system call of other people's
+    /// code that is not repeated after one may return `EINTR`.
+    ///
+    /// ```
+    /// let runtime = gmp::Builder::new().on_overrun(|overrun| eprintln!("{overrun}")).build().unwrap();
+    /// # runtime.run(|| ()).unwrap();
+    /// ```
+    pub fn on_overrun(mut self, hook: impl Fn(&Overrun) + Send + Sync + 'static) -> Self {
+        self.choices.settings.on_overrun = Some(Arc::new(hook));
         self
     }
 

@@ -78,6 +78,8 @@ pub use default_policy::DefaultPolicy;
 pub use dump::{Dump, Frame, Group, Object, Sight, State, dump};
 pub use error::{BuildError, SpawnError};
 #[doc(inline)]
+pub use gmp_core::Overrun;
+#[doc(inline)]
 pub use gmp_core::event;
 #[doc(inline)]
 pub use gmp_core::goroutine::{Current, ThreadLock, Unparker};
@@ -133,8 +135,8 @@ pub use gmp_sync::select::{Select, SelectedOperation, block_forever};
 #[doc(inline)]
 pub use gmp_sync::{channel, context, select, sync};
 pub use goroutine::{
-    current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack, park,
-    park_timeout, set_max_procs, sleep, stats, try_go, yield_now,
+    checkpoint, current, exit, go, go_pinned, lock_os_thread, max_procs, num_goroutines, on_system_stack,
+    park, park_timeout, set_max_procs, sleep, stats, try_go, yield_now,
 };
 pub use run::run;
 pub use runtime::{Handle, Runtime};

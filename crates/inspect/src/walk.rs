@@ -5,11 +5,15 @@ use core::ops::Range;
 use framehop::{CacheNative, MayAllocateDuringUnwind, UnwindRegsNative, Unwinder as _};
 use gmp_arch_amd64::{MOST_COPIED, Registers, capture, copy_memory};
 use gmp_core::contract::{Context, SavedRegisters};
+use std::time::Duration;
 
 const WORD: usize = size_of::<usize>();
 
 /// The most frames of one stack. Go: 100 (`tracebackInnerFrames` and `tracebackOuterFrames`).
 const MOST_FRAMES: usize = 100;
+
+/// How long a thread that runs among many is asked to show itself: one that must wait for a CPU is worth some turns.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A copied stack, and what walks along it.
 pub(crate) struct Walk {
@@ -21,10 +25,33 @@ pub(crate) struct Walk {
     pcs: Vec<usize>,
 }
 
+/// A stack that was copied to be walked along later.
+pub(crate) struct Copy {
+    stack: Vec<u8>,
+    registers: Registers,
+}
+
+impl Copy {
+    /// Copies what a thread executes, if it shows itself so soon.
+    pub(crate) fn capture(thread: i32, slot: usize, patience: Duration) -> Option<Self> {
+        let mut stack = Vec::new();
+        let registers = capture(thread, slot, patience, &mut stack)?;
+        Some(Self { stack, registers })
+    }
+}
+
 impl Walk {
     pub(crate) fn new() -> Self {
-        let (copy, pcs) = (Vec::with_capacity(MOST_COPIED), Vec::new());
-        Self { unwinder: unwinder(), cache: CacheNative::new(), copy, at: None, pcs }
+        Self::over(Vec::with_capacity(MOST_COPIED), None)
+    }
+
+    /// A walk along one stack.
+    pub(crate) fn along(Copy { stack, registers }: Copy) -> Self {
+        Self::over(stack, Some((registers.sp, registers)))
+    }
+
+    fn over(copy: Vec<u8>, at: Option<(usize, Registers)>) -> Self {
+        Self { unwinder: unwinder(), cache: CacheNative::new(), copy, at, pcs: Vec::new() }
     }
 
     /// Copies a suspended stack.
@@ -45,7 +72,7 @@ impl Walk {
 
     /// Copies what a thread executes.
     pub(crate) fn capture(&mut self, thread: i32, slot: usize) {
-        self.at = capture(thread, slot, &mut self.copy).map(|registers| (registers.sp, registers));
+        self.at = capture(thread, slot, PATIENCE, &mut self.copy).map(|registers| (registers.sp, registers));
     }
 
     /// There is no copy any more.

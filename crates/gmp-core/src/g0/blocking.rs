@@ -86,10 +86,10 @@ impl<C: Config> Sched<C> {
     #[cold]
     fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const PCore, was_taken: bool) {
         self.emit(EventKind::GoSyscallEndBlocked, g, Some(m), 0);
-        let mut lists = self.lock();
         if was_taken {
-            self.has_come_back(&mut lists);
+            self.has_come_back(g, m);
         }
+        let mut lists = self.lock();
         let idle = if self.attention() & attention::STOP != 0 {
             None
         } else {

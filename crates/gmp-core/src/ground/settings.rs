@@ -1,6 +1,7 @@
 //! `Settings`: what a runtime is built with, checked already.
 
 use crate::ground::event::EventSink;
+use crate::ground::overrun::OverrunHook;
 use std::sync::Arc;
 
 /// What becomes of other goroutines when main returns.
@@ -68,6 +69,10 @@ pub struct Settings {
     pub abort_on_panic: bool,
     /// Whether sysmon may take a P from a goroutine that has not asked for it.
     pub retake: bool,
+    /// How many goroutines may overrun their slices beside the Ps; `None`: twice the number of Ps.
+    pub max_overruns: Option<usize>,
+    /// Told of each of them, when it has come back. Runs on its stack; it must not call the runtime.
+    pub on_overrun: Option<OverrunHook>,
     /// Whether main stays on the thread that called `run`.
     pub lock_main: bool,
     /// How many spawners back a goroutine remembers. Go: `GODEBUG=tracebackancestors`.
@@ -95,6 +100,8 @@ impl Default for Settings {
             deadlock: DeadlockRule::default(),
             abort_on_panic: false,
             retake: true,
+            max_overruns: None,
+            on_overrun: None,
             lock_main: false,
             ancestors: 0,
             on_out_of_stacks: None,

@@ -9,6 +9,7 @@ pub(crate) mod hopped;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
 pub(crate) mod note;
+pub(crate) mod overrun;
 
 #[cfg(all(test, loom))]
 mod loom_door;
@@ -35,6 +36,7 @@ use hopped::Hopped;
 use inbox::Inbox;
 use jobs::Jobs;
 use note::Note;
+use overrun::Overrunning;
 use std::sync::Arc;
 
 /// Why a goroutine left its stack for g0.
@@ -122,6 +124,8 @@ pub(crate) struct M {
     pub(crate) lent: Cell<(*const PCore, Call)>,
     /// When its goroutine's blocking call began, if others waited for the P then; 0: not timed.
     pub(crate) call_began: Cell<u64>,
+    /// What sysmon noted when it took the P because the goroutine overran its slice.
+    pub(crate) overrun: Overrunning,
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
@@ -180,6 +184,7 @@ impl M {
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
             call_began: Cell::new(0),
+            overrun: Overrunning::new(),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {
                 reason: WaitReason::Park,

@@ -1,13 +1,15 @@
 //! What somebody sees who looks at a goroutine from outside: for dumps.
 
 use crate::contract::{Context, SavedRegisters};
+use crate::ground::frames::describe_by;
 use crate::records::g::WaitReason;
 use crate::records::g::extra::Ancestor;
-use core::fmt;
 use core::ops::Range;
 use core::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+pub use crate::ground::frames::{Describe, Stack};
 
 /// A goroutine at one moment.
 #[derive(Clone, Debug)]
@@ -90,54 +92,33 @@ pub trait Unwind {
     fn unwind(&mut self, context: Context, saved: SavedRegisters, stack: Range<usize>) -> Vec<usize>;
 }
 
+/// The copied stack of a goroutine that ran, still to be walked along.
+pub trait Captured: Send {
+    /// As [`Unwind::unwind`].
+    fn addresses(self: Box<Self>) -> Vec<usize>;
+}
+
 /// What gives the scheduler's own reports stacks, where a program has it: core knows neither unwind tables nor symbols.
 #[derive(Clone, Copy, Debug)]
 pub struct Inspector {
     /// Begins to walk.
     pub unwind: fn() -> Box<dyn Unwind>,
-    /// Writes the frames of such addresses, each in lines of its own with a line's end before it.
-    pub describe: fn(&[usize], &mut fmt::Formatter<'_>) -> fmt::Result,
+    /// Copies what the thread of this number executes, if that is the goroutine whose current-G slot holds this, and if the
+    /// thread shows itself so soon.
+    pub capture: fn(thread: i32, slot: usize, patience: Duration) -> Option<Box<dyn Captured>>,
+    /// Writes the frames.
+    pub describe: Describe,
 }
 
 static INSPECTOR: OnceLock<Inspector> = OnceLock::new();
 
 /// Sets the process's inspector. The first one stays.
 pub fn inspect_by(inspector: &Inspector) {
+    describe_by(inspector.describe);
     let _ = INSPECTOR.set(*inspector);
 }
 
 /// The process's inspector, if it has one.
 pub(crate) fn inspector() -> Option<&'static Inspector> {
     INSPECTOR.get()
-}
-
-/// A stack in a report: addresses, which its `Display` looks up.
-#[derive(Clone, Default)]
-pub struct Stack(Vec<usize>);
-
-impl Stack {
-    pub(crate) fn new(addresses: Vec<usize>) -> Self {
-        Self(addresses)
-    }
-
-    /// Where it stands, and where its calls return to, innermost first. Empty if it could not be had.
-    pub fn addresses(&self) -> &[usize] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Stack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stack({:#x?})", self.0)
-    }
-}
-
-impl fmt::Display for Stack {
-    /// Function and line of each frame, with a line's end before each.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match inspector().filter(|_| !self.0.is_empty()) {
-            Some(inspector) => (inspector.describe)(&self.0, f),
-            None => Ok(()),
-        }
-    }
 }

@@ -54,6 +54,8 @@ pub struct Stats {
     pub wakeups: u64,
     /// Ps taken from blocking calls.
     pub handoffs: u64,
+    /// How often a P was taken from a goroutine that computed for longer than its time slice.
+    pub overruns: u64,
     /// Stacks and their memory.
     pub stacks: StackFigures,
     /// Records of goroutines in the whole process, in use or kept for reuse; 192 bytes each.

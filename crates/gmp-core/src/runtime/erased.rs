@@ -149,6 +149,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             idle_threads: lists.idle_ms.len() + usize::try_from(lists.locked_idle).unwrap_or(0),
             wakeups: self.wakeups.load(Relaxed),
             handoffs: self.handoffs.load(Relaxed),
+            overruns: self.overruns.load(Relaxed),
             stacks: self.stacks.figures(),
             records: registry::count(),
             ..Stats::default()

@@ -4,7 +4,7 @@
 //! blocking calls, and waits for the others: each M gives its P up when its goroutine next comes to g0. It ends their time
 //! slices, so that a goroutine comes with its next call, even one that need not wait: until it comes, no dispatch would end
 //! its slice otherwise. Goroutines are not interrupted: one that computes without ever calling the runtime delays the stop
-//! until it does.
+//! until sysmon takes its P, or until it does where sysmon may not.
 
 use crate::contract::{Config, List, Policy, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;

@@ -107,6 +107,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) sysmon_asleep: bool,
     /// Goroutines whose P sysmon has taken and that have not come back.
     pub(crate) taken: usize,
+    /// Those among them that overran their slices.
+    pub(crate) overrunning: usize,
     /// sysmon has timers in its hands that are in no heap.
     pub(crate) sysmon_fires: bool,
     /// How often sysmon would have been woken, had it been asleep.
@@ -183,6 +185,7 @@ impl<C: Config> Lists<C> {
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
             taken: 0,
+            overrunning: 0,
             sysmon_fires: false,
             awakenings: 0,
             resized_at: 0,

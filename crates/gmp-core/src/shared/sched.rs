@@ -58,6 +58,7 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) system: AtomicUsize,
     pub(crate) wakeups: AtomicU64,
     pub(crate) handoffs: AtomicU64,
+    pub(crate) overruns: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
     /// It has closed without having run.
@@ -73,7 +74,8 @@ impl<C: Config> Sched<C> {
         machine: fn(Arc<Sched<C>>, Arc<M>),
     ) -> Arc<Self> {
         crate::entering::current::install::<SlotOf<C>>();
-        if settings.events.is_some() || settings.on_out_of_stacks.is_some() {
+        let hooks = settings.on_out_of_stacks.is_some() || settings.on_overrun.is_some();
+        if settings.events.is_some() || hooks {
             foreign::expect();
         }
         crate::ground::fence::install(C::Switch::heavy_fence());
@@ -100,6 +102,7 @@ impl<C: Config> Sched<C> {
             system: AtomicUsize::new(0),
             wakeups: AtomicU64::new(0),
             handoffs: AtomicU64::new(0),
+            overruns: AtomicU64::new(0),
             waiting_for_stack: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             never_ran: AtomicBool::new(false),

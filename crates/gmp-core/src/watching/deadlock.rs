@@ -185,7 +185,7 @@ impl<C: Config> Sched<C> {
                 stack: match (&mut unwind, C::Switch::SAVED) {
                     (Some(unwind), Some(saved)) if stacks < MOST_STACKS && g.has(Flags::STARTED) => {
                         stacks += 1;
-                        Stack::new(unwind.unwind(g.context.get(), saved, g.stack.addresses()))
+                        Stack::of_suspended(unwind.unwind(g.context.get(), saved, g.stack.addresses()))
                     }
                     _ => Stack::default(),
                 },

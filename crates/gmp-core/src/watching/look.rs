@@ -108,7 +108,10 @@ impl<C: Config> Sched<C> {
             Status::Free | Status::Waiting => return None,
             Status::Runnable => State::Runnable { started },
             Status::Running => State::Running(id(its_m())),
-            Status::Blocked => State::Blocked(id(its_m())),
+            Status::Blocked => match its_m() {
+                Some(m) if m.overrun.is_under_way() => State::Running(Some(m.id)),
+                m => State::Blocked(id(m)),
+            },
         };
         match state {
             State::Runnable { started: true } => {

@@ -1,4 +1,5 @@
-//! Retake: sysmon takes the P of a goroutine that has blocked its thread without a word. Go: `retake` (proc.go, Go 1.27).
+//! Retake: sysmon takes the P of a goroutine that has blocked its thread without a word, or computes for longer than its
+//! time slice (`overrun.rs`). Go: `retake` (proc.go, Go 1.27).
 //!
 //! ```text
 //!   P Running ── its M's CPU clock stands still between two looks ──► asleep? ──► the door: outside? ──► taken, handed off
@@ -21,6 +22,7 @@ use crate::contract::{Config, SharedQueue, Switch};
 use crate::ground::event::EventKind;
 use crate::ground::fence::heavy_fence;
 use crate::records::attention;
+use crate::records::g::G;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
 use crate::shared::lists::Lists;
@@ -66,8 +68,17 @@ impl Look {
         if !stands_still {
             return Found::Asleep;
         }
-        if sched.take_p_if(p, || C::Switch::cpu_time(clock) == used) { Found::Taken } else { Found::Nothing }
+        sched.take_p_if(p, Why::Sleeps, || C::Switch::cpu_time(clock) == used)
     }
+}
+
+/// Why a P is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The thread sleeps.
+    Sleeps,
+    /// The goroutine has computed since then, which is for longer than its slice.
+    Overruns { since: u64 },
 }
 
 /// Whether nobody could use this P: there is nothing to run on it, and others look for work.
@@ -83,27 +94,36 @@ impl<C: Config> Sched<C> {
     }
 
     /// Takes `p` from its M, and hands it off, if its goroutine's own code runs there and `still` says so.
-    fn take_p_if(&self, p: &P<C>, still: impl FnOnce() -> bool) -> bool {
+    pub(super) fn take_p_if(&self, p: &P<C>, why: Why, still: impl FnOnce() -> bool) -> Found {
         let mut lists = self.lock();
         // Under the lock: an M lives as long as it is on the list.
-        let Some(m) = self.holder_of(&lists, p) else { return false };
+        let Some(m) = self.holder_of(&lists, p) else { return Found::Nothing };
         let closing = self.attention() & attention::CLOSING != 0;
-        if closing || m.reserve.get() || m.door.is_inside() || !still() || !m.door.begin_taking() {
-            return false;
+        let too_many = matches!(why, Why::Overruns { .. }) && lists.overrunning >= self.max_overruns();
+        // At the limit of threads nobody could use the P of the reserve.
+        if closing || too_many || m.reserve.get() || m.door.is_inside() || !still() || !m.door.begin_taking()
+        {
+            return Found::Nothing;
         }
         heavy_fence();
-        // An M without a goroutine is inside: it is between two, and only its own thread knows which.
-        if !m.door.may_take() || m.running().is_null() || !ptr::eq(m.p(), &raw const p.core) {
+        // Between two goroutines an M is inside; that it runs one is looked at all the same, since its record is used.
+        let runs = || !m.running().is_null() && ptr::eq(m.p(), &raw const p.core);
+        if !m.door.may_take() || !runs() {
             m.door.give_up_taking();
-            return false;
+            return Found::Nothing;
         }
-        self.take_from(&mut lists, &m, p);
+        let g = self.take_from(&mut lists, &m, p, why);
         drop(lists);
-        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own.
+        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own. What it offers from
+        // now on it sees to itself: either it sees that the P is gone, or we see what it has offered.
+        heavy_fence();
         while crate::life::scope::promote_from_outside(self, &m.jobs) {}
         // SAFETY: the P word made us the one owner.
         self.hand_off(unsafe { OwnedP::new(p) });
-        true
+        if let Why::Overruns { since } = why {
+            self.show_overrun(&m, g, since);
+        }
+        Found::Taken
     }
 
     /// The M that took `p` last, if there still is one.
@@ -113,7 +133,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// The goroutine of `m` is outside, and whoever comes in waits for us: the P is lent for it, and taken at once.
-    fn take_from(&self, lists: &mut Lists<C>, m: &M, p: &P<C>) {
+    fn take_from(&self, lists: &mut Lists<C>, m: &M, p: &P<C>, why: Why) -> *const G {
         // SAFETY: records are never freed, and an M whose goroutine's own code runs has one.
         let g = unsafe { &*m.running() };
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
@@ -126,16 +146,28 @@ impl<C: Config> Sched<C> {
         }
         lists.taken += 1;
         self.tell_only_p(lists);
+        if let Why::Overruns { since } = why {
+            m.overrun.begin(since);
+            lists.overrunning += 1;
+            self.overruns.fetch_add(1, Ordering::Relaxed);
+        }
         m.door.end_taking();
         self.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);
         self.count_handoff();
+        g
     }
 
-    /// A goroutine whose P was taken is in our code again. Under the lock. It is likely to block again soon, so sysmon looks
+    /// The goroutine `g` of `m`, whose P was taken, is in our code again. It is likely to block again soon, so sysmon looks
     /// often from now on.
-    pub(crate) fn has_come_back(&self, lists: &mut Lists<C>) {
+    pub(crate) fn has_come_back(&self, g: &'static G, m: &M) {
+        let overran = m.overrun.end();
+        if let (Some(since), Some(hook)) = (overran, &self.settings.on_overrun) {
+            self.tell_of_overrun(hook, g, m, since);
+        }
+        let mut lists = self.lock();
         lists.taken -= 1;
-        self.tell_only_p(lists);
+        lists.overrunning -= usize::from(overran.is_some());
+        self.tell_only_p(&lists);
         self.sysmon.set_lightly_asleep(false);
         lists.rouse_soon(self.sysmon.note.set());
     }

@@ -4,17 +4,18 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{Config, SharedQueue, StackAllocator, Switch};
+use crate::contract::{Config, SharedQueue, StackAllocator};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::p::timers::NEVER;
-use crate::records::p::word::{Call, PStatus};
+use crate::records::p::word::PStatus;
 use crate::records::p::{OwnedP, P};
 use crate::shared::sched::{AllP, Sched};
 use crate::watching::deadlock::SUSPECT_PERIOD;
 use crate::watching::late_timers::{KEPT, Late, TimerM};
-use crate::watching::retake::{Found, Look, is_unwanted};
+use crate::watching::retake::{Found, is_unwanted};
+use crate::watching::seen::{SLICE, Seen};
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
@@ -22,48 +23,14 @@ use std::time::{Duration, Instant};
 
 /// The shortest pause between two rounds. Go: 20 us.
 const SHORTEST: Duration = Duration::from_micros(20);
-/// The time slice, and the longest doze: Go's 10 ms (`forcePreemptNS`).
-const LONGEST: Duration = Duration::from_millis(10);
+/// The longest doze, and how long work waits beside an idle P at most.
+const LONGEST: Duration = SLICE;
 /// The longest pause while some P is in use: a slice is seen no later than this after it began. Go: 10 ms.
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 /// Fruitless rounds before the pause doubles. Go: 50.
 const PATIENCE: u32 = 50;
 /// After this long with nothing to do, free stacks give back the memory they touched.
 const LONG_IDLE: Duration = Duration::from_secs(1);
-/// What sysmon remembers of a P between two rounds. Go: `sysmontick`.
-#[derive(Clone, Copy)]
-struct Seen {
-    tick: u32,
-    since: u64,
-    /// The M's CPU clock when the slice was first seen, and what it said.
-    clock: (i32, Option<u64>),
-    /// The P's count of blocking calls at that moment.
-    calls: u64,
-    call: Call,
-    call_since: u64,
-    look: Look,
-}
-
-impl Seen {
-    const NOTHING: Seen = Seen {
-        tick: 0,
-        since: 0,
-        clock: (0, None),
-        calls: 0,
-        call: Call::NONE,
-        call_since: 0,
-        look: Look::NOTHING,
-    };
-
-    /// Whether the slice that was seen goes on and has used so much of its thread's CPU time, or of the wall's where there is
-    /// no clock for that.
-    fn has_used<C: Config>(&self, p: &P<C>, time: u64, now: u64) -> bool {
-        let same =
-            self.tick == p.core.slice.tick() && self.clock.0 == p.core.cpu_clock.load(Ordering::Relaxed);
-        let used = self.clock.1.zip(cpu_time::<C>(self.clock.0)).map(|(then, now)| now.saturating_sub(then));
-        same && used.unwrap_or(now.saturating_sub(self.since)) >= time
-    }
-}
 
 struct Sysmon<'a, C: Config> {
     sched: &'a Sched<C>,
@@ -155,10 +122,10 @@ impl<C: Config> Sysmon<'_, C> {
         }
     }
 
-    /// When the first slice ends that is known to run, if that is soon.
+    /// When a slice ends, or a goroutine has overrun its own, if that is soon.
     fn next_end_of_slice(&self) -> u64 {
-        let ends = self.seen.iter().map(|seen| seen.since.saturating_add(nanos(LONGEST)));
-        ends.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
+        let looks = self.seen.iter().map(|seen| seen.look_at);
+        looks.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
     }
 
     /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its longest pause,
@@ -216,10 +183,12 @@ impl<C: Config> Sysmon<'_, C> {
             for (p, seen) in all.ps.iter().zip(seen) {
                 let status = p.core.word.status();
                 if matches!(status, PStatus::Running | PStatus::Blocked) {
-                    end_slice(p, seen, now);
+                    seen.end_slice(p, now);
                 }
                 let this = match status {
-                    PStatus::Running if *retakes => seen.look.again(sched, p, now, slow),
+                    PStatus::Running if *retakes => {
+                        seen.look.again(sched, p, now, slow).max(seen.take_if_overrun(sched, p, now))
+                    }
                     PStatus::Blocked if retake_one(sched, p, seen, now) => Found::Taken,
                     _ => Found::Nothing,
                 };
@@ -278,36 +247,6 @@ impl<C: Config> Sysmon<'_, C> {
 fn has_overdue_timer<C: Config>(all: &AllP<C>, now: u64) -> bool {
     let slack = nanos(LONGEST);
     all.ps.iter().any(|p| p.core.timers.next().saturating_add(slack) <= now)
-}
-
-/// Asks for the P's next switch to end the slice, if it has lasted 10 ms: of its thread's CPU time where there is a clock
-/// for that, so that a goroutine is not blamed for the time in which the system let others run; Go goes by the wall.
-/// Go: `preemptone`.
-#[doc(alias = "preemptone")]
-fn end_slice<C: Config>(p: &P<C>, seen: &mut Seen, now: u64) {
-    let (tick, clock) = (p.core.slice.tick(), p.core.cpu_clock.load(Ordering::Relaxed));
-    if seen.tick != tick || seen.clock.0 != clock {
-        (seen.tick, seen.since) = (tick, now);
-        seen.clock = (clock, cpu_time::<C>(clock));
-        seen.calls = p.core.word.calls();
-        return;
-    }
-    let slice = nanos(LONGEST);
-    if now.saturating_sub(seen.since) < slice {
-        return;
-    }
-    // A timer that has been due for as long must not wait for what else the machine does.
-    let timer_waits = p.core.timers.next().saturating_add(slice) <= now;
-    // Time in blocking calls is the goroutine's own doing, and no clock of the CPU counts it.
-    let called = seen.calls != p.core.word.calls();
-    if called || timer_waits || seen.has_used(p, slice, now) {
-        p.core.slice.end();
-    }
-}
-
-/// The CPU time of the M behind a clock; `None` where there is no clock.
-fn cpu_time<C: Config>(clock: i32) -> Option<u64> {
-    if clock == 0 { None } else { C::Switch::cpu_time(clock) }
 }
 
 /// Takes a P from a call that was there in the last round already, if anybody could use it or 10 ms have passed.

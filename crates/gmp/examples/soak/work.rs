@@ -110,6 +110,7 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         40 => timers::leave_some(rng),
         41 => timers::calls_beside_one(rng),
         42 if may_start => sockets::read_and_end(rng),
+        43 => lose_the_p(rng),
         _ => {
             black_box(gmp::current().unwrap().number);
         }
@@ -230,6 +231,28 @@ fn blocking(rng: &mut Rng) {
         })
     }));
     assert_eq!(result.is_err(), panics);
+}
+
+/// Blocks the thread without a word, or computes for longer than a slice now and then, and goes on with calls that may find
+/// the P gone: those that suspend, and those that never do.
+fn lose_the_p(rng: &mut Rng) {
+    if rng.u32(..50) == 0 {
+        let until = Instant::now() + Duration::from_millis(rng.u64(10..25));
+        while Instant::now() < until {
+            black_box(());
+        }
+    } else {
+        std::thread::sleep(micros(rng, 500));
+    }
+    let ticket = Ticket::new();
+    let child = || drop(ticket);
+    match rng.u32(..5) {
+        0 => gmp::go(child).join().unwrap(),
+        1 => _ = gmp::join(|| std::thread::sleep(micros(rng, 200)), child),
+        2 => gmp::blocking(child),
+        3 => gmp::checkpoint(),
+        _ => drop(gmp::current()),
+    }
 }
 
 /// Locked to its thread, twice over, with suspensions in between.

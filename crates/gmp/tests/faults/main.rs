@@ -5,6 +5,7 @@ mod blocking_go;
 mod builder_values;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod hogs;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
@@ -37,6 +38,7 @@ type Fault = (&'static [Named], &'static [Named]);
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     builder_values::FAULT,
+    hogs::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     lost_p::FAULT,

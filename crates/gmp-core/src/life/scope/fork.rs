@@ -22,6 +22,7 @@
 use super::child::{self, Payload};
 use super::word::ScopeWord;
 use crate::entering::gate::{self, Here};
+use crate::ground::sync::light_fence;
 use crate::life::spawn::{spawn_stolen, spawn_stolen_outside, spawn_unchecked};
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
@@ -232,9 +233,16 @@ where
 #[inline(always)]
 fn offer(here: &Here, job: *const Job) -> bool {
     let (m, header) = (here.m(), here.g().header());
-    if m.p().is_null() || header.ancestors != 0 || !m.jobs.push(job) {
+    if header.ancestors != 0 || !m.jobs.push(job) {
         // SAFETY: nobody else has it.
         unsafe { spawn_job(here, job) };
+        return false;
+    }
+    // Half of an asymmetric fence: sysmon may be taking the P at this moment, and empties the jobs after the other half.
+    light_fence();
+    if m.p().is_null() {
+        // Nobody looks into its jobs: they become goroutines, those that sysmon has not made goroutines yet.
+        promote(here.g());
         return false;
     }
     if header.some_p_idle.load(Ordering::Relaxed) {

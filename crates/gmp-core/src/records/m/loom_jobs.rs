@@ -9,7 +9,8 @@
 //! race.
 
 use super::jobs::Jobs;
-use crate::ground::sync::{Arc, UnsafeCell};
+use crate::ground::sync::{Arc, AtomicBool, UnsafeCell, full_fence, light_fence};
+use core::sync::atomic::Ordering::Relaxed;
 use loom::thread;
 
 /// What a job's frame holds: whether it was called.
@@ -106,6 +107,35 @@ fn slots_are_filled_again_behind_a_thief() {
         house.join(2, || {});
         thief.join().unwrap();
         house.each_was_called_once(3);
+    });
+}
+
+/// sysmon takes the P while a job is offered: it is made a goroutine by one of the two, and never lies there unseen.
+#[test]
+fn what_is_offered_while_the_p_is_taken_is_seen() {
+    explore(3, |house| {
+        let has_p = Arc::new(AtomicBool::new(true));
+        let sysmon = thread::spawn({
+            let (house, has_p) = (Arc::clone(&house), Arc::clone(&has_p));
+            move || {
+                has_p.store(false, Relaxed);
+                full_fence();
+                while let Some(frame) = house.jobs.steal() {
+                    // SAFETY: as in `thief`.
+                    unsafe { &*frame }.call();
+                }
+            }
+        });
+        assert!(house.jobs.push(&house.frames[0]));
+        light_fence();
+        if !has_p.load(Relaxed) {
+            while let Some(frame) = house.jobs.take_oldest() {
+                // SAFETY: as in `thief`.
+                unsafe { &*frame }.call();
+            }
+        }
+        sysmon.join().unwrap();
+        house.each_was_called_once(1);
     });
 }
 

@@ -17,6 +17,7 @@
 //! | wait | [`JoinHandle::join`], [`park`] and [`Unparker`], [`sleep`], [`yield_now`] |
 //! | stop others in time | [`context::Context`] |
 //! | talk to other machines | [`net`]: sockets with std's names |
+//! | use the system | [`fs`], [`process`], [`signal`] |
 //! | await a future, or be awaited | [`block_on`], [`future`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
 //! | look | [`dump()`], [`metrics`], [`current`], [`stats`], [`num_goroutines`] |
@@ -48,7 +49,7 @@
 //! `dump` is on by default: [`dump()`], [`Builder::dump_on`], and stacks in the report of a deadlock. Without it (`default-features =
 //! false`) a program is built without the crates that read unwind tables and symbols. `net`, on
 //! by default, adds [`net`]; `futures-io`, `tokio` and `hyper` give its streams the traits of those crates, and `hyper` adds
-//! an executor and a timer. All but these and `suite` choose the [`DefaultPolicy`], and nothing else changes with them.
+//! an executor and a timer. `os`, on by default, adds [`fs`], [`process`] and [`signal`]. All but these and `suite` choose the [`DefaultPolicy`], and nothing else changes with them.
 //! `randomize-scheduler` (also called `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it [`policy::Random`], [`policy::Block`],
 //! [`policy::Lifo`] or [`policy::Global`], and if several are on the first of these counts; `idle-eager` and
 //! `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if both are on the first counts.
@@ -149,6 +150,10 @@ pub mod net {
     pub use gmp_net::*;
 }
 
+#[cfg(feature = "os")]
+#[doc(inline)]
+pub use gmp_os::{fs, process, signal};
+
 /// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].
 pub mod time {
     #[doc(inline)]
@@ -209,7 +214,7 @@ mod texts {
     struct Policies;
     #[doc = include_str!("../../../docs/thread-locals.md")]
     struct ThreadLocals;
-    #[cfg(feature = "net")]
+    #[cfg(feature = "os")]
     #[doc = include_str!("../../../docs/servers.md")]
     struct Servers;
     #[doc = include_str!("../../../docs/coming-from-go.md")]

@@ -1,6 +1,7 @@
-//! `examples/thread-local-libraries`: libraries that live by thread-locals, each used by goroutines that move.
+//! `examples/thread-local-libraries`: libraries that live by thread-locals, each used by goroutines that move. And
+//! `examples/async-world`: hyper, rustls and tokio with gmp's sockets.
 //!
-//! It builds some hundred crates of other people's, so it is run when asked for:
+//! They build some hundred crates of other people's, so they are run when asked for:
 //! `cargo test -p gmp --test ecosystem -- --ignored`.
 
 use std::ffi::OsString;
@@ -23,4 +24,17 @@ fn libraries_take_a_goroutine_for_a_thread() {
     {
         assert!(out.contains(&format!("{library} ok")), "{library}:\n{out}\n{err}");
     }
+}
+
+#[test]
+#[ignore = "builds some hundred crates that nothing else here needs"]
+fn the_async_world_runs_on_goroutines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(root.join("examples/async-world")).args(["test", "--locked"]);
+    command.env("CARGO_TARGET_DIR", root.join("target/async-world"));
+    let output = command.output().expect("cargo can be started");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
 }

@@ -4,6 +4,8 @@ use std::process::Command;
 
 #[path = "../examples/blocking_call.rs"]
 mod blocking_call;
+#[path = "../examples/crawler.rs"]
+mod crawler;
 #[path = "../examples/custom_policy.rs"]
 mod custom_policy;
 #[path = "../examples/custom_stack.rs"]
@@ -32,6 +34,7 @@ type Example = (&'static str, fn(), &'static [&'static str]);
 
 const EXAMPLES: &[Example] = &[
     ("blocking_call", blocking_call::main, &["8 calls that wait for each other", "handed off: true"]),
+    ("crawler", || crawler::main().unwrap(), &["92 pages of 93 known; failed: [13]"]),
     (
         "custom_policy",
         custom_policy::main,
@@ -100,8 +103,8 @@ fn every_example_is_listed() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let Some(name) = name.strip_suffix(".rs") else { continue };
         // The soak is a gate of its own, `cargo xtask soak`, and servers have clients in `servers.rs`.
-        let known =
-            ["soak", "kv_server"].contains(&name) || EXAMPLES.iter().any(|(known, ..)| *known == name);
+        let known = ["soak", "kv_server", "tcp_proxy"].contains(&name)
+            || EXAMPLES.iter().any(|(known, ..)| *known == name);
         assert!(known, "examples/{name}.rs is run by no test");
     }
 }

@@ -2,12 +2,15 @@
 
 #[path = "../examples/kv_server.rs"]
 mod kv_server;
+#[path = "../examples/tcp_proxy.rs"]
+mod tcp_proxy;
 
 use gmp::net::TcpListener;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs the server on `procs` Ps while `client`, on a plain thread, uses it.
 fn beside_server(procs: usize, client: impl FnOnce(SocketAddr) + Send + 'static) {
@@ -79,4 +82,42 @@ fn redis_benchmark_ends_without_an_error() {
             assert_eq!(said.matches("requests per second").count(), 4, "{said}");
         }
     });
+}
+
+/// A proxy before an echoing server: what is silent is ended, what talks may finish after SIGTERM, and then it ends.
+#[test]
+fn the_proxy_ends_when_it_is_told_to() {
+    let echo = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = echo.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in echo.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || std::io::copy(&mut stream.try_clone().unwrap(), &mut stream));
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (grace, idle) = (Duration::from_secs(60), Duration::from_secs(5));
+    let client = std::thread::spawn(move || {
+        let mut talks = TcpStream::connect(address).unwrap();
+        ask(&mut talks, "hello", "hello");
+        // Nothing moves on this one, and it is ended.
+        let mut silent = TcpStream::connect(address).unwrap();
+        assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+        let mut talks = TcpStream::connect(address).unwrap();
+        ask(&mut talks, "again", "again");
+        let this = std::process::id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &this]).status().unwrap().success());
+        while TcpStream::connect(address).is_ok() {
+            std::thread::yield_now();
+        }
+        // Who is connected may finish.
+        ask(&mut talks, "to the end", "to the end");
+        talks.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(talks.read(&mut [0]).unwrap(), 0);
+    });
+    let settings = tcp_proxy::Settings { to, idle, grace };
+    let runtime = gmp::Builder::new().procs(2).build().unwrap();
+    runtime.run(move || tcp_proxy::serve(listener, settings)).unwrap().value.unwrap();
+    client.join().unwrap();
 }

@@ -10,10 +10,9 @@ use std::net::{self, Shutdown};
 use std::os::fd::AsFd;
 use std::os::unix::net as unix;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// Reads from a stream that gives all it has.
-#[cfg_attr(not(any(feature = "tokio", feature = "hyper")), allow(dead_code))]
 fn poll_read_tcp(
     endpoint: &Endpoint<net::TcpStream>,
     context: &Context<'_>,
@@ -26,7 +25,6 @@ fn poll_read_tcp(
 }
 
 /// The same for local streams, where a short read is no sign that there is no more.
-#[cfg_attr(not(any(feature = "tokio", feature = "hyper")), allow(dead_code))]
 fn poll_read_unix(
     endpoint: &Endpoint<unix::UnixStream>,
     context: &Context<'_>,
@@ -122,7 +120,7 @@ macro_rules! adapt {
                 buf: &mut tokio::io::ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
                 // SAFETY: nothing in it is made uninitialized.
-                let got = ready!($poll_read(&self.0, context, unsafe { buf.unfilled_mut() }))?;
+                let got = std::task::ready!($poll_read(&self.0, context, unsafe { buf.unfilled_mut() }))?;
                 // SAFETY: `read` has initialized so many.
                 unsafe { buf.assume_init(got) };
                 buf.advance(got);
@@ -169,7 +167,7 @@ macro_rules! adapt {
                 mut buf: hyper::rt::ReadBufCursor<'_>,
             ) -> Poll<io::Result<()>> {
                 // SAFETY: nothing in it is made uninitialized.
-                let got = ready!($poll_read(&self.0, context, unsafe { buf.as_mut() }))?;
+                let got = std::task::ready!($poll_read(&self.0, context, unsafe { buf.as_mut() }))?;
                 // SAFETY: `read` has initialized so many.
                 unsafe { buf.advance(got) };
                 Poll::Ready(Ok(()))

@@ -2,6 +2,7 @@
 //! who does not must not hide one; whoever watches hears of timers, stops, closings and submissions all the same.
 
 use crate::harness::{child, named};
+use gmp::context::Context;
 use gmp::net::{Pollable, TcpListener, TcpStream, UnixStream};
 use gmp::{AtMainReturn, DeadlockRule, RunError};
 use std::io::{PipeReader, Read, Write, pipe};
@@ -60,7 +61,10 @@ fn waits_outside() {
         let got = run(builder(procs).deadlock(DeadlockRule::Always), || {
             let (mut other, mut reader) = written_later("0.1");
             let waiter = gmp::go(move || {
-                let mut text = String::new();
+                // First as a task.
+                let mut byte = [0];
+                gmp::block_on(reader.read_with_async(|mut pipe| pipe.read(&mut byte)))?;
+                let mut text = String::from(char::from(byte[0]));
                 reader.read_to_string(&mut text).map(|_| text)
             });
             // Main waits for a goroutine that waits outside.
@@ -79,14 +83,22 @@ fn a_wait_outside_is_no_deadlock() {
 /// All are asleep, and each in turn had waited outside before: its wait ended by news, a deadline, a close.
 fn deadlock_beside() {
     for procs in [1, 2, 4] {
-        for end in 0..3 {
+        for end in 0..4 {
             let result = builder(procs).build().expect("a runtime").run(move || {
                 let (here, there) = UnixStream::pair().expect("a pair");
                 let here = Arc::new(here);
                 let waiter = {
                     let here = Arc::clone(&here);
                     gmp::go(move || {
-                        let _end = (&*here).read(&mut [0]);
+                        // The last one is a task, which is dropped.
+                        if end == 3 {
+                            let timeout = Duration::from_millis(1);
+                            let (context, _cancel) = Context::background().with_timeout(timeout);
+                            let read = gmp::future::block_on_with(&context, here.read_async(&mut [0]));
+                            assert!(read.is_err(), "nothing is written");
+                        } else {
+                            let _end = (&*here).read(&mut [0]);
+                        }
                         gmp::park();
                     })
                 };
@@ -94,6 +106,7 @@ fn deadlock_beside() {
                 match end {
                     0 => (&there).write_all(b"x").expect("it is open"),
                     1 => here.set_read_deadline(Some(Instant::now())),
+                    3 => {}
                     _ => here.close().expect("it is open"),
                 }
                 _ = waiter.join();
@@ -104,7 +117,7 @@ fn deadlock_beside() {
 }
 
 fn a_descriptor_that_nobody_waits_for_hides_no_deadlock() {
-    child("deadlock_beside").run().code(0).prints(&"true\n".repeat(9));
+    child("deadlock_beside").run().code(0).prints(&"true\n".repeat(12));
 }
 
 fn locked_waits() {

@@ -57,7 +57,8 @@ fn documented() -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     let select = fs::read_to_string(crates.join("sync/src/select.rs")).expect("the text of select");
     let macros = expansion(&select);
-    for (folder, users) in [("gmp/src", true), ("gmp-core/src", false), ("sync/src", true), ("net/src", true)]
+    for (folder, users) in
+        [("gmp/src", true), ("gmp-core/src", false), ("sync/src", true), ("net/src", true), ("os/src", true)]
     {
         let mut files = Vec::new();
         find(&crates.join(folder), &mut files);

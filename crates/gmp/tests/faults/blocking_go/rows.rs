@@ -6,8 +6,7 @@ use gmp::net::{Pollable, TcpListener, TcpStream, UdpSocket, UnixListener, UnixSt
 use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
-use std::io::ErrorKind::WouldBlock;
-use std::io::Read;
+use std::io::{ErrorKind::WouldBlock, Read};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -45,7 +44,6 @@ fn waits<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandl
     handle
 }
 
-/// What `Pollable` is over in these rows.
 fn pollable() -> Pollable<std::os::unix::net::UnixStream> {
     Pollable::new(std::os::unix::net::UnixStream::pair().unwrap().0).unwrap()
 }
@@ -126,6 +124,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     "Receiver::try_recv": { let (to, from) = chan(0); let _writer = waits(move || to.send(7)); } from.try_recv();
     "Sender::send_async": { let (to, from) = chan(1); let _reader = waits(move || from.recv()); } poll(to.send_async(7));
     "Receiver::recv_async": { let (to, from) = chan(0); let _writer = waits(move || to.send(7)); } poll(from.recv_async());
+    "notify": {} gmp::signal::notify(&[gmp::signal::Signal::WINDOW]).unwrap();
     "receiver": {} gmp::future::receiver(async {});
     "sleep_async": {} poll(gmp::time::sleep_async(HOUR));
     "Receiver::try_iter": {
@@ -309,6 +308,21 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::stack_retention",
     "Builder::stack_size",
     "Builder::thread_name",
+    "Child::id",
+    "Child::kill",
+    "Child::try_wait",
+    "Command::arg",
+    "Command::args",
+    "Command::as_std_mut",
+    "Command::current_dir",
+    "Command::env",
+    "Command::env_clear",
+    "Command::env_remove",
+    "Command::get_program",
+    "Command::new",
+    "Command::stderr",
+    "Command::stdin",
+    "Command::stdout",
     "Cond::new",
     "Context::background",
     "Context::cause",
@@ -317,6 +331,9 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Context::value",
     "Context::with_value",
     "Context::without_cancel",
+    "File::from_std",
+    "File::into_std",
+    "File::try_clone",
     "Handle::is_closed",
     "Handle::policy",
     "Handle::trace",
@@ -359,6 +376,8 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Semaphore::available",
     "Semaphore::new",
     "SendError::into_inner",
+    "Signal::as_raw",
+    "Signal::from_raw",
     "Spawn::label",
     "Spawn::name",
     "Spawn::pinned",
@@ -375,7 +394,9 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "UnixListener::bind_addr",
     "UnixStream::pair",
     "WaitGroup::new",
+    "ignore",
     "is_completed",
+    "reset",
 ];
 
 /// A handle on this runtime.

@@ -1,0 +1,161 @@
+//! Ten thousand descriptors: silent, then heard from, and used again at once; and what a silent server costs. Each in a process
+//! of its own, whose limit of open files is raised.
+
+use gmp::net::{TcpListener, TcpStream, UnixStream};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::{ErrorKind, Read, Write};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+/// Runs a test of this file in a child, or is that child. `false`: the child has run.
+fn in_child(name: &str) -> bool {
+    if std::env::var("GMP_MANY").is_ok_and(|child| child == name) {
+        return true;
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let output = child.args(["--exact", name, "--nocapture"]).env("GMP_MANY", name).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    false
+}
+
+/// As many descriptors as can be had, of `most`.
+fn descriptors(most: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum.or(Some(1 << 20)), maximum: limit.maximum };
+    setrlimit(Resource::Nofile, wanted).unwrap();
+    let have = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20) as usize;
+    most.min(have.saturating_sub(100))
+}
+
+fn runtime() -> gmp::Runtime {
+    gmp::Builder::new().procs(2).build().unwrap()
+}
+
+#[test]
+fn ten_thousand_descriptors_wait_and_each_is_heard() {
+    if !in_child("ten_thousand_descriptors_wait_and_each_is_heard") {
+        return;
+    }
+    let pairs = descriptors(10_000) / 2;
+    runtime()
+        .run(move || {
+            let heard = Arc::new(AtomicUsize::new(0));
+            let (waiting, others): (Vec<_>, Vec<_>) = (0..pairs)
+                .map(|n| {
+                    let (one, other) = UnixStream::pair().unwrap();
+                    let heard = Arc::clone(&heard);
+                    let reader = gmp::go(move || {
+                        let mut number = [0; 8];
+                        (&one).read_exact(&mut number).unwrap();
+                        heard.fetch_add(1, SeqCst);
+                        usize::from_le_bytes(number) == n
+                    });
+                    (reader, other)
+                })
+                .unzip();
+            assert_eq!(heard.load(SeqCst), 0);
+            // In another order than they were made.
+            for n in (0..pairs).rev() {
+                (&others[n]).write_all(&n.to_le_bytes()).unwrap();
+            }
+            assert!(waiting.into_iter().all(|reader| reader.join().unwrap()), "each gets its own message");
+            assert_eq!(heard.load(SeqCst), pairs);
+        })
+        .unwrap();
+}
+
+/// Those who wait are closed, shut down, timed out or written to, all at once; their numbers are taken by the next at once.
+#[test]
+fn ten_thousand_descriptors_are_used_again_at_once() {
+    if !in_child("ten_thousand_descriptors_are_used_again_at_once") {
+        return;
+    }
+    let pairs = descriptors(2_000) / 2;
+    runtime()
+        .run(move || {
+            for round in 0..10 {
+                let enders: Vec<_> = (0..pairs)
+                    .map(|n| {
+                        let (one, other) = UnixStream::pair().unwrap();
+                        let one = Arc::new(one);
+                        let reading = Arc::clone(&one);
+                        let reader =
+                            gmp::go(move || (&*reading).read(&mut [0; 8]).map_err(|error| error.kind()));
+                        gmp::go(move || {
+                            if n % 8 < 4 {
+                                gmp::yield_now();
+                            }
+                            let expected = match (n + round) % 4 {
+                                0 => {
+                                    one.close().unwrap();
+                                    Err(ErrorKind::NotConnected)
+                                }
+                                1 => {
+                                    one.set_read_deadline(Some(Instant::now()));
+                                    Err(ErrorKind::TimedOut)
+                                }
+                                2 => {
+                                    (&other).write_all(b"four").unwrap();
+                                    Ok(4)
+                                }
+                                _ => {
+                                    drop(other);
+                                    Ok(0)
+                                }
+                            };
+                            assert_eq!(reader.join().unwrap(), expected, "descriptor {n} in round {round}");
+                        })
+                    })
+                    .collect();
+                enders.into_iter().for_each(|ender| ender.join().unwrap());
+            }
+            // None is left open.
+            let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+            assert!(open < 50, "{open} descriptors are open");
+        })
+        .unwrap();
+}
+
+/// A thousand silent connections: no thread of the process runs, so it is neither switched to nor from.
+#[test]
+fn a_silent_server_does_nothing() {
+    if !in_child("a_silent_server_does_nothing") {
+        return;
+    }
+    let connections = descriptors(2_000) / 2;
+    runtime()
+        .run(move || {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = gmp::go(move || {
+                for stream in listener.incoming().take(connections) {
+                    let stream = stream.unwrap();
+                    gmp::go(move || (&stream).read(&mut [0]));
+                }
+            });
+            let clients: Vec<_> = (0..connections).map(|_| TcpStream::connect(address).unwrap()).collect();
+            server.join().unwrap();
+            gmp::sleep(Duration::from_millis(500));
+            let before = switches();
+            gmp::sleep(Duration::from_secs(1));
+            let switched = switches() - before;
+            // A poll every 10 ms would be 100 of them, and each of several threads would do so.
+            assert!(switched < 50, "{switched} switches of threads in a second of silence");
+            drop(clients);
+        })
+        .unwrap();
+}
+
+/// How often the threads of this process have gone to sleep by themselves.
+fn switches() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let of = |task: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
+        let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse().ok()
+    };
+    tasks.filter_map(of).sum()
+}

@@ -1,0 +1,54 @@
+//! Which signals are wanted or ignored, and so what becomes of their default.
+//!
+//! A handler that was installed once stays, since taking it out races with those of others. So the first handler of each
+//! signal does what the system would have done, if a flag says so: that nobody wants the signal, and it is not ignored.
+
+use signal_hook::flag;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[derive(Default)]
+struct Entry {
+    by_default: Arc<AtomicBool>,
+    wanted: usize,
+    ignored: bool,
+}
+
+static TABLE: Mutex<BTreeMap<i32, Entry>> = Mutex::new(BTreeMap::new());
+
+fn table() -> MutexGuard<'static, BTreeMap<i32, Entry>> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn change(signal: i32, change: impl FnOnce(&mut Entry)) -> io::Result<()> {
+    let mut table = table();
+    let entry = match table.entry(signal) {
+        std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+        std::collections::btree_map::Entry::Vacant(new) => {
+            let entry = Entry::default();
+            flag::register_conditional_default(signal, Arc::clone(&entry.by_default))?;
+            new.insert(entry)
+        }
+    };
+    change(entry);
+    // Relaxed: it guards nothing, and a signal that comes meanwhile may find either.
+    entry.by_default.store(entry.wanted == 0 && !entry.ignored, Relaxed);
+    Ok(())
+}
+
+/// One more wants the signal, from here on.
+pub(super) fn wanted(signal: i32) -> io::Result<()> {
+    change(signal, |entry| entry.wanted += 1)
+}
+
+/// One of them does not any more.
+pub(super) fn unwanted(signal: i32) {
+    // It is in the table, so nothing is installed.
+    let _ = change(signal, |entry| entry.wanted -= 1);
+}
+
+pub(super) fn set_ignored(signal: i32, ignored: bool) -> io::Result<()> {
+    change(signal, |entry| entry.ignored = ignored)
+}

@@ -165,9 +165,11 @@ mod tests {
                 folder.join(format!("{name}.rs")).exists() || folder.join(name).join("main.rs").exists();
             assert!(there, "no test named {name}");
         }
-        let tests = tests().unwrap();
+        let tests = programs_but(&NAME_THEIR_POLICY).unwrap();
         assert!(tests.contains(&"channel".into()) && !tests.contains(&"faults".into()), "{tests:?}");
         assert!(!tests.contains(&"harness".into()), "{tests:?}");
+        let told = programs_that(|source| source.contains("mod told;")).unwrap();
+        assert!(told.contains(&"hops".into()) && !told.contains(&"ecosystem".into()), "{told:?}");
     }
 
     /// The facade and the suites are among what is built, and the race build's policy among what is tested.

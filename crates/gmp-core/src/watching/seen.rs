@@ -63,10 +63,11 @@ impl Seen {
     }
 
     /// Asks for the P's next switch to end the slice, if it has lasted 10 ms: of its thread's CPU time where there is a clock
-    /// for that, so that a goroutine is not blamed for the time in which the system let others run; Go goes by the wall.
+    /// for that, so that a goroutine is not blamed for the time in which the system let others run; Go goes by the wall. While
+    /// goroutines of this runtime overrun, the wall counts here, too: it is they who take the CPU then.
     /// Go: `preemptone`.
     #[doc(alias = "preemptone")]
-    pub(super) fn end_slice<C: Config>(&mut self, p: &P<C>, now: u64) {
+    pub(super) fn end_slice<C: Config>(&mut self, p: &P<C>, now: u64, some_overrun: bool) {
         let slice = nanos(SLICE);
         if !self.is_same(p) {
             let clock = p.core.cpu_clock.load(Ordering::Relaxed);
@@ -83,7 +84,7 @@ impl Seen {
         // Time in blocking calls is the goroutine's own doing, and no clock of the CPU counts it.
         let called = self.calls != p.core.word.calls();
         let used = self.used::<C>(now);
-        if !(called || timer_waits || used >= slice) {
+        if !(called || timer_waits || some_overrun || used >= slice) {
             self.look_at = now + slice - used;
         } else if self.ended.is_none() || !p.core.slice.is_over() {
             self.ended = cpu_time::<C>(self.clock.0);

@@ -43,6 +43,8 @@ struct Sysmon<'a, C: Config> {
     timer_m: TimerM,
     /// Whether Ps are taken from goroutines that have not asked for it.
     retakes: bool,
+    /// Whether some goroutine overran its slice at the beginning of this round.
+    some_overrun: bool,
 }
 
 impl<C: Config> Sched<C> {
@@ -63,6 +65,7 @@ impl<C: Config> Sched<C> {
                 awakenings: 0,
                 timer_m,
                 retakes: sched.retakes(),
+                some_overrun: false,
             }
             .watch();
             core::mem::forget(guard);
@@ -135,6 +138,7 @@ impl<C: Config> Sysmon<'_, C> {
         let lists = self.sched.lock();
         let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
+        self.some_overrun = lists.overrunning != 0;
         let may = idle && active;
         if may {
             self.sched.sysmon.set_lightly_asleep(true);
@@ -176,14 +180,14 @@ impl<C: Config> Sysmon<'_, C> {
 
     /// Takes Ps from goroutines that block, and ends slices; `slow`: the last look was long ago.
     fn retake(&mut self, now: u64, slow: bool) -> Found {
-        let Self { sched, epoch, seen, retakes, .. } = self;
+        let Self { sched, epoch, seen, retakes, some_overrun, .. } = self;
         sched.with_all_p(epoch, |all| {
             seen.resize(all.ps.len(), Seen::NOTHING);
             let mut found = Found::Nothing;
             for (p, seen) in all.ps.iter().zip(seen) {
                 let status = p.core.word.status();
                 if matches!(status, PStatus::Running | PStatus::Blocked) {
-                    seen.end_slice(p, now);
+                    seen.end_slice(p, now, *some_overrun);
                 }
                 let this = match status {
                     PStatus::Running if *retakes => {

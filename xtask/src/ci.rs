@@ -40,6 +40,7 @@ const GATES: &[Gate] = &[
     Gate { name: "clippy", about: "all features, all targets, warnings are errors", run: clippy },
     Gate { name: "docs", about: "rustdoc, warnings are errors", run: docs },
     Gate { name: "test", about: "cargo test --workspace", run: test },
+    Gate { name: "shared", about: "gmp's tests, with thread-locals shared", run: shared },
     Gate {
         name: "features",
         about: "every set of each crate's features builds; gmp's tests under each default policy",
@@ -66,8 +67,13 @@ const GATES: &[Gate] = &[
         about: "ordinary crates fit on default stacks, in debug and release",
         run: outside::stacks,
     },
+    Gate {
+        name: "ecosystem",
+        about: "libraries that live by thread-locals take a goroutine for a thread",
+        run: ecosystem,
+    },
     Gate { name: "loom", about: "the models of the protocols", run: models },
-    Gate { name: "soak", about: "ten seconds of random work", run: soak },
+    Gate { name: "soak", about: "ten seconds of random work in each of two modes", run: soak },
     Gate { name: "browser", about: "the bench's page in a headless Chromium", run: browser::run },
     Gate {
         name: "sim-smoke",
@@ -176,8 +182,25 @@ fn outsider() -> Result<bool> {
 }
 
 fn soak() -> Result<bool> {
-    let arguments = ["run", "--release", "-p", "gmp", "--example", "soak", "--", "--seconds", "10"];
-    root::succeeds(&mut root::cargo(&arguments))
+    for mode in ["migrating", "own"] {
+        let start = ["run", "--release", "-p", "gmp", "--example", "soak", "--"];
+        if !root::succeeds(root::cargo(&start).args(["--seconds", "10", "--mode", mode]))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The programs of the gate `test` once more, with goroutines that have their threads' thread-locals. Only those that ask
+/// which mode they are to run in; and nothing is built for it.
+fn shared() -> Result<bool> {
+    let programs = features::programs_that(|source| source.contains("mod told;"))?;
+    let mut test = root::cargo(&["test", "--workspace"]);
+    root::succeeds(test.args(programs).env("GMP_TEST_MODE", "shared"))
+}
+
+fn ecosystem() -> Result<bool> {
+    root::succeeds(&mut root::cargo(&["test", "--workspace", "--test", "ecosystem", "--", "--ignored"]))
 }
 
 /// Arguments of another command, for the gates that are one.

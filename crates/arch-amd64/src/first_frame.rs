@@ -30,7 +30,8 @@
 //! 3. `.cfi_undefined rip` says that this frame has no caller: an unwinder ends here, in debug and in release builds.
 //! 4. The entry is called, and its return address is this frame's.
 //! 5. What the entry returns, in rax, is the context to leave to for good: the same three steps as in a switch, except
-//!    that nothing is saved and that the carry is null.
+//!    that nothing is saved and that the carry is null. If it is null, the entry is called once more instead: rsp is what
+//!    it was, and of what lies below nothing is needed again.
 
 use core::arch::naked_asm;
 use gmp_core::contract::{Context, Entry, Stack};
@@ -58,7 +59,8 @@ pub(crate) unsafe fn init(stack: &Stack, entry: Entry) -> Context {
     unsafe { init_with(stack, entry, first_frame as *const () as usize, None) }
 }
 
-/// Lays out a fresh stack that begins at `first`, with the base of the flow's block above that word if it has one.
+/// Lays out a fresh stack that begins at `first`, with the base of the flow's block above that word if it has one
+/// (`own.rs` has the picture).
 ///
 /// # Safety
 /// As for [`init`]; `first` finds such a stack.
@@ -66,19 +68,41 @@ pub(crate) unsafe fn init(stack: &Stack, entry: Entry) -> Context {
 pub(crate) unsafe fn init_with(stack: &Stack, entry: Entry, first: usize, block: Option<usize>) -> Context {
     debug_assert!(stack.top().addr().is_multiple_of(16), "clause A2: a stack's top is 16-aligned");
     debug_assert!(stack.size() >= 4096, "clause A1: a stack has room for a colour and its first frame");
-    let top = stack.top().wrapping_sub(colour_of(stack.top().addr())).cast::<usize>();
-    let last = if block.is_some() { 4 } else { 3 };
+    let top = coloured_top(stack);
     // SAFETY: the words lie in the stack's uppermost KiB, whose bytes are readable and writable (A1), aligned (A2)
     // and the caller's alone (A3).
     unsafe {
-        top.sub(1).write(0);
-        top.sub(2).write(entry as usize);
-        if let Some(block) = block {
-            top.sub(3).write(block);
-        }
-        top.sub(last).write(first);
+        let at = match block {
+            None => top,
+            Some(block) => {
+                // Kept, since the call overwrites the one below; and a word that keeps what follows aligned.
+                top.sub(1).write(block);
+                top.sub(5).write(block);
+                top.sub(2)
+            }
+        };
+        at.sub(1).write(0);
+        at.sub(2).write(entry as usize);
+        let last = top.sub(if block.is_some() { 6 } else { 3 });
+        last.write(first);
+        Context(last.cast())
     }
-    Context(top.wrapping_sub(last).cast())
+}
+
+/// Where the words of a stack's first frame end.
+#[inline]
+fn coloured_top(stack: &Stack) -> *mut usize {
+    stack.top().wrapping_sub(colour_of(stack.top().addr())).cast()
+}
+
+/// The block of the flow that has ended on a stack.
+///
+/// # Safety
+/// [`init_with`] has laid the stack out with a block, and the stack has not been given back since.
+#[inline]
+pub(crate) unsafe fn block_of(stack: &Stack) -> usize {
+    // SAFETY: written there, and no flow writes above its first frame.
+    unsafe { coloured_top(stack).sub(1).read() }
 }
 
 /// Where a fresh stack begins. Never called: the first switch jumps here.
@@ -88,11 +112,14 @@ unsafe extern "C" fn first_frame() {
         ".cfi_startproc",
         ".cfi_undefined rip",
         // Here: rdi = carry, rsp = top - 16, [rsp] = entry; of all others nothing is known.
+        "2:",
         "xor ebp, ebp",
         "call [rsp]",
         // Here: rax = the context to leave to, rsp = top - 16. Nothing on this stack is needed again.
-        "mov rsp, rax",
         "xor edi, edi",
+        "test rax, rax",
+        "jz 2b",
+        "mov rsp, rax",
         "pop rax",
         "jmp rax",
         // Never reached; it keeps the return address of the call inside this function for every unwinder.

@@ -6,15 +6,18 @@
 //!
 //! ```text
 //!   higher addresses
-//!   |  the flow's frames          |            |  0                          |  a fresh stack
-//!   +-----------------------------+            |  entry                      |
-//!   |  rbp                        |            +-----------------------------+
-//!   |  rbx                        |            |  base of a fresh block      |
-//!   |  base of the flow's block   |            |  first_frame                |  <- Context
-//!   |  where to resume            |  <- Context
-//!   +-----------------------------+
+//!   |  the flow's frames          |            |  base of the block, kept    |  a fresh stack
+//!   +-----------------------------+            |  unused                     |
+//!   |  rbp                        |            |  0                          |
+//!   |  rbx                        |            |  entry                      |
+//!   |  base of the flow's block   |            +-----------------------------+
+//!   |  where to resume            |            |  base of the block          |
+//!   +-----------------------------+            |  own_first_frame            |  <- Context
 //!   lower addresses
 //! ```
+//!
+//! A block stays with its stack while that is used again and again: the base that is kept at the top says which it is.
+//! It is made fresh by the flow that ends, as the last thing that it does (`make_fresh`).
 //!
 //! # What is the thread's
 //!
@@ -115,8 +118,31 @@ unsafe impl Switch for OwnAmd64 {
     }
 
     #[inline]
+    unsafe fn init_again(stack: &Stack, entry: Entry) -> Context {
+        // SAFETY: a flow has ended on it, as `Switch::init_again` demands, and it was laid out here.
+        let block = unsafe { first_frame::block_of(stack) };
+        // SAFETY: the caller owns the unused stack.
+        unsafe { first_frame::init_with(stack, entry, own_first_frame as *const () as usize, Some(block)) }
+    }
+
+    #[inline]
+    unsafe fn release(stack: &Stack) {
+        // SAFETY: a flow has ended on it, as `Switch::release` demands, and it was laid out here.
+        thread_block::put(unsafe { first_frame::block_of(stack) });
+    }
+
+    fn flush() {
+        thread_block::flush();
+    }
+
+    #[inline]
     fn end_of_flow() {
         thread_block::end_of_flow();
+    }
+
+    #[inline]
+    fn make_fresh() {
+        thread_block::make_fresh(thread_block::base());
     }
 
     unsafe fn call_for(of: Context, f: unsafe fn(*mut ()), data: *mut ()) {
@@ -188,43 +214,33 @@ unsafe fn switch_raw(save: *mut Context, to: Context, carry: Carry) -> Carry {
     brought
 }
 
-/// Where a fresh stack begins: see `first_frame.rs`. At its end the flow's block goes back, from the stack that is gone to
-/// and on that thread's own block.
+/// Where a fresh stack begins: see `first_frame.rs`.
 #[unsafe(naked)]
 unsafe extern "C" fn own_first_frame() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined rip",
-        // Here: rdi = carry, rsp = top - 16, [rsp] = entry, FS = the block.
+        // Here: rdi = carry, rsp = top - 32, [rsp] = entry, FS = the block.
+        "2:",
         "xor ebp, ebp",
         "call [rsp]",
-        // Here: rax = the context to leave to. Nothing on this stack is needed again.
-        "mov rdi, fs:[0]",
+        // Here: rax = the context to leave to. Nothing on this stack is needed again, and the block is fresh.
+        "xor edi, edi",
+        "test rax, rax",
+        "jz 2b",
         "mov rcx, [rip + {carried}]",
         "mov r10, [rip + {carried} + 8]",
         "mov r8, fs:[rcx]",
         "mov r9, fs:[r10]",
         "mov rsp, rax",
-        "pop rbx",
+        "pop rax",
         "pop r11",
         "wrfsbase r11",
         "mov fs:[rcx], r8",
         "mov fs:[r10], r9",
-        // Here: rdi = the block that was left, rbx = where to resume, rsp = as it must be there. rbx and rbp are taken
-        // from the stack there.
-        "mov rbp, rsp",
-        "and rsp, -16",
-        "call {retire}",
-        "mov rsp, rbp",
-        "xor edi, edi",
-        "jmp rbx",
+        "jmp rax",
         "ud2",
         ".cfi_endproc",
         carried = sym CARRIED,
-        retire = sym retire,
     )
-}
-
-extern "C" fn retire(block: usize) {
-    thread_block::retire(block);
 }

@@ -104,6 +104,12 @@ unsafe impl Switch for Amd64 {
         Ok(unsafe { first_frame::init(stack, entry) })
     }
 
+    #[inline]
+    unsafe fn init_again(stack: &Stack, entry: Entry) -> Context {
+        // SAFETY: as above; a context here has nothing beside its stack.
+        unsafe { first_frame::init(stack, entry) }
+    }
+
     #[inline(always)]
     unsafe fn switch(save: *mut Context, to: Context, carry: Carry) -> Carry {
         #[cfg(debug_assertions)]

@@ -63,7 +63,7 @@ use std::sync::OnceLock;
 pub(crate) use blueprint::describe_stack;
 pub(crate) use ending::end_of_flow;
 pub(crate) use fork::HomeGuard;
-pub(crate) use pool::{flush, retire, take};
+pub(crate) use pool::{flush, make_fresh, put, take};
 
 /// Values of pthread keys in one second-level block of glibc's, and how many of those a thread may have.
 const PER_LEVEL: usize = 32;
@@ -107,6 +107,14 @@ pub fn available() -> Result<(), Missing> {
 }
 
 fn find_out() -> Result<(), Missing> {
+    if cfg!(not(target_env = "gnu")) {
+        return Err(Missing::new("this program is built for another C library than glibc"));
+    }
+    if cfg!(target_feature = "crt-static") {
+        return Err(Missing::new(
+            "glibc is linked statically, so that its private functions cannot be looked up",
+        ));
+    }
     const FSGSBASE: u64 = 1 << 1;
     // SAFETY: reads the vector that the kernel passed to the process; 0 if the entry is missing.
     if unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE == 0 {
@@ -232,18 +240,19 @@ mod tests {
             // SAFETY: nobody else has the block, and the call neither suspends nor unwinds.
             unsafe { call_on(first, change, (&raw mut seen).cast()) };
             assert_eq!(seen, 0x0123_4567_89ab_cdef);
-            retire(first);
+            make_fresh(first);
+            put(first);
             assert_eq!(take().unwrap(), first);
         }
         assert_eq!(MARK.get(), 0x0123_4567_89ab_cdef, "the thread's own is untouched");
-        retire(first);
+        put(first);
         flush();
     }
 
     #[test]
     fn blocks_go_round_between_threads() {
         let Some(first) = block() else { return };
-        retire(first);
+        put(first);
         flush();
         let threads: Vec<_> = (0..4)
             .map(|_| {
@@ -252,7 +261,7 @@ mod tests {
                     let mut bases = blocks.clone();
                     bases.dedup();
                     assert_eq!(bases.len(), 200);
-                    blocks.iter().for_each(|&block| retire(block));
+                    blocks.iter().for_each(|&block| put(block));
                     flush();
                     blocks
                 })

@@ -137,7 +137,11 @@ fn run(flow: Arc<Flow>, entry: Entry) {
     flow.thread_id.store(own_thread_id().unwrap_or(0), Ordering::Relaxed);
     let carry = flow.wait();
     // SAFETY: clause C2: this is the first switch to the flow, on a thread and stack of its own.
-    let next = unsafe { entry(carry) };
+    let mut next = unsafe { entry(carry) };
+    while next.is_null() {
+        // SAFETY: as above: it is to be called again.
+        next = unsafe { entry(std::ptr::null_mut()) };
+    }
     // SAFETY: the entry returns a suspended context to leave to for good.
     unsafe { Flow::of(next) }.send(std::ptr::null_mut());
 }

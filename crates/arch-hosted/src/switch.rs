@@ -60,6 +60,10 @@ unsafe impl<S: CurrentSlot> Switch for Hosted<S> {
         flow::start(stack.size(), entry)
     }
 
+    unsafe fn init_again(_stack: &Stack, _entry: Entry) -> Context {
+        gmp_core::fatal!("where each goroutine is a thread no stack is used again", "one is")
+    }
+
     unsafe fn switch(save: *mut Context, to: Context, carry: Carry) -> Carry {
         let own = Flow::own();
         // SAFETY: the caller keeps `save` valid.

@@ -1,19 +1,24 @@
 //! `G0`: the scheduler on an M's own stack: find a goroutine, run it, act on why it left.
 
+mod arrive;
 mod blocking;
 mod commit;
 mod execute;
+mod exit;
 mod find;
 mod hop;
 mod idle;
 mod leave;
 mod limit;
+#[cfg(all(test, loom))]
+mod loom_hop;
 mod steal;
 mod switch;
 mod timers;
 mod watch;
 
 use crate::contract::{Carry, Config, Switch, VictimOrder};
+use crate::records::g::G;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
 use crate::shared::sched::{OrderOf, Sched, SlotOf};
@@ -23,7 +28,7 @@ use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
 
-pub(crate) use switch::{arrive, leave_stack};
+pub(crate) use switch::leave_stack;
 
 /// An M's scheduler: made on its thread, never leaves it.
 pub(crate) struct G0<'a, C: Config> {
@@ -133,7 +138,7 @@ impl<'a, C: Config> G0<'a, C> {
     }
 }
 
-/// The carry of an M's address.
-pub(crate) fn carry(m: &M) -> Carry {
-    core::ptr::from_ref(m).cast_mut().cast()
+/// The carry of a switch to a goroutine: its record, for one that runs for the first time.
+pub(crate) fn carry(g: &'static G) -> Carry {
+    core::ptr::from_ref(g).cast_mut().cast()
 }

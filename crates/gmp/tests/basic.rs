@@ -1,13 +1,14 @@
 //! Goroutines start, end, wait for each other, and tell their joiners how it went.
 
+mod told;
+
 use gmp::{Builder, JoinError, Runtime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn runtime(procs: usize) -> Runtime {
-    // SAFETY: no test here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.procs(procs).build().unwrap()
+    told::moving(Builder::new()).procs(procs).build().unwrap()
 }
 
 fn run<T: Send + 'static>(procs: usize, main: impl FnOnce() -> T + Send + 'static) -> T {

@@ -2,6 +2,7 @@
 //! what it may do there: on which thread and stack it is, and what stops it where it may not call the runtime.
 
 mod harness;
+mod told;
 
 use gmp::event::{Event, EventKind, EventSink};
 use gmp::{AtMainReturn, Builder, Runtime};
@@ -13,9 +14,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-fn shared() -> Builder {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }
+fn builder() -> Builder {
+    told::moving(Builder::new())
 }
 
 /// What a destructor does.
@@ -46,7 +46,7 @@ const ALL: [Does; 4] = [Does::Yields, Does::Panics, Does::Spawns, Does::Exits];
 
 /// Runs `main` with one P until all goroutines have ended: each of the four destructors ran, in a goroutine.
 fn all_are_dropped_in_goroutines(main: impl FnOnce() + Send + 'static, hear: Receiver<bool>) {
-    let runtime = shared().procs(1).at_main_return(AtMainReturn::Wait).build().unwrap();
+    let runtime = builder().procs(1).at_main_return(AtMainReturn::Wait).build().unwrap();
     assert!(runtime.run(main).unwrap().left.is_clean());
     assert_eq!(hear.iter().collect::<Vec<_>>(), [true; 4]);
 }
@@ -107,7 +107,7 @@ fn a_call_on_the_system_stack_stays_on_the_thread() {
         }));
         assert!(!MINE.get());
     }
-    shared().build().unwrap().run(check).unwrap();
+    builder().build().unwrap().run(check).unwrap();
     Builder::new().one_thread_each().build().unwrap().run(check).unwrap();
 }
 
@@ -123,7 +123,7 @@ impl EventSink for Meddler {
 }
 
 fn with_sink(kind: EventKind, call: fn()) -> Runtime {
-    shared().procs(2).events(Arc::new(Meddler(kind, call))).build().unwrap()
+    builder().procs(2).events(Arc::new(Meddler(kind, call))).build().unwrap()
 }
 
 /// Enough blocking calls for every event that has to do with them.
@@ -151,7 +151,7 @@ static TO_STRANGER: OnceLock<gmp::Sender<()>> = OnceLock::new();
 fn sink_wakes_a_stranger() {
     let (to, from) = gmp::chan(0);
     TO_STRANGER.set(to).unwrap();
-    std::thread::spawn(move || shared().build().unwrap().run(move || from.iter().for_each(drop)));
+    std::thread::spawn(move || builder().build().unwrap().run(move || from.iter().for_each(drop)));
     let wake = || _ = TO_STRANGER.get().map(|to| to.try_send(()));
     with_sink(EventKind::GoSyscallBegin, wake).run(block_and_spawn).unwrap();
 }

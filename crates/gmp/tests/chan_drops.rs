@@ -2,9 +2,10 @@
 //! runtime.
 
 mod modes;
+mod told;
 
 use gmp::{AtMainReturn, chan, go, select, sleep, yield_now};
-use modes::{everywhere, on_go, shared};
+use modes::{builder, everywhere, on_go};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -147,7 +148,7 @@ fn left_waiting(at_main_return: AtMainReturn, count: &Arc<AtomicUsize>) {
     let ((to, from), (full, keeps)) = (chan::<Counted>(0), chan(1));
     full.send(Counted::new(count)).unwrap();
     let (outside, at_work) = ((to.clone(), keeps.clone()), count.clone());
-    let runtime = shared().procs(2).at_main_return(at_main_return).build().unwrap();
+    let runtime = builder().procs(2).at_main_return(at_main_return).build().unwrap();
     let finished = runtime.run(move || {
         for _ in 0..10 {
             let (value, other, more) =
@@ -231,7 +232,7 @@ fn destructors_of_a_closing_runtime_do_not_wait() {
     }
     let count = alive();
     let told = count.clone();
-    let runtime = shared().procs(2).at_main_return(AtMainReturn::Unwind).build().unwrap();
+    let runtime = builder().procs(2).at_main_return(AtMainReturn::Unwind).build().unwrap();
     let left = runtime.run(move || {
         let ((to, from), (full, keep)) = (chan(0), chan(0));
         for _ in 0..10 {

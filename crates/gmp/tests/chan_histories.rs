@@ -1,6 +1,8 @@
 //! Histories of a channel against a model: each operation, waiting ones included, ends as a sequential channel says it
 //! must; and between goroutines and plain threads every value comes out exactly once, whatever is closed or dropped.
 
+mod told;
+
 use gmp::channel::{SendTimeoutError, TryRecvError, TrySendError};
 use gmp::{Builder, Receiver, Sender, chan};
 use proptest::prelude::*;
@@ -10,8 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 
@@ -324,8 +325,7 @@ proptest! {
     #[test]
     fn each_operation_ends_as_the_model_says(capacity in 0_usize..4, script in steps()) {
         // The order counts here, so the policy is named.
-        // SAFETY: as in `run`.
-        let builder = unsafe { Builder::new().share_thread_locals() }.procs(1).policy::<gmp::policy::Go>();
+        let builder = told::moving(Builder::new()).procs(1).policy::<gmp::policy::Go>();
         builder.build().unwrap().run(move || follows_the_model(capacity, &script)).unwrap();
     }
 }

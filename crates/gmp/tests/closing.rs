@@ -1,14 +1,15 @@
 //! A runtime that closes while goroutines of every kind are on their way: each handle that a plain thread holds gets an
 //! answer, and `run` returns.
 
+mod told;
+
 use gmp::{AtMainReturn, Builder, DeadlockRule, JoinError, JoinHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 fn runtime(round: u64, at_main_return: AtMainReturn) -> gmp::Runtime {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     let builder = builder.procs(1 + round as usize % 3).seed(round).deadlock(DeadlockRule::Never);
     builder.at_main_return(at_main_return).build().unwrap()
 }

@@ -36,6 +36,7 @@ mod table;
 mod timers;
 
 mod harness;
+mod told;
 
 use gmp::Builder;
 use gmp::policy::Go;
@@ -192,12 +193,7 @@ const MODE: &str = "GMP_CONFORMANCE_MODE";
 fn run(scenario: fn(), again: Again) {
     let threads = std::env::var(MODE).as_deref() == Ok("threads");
     let builder = Builder::new().policy::<Go>().procs(1);
-    let builder = if threads {
-        builder.one_thread_each()
-    } else {
-        // SAFETY: no scenario holds a borrow of a thread-local, or a lock of std's, across a suspension.
-        unsafe { builder.share_thread_locals() }
-    };
+    let builder = if threads { builder.one_thread_each() } else { told::moving(builder) };
     let done = builder.build().unwrap().run(move || {
         setup();
         if again == Again::Always || threads && again == Again::InThreads {

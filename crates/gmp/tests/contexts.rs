@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 mod modes;
+mod told;
 
 const SHORT: Duration = Duration::from_millis(1);
 const VERY_LONG: Duration = Duration::from_secs(1000 * 60 * 60);

@@ -1,5 +1,7 @@
 //! A deadlock's report: each line names what its goroutine waits for, and tells its labels.
 
+mod told;
+
 use gmp::sync::{Barrier, Cond, Mutex, Once, OnceCell, RwLock, Semaphore, WaitGroup};
 use gmp::{DeadlockReport, DeadlockRule, RunError, block_forever, chan, never};
 use std::sync::Arc;
@@ -21,8 +23,7 @@ fn waits(line: &str, f: impl FnOnce() + Send + 'static) {
 }
 
 fn deadlocked() -> DeadlockReport {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = told::moving(gmp::Builder::new());
     let runtime = builder.procs(1).deadlock(DeadlockRule::Always).build().unwrap();
     let ended = runtime.run(|| {
         let all = Arc::new(Never::default());

@@ -2,6 +2,7 @@
 //! no garbage collector, no stacks that move. Barriers become counts of drops.
 
 mod modes;
+mod told;
 
 use gmp::channel::TryRecvError;
 use gmp::{Receiver, Sender, chan, go, never, select, sleep, yield_now};

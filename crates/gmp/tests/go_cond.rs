@@ -3,13 +3,14 @@
 //! Ported from cond_test.go of Go 1.27; see LICENSE-THIRD-PARTY. Each is named after Go's. Left out: copies, which moves
 //! make impossible.
 
+mod told;
+
 use gmp::sync::{Cond, Mutex};
 use gmp::{Builder, Receiver, Sender, chan};
 use std::sync::Arc;
 
 fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 

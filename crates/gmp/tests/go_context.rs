@@ -8,6 +8,7 @@ use gmp::{Receiver, chan};
 use std::time::{Duration, Instant};
 
 mod modes;
+mod told;
 
 const SHORT: Duration = Duration::from_millis(1);
 const VERY_LONG: Duration = Duration::from_secs(1000 * 60 * 60);

@@ -1,6 +1,7 @@
 //! Go's own tests of its scheduler (`runtime/proc_test.go`, `metrics_test.go`), those that a program can see.
 
 mod modes;
+mod told;
 
 use gmp::Unparker;
 use modes::{everywhere, moving, on_go, on_stacks, unpinned};

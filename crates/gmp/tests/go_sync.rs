@@ -4,6 +4,8 @@
 //! LICENSE-THIRD-PARTY. Each is named after Go's. Left out: what guards and types make impossible (unlocking what is not
 //! locked, copies, alignment, `RLocker`).
 
+mod told;
+
 use gmp::sync::{Lazy, Mutex, Once, OnceCell, RwLock, Semaphore, WaitGroup};
 use gmp::{Builder, chan};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +14,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 

@@ -2,6 +2,7 @@
 //! process of its own.
 
 mod harness;
+mod told;
 
 use harness::{child, named};
 use std::process::ExitCode;
@@ -10,8 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 fn builder(procs: usize) -> gmp::Builder {
-    // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().share_thread_locals() }.procs(procs)
+    told::moving(gmp::Builder::new()).procs(procs)
 }
 
 /// The kernel's number of the calling thread.

@@ -1,6 +1,8 @@
 //! Go's own tests of package time, ported: `tick_test.go` (Go 1.27.3). Each is named after Go's. Covered by
 //! LICENSE-THIRD-PARTY. The others are in `go_time.rs`.
 
+mod told;
+
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{Builder, Receiver, chan};
 use std::sync::Arc;
@@ -13,8 +15,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 

@@ -5,6 +5,8 @@
 //! Channels of capacity 1 that Go's tests fill by `AfterFunc` are filled so here, too. How long something takes is only
 //! checked from below; what has to end within a time is bounded generously.
 
+mod told;
+
 use gmp::time::{Ticker, Timer, after, after_func};
 use gmp::{Builder, Receiver, chan};
 use std::sync::Arc;
@@ -17,8 +19,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 

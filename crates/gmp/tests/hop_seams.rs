@@ -132,6 +132,11 @@ unsafe impl Switch for Slow {
         unsafe { Amd64::init(stack, entry) }
     }
 
+    unsafe fn init_again(stack: &Stack, entry: Entry) -> Context {
+        // SAFETY: as the caller promises.
+        unsafe { Amd64::init_again(stack, entry) }
+    }
+
     unsafe fn switch(save: *mut Context, to: Context, carry: Carry) -> Carry {
         if TOLD.swap(false, SeqCst) {
             SLOW.store(true, SeqCst);

@@ -1,6 +1,8 @@
 //! Goroutines that park straight for one another, while plain threads call their parks off, fresh goroutines come up in
 //! between, or the runtime closes.
 
+mod told;
+
 use gmp::policy::Go;
 use gmp::{AtMainReturn, Builder, DeadlockRule, Runtime};
 use std::sync::Arc;
@@ -10,8 +12,7 @@ use std::time::Duration;
 /// Go's policy, whatever the default is: beside goroutines that ready each other without an end, a stack of goroutines
 /// would never come to main.
 fn builder(procs: usize) -> Builder<Go> {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.policy::<Go>().procs(procs)
+    told::moving(Builder::new()).policy::<Go>().procs(procs)
 }
 
 /// Two goroutines that hand a number to and fro; gives what it has become, if the runtime

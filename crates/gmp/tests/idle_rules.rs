@@ -1,5 +1,7 @@
 //! Idle rules in a whole runtime: what each promises, with any queue; and what core keeps whatever they say.
 
+mod told;
+
 use gmp::contract::{IdlePolicy, IdleView, Policy};
 use gmp::policy::{Eager, Frugal, Go, GoIdle, Random, WithIdle};
 use gmp::{Builder, Runtime};
@@ -24,8 +26,7 @@ impl IdlePolicy for Never {
 }
 
 fn runtime<P: Policy>(procs: usize) -> Runtime<P> {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.policy::<P>().procs(procs).build().unwrap()
+    told::moving(Builder::new()).policy::<P>().procs(procs).build().unwrap()
 }
 
 /// Spins, with its P in hand, until `done` says so. For a whole minute it must be a hang.

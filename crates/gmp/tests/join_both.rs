@@ -10,6 +10,7 @@ use std::time::Duration;
 
 mod borrowed;
 mod modes;
+mod told;
 
 #[test]
 fn join_gives_both_results() {
@@ -258,7 +259,7 @@ fn panics_and_exits_of_halves_called_here() {
 #[test]
 fn a_closing_runtime_ends_joins() {
     for _ in 0..20 {
-        let finished = modes::shared().procs(2).build().unwrap().run(|| {
+        let finished = modes::builder().procs(2).build().unwrap().run(|| {
             for _ in 0..8 {
                 drop(gmp::go(|| gmp::join(gmp::park, gmp::park)));
                 drop(gmp::go(|| gmp::join(|| fib(12), gmp::park)));

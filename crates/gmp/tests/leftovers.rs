@@ -1,6 +1,8 @@
 //! What a closed runtime leaves in things that outlive it: timers that lie in no heap any more, and queues with waiters
 //! that will never come.
 
+mod told;
+
 use gmp::sync::Semaphore;
 use gmp::{AtMainReturn, Builder};
 use gmp_core::timer::{Fire, Firing, Timer};
@@ -12,8 +14,7 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(20);
 
 fn runtime(at_main_return: AtMainReturn) -> gmp::Runtime {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.procs(2).at_main_return(at_main_return).build().unwrap()
+    told::moving(Builder::new()).procs(2).at_main_return(at_main_return).build().unwrap()
 }
 
 struct Beats;

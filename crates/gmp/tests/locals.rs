@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 mod modes;
+mod told;
 
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -323,8 +324,7 @@ fn at_the_end_of_a_runtime() {
     g_local! { static COUNTS: Counts = Counts; }
     for (at, expected) in [(AtMainReturn::Unwind, 10), (AtMainReturn::Leak, 0)] {
         DROPPED.store(0, SeqCst);
-        // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-        let builder = unsafe { Builder::new().share_thread_locals() };
+        let builder = told::moving(Builder::new());
         let runtime = builder.procs(2).at_main_return(at).build().unwrap();
         let finished = runtime.run(|| {
             let ready = Arc::new(AtomicUsize::new(0));

@@ -1,6 +1,7 @@
 //! What `run` leaves behind when main returns: goroutines running, suspended and never started, by `AtMainReturn`.
 
 mod harness;
+mod told;
 
 use gmp::{AtMainReturn, Builder, Finished, Runtime};
 use harness::{child, named};
@@ -29,8 +30,7 @@ fn runtime(what: AtMainReturn, procs: usize) -> Runtime {
         Ok("threads") => builder.one_thread_each(),
         // SAFETY: no goroutine here holds a borrow of a thread-local across a suspension.
         Ok("pinned") => unsafe { builder.pinned() },
-        // SAFETY: as above.
-        _ => unsafe { builder.share_thread_locals() },
+        _ => told::moving(builder),
     };
     builder.build().unwrap()
 }

@@ -1,6 +1,7 @@
 //! Stack overflows: the report and the abort, on every kind of guard and while locks are held; and what is none.
 
 mod harness;
+mod told;
 
 use gmp::Builder;
 use harness::{Done, child, named};
@@ -76,22 +77,17 @@ fn builder() -> Builder {
         Ok("threads") => builder.one_thread_each(),
         // SAFETY: no child holds a borrow of a thread-local across a suspension.
         Ok("pinned") => unsafe { builder.pinned() },
-        Ok("mprotect") => shared(builder).mprotect_guards(),
+        Ok("mprotect") => told::moving(builder).mprotect_guards(),
         Ok("mlockall") => {
             lock_memory(libc::MCL_CURRENT | libc::MCL_FUTURE);
-            shared(builder)
+            told::moving(builder)
         }
         Ok("mlockall on fault") => {
             lock_memory(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT);
-            shared(builder)
+            told::moving(builder)
         }
-        _ => shared(builder),
+        _ => told::moving(builder),
     }
-}
-
-fn shared(builder: Builder) -> Builder {
-    // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { builder.share_thread_locals() }
 }
 
 fn lock_memory(how: i32) {

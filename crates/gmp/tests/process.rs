@@ -1,6 +1,7 @@
 //! Deadlocks, panics, backtraces and memory limits, each in a process of its own.
 
 mod harness;
+mod told;
 
 use gmp::contract::Policy;
 use gmp::policy::Go;
@@ -16,8 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 fn builder() -> Builder {
-    // SAFETY: no goroutine here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }
+    told::moving(Builder::new())
 }
 
 /// Runs `main` and ends the process as a Go program would.

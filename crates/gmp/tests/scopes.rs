@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod borrowed;
 mod modes;
+mod told;
 
 #[test]
 fn children_borrow_and_are_waited_for() {

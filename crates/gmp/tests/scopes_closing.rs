@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 mod borrowed;
+mod told;
 
 fn closing(at_main_return: AtMainReturn, procs: usize, seed: u64) -> gmp::Runtime {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     let builder = builder.procs(procs).seed(seed).deadlock(DeadlockRule::Never);
     builder.at_main_return(at_main_return).build().unwrap()
 }
@@ -163,8 +163,7 @@ fn children_that_never_start_are_dropped_within_the_scope() {
 /// All asleep, some of them in a scope: the runtime says so and leaves their stacks alone.
 #[test]
 fn a_scope_can_be_part_of_a_deadlock() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     let runtime = builder.procs(2).deadlock(DeadlockRule::Always).build().unwrap();
     let error = runtime
         .run(|| {

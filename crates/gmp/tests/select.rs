@@ -1,5 +1,7 @@
 //! `select!`: its grammar, and what its cases do.
 
+mod told;
+
 use gmp::channel::{RecvError, SendError};
 use gmp::{Builder, chan, never, select};
 use std::time::Duration;
@@ -7,8 +9,7 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(60);
 
 fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { Builder::new().share_thread_locals() };
+    let builder = told::moving(Builder::new());
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 

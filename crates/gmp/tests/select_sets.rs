@@ -1,6 +1,7 @@
 //! `Select`: sets of cases made while the program runs.
 
 mod modes;
+mod told;
 
 use gmp::channel::{RecvError, SendError};
 use gmp::{Select, chan, go, never, sleep};

@@ -1,5 +1,7 @@
 //! Mutexes and their kin: deadlines, plain threads beside goroutines, a runtime that closes, and order.
 
+mod told;
+
 use gmp::sync::{Barrier, Cond, Mutex, RwLock, Semaphore, WaitGroup};
 use gmp::{AtMainReturn, Builder, chan};
 use std::sync::Arc;
@@ -10,8 +12,7 @@ use std::time::Duration;
 const SHORT: Duration = Duration::from_millis(5);
 
 fn builder(procs: usize) -> Builder {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.procs(procs)
+    told::moving(Builder::new()).procs(procs)
 }
 
 fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'static) -> R {

@@ -1,13 +1,14 @@
 //! What a ticker's ticks say: the moments at which they were due, whenever they came.
 
+mod told;
+
 use gmp::time::{Ticker, Timer};
 use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
 
 fn run(main: impl FnOnce() + Send + 'static) {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = told::moving(gmp::Builder::new());
     builder.procs(2).build().unwrap().run(main).unwrap();
 }
 

@@ -1,5 +1,7 @@
 //! Timers that several goroutines set at once.
 
+mod told;
+
 use gmp::Builder;
 use gmp::time::Timer;
 use std::sync::Arc;
@@ -12,8 +14,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// and stay there, though the later one had moved the timer.
 #[test]
 fn of_two_resets_at_once_one_is_the_last() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { Builder::new().share_thread_locals() }.procs(3).build().unwrap();
+    let runtime = told::moving(Builder::new()).procs(3).build().unwrap();
     let work = || {
         let timer = Arc::new(Timer::new(HOUR));
         for round in 0..3000 {
@@ -40,8 +41,7 @@ fn of_two_resets_at_once_one_is_the_last() {
 /// A function that runs once is run once: a later reset does nothing, and a stopped one is dropped without a call.
 #[test]
 fn a_function_that_moves_runs_once() {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    let runtime = unsafe { Builder::new().share_thread_locals() }.procs(1).build().unwrap();
+    let runtime = told::moving(Builder::new()).procs(1).build().unwrap();
     let work = || {
         let (told, hears) = gmp::chan::<&str>(2);
         let other = told.clone();

@@ -1,5 +1,7 @@
 //! What a victim order is told of the Ps, and that a runtime works under each of the orders there are.
 
+mod told;
+
 use gmp::contract::queue::{Coprime, CoprimeWalk, Weighted};
 use gmp::contract::{VictimOrder, WalkStart};
 use gmp::policy::{Go, Shuffled, Topology, WithOrder};
@@ -10,8 +12,7 @@ use std::time::{Duration, Instant};
 const HANGS: Duration = Duration::from_secs(60);
 
 fn run<O: VictimOrder, T: Send + 'static>(procs: usize, main: impl FnOnce() -> T + Send + 'static) -> T {
-    // SAFETY: no goroutine here holds a borrow of a thread-local across a suspension.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
+    let builder = told::moving(gmp::Builder::new());
     builder.policy::<WithOrder<Go, O>>().procs(procs).build().unwrap().run(main).unwrap().value
 }
 

@@ -3,6 +3,7 @@
 //! The wrong policy is Go's queues with one thing done wrong, once, when a child says so.
 
 mod harness;
+mod told;
 
 use gmp::contract::queue::{Coprime, List, Ring, SharedFifo};
 use gmp::contract::{
@@ -212,8 +213,7 @@ impl IdlePolicy for Idle {
 }
 
 fn runtime(procs: usize) -> Runtime<Wrong> {
-    // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().share_thread_locals() }.policy::<Wrong>().procs(procs).build().unwrap()
+    told::moving(Builder::new()).policy::<Wrong>().procs(procs).build().unwrap()
 }
 
 /// Starts a goroutine for the policy to go wrong with.

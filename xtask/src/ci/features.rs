@@ -6,6 +6,7 @@
 use crate::root;
 use anyhow::{Context, Result};
 use std::fs::{read_dir, read_to_string};
+use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// Features of the facade whose names begin so move the default: its tests run under each.
@@ -30,7 +31,7 @@ pub(crate) fn run() -> Result<bool> {
             }
         }
     }
-    let tests: Vec<_> = tests()?.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect();
+    let tests = programs_but(&NAME_THEIR_POLICY)?;
     for feature in moving(&manifest("crates/gmp")?) {
         println!("-- gmp's tests under {feature}");
         let mut test = root::cargo(&["test", "-p", "gmp", "--lib", "--features", &feature]);
@@ -84,19 +85,41 @@ fn moving(manifest: &Table) -> Vec<String> {
     names.filter(|name| MOVE_THE_DEFAULT.iter().any(|prefix| name.starts_with(prefix))).cloned().collect()
 }
 
-/// The facade's test programs that run under the default policy.
-fn tests() -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in read_dir(root::root().join("crates/gmp/tests"))? {
-        let path = entry?.path();
-        let program = path.extension().is_some_and(|is| is == "rs") || path.join("main.rs").exists();
-        let name = path.file_stem().and_then(|stem| stem.to_str()).context("a test's name is text")?;
-        if program && !NAME_THEIR_POLICY.contains(&name) {
-            names.push(name.to_owned());
+/// Arguments that name the facade's test programs, without some.
+fn programs_but(without: &[&str]) -> Result<Vec<String>> {
+    let names = programs()?.into_iter().map(|(name, _)| name);
+    Ok(arguments(names.filter(|name| !without.contains(&name.as_str()))))
+}
+
+/// Arguments that name the facade's test programs whose source is wanted.
+pub(super) fn programs_that(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let mut wanted = Vec::new();
+    for (name, path) in programs()? {
+        if is_wanted(&read_to_string(path)?) {
+            wanted.push(name);
         }
     }
-    names.sort();
-    Ok(names)
+    Ok(arguments(wanted.into_iter()))
+}
+
+fn arguments(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.flat_map(|name| ["--test".to_owned(), name]).collect()
+}
+
+/// The facade's test programs, by name, and the file that each begins in.
+fn programs() -> Result<Vec<(String, PathBuf)>> {
+    let mut programs = Vec::new();
+    for entry in read_dir(root::root().join("crates/gmp/tests"))? {
+        let path = entry?.path();
+        let name =
+            path.file_stem().and_then(|stem| stem.to_str()).context("a test's name is text")?.to_owned();
+        let file = if path.is_dir() { path.join("main.rs") } else { path };
+        if file.extension().is_some_and(|is| is == "rs") && file.exists() {
+            programs.push((name, file));
+        }
+    }
+    programs.sort();
+    Ok(programs)
 }
 
 fn sets(features: &[String]) -> Vec<Vec<String>> {
@@ -142,9 +165,11 @@ mod tests {
                 folder.join(format!("{name}.rs")).exists() || folder.join(name).join("main.rs").exists();
             assert!(there, "no test named {name}");
         }
-        let tests = tests().unwrap();
+        let tests = programs_but(&NAME_THEIR_POLICY).unwrap();
         assert!(tests.contains(&"channel".into()) && !tests.contains(&"faults".into()), "{tests:?}");
         assert!(!tests.contains(&"harness".into()), "{tests:?}");
+        let told = programs_that(|source| source.contains("mod told;")).unwrap();
+        assert!(told.contains(&"hops".into()) && !told.contains(&"ecosystem".into()), "{told:?}");
     }
 
     /// The facade and the suites are among what is built, and the race build's policy among what is tested.

@@ -3,7 +3,7 @@
 //! Like a goroutine's record, a block outlives its goroutine and its runtime: glibc's list leads through it. There are
 //! as many as there ever were goroutines with a stack at once.
 
-use core::cell::UnsafeCell;
+use core::cell::Cell;
 use core::ptr::null_mut;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,15 +35,21 @@ struct Store {
 }
 
 thread_local! {
-    /// Used on threads' own stacks only, where nothing suspends.
-    static STORE: UnsafeCell<Store> = const { UnsafeCell::new(Store { len: 0, blocks: [0; CAPACITY] }) };
+    /// Used on threads' own stacks only, where nothing suspends. A pointer, as each block has a copy of it that is of
+    /// no use.
+    static STORE: Cell<*mut Store> = const { Cell::new(null_mut()) };
 }
 
-/// The calling thread's store.
+/// The calling thread's store, which [`flush`] frees.
 #[inline]
 fn with_store<R>(f: impl FnOnce(&mut Store) -> R) -> R {
+    let mut store = STORE.get();
+    if store.is_null() {
+        store = Box::into_raw(Box::new(Store { len: 0, blocks: [0; CAPACITY] }));
+        STORE.set(store);
+    }
     // SAFETY: one thread's, and no caller's `f` comes back here.
-    STORE.with(|store| f(unsafe { &mut *store.get() }))
+    f(unsafe { &mut *store })
 }
 
 /// Nothing that holds the lock panics, so poison means nothing.
@@ -51,7 +57,7 @@ fn depot() -> MutexGuard<'static, Depot> {
     DEPOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives a fresh block, by its base.
+/// Gives a fresh block, by its base. On the thread's own stack, with its own block.
 ///
 /// # Errors
 /// The operating system has no memory.
@@ -66,12 +72,18 @@ pub(crate) fn take() -> io::Result<usize> {
     })
 }
 
-/// Takes back the block of a flow that has ended, and makes it fresh. On the thread's own stack, with its own block.
-#[inline]
-pub(crate) fn retire(base: usize) {
+/// Makes the block of a flow that has ended as it is in a new one. By the flow itself, as the last thing that it does,
+/// or by a thread that has the block in hand.
+#[inline(never)]
+pub(crate) fn make_fresh(base: usize) {
     let blueprint = blueprint();
     blueprint.free_dynamic(base);
     blueprint.freshen(base, present_image());
+}
+
+/// Takes a fresh block back. On the thread's own stack, with its own block.
+#[inline]
+pub(crate) fn put(base: usize) {
     with_store(|store| {
         if store.len == CAPACITY {
             drain(store, HALF);
@@ -83,7 +95,13 @@ pub(crate) fn retire(base: usize) {
 
 /// Gives all that the calling thread keeps to the depot.
 pub(crate) fn flush() {
-    with_store(|store| drain(store, store.len));
+    let store = STORE.replace(null_mut());
+    if !store.is_null() {
+        // SAFETY: made by `with_store`, and this thread's alone.
+        let mut store = unsafe { Box::from_raw(store) };
+        let all = store.len;
+        drain(&mut store, all);
+    }
 }
 
 /// What a fresh block holds now.

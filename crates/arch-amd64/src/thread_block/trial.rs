@@ -66,7 +66,8 @@ pub(super) fn run() -> Result<(), Missing> {
         wrong = wrong.or((!outside).then_some("the thread's own thread-locals changed"));
         wrong = wrong.or((!dropped).then_some("destructors did not run"));
         wrong = wrong.or((!has_chunk(&trial)).then_some("malloc's cache did not come back"));
-        pool::retire(block);
+        pool::make_fresh(block);
+        pool::put(block);
     }
     PLAIN.set(FIRST);
     // SAFETY: made above.

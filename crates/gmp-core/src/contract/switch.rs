@@ -32,7 +32,8 @@ pub struct SavedRegisters {
 pub type Carry = *mut ();
 
 /// What a fresh stack runs: gets the carry of the first switch to it, and returns the context to leave to for good,
-/// which wakes with a null carry. It must not unwind.
+/// which wakes with a null carry. If it returns [`Context::NULL`] it is called again, on the same stack, with a null carry.
+/// It must not unwind.
 pub type Entry = unsafe extern "C" fn(Carry) -> Context;
 
 /// Saves one flow of control and continues another.
@@ -127,6 +128,11 @@ pub unsafe trait Switch: Send + Sync + 'static {
     #[inline(always)]
     fn end_of_flow() {}
 
+    /// Makes what the calling flow has of its own as it is in a new one. Called on its stack, last of all before its entry
+    /// returns.
+    #[inline(always)]
+    fn make_fresh() {}
+
     /// Calls `f` here, on the calling thread's stack, with the thread-locals of a suspended flow that has its own.
     ///
     /// # Safety
@@ -148,6 +154,25 @@ pub unsafe trait Switch: Send + Sync + 'static {
     /// The stack is owned by the caller and unused; it outlives the context.
     #[doc(alias = "gostartcall")]
     unsafe fn init(stack: &Stack, entry: Entry) -> std::io::Result<Context>;
+
+    /// [`Switch::init`] for a stack on which a context has ended: with what that one had beside its stack, so nothing
+    /// can be missing. Never called where each context is a thread of its own ([`Switch::THREAD_EACH`]).
+    ///
+    /// # Safety
+    /// As [`Switch::init`]. A context that was made on this very stack has ended, by an entry that returned; since then the
+    /// stack has not been given back, and nothing was made on it.
+    unsafe fn init_again(stack: &Stack, entry: Entry) -> Context;
+
+    /// Takes back what an ended context had beside its stack, which is about to be given back. Not on a flow's stack.
+    ///
+    /// # Safety
+    /// As [`Switch::init_again`], and that is not called for this stack any more.
+    #[inline(always)]
+    unsafe fn release(_stack: &Stack) {}
+
+    /// Gives what the calling thread keeps of that to all threads.
+    #[inline(always)]
+    fn flush() {}
 
     /// Saves the present flow in `*save` and continues `to`, which takes `carry` along. Returns the carry of whoever
     /// switches back.

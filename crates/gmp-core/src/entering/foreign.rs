@@ -81,6 +81,13 @@ pub(crate) fn on(m: &M) -> Option<Foreigner> {
     m.in_policy.get().then(|| m.foreign.get().unwrap_or(("code of policy ", m.rt().policy_name())))
 }
 
+/// Foreign code that is called on `m` has readied a goroutine.
+#[cold]
+#[inline(never)]
+pub(crate) fn has_readied_on(m: &M) -> ! {
+    has_readied(on(m).unwrap_or_default())
+}
+
 /// Foreign code has readied a goroutine: too late to refuse it.
 #[cold]
 #[inline(never)]

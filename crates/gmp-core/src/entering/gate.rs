@@ -124,7 +124,7 @@ fn give_way_if_over() {
     if let Some(p) = inside.m().p_core().filter(|p| p.slice.is_over()) {
         // The caller makes room itself, so nobody has to who goes on in its slice.
         p.slice.forget();
-        inside.leave(Leave::SliceOver);
+        inside.make_way(Leave::SliceOver);
     }
 }
 
@@ -315,6 +315,15 @@ impl Inside {
         self.m().leave.set(leave);
         // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
         unsafe { self.m().rt().leave(self.g()) };
+    }
+
+    /// Leaves the stack for a kind of yield, straight for the next goroutine if it can.
+    #[inline]
+    pub(crate) fn make_way(&self, leave: Leave) {
+        self.prepare_to_leave();
+        self.m().leave.set(leave);
+        // SAFETY: we are on this goroutine's stack, it runs on `g.m`, and the reason is set.
+        unsafe { self.m().rt().hop_to_yield(self.g()) };
     }
 
     /// Leaves the stack to park as the M's request says, straight for the next goroutine if it can.

@@ -47,22 +47,21 @@ fn refuse_resume(g: &G, resumed: &G) -> ! {
     );
 }
 
-/// Makes the park of the goroutine that left for the caller `g` on `m`.
-///
-/// # Safety
-/// On `m`'s thread, by the goroutine that it is to run, first of all; `m` is of a runtime of configuration `C`.
-#[inline(always)]
-pub(crate) unsafe fn commit_for<C: Config>(m: &M, g: &G, hopped: &'static G) {
-    m.hopped.set(ptr::null());
-    // SAFETY: the type is the caller's promise; an M lives no longer than its runtime.
-    let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
-    // SAFETY: it is off its stack, and has asked for this.
-    let (wait, stays) = unsafe { sched.commit_park(m, hopped, m.park.get()) };
-    m.set_running(g);
-    if !stays && hopped.word.to_ready(wait) {
-        // Another runs in its place: it comes next.
-        hopped.wake.set(Wake::Woken);
-        // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-        sched.ready(m, unsafe { Runnable::new(hopped) });
+impl<C: Config> Sched<C> {
+    /// Makes the park of the goroutine that left for the caller on `m`.
+    ///
+    /// # Safety
+    /// On `m`'s thread, by the goroutine that it is to run, first of all.
+    #[inline(always)]
+    pub(super) unsafe fn commit_for(&self, m: &M, g: &G, hopped: &'static G) {
+        // SAFETY: it is off its stack, and has asked for this.
+        let (wait, stays) = unsafe { self.commit_park(m, hopped, m.park.get()) };
+        m.set_running(g);
+        if !stays && hopped.word.to_ready(wait) {
+            // Another runs in its place: it comes next.
+            hopped.wake.set(Wake::Woken);
+            // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+            self.ready(m, unsafe { Runnable::new(hopped) });
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::G0;
 use super::leave::After;
-use crate::contract::{Config, RunQueue, Stack, StackAllocator, StackError, Switch};
+use crate::contract::{Config, Context, RunQueue, Stack, StackAllocator, StackError, Switch};
 use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::body::Outcome;
@@ -80,7 +80,11 @@ impl<C: Config> G0<'_, C> {
                 self.observe_start(g);
             }
             loop {
-                g = self.switch_to(g);
+                let Some(left) = self.switch_to(g) else {
+                    self.wake_task_of_ended();
+                    return true;
+                };
+                g = left;
                 if self.m.leave.get() != Leave::SystemStack {
                     break;
                 }
@@ -108,7 +112,7 @@ impl<C: Config> G0<'_, C> {
             unsafe { (request.call)(request.data, m) };
         }
         // SAFETY: the goroutine has left its stack for this call, and nobody else continues it.
-        unsafe { C::Switch::call_for(g.context.get(), make::<C>, super::carry(self.m)) };
+        unsafe { C::Switch::call_for(g.context.get(), make::<C>, ptr::from_ref(self.m).cast_mut().cast()) };
     }
 
     /// Gives a goroutine that runs for the first time its stack.
@@ -117,8 +121,7 @@ impl<C: Config> G0<'_, C> {
         if self.sched.drops_instead_of_running(g) {
             return Err(Unbound::Unwanted);
         }
-        let stack = self.take_stack(g)?;
-        let Ok(context) = self.first_context(&stack) else { return Err(self.give_up_stack(stack)) };
+        let (stack, context) = self.take_stack(g)?;
         g.context.set(context);
         g.stack.set(Some(stack));
         g.set(Flags::STARTED);
@@ -138,15 +141,19 @@ impl<C: Config> G0<'_, C> {
     }
 
     #[inline]
-    fn take_stack(&self, g: &G) -> Result<Stack, StackError> {
+    fn take_stack(&self, g: &G) -> Result<(Stack, Context), Unbound> {
         let mut p = self.p();
         if !g.has(Flags::EXTRA)
             && let Some(spare) = p.take_spare()
         {
-            return Ok(spare);
+            let context = super::switch::next_context::<C>(&spare);
+            return Ok((spare, context));
         }
-        let size = g.stack_size();
-        self.sched.stacks.allocate(&mut p.owner().stacks, size)
+        let stack = self.sched.stacks.allocate(&mut p.owner().stacks, g.stack_size())?;
+        match self.first_context(&stack) {
+            Ok(context) => Ok((stack, context)),
+            Err(_) => Err(self.give_up_stack(stack)),
+        }
     }
 
     /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come. Gives what

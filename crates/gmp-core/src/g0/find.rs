@@ -8,6 +8,7 @@ use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::search::{Sources, look_everywhere};
+use crate::shared::queues::Queues;
 use crate::shared::sched::Sched;
 
 impl<C: Config> Sched<C> {
@@ -25,6 +26,32 @@ impl<C: Config> Sched<C> {
         let popped = popped?;
         p.core.counters.book(-1);
         Some(popped)
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Takes a share of the shared queue for `m`, on which the caller is and which holds a P: the first, the others go to
+    /// the local queue; and how many they were.
+    #[inline]
+    pub(super) fn take_batch(&self, m: &M, queues: Queues<'_, C>) -> (Option<Runnable>, usize) {
+        // With 0 an M would see work there for ever, and take none.
+        let limit = <C::Policy as Policy>::RULES.shared_batch.max(1);
+        // SAFETY: as the caller promises; no other borrow of the P is in use.
+        let mut p = unsafe { self.p_of(m) };
+        self.policy(m, || {
+            let mut batch = queues.pop_batch(limit);
+            let took = batch.len();
+            let first = batch.pop_front();
+            let rest = batch.len();
+            if rest != 0 {
+                p.owner().queue.push_batch(&mut batch);
+                p.core.counters.book((rest - batch.len()) as i64);
+                if !batch.is_empty() {
+                    self.shared.push_front(batch);
+                }
+            }
+            (first, took)
+        })
     }
 }
 
@@ -220,25 +247,9 @@ impl<C: Config> Sources for G0<'_, C> {
 
     #[inline]
     fn take_shared(&self) -> Option<Popped<Runnable>> {
-        // With 0 an M would see work there for ever, and take none.
-        let limit = Self::RULES.shared_batch.max(1);
-        let mut p = self.p();
         // SAFETY: this M holds a P during all of this.
-        let queues = unsafe { self.sched.queues() };
-        let token = self.sched.policy(self.m, || {
-            let mut batch = queues.pop_batch(limit);
-            let first = batch.pop_front();
-            let rest = batch.len();
-            if rest != 0 {
-                p.owner().queue.push_batch(&mut batch);
-                p.core.counters.book((rest - batch.len()) as i64);
-                if !batch.is_empty() {
-                    self.sched.shared.push_front(batch);
-                }
-            }
-            first
-        })?;
-        Some(Popped { token, inherits: false })
+        let (token, _) = self.sched.take_batch(self.m, unsafe { self.sched.queues() });
+        Some(Popped { token: token?, inherits: false })
     }
 
     #[inline(always)]

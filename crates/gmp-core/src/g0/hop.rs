@@ -1,34 +1,55 @@
-//! Hop: from a goroutine that parks straight to the next one, without a stop at g0.
+//! Hop: from a goroutine that parks or yields straight to the next one, without a stop at g0.
 //!
 //! ```text
 //!   goroutine A                          goroutine B, of the same P
 //!   ───────────                          ──────────────────────────
-//!   park: nothing but the queue to see to?
+//!   park or yield: nothing but the queue to see to?
 //!   pop B, B's word: Runnable → Running
 //!   m.hopped = A ───────── switch ─────► set the slot
-//!                                        A's word: Running → Waiting; A's commit gets a Parked
+//!                                        park:  A's word: Running → Waiting; A's commit gets a Parked
+//!                                        yield: A's word: Running → Runnable; A is queued
 //!                                        m.running = B; goes on
 //! ```
 //!
-//! **Invariant.** As in a park by way of g0: a goroutine's token exists only after it is off its stack. It is B that makes
-//! A's park, before anything else, on its own stack. The order is g0's too: a hop is made only where g0 would do nothing
-//! but pop this queue and run what comes out; whatever else is to be seen to, or may be, is left to g0. What was popped
-//! and cannot be run from here (it has no stack yet, or a home) stays in the M's hand for g0.
+//! **Invariant.** As on the way by g0: what lets others run a goroutine (its token, its place in a queue) exists only after
+//! it is off its stack. It is B that makes A's park, or queues A, before anything else, on its own stack. The order is g0's
+//! too: a hop is made only where g0 would do nothing but pop this queue and run what comes out; whatever else is to be
+//! seen to, or may be, is left to g0. What was popped and cannot be run from here (it has a home, or no stack yet and the P
+//! no spare one) stays in the M's hand for g0.
+//!
+//! Of a yield g0 would queue A first and then look for B: so B is what the P's own queue gives, and where that is empty
+//! the shared queue's head, which the holder of the only P knows to come out, and A itself where that is empty, too.
+//! What comes behind B in the shared queue's batch goes to the P's own queue, and so does A if the batch would have
+//! reached it.
 //!
 //! **The danger** is the moment between: A's word still says Running while B's does. Only this M may move either on, and to
-//! those who look at it, it is in the scheduler until A's park is made (no goroutine in `m.running`): a closing runtime
-//! waits for it, and then finds A waiting.
+//! those who look at it, it is in the scheduler until B has arrived (no goroutine in `m.running`): a closing runtime
+//! waits for it, and then finds A waiting or queued.
 //!
-//! Go goes by g0 each time: `park_m`, `schedule` (proc.go, Go 1.27).
+//! Go goes by g0 each time: `park_m`, `gosched_m`, `schedule` (proc.go, Go 1.27).
 
-use crate::contract::{Config, Policy, SharedQueue, Switch};
-use crate::g0::{arrive, carry, leave_stack};
+use crate::contract::{Config, Policy, Popped, SharedQueue, Switch};
+use crate::g0::arrive::arrive;
+use crate::g0::carry;
+use crate::g0::switch::{leave_stack, next_context};
+use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
+use crate::records::m::hopped::Errand;
 use crate::records::m::{Leave, M};
 use crate::records::p::PCore;
 use crate::records::p::timers::NEVER;
 use crate::shared::sched::Sched;
 use core::ptr;
+
+/// Who runs after a yield.
+enum Next {
+    /// Another goroutine, and where the caller is to be queued.
+    Other(&'static G, Errand),
+    /// The caller itself: nobody else is queued anywhere.
+    Itself,
+    /// That is for g0 to find out.
+    Unknown,
+}
 
 impl<C: Config> Sched<C> {
     /// See [`AnyRuntime::hop`](crate::records::rt::AnyRuntime::hop).
@@ -36,7 +57,7 @@ impl<C: Config> Sched<C> {
     /// # Safety
     /// As there.
     #[inline(always)]
-    pub(crate) unsafe fn hop_from(&self, g: &'static G) {
+    pub(crate) unsafe fn park_from(&self, g: &'static G) {
         // SAFETY: the M that runs the caller lives.
         let m = unsafe { &*g.m() };
         m.set_running(ptr::null());
@@ -46,12 +67,43 @@ impl<C: Config> Sched<C> {
             // SAFETY: as the caller promises, and the reason is set.
             return unsafe { leave_stack::<C>(g) };
         };
-        m.hopped.set(g);
+        // SAFETY: as the caller promises; `next` was taken from the queue for this.
+        unsafe { self.hop(m, g, next, Errand::Park) };
+    }
+
+    /// See [`AnyRuntime::hop_to_yield`](crate::records::rt::AnyRuntime::hop_to_yield).
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(crate) unsafe fn yield_from(&self, g: &'static G) {
+        // SAFETY: the M that runs the caller lives.
+        let m = unsafe { &*g.m() };
+        m.set_running(ptr::null());
+        match self.next_for_a_yield(m, g) {
+            // SAFETY: as the caller promises; `next` was taken from a queue for this.
+            Next::Other(next, errand) => unsafe { self.hop(m, g, next, errand) },
+            Next::Itself => m.set_running(g),
+            Next::Unknown => {
+                m.set_running(g);
+                // SAFETY: as the caller promises.
+                unsafe { leave_stack::<C>(g) };
+            }
+        }
+    }
+
+    /// Leaves the stack of `g` for `next`, which does the errand.
+    ///
+    /// # Safety
+    /// On the stack of `g`, which runs on `m`; the caller had the only `Runnable` of `next`, which has run.
+    #[inline(always)]
+    unsafe fn hop(&self, m: &M, g: &'static G, next: &'static G, errand: Errand) {
+        m.hopped.set(g, errand);
         next.set_m(m);
         next.word.to_running();
         // SAFETY: C1: `next` was suspended by a switch, and we hold its only `Runnable`; our own context is saved in our
         // record.
-        unsafe { C::Switch::switch(g.context.as_ptr(), next.context.get(), carry(m)) };
+        unsafe { C::Switch::switch(g.context.as_ptr(), next.context.get(), carry(next)) };
         // SAFETY: the switch has just come back.
         unsafe { arrive::<C>(g) };
     }
@@ -59,16 +111,100 @@ impl<C: Config> Sched<C> {
     /// The goroutine that g0 would run now, if it can be switched to from here.
     #[inline(always)]
     fn next_at_hand(&self, m: &M) -> Option<&'static G> {
+        let p = self.p_to_hop_on(m)?;
+        // SAFETY: we are on this M's thread, and it holds a P.
+        let popped = unsafe { self.pop_local(m) }?;
+        self.keep_or_run(m, p, popped)
+    }
+
+    /// Who runs if `g`, which calls, yields as `m.leave` says.
+    #[inline(always)]
+    fn next_for_a_yield(&self, m: &M, g: &'static G) -> Next {
+        if g.is_inboxed() {
+            return Next::Unknown;
+        }
+        let Some(p) = self.p_to_hop_on(m) else { return Next::Unknown };
+        let to_local = m.leave.get() == Leave::YieldLocal;
+        if !to_local && p.slice.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick) {
+            // The shared queue comes first, and the caller is in it.
+            return Next::Unknown;
+        }
+        // SAFETY: we are on this M's thread, and it holds a P.
+        if let Some(popped) = unsafe { self.pop_local(m) } {
+            let errand = if to_local { Errand::ToLocal } else { Errand::ToShared };
+            return self.keep_or_run(m, p, popped).map_or(Next::Unknown, |next| Next::Other(next, errand));
+        }
+        // SAFETY: as above.
+        let queues = unsafe { self.queues() };
+        if !queues.of_only_p() {
+            return Next::Unknown;
+        }
+        if to_local || self.shared.is_empty() {
+            p.slice.begin();
+            return Next::Itself;
+        }
+        let (token, took) = self.take_batch(m, queues);
+        let Some(token) = token else { return Next::Unknown };
+        // The caller would have been the last of the queue.
+        let reaches_caller = took < <C::Policy as Policy>::RULES.shared_batch.max(1);
+        let errand = if reaches_caller { Errand::ToLocal } else { Errand::ToShared };
+        if reaches_caller {
+            // Where g0 has to run the next one, it queues the caller in the same place.
+            m.leave.set(Leave::YieldLocal);
+        }
+        let popped = Popped { token, inherits: false };
+        self.keep_or_run(m, p, popped).map_or(Next::Unknown, |next| Next::Other(next, errand))
+    }
+
+    /// The M's P, if g0 would do nothing now but look for work.
+    #[inline(always)]
+    pub(super) fn p_to_hop_on<'m>(&self, m: &'m M) -> Option<&'m PCore> {
         let p = m.p_core()?;
         // m0 gives its P away when its goroutine first suspends.
-        if C::Switch::THREAD_EACH || m.id == 0 || !m.locked_g.get().is_null() || self.is_more_to_do(m, p) {
+        let for_g0 =
+            C::Switch::THREAD_EACH || m.id == 0 || !m.locked_g.get().is_null() || self.is_more_to_do(m, p);
+        (!for_g0).then_some(p)
+    }
+
+    /// The goroutine, if it can be switched to from here; else the M keeps it for g0.
+    #[inline(always)]
+    fn keep_or_run(&self, m: &M, p: &PCore, popped: Popped<Runnable>) -> Option<&'static G> {
+        let next = popped.token.g();
+        let at_home = next.is_of(&self.header) && next.home().is_null();
+        if !at_home || !(next.has(Flags::STARTED) || self.starts_on_a_spare(m, next)) {
+            m.at_hand.set(Some(popped));
             return None;
         }
+        if !popped.inherits {
+            p.slice.begin();
+        }
+        Some(popped.token.into_g())
+    }
+
+    /// Gives a goroutine that is to run for the first time a spare stack, if there is one and it is content with that.
+    #[inline]
+    fn starts_on_a_spare(&self, m: &M, next: &G) -> bool {
+        if next.has(Flags::ENDS_BY_G0) {
+            return false;
+        }
+        // SAFETY: we are on this M's thread, and it holds a P.
+        let Some(spare) = unsafe { self.p_of(m) }.take_spare() else { return false };
+        next.context.set(next_context::<C>(&spare));
+        next.stack.set(Some(spare));
+        next.set(Flags::STARTED);
+        true
+    }
+
+    /// What g0 would run now, if that can be left to the caller, whose own stack is free: it may never have run.
+    #[inline]
+    pub(super) fn take_next(&self, m: &M) -> Option<&'static G> {
+        let p = self.p_to_hop_on(m)?;
         // SAFETY: we are on this M's thread, and it holds a P.
         let popped = unsafe { self.pop_local(m) }?;
         let next = popped.token.g();
-        let ours = next.is_of(&self.header);
-        if !ours || !next.has(Flags::STARTED) || !next.home().is_null() {
+        let at_home = next.is_of(&self.header) && next.home().is_null();
+        let by_g0 = !next.has(Flags::STARTED) && next.has(Flags::ENDS_BY_G0);
+        if !at_home || by_g0 {
             m.at_hand.set(Some(popped));
             return None;
         }

@@ -1,29 +1,31 @@
 //! Going from g0 to a goroutine and back.
 
+use super::arrive::arrive;
+use super::exit::Ended;
 use super::{G0, carry};
 use crate::contract::{Carry, Config, Context, Switch};
-use crate::entering::current::{set_g, set_plain, set_scheduler};
+use crate::entering::current::{Current, current, set_g, set_plain, set_scheduler};
 use crate::entering::gate::{Here, Inside};
 use crate::records::g::body::Outcome;
 use crate::records::g::{Flags, G};
-use crate::records::m::{Leave, M};
-use crate::shared::sched::SlotOf;
+use crate::records::m::Leave;
+use crate::shared::sched::{Sched, SlotOf};
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
     /// Runs `g`, and those for which it and they [hop](crate::records::rt::AnyRuntime::hop), until one leaves for g0:
-    /// that one. Go: `gogo`.
+    /// that one, or `None` if it has ended and there is nothing more to do for it. Go: `gogo`.
     #[doc(alias = "gogo")]
     #[inline]
-    pub(crate) fn switch_to(&self, g: &'static G) -> &'static G {
+    pub(crate) fn switch_to(&self, g: &'static G) -> Option<&'static G> {
         g.set_m(self.m);
         self.m.set_running(g);
         // SAFETY: C1: the goroutine's context was made by `init` or saved by `leave_stack`, and the holder of its
         // `Runnable` continues it, once; our own context's place lives in the M.
-        unsafe { C::Switch::switch(self.m.g0.as_ptr(), g.context.get(), carry(self.m)) };
+        unsafe { C::Switch::switch(self.m.g0.as_ptr(), g.context.get(), carry(g)) };
         set_scheduler::<SlotOf<C>>(self.m);
         // SAFETY: who arrives by a hop is written there before anything else, and records are never freed.
-        unsafe { &*self.m.running() }
+        unsafe { self.m.running().as_ref() }
     }
 
     /// The context in which a fresh stack starts, if the operating system gives what it needs.
@@ -32,6 +34,13 @@ impl<C: Config> G0<'_, C> {
         // SAFETY: the stack is the goroutine's own, unused, and lives as long as the goroutine.
         unsafe { C::Switch::init(stack, goroutine_main::<C>) }
     }
+}
+
+/// The context in which a spare stack starts.
+#[inline]
+pub(crate) fn next_context<C: Config>(spare: &crate::contract::Stack) -> Context {
+    // SAFETY: as in `first_context`; and on a spare stack a context has ended (`Spares`).
+    unsafe { C::Switch::init_again(spare, goroutine_main::<C>) }
 }
 
 /// Leaves the stack of `g` for its M's g0; returns when it runs again.
@@ -47,23 +56,6 @@ pub(crate) unsafe fn leave_stack<C: Config>(g: &G) {
     unsafe { C::Switch::switch(g.context.as_ptr(), g0, ptr::null_mut()) };
     // SAFETY: the switch has just come back.
     unsafe { arrive::<C>(g) };
-}
-
-/// What a goroutine does first when it runs again, in [`leave_stack`] or a hop: also for the one that left for it.
-///
-/// # Safety
-/// On the stack of `g`, right after the switch.
-#[inline(always)]
-pub(crate) unsafe fn arrive<C: Config>(g: &G) {
-    // We may be on another thread: from here on only what the record says counts.
-    set_g::<SlotOf<C>>(g);
-    // SAFETY: the M that runs us lives.
-    let m = unsafe { &*g.m() };
-    let hopped = m.hopped.get();
-    if !hopped.is_null() {
-        // SAFETY: records are never freed; an M runs goroutines of its own runtime, whose configuration is ours.
-        unsafe { crate::g0::commit::commit_for::<C>(m, g, &*hopped) };
-    }
 }
 
 /// Drops what a goroutine's record holds, on a goroutine's stack: destructors are foreign code.
@@ -93,10 +85,15 @@ fn end_locals(g: &G) {
 
 /// The first frame of every goroutine: run the closure, then leave for good. Go: `goexit1` under every goroutine.
 #[doc(alias = "goexit")]
-unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
-    // SAFETY: C3: the carry of the first switch is the M that runs us, and `g` is what it runs.
-    let g: &'static G = unsafe { &*(*m.cast_const().cast::<M>()).running() };
-    set_g::<SlotOf<C>>(g);
+unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
+    // SAFETY: C3: the carry of the first switch is the goroutine; without one the slot has it (`Ended::Again`). Records are
+    // never freed.
+    let g: &'static G = match unsafe { g.cast_const().cast::<G>().as_ref() } {
+        Some(g) => g,
+        None => goroutine_here(),
+    };
+    // SAFETY: it has just been switched to, on a stack of its own.
+    unsafe { arrive::<C>(g) };
     // SAFETY: the M that runs us lives.
     unsafe { &*g.m() }.door.go_out();
     if g.has(Flags::ONLY_DROPS) {
@@ -122,10 +119,33 @@ unsafe extern "C" fn goroutine_main<C: Config>(m: Carry) -> Context {
         // SAFETY: as above.
         m = unsafe { &*g.m() };
     }
-    m.leave.set(Leave::Exit);
-    if C::Switch::THREAD_EACH {
-        // The destructors of this thread's thread-locals are still to run, and the record is free by then.
-        set_plain::<SlotOf<C>>();
+    // SAFETY: an M runs goroutines of its own runtime, whose configuration is ours.
+    let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
+    // SAFETY: this is the end of its stack's use.
+    let ended = unsafe { sched.exit_from(m, g) };
+    C::Switch::make_fresh();
+    match ended {
+        Ended::Left(to) => to,
+        Ended::Again(next) => {
+            set_g::<SlotOf<C>>(next);
+            Context::NULL
+        }
+        Ended::ByG0 => {
+            m.leave.set(Leave::Exit);
+            if C::Switch::THREAD_EACH {
+                // The destructors of this thread's thread-locals are still to run, and the record is free by then.
+                set_plain::<SlotOf<C>>();
+            }
+            m.g0.get()
+        }
     }
-    m.g0.get()
+}
+
+/// The goroutine that starts on this stack, by the slot.
+#[cold]
+fn goroutine_here() -> &'static G {
+    match current() {
+        Current::G(g) => g,
+        _ => crate::fatal!("a stack that is used again says for whom", "no goroutine is here"),
+    }
 }

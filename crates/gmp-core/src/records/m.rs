@@ -5,6 +5,7 @@
 //! the door orders that.
 
 pub(crate) mod door;
+pub(crate) mod hopped;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
 pub(crate) mod note;
@@ -29,7 +30,9 @@ use crate::records::rt;
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use core::task::Waker;
 use door::{Door, Way};
+use hopped::Hopped;
 use inbox::Inbox;
 use jobs::Jobs;
 use note::Note;
@@ -126,10 +129,12 @@ pub(crate) struct M {
     pub(crate) leave: Cell<Leave>,
     /// How the goroutine wants to park.
     pub(crate) park: Cell<ParkRequest>,
-    /// The goroutine that left for the one that runs now, and whose park is still to be committed.
-    pub(crate) hopped: Cell<*const G>,
+    /// The goroutine that left for the one that runs now, which is still to make its park or to queue it.
+    pub(crate) hopped: Hopped,
     /// What a hop took out of the queue and left to g0.
     pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
+    /// Whose task waited for a goroutine that has ended on its own stack: g0 wakes it.
+    pub(crate) task_to_wake: Cell<Option<Waker>>,
     /// What it wants called.
     pub(crate) system_call: Cell<SystemCall>,
     pub(crate) spinning: ShownBool,
@@ -187,8 +192,9 @@ impl M {
                 commit: no_commit,
                 data: ptr::null_mut(),
             }),
-            hopped: Cell::new(ptr::null()),
+            hopped: Hopped::default(),
             at_hand: Cell::new(None),
+            task_to_wake: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
             spinning: ShownBool::new(),
             locked_g: ShownAddress::new(),

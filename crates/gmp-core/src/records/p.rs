@@ -2,6 +2,7 @@
 
 pub(crate) mod plan;
 pub(crate) mod slice;
+mod spares;
 pub(crate) mod timer;
 pub(crate) mod timers;
 pub(crate) mod word;
@@ -9,7 +10,7 @@ pub(crate) mod word;
 #[cfg(all(test, loom))]
 mod loom_hand_off;
 
-use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator, Thief};
+use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator, Switch, Thief};
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::jobs::Jobs;
@@ -19,6 +20,7 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicI32, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use slice::Slice;
+use spares::Spares;
 use std::sync::Arc;
 use timers::Timers;
 use word::PWord;
@@ -90,7 +92,7 @@ pub(crate) struct Counters {
     pub(crate) exited: AtomicU64,
     pub(crate) steals: AtomicU64,
     pub(crate) stolen: AtomicU64,
-    /// 1 while the P keeps a spare stack: neither in use nor in the allocator's books.
+    /// How many spare stacks the P keeps: neither in use nor in the allocator's books.
     pub(crate) spare_stacks: AtomicU64,
     /// The conservation ledger: tokens given to this P's queue less tokens that came out. Summed over all Ps it says
     /// how many the policy holds.
@@ -194,8 +196,7 @@ pub(crate) struct P<C: Config> {
 pub(crate) struct Owner<C: Config> {
     pub(crate) queue: ManuallyDrop<QueueOf<C>>,
     pub(crate) stacks: CacheOf<C>,
-    /// The stack, of the default size, that the last goroutine to end here left: most spawns get it back at once.
-    pub(crate) spare: Option<Stack>,
+    spares: Spares,
 }
 
 // SAFETY: `owner` is reached only through `OwnedP`, of which there is one.
@@ -245,7 +246,7 @@ impl<C: Config> P<C> {
             owner: UnsafeCell::new(Owner {
                 queue: ManuallyDrop::new(queue),
                 stacks: stacks.cache(),
-                spare: None,
+                spares: Spares::default(),
             }),
         }
     }
@@ -290,33 +291,60 @@ impl<C: Config> OwnedP<C> {
 }
 
 impl<C: Config> OwnedP<C> {
-    /// The spare stack, if there is one.
+    /// A spare stack, if there is one: a context of this runtime's has ended on it, and none has been made since
+    /// ([`Switch::init_again`]).
     #[inline]
     pub(crate) fn take_spare(&mut self) -> Option<Stack> {
-        let spare = self.owner().spare.take()?;
-        self.core.counters.spare_stacks.store(0, Ordering::Relaxed);
+        let spares = &mut self.owner().spares;
+        let (spare, left) = (spares.pop()?, spares.len());
+        self.count_spares(left);
         Some(spare)
     }
 
-    /// Keeps a stack of the default size, or gives it back if one is kept already.
+    /// Whether no further spare stack has room here.
+    #[inline]
+    pub(crate) fn has_all_spares(&mut self) -> bool {
+        self.owner().spares.is_full()
+    }
+
+    /// Keeps a stack of the default size, on which a context has ended, or gives it back if enough are kept already.
     #[inline]
     pub(crate) fn keep_spare(&mut self, stack: Stack) -> Option<Stack> {
-        let owner = self.owner();
-        if owner.spare.is_some() {
+        if C::Switch::THREAD_EACH {
             return Some(stack);
         }
-        owner.spare = Some(stack);
-        self.core.counters.spare_stacks.store(1, Ordering::Relaxed);
-        None
+        let spares = &mut self.owner().spares;
+        let (rest, now) = (spares.push(stack), spares.len());
+        self.count_spares(now);
+        rest
+    }
+
+    #[inline]
+    fn count_spares(&self, now: usize) {
+        self.core.counters.spare_stacks.store(now as u64, Ordering::Relaxed);
     }
 
     /// Gives every stack kept here to the depots.
     pub(crate) fn flush_stacks(&mut self, stacks: &C::Stacks) {
-        if let Some(spare) = self.take_spare() {
+        while let Some(spare) = self.take_spare() {
             // SAFETY: A5: it came from these stacks, and its goroutine has ended.
-            unsafe { stacks.free(&mut self.owner().stacks, spare) };
+            unsafe { self.free_used(stacks, spare) };
         }
+        C::Switch::flush();
         stacks.flush(&mut self.owner().stacks);
+    }
+
+    /// Gives a stack back on which a goroutine has run.
+    ///
+    /// # Safety
+    /// It came from `stacks` of this runtime, a context has ended on it, and none has been made since.
+    #[inline]
+    pub(crate) unsafe fn free_used(&mut self, stacks: &C::Stacks, stack: Stack) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            C::Switch::release(&stack);
+            stacks.free(&mut self.owner().stacks, stack);
+        }
     }
 }
 

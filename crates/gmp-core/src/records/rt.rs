@@ -56,6 +56,13 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// On the stack of `g`, which runs on `g.m`; `m.park` is set, without a deadline.
     unsafe fn hop(&self, g: &'static G);
 
+    /// Leaves the goroutine's stack for one of the three kinds of yield, which stands in the M: for the next goroutine if
+    /// it is at hand, for g0 otherwise. Returns when the goroutine runs again.
+    ///
+    /// # Safety
+    /// On the stack of `g`, which runs on `g.m`; `m.leave` is set.
+    unsafe fn hop_to_yield(&self, g: &'static G);
+
     /// Lends the P out for a blocking call that the calling goroutine `g` begins. **Suspends** first, if others wait
     /// for a P that such calls have held up.
     fn begin_blocking(&self, g: &'static G);

@@ -62,7 +62,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
 
     unsafe fn hop(&self, g: &'static G) {
         // SAFETY: the caller's promise.
-        unsafe { self.hop_from(g) };
+        unsafe { self.park_from(g) };
+    }
+
+    unsafe fn hop_to_yield(&self, g: &'static G) {
+        // SAFETY: the caller's promise.
+        unsafe { self.yield_from(g) };
     }
 
     fn begin_blocking(&self, g: &'static G) {

@@ -255,7 +255,7 @@ pub fn set_max_procs(procs: usize) -> usize {
         if before == procs || on_g0(inside.g(), |m| rt.try_resize(m, procs)) {
             return before;
         }
-        inside.leave(Leave::Yield);
+        inside.make_way(Leave::Yield);
         if inside.g().header().is_unwinding() {
             // A closing runtime stops its world no more: without this we would ask for ever.
             drop(inside);
@@ -303,5 +303,5 @@ pub fn yield_now() {
         drop(inside);
         crate::life::panics::unwind_goroutine();
     }
-    inside.leave(Leave::Yield);
+    inside.make_way(Leave::Yield);
 }

@@ -178,7 +178,7 @@ impl AtGate {
 
     /// [`yield_local`], past the gate. **Suspends.**
     pub fn yield_local(&self) {
-        self.0.leave(Leave::YieldLocal);
+        self.0.make_way(Leave::YieldLocal);
     }
 }
 
@@ -263,5 +263,5 @@ pub fn sleep(duration: Duration) -> Wake {
 #[doc(alias = "goyield")]
 #[track_caller]
 pub fn yield_local() {
-    gate::enter("yield_local").leave(Leave::YieldLocal);
+    gate::enter("yield_local").make_way(Leave::YieldLocal);
 }

@@ -17,8 +17,8 @@ use crate::shared::queues::Queues;
 use crate::shared::sched::{IdleOf, Sched};
 
 impl<C: Config> Sched<C> {
-    /// Puts a goroutine on the P that `m` holds.
-    #[inline]
+    /// Puts a goroutine on the P that `m` holds. Inlined, since the slot is a constant wherever it counts.
+    #[inline(always)]
     pub(crate) fn push_local(&self, m: &M, g: Runnable, slot: Slot) {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
         let mut p = unsafe { self.p_of(m) };
@@ -36,10 +36,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn ready(&self, m: &M, g: Runnable) {
         let hold = m.door.hold();
         // Foreign code is called where our own runs.
-        if hold.was_inside()
-            && let Some(who) = foreign::on(m)
-        {
-            foreign::has_readied(who);
+        if hold.was_inside() && m.in_policy.get() {
+            foreign::has_readied_on(m);
         }
         if !hold.found_p() || g.g().is_inboxed() {
             return self.ready_outside(g);

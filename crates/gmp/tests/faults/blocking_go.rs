@@ -57,9 +57,7 @@ static BEATS: AtomicU64 = AtomicU64::new(0);
 static HANDLE: OnceLock<gmp::Handle> = OnceLock::new();
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: LOG is never borrowed over a call that suspends, unless one that says that it does not does: which is
-    // what this looks for.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>())
 }
 
 /// Starts goroutines that take every P, and look whether somebody left their thread's LOG borrowed.
@@ -270,11 +268,13 @@ fn thread_lock_elsewhere() {
     thread_local! {
         static KEPT: RefCell<Vec<gmp::ThreadLock>> = const { RefCell::new(Vec::new()) };
     }
+    // SAFETY: no borrow of the thread-local lasts over a suspension.
+    let shared = || unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() };
     let keep = || KEPT.with_borrow_mut(|kept| kept.push(gmp::lock_os_thread()));
-    builder().procs(1).build().unwrap().run(move || gmp::go(keep).join().unwrap()).unwrap();
+    shared().procs(1).build().unwrap().run(move || gmp::go(keep).join().unwrap()).unwrap();
     // Main is on the thread that goes on as a plain one.
-    builder().build().unwrap().run(keep).unwrap();
-    let locks = builder().build().unwrap().run(|| {
+    shared().build().unwrap().run(keep).unwrap();
+    let locks = shared().build().unwrap().run(|| {
         let own = gmp::lock_os_thread();
         KEPT.take();
         // Out of reach of the goroutine's own code, but not of its own.
@@ -282,7 +282,7 @@ fn thread_lock_elsewhere() {
         gmp_core::goroutine::thread_locks()
     });
     println!("{}", locks.unwrap().value);
-    builder().build().unwrap().run(keep).unwrap();
+    shared().build().unwrap().run(keep).unwrap();
     println!("{}", KEPT.take().len());
 }
 

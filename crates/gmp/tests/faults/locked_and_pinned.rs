@@ -27,13 +27,12 @@ pub(crate) const FAULT: crate::Fault = (
     ],
 );
 
-fn shared() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }.procs(1)
+fn builder() -> gmp::Builder<gmp::policy::Go> {
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).procs(1)
 }
 
 fn pinned() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: as above.
+    // SAFETY: no test here holds a borrow of a thread-local across a suspension.
     unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().pinned() }.procs(1)
 }
 
@@ -43,7 +42,7 @@ fn thread() -> ThreadId {
 
 /// With one P and one M beside m0, both are on the same thread.
 fn waits_for_the_unlock() {
-    let same = shared().build().unwrap().run(|| {
+    let same = builder().build().unwrap().run(|| {
         gmp::yield_now();
         let (wake, woken) = gmp::chan::<()>(1);
         let pinned = gmp::go_pinned(move || {
@@ -90,7 +89,7 @@ fn locks_its_own_thread() {
 
 /// A locked thread starts nobody but its own goroutine.
 fn started_by_a_locked_one() {
-    let apart = shared().build().unwrap().run(|| {
+    let apart = builder().build().unwrap().run(|| {
         let _lock = gmp::lock_os_thread();
         let mine = thread();
         (0..3).all(|_| gmp::go_pinned(thread).join().unwrap() != mine)
@@ -111,7 +110,7 @@ fn reported(result: Result<gmp::Finished<()>, gmp::RunError>) {
 /// A pinned goroutine and a locked one, each of which waits for the other. Two Ps: with one, which thread the pinned one
 /// starts on is left to chance.
 fn locked_for_good() {
-    reported(shared().build().unwrap().run(|| {
+    reported(builder().build().unwrap().run(|| {
         let (go, told) = gmp::chan::<()>(0);
         let (answer, answered) = gmp::chan::<()>(0);
         gmp::yield_now();
@@ -176,7 +175,7 @@ fn is_alive(thread: nix::unistd::Pid) -> bool {
 }
 
 fn leaked_lock() {
-    shared()
+    builder()
         .build()
         .unwrap()
         .run(|| {
@@ -196,7 +195,7 @@ fn leaked_lock() {
 
 /// A thread to which others are pinned ends with the last of them.
 fn leaked_lock_beside_pinned() {
-    shared()
+    builder()
         .build()
         .unwrap()
         .run(|| {
@@ -230,7 +229,7 @@ fn a_leaked_lock_ends_the_thread() {
 
 /// Goroutines that suspend while they unwind have their thread to themselves until the panic is caught, and no longer.
 fn caught_panics() {
-    let alive = shared().build().unwrap().run(|| {
+    let alive = builder().build().unwrap().run(|| {
         gmp::yield_now();
         let mut homes = Vec::new();
         for catches in [true, false, true, false] {

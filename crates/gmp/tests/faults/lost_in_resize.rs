@@ -37,11 +37,8 @@ fn stop_timers_and_go() {
 }
 
 fn swept_in_a_resize() {
-    // SAFETY: no thread-local is used.
-    let runtime = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
-        .procs(3)
-        .build()
-        .unwrap();
+    let runtime =
+        crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).procs(3).build().unwrap();
     runtime
         .run(|| {
             for round in 1..=ROUNDS {

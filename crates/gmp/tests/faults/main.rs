@@ -19,6 +19,8 @@ mod stopped_world;
 mod system_stack;
 mod thread_limit;
 mod timer_sweep_uaf;
+#[path = "../told/mod.rs"]
+mod told;
 mod undeclared_blocking;
 mod unfair_calls;
 mod unheard_attention;

@@ -15,9 +15,8 @@ gmp::g_local! {
     static MINE: Cell<u32> = Cell::new(0);
 }
 
-fn shared() -> Builder<gmp::policy::Go> {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+fn builder() -> Builder<gmp::policy::Go> {
+    crate::told::moving(Builder::new().policy::<gmp::policy::Go>())
 }
 
 /// How a goroutine ends that has left its mark on all that a record holds.
@@ -97,7 +96,7 @@ fn next_goroutine() {
             all_are_new(&old);
         }
     };
-    shared().procs(1).build().unwrap().run(main).unwrap();
+    builder().procs(1).build().unwrap().run(main).unwrap();
 }
 
 fn the_next_goroutine_begins_anew() {
@@ -107,8 +106,8 @@ fn the_next_goroutine_begins_anew() {
 /// What a runtime abandons, another one's goroutines get.
 fn next_runtime() {
     let leave = || (0..20).map(|_| start(Ends::Sleeps)).collect::<Vec<_>>();
-    let old = shared().procs(2).build().unwrap().run(leave).unwrap().value;
-    shared().procs(2).build().unwrap().run(move || all_are_new(&old)).unwrap();
+    let old = builder().procs(2).build().unwrap().run(leave).unwrap().value;
+    builder().procs(2).build().unwrap().run(move || all_are_new(&old)).unwrap();
 }
 
 fn the_next_runtime_begins_anew() {

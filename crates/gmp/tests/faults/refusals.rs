@@ -19,8 +19,7 @@ pub(crate) const FAULT: crate::Fault = (
 );
 
 fn builder() -> Builder<gmp::policy::Go> {
-    // SAFETY: no thread-local is used here.
-    unsafe { Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+    crate::told::moving(Builder::new().policy::<gmp::policy::Go>())
 }
 
 /// Address space in use, in bytes.

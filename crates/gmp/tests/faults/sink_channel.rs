@@ -119,8 +119,7 @@ impl EventSink for Calls {
 }
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: nothing here uses a thread-local.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>())
 }
 
 fn chosen() -> (Call, EventKind) {

@@ -21,8 +21,7 @@ pub(crate) const FAULT: crate::Fault = (
 const SIZE: &str = "GMP_STACK_SIZE";
 
 fn runtime() -> gmp::Runtime<gmp::policy::Go> {
-    // SAFETY: no thread-local is used here.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }.procs(1).build().unwrap()
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).procs(1).build().unwrap()
 }
 
 #[inline(never)]
@@ -45,9 +44,7 @@ fn recursion() {
 }
 
 fn small_by_program() {
-    // SAFETY: no thread-local is used here.
-    let builder =
-        unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }.stack_size(64 << 10);
+    let builder = crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).stack_size(64 << 10);
     let main = || {
         let spawned = gmp::spawn().stack_size(32 << 10).go(two_mebibytes).unwrap();
         spawned.join().unwrap() + two_mebibytes()
@@ -61,8 +58,7 @@ fn tiny_spawn() {
 }
 
 fn build_alone() {
-    // SAFETY: no thread-local is used here.
-    match (unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }).build() {
+    match crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).build() {
         Ok(_) => println!("built"),
         Err(error) => println!("{error}"),
     }
@@ -74,11 +70,8 @@ fn addresses() {
         let local = 0_u8;
         black_box(&raw const local).addr()
     }
-    // SAFETY: no thread-local is used here.
-    let runtime = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
-        .procs(4)
-        .build()
-        .unwrap();
+    let runtime =
+        crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).procs(4).build().unwrap();
     let main = || {
         let all: Vec<_> = (0..1000)
             .map(|_| {

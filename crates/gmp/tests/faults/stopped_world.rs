@@ -17,8 +17,7 @@ pub(crate) const FAULT: crate::Fault = (
 );
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>())
 }
 
 /// Changes the number of Ps again and again while `others` are at work, and tells them when it is done.

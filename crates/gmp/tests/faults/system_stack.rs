@@ -12,8 +12,7 @@ pub(crate) const FAULT: crate::Fault =
 
 /// A frame of 512 KiB where a goroutine has 64 KiB.
 fn large_frame_on_the_system_stack() {
-    // SAFETY: no thread-local is used here.
-    let builder = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() };
+    let builder = crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>());
     let runtime = builder.procs(1).stack_size(64 << 10).build().unwrap();
     runtime
         .run(|| {

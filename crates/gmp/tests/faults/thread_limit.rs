@@ -36,10 +36,7 @@ pub(crate) const FAULT: crate::Fault = (
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn builder(procs: usize, threads: usize) -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: no child holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
-        .procs(procs)
-        .max_threads(threads)
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).procs(procs).max_threads(threads)
 }
 
 fn threads() -> usize {

@@ -37,9 +37,8 @@ pub(crate) const FAULT: crate::Fault = (
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn shared() -> Builder<gmp::policy::Go> {
-    // SAFETY: nothing here holds a borrow of a thread-local across a suspension.
-    unsafe { Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+fn builder() -> Builder<gmp::policy::Go> {
+    crate::told::moving(Builder::new().policy::<gmp::policy::Go>())
 }
 
 /// Says on which goroutine it is dropped, and suspends there.
@@ -85,7 +84,7 @@ fn sweep_by_a_setter() {
         };
         let run = move || gmp::go(main).join().unwrap();
         let done =
-            shared().procs(procs).at_main_return(AtMainReturn::Wait).build().unwrap().run(run).unwrap();
+            builder().procs(procs).at_main_return(AtMainReturn::Wait).build().unwrap().run(run).unwrap();
         assert!(done.left.is_clean(), "{:?}", done.left);
     }
 }
@@ -107,7 +106,7 @@ fn sweep_after_a_resize() {
         all_in_other_goroutines(&hear, 63);
         others.iter().for_each(|other| all_in_other_goroutines(other, 63));
     };
-    shared().procs(4).at_main_return(AtMainReturn::Wait).build().unwrap().run(main).unwrap();
+    builder().procs(4).at_main_return(AtMainReturn::Wait).build().unwrap().run(main).unwrap();
 }
 
 fn a_sweep_after_a_resize_drops_in_a_goroutine() {
@@ -124,7 +123,7 @@ fn closure_that_never_starts() {
             }));
         }
     };
-    shared().procs(1).at_main_return(AtMainReturn::Unwind).build().unwrap().run(main).unwrap();
+    builder().procs(1).at_main_return(AtMainReturn::Unwind).build().unwrap().run(main).unwrap();
     let heard: Vec<_> = hear.iter().collect();
     assert!(heard.len() == 10 && heard.iter().all(Option::is_some), "{heard:?}");
 }
@@ -155,7 +154,7 @@ fn result_that_unwinds() {
         (0..1000).for_each(|_| drop_one());
         assert_eq!(gmp::stats().records, before, "a record is used again though the result's drop unwound");
     };
-    shared().procs(1).build().unwrap().run(main).unwrap();
+    builder().procs(1).build().unwrap().run(main).unwrap();
 }
 
 fn a_result_that_unwinds_from_a_drop_gives_its_record_back() {
@@ -190,7 +189,7 @@ fn order_that_calls_the_runtime() {
             gmp::yield_now();
         }
     };
-    let _ = shared().procs(2).policy::<WithOrder<Go, Yields>>().build().unwrap().run(main);
+    let _ = builder().procs(2).policy::<WithOrder<Go, Yields>>().build().unwrap().run(main);
 }
 
 fn an_order_that_calls_the_runtime_when_it_goes_is_named() {
@@ -226,7 +225,7 @@ fn blocked_sink() {
     let (told, tell) = channel();
     let first = std::thread::spawn({
         let blocks = blocks.clone();
-        let builder = shared().procs(2).events(Arc::new(Sink(blocks)));
+        let builder = builder().procs(2).events(Arc::new(Sink(blocks)));
         move || {
             let main = move || {
                 told.send(gmp::current().unwrap().unparker()).unwrap();
@@ -252,7 +251,7 @@ fn blocked_sink() {
             gmp::park();
             gmp::blocking(|| outside.join().unwrap());
         };
-        shared().procs(2).build().unwrap().run(main).unwrap();
+        builder().procs(2).build().unwrap().run(main).unwrap();
     }
     *blocks.open.0.lock().unwrap() = true;
     blocks.open.1.notify_all();

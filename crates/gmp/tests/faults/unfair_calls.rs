@@ -25,8 +25,7 @@ pub(crate) const FAULT: crate::Fault = (
 );
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: nothing here holds a borrow of a thread-local across a call that suspends.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>())
 }
 
 const MS: Duration = Duration::from_millis(1);

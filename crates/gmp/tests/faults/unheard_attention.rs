@@ -62,8 +62,7 @@ fn m0_leaves_what_others_unwind() {
 /// One goroutine's parks are all called off, so that it comes to g0 and goes on at once. The world stops all the same.
 fn parks_called_off() {
     static DONE: AtomicBool = AtomicBool::new(false);
-    // SAFETY: as above.
-    let builder = unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() };
+    let builder = crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>());
     let finished = builder.procs(2).build().unwrap().run(|| {
         let restless = gmp::go(|| {
             while !DONE.load(Relaxed) {

@@ -35,8 +35,7 @@ pub(crate) const FAULT: crate::Fault = (
 );
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: nothing here uses a thread-local.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().share_thread_locals() }
+    crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>())
 }
 
 /// What the calls of a handle come to in a state.

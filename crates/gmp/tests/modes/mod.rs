@@ -7,15 +7,14 @@ use gmp::policy::{Go, Random};
 use gmp::{Builder, Runtime};
 
 /// A builder whose goroutines move between threads.
-pub(crate) fn shared() -> Builder {
-    // SAFETY: no test holds a borrow of a thread-local, or a lock, across a suspension.
-    unsafe { Builder::new().share_thread_locals() }
+pub(crate) fn builder() -> Builder {
+    crate::told::moving(Builder::new())
 }
 
 /// Runs `main` on Go's policy with this many Ps.
 #[track_caller]
 pub(crate) fn on_go<T: Send + 'static>(procs: usize, main: impl FnOnce() -> T + Send + 'static) -> T {
-    run(shared().policy::<Go>().procs(procs).build().unwrap(), main)
+    run(builder().policy::<Go>().procs(procs).build().unwrap(), main)
 }
 
 /// Runs `main` under both policies, on moving and pinned goroutines, and on goroutines that are threads.
@@ -44,7 +43,7 @@ pub(crate) fn on_stacks(procs: usize, main: fn()) {
 #[track_caller]
 pub(crate) fn moving(procs: usize, main: fn()) {
     on_go(procs, main);
-    run(shared().policy::<Random>().procs(procs).build().unwrap(), main);
+    run(builder().policy::<Random>().procs(procs).build().unwrap(), main);
 }
 
 #[track_caller]

@@ -243,12 +243,16 @@ fn resident() -> u64 {
     text.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
+/// So many thousands of goroutines in turn: 10,000 make ten million.
+const TURNS: &str = "GMP_TEST_TURNS";
+
 fn by_turns() {
+    let turns = std::env::var(TURNS).map_or(70, |turns| turns.parse().unwrap());
     builder()
         .procs(2)
         .build()
         .unwrap()
-        .run(|| {
+        .run(move || {
             let turn = || {
                 in_goroutines(1000, |_| {
                     KEPT.set(Some(Noted("turn")));
@@ -257,12 +261,15 @@ fn by_turns() {
                 });
                 NOTES.lock().unwrap().clear();
             };
-            (0..10).for_each(|_| turn());
+            let first = turns / 5;
+            (0..first).for_each(|_| turn());
             let before = resident();
-            (0..60).for_each(|_| turn());
+            (first..turns).for_each(|_| turn());
             let after = resident();
-            assert_eq!(DROPS.load(Ordering::Relaxed), 70_000);
-            assert!(after < before + before / 5, "{before} pages have become {after}");
+            assert_eq!(DROPS.load(Ordering::Relaxed), turns * 1000);
+            // Of few the stacks and blocks of the first ones make a difference.
+            let more = if turns < 1000 { before / 5 } else { before / 20 };
+            assert!(after <= before + more, "{before} pages have become {after}");
         })
         .unwrap();
 }

@@ -31,6 +31,9 @@ impl Flags {
     pub(crate) const EXTRA_OR_KEPT: Flags = Flags(Flags::EXTRA.0 | Flags::KEPT.0);
     /// Runs to drop something, and its closure no more.
     pub(crate) const ONLY_DROPS: Flags = Flags(Flags::DROPPING.0 | Flags::DISCARDED.0);
+    /// Has a stack of its own kind, a home, or is not counted: g0 sees to its beginning and its end.
+    pub(crate) const ENDS_BY_G0: Flags =
+        Flags(Flags::EXTRA.0 | Flags::PINNED.0 | Flags::PANICKING.0 | Flags::LOCKED.0 | Flags::SYSTEM.0);
 
     #[inline(always)]
     pub(crate) fn has(self, flag: Flags) -> bool {

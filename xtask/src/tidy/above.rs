@@ -1,6 +1,6 @@
 //! Law: a comment that refers to one above has one above: of its own kind, and near enough to be found.
 
-use crate::tidy::{File, Tree};
+use crate::tidy::tree::{File, Tree};
 use std::collections::BTreeMap;
 
 /// How a comment refers to another one.

@@ -1,6 +1,6 @@
 //! Law: a crate depends only on crates of lower floors, as `xtask/floors.toml` has them.
 
-use crate::tidy::Tree;
+use crate::tidy::tree::{Tree, package};
 use toml::{Table, Value};
 
 /// What the built crate and its build script use.
@@ -48,15 +48,6 @@ fn judge(tree: &Tree, name: &str, on: &str) -> Option<String> {
         Some(own) => Some(format!("{name} (floor {own}) may not depend on {on} (floor {below})")),
         None => Some(format!("{name} stands outside and may not depend on {on}")),
     }
-}
-
-fn package(manifest: &Table) -> Option<String> {
-    Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
-}
-
-/// The package's name in a manifest's text.
-pub(crate) fn package_name(manifest: &str) -> Option<String> {
-    package(&manifest.parse().ok()?)
 }
 
 /// Names of everything in the manifest's tables of these kinds, for any target.

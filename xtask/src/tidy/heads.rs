@@ -1,6 +1,6 @@
 //! Law: every Rust file opens with `//!`: what it is, before how.
 
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
     let headless = tree.files.iter().filter(|file| file.is_rust() && !file.text.starts_with("//! "));

@@ -4,7 +4,8 @@
 //! arrow of its own file, unless that file uses the name, too: the arrow then goes straight to where the name comes from.
 //! `mod` declares and is no arrow. Tests import what they like.
 
-use crate::tidy::{File, source};
+use crate::tidy::source;
+use crate::tidy::tree::File;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A module by its path below `src`: `records/g`; the crate's root is empty.
@@ -164,7 +165,9 @@ fn next_use(code: &str, from: usize) -> Option<(usize, usize)> {
         let found = at + code.get(at..)?.find("use ")?;
         let line = code[..found].rfind('\n').map_or(0, |end| end + 1);
         let before = code[line..found].trim();
-        if before.is_empty() || (before.starts_with("pub") && !before.contains([';', '{'])) {
+        // `pub struct House {` ends in the same letters.
+        let is_word = code[line..found].chars().next_back().is_none_or(char::is_whitespace);
+        if is_word && (before.is_empty() || (before.starts_with("pub") && !before.contains([';', '{']))) {
             let start = line + (code[line..found].len() - code[line..found].trim_start().len());
             return Some((start, found + code[found..].find(';')?));
         }

@@ -1,7 +1,7 @@
 //! Law: what the facade takes from other crates stands on its rustdoc pages with a summary, so it is inlined there. (That
 //! it has a summary is the lint `missing_docs`.)
 
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 /// The facade, whose pages are what users read.
 const FACADE: &str = "crates/gmp/src/";

@@ -1,7 +1,8 @@
 //! Law: what `docs/orderings.md` names is there: names of orderings have sites and sites have lines, functions and models
 //! exist.
 
-use crate::tidy::{File, Tree, source};
+use crate::tidy::source;
+use crate::tidy::tree::{File, Tree};
 use std::collections::BTreeSet;
 
 const LEDGER: &str = "docs/orderings.md";

@@ -1,6 +1,6 @@
 //! Law: relative links in Markdown lead to a file that is there, and to a heading that it has.
 
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();

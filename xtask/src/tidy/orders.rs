@@ -1,6 +1,7 @@
 //! Law: the strong ordering lives in one place, and every acquire or release of core says what it pairs with.
 
-use crate::tidy::{Tree, source};
+use crate::tidy::source;
+use crate::tidy::tree::Tree;
 
 /// The only file that may name the strongest ordering: its `full_fence` is what all protocols use.
 const SEAM: &str = "crates/gmp-core/src/ground/sync.rs";

@@ -1,8 +1,8 @@
 //! Law: inside a crate, too, floors look down. Where `xtask/floors.toml` lists a crate's rooms, a file imports from its own
 //! room and from those before it; and in no crate do files import each other in a circle.
 
-use crate::tidy::Tree;
 use crate::tidy::imports::{Crate, Module};
+use crate::tidy::tree::{Tree, package_name};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
@@ -11,9 +11,7 @@ pub(crate) fn law(tree: &Tree) -> Vec<String> {
     for manifest in tree.files.iter().filter(|file| file.path.ends_with("/Cargo.toml")) {
         let folder = manifest.path.replace("Cargo.toml", "src/");
         let arrows = Crate::of(&tree.files, &folder).arrows();
-        if let Some(rooms) =
-            super::floors::package_name(&manifest.text).and_then(|name| tree.house.rooms.get(&name))
-        {
+        if let Some(rooms) = package_name(&manifest.text).and_then(|name| tree.house.rooms.get(&name)) {
             complaints.extend(upward(rooms, &arrows).into_iter().map(|wrong| format!("{folder}{wrong}")));
         }
         for circle in circles(&arrows) {
@@ -101,7 +99,7 @@ mod tests {
                 "crates/x/src/low/b.rs",
                 "pub struct B;\n#[cfg(test)]\nmod tests {\n    use crate::high::a::A;\n}",
             ),
-            ("crates/x/src/high.rs", "pub mod a;"),
+            ("crates/x/src/high.rs", "pub mod a;\npub struct House {}"),
             ("crates/x/src/high/a.rs", "use crate::low::B;\nuse std::fmt;\npub struct A(B);"),
         ];
         assert_eq!(complaints(&files), Vec::<String>::new());

@@ -1,6 +1,6 @@
 //! Law: no Rust file is longer than a reader can hold in mind, but for those exempted with a reason.
 
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 /// Anchors' best-loved files have 100 to 450 lines; those that outgrew their house have over 1000.
 const LIMIT: usize = 450;

@@ -1,7 +1,8 @@
 //! Law: no file is left lying about. A source file belongs to a crate, which Cargo or a `mod` finds; any other file is
 //! named by some file beside it or by what uses it.
 
-use crate::tidy::{File, Tree, source};
+use crate::tidy::source;
+use crate::tidy::tree::{File, Tree};
 use std::collections::BTreeSet;
 
 /// Found by Cargo, by git, or by people who look for licences.

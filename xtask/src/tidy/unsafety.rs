@@ -1,7 +1,8 @@
 //! Law: only the crates listed in `xtask/floors.toml` contain the word `unsafe` as code. (That each block says who
 //! promised what is a lint of clippy's.)
 
-use crate::tidy::{Tree, source};
+use crate::tidy::source;
+use crate::tidy::tree::Tree;
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();

@@ -1,6 +1,6 @@
 //! Law: no line of a comment is wider than a reader's window. Code is wrapped by rustfmt, which leaves comments alone.
 
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 /// Code has 110 columns (`rustfmt.toml`); a comment may end a word or two later.
 const COLUMNS: usize = 124;

@@ -1,6 +1,6 @@
 //! Law: nothing in the project names a place that only one machine has.
 
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 /// Written in two parts, so that this file does not break its own law.
 const FORBIDDEN: [&str; 3] = [concat!("/", "work/"), concat!("/", "tmp/"), concat!("/", "root/")];

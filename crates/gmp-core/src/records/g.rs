@@ -246,6 +246,7 @@ impl G {
 
     /// Whether it is queued in its M's inbox: it is pinned and has run. One that is locked as well is queued for
     /// everybody, so that whoever finds it gives its M a P; a locked M looks into no queue.
+    #[inline(always)]
     pub(crate) fn is_inboxed(&self) -> bool {
         let flags = self.flags.get();
         flags.has(Flags::PINNED) && flags.has(Flags::STARTED) && !flags.has(Flags::LOCKED)

@@ -57,7 +57,7 @@ fn worker(context: &Context, site: SocketAddr, pages: &Receiver<u32>, answers: &
 }
 
 #[gmp::main]
-pub fn main() -> io::Result<()> {
+pub(crate) fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     gmp::go(move || site(&listener));

@@ -8,7 +8,7 @@
 //!
 //! | async code waits for | by |
 //! | --- | --- |
-//! | a goroutine | `handle.await`: [`JoinHandle`](crate::JoinHandle) is [`IntoFuture`](std::future::IntoFuture) |
+//! | a goroutine | `handle.await`: [`JoinHandle`](crate::JoinHandle) is [`IntoFuture`] |
 //! | a value, room for one | [`Receiver::recv_async`](crate::Receiver::recv_async), [`Sender::send_async`](crate::Sender::send_async) |
 //! | a moment | [`time::sleep_async`](crate::time::sleep_async) |
 //! | the end of a context | `context.done().recv_async()` |

@@ -152,6 +152,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// The system's; it is awaited outside a goroutine.
+    #[expect(clippy::manual_async_fn, reason = "in this form it is `Send` for all to see, as its kin are")]
     pub fn connect_async(address: SocketAddr) -> impl Future<Output = io::Result<Self>> + Send {
         async move {
             let stream = Self::unconnected(&address)?;

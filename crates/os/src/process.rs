@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A goroutine waits for a child by its pidfd, as for a socket; on a kernel before 5.3, by a blocking call. Pipes are
-//! [`Pollable`]. To start a process takes some time, in which the thread is blocked: that is declared.
+//! [`Pollable`](gmp_net::Pollable). To start a process takes some time, in which the thread is blocked: that is declared.
 
 mod child;
 

@@ -34,12 +34,14 @@ pub(crate) fn law(tree: &Tree) -> Vec<String> {
 /// What Cargo finds by itself.
 fn is_target(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    match parts.as_slice() {
-        [.., "src", "lib.rs" | "main.rs"] | [.., "build.rs"] => true,
-        [.., "tests" | "examples" | "benches", _] => true,
-        [.., "tests" | "examples" | "benches", _, "main.rs"] | [.., "src", "bin", _] => true,
-        _ => false,
-    }
+    matches!(
+        parts.as_slice(),
+        [.., "src", "lib.rs" | "main.rs"]
+            | [.., "build.rs"]
+            | [.., "tests" | "examples" | "benches", _]
+            | [.., "tests" | "examples" | "benches", _, "main.rs"]
+            | [.., "src", "bin", _]
+    )
 }
 
 /// The files that a `mod` may mean, with or without a `#[path]`, and those that are included.

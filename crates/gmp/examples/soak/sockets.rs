@@ -12,13 +12,17 @@ use std::time::Instant;
 pub(crate) fn read_and_end(rng: &mut Rng) {
     // Others have all descriptors open that there may be.
     let Ok((here, there)) = UnixStream::pair() else { return };
-    let (here, mark) = (Arc::new(here), rng.u8(..));
+    let (here, mark, as_task) = (Arc::new(here), rng.u8(..), rng.bool());
     let reader = {
         let (here, ticket) = (Arc::clone(&here), Ticket::new());
         gmp::go(move || {
             let _ticket = ticket;
             let mut got = [0];
-            (&*here).read(&mut got).map(|n| (n, got[0])).map_err(|error| error.kind())
+            let read = match as_task {
+                true => gmp::block_on(here.read_async(&mut got)),
+                false => (&*here).read(&mut got),
+            };
+            read.map(|n| (n, got[0])).map_err(|error| error.kind())
         })
     };
     let how = rng.u32(..5);
@@ -27,6 +31,8 @@ pub(crate) fn read_and_end(rng: &mut Rng) {
     }
     match how {
         0 => drop(there),
+        // Tasks have timers of their own, and heed a deadline only when they are told of it.
+        1 if as_task => here.set_read_deadline(Some(Instant::now())),
         1 => here.set_read_deadline(Some(Instant::now() + micros(rng, 300))),
         2 => here.close().unwrap(),
         _ => {

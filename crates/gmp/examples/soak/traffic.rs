@@ -6,12 +6,15 @@ use crate::work::{Errand, World};
 use fastrand::Rng;
 use gmp::channel::{SendTimeoutError, TrySendError};
 use gmp::context::{Context, Never};
+use gmp::future::block_on_with;
 use gmp::sync::{Mutex, WaitGroup};
 use gmp::{Receiver, Select, Sender, select};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// One value on its way.
@@ -125,7 +128,7 @@ fn drive(road: Road, seed: u64) {
 fn step(road: &Road, rng: &mut Rng) {
     let which = rng.usize(..2);
     let (to, from, pause) = (&road.to[which], &road.from[which], micros(rng, 200));
-    match rng.u32(..12) {
+    match rng.u32(..16) {
         0 => sent(road, rng, |parcel| to.send_timeout(parcel, pause).map_err(SendTimeoutError::into_inner)),
         1..=2 => sent(road, rng, |parcel| to.try_send(parcel).map_err(TrySendError::into_inner)),
         3 => received(road, from.recv_timeout(pause).ok()),
@@ -135,10 +138,36 @@ fn step(road: &Road, rng: &mut Rng) {
         8 => from_a_set(road, pause),
         9 => to_a_set(road, rng, pause),
         10 if rng.u32(..30) == 0 => _ = from.close(),
+        12 => awaited(road, from),
+        13 => given_up(road, rng, to, from),
         _ => match select! { recv(from) -> parcel => parcel.ok(), default => None } {
             None => std::thread::yield_now(),
             parcel => received(road, parcel),
         },
+    }
+}
+
+/// A receive as a future, until all is over.
+fn awaited(road: &Road, from: &Receiver<Parcel>) {
+    if let Ok(parcel) = block_on_with(&road.context, from.recv_async()) {
+        received(road, parcel.ok());
+    }
+}
+
+/// A send and a receive as futures, each dropped when it has been polled once: what the receive had got goes to others.
+fn given_up(road: &Road, rng: &mut Rng, to: &Sender<Parcel>, from: &Receiver<Parcel>) {
+    let parcel = Parcel::new(rng);
+    road.books.lock().sent.insert(parcel.0);
+    let mut nobody = std::task::Context::from_waker(Waker::noop());
+    let (send, mut receive) = (pin!(to.send_async(parcel)), pin!(from.recv_async()));
+    if let Poll::Ready(Err(back)) = send.poll(&mut nobody) {
+        road.books.lock().refused.insert(back.into_inner().0);
+    }
+    for _ in 0..2 {
+        match receive.as_mut().poll(&mut nobody) {
+            Poll::Ready(parcel) => return received(road, parcel.ok()),
+            Poll::Pending => std::thread::yield_now(),
+        }
     }
 }
 

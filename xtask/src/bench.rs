@@ -108,6 +108,7 @@ fn measure(args: &Args, events: &Events) -> Result<(Record, Option<Stop>)> {
         let (mut log, mut record) = Log::resume(file)?;
         record.head.check_build(&machine::commit())?;
         record.head.args.timeout = args.timeout.or(record.head.args.timeout);
+        record.head.args.precise |= args.precise;
         let programs = programs(&record.head.args)?;
         return run::run(&programs, record, &mut log, events);
     }

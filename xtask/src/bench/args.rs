@@ -43,7 +43,8 @@ pub(crate) struct Args {
     /// contestant or a smoke run, else 3; 5 with --baseline.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) runs: Option<u64>,
-    /// Go on with a contest until each ratio is known to 2 %, or until 30 processes a cell.
+    /// Go on with a contest until each ratio is known to 2 %, or the figure of a contestant who is alone, or until 30
+    /// processes a cell. With --resume: add to an earlier run what it lacks for that.
     #[arg(long)]
     pub(crate) precise: bool,
     /// Count instructions an operation, too, by callgrind (workloads that are calibrated by time; needs valgrind).
@@ -56,8 +57,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     #[serde(skip)]
     pub(crate) json: Option<PathBuf>,
-    /// Go on where the run that wrote this file was cut: with its arguments (--timeout alone may be another), and only
-    /// what is missing.
+    /// Go on where the run that wrote this file was cut: with its arguments (only --timeout may be another, and --precise
+    /// be added), and only what is missing.
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) resume: Option<PathBuf>,

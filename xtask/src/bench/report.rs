@@ -106,6 +106,11 @@ impl Row {
         self.failure().is_none().then(|| median(self.figures()))?
     }
 
+    /// The mean of the figures that count, and how sure it is.
+    pub(crate) fn mean(&self) -> Option<Ratio> {
+        Ratio::of(&self.figures())
+    }
+
     /// The figures that count, process by process.
     pub(crate) fn figures(&self) -> Vec<f64> {
         self.samples.iter().filter_map(Sample::figure).collect()

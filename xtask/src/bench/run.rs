@@ -5,7 +5,7 @@ use crate::bench::cell::CellSpec;
 use crate::bench::events::Events;
 use crate::bench::log::{Log, Record};
 use crate::bench::program::Program;
-use crate::bench::report::Report;
+use crate::bench::report::{Report, Row};
 use crate::bench::sample::{Outcome, Sample};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,8 +30,10 @@ impl fmt::Display for Stop {
     }
 }
 
-/// A ratio that is known so well needs no more turns.
+/// A figure or a ratio that is known so well needs no more turns.
 const PRECISE: f64 = 0.02;
+/// Fewer turns than these say nothing of how sure a figure is.
+const LEAST_PRECISE: u64 = 3;
 
 /// Measures what the record does not have yet.
 pub(crate) fn run(
@@ -59,21 +61,28 @@ pub(crate) fn run(
 fn turns(record: &Record, contest: &[CellSpec]) -> u64 {
     let (args, least) = (&record.head.args, record.head.runs);
     let done = record.samples.iter().filter(|sample| sample.cell == contest[0]).count() as u64;
-    if !args.precise || done < least || is_precise(record, contest) {
+    if !args.precise {
         return least;
     }
-    (done + 1).min(Args::MOST_RUNS)
+    let least = least.max(LEAST_PRECISE);
+    if done < least || is_precise(record, contest) {
+        return least;
+    }
+    // At least as many as were asked for, where that is more than the limit.
+    (done + 1).min(Args::MOST_RUNS.max(least))
 }
 
-/// Whether the ratios of a contest are known well enough. A failed cell will not become better by repetition.
-fn is_precise(record: &Record, contest: &[CellSpec]) -> bool {
+/// Whether the ratios of a contest are known well enough, or the figure of one who is alone. A failed cell will not become
+/// better by repetition.
+pub(crate) fn is_precise(record: &Record, contest: &[CellSpec]) -> bool {
     let report = Report::new(&Record {
         head: crate::bench::log::Head { cells: contest.to_vec(), ..record.head.clone() },
         samples: record.samples.clone(),
     });
     let contest = &report.contests[0];
-    let sure =
-        |row| contest.ratio(row).and_then(|ratio| ratio.uncertainty()).is_none_or(|share| share < PRECISE);
+    let is_alone = contest.rows.len() == 1;
+    let known = |row: &Row| if is_alone { row.mean() } else { contest.ratio(row) };
+    let sure = |row| known(row).and_then(|known| known.uncertainty()).is_none_or(|share| share < PRECISE);
     contest.rows.iter().any(|row| row.failure().is_some()) || contest.rows.iter().all(sure)
 }
 

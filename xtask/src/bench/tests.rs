@@ -234,3 +234,34 @@ fn precise_runs_go_on_until_the_ratio_is_known() {
     let report = measured("--workload good --lib gmp,rival --precise");
     assert_eq!(report.contests[0].rows[0].samples.len(), 3);
 }
+
+#[test]
+fn whoever_is_alone_is_measured_until_the_figure_is_known() {
+    let (mut record, _) = measure(&args("--workload good --precise"), &Events::new()).unwrap();
+    assert_eq!(record.samples.len(), 3);
+    let cells = record.head.cells.clone();
+    assert!(run::is_precise(&record, &cells));
+    for (sample, figure) in record.samples.iter_mut().zip([20.0, 21.0, 22.0]) {
+        let sample::Outcome::Measured(line) = &mut sample.outcome else { panic!("a failed cell") };
+        line.ns_per_op = Some(figure);
+    }
+    assert!(!run::is_precise(&record, &cells));
+    // The next one says 20 again, and so do all after it, until the mean is known or the limit met.
+    let (record, stop) = run::run(&[Program::new(FAKE)], record, &mut Log::none(), &Events::new()).unwrap();
+    assert!(stop.is_none());
+    let most = Args::MOST_RUNS as usize;
+    assert!(record.samples.len() > 3 && record.samples.len() < most, "{}", record.samples.len());
+    assert!(run::is_precise(&record, &cells));
+}
+
+#[test]
+fn an_earlier_run_is_made_precise_without_a_new_start() {
+    let file = Scratch::new("precise");
+    measure(&args(&format!("--workload good {}", file.option("--json"))), &Events::new()).unwrap();
+    let first = file.text();
+    let line = format!("--precise {}", file.option("--resume"));
+    let (record, stop) = measure(&args(&line), &Events::new()).unwrap();
+    assert!(stop.is_none());
+    assert_eq!(record.samples.len(), 3);
+    assert!(file.text().starts_with(&first), "what was measured stays");
+}

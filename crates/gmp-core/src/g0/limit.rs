@@ -12,6 +12,10 @@ impl<C: Config> G0<'_, C> {
     pub(super) fn mind_the_limit(&self) -> bool {
         let mut lists = self.sched.lock();
         if self.m.reserve.get() {
+            // What is pinned here runs nowhere else: the P would come back for it, and go again.
+            if !self.m.inbox.is_empty() {
+                return false;
+            }
             let Some(m) = lists.idle_ms.pop() else {
                 // A thread that has ended may have left room for another one.
                 if lists.without_thread.is_empty() || !self.sched.may_make_thread(&lists) {

@@ -72,7 +72,9 @@ impl<C: Config> Sched<C> {
         // SAFETY: it is on the list of all Ms, or it would have been forgotten.
         let is_locked = |m: MRef| !unsafe { m.get() }.locked_g.get().is_null();
         let nobody_runs = lists.idle_ps.len() + 1 >= self.procs();
-        nobody_runs && !lists.finished && lists.second_reserve.is_none_or(is_locked)
+        // `run` is about to return, unless m0 sees to it that the rest unwinds.
+        let goes_on = !lists.finished || self.unwinding();
+        nobody_runs && goes_on && lists.second_reserve.is_none_or(is_locked)
     }
 
     /// This new M, whose thread has not begun, is the second reserve until it ends.

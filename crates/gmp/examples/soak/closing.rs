@@ -158,8 +158,15 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn) -> Result<
                     7 => {
                         let suspends = Suspends(i);
                         let wait = Duration::from_micros(u64::from(i));
-                        drop(gmp::time::after_func_once(wait, move || drop(suspends)));
-                        if !waits {
+                        let (ended, end) = gmp::chan(1);
+                        drop(gmp::time::after_func_once(wait, move || {
+                            drop(suspends);
+                            let _ = ended.send(());
+                        }));
+                        if waits {
+                            // A timer is no goroutine: `run` does not wait for what it starts as `run` ends.
+                            let _ = end.recv();
+                        } else {
                             gmp::park_timeout(Duration::from_millis(3));
                         }
                     }

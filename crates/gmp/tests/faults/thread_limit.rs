@@ -16,6 +16,8 @@ pub(crate) const FAULT: crate::Fault = (
         a_locked_main_leaves_one_that_runs,
         a_blocked_main_leaves_one_that_runs,
         a_locked_reserve_leaves_one_that_runs,
+        a_reserve_runs_what_is_pinned_to_it,
+        a_locked_goroutine_unwinds_at_the_limit,
     ],
     named![
         spawned_beside_a_timer,
@@ -29,6 +31,8 @@ pub(crate) const FAULT: crate::Fault = (
         blocked_beside_a_locked_main,
         blocked_beside_a_blocked_main,
         blocked_beside_a_locked_reserve,
+        pinned_to_the_reserve,
+        unwinds_beside_a_lock,
     ],
 );
 
@@ -342,4 +346,58 @@ fn blocked_beside_a_locked_reserve() {
 
 fn a_locked_reserve_leaves_one_that_runs() {
     child("blocked_beside_a_locked_reserve").run().code(0).prints("done\n").says("thread exhaustion");
+}
+
+/// While one blocks on the only other thread, m0 runs the rest, and something is pinned to it.
+fn pinned_to_the_reserve() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    for procs in [1, 2] {
+        builder(procs, 3)
+            .build()
+            .unwrap()
+            .run(|| {
+                let (release, blocked) = block_many(1);
+                let over = Arc::new(AtomicBool::new(false));
+                let told = over.clone();
+                let pinned = gmp::go_pinned(move || {
+                    while !told.load(Relaxed) {
+                        gmp::yield_now();
+                    }
+                });
+                gmp::sleep(Duration::from_millis(5));
+                drop(release);
+                assert!(blocked.into_iter().all(|one| one.join().unwrap()));
+                (0..20).for_each(|_| gmp::yield_now());
+                over.store(true, Relaxed);
+                pinned.join().unwrap();
+            })
+            .unwrap();
+    }
+    println!("done");
+}
+
+/// The reserve gave its P to an idle thread, which gave it back for the pinned goroutine, for ever.
+fn a_reserve_runs_what_is_pinned_to_it() {
+    child("pinned_to_the_reserve").run().code(0).prints("done\n");
+}
+
+/// Main returns while the only other thread sleeps for the goroutine that has locked it.
+fn unwinds_beside_a_lock() {
+    let runtime = builder(1, 3).at_main_return(gmp::AtMainReturn::Unwind).build().unwrap();
+    let finished = runtime.run(|| {
+        let (tell, told) = gmp::chan(1);
+        drop(gmp::go(move || {
+            let _lock = gmp::lock_os_thread();
+            tell.send(()).unwrap();
+            gmp::park();
+        }));
+        told.recv().unwrap();
+        gmp::sleep(Duration::from_millis(5));
+    });
+    println!("{}", finished.unwrap().left.is_clean());
+}
+
+fn a_locked_goroutine_unwinds_at_the_limit() {
+    child("unwinds_beside_a_lock").run().code(0).prints("true\n");
 }

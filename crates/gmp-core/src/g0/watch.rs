@@ -70,12 +70,21 @@ impl<C: Config> G0<'_, C> {
             }
             return None;
         }
+        // One M at a time waits there (N4), or one would take the interrupt that is meant for the other. Whoever is still
+        // in there has a P, or is about to take one, and comes here when it gives it up.
+        if polls && lists.in_poller {
+            return None;
+        }
         lists.watcher = Some(Watcher { m: MRef::new(self.m), until, polls });
+        lists.in_poller |= polls;
         self.sched.polling.set_watched(polls);
         drop(lists);
         let ready = self.sleep_as_watcher(until, polls);
         let mut lists = self.sched.lock();
         self.sched.polling.set_watched(false);
+        if polls {
+            lists.in_poller = false;
+        }
         if lists.watcher.is_some_and(|watcher| watcher.m == MRef::new(self.m)) {
             lists.watcher = None;
         }

@@ -101,6 +101,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) ms_wanting_p: Vec<MRef>,
     /// The M that sleeps until the next timer, or until a descriptor is ready.
     pub(crate) watcher: Option<Watcher>,
+    /// An M is in the poller, or on its way out: the watcher, or one that was given a P there at the limit of threads.
+    pub(crate) in_poller: bool,
     /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
@@ -185,6 +187,7 @@ impl<C: Config> Lists<C> {
             locked_idle: 0,
             ms_wanting_p: Vec::new(),
             watcher: None,
+            in_poller: false,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
             taken: 0,

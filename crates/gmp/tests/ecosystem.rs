@@ -1,6 +1,8 @@
 //! `examples/thread-local-libraries`: libraries that live by thread-locals, each used by goroutines that move. And
 //! `examples/async-world`: hyper, rustls and tokio with gmp's sockets.
 //!
+//! Not with `--locked`: what the workspace has begun to use is added to their lock files, and all other versions stay.
+//!
 //! They build some hundred crates of other people's, so they are run when asked for:
 //! `cargo test -p gmp --test ecosystem -- --ignored`.
 
@@ -14,7 +16,7 @@ fn libraries_take_a_goroutine_for_a_thread() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.current_dir(root.join("examples/thread-local-libraries")).args(["run", "--locked"]);
+    command.current_dir(root.join("examples/thread-local-libraries")).arg("run");
     command.env("CARGO_TARGET_DIR", root.join("target/thread-local-libraries"));
     let output = command.output().expect("cargo can be started");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -32,7 +34,7 @@ fn the_async_world_runs_on_goroutines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.current_dir(root.join("examples/async-world")).args(["test", "--locked"]);
+    command.current_dir(root.join("examples/async-world")).arg("test");
     command.env("CARGO_TARGET_DIR", root.join("target/async-world"));
     let output = command.output().expect("cargo can be started");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

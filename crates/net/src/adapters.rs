@@ -46,6 +46,39 @@ fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     unsafe { &mut *(core::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
 }
 
+/// The writing half of such a trait: they differ in the name of the end, and in what else they ask.
+macro_rules! write_as {
+    ($stream:ident, $write:path, $end:ident $(, $more:item)?) => {
+        impl $write for $stream {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_write_some(context, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                bufs: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_write_all_of(context, bufs)
+            }
+
+            $($more)?
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn $end(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.end_writing()
+            }
+        }
+    };
+}
+
 macro_rules! adapt {
     ($stream:ident, $poll_read:ident) => {
         impl $stream {
@@ -86,31 +119,7 @@ macro_rules! adapt {
         }
 
         #[cfg(feature = "futures-io")]
-        impl futures_io::AsyncWrite for $stream {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_some(context, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bufs: &[io::IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_all_of(context, bufs)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.end_writing()
-            }
-        }
+        write_as!($stream, futures_io::AsyncWrite, poll_close);
 
         #[cfg(feature = "tokio")]
         impl tokio::io::AsyncRead for $stream {
@@ -129,35 +138,14 @@ macro_rules! adapt {
         }
 
         #[cfg(feature = "tokio")]
-        impl tokio::io::AsyncWrite for $stream {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_some(context, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bufs: &[io::IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_all_of(context, bufs)
-            }
-
+        write_as!(
+            $stream,
+            tokio::io::AsyncWrite,
+            poll_shutdown,
             fn is_write_vectored(&self) -> bool {
                 true
             }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.end_writing()
-            }
-        }
+        );
 
         #[cfg(feature = "hyper")]
         impl hyper::rt::Read for $stream {
@@ -175,35 +163,14 @@ macro_rules! adapt {
         }
 
         #[cfg(feature = "hyper")]
-        impl hyper::rt::Write for $stream {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_some(context, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                context: &mut Context<'_>,
-                bufs: &[io::IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_all_of(context, bufs)
-            }
-
+        write_as!(
+            $stream,
+            hyper::rt::Write,
+            poll_shutdown,
             fn is_write_vectored(&self) -> bool {
                 true
             }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.end_writing()
-            }
-        }
+        );
     };
 }
 

@@ -114,7 +114,7 @@ impl<C: Config> Sched<C> {
         let p = self.p_to_hop_on(m)?;
         // SAFETY: we are on this M's thread, and it holds a P.
         let popped = unsafe { self.pop_local(m) }?;
-        self.keep_or_run(m, p, popped)
+        self.keep_or_run(m, p, popped, |next| self.starts_on_a_spare(m, next))
     }
 
     /// Who runs if `g`, which calls, yields as `m.leave` says.
@@ -132,7 +132,7 @@ impl<C: Config> Sched<C> {
         // SAFETY: we are on this M's thread, and it holds a P.
         if let Some(popped) = unsafe { self.pop_local(m) } {
             let errand = if to_local { Errand::ToLocal } else { Errand::ToShared };
-            return self.keep_or_run(m, p, popped).map_or(Next::Unknown, |next| Next::Other(next, errand));
+            return self.hop_to_popped(m, p, popped, errand);
         }
         // SAFETY: as above.
         let queues = unsafe { self.queues() };
@@ -153,7 +153,14 @@ impl<C: Config> Sched<C> {
             m.leave.set(Leave::YieldLocal);
         }
         let popped = Popped { token, inherits: false };
-        self.keep_or_run(m, p, popped).map_or(Next::Unknown, |next| Next::Other(next, errand))
+        self.hop_to_popped(m, p, popped, errand)
+    }
+
+    /// Who runs after a yield, with this one out of a queue.
+    #[inline(always)]
+    fn hop_to_popped(&self, m: &M, p: &PCore, popped: Popped<Runnable>, errand: Errand) -> Next {
+        let next = self.keep_or_run(m, p, popped, |next| self.starts_on_a_spare(m, next));
+        next.map_or(Next::Unknown, |next| Next::Other(next, errand))
     }
 
     /// The M's P, if g0 would do nothing now but look for work.
@@ -166,12 +173,18 @@ impl<C: Config> Sched<C> {
         (!for_g0).then_some(p)
     }
 
-    /// The goroutine, if it can be switched to from here; else the M keeps it for g0.
+    /// The goroutine, if it can be switched to from here, or has never run and `may_start`; else the M keeps it for g0.
     #[inline(always)]
-    fn keep_or_run(&self, m: &M, p: &PCore, popped: Popped<Runnable>) -> Option<&'static G> {
+    fn keep_or_run(
+        &self,
+        m: &M,
+        p: &PCore,
+        popped: Popped<Runnable>,
+        may_start: impl FnOnce(&G) -> bool,
+    ) -> Option<&'static G> {
         let next = popped.token.g();
         let at_home = next.is_of(&self.header) && next.home().is_null();
-        if !at_home || !(next.has(Flags::STARTED) || self.starts_on_a_spare(m, next)) {
+        if !at_home || !(next.has(Flags::STARTED) || may_start(next)) {
             m.at_hand.set(Some(popped));
             return None;
         }
@@ -201,17 +214,7 @@ impl<C: Config> Sched<C> {
         let p = self.p_to_hop_on(m)?;
         // SAFETY: we are on this M's thread, and it holds a P.
         let popped = unsafe { self.pop_local(m) }?;
-        let next = popped.token.g();
-        let at_home = next.is_of(&self.header) && next.home().is_null();
-        let by_g0 = !next.has(Flags::STARTED) && next.has(Flags::ENDS_BY_G0);
-        if !at_home || by_g0 {
-            m.at_hand.set(Some(popped));
-            return None;
-        }
-        if !popped.inherits {
-            p.slice.begin();
-        }
-        Some(popped.token.into_g())
+        self.keep_or_run(m, p, popped, |next| !next.has(Flags::ENDS_BY_G0))
     }
 
     /// Whether g0 would see to anything before it looks into the P's own queue, or with what comes out of it.

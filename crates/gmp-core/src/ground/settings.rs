@@ -71,7 +71,7 @@ pub struct Settings {
     pub retake: bool,
     /// How many goroutines may overrun their slices beside the Ps; `None`: twice the number of Ps.
     pub max_overruns: Option<usize>,
-    /// Told of each of them, when it has come back. Runs on its stack; it must not call the runtime.
+    /// Told of each of them, when it has come back. Runs on g0's stack; it must not call the runtime.
     pub on_overrun: Option<OverrunHook>,
     /// Whether main stays on the thread that called `run`.
     pub lock_main: bool,

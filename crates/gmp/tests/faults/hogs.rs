@@ -2,6 +2,7 @@
 //! beside it stood still. The kind: any number of such goroutines, in any mode, locked, pinned or in a `join`, and whatever
 //! they do when they have come back. All counts, no times: a hog computes until somebody else has run.
 
+use super::lost_p::{goes_on_after, in_every_mode, stays_after};
 use super::undeclared_blocking::{moving, one_p};
 use crate::harness::{child, named};
 use gmp::{AtMainReturn, Overrun, chan, go};
@@ -28,7 +29,7 @@ pub(crate) const FAULT: crate::Fault = (
     named![
         ticks,
         four_hogs,
-        goes_on_after,
+        goes_on_after_overruns,
         same_thread,
         resizes,
         left_computing,
@@ -103,85 +104,17 @@ fn a_ticker_goes_on_beside_hogs() {
     child("four_hogs").run().code(0).prints("done\n");
 }
 
-/// After its P was taken it spawns, sets timers, uses channels, blocks, unwinds and ends, without a P at first.
-fn goes_on_after() {
-    let main = || {
-        go(overrun).join().unwrap();
-        let spawned = go(|| {
-            overrun();
-            go(|| 7)
-        });
-        assert_eq!(spawned.join().unwrap().join().unwrap(), 7);
-        let timer = go(|| {
-            overrun();
-            gmp::time::after(MS)
-        });
-        timer.join().unwrap().recv().unwrap();
-        let (send, receive) = chan(1);
-        go(move || {
-            overrun();
-            send.try_send(7).unwrap();
-        });
-        assert_eq!(receive.recv().unwrap(), 7);
-        let blocks = go(|| {
-            overrun();
-            gmp::blocking(|| std::thread::sleep(MS));
-            overrun();
-            std::thread::sleep(MS);
-            gmp::checkpoint();
-            gmp::yield_now();
-        });
-        blocks.join().unwrap();
-        let panics = go(|| {
-            overrun();
-            std::panic::resume_unwind(Box::new(7));
-        });
-        panics.join().unwrap_err();
-        let exits = go(|| {
-            overrun();
-            gmp::exit();
-        });
-        exits.join().unwrap_err();
-        assert!(gmp::scope(|scope| scope.go(overrun).join().is_ok()));
-    };
-    moving(main);
-    // SAFETY: nothing here holds a borrow of a thread-local, or a guard, across a call that suspends.
-    unsafe { one_p().pinned() }.build().unwrap().run(main).unwrap();
+fn goes_on_after_overruns() {
+    in_every_mode(|| goes_on_after(overrun));
     println!("done");
 }
 
 fn whoever_has_overrun_goes_on() {
-    child("goes_on_after").run().code(0).prints("done\n");
+    child("goes_on_after_overruns").run().code(0).prints("done\n");
 }
 
-/// Locked or pinned it comes back on its own thread; any other at least stays there until it next suspends.
 fn same_thread() {
-    moving(|| {
-        // SAFETY: it only asks.
-        let here = || unsafe { libc::syscall(libc::SYS_gettid) };
-        go(move || {
-            let before = here();
-            overrun();
-            assert_eq!(before, here());
-        })
-        .join()
-        .unwrap();
-        let stays = move || {
-            let before = here();
-            for _ in 0..3 {
-                overrun();
-                gmp::yield_now();
-                assert_eq!(before, here());
-            }
-        };
-        go(move || {
-            let _lock = gmp::lock_os_thread();
-            stays();
-        })
-        .join()
-        .unwrap();
-        gmp::go_pinned(stays).join().unwrap();
-    });
+    moving(|| stays_after(overrun));
     println!("done");
 }
 

@@ -24,7 +24,7 @@ pub(crate) const FAULT: crate::Fault = (
 const MS: Duration = Duration::from_millis(1);
 
 /// Runs in all modes in which goroutines share threads.
-fn in_every_mode(main: fn()) {
+pub(super) fn in_every_mode(main: fn()) {
     moving(main);
     // SAFETY: nothing here holds a borrow of a thread-local, or a guard, across a call that suspends.
     unsafe { one_p().pinned() }.build().unwrap().run(main).unwrap();
@@ -37,54 +37,58 @@ fn lose_the_p() {
     hear.recv().unwrap();
 }
 
-/// After its P was taken it spawns, sets timers, uses channels, unwinds and ends, without a P at first.
-fn goes_on() {
-    in_every_mode(|| {
-        go(lose_the_p).join().unwrap();
-        let spawned = go(|| {
-            lose_the_p();
-            go(|| 7)
-        });
-        assert_eq!(spawned.join().unwrap().join().unwrap(), 7);
-        let timer = go(|| {
-            lose_the_p();
-            gmp::time::after(MS)
-        });
-        timer.join().unwrap().recv().unwrap();
-        let (send, receive) = chan(1);
-        go(move || {
-            lose_the_p();
-            send.try_send(7).unwrap();
-        });
-        assert_eq!(receive.recv().unwrap(), 7);
-        let blocks = go(|| {
-            lose_the_p();
-            gmp::blocking(|| thread::sleep(MS));
-            lose_the_p();
-            gmp::yield_now();
-        });
-        blocks.join().unwrap();
-        let panics = go(|| {
-            lose_the_p();
-            std::panic::resume_unwind(Box::new(7));
-        });
-        panics.join().unwrap_err();
-        let exits = go(|| {
-            lose_the_p();
-            gmp::exit();
-        });
-        exits.join().unwrap_err();
-        assert!(gmp::scope(|scope| scope.go(lose_the_p).join().is_ok()));
-        // A handle of a goroutine that has ended gives its record back.
-        let ended = go(|| Box::new(1));
-        gmp::yield_now();
-        go(move || {
-            lose_the_p();
-            drop(ended);
-        })
-        .join()
-        .unwrap();
+/// After this call has lost it its P it spawns, sets timers, uses channels, blocks, unwinds and ends, without a P at first.
+pub(super) fn goes_on_after(loses_p: fn()) {
+    go(loses_p).join().unwrap();
+    let spawned = go(move || {
+        loses_p();
+        go(|| 7)
     });
+    assert_eq!(spawned.join().unwrap().join().unwrap(), 7);
+    let timer = go(move || {
+        loses_p();
+        gmp::time::after(MS)
+    });
+    timer.join().unwrap().recv().unwrap();
+    let (send, receive) = chan(1);
+    go(move || {
+        loses_p();
+        send.try_send(7).unwrap();
+    });
+    assert_eq!(receive.recv().unwrap(), 7);
+    let blocks = go(move || {
+        loses_p();
+        gmp::blocking(|| thread::sleep(MS));
+        loses_p();
+        thread::sleep(MS);
+        gmp::checkpoint();
+        gmp::yield_now();
+    });
+    blocks.join().unwrap();
+    let panics = go(move || {
+        loses_p();
+        std::panic::resume_unwind(Box::new(7));
+    });
+    panics.join().unwrap_err();
+    let exits = go(move || {
+        loses_p();
+        gmp::exit();
+    });
+    exits.join().unwrap_err();
+    assert!(gmp::scope(|scope| scope.go(loses_p).join().is_ok()));
+    // A handle of a goroutine that has ended gives its record back.
+    let ended = go(|| Box::new(1));
+    gmp::yield_now();
+    go(move || {
+        loses_p();
+        drop(ended);
+    })
+    .join()
+    .unwrap();
+}
+
+fn goes_on() {
+    in_every_mode(|| goes_on_after(lose_the_p));
     println!("done");
 }
 
@@ -93,39 +97,35 @@ fn whoever_lost_its_p_goes_on() {
 }
 
 /// Locked or pinned it comes back on its own thread; any other at least stays there until it next suspends.
-fn stays() {
-    in_every_mode(|| {
-        // SAFETY: it only asks.
-        let here = || unsafe { libc::syscall(libc::SYS_gettid) };
-        go(move || {
-            let before = here();
-            lose_the_p();
+pub(super) fn stays_after(loses_p: fn()) {
+    // SAFETY: it only asks.
+    let here = || unsafe { libc::syscall(libc::SYS_gettid) };
+    go(move || {
+        let before = here();
+        loses_p();
+        assert_eq!(before, here());
+    })
+    .join()
+    .unwrap();
+    let stays = move || {
+        let before = here();
+        for _ in 0..5 {
+            loses_p();
+            gmp::yield_now();
             assert_eq!(before, here());
-        })
-        .join()
-        .unwrap();
-        go(move || {
-            let _lock = gmp::lock_os_thread();
-            let before = here();
-            for _ in 0..5 {
-                lose_the_p();
-                gmp::yield_now();
-                assert_eq!(before, here());
-            }
-        })
-        .join()
-        .unwrap();
-        gmp::go_pinned(move || {
-            let before = here();
-            for _ in 0..5 {
-                lose_the_p();
-                gmp::yield_now();
-                assert_eq!(before, here());
-            }
-        })
-        .join()
-        .unwrap();
-    });
+        }
+    };
+    go(move || {
+        let _lock = gmp::lock_os_thread();
+        stays();
+    })
+    .join()
+    .unwrap();
+    gmp::go_pinned(stays).join().unwrap();
+}
+
+fn stays() {
+    in_every_mode(|| stays_after(lose_the_p));
     println!("done");
 }
 

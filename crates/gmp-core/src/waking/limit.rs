@@ -24,6 +24,10 @@
 //! there is one at a time; if a goroutine locks it, the next one is made, as for every locked goroutine beyond the limit.
 //! Without it whatever the blocked threads wait for would never run.
 //!
+//! **Invariant**: while a goroutine waits for a thread, no P and no M but a reserve are idle at the same time. The three
+//! that could break it see to it under the lock: the goroutine that begins to wait (`wants_thread`), the M that goes idle
+//! (`stop_m`), and whoever takes a P out of use (`retire_p`): a reserve without work, sysmon, the start of a stopped world.
+//!
 //! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
 //! looks here before it looks for work.
 
@@ -112,6 +116,20 @@ impl<C: Config> Sched<C> {
         {
             self.ask_for_m(lists, p, false);
         }
+    }
+
+    /// Gives a P that is about to go idle to an idle M, if goroutines wait for a thread. `None`: given.
+    pub(crate) fn give_p_to_thread_for_waiters(
+        &self,
+        lists: &mut Lists<C>,
+        p: OwnedP<C>,
+    ) -> Option<OwnedP<C>> {
+        if lists.without_thread.is_empty() {
+            return Some(p);
+        }
+        let Some(m) = lists.idle_ms.pop() else { return Some(p) };
+        self.give_p(lists, m, p);
+        None
     }
 
     /// A goroutine that waited for a thread gets this one, if there is one. Under the lock.

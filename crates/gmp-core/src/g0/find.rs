@@ -104,14 +104,13 @@ impl<C: Config> G0<'_, C> {
             self.stop_for_world();
             return false;
         }
-        if wanted & attention::LIMIT != 0 && self.mind_the_limit() {
-            return false;
-        }
         // Whoever was given a P runs something before it gives it away, or those who want one would only pass it to
         // each other.
-        wanted & attention::WANTS_P == 0
-            || self.m.just_given_p.replace(false)
-            || !self.give_p_to_one_that_wants_it()
+        let just_given = self.m.just_given_p.replace(false);
+        if wanted & attention::LIMIT != 0 && self.mind_the_limit(just_given) {
+            return false;
+        }
+        wanted & attention::WANTS_P == 0 || just_given || !self.give_p_to_one_that_wants_it()
     }
 
     /// The runtime closes, and whoever has seen all goroutines settled may have missed one that was on its way into a

@@ -7,13 +7,13 @@ use crate::records::attention;
 use crate::records::g::{G, WaitReason};
 
 impl<C: Config> G0<'_, C> {
-    /// At the limit of threads. `true`: this M was a reserve, and has given its P away.
+    /// At the limit of threads. `true`: this M was a reserve, and has given its P away; not one that it was just given,
+    /// if something is pinned here: it runs nowhere else, and the P would come back for it, and go again.
     #[cold]
-    pub(super) fn mind_the_limit(&self) -> bool {
+    pub(super) fn mind_the_limit(&self, just_given: bool) -> bool {
         let mut lists = self.sched.lock();
         if self.m.reserve.get() {
-            // What is pinned here runs nowhere else: the P would come back for it, and go again.
-            if !self.m.inbox.is_empty() {
+            if just_given && !self.m.inbox.is_empty() {
                 return false;
             }
             let Some(m) = lists.idle_ms.pop() else {

@@ -53,6 +53,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
         lists.awakenings = lists.awakenings.wrapping_add(1);
         if core::mem::replace(&mut lists.sysmon_asleep, false) {
+            // It has not published the time since it went to sleep.
+            self.header.coarse.store(self.header.now(), Ordering::Relaxed);
             self.sysmon.note.wake();
         }
     }
@@ -203,8 +205,9 @@ impl<C: Config> Sched<C> {
         if !core::mem::replace(&mut lists.refusal_told, true) {
             eprintln!(
                 "runtime: the operating system refused {error}; there are {}\nwarning: goroutines wait for a thread that \
-                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max)",
-                lists.all_m.len() + 1
+                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max){}",
+                lists.all_m.len() + 1,
+                self.holders(lists)
             );
         }
         lists.refused = Some(error);
@@ -259,8 +262,10 @@ impl<C: Config> Sched<C> {
             let max = self.settings.max_threads;
             eprintln!(
                 "runtime: program exceeds {max}-thread limit\nwarning: thread exhaustion: no more than {} threads \
-                 by the limit of Builder::max_threads; goroutines wait for one that comes back (see Builder::max_threads)",
-                lists.all_m.len() + 1
+                 by the limit of Builder::max_threads; goroutines wait for one that comes back (see \
+                 Builder::max_threads){}",
+                lists.all_m.len() + 1,
+                self.holders(lists)
             );
         }
     }

@@ -358,6 +358,9 @@ fn pinned_to_the_reserve() {
             .unwrap()
             .run(|| {
                 let (release, blocked) = block_many(1);
+                while gmp::stats().blocked == 0 {
+                    gmp::sleep(Duration::from_millis(1));
+                }
                 let over = Arc::new(AtomicBool::new(false));
                 let told = over.clone();
                 let pinned = gmp::go_pinned(move || {
@@ -368,7 +371,11 @@ fn pinned_to_the_reserve() {
                 gmp::sleep(Duration::from_millis(5));
                 drop(release);
                 assert!(blocked.into_iter().all(|one| one.join().unwrap()));
-                (0..20).for_each(|_| gmp::yield_now());
+                // Nor does what is pinned keep the P from those who want a thread.
+                for _ in 0..20 {
+                    gmp::yield_now();
+                    gmp::go(|| gmp::blocking(|| ())).join().unwrap();
+                }
                 over.store(true, Relaxed);
                 pinned.join().unwrap();
             })

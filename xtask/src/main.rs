@@ -9,6 +9,7 @@ mod interrupt;
 mod lines;
 mod loom;
 mod programs;
+mod marked;
 mod root;
 mod sim;
 mod soak;

@@ -17,6 +17,7 @@ use gmp_core::goroutine::MAX_PROCS;
 use gmp_core::settings::{DEFAULT_STACK_SIZE, Settings};
 use gmp_stack::{LEAST_SIZE, MOST_SIZE, Stacks};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[doc(inline)]
 pub use gmp_stack::Retention;
@@ -162,17 +163,29 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// The most threads at once, sysmon included; at least 3, and 10,000 by default, as in Go. At the limit a goroutine
-    /// that calls [`blocking`](crate::blocking) may have to wait for a thread that comes back from another such call,
-    /// and all others go on; nothing aborts. There are two exceptions to the limit. A goroutine that holds a
-    /// [`lock_os_thread`](crate::lock_os_thread), or suspends while it unwinds, keeps its thread, and if such goroutines
-    /// keep them all, there is one thread more than the limit for each of them that suspends from then on. And if main
-    /// keeps the thread that called `run`, locked or in a blocking call, and every other thread is blocked, one more
-    /// runs the rest until a thread comes back. The threads of goroutines under [`Builder::one_thread_each`] are not
-    /// counted, and running out of those aborts with a message.
+    /// The most threads at once, sysmon included; at least 3, and 10,000 by default, as in Go. At the limit a
+    /// goroutine that calls [`blocking`](crate::blocking) may have to wait for a thread that comes back from another
+    /// such call, and all others go on; nothing aborts. What is printed when the limit is first reached says which
+    /// goroutines have the threads, where they were started, and since when each has kept its thread from others.
+    /// There are two exceptions to the limit. A goroutine that holds a [`lock_os_thread`](crate::lock_os_thread), or
+    /// suspends while it unwinds, keeps its thread, and if such goroutines keep them all, there is one thread more
+    /// than the limit for each of them that suspends from then on. And if main keeps the thread that called `run`,
+    /// locked or in a blocking call, and every other thread is blocked, one more runs the rest until a thread comes
+    /// back. The threads of goroutines under [`Builder::one_thread_each`] are not counted, and running out of those
+    /// aborts with a message.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.choices.settings.max_threads = threads;
+        self
+    }
+
+    /// How long an idle thread is kept beside the reserve, which is as many idle threads as there are Ps; 10 s by default.
+    /// Then it ends: a burst of blocking calls leaves no threads behind. `Duration::MAX` keeps them all, as Go does. A
+    /// thread to which goroutines are pinned stays, and so does the one that called `run`.
+    /// [`Stats::idle_threads`](crate::Stats::idle_threads) and
+    /// [`Stats::retired_threads`](crate::Stats::retired_threads) show them.
+    pub fn thread_keep_alive(mut self, time: Duration) -> Self {
+        self.choices.settings.thread_keep_alive = time;
         self
     }
 

@@ -94,6 +94,11 @@ impl From<&Stats> for Metrics {
             now("/gmp/system-goroutines:goroutines", "the runtime's own goroutines", stats.system_goroutines),
             now("/gmp/idle-procs:threads", "Ps with nothing to do", stats.idle_procs),
             now("/gmp/idle-threads:threads", "Ms asleep", stats.idle_threads),
+            grows(
+                "/gmp/retired-threads:threads",
+                "threads that ended since they were idle",
+                stats.retired_threads,
+            ),
             grows("/gmp/steals:events", "steals that brought something", stats.steals),
             grows("/gmp/stolen:goroutines", "goroutines that moved by steals", stats.stolen),
             grows("/gmp/wakeups:events", "Ms woken or made for work", stats.wakeups),

@@ -61,6 +61,7 @@ impl<C: Config> Sched<C> {
         // SAFETY: a goroutine inside the runtime has a P, and Ps live as long as the runtime.
         let call = unsafe { &*p }.word.enter_blocking();
         m.lent.set((p, call));
+        m.lent_since.set(self.header.coarse_now());
         self.sysmon.wake_from_light_sleep();
     }
 

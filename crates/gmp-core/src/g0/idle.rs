@@ -8,6 +8,7 @@ use crate::ground::sync::full_fence;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::shared::lists::MRef;
+use std::time::Instant;
 
 impl<C: Config> G0<'_, C> {
     /// Gives up the P, unless something turns up on the way. `None`: the caller starts over, with a P or without.
@@ -60,7 +61,7 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Sleeps until somebody gives this M a P. `false`: it is to rest if it is m0, else its thread is to end: the
-    /// runtime closes, or it was a reserve.
+    /// runtime closes, it was a reserve, or there are enough idle Ms without it.
     #[doc(alias = "stopm")]
     pub(super) fn stop_m(&self) -> bool {
         self.drop_spinning();
@@ -78,7 +79,9 @@ impl<C: Config> G0<'_, C> {
             self.acquire(p);
             return true;
         }
+        let mut surplus = false;
         if self.m.inbox.is_empty() {
+            surplus = lists.idle_ms.len() >= self.sched.kept_idle();
             lists.idle_ms.push(MRef::new(self.m));
             self.sched.check_dead(&mut lists);
         } else {
@@ -86,7 +89,30 @@ impl<C: Config> G0<'_, C> {
             self.sched.call_attention(attention::WANTS_P);
         }
         drop(lists);
-        self.sleep_for_p()
+        let given = !surplus || self.sleep_as_surplus();
+        (given || !self.may_leave()) && self.sleep_for_p()
+    }
+
+    /// Sleeps as one idle M more than are kept. `false`: nobody has given it a P for as long as such an M is kept.
+    fn sleep_as_surplus(&self) -> bool {
+        let deadline = Instant::now().checked_add(self.sched.settings.thread_keep_alive);
+        deadline.is_none_or(|deadline| self.m.note.sleep_until(deadline))
+    }
+
+    /// Whether the M's thread is to end, after a long sleep as an idle M. If so it is on no list any more by which
+    /// somebody would give it something: whoever gives an idle M a P sets its note under the same lock.
+    fn may_leave(&self) -> bool {
+        let mut lists = self.sched.lock();
+        let me = MRef::new(self.m);
+        let needed = lists.idle_ms.len() <= self.sched.kept_idle();
+        let bound = self.m.pinned.get() != 0 || lists.m0 == Some(me);
+        if self.m.note.is_set() || needed || bound {
+            return false;
+        }
+        lists.idle_ms.retain(|&m| m != me);
+        lists.leaving.push(me);
+        lists.retired += 1;
+        true
     }
 
     /// Sleeps until a waker has left a P. `false`: it left none, so the runtime closes.

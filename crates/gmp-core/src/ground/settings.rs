@@ -3,6 +3,7 @@
 use crate::ground::event::EventSink;
 use crate::ground::overrun::OverrunHook;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What becomes of other goroutines when main returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,9 @@ pub enum DeadlockRule {
 /// Told the number of a goroutine that ended because no stack could be had for it.
 pub type OutOfStacksHook = Arc<dyn Fn(u64) + Send + Sync>;
 
+/// How long idle threads beyond the reserve are kept: tokio's figure for its blocking pool. Go keeps them for ever.
+pub const DEFAULT_THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
+
 /// Go's `maxmcount`.
 pub const DEFAULT_MAX_THREADS: usize = 10_000;
 
@@ -51,6 +55,8 @@ pub struct Settings {
     /// Most threads at once. Go: `debug.SetMaxThreads`, 10,000.
     #[doc(alias = "maxmcount")]
     pub max_threads: usize,
+    /// How long an idle thread is kept beside as many others as there are Ps.
+    pub thread_keep_alive: Duration,
     /// Stack size in bytes where a spawn asks for none.
     pub stack_size: usize,
     /// No stack is smaller than this, whatever a spawn asks for.
@@ -91,6 +97,7 @@ impl Default for Settings {
         Self {
             procs: 1,
             max_threads: DEFAULT_MAX_THREADS,
+            thread_keep_alive: DEFAULT_THREAD_KEEP_ALIVE,
             stack_size: DEFAULT_STACK_SIZE,
             least_stack_size: 0,
             thread_name: String::from("gmp"),

@@ -21,7 +21,7 @@ mod loom_note;
 use crate::contract::{Context, Popped};
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
-use crate::records::g::shown::{ShownAddress, ShownBool};
+use crate::records::g::shown::{ShownAddress, ShownBool, ShownNumber};
 use crate::records::g::{G, WaitReason};
 use crate::records::p::PCore;
 use crate::records::p::slice::NOTICES;
@@ -124,6 +124,8 @@ pub(crate) struct M {
     pub(crate) lent: Cell<(*const PCore, Call)>,
     /// When its goroutine's blocking call began, if others waited for the P then; 0: not timed.
     pub(crate) call_began: Cell<u64>,
+    /// Since when its goroutine has lent the P out, good to 10 ms: for who asks who has the threads.
+    pub(crate) lent_since: ShownNumber,
     /// What sysmon noted when it took the P because the goroutine overran its slice.
     pub(crate) overrun: Overrunning,
     pub(crate) leave: Cell<Leave>,
@@ -184,6 +186,7 @@ impl M {
             next_inherits: Cell::new(false),
             lent: Cell::new((ptr::null(), Call::NONE)),
             call_began: Cell::new(0),
+            lent_since: ShownNumber::new(),
             overrun: Overrunning::new(),
             leave: Cell::new(Leave::Nothing),
             park: Cell::new(ParkRequest {

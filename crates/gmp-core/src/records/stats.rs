@@ -46,6 +46,8 @@ pub struct Stats {
     pub threads: usize,
     /// Ms asleep.
     pub idle_threads: usize,
+    /// Threads that have ended so far because they had been idle for long, of more than are kept.
+    pub retired_threads: u64,
     /// Successful steals.
     pub steals: u64,
     /// Goroutines that moved by them.

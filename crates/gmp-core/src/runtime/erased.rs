@@ -147,6 +147,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             // sysmon counts, once it runs.
             threads: lists.all_m.len() + usize::from(!lists.all_m.is_empty()),
             idle_threads: lists.idle_ms.len() + usize::try_from(lists.locked_idle).unwrap_or(0),
+            retired_threads: lists.retired,
             wakeups: self.wakeups.load(Relaxed),
             handoffs: self.handoffs.load(Relaxed),
             overruns: self.overruns.load(Relaxed),

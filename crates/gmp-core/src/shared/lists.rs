@@ -83,6 +83,10 @@ pub(crate) struct Lists<C: Config> {
     /// Last in, first out.
     #[doc(alias = "midle")]
     pub(crate) idle_ms: Vec<MRef>,
+    /// Ms whose threads are about to end, since they were idle for long: still on the list of all Ms.
+    pub(crate) leaving: Vec<MRef>,
+    /// How many threads have ended for that reason.
+    pub(crate) retired: u64,
     /// Every P there ever was, Dead ones too: a blocked M may still point at one.
     pub(crate) every_p: Vec<Arc<P<C>>>,
     #[doc(alias = "allm")]
@@ -160,6 +164,7 @@ impl<C: Config> Lists<C> {
     /// Takes an M that is no more from the list of all Ms.
     pub(crate) fn forget_m(&mut self, m: &M) -> Vec<Arc<M>> {
         self.second_reserve = self.second_reserve.filter(|&reserve| reserve != MRef::new(m));
+        self.leaving.retain(|&leaving| leaving != MRef::new(m));
         let gone: Vec<_> = self.all_m.extract_if(.., |known| core::ptr::eq(&**known, m)).collect();
         self.spare_jobs.extend(gone.iter().map(|m| Arc::clone(&m.jobs)));
         gone
@@ -178,6 +183,8 @@ impl<C: Config> Lists<C> {
         Self {
             idle_ps: Vec::new(),
             idle_ms: Vec::new(),
+            leaving: Vec::new(),
+            retired: 0,
             every_p: Vec::new(),
             all_m: Vec::new(),
             ended_ms: Vec::new(),
@@ -240,10 +247,10 @@ impl<C: Config> Lists<C> {
             && !self.m0_rests
     }
 
-    /// Ms that are neither asleep on the idle list nor asleep for a locked goroutine.
+    /// Ms that are neither asleep on the idle list, nor asleep for a locked goroutine, nor about to end.
     pub(crate) fn busy_ms(&self) -> isize {
         let all = self.all_m.len() + self.ms_to_make.len();
-        let asleep = self.idle_ms.len() + self.ms_wanting_p.len();
+        let asleep = self.idle_ms.len() + self.ms_wanting_p.len() + self.leaving.len();
         all as isize - asleep as isize - self.locked_idle
     }
 }

@@ -28,6 +28,11 @@
 //! that could break it see to it under the lock: the goroutine that begins to wait (`wants_thread`), the M that goes idle
 //! (`stop_m`), and whoever takes a P out of use (`retire_p`): a reserve without work, sysmon, the start of a stopped world.
 //!
+//! **Idle Ms end.** One that goes to sleep beside as many others as are kept ([`Sched::kept_idle`]) sleeps for
+//! `Settings::thread_keep_alive` at most, and ends if still so many others sleep. **Invariant**: it leaves the list of
+//! idle Ms under the lock under which it finds its note clear, so nobody has given it a P or will. Until its thread has
+//! ended it is on the list of all Ms, but counts neither as busy nor towards the limit.
+//!
 //! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
 //! looks here before it looks for work.
 
@@ -90,7 +95,13 @@ impl<C: Config> Sched<C> {
 
     /// Whether the limit leaves room for one more thread. sysmon counts as one, as in Go.
     pub(crate) fn may_make_thread(&self, lists: &Lists<C>) -> bool {
-        lists.all_m.len() + 1 < self.settings.max_threads
+        lists.all_m.len() - lists.leaving.len() + 1 < self.settings.max_threads
+    }
+
+    /// How many idle Ms are kept, however long they sleep: enough for all Ps to hand over their goroutines at once. m0 and
+    /// those with pinned goroutines are kept, too.
+    pub(crate) fn kept_idle(&self) -> usize {
+        self.procs()
     }
 
     /// If goroutines wait for a thread, a P is idle, and the limit leaves room, since a thread has ended, sysmon makes one.

@@ -1,7 +1,7 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
 use crate::contract::{Config, IdleView, RunQueue, SharedQueue};
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::entering::gate::{in_own_frame, on_g0};
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
@@ -53,6 +53,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn rouse_sysmon(&self, lists: &mut Lists<C>) {
         lists.awakenings = lists.awakenings.wrapping_add(1);
         if core::mem::replace(&mut lists.sysmon_asleep, false) {
+            // It has not published the time since it went to sleep.
+            self.header.coarse.store(self.header.now(), Ordering::Relaxed);
             self.sysmon.note.wake();
         }
     }
@@ -204,8 +206,9 @@ impl<C: Config> Sched<C> {
         if !core::mem::replace(&mut lists.refusal_told, true) {
             eprintln!(
                 "runtime: the operating system refused {error}; there are {}\nwarning: goroutines wait for a thread that \
-                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max)",
-                lists.all_m.len() + 1
+                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max){}",
+                lists.all_m.len() + 1,
+                self.holders(lists)
             );
         }
         lists.refused = Some(error);
@@ -260,8 +263,10 @@ impl<C: Config> Sched<C> {
             let max = self.settings.max_threads;
             eprintln!(
                 "runtime: program exceeds {max}-thread limit\nwarning: thread exhaustion: no more than {} threads \
-                 by the limit of Builder::max_threads; goroutines wait for one that comes back (see Builder::max_threads)",
-                lists.all_m.len() + 1
+                 by the limit of Builder::max_threads; goroutines wait for one that comes back (see \
+                 Builder::max_threads){}",
+                lists.all_m.len() + 1,
+                self.holders(lists)
             );
         }
     }
@@ -378,20 +383,13 @@ pub(crate) fn refusal(what: &str, error: &io::Error) -> io::Error {
 
 /// Calls `f` on a thread's own stack: making a thread takes more than a goroutine may have left.
 fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
-    match current() {
-        Current::G(g) => on_g0(g, |_| f()),
+    match caller() {
+        Caller::G(here) => on_g0(here.g(), |_| f()),
         _ => in_own_frame(f),
     }
 }
 
 /// Whether the calling thread is locked to a goroutine, so that its state must not be inherited by a new thread.
 fn caller_is_locked() -> bool {
-    let m = match current() {
-        Current::Plain => return false,
-        // SAFETY: the M of our own thread lives.
-        Current::G(g) => unsafe { &*g.m() },
-        // SAFETY: as above.
-        Current::Scheduler(m) => unsafe { &*m },
-    };
-    !m.locked_g.get().is_null()
+    caller().m().is_some_and(|m| !m.locked_g.get().is_null())
 }

@@ -141,6 +141,7 @@ impl<C: Config> Sched<C> {
         g.word.to_blocked();
         let call = p.core.word.enter_blocking();
         m.taken(call);
+        m.lent_since.set(self.header.coarse_now());
         // Nobody has seen the call: a stop of the world looks under the lock.
         if !p.core.word.retake(call) {
             crate::fatal!("a P is taken by one", "P {} was taken while sysmon took it", p.core.id);

@@ -2,6 +2,7 @@
 //! The policy is Go's, whatever the default one is: many of these programs need its fairness, or its order.
 
 mod blocking_go;
+mod bounded_threads;
 mod builder_values;
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -37,6 +38,7 @@ type Fault = (&'static [Named], &'static [Named]);
 /// One line for each file, in the order of the alphabet.
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
+    bounded_threads::FAULT,
     builder_values::FAULT,
     hogs::FAULT,
     locked_and_pinned::FAULT,

@@ -107,7 +107,7 @@ impl Door {
         self.inside.load(Ordering::Relaxed)
     }
 
-    /// How the M stands to its P, asked by its own thread, inside.
+    /// How the M stands to its P, asked by its own thread, inside. Anybody else sees how it stood a moment ago.
     #[inline(always)]
     pub(crate) fn way(&self) -> Way {
         match self.way.load(Ordering::Relaxed) {

@@ -307,6 +307,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::share_thread_locals",
     "Builder::stack_retention",
     "Builder::stack_size",
+    "Builder::thread_keep_alive",
     "Builder::thread_name",
     "Child::id",
     "Child::kill",

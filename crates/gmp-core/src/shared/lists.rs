@@ -6,6 +6,7 @@ use crate::records::m::M;
 use crate::records::m::jobs::Jobs;
 use crate::records::m::note::Bed;
 use crate::records::p::{OwnedP, P};
+use crate::shared::blockers::Blockers;
 use crate::shared::reports::{DeadlockReport, Leftover};
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
@@ -115,6 +116,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) taken: usize,
     /// Those among them that overran their slices.
     pub(crate) overrunning: usize,
+    /// Where the others were started.
+    pub(crate) blockers: Blockers,
     /// sysmon has timers in its hands that are in no heap.
     pub(crate) sysmon_fires: bool,
     /// How often sysmon would have been woken, had it been asleep.
@@ -199,6 +202,7 @@ impl<C: Config> Lists<C> {
             sysmon_asleep: false,
             taken: 0,
             overrunning: 0,
+            blockers: Blockers::default(),
             sysmon_fires: false,
             awakenings: 0,
             resized_at: 0,

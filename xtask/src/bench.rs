@@ -10,6 +10,7 @@ pub(crate) mod names;
 pub(crate) mod page;
 pub(crate) mod plan;
 mod program;
+mod publish;
 mod ratio;
 pub(crate) mod report;
 mod run;
@@ -20,7 +21,7 @@ pub(crate) mod units;
 pub(crate) use args::Args;
 
 use crate::root;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use args::Command;
 use events::Events;
 use log::{Head, Log, Record};
@@ -39,8 +40,8 @@ const SLOWER: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    if let Some(Command::Report { files, html }) = &args.command {
-        return show(files, html.as_deref());
+    if let Some(Command::Report { files, html, publish }) = &args.command {
+        return show(files, html.as_deref(), publish.as_deref());
     }
     let events = Events::new();
     events.listen_for_signals()?;
@@ -77,14 +78,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// Prints the tables of earlier runs and makes a page of them.
-fn show(files: &[PathBuf], html: Option<&Path>) -> Result<ExitCode> {
+/// Prints the tables of earlier runs, makes a page of them, and keeps one of them.
+fn show(files: &[PathBuf], html: Option<&Path>, publish: Option<&str>) -> Result<ExitCode> {
+    ensure!(publish.is_none() || files.len() == 1, "--publish keeps one run, and these are {}", files.len());
     let read = |file: &PathBuf| log::read(file).map(|record| Report::new(&record));
     let reports = files.iter().map(read).collect::<Result<Vec<_>>>()?;
     let page = html.map(Page::create).transpose()?;
     reports.iter().for_each(print);
     if let Some(page) = page {
         page.write(&reports)?;
+    }
+    if let Some(name) = publish {
+        publish::publish(&files[0], name)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -139,6 +144,7 @@ fn programs(args: &Args) -> Result<Vec<Program>> {
     if let Some(path) = &args.cell_program {
         return Ok(vec![Program::new(path)]);
     }
+    args.go.as_deref().map(program::check_go).transpose()?;
     let mut build = vec!["build", "--release", "-p", "gmp-bench"];
     if !args.lib.iter().all(|lib| BUILT_IN.contains(&lib.as_str())) {
         build.extend(["--features", "rivals"]);
@@ -149,9 +155,7 @@ fn programs(args: &Args) -> Result<Vec<Program>> {
     ensure!(root::succeeds(&mut root::cargo(&build))?, "gmp-bench does not build");
     let mut programs = vec![Program::new(root::target().join("release/gmp-bench"))];
     if let Some(go) = &args.go {
-        programs.push(
-            program::build_go(go).context("Go's own figures need a go program, version 1.24 or later")?,
-        );
+        programs.push(program::build_go(go)?);
     }
     Ok(programs)
 }

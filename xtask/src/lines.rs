@@ -3,7 +3,7 @@
 //! Each line is on its way to the disk before the next one is made, so no crash, signal or full disk takes what is there
 //! away. A line that was cut short by one is left out when the file is read, and cut off before anything is added.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use std::fs::{File, OpenOptions, read_to_string};
 use std::io::Write;
@@ -60,6 +60,9 @@ impl Lines {
 
 /// The lines of a file that are whole.
 pub(crate) fn read(path: &Path) -> Result<Vec<String>> {
-    let text = read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let about = || format!("cannot read {}", path.display());
+    // A pipe or a device may never end.
+    ensure!(std::fs::metadata(path).with_context(about)?.is_file(), "{}: this is no file", about());
+    let text = read_to_string(path).with_context(about)?;
     Ok(text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::to_owned).collect())
 }

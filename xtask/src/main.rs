@@ -8,6 +8,7 @@ mod fuzz;
 mod interrupt;
 mod lines;
 mod loom;
+mod marked;
 mod root;
 mod sim;
 mod soak;

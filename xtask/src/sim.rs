@@ -28,7 +28,9 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Some(Command::Report { files, html }) => show(files, html.as_deref()),
-        Some(Command::Validate { measured }) => validate::run(&Program::build(args)?, measured.as_deref()),
+        Some(Command::Validate { measured, publish }) => {
+            validate::run(&Program::build(args)?, measured.as_deref(), *publish)
+        }
         Some(Command::Calibrate { measured }) => calibrate::run(&Program::build(args)?, measured.as_deref()),
         None => simulate(args),
     }

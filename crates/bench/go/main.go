@@ -20,6 +20,7 @@ type cell struct {
 	procs    int
 	n        int
 	quick    bool
+	short    bool
 }
 
 // workload is one of the catalogue: its sizes (0: calibrated by time) and what runs it.
@@ -79,7 +80,7 @@ func main() {
 
 func dispatch(arguments []string) error {
 	if len(arguments) == 0 || (arguments[0] != "list" && arguments[0] != "cell") {
-		return errors.New("usage: gmp-bench-go list [--quick] | cell --workload NAME --procs N [--n N] [--quick]")
+		return errors.New("usage: gmp-bench-go list [--quick] | cell --workload NAME --procs N [--n N] [--quick] [--short]")
 	}
 	flags := flag.NewFlagSet(arguments[0], flag.ContinueOnError)
 	var c cell
@@ -87,6 +88,7 @@ func dispatch(arguments []string) error {
 	flags.IntVar(&c.procs, "procs", 1, "GOMAXPROCS")
 	flags.IntVar(&c.n, "n", 0, "size")
 	flags.BoolVar(&c.quick, "quick", false, "smoke run")
+	flags.BoolVar(&c.short, "short", false, "fewer and shorter repetitions")
 	// The same arguments go to every library; these mean nothing here.
 	for _, name := range []string{"lib", "policy", "mode"} {
 		flags.String(name, "", "ignored")

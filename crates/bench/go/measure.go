@@ -13,11 +13,14 @@ import (
 // One repetition of a calibrated workload lasts about this long.
 const repetition = 400 * time.Millisecond
 
+// The same where each process is to be short.
+const shortRepetition = 100 * time.Millisecond
+
 // The same for a smoke run.
 const quickRepetition = 10 * time.Millisecond
 
 func repetitions(c cell) int {
-	if c.quick {
+	if c.quick || c.short {
 		return 2
 	}
 	return 5
@@ -37,8 +40,11 @@ func looped(c cell, run func(n int) error) (figures, error) {
 	n := c.n
 	if n == 0 {
 		target := repetition
-		if c.quick {
+		switch {
+		case c.quick:
 			target = quickRepetition
+		case c.short:
+			target = shortRepetition
 		}
 		for n = 1000; ; n *= 2 {
 			s, err := take(func() error { return run(n) })

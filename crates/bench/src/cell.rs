@@ -18,6 +18,8 @@ pub(crate) struct Cell {
     pub(crate) n: u64,
     /// A smoke run: proves that the cell works, its figures mean little.
     pub(crate) quick: bool,
+    /// Fewer and shorter repetitions, at full sizes.
+    pub(crate) short: bool,
     /// How goroutines treat thread-locals; only gmp listens to it.
     pub(crate) mode: String,
 }
@@ -95,6 +97,7 @@ mod tests {
             procs: 1,
             n: 0,
             quick: false,
+            short: false,
             mode: "migrating".into(),
         };
         let figures = Figures::new(1_384_000, 21.9).with("min", 20.0).with("odd", f64::NAN);

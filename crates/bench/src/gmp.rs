@@ -123,6 +123,7 @@ mod tests {
             procs: 1,
             n: 0,
             quick: true,
+            short: false,
             mode: "migrating".into(),
         }
     }

@@ -38,8 +38,8 @@ fn libraries() -> Vec<Library> {
 }
 
 const USAGE: &str = "usage: gmp-bench list [--quick]
-       gmp-bench cell --lib NAME --policy NAME --workload NAME --procs N [--n N] [--quick] [--mode NAME]
-            [--idle NAME]";
+       gmp-bench cell --lib NAME --policy NAME --workload NAME --procs N [--n N] [--quick] [--short]
+            [--mode NAME] [--idle NAME]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -107,14 +107,20 @@ fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
         procs: 1,
         n: 0,
         quick: false,
+        short: false,
         idle: None,
         mode: "migrating".into(),
     };
     let mut n = None;
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
-        if name == "--quick" {
-            cell.quick = true;
+        let flag = match name.as_str() {
+            "--quick" => Some(&mut cell.quick),
+            "--short" => Some(&mut cell.short),
+            _ => None,
+        };
+        if let Some(flag) = flag {
+            *flag = true;
             continue;
         }
         let value = rest.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 /// One repetition of a calibrated workload lasts about this long: long against timer noise and one scheduler slice of
 /// the machine, short against the minutes over which these machines drift.
 const REPETITION: Duration = Duration::from_millis(400);
+/// The same where each process is to be short.
+const SHORT_REPETITION: Duration = Duration::from_millis(100);
 /// The same for a smoke run.
 const QUICK_REPETITION: Duration = Duration::from_millis(10);
 /// Calibration stops doubling here: an eighth of a repetition predicts the whole well enough.
@@ -29,9 +31,9 @@ pub(crate) fn calibration() -> f64 {
     (1..=LOOPS as u64).map(once).fold(f64::INFINITY, f64::min)
 }
 
-/// Repetitions of a cell: five as the definitions say, two in a smoke run.
+/// Repetitions of a cell: five as the definitions say, two where a process is to be short and in a smoke run.
 pub(crate) fn repetitions(cell: &Cell) -> usize {
-    if cell.quick { 2 } else { 5 }
+    if cell.quick || cell.short { 2 } else { 5 }
 }
 
 /// What one repetition cost.
@@ -50,7 +52,11 @@ fn sample(run: impl FnOnce() -> Result<()>) -> Result<Sample> {
 
 /// Times a workload that can be made as long as one likes: `run(n)` does `n` operations.
 pub(crate) fn looped(cell: &Cell, mut run: impl FnMut(u64) -> Result<()>) -> Result<Figures> {
-    let target = if cell.quick { QUICK_REPETITION } else { REPETITION };
+    let target = match (cell.quick, cell.short) {
+        (true, _) => QUICK_REPETITION,
+        (false, true) => SHORT_REPETITION,
+        (false, false) => REPETITION,
+    };
     let n = if cell.n > 0 { cell.n } else { calibrate(target, &mut run)? };
     let mut samples = Vec::new();
     for _ in 0..repetitions(cell) {

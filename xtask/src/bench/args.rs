@@ -33,6 +33,11 @@ pub(crate) struct Args {
     /// A smoke run: shows that everything works, its figures mean little.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Two repetitions of a tenth of a second in each process instead of five of 0.4 s, at full sizes: for
+    /// contests of many, where the turns say how sure a figure is.
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) short: bool,
     /// How goroutines treat thread-locals; several modes stand side by side, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "migrating")]
     pub(crate) mode: Vec<Mode>,
@@ -90,6 +95,9 @@ pub(crate) enum Command {
         /// Write a page with pictures of all of them to this file.
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
+        /// Keep the run under this name in docs/results, with its page and picture, and write the README's figures.
+        #[arg(long, value_name = "NAME")]
+        publish: Option<String>,
     },
 }
 

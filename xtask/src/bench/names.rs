@@ -19,6 +19,10 @@ pub(crate) fn known(option: &str, what: &str, given: &[String], allowed: &[Strin
 
 /// The name that was probably meant, if one is near enough.
 fn nearest<'a>(value: &str, names: &'a [String]) -> Option<&'a String> {
-    let likeness = |name: &&String| strsim::jaro_winkler(value, name);
+    // One slip of the finger is near in a short name, too.
+    let likeness = |name: &&String| match strsim::osa_distance(value, name) {
+        ..=1 => 1.0,
+        _ => strsim::jaro_winkler(value, name),
+    };
     names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.75)
 }

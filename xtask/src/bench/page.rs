@@ -7,6 +7,7 @@
 mod canvas;
 pub(crate) mod curves;
 pub(crate) mod heat;
+pub(crate) mod overview;
 mod parts;
 mod ratios;
 pub(crate) mod raw;
@@ -28,9 +29,11 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Opens the file, so that one that cannot be written is found out before anything is measured.
+    /// Opens the file, so that one that cannot be written is found out before anything is measured. What is in it stays
+    /// until there is something new.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
@@ -42,7 +45,12 @@ impl Page {
 
     /// Writes a page that has been made.
     pub(crate) fn write_text(mut self, text: &str) -> Result<()> {
-        self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
+        let about = || format!("cannot write {}", self.path.display());
+        // A pipe has no length.
+        if self.file.metadata().with_context(about)?.is_file() {
+            self.file.set_len(0).with_context(about)?;
+        }
+        self.file.write_all(text.as_bytes()).with_context(about)
     }
 }
 
@@ -90,4 +98,4 @@ fn run(report: &Report, at: usize) -> Result<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

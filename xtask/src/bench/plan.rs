@@ -38,16 +38,23 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
     Ok(offered)
 }
 
-/// Adds cells for numbers of processors that were asked for and are in no definition: whatever is defined for more than
-/// one processor runs on any number.
+/// Adds cells for numbers of processors that were asked for and are in no definition: a workload that is defined for more
+/// than one processor runs on any larger number, and on any smaller one above 1.
 fn stretched(mut cells: Vec<CellSpec>, procs: &[u64]) -> Vec<CellSpec> {
-    let defined: Vec<u64> = cells.iter().map(|cell| cell.procs).collect();
-    let widest: Vec<CellSpec> = match defined.iter().max() {
-        Some(most) if *most > 1 => cells.iter().filter(|cell| cell.procs == *most).cloned().collect(),
-        _ => return cells,
-    };
-    for procs in procs.iter().filter(|procs| !defined.contains(procs)) {
-        cells.extend(widest.iter().map(|cell| CellSpec { procs: *procs, ..cell.clone() }));
+    let who = |cell: &CellSpec| (cell.lib.clone(), cell.policy.clone(), cell.workload.clone());
+    let mut more = Vec::new();
+    for (at, cell) in cells.iter().enumerate() {
+        let defined = || cells.iter().filter(|other| who(other) == who(cell)).map(|other| other.procs);
+        let is_widest = defined().max() == Some(cell.procs) && cell.procs > 1;
+        let wanted =
+            procs.iter().filter(|procs| is_widest && **procs > 1 && !defined().any(|p| p == **procs));
+        more.extend(wanted.map(|procs| (*procs, at)));
+    }
+    // One number after the other, so that rows stand in the order in which the numbers were named.
+    let place = |wanted: u64| procs.iter().position(|procs| *procs == wanted);
+    more.sort_by_key(|(procs, at)| (place(*procs), *at));
+    for (procs, at) in more {
+        cells.push(CellSpec { procs, ..cells[at].clone() });
     }
     cells
 }
@@ -129,9 +136,10 @@ mod tests {
                 format!(r#"{{"lib":"gmp","policy":"go","workload":"{workload}","procs":{procs},"n":0}}"#);
             serde_json::from_str(&text).unwrap()
         };
-        let cells = vec![cell("yield_2", 1), cell("fib", 1), cell("fib", 2)];
+        let cells = vec![cell("yield_2", 1), cell("fib", 1), cell("fib", 2), cell("trickle", 16)];
         let stretched = stretched(cells.clone(), &[1, 2, 8]);
-        assert_eq!(stretched[..3], cells);
-        assert_eq!(stretched[3..], [cell("fib", 8)]);
+        assert_eq!(stretched[..4], cells);
+        // The one that is defined for sixteen keeps nobody else from running on eight.
+        assert_eq!(stretched[4..], [cell("trickle", 2), cell("fib", 8), cell("trickle", 8)]);
     }
 }

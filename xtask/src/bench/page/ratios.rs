@@ -32,7 +32,8 @@ pub(super) fn section(report: &Report) -> Result<String> {
         if !rows.is_empty() {
             let first = &report.contestants[0];
             let label = format!("Times of {name} as multiples of those of {first}, workload by workload");
-            content += &figure(&label, &format!("{name} / {first}"), &picture(&rows, at)?);
+            let picture = figure(&label, &format!("{name} / {first}"), &picture(&rows, at)?);
+            content += &format!("<div class=\"wide\" tabindex=\"0\">{picture}</div>\n");
         }
     }
     let about = "Right of the line the other one takes longer. A point is the geometric mean of the turns' ratios; its line is \

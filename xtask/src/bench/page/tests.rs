@@ -7,7 +7,7 @@ use crate::bench::sample::{Line, Outcome, Sample};
 use std::process::Command;
 
 /// A run of two contestants: two workloads on one and two processors, the second with latencies; and one that failed.
-fn report() -> Report {
+pub(crate) fn report() -> Report {
     let cell = |lib: &str, workload: &str, procs: u64| -> CellSpec {
         let text = format!(r#"{{"lib":"{lib}","policy":"-","workload":"{workload}","procs":{procs},"n":0}}"#);
         serde_json::from_str(&text).unwrap()

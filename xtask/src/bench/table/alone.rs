@@ -4,28 +4,36 @@ use super::parts;
 use crate::bench::report::{Report, Row};
 use crate::bench::units::{bytes, duration, figure, grouped, quantity};
 
-pub(super) fn render(report: &Report) -> String {
-    let head = ["workload", "procs", "n", "an op", "spread", "CPU an op", "bytes a g", "notes"];
-    let mut table = parts::new(&head.map(str::to_owned));
-    for row in report.rows() {
-        let cell = &row.cell;
-        let shown = |value: f64| quantity(value, &cell.unit);
-        let spread = match (row.get("min"), row.get("max")) {
-            (Some(min), Some(max)) if min < max => format!("{} .. {}", shown(min), shown(max)),
-            _ => String::new(),
-        };
-        table.add_row([
-            cell.workload.clone(),
-            cell.procs.to_string(),
-            parts::size(cell.n),
-            row.figure().map_or_else(|| "-".to_owned(), shown),
-            spread,
-            row.get("cpu_ns_per_op").map_or(String::new(), duration),
-            row.get("bytes_per_g").map_or(String::new(), bytes),
-            notes(row),
-        ]);
+/// A heading, and what stands below it.
+type Column = (&'static str, fn(&Row) -> String);
+
+/// The heading over [`notes`].
+const NOTES: &str = "notes";
+
+pub(super) fn render(report: &Report, width: usize) -> String {
+    let rows: Vec<&Row> = report.rows().collect();
+    let figures: [Column; 5] = [
+        ("an op", |row| row.figure().map_or_else(|| "-".to_owned(), |value| quantity(value, &row.cell.unit))),
+        ("spread", spread),
+        ("CPU an op", |row| row.get("cpu_ns_per_op").map_or(String::new(), duration)),
+        ("bytes a g", |row| row.get("bytes_per_g").map_or(String::new(), bytes)),
+        (NOTES, notes),
+    ];
+    let columns = figures.map(|(heading, words)| -> Vec<String> {
+        std::iter::once(heading.to_owned()).chain(rows.iter().map(|row| words(row))).collect()
+    });
+    // What no row has is left out.
+    let is_empty = |column: &Vec<String>| column[1..].iter().all(String::is_empty);
+    let columns: Vec<Vec<String>> = columns.into_iter().filter(|column| !is_empty(column)).collect();
+    parts::render(&rows, &columns, NOTES, width)
+}
+
+fn spread(row: &Row) -> String {
+    let shown = |value: f64| quantity(value, &row.cell.unit);
+    match (row.get("min"), row.get("max")) {
+        (Some(min), Some(max)) if min < max => format!("{} .. {}", shown(min), shown(max)),
+        _ => String::new(),
     }
-    parts::lines(table, 1..7)
 }
 
 /// What else is worth a word about a row.

@@ -1,65 +1,20 @@
-//! Several contestants: a column for each. Where the columns are wider than the terminal, the table becomes several below
-//! each other, each with the same rows.
+//! Several contestants: a column for each.
 
 use super::parts;
 use crate::bench::report::{Contest, Report, Row};
 use crate::bench::units::{bytes, duration, figure, give_or_take, quantity};
 
-/// Columns in front of the contestants' ones.
-const KEYS: [&str; 3] = ["workload", "procs", "n"];
-/// What a column takes beside its text.
-const FRAME: usize = 3;
-
 pub(super) fn render(report: &Report, width: usize) -> String {
-    let keys = |contest: &Contest| {
-        let cell = &contest.rows[0].cell;
-        [cell.workload.clone(), cell.procs.to_string(), parts::size(cell.n)]
+    let rows: Vec<&Row> = report.contests.iter().map(|contest| &contest.rows[0]).collect();
+    let column = |name: &String| {
+        let entries = report.contests.iter().map(|contest| entry(contest, name));
+        std::iter::once(name.clone()).chain(entries).collect()
     };
-    let rows: Vec<[String; 3]> = report.contests.iter().map(keys).collect();
-    let widest =
-        |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
-    let key_width: usize = (0..KEYS.len())
-        .map(|at| widest(&mut rows.iter().map(|row| row[at].as_str()).chain([KEYS[at]])) + FRAME)
-        .sum();
-    let columns: Vec<Vec<String>> = report
-        .contestants
-        .iter()
-        .map(|name| {
-            let entries = report.contests.iter().map(|contest| entry(contest, name));
-            std::iter::once(name.clone()).chain(entries).collect()
-        })
-        .collect();
-    let widths: Vec<usize> =
-        columns.iter().map(|column| widest(&mut column.iter().map(String::as_str)) + FRAME).collect();
-    let mut text = String::new();
-    for block in blocks(&widths, width.saturating_sub(key_width + 1)) {
-        let header = KEYS.iter().map(|key| (*key).to_owned());
-        let names = columns[block.clone()].iter().map(|column| column[0].clone());
-        let mut table = parts::new(&header.chain(names).collect::<Vec<_>>());
-        for (at, row) in rows.iter().enumerate() {
-            let entries = columns[block.clone()].iter().map(|column| column[at + 1].clone());
-            table.add_row(row.iter().cloned().chain(entries));
-        }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text += &parts::lines(table, 1..KEYS.len() + block.len());
-    }
+    let mut text =
+        parts::render(&rows, &report.contestants.iter().map(column).collect::<Vec<_>>(), "", width);
     text +=
         "* smallest; xN: N times the row's first figure, with its 95 % confidence; = no difference shown\n";
     text + &failures(report)
-}
-
-/// Consecutive columns that fit into the width together; one that is too wide stands alone.
-fn blocks(widths: &[usize], width: usize) -> Vec<std::ops::Range<usize>> {
-    let mut blocks: Vec<std::ops::Range<usize>> = Vec::new();
-    for at in 0..widths.len() {
-        match blocks.last_mut() {
-            Some(last) if widths[last.start..=at].iter().sum::<usize>() <= width => last.end = at + 1,
-            _ => blocks.push(at..at + 1),
-        }
-    }
-    blocks
 }
 
 /// One contestant's figure, its ratio to the row's first one and how sure that is, its bytes.
@@ -126,16 +81,4 @@ fn lag(winner: &Row, ours: f64) -> String {
     let cell = &winner.cell;
     let factor = winner.figure().map_or(f64::NAN, |best| ours / best);
     format!("{} on {} ({} {factor:.2} times as fast)", cell.workload, cell.procs, cell.contestant())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::blocks;
-
-    #[test]
-    fn columns_stand_in_blocks_that_fit() {
-        assert_eq!(blocks(&[10, 10, 10], 25), [0..2, 2..3]);
-        assert_eq!(blocks(&[10, 50, 10], 25), [0..1, 1..2, 2..3]);
-        assert_eq!(blocks(&[5, 5], 0), [0..1, 1..2]);
-    }
 }

@@ -1,6 +1,6 @@
 //! `hog_fairness`: a 1 ms ticker shares one processor with a goroutine that burns CPU for n ms without a call; in
-//! `hog_fairness_4` it shares two with four of them. The figure is the ticker's longest gap: the hogs' whole life if nothing
-//! takes the processors away from them.
+//! `hog_fairness_4` it shares two with four of them. The figure is the ticker's longest gap: the hogs' whole life if
+//! nothing takes the processors away from them.
 
 use crate::cell::{Cell, Figures, Result};
 use crate::measure::{self, TICK, Ticks};

@@ -119,8 +119,8 @@ impl Door {
         }
     }
 
-    /// Whether the M holds a P, asked by its own thread, inside. A mark of sysmon's that is met inside came too late: sysmon
-    /// sees the M inside, and takes nothing. To take it for "no P" would put the M to sleep with its P in hand.
+    /// Whether the M holds a P, asked by its own thread, inside. A mark of sysmon's that is met inside came too late:
+    /// sysmon sees the M inside, and takes nothing. To take it for "no P" would put the M to sleep with its P in hand.
     #[inline(always)]
     pub(crate) fn has_p(&self) -> bool {
         const { assert!(Way::Open as u32 == 0 && Way::Taking as u32 == 4) }

@@ -47,55 +47,26 @@
 //! [`available`] makes the experiments once in a process and tries a block (`trial.rs`). Whatever is not as expected is a
 //! refusal, in a sentence: nothing is guessed.
 
+mod base;
 mod blueprint;
 mod chain;
 mod ending;
 mod fork;
+mod missing;
 mod modules;
 mod newborn;
 mod pool;
 mod symbols;
 mod trial;
 
-use core::fmt;
 use std::sync::OnceLock;
 
+pub(crate) use base::{CARRIED, base, call_on};
 pub(crate) use blueprint::describe_stack;
 pub(crate) use ending::end_of_flow;
 pub(crate) use fork::HomeGuard;
+pub use missing::Missing;
 pub(crate) use pool::{flush, make_fresh, put, take};
-
-/// Values of pthread keys in one second-level block of glibc's, and how many of those a thread may have.
-const PER_LEVEL: usize = 32;
-
-/// Why goroutines cannot have thread-locals of their own here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing(String);
-
-impl Missing {
-    fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Missing {}
-
-/// See [`CARRIED`].
-#[repr(transparent)]
-pub(crate) struct Carried(core::cell::UnsafeCell<[isize; 2]>);
-
-// SAFETY: written once, before the first block exists, and read by those who switch to blocks.
-unsafe impl Sync for Carried {}
-
-/// Which two words, as bytes from the base, belong to the thread and are taken along by a switch: malloc's cache and
-/// arena, or twice a word that nobody reads.
-pub(crate) static CARRIED: Carried = Carried(core::cell::UnsafeCell::new([0; 2]));
 
 /// Tries, once in a process, whether blocks can be made and behave as threads' do.
 ///
@@ -128,70 +99,6 @@ fn find_out() -> Result<(), Missing> {
     blueprint::draw()?;
     fork::install()?;
     trial::run()
-}
-
-/// The calling flow's base.
-#[inline(always)]
-pub(crate) fn base() -> usize {
-    let base;
-    // SAFETY: the ABI says that the base's first word holds the base.
-    unsafe {
-        core::arch::asm!("mov {}, fs:[0]", out(reg) base, options(nostack, preserves_flags, readonly));
-    }
-    base
-}
-
-/// Whether malloc's cache is the thread's.
-fn shares_malloc() -> bool {
-    // SAFETY: written once, before the first block exists.
-    let [one, other] = unsafe { *CARRIED.0.get() };
-    one != other
-}
-
-/// Makes the block at `base` the calling flow's, and takes along what is the thread's.
-///
-/// # Safety
-/// The block is the caller's, and nobody else's at this time; what the compiler knows of thread-locals is void afterwards.
-#[inline(never)]
-unsafe fn set_base(base: usize) {
-    // SAFETY: the caller's promise, and the words are those that every block has.
-    unsafe {
-        core::arch::asm!(
-            "mov {at}, [rip + {carried}]",
-            "mov {one}, fs:[{at}]",
-            "mov {at2}, [rip + {carried} + 8]",
-            "mov {two}, fs:[{at2}]",
-            "wrfsbase {base}",
-            "mov fs:[{at}], {one}",
-            "mov fs:[{at2}], {two}",
-            at = out(reg) _,
-            at2 = out(reg) _,
-            one = out(reg) _,
-            two = out(reg) _,
-            base = in(reg) base,
-            carried = sym CARRIED,
-            options(nostack, preserves_flags),
-        );
-    }
-}
-
-/// Calls `f` on the block at `base`, and comes back to the caller's.
-///
-/// # Safety
-/// As [`set_base`]; `f` does not unwind.
-#[inline(never)]
-pub(crate) unsafe fn call_on(
-    block: usize,
-    f: unsafe extern "C" fn(*mut core::ffi::c_void),
-    arg: *mut core::ffi::c_void,
-) {
-    let before = base();
-    // SAFETY: the caller's promise; `f` gets the argument that is meant for it.
-    unsafe {
-        set_base(block);
-        f(arg);
-        set_base(before);
-    }
 }
 
 #[cfg(test)]

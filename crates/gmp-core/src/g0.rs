@@ -48,7 +48,7 @@ impl<'a, C: Config> G0<'a, C> {
         m.note.adopt();
         m.cpu_clock.store(C::Switch::cpu_clock().unwrap_or(0), Ordering::Relaxed);
         m.thread_id.store(C::Switch::thread_id().unwrap_or(0), Ordering::Relaxed);
-        crate::entering::current::set_scheduler::<SlotOf<C>>(m);
+        crate::entering::caller::set_scheduler::<SlotOf<C>>(m);
         Ok(Self { sched, m, epoch: sched.collector.register(), _thread: thread })
     }
 
@@ -72,7 +72,7 @@ impl<'a, C: Config> G0<'a, C> {
 
     /// The calling thread is no M any more. Its P is gone already.
     pub(crate) fn detach(self) {
-        crate::entering::current::set_plain::<SlotOf<C>>();
+        crate::entering::caller::set_plain::<SlotOf<C>>();
     }
 
     /// The g0 loop: until the runtime closes, or the M's thread is to end. Go: `schedule`.

@@ -7,22 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
-    let mut known: BTreeSet<String> = tree.house.circles.keys().cloned().collect();
     for manifest in tree.files.iter().filter(|file| file.path.ends_with("/Cargo.toml")) {
         let folder = manifest.path.replace("Cargo.toml", "src/");
         let arrows = Crate::of(&tree.files, &folder).arrows();
         if let Some(rooms) = package_name(&manifest.text).and_then(|name| tree.house.rooms.get(&name)) {
             complaints.extend(upward(rooms, &arrows).into_iter().map(|wrong| format!("{folder}{wrong}")));
         }
-        for circle in circles(&arrows) {
-            if !known.remove(&format!("{folder}{}", circle.split(", ").next().unwrap_or_default())) {
-                complaints.push(format!("{folder}: a circle: {circle}"));
-            }
-        }
+        let circles = circles(&arrows).into_iter();
+        complaints.extend(circles.map(|circle| format!("{folder}: a circle: {circle}")));
     }
-    complaints.extend(
-        known.into_iter().map(|gone| format!("{gone}: no circle by now, take it off the list `circles`")),
-    );
     complaints
 }
 
@@ -143,12 +136,5 @@ mod tests {
             ("crates/x/src/low/b.rs", child),
         ]);
         assert_eq!(found, ["crates/x/src/: a circle: low, low/b"]);
-    }
-
-    #[test]
-    fn bites_circles_on_the_list_that_are_gone() {
-        let mut tree = Tree::specimen(&[("crates/x/Cargo.toml", "[package]\nname = \"x\"")]);
-        tree.house.circles = [("crates/x/src/a".to_owned(), "two halves of one".to_owned())].into();
-        assert_eq!(law(&tree), ["crates/x/src/a: no circle by now, take it off the list `circles`"]);
     }
 }

@@ -27,7 +27,7 @@ impl File {
     pub(crate) fn ships(&self) -> bool {
         let apart =
             ["/tests/", "/benches/", "/examples/", "/suite/"].iter().any(|folder| self.path.contains(folder));
-        self.is_rust() && !apart && !self.path.ends_with("tests.rs") && !self.file_name().starts_with("loom")
+        self.is_rust() && !apart && !self.path.ends_with("tests.rs") && !self.file_name().starts_with("loom_")
     }
 }
 
@@ -36,7 +36,6 @@ impl File {
 pub(crate) struct House {
     pub(crate) floors: BTreeMap<String, u32>,
     pub(crate) rooms: BTreeMap<String, Vec<String>>,
-    pub(crate) circles: BTreeMap<String, String>,
     pub(crate) outside: BTreeMap<String, String>,
     #[serde(rename = "unsafe")]
     pub(crate) opens_unsafe: BTreeMap<String, String>,

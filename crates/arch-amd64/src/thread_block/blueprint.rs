@@ -8,9 +8,11 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::base::{CARRIED, PER_LEVEL, at};
+use super::missing::Missing;
 use super::newborn::{self, Module, Newborn};
 use super::symbols::{self, Symbols};
-use super::{CARRIED, Missing, PER_LEVEL, chain, modules};
+use super::{chain, modules};
 
 /// The lowest tid that the kernel never gives (`PID_MAX_LIMIT`).
 const FIRST_TID: u32 = 1 << 22;
@@ -152,11 +154,6 @@ pub(crate) fn describe_stack(base: usize, bottom: usize, size: usize) {
         at(base, address).write(bottom as u64);
         at(base, length).write(size as u64);
     }
-}
-
-/// A word of a block.
-pub(super) fn at(base: usize, offset: isize) -> *mut u64 {
-    ptr::with_exposed_provenance_mut(base.wrapping_add_signed(offset))
 }
 
 impl Blueprint {

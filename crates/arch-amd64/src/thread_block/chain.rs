@@ -15,7 +15,7 @@
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::blueprint::at;
+use super::base::at;
 use super::newborn::Newborn;
 
 /// The bookends' bases and the place of the links.

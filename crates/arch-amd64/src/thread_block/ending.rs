@@ -3,8 +3,8 @@
 use core::ffi::c_void;
 use core::ptr;
 
-use super::blueprint::{at, blueprint};
-use super::{PER_LEVEL, base};
+use super::base::{PER_LEVEL, at, base};
+use super::blueprint::blueprint;
 
 /// `LC_GLOBAL_LOCALE`: the process's locale, which a thread begins with.
 const GLOBAL_LOCALE: libc::locale_t = ptr::without_provenance_mut(usize::MAX);

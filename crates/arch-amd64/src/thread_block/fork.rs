@@ -10,8 +10,10 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::Once;
 
+use super::base::{base, set_base};
 use super::blueprint::blueprint;
-use super::{Missing, base, chain, newborn};
+use super::missing::Missing;
+use super::{chain, newborn};
 
 /// A thread that runs flows with blocks, and its home.
 struct Home {
@@ -127,7 +129,7 @@ unsafe extern "C" fn before() {
     if let Some(home) = away() {
         let block = base();
         // SAFETY: the calling thread's own block; `after` puts the flow's back.
-        unsafe { super::set_base(home) };
+        unsafe { set_base(home) };
         go_on_from(block);
     }
 }
@@ -147,7 +149,7 @@ unsafe extern "C" fn in_parent() {
     let block = left();
     if block != 0 {
         // SAFETY: the block that this flow was on before the fork.
-        unsafe { super::set_base(block) };
+        unsafe { set_base(block) };
     }
 }
 
@@ -221,11 +223,11 @@ unsafe extern "C" fn setxid(signal: c_int, info: *mut libc::siginfo_t, context: 
     // SAFETY: the thread's own block, then the interrupted flow's again; the arguments are the kernel's.
     unsafe {
         if let Some(home) = home {
-            super::set_base(home);
+            set_base(home);
         }
         handler(signal, info, context);
         if home.is_some() {
-            super::set_base(block);
+            set_base(block);
         }
     }
 }

@@ -13,7 +13,8 @@ use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
 
-use super::{Missing, base};
+use super::base::{PER_LEVEL, base};
+use super::missing::Missing;
 
 /// Bytes of a bookend's stack.
 pub(super) const STACK: usize = 256 << 10;
@@ -329,7 +330,7 @@ fn try_key(sitting: &mut Sitting, top: usize) {
     let photo = sitting.photo.wrapping_add(PHOTO / 8 - words);
     // SAFETY: the key is main's; the value is never followed.
     unsafe { libc::pthread_setspecific(sitting.key, core::ptr::without_provenance(MARK)) };
-    let second = sitting.key as usize % super::PER_LEVEL;
+    let second = sitting.key as usize % PER_LEVEL;
     for index in 0..words {
         // SAFETY: inside the block, and inside the photograph of it.
         let (now, before) = unsafe { (block.add(index).read_volatile(), *photo.add(index)) };
@@ -340,7 +341,7 @@ fn try_key(sitting: &mut Sitting, top: usize) {
             let byte = (now ^ before).trailing_zeros() / 8;
             sitting.key_flags[sitting.key_flags_len] = offset + byte as isize;
             sitting.key_flags_len += 1;
-        } else if before == 0 && now != 0 && sitting.key as usize >= super::PER_LEVEL {
+        } else if before == 0 && now != 0 && sitting.key as usize >= PER_LEVEL {
             let values: *const [usize; 2] = core::ptr::with_exposed_provenance(now as usize);
             // SAFETY: the one pointer that a new value puts into a block is that to a new second level.
             if unsafe { (*values.add(second))[1] } == MARK {

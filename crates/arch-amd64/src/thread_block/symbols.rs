@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_void};
 use core::ptr::NonNull;
 
-use super::Missing;
+use super::missing::Missing;
 
 /// One entry of glibc's table of keys.
 #[repr(C)]

@@ -5,8 +5,11 @@ use core::ffi::c_void;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 
+use super::base::{base, call_on, shares_malloc};
 use super::blueprint::blueprint;
-use super::{Missing, base, end_of_flow, pool};
+use super::ending::end_of_flow;
+use super::missing::Missing;
+use super::pool;
 
 /// What a thread-local of the trial begins with.
 const FIRST: u32 = 0x900d_0007;
@@ -49,7 +52,7 @@ pub(super) fn run() -> Result<(), Missing> {
     let mut wrong = None;
     for round in 1..=2 {
         let block = pool::take().map_err(memory)?;
-        let shares_malloc = super::shares_malloc();
+        let shares_malloc = shares_malloc();
         let mut trial = Trial {
             block,
             key,
@@ -59,7 +62,7 @@ pub(super) fn run() -> Result<(), Missing> {
             chunk: core::ptr::null_mut(),
         };
         // SAFETY: nobody else has the block, and the trial does not suspend.
-        unsafe { super::call_on(block, try_block, (&raw mut trial).cast()) };
+        unsafe { call_on(block, try_block, (&raw mut trial).cast()) };
         let outside = PLAIN.get() == 7 && base() != block && thread::current().id() == trial.outside;
         let dropped = DROPPED.load(Ordering::Relaxed) >= round && KEYS_ENDED.load(Ordering::Relaxed) >= round;
         wrong = trial.wrong;

@@ -9,7 +9,7 @@
 //! Calls that need a goroutine pass the gate, which asks. Others ask [`refuse`]: at once if there may be a sink or a hook,
 //! and for the sake of policies, whose calls would cost every channel operation a look, where a lock is not free.
 
-use crate::entering::current::{Current, current};
+use crate::entering::caller::caller;
 use crate::records::m::M;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -66,14 +66,7 @@ pub(crate) fn refuse_whom(call: &str, (kind, name): Foreigner) -> ! {
 
 /// Which foreign code is calling, if any is.
 pub(crate) fn who() -> Option<Foreigner> {
-    let m = match current() {
-        Current::Plain => return ON_PLAIN.get(),
-        // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::G(g) => unsafe { &*g.m() },
-        // SAFETY: as above.
-        Current::Scheduler(m) => unsafe { &*m },
-    };
-    on(m)
+    caller().m().map_or_else(|| ON_PLAIN.get(), on)
 }
 
 /// Which foreign code is called on `m`, if any is.
@@ -114,17 +107,12 @@ pub fn wake_task(waker: Waker) {
 
 /// Calls `call`, which is the code of `who`.
 pub(crate) fn called<R>(who: Foreigner, call: impl FnOnce() -> R) -> R {
-    let m = match current() {
-        Current::Plain => {
-            let outer = ON_PLAIN.replace(Some(who));
-            let result = call();
-            ON_PLAIN.set(outer);
-            return result;
-        }
-        // SAFETY: the M that runs the caller is our own thread's, and lives.
-        Current::G(g) => unsafe { &*g.m() },
-        // SAFETY: as above.
-        Current::Scheduler(m) => unsafe { &*m },
+    let caller = caller();
+    let Some(m) = caller.m() else {
+        let outer = ON_PLAIN.replace(Some(who));
+        let result = call();
+        ON_PLAIN.set(outer);
+        return result;
     };
     // Whoever is refused is found by this, and the P stays where it is meanwhile.
     let _hold = m.door.hold();

@@ -17,41 +17,12 @@
 //! Whoever uses the M's P says so to its door (`records/m/door.rs`), as [`Inside`] does: only while the goroutine's own
 //! code runs may sysmon take it.
 
-use crate::entering::current::{Current, Who, current};
+use crate::entering::caller::{Caller, Here, Who, caller};
 use crate::entering::foreign;
 use crate::records::g::{Flags, G};
 use crate::records::m::door::Way;
 use crate::records::m::{Leave, M, SystemCall};
 use crate::records::p::slice::NOTICES;
-use core::marker::PhantomData;
-
-/// The calling goroutine, let through the gate as it is: inside `blocking` its M has no P.
-#[derive(Clone, Copy)]
-pub(crate) struct Here {
-    g: &'static G,
-    // It is the calling goroutine's own.
-    not_send: PhantomData<*mut ()>,
-}
-
-impl Here {
-    #[inline(always)]
-    pub(crate) fn new(g: &'static G) -> Self {
-        Self { g, not_send: PhantomData }
-    }
-
-    /// The goroutine.
-    #[inline(always)]
-    pub(crate) fn g(&self) -> &'static G {
-        self.g
-    }
-
-    /// The M it is on *now*: ask again after anything that may suspend.
-    #[inline(always)]
-    pub(crate) fn m(&self) -> &M {
-        // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
-        unsafe { &*self.g.m() }
-    }
-}
 
 /// Lets a goroutine through for a call that never suspends. `call` names what was called, for the message to those who
 /// may not.
@@ -62,8 +33,8 @@ impl Here {
 #[track_caller]
 pub(crate) fn pass(call: &'static str) -> Here {
     step_aside();
-    match current() {
-        Current::G(g) => admit(g, call),
+    match caller() {
+        Caller::G(here) => admit(here, call),
         _ => refuse(call),
     }
 }
@@ -79,13 +50,13 @@ pub(crate) fn pass_or_plain(call: &'static str) -> Option<Here> {
 #[inline(always)]
 #[track_caller]
 fn admit_or_plain(call: &'static str) -> Option<Here> {
-    match current() {
-        Current::Plain => {
+    match caller() {
+        Caller::Plain => {
             foreign::refuse(call);
             None
         }
-        Current::G(g) => Some(admit(g, call)),
-        Current::Scheduler(_) => refuse(call),
+        Caller::G(here) => Some(admit(here, call)),
+        Caller::Scheduler(_) => refuse(call),
     }
 }
 
@@ -93,12 +64,10 @@ fn admit_or_plain(call: &'static str) -> Option<Here> {
 /// and in the scheduler.
 #[inline]
 pub(crate) fn here() -> Option<Here> {
-    match current() {
-        Current::G(g) => Some(Here::new(g)),
-        Current::Plain => None,
-        Current::Scheduler(m) => {
-            // SAFETY: the slot names the M of this very thread.
-            let m = unsafe { &*m };
+    match caller() {
+        Caller::G(here) => Some(here),
+        Caller::Plain => None,
+        Caller::Scheduler(m) => {
             // SAFETY: records are never freed.
             let g = (m.leave.get() == Leave::SystemStack).then(|| unsafe { m.running().as_ref() });
             // Where goroutines are threads, g0 is on another one, where a value that is not `Send` must not go.
@@ -150,9 +119,9 @@ fn step_aside_if_over() {
 
 /// The calling goroutine, unless policy code or an event sink is calling: whatever they call refuses them.
 fn of_its_own_code() -> Option<Here> {
-    match current() {
-        Current::G(g) => Some(Here::new(g)).filter(|here| !here.m().in_policy.get()),
-        Current::Plain | Current::Scheduler(_) => None,
+    match caller() {
+        Caller::G(here) => Some(here).filter(|here| !here.m().in_policy.get()),
+        Caller::Plain | Caller::Scheduler(_) => None,
     }
 }
 
@@ -180,8 +149,8 @@ enum Then {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter(call: &'static str) -> Inside {
-    match current() {
-        Current::G(g) => let_in(g, call),
+    match caller() {
+        Caller::G(here) => let_in(here, call),
         _ => refuse(call),
     }
 }
@@ -190,13 +159,13 @@ pub(crate) fn enter(call: &'static str) -> Inside {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
-    match current() {
-        Current::Plain => {
+    match caller() {
+        Caller::Plain => {
             foreign::refuse(call);
             None
         }
-        Current::G(g) => Some(let_in(g, call)),
-        Current::Scheduler(_) => refuse(call),
+        Caller::G(here) => Some(let_in(here, call)),
+        Caller::Scheduler(_) => refuse(call),
     }
 }
 
@@ -204,13 +173,13 @@ pub(crate) fn enter_or_plain(call: &'static str) -> Option<Inside> {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Inside>> {
-    match who.current() {
-        Current::Plain => {
+    match who.caller() {
+        Caller::Plain => {
             foreign::refuse(call);
             Some(None)
         }
-        Current::G(g) => {
-            let here = admit(g, call);
+        Caller::G(here) => {
+            let here = admit(here, call);
             let hold = here.m().door.hold();
             hold.found_p().then(|| {
                 let then = if hold.was_inside() { Then::StayIn } else { Then::GoOut };
@@ -218,14 +187,13 @@ pub(crate) fn enter_at_once(who: Who, call: &'static str) -> Option<Option<Insid
                 Some(Inside { here, then })
             })
         }
-        Current::Scheduler(_) => refuse(call),
+        Caller::Scheduler(_) => refuse(call),
     }
 }
 
 #[inline(always)]
 #[track_caller]
-fn let_in(g: &'static G, call: &'static str) -> Inside {
-    let here = Here::new(g);
+fn let_in(here: Here, call: &'static str) -> Inside {
     let hold = core::mem::ManuallyDrop::new(here.m().door.hold());
     if hold.was_inside() || !hold.found_p() {
         return let_in_otherwise(here, hold.was_inside(), call);
@@ -246,8 +214,7 @@ fn let_in_otherwise(here: Here, was_inside: bool, call: &'static str) -> Inside 
 
 #[inline(always)]
 #[track_caller]
-fn admit(g: &'static G, call: &'static str) -> Here {
-    let here = Here::new(g);
+fn admit(here: Here, call: &'static str) -> Here {
     if here.m().in_policy.get() {
         refuse(call);
     }
@@ -293,10 +260,10 @@ impl Inside {
         let mut then = if was_inside { Then::StayIn } else { Then::GoOut };
         match here.m().door.way() {
             Way::NoP => {
-                here.g.header().runtime().leave_blocking(here.g);
+                here.g().header().runtime().leave_blocking(here.g());
                 then = Then::BlockAgain;
             }
-            Way::Aside | Way::Taken => here.g.header().runtime().leave_blocking(here.g),
+            Way::Aside | Way::Taken => here.g().header().runtime().leave_blocking(here.g()),
             Way::Open | Way::Taking => {}
         }
         Self { here, then }
@@ -408,8 +375,8 @@ pub(crate) fn on_g0<R>(g: &'static G, f: impl FnOnce(&M) -> R) -> R {
         make::<F, R>
     }
     let mut call = Call { f: Some(f), result: None };
-    // SAFETY: the M that runs the caller lives.
-    let m = unsafe { &*g.m() };
+    let here = Here::new(g);
+    let m = here.m();
     let _hold = m.door.hold();
     m.system_call.set(SystemCall { call: maker(&call), data: (&raw mut call).cast() });
     m.leave.set(Leave::SystemStack);
@@ -440,7 +407,7 @@ impl Drop for Inside {
 #[track_caller]
 fn refuse(call: &'static str) -> ! {
     foreign::refuse_all(call);
-    if !matches!(current(), Current::Plain) {
+    if !matches!(caller(), Caller::Plain) {
         foreign::refuse_whom(call, ("a timer's callback, or a closure given to on_system_stack", ""));
     }
     panic!(

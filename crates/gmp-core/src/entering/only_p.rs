@@ -6,7 +6,7 @@
 //! for that they need [`heavy_fence`]: the flag's owner stores and looks without a fence of its own.
 
 use crate::contract::Switch;
-use crate::entering::current::{Current, Who};
+use crate::entering::caller::{Caller, Who};
 use crate::ground::fence;
 use core::sync::atomic::Ordering;
 
@@ -36,18 +36,16 @@ pub fn serial() -> u32 {
 /// [`serial`], of a caller that has been looked up.
 #[inline(always)]
 pub fn serial_of(who: Who) -> u32 {
-    match who.current() {
+    match who.caller() {
         // Inside `blocking` the P may be another's by now.
-        Current::G(g) if !g.word.is_blocked() => g.header().only_p.load(Ordering::Relaxed),
-        Current::Scheduler(m) => of_scheduler(m),
-        Current::G(_) | Current::Plain => 0,
+        Caller::G(here) if !here.g().word.is_blocked() => here.g().header().only_p.load(Ordering::Relaxed),
+        Caller::Scheduler(m) => of_scheduler(m),
+        Caller::G(_) | Caller::Plain => 0,
     }
 }
 
 #[cold]
-fn of_scheduler(m: *const crate::records::m::M) -> u32 {
-    // SAFETY: the M that runs the caller is our own thread's, and lives.
-    let m = unsafe { &*m };
+fn of_scheduler(m: &crate::records::m::M) -> u32 {
     if !m.has_p() { 0 } else { m.rt().header().only_p.load(Ordering::Relaxed) }
 }
 

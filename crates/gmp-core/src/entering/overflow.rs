@@ -1,6 +1,6 @@
 //! What to say when a goroutine overflows its stack. Called in a signal handler: no allocation, no lock.
 
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use core::fmt::{self, Write};
 
 /// A fault that may be an overflow, and what its report has to know.
@@ -19,7 +19,8 @@ pub struct Suspect {
 /// If the calling thread runs a goroutine and the address lies in the guard of its stack, writes one line about it and
 /// returns `true`.
 pub fn describe(suspect: &Suspect, out: &mut dyn Write) -> bool {
-    let Current::G(g) = current() else { return false };
+    let Caller::G(here) = caller() else { return false };
+    let g = here.g();
     let stack = g.stack.addresses();
     if stack.is_empty()
         || !(stack.start.saturating_sub(suspect.guard)..stack.start).contains(&suspect.address)

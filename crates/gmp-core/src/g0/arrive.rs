@@ -1,7 +1,7 @@
 //! Arrive: what a goroutine does first on its stack, also for the one that left for it (`hop.rs`).
 
 use crate::contract::{Config, Slot};
-use crate::entering::current::set_g;
+use crate::entering::caller::set_g;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;

@@ -106,7 +106,7 @@ impl<C: Config> G0<'_, C> {
             // SAFETY: passed below.
             let m = unsafe { &*m.cast_const().cast::<M>() };
             // With thread-locals of its own the goroutine has a slot of its own, too: it says whose place this is.
-            crate::entering::current::set_scheduler::<SlotOf<C>>(m);
+            crate::entering::caller::set_scheduler::<SlotOf<C>>(m);
             let request = m.system_call.get();
             // SAFETY: the goroutine waits for this very call, with its data on its stack.
             unsafe { (request.call)(request.data, m) };

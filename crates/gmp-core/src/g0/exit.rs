@@ -16,7 +16,7 @@
 
 use super::G0;
 use crate::contract::{Config, Context, SharedQueue, Slot};
-use crate::entering::current::set_scheduler;
+use crate::entering::caller::set_scheduler;
 use crate::entering::foreign;
 use crate::ground::event::EventKind;
 use crate::records::g::body::Outcome;

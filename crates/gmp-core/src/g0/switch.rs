@@ -4,8 +4,8 @@ use super::arrive::arrive;
 use super::exit::Ended;
 use super::{G0, carry};
 use crate::contract::{Carry, Config, Context, Switch};
-use crate::entering::current::{Current, current, set_g, set_plain, set_scheduler};
-use crate::entering::gate::{Here, Inside};
+use crate::entering::caller::{Caller, Here, caller, set_g, set_plain, set_scheduler};
+use crate::entering::gate::Inside;
 use crate::records::g::body::Outcome;
 use crate::records::g::{Flags, G};
 use crate::records::m::Leave;
@@ -144,8 +144,8 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
 /// The goroutine that starts on this stack, by the slot.
 #[cold]
 fn goroutine_here() -> &'static G {
-    match current() {
-        Current::G(g) => g,
+    match caller() {
+        Caller::G(here) => here.g(),
         _ => crate::fatal!("a stack that is used again says for whom", "no goroutine is here"),
     }
 }

@@ -1,6 +1,6 @@
 //! `JoinHandle`: the right to a goroutine's result.
 
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::entering::gate;
 use crate::life::panics::Payload;
 use crate::records::g::body::Outcome;
@@ -213,9 +213,8 @@ impl<T> fmt::Debug for JoinHandle<T> {
 #[inline]
 pub(super) fn free_record(g: &'static G) {
     // A goroutine in a blocking call has no P, and is not worth bringing back for this.
-    if let Current::G(caller) = current() {
-        // SAFETY: the M that runs the caller lives on, and it is our own.
-        let m = unsafe { &*caller.m() };
+    if let Caller::G(caller) = caller() {
+        let m = caller.m();
         let hold = m.door.hold();
         if hold.found_p()
             && let Some(p) = m.p_core()

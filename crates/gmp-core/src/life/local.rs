@@ -16,8 +16,8 @@
 //! and comes to another thread only as that does: with the goroutine, and in the modes whose `unsafe` constructors ask
 //! that all code bears it (`docs/thread-locals.md`). `&T` leaves the goroutine only where `T: Sync` lets it.
 
-use crate::entering::current::{Current, current};
-use crate::entering::gate::{self, Here};
+use crate::entering::caller::{Caller, Here, caller};
+use crate::entering::gate;
 use crate::records::g::extra::Extra;
 use crate::records::g::locals::Found;
 use crate::records::g::{Flags, G};
@@ -370,8 +370,8 @@ impl Owner {
 /// Drops the calling goroutine's locals, on its own stack; the first panic of a destructor comes back.
 #[inline]
 pub(crate) fn end_of_goroutine() -> Option<Box<dyn Any + Send>> {
-    match current() {
-        Current::G(g) if g.has(Flags::EXTRA) => drop_all(g),
+    match caller() {
+        Caller::G(here) if here.g().has(Flags::EXTRA) => drop_all(here.g()),
         _ => None,
     }
 }

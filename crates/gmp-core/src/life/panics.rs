@@ -1,6 +1,6 @@
 //! Panics that leave a goroutine, and `exit`.
 
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::records::g::body::{Goexit, Outcome};
 use crate::records::g::{Flags, G};
 use std::any::Any;
@@ -69,8 +69,8 @@ pub(crate) fn hush_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| match current() {
-            Current::G(g) if g.header().abort_on_panic => note(info),
+        std::panic::set_hook(Box::new(move |info| match caller() {
+            Caller::G(here) if here.g().header().abort_on_panic => note(info),
             _ => before(info),
         }));
     });

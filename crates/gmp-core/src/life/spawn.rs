@@ -3,7 +3,7 @@
 //! A spawned goroutine is a record with its closure in line; it gets a stack when it first runs.
 
 use crate::contract::Slot;
-use crate::entering::gate::Here;
+use crate::entering::caller::{Here, caller};
 use crate::life::handle::JoinHandle;
 use crate::records::g::body::{Outcome, table};
 use crate::records::g::extra::{Ancestor, Extra};
@@ -13,7 +13,6 @@ use crate::records::g::{Flags, G};
 use crate::records::m::jobs::Job;
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::add_own;
-use crate::waiting::ready::machine_beside;
 use core::panic::Location;
 use core::ptr;
 use std::sync::Arc;
@@ -199,7 +198,7 @@ where
     // SAFETY: as in `spawn`; just filled.
     let runnable = unsafe { runnable(g, f) };
     let handle = JoinHandle::new(g);
-    match machine_beside(g) {
+    match caller().m_beside(g) {
         Some(m) => {
             let _hold = m.door.hold();
             rt.submit(m, runnable);

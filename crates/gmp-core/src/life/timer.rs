@@ -12,9 +12,9 @@ mod loom_plan;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, Here, caller};
 use crate::entering::foreign;
-use crate::entering::gate::{self, Here};
+use crate::entering::gate;
 use crate::ground::sync::SpinLock;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::NoRecord;
@@ -171,15 +171,13 @@ struct Setter<'a>(Result<Here, &'a M>);
 impl Setter<'_> {
     #[track_caller]
     fn enter() -> Self {
-        match current() {
+        match caller() {
             // Several calls of the facade set timers; none of them can be made through a `Handle`.
-            Current::Plain => panic!(
+            Caller::Plain => panic!(
                 "gmp::time: a timer was set outside a goroutine; timers, and contexts with a deadline, belong to the \
                  runtime of the goroutine that sets them: do it in a closure given to Runtime::run or gmp::go"
             ),
-            Current::Scheduler(m) => {
-                // SAFETY: the slot names the M of this very thread.
-                let m = unsafe { &*m };
+            Caller::Scheduler(m) => {
                 // sysmon's M has lent what it never had.
                 let may_set =
                     m.p_core().is_some() || (m.lent_p().is_some() && m.leave.get() == Leave::Nothing);
@@ -187,7 +185,7 @@ impl Setter<'_> {
                     return Self(Err(m));
                 }
             }
-            Current::G(_) => {}
+            Caller::G(_) => {}
         }
         Self(Ok(gate::pass("time::Timer")))
     }

@@ -1,6 +1,6 @@
 //! What a goroutine can do with itself and its runtime.
 
-use crate::entering::current::{Current as Caller, current as caller};
+use crate::entering::caller::{Caller, caller};
 use crate::entering::foreign;
 use crate::entering::gate::{self, in_own_frame, on_g0};
 use crate::life::handle::JoinHandle;
@@ -144,7 +144,8 @@ impl Current {
 /// The calling goroutine; `None` on a plain thread. Never suspends.
 pub fn current() -> Option<Current> {
     gate::step_aside();
-    let Caller::G(g) = caller() else { return None };
+    let Caller::G(here) = caller() else { return None };
+    let g = here.g();
     let extra = g.extra();
     Some(Current {
         number: g.number.get(),
@@ -269,7 +270,7 @@ pub fn set_max_procs(procs: usize) -> usize {
 pub fn handle() -> Option<Handle> {
     gate::step_aside();
     match caller() {
-        Caller::G(g) => Some(Handle::of(g.header().runtime())),
+        Caller::G(here) => Some(Handle::of(here.g().header().runtime())),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@
 //! locked (or, in pinned mode, pinned) to it.
 
 use crate::contract::Config;
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::g0::G0;
 use crate::ground::settings::AtMainReturn;
 use crate::life::handle::{JoinError, JoinHandle};
@@ -83,7 +83,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    if !matches!(current(), Current::Plain) {
+    if !matches!(caller(), Caller::Plain) {
         return Err(RunError::Nested);
     }
     let m0 = {

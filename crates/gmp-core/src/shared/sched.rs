@@ -73,7 +73,7 @@ impl<C: Config> Sched<C> {
         stacks: C::Stacks,
         machine: fn(Arc<Sched<C>>, Arc<M>),
     ) -> Arc<Self> {
-        crate::entering::current::install::<SlotOf<C>>();
+        crate::entering::caller::install::<SlotOf<C>>();
         let hooks = settings.on_out_of_stacks.is_some() || settings.on_overrun.is_some();
         if settings.events.is_some() || hooks {
             foreign::expect();

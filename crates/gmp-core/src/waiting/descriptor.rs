@@ -2,7 +2,7 @@
 //! source (`records/source.rs`), whose page tells the protocol. Go: `internal/poll.pollDesc` over `poll_runtime_poll*`.
 
 use crate::contract::{Alarm, Side};
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::entering::foreign::wake_task;
 use crate::entering::gate;
 use crate::records::g::parked::Parked;
@@ -165,8 +165,8 @@ impl Descriptor {
         waker: &Waker,
         make: MakePoller,
     ) -> io::Result<Listed> {
-        let Current::G(g) = current() else { return Ok(Listed::NoGoroutine) };
-        let (header, half) = (g.header(), self.source.half(side));
+        let Caller::G(here) = caller() else { return Ok(Listed::NoGoroutine) };
+        let (header, half) = (here.g().header(), self.source.half(side));
         self.source.settle(header.serial, fd, || header.runtime().poller(make))?;
         half.unlist_task(key);
         let mut sleeper = Sleeper::Task(Task::new(key, waker, &header.runtime().tasks_at_descriptors()));

@@ -17,7 +17,7 @@
 //! commit is moved to g0's stack before it is called, and it must not touch what it borrows after it has given the
 //! token away. Go: `gopark`, `park_m`, `goready` (proc.go, Go 1.27).
 
-pub use crate::entering::current::Who;
+pub use crate::entering::caller::Who;
 use crate::entering::gate;
 use crate::records::g::parked::Parked;
 use crate::records::g::{WaitReason, Wake};

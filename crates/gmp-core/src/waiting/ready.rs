@@ -1,12 +1,11 @@
 //! Ready: ends a wait and queues the goroutine.
 
-use crate::entering::current::{Current, Who, current};
+use crate::entering::caller::{Who, caller};
 use crate::entering::foreign;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Wait;
 use crate::records::g::{G, Wake};
-use crate::records::m::M;
 use crate::records::outsiders::Outsider;
 
 impl Parked {
@@ -22,11 +21,11 @@ impl Parked {
     #[inline]
     pub fn ready_by(self, who: Who) -> bool {
         let (g, wait) = self.into_parts();
-        let Some(m) = who.goroutine().and_then(|caller| machine_of(caller, g)) else {
+        let Some(caller) = who.goroutine().filter(|caller| caller.g().is_beside(g)) else {
             return ready(g, wait, Wake::Woken);
         };
         let Some(runnable) = end(g, wait, Wake::Woken) else { return false };
-        m.rt().ready(m, runnable);
+        caller.m().rt().ready(caller.m(), runnable);
         true
     }
 
@@ -45,7 +44,8 @@ impl Drop for Parked {
 /// Ends `wait` and queues the goroutine. `false`: it was over already.
 pub(crate) fn ready(g: &'static G, wait: Wait, wake: Wake) -> bool {
     // Asked before the wait is ended: until then the answer may be wrong, but then the wait is over.
-    let Some(m) = machine_beside(g) else { return ready_as_outsider(g, wait, wake) };
+    let caller = caller();
+    let Some(m) = caller.m_beside(g) else { return ready_as_outsider(g, wait, wake) };
     let Some(runnable) = end(g, wait, wake) else { return false };
     g.header().runtime().ready(m, runnable);
     true
@@ -71,24 +71,4 @@ fn end(g: &'static G, wait: Wait, wake: Wake) -> Option<Runnable> {
     g.wake.set(wake);
     // SAFETY: the wait was ours to end, so this is the only Runnable for it.
     Some(unsafe { Runnable::new(g) })
-}
-
-/// The calling thread's M, if it is one of the runtime that `g` lives in, and so keeps it alive.
-#[inline(always)]
-pub(crate) fn machine_beside<'a>(g: &G) -> Option<&'a M> {
-    match current() {
-        Current::G(caller) => machine_of(caller, g),
-        Current::Scheduler(m) => {
-            // SAFETY: as above.
-            let m = unsafe { &*m };
-            g.is_of(m.rt().header()).then_some(m)
-        }
-        Current::Plain => None,
-    }
-}
-
-#[inline(always)]
-fn machine_of<'a>(caller: &G, g: &G) -> Option<&'a M> {
-    // SAFETY: the M that runs the caller is our own thread's, and lives.
-    caller.is_beside(g).then(|| unsafe { &*caller.m() })
 }

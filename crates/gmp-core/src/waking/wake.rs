@@ -1,7 +1,7 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
 use crate::contract::{Config, IdleView, RunQueue, SharedQueue};
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::entering::gate::{in_own_frame, on_g0};
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
@@ -382,20 +382,13 @@ pub(crate) fn refusal(what: &str, error: &io::Error) -> io::Error {
 
 /// Calls `f` on a thread's own stack: making a thread takes more than a goroutine may have left.
 fn on_big_stack<R>(f: impl FnOnce() -> R) -> R {
-    match current() {
-        Current::G(g) => on_g0(g, |_| f()),
+    match caller() {
+        Caller::G(here) => on_g0(here.g(), |_| f()),
         _ => in_own_frame(f),
     }
 }
 
 /// Whether the calling thread is locked to a goroutine, so that its state must not be inherited by a new thread.
 fn caller_is_locked() -> bool {
-    let m = match current() {
-        Current::Plain => return false,
-        // SAFETY: the M of our own thread lives.
-        Current::G(g) => unsafe { &*g.m() },
-        // SAFETY: as above.
-        Current::Scheduler(m) => unsafe { &*m },
-    };
-    !m.locked_g.get().is_null()
+    caller().m().is_some_and(|m| !m.locked_g.get().is_null())
 }

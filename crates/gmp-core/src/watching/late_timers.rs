@@ -23,7 +23,7 @@
 //! Go needs none of this: it stops the goroutine, and the P runs its timers (`sysmon`, proc.go, Go 1.27).
 
 use crate::contract::Config;
-use crate::entering::current::{set_plain, set_scheduler};
+use crate::entering::caller::{set_plain, set_scheduler};
 use crate::ground::clock::nanos;
 use crate::records::g::Wake;
 use crate::records::m::M;

@@ -1,7 +1,7 @@
 //! What a child of a scope is: the caller's closure, and a ticket that is given back after everything else.
 
 use super::word::Ticket;
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::records::g::body::Goexit;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,10 +48,10 @@ pub(super) fn call<T>(work: impl FnOnce() -> T) -> Result<T, Payload> {
     };
     if let Err(payload) = &result
         && is_panic(payload.as_ref())
-        && let Current::G(g) = current()
-        && g.header().abort_on_panic
+        && let Caller::G(here) = caller()
+        && here.g().header().abort_on_panic
     {
-        crate::life::panics::report(g, payload.as_ref());
+        crate::life::panics::report(here.g(), payload.as_ref());
     }
     result
 }

@@ -21,7 +21,8 @@
 
 use super::child::{self, Payload};
 use super::word::ScopeWord;
-use crate::entering::gate::{self, Here};
+use crate::entering::caller::Here;
+use crate::entering::gate;
 use crate::ground::sync::light_fence;
 use crate::life::spawn::{spawn_stolen, spawn_stolen_outside, spawn_unchecked};
 use crate::records::g::runnable::Runnable;

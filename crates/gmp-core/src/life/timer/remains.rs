@@ -1,6 +1,6 @@
 //! What is left of a timer that nobody refers to any more, and where its callback's destructor may run.
 
-use crate::entering::current::{Current, current};
+use crate::entering::caller::{Caller, caller};
 use crate::life::spawn::NoRecord;
 use crate::records::m::AnyRuntime;
 use crate::records::p::timer::{AnyTimer, Remains};
@@ -43,12 +43,9 @@ impl AnyTimer {
         if light {
             return crate::ground::fatal::no_unwind("a timer's destructor", || drop(remains));
         }
-        match current() {
-            // SAFETY: the M that runs the caller is our own thread's, and lives.
-            Current::G(g) => drop_in_a_goroutine(unsafe { &*g.m() }.rt(), remains),
-            // SAFETY: the slot names the M of this very thread.
-            Current::Scheduler(m) => drop_in_a_goroutine(unsafe { &*m }.rt(), remains),
-            Current::Plain => drop_caught(remains),
+        match caller().m() {
+            Some(m) => drop_in_a_goroutine(m.rt(), remains),
+            None => drop_caught(remains),
         }
     }
 
@@ -65,9 +62,9 @@ impl Drop for AnyTimer {
     fn drop(&mut self) {
         // SAFETY: the count is used up in place of this one's.
         let this = unsafe { Self::from_head(self.head()) };
-        match current() {
-            Current::Scheduler(_) => this.let_go(),
-            Current::G(_) | Current::Plain => drop(this.release()),
+        match caller() {
+            Caller::Scheduler(_) => this.let_go(),
+            Caller::G(_) | Caller::Plain => drop(this.release()),
         }
     }
 }

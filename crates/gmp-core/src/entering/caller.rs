@@ -7,24 +7,76 @@ use crate::contract::CurrentSlot;
 use crate::records::g::G;
 use crate::records::m::M;
 use core::any::TypeId;
+use core::marker::PhantomData;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::OnceLock;
 
 const SCHEDULER: usize = 1;
 
-/// Who is calling.
+/// Who is calling. The answer is the calling thread's, and holds until that thread next runs something else.
 #[derive(Clone, Copy)]
-pub(crate) enum Current {
+pub(crate) enum Caller<'a> {
     /// A thread that is no M.
     Plain,
     /// A goroutine.
-    G(&'static G),
-    /// The scheduler, on an M's own stack.
-    Scheduler(*const M),
+    G(Here),
+    /// The scheduler, on the own stack of this M.
+    Scheduler(&'a M),
 }
 
-/// Who is calling, looked up once for several questions. The answer is the calling thread's, and holds until it next
-/// suspends, enters or leaves `blocking`, or returns to the scheduler: to be asked anew after that.
+impl Caller<'_> {
+    /// The M of the calling thread, if it is one's.
+    #[inline(always)]
+    pub(crate) fn m(&self) -> Option<&M> {
+        match self {
+            Self::Plain => None,
+            Self::G(here) => Some(here.m()),
+            Self::Scheduler(m) => Some(m),
+        }
+    }
+
+    /// The M of the calling thread, if it is one of the runtime that `g` lives in, and so keeps it alive.
+    #[inline(always)]
+    pub(crate) fn m_beside(&self, g: &G) -> Option<&M> {
+        match self {
+            Self::Plain => None,
+            Self::G(here) => here.g().is_beside(g).then(|| here.m()),
+            Self::Scheduler(m) => g.is_of(m.rt().header()).then_some(m),
+        }
+    }
+}
+
+/// The calling goroutine as it is: inside `blocking` its M has no P.
+#[derive(Clone, Copy)]
+pub(crate) struct Here {
+    g: &'static G,
+    // It is the calling goroutine's own.
+    not_send: PhantomData<*mut ()>,
+}
+
+impl Here {
+    /// `g` calls.
+    #[inline(always)]
+    pub(crate) fn new(g: &'static G) -> Self {
+        Self { g, not_send: PhantomData }
+    }
+
+    /// The goroutine.
+    #[inline(always)]
+    pub(crate) fn g(&self) -> &'static G {
+        self.g
+    }
+
+    /// The M it is on *now*: ask again after anything that may suspend.
+    #[inline(always)]
+    pub(crate) fn m(&self) -> &M {
+        // SAFETY: the M that runs a goroutine writes itself here before it switches to it, and it lives on.
+        unsafe { &*self.g.m() }
+    }
+}
+
+/// Who is calling, looked up once for several questions, and not yet told apart. The answer is the calling thread's, and
+/// holds until it next suspends, enters or leaves `blocking`, or returns to the scheduler: to be asked anew after that.
 #[derive(Clone, Copy, Debug)]
 pub struct Who(*mut ());
 
@@ -44,20 +96,22 @@ impl Who {
 
     /// The goroutine, if it is one's own code that calls.
     #[inline(always)]
-    pub(crate) fn goroutine(self) -> Option<&'static G> {
+    pub(crate) fn goroutine(self) -> Option<Here> {
         // SAFETY: only `set_g` stores untagged addresses, of records that are never freed.
-        (!self.0.is_null() && self.0.addr() & SCHEDULER == 0).then(|| unsafe { &*self.0.cast_const().cast() })
+        (!self.0.is_null() && self.0.addr() & SCHEDULER == 0)
+            .then(|| Here::new(unsafe { &*self.0.cast_const().cast() }))
     }
 
     #[inline(always)]
-    pub(crate) fn current(self) -> Current {
+    pub(crate) fn caller<'a>(self) -> Caller<'a> {
         let value = self.0;
-        if let Some(g) = self.goroutine() {
-            Current::G(g)
+        if let Some(here) = self.goroutine() {
+            Caller::G(here)
         } else if value.is_null() {
-            Current::Plain
+            Caller::Plain
         } else {
-            Current::Scheduler(value.map_addr(|addr| addr & !SCHEDULER).cast_const().cast())
+            // SAFETY: a tagged address is that of the M of this very thread, which lives for as long as the answer holds.
+            Caller::Scheduler(unsafe { &*value.map_addr(|addr| addr & !SCHEDULER).cast_const().cast() })
         }
     }
 }
@@ -95,9 +149,9 @@ fn slot() -> *mut () {
 /// Who is calling, now, on this thread.
 #[doc(alias = "getg")]
 #[inline(always)]
-pub(crate) fn current() -> Current {
+pub(crate) fn caller<'a>() -> Caller<'a> {
     // SAFETY: used up here.
-    unsafe { Who::calls() }.current()
+    unsafe { Who::calls() }.caller()
 }
 
 /// This thread runs `g` from here on.

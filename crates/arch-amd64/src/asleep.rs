@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-/// So much of the state's line is read: the number, the name of at most 15 bytes in brackets, and the letter.
+/// How much of the state's line is read: the number, the name of at most 15 bytes in brackets, and the letter.
 const HEAD: usize = 64;
 
 /// Whether the thread of a clock sleeps in the kernel, by its state: S, or D where nothing wakes it early. A thread

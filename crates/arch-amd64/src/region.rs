@@ -13,7 +13,8 @@
 //! the answer depends on the addresses alone. If our stacks lie above the thread's, such a crate believes that there
 //! are gigabytes left and overflows; if they lie below, it believes that nothing is left and takes a stack of its own,
 //! which is right. So slabs are placed below all that the kernel places by itself, from a random address on, one
-//! after the other. The kernel takes the address as a wish: where it is taken, the slab lies elsewhere and works as well.
+//! after the other. The kernel takes the address as a hint: where it is in use already, the slab lies elsewhere and
+//! works as well.
 
 use core::ffi::c_void;
 use core::num::NonZero;
@@ -83,11 +84,11 @@ unsafe impl Region for Guarded {
             self.page
         );
         let bytes = count.checked_mul(stride).and_then(NonZero::new).ok_or(out_of_memory(Errno::ENOMEM))?;
-        let wish = place::next(bytes.get().next_multiple_of(self.page));
+        let hint = place::next(bytes.get().next_multiple_of(self.page));
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_STACK;
-        // SAFETY: a new mapping touches no memory in use: without MAP_FIXED the address is a wish.
+        // SAFETY: a new mapping touches no memory in use: without MAP_FIXED the address is a hint.
         let base = unsafe {
-            mmap_anonymous(NonZero::new(wish), bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)
+            mmap_anonymous(NonZero::new(hint), bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)
         };
         let base = base.map_err(out_of_memory)?;
         // A huge page would back 30 stacks at once that each need one small page. Older kernels do not take

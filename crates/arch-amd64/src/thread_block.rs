@@ -36,7 +36,7 @@
 //! | stack guard, pointer guard | the process's | frames and jump buffers are made and checked in one flow, but compared with the process's value |
 //! | dtv | own, grown by glibc | modules loaded later are found by it |
 //! | pthread keys | own; destructors run at the goroutine's end | as in every thread |
-//! | tid | own, a number that no kernel thread has | owners of recursive mutexes must stay the same over a migration; who sends a signal by it is told that there is no such thread |
+//! | tid | own, a number that no kernel thread has | owners of recursive mutexes must stay the same over a migration; whoever sends a signal by it is told that there is no such thread |
 //! | links of glibc's list of threads | our chain (`chain.rs`) | `dlopen` initialises a new module's part in each block on the list; `fork` unlinks |
 //! | stack's address and size | the goroutine's | `pthread_getattr_np` |
 //! | rseq area | says "registration failed" | the kernel writes the thread's, not ours |

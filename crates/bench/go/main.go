@@ -51,9 +51,11 @@ var workloads = []workload{
 	{"mem_parked", []int{2}, []int{100_000, 1_000_000}, 5_000, memParked},
 	{"sleep_many", []int{2}, []int{100_000}, 1_000, sleepMany},
 	{"hog_fairness", []int{1}, []int{500}, 100, hogFairness},
+	{"hog_fairness_4", []int{2}, []int{300}, 60, hogFairness4},
 	{"blocking_sys", []int{2}, []int{64}, 8, blockingSys},
 	// Go's compiler declares every system call, so the two are one.
 	{"blocking_sys_declared", []int{2}, []int{64}, 8, blockingSys},
+	{"blocking_often", []int{2}, []int{2_000}, 50, blockingOften},
 	{"blocking_short", []int{1, 2}, []int{100_000}, 1_000, blockingShort},
 	{"matmul_steal", []int{2}, []int{4096}, 128, matmulSteal},
 }

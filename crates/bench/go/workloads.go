@@ -155,9 +155,11 @@ func ticker(over *atomic.Bool, last time.Time) []float64 {
 	}
 }
 
-var sink uint64
+func hogFairness(c cell) (figures, error) { return besideHogs(c, 1) }
 
-func hogFairness(c cell) (figures, error) {
+func hogFairness4(c cell) (figures, error) { return besideHogs(c, 4) }
+
+func besideHogs(c cell, hogs int) (figures, error) {
 	var p50, p99, most float64
 	f, err := once(c, 1, func() error {
 		var over atomic.Bool
@@ -165,17 +167,23 @@ func hogFairness(c cell) (figures, error) {
 		start := time.Now()
 		go func() { gaps <- ticker(&over, start) }()
 		time.Sleep(10 * time.Millisecond)
-		go func() {
-			x := uint64(1)
-			for end := time.Now().Add(time.Duration(c.n) * time.Millisecond); time.Now().Before(end); {
-				for range 1000 {
-					x *= 3
+		for range hogs {
+			go func() {
+				x := uint64(1)
+				for end := time.Now().Add(time.Duration(c.n) * time.Millisecond); time.Now().Before(end); {
+					for range 1000 {
+						x *= 3
+					}
 				}
-			}
-			sink = x
-			done <- true
-		}()
-		<-done
+				if x == 0 {
+					panic("a power of three is odd")
+				}
+				done <- true
+			}()
+		}
+		for range hogs {
+			<-done
+		}
 		over.Store(true)
 		p50, p99, most = latencies(<-gaps)
 		return nil
@@ -209,6 +217,27 @@ func blockingSys(c cell) (figures, error) {
 		return expect("blocking calls", int(ended.Load()), c.n*calls)
 	})
 	return f.with("p99_ns", p99), err
+}
+
+func blockingOften(c cell) (figures, error) {
+	const callers = 16
+	return once(c, callers*c.n, func() error {
+		var ended atomic.Int64
+		var all sync.WaitGroup
+		all.Add(callers)
+		for range callers {
+			go func() {
+				for range c.n {
+					span := syscall.NsecToTimespec(int64(100 * time.Microsecond))
+					_ = syscall.Nanosleep(&span, nil)
+					ended.Add(1)
+				}
+				all.Done()
+			}()
+		}
+		all.Wait()
+		return expect("blocking calls", int(ended.Load()), callers*c.n)
+	})
 }
 
 func piece(i uint64) uint64 {

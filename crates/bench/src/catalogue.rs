@@ -46,6 +46,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ),
     sized("sleep_many", &[2], &[100_000], 1_000, "CPU time of one of 10 n sleeps of 1 to 50 ms"),
     sized("hog_fairness", &[1], &[500], 100, "longest gap of a 1 ms ticker beside a CPU hog of n ms"),
+    sized("hog_fairness_4", &[2], &[300], 60, "the same beside 4 CPU hogs"),
     sized(
         "blocking_sys",
         &[2],
@@ -54,6 +55,13 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         "n callers with 10 undeclared blocking calls of 10 ms each: the whole run",
     ),
     sized("blocking_sys_declared", &[2], &[64], 8, "the same, each call declared to the scheduler"),
+    sized(
+        "blocking_often",
+        &[2],
+        &[2_000],
+        50,
+        "one of n undeclared blocking calls of 100 us by each of 16 callers",
+    ),
     sized(
         "blocking_short",
         &[1, 2],

@@ -1,6 +1,7 @@
 //! gmp itself: one file for each workload, each written as a program on the public interface.
 
 mod batch_start;
+mod blocking_often;
 mod blocking_short;
 mod blocking_sys;
 mod chan_buffered_spsc;
@@ -84,9 +85,11 @@ const PROGRAMS: &Programs<Program> = &[
     ("mutex_contended", Inside(mutex_contended::main)),
     ("mem_parked", Alone(mem_parked::run)),
     ("sleep_many", Inside(sleep_many::main)),
-    ("hog_fairness", Inside(hog_fairness::main)),
+    ("hog_fairness", Inside(|cell| hog_fairness::main(cell, 1))),
+    ("hog_fairness_4", Inside(|cell| hog_fairness::main(cell, 4))),
     ("blocking_sys", Inside(|cell| blocking_sys::main(cell, false))),
     ("blocking_sys_declared", Inside(|cell| blocking_sys::main(cell, true))),
+    ("blocking_often", Inside(blocking_often::main)),
     ("blocking_short", Inside(blocking_short::main)),
     ("tcp_echo", Inside(|cell| tcp_echo::main(cell, MANY))),
     ("tcp_echo_1", Inside(|cell| tcp_echo::main(cell, 1))),

@@ -1,4 +1,4 @@
-//! What the workloads over idle runtimes share: a beat of 1 ms, and the latencies from submission to start.
+//! What the workloads over idle runtimes share: a tick of 1 ms, and the latencies from submission to start.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies, TICK};

@@ -70,6 +70,9 @@ pub(crate) fn sleep_ms(i: u64, k: u64) -> u64 {
 pub(crate) const CALLS: u64 = 10;
 /// How long one blocking call of `blocking_sys` lasts.
 pub(crate) const BLOCKED: Duration = Duration::from_millis(10);
+/// Who makes the blocking calls of `blocking_often`, and how long one lasts.
+pub(crate) const CALLERS: u64 = 16;
+pub(crate) const BLOCKED_SHORTLY: Duration = Duration::from_micros(100);
 /// What the sender of `park_unpark` sleeps so that every processor has gone idle.
 pub(crate) const QUIET: Duration = Duration::from_micros(200);
 

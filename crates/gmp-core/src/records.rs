@@ -1,5 +1,5 @@
 //! Records: what the scheduler keeps of each goroutine (G), machine (M) and processor (P), and of a runtime as its
-//! goroutines see it. Words and plain fields; who may change what stands in each file's head.
+//! goroutines see it. They are words and plain fields; each file's head says who may change what.
 
 pub(crate) mod attention;
 pub(crate) mod g;

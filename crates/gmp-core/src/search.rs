@@ -13,7 +13,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_millis(1);
 
 /// What an M that holds a P looks into. Each method that takes something gives `None` if there is nothing.
 pub trait Sources {
-    /// What is looked for.
+    /// The kind of thing that is looked for: goroutines, or what stands for them in the simulator.
     type Token: Token;
     /// The policy's numbers.
     const RULES: Rules;
@@ -30,7 +30,7 @@ pub trait Sources {
     fn take_own(&self) -> Option<Popped<Self::Token>>;
     /// Takes a share of the shared queue: one to run, the others into the own queue.
     fn take_shared(&self) -> Option<Popped<Self::Token>>;
-    /// Takes whom the poller has made runnable, if there is one.
+    /// Takes a goroutine that the poller has made runnable.
     fn look_outside(&self) -> Option<Popped<Self::Token>> {
         None
     }

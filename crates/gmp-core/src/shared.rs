@@ -1,5 +1,6 @@
 //! Shared: what all Ms of a runtime share.
 
+pub(crate) mod blockers;
 mod emit;
 pub(crate) mod idle_word;
 pub(crate) mod lists;

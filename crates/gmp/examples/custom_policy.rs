@@ -3,7 +3,7 @@
 use gmp::contract::{IdlePolicy, IdleView, Policy, Rules, Token};
 use std::sync::{Arc, Mutex};
 
-/// Who has yielded comes before who has just been spawned.
+/// A goroutine that has yielded comes before one that has just been spawned.
 struct Polite;
 
 impl Policy for Polite {

@@ -1,4 +1,4 @@
-//! Stacks do not grow: who needs a large one says so, for all goroutines, for one, or for one call.
+//! Stacks do not grow: whoever needs a large one says so, for all goroutines, for one, or for one call.
 
 /// Each step takes a few hundred bytes of stack, more in a debug build.
 fn depth(left: u32) -> u32 {

@@ -194,8 +194,8 @@ impl<P: Policy> Builder<P> {
     /// tables for each 2 MiB of stacks. Under [`Builder::one_thread_each`] no stack is smaller than a thread's 2 MiB.
     ///
     /// `GMP_STACK_SIZE` (bytes, or as in `512K` and `2M`) also raises every smaller size that the program asks for, here
-    /// or at [`Spawn::stack_size`](crate::Spawn::stack_size): who runs a program that overflows a stack needs no other
-    /// build of it.
+    /// or at [`Spawn::stack_size`](crate::Spawn::stack_size): whoever runs a program that overflows a stack needs no
+    /// other build of it.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.choices.stack_size = Some(bytes);
         self

@@ -92,7 +92,7 @@ pub use gmp_core::scope::{Scope, ScopedJoinHandle, join, scope};
 #[doc(inline)]
 pub use gmp_core::settings::{AtMainReturn, DeadlockRule};
 #[doc(inline)]
-pub use gmp_core::stats::Stats;
+pub use gmp_core::stats::{BlockingSite, Stats};
 #[doc(inline)]
 pub use gmp_core::{
     Ancestor, DeadlockReport, Finished, JoinError, JoinHandle, Leftover, Payload, RunError, WaitReason,

@@ -111,7 +111,7 @@ fn the_proxy_ends_when_it_is_told_to() {
         while TcpStream::connect(address).is_ok() {
             std::thread::yield_now();
         }
-        // Who is connected may finish.
+        // Those who are connected may finish.
         ask(&mut talks, "to the end", "to the end");
         talks.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(talks.read(&mut [0]).unwrap(), 0);

@@ -17,17 +17,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The pipe's writing end; -1: there is no pipe yet.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
-struct Wish {
+struct Request {
     id: u64,
     signal: c_int,
     handle: Handle,
 }
 
 /// Who wants dumps.
-static WISHES: Mutex<Vec<Wish>> = Mutex::new(Vec::new());
+static REQUESTS: Mutex<Vec<Request>> = Mutex::new(Vec::new());
 
-fn wishes() -> MutexGuard<'static, Vec<Wish>> {
-    WISHES.lock().unwrap_or_else(PoisonError::into_inner)
+fn requests() -> MutexGuard<'static, Vec<Request>> {
+    REQUESTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// While it lives a runtime is dumped on a signal.
@@ -36,7 +36,7 @@ pub struct Watched(u64);
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let gone: Vec<_> = wishes().extract_if(.., |wish| wish.id == self.0).collect();
+        let gone: Vec<_> = requests().extract_if(.., |request| request.id == self.0).collect();
         // After the lock: it may be the runtime's last handle.
         drop(gone);
     }
@@ -49,13 +49,13 @@ impl Drop for Watched {
 /// What the operating system said: there is no such signal, or it cannot be caught; no pipe, no thread.
 pub fn dump_on(signal: i32, handle: Handle) -> io::Result<Watched> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let mut wishes = wishes();
+    let mut requests = requests();
     start()?;
-    if !wishes.iter().any(|wish| wish.signal == signal) {
+    if !requests.iter().any(|request| request.signal == signal) {
         catch(signal)?;
     }
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    wishes.push(Wish { id, signal, handle });
+    requests.push(Request { id, signal, handle });
     Ok(Watched(id))
 }
 
@@ -103,8 +103,9 @@ fn serve(mut reader: io::PipeReader) {
     let mut number = [0];
     while io::Read::read_exact(&mut reader, &mut number).is_ok() {
         let signal = c_int::from(number[0]);
-        let wanted = |wish: &&Wish| wish.signal == signal;
-        let handles: Vec<_> = wishes().iter().filter(wanted).map(|wish| wish.handle.clone()).collect();
+        let wanted = |request: &&Request| request.signal == signal;
+        let handles: Vec<_> =
+            requests().iter().filter(wanted).map(|request| request.handle.clone()).collect();
         for handle in handles {
             write_all(dump(&handle).to_string().as_bytes());
         }

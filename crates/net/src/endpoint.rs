@@ -34,14 +34,14 @@ pub(crate) struct Endpoint<T: AsFd> {
     read: Terms,
     write: Terms,
     closed: AtomicBool,
-    /// The user wants it so: calls do not wait.
+    /// Calls do not wait, because the user wants it so.
     nonblocking: AtomicBool,
     /// Its file may have other descriptors, so pollers are to be told when this one goes.
     duplicated: AtomicBool,
 }
 
 impl<T: AsFd> Endpoint<T> {
-    /// Over `io`, which is in non-blocking mode.
+    /// Makes one from `io`, which is in non-blocking mode.
     pub(crate) fn new(io: T) -> io::Result<Self> {
         Ok(Self {
             io: ManuallyDrop::new(io),
@@ -54,7 +54,7 @@ impl<T: AsFd> Endpoint<T> {
         })
     }
 
-    /// What it stands over.
+    /// The value that it was made from.
     #[inline]
     pub(crate) fn io(&self) -> &T {
         &self.io
@@ -225,7 +225,7 @@ impl<T: AsFd> Endpoint<T> {
         Ok(rustix::io::dup2(nobody, &mut number)?)
     }
 
-    /// What it stands over, which nobody waits for any more. Still in non-blocking mode.
+    /// Gives back the value that it was made from, which nobody waits for any more. It is still in non-blocking mode.
     pub(crate) fn into_io(self) -> io::Result<T> {
         let mut this = ManuallyDrop::new(self);
         this.descriptor.unwatch(this.io.as_fd());

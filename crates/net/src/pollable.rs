@@ -44,7 +44,7 @@ impl<T: AsFd> AsFd for PollableIo<T> {
 }
 
 impl<T: AsFd> Pollable<T> {
-    /// Over `io`, whose `as_fd` is to give the same descriptor each time. Never suspends.
+    /// Makes one from `io`, whose `as_fd` is to give the same descriptor each time. Never suspends.
     ///
     /// # Errors
     /// The system's. That epoll does not know it (a regular file, a folder) is said by the first wait.
@@ -55,12 +55,12 @@ impl<T: AsFd> Pollable<T> {
         Ok(Self(endpoint))
     }
 
-    /// What it stands over. Never suspends.
+    /// The value that it was made from. Never suspends.
     pub fn get_ref(&self) -> &T {
         &self.0.io().0
     }
 
-    /// What it stood over, in non-blocking mode. Never suspends.
+    /// Gives back the value that it was made from, in non-blocking mode. Never suspends.
     ///
     /// # Errors
     /// It was closed.
@@ -109,8 +109,8 @@ impl<T: AsFd> Pollable<T> {
         self.0.when_ready(Side::Write, |io| operation(&io.0))
     }
 
-    /// Ends it while others wait for it: they get an error, and so does every later call. What it stands over is closed;
-    /// its number is free again when the owner goes. Never suspends.
+    /// Ends it while others wait for it: they get an error, and so does every later call. The descriptor is closed; its
+    /// number is free again when this is dropped. Never suspends.
     ///
     /// # Errors
     /// It was closed already.

@@ -65,7 +65,7 @@ pub(crate) use terms;
 macro_rules! socket {
     ($name:ident, $std:ty) => {
         impl $name {
-            /// From std's. Never suspends.
+            /// Makes one from std's socket. Never suspends.
             ///
             /// # Errors
             /// The system's.
@@ -80,12 +80,12 @@ macro_rules! socket {
                 Self::over(socket)
             }
 
-            /// Over one that is in non-blocking mode already.
+            /// Makes one from a socket that is in non-blocking mode already.
             fn over(socket: $std) -> io::Result<Self> {
                 Ok(Self(Endpoint::new(socket)?))
             }
 
-            /// std's, in blocking mode, and so are all its duplicates then. Never suspends.
+            /// Gives std's socket back, in blocking mode, as all its duplicates are then. Never suspends.
             ///
             /// # Errors
             /// It was closed; or the system's.
@@ -108,8 +108,8 @@ macro_rules! socket {
                 Ok(twin)
             }
 
-            /// Closes the socket while others use it: who waits is woken and gets an error, and so does every later call.
-            /// Duplicates go on. When this returns the socket is closed; its number is free again when the owner is
+            /// Closes the socket while others use it: whoever waits is woken and gets an error, and so does every later
+            /// call. Duplicates go on. When this returns the socket is closed; its number is free again when the owner is
             /// dropped, which closes a socket that was not closed before. Never suspends.
             ///
             /// # Errors

@@ -84,11 +84,11 @@ fn accept(listener: &net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
 }
 
 passed_on!(TcpListener {
-    /// Where it listens.
+    /// The address that it listens at.
     fn local_addr(&self) -> SocketAddr;
     /// The time to live of what it sends.
     fn ttl(&self) -> u32;
-    /// Sets that.
+    /// Sets the time to live of what it sends.
     fn set_ttl(&self, ttl: u32) -> ();
 });
 
@@ -197,19 +197,19 @@ fn connecting(address: SocketAddr) -> impl FnMut(&net::TcpStream) -> io::Result<
 }
 
 passed_on!(TcpStream {
-    /// The other side.
+    /// The address of the other side.
     fn peer_addr(&self) -> SocketAddr;
-    /// This side.
+    /// The address of this side.
     fn local_addr(&self) -> SocketAddr;
-    /// Ends reading, writing or both; who waits on that side is woken.
+    /// Ends reading, writing or both; whoever waits on that side is woken.
     fn shutdown(&self, how: Shutdown) -> ();
     /// Whether small segments are sent at once.
     fn nodelay(&self) -> bool;
-    /// Sets that.
+    /// Sets whether small segments are sent at once.
     fn set_nodelay(&self, nodelay: bool) -> ();
     /// The time to live of what it sends.
     fn ttl(&self) -> u32;
-    /// Sets that.
+    /// Sets the time to live of what it sends.
     fn set_ttl(&self, ttl: u32) -> ();
 });
 

@@ -28,7 +28,7 @@ impl UdpSocket {
         Self::new(net::UdpSocket::bind(&*resolve(address)?)?)
     }
 
-    /// Names the one that `send` and `recv` are about. **Suspends** while a name is looked up.
+    /// Names the peer that `send` sends to and `recv` receives from. **Suspends** while a name is looked up.
     ///
     /// # Errors
     /// The name has no address; or the system's.
@@ -78,7 +78,7 @@ impl UdpSocket {
         self.0.when_ready(Side::Read, |socket| socket.peek_from(buf))
     }
 
-    /// Sends to the one that [`UdpSocket::connect`] named. **Suspends.**
+    /// Sends to the peer that [`UdpSocket::connect`] named. **Suspends.**
     ///
     /// # Errors
     /// As [`UdpSocket::recv_from`].
@@ -87,7 +87,7 @@ impl UdpSocket {
         self.0.when_ready(Side::Write, |socket| socket.send(buf))
     }
 
-    /// Receives from the one that [`UdpSocket::connect`] named. **Suspends.**
+    /// Receives from the peer that [`UdpSocket::connect`] named. **Suspends.**
     ///
     /// # Errors
     /// As [`UdpSocket::recv_from`].
@@ -107,29 +107,29 @@ impl UdpSocket {
 }
 
 passed_on!(UdpSocket {
-    /// The one that [`UdpSocket::connect`] named.
+    /// The peer that [`UdpSocket::connect`] named.
     fn peer_addr(&self) -> SocketAddr;
-    /// This side.
+    /// The address of this side.
     fn local_addr(&self) -> SocketAddr;
-    /// Whether it may send to all.
+    /// Whether it may send broadcasts.
     fn broadcast(&self) -> bool;
-    /// Sets that.
+    /// Sets whether it may send broadcasts.
     fn set_broadcast(&self, on: bool) -> ();
     /// The time to live of what it sends.
     fn ttl(&self) -> u32;
-    /// Sets that.
+    /// Sets the time to live of what it sends.
     fn set_ttl(&self, ttl: u32) -> ();
-    /// Whether it hears what it sends to a group.
+    /// Whether it receives what it sends to a group.
     fn multicast_loop_v4(&self) -> bool;
-    /// Sets that.
+    /// Sets whether it receives what it sends to a group.
     fn set_multicast_loop_v4(&self, on: bool) -> ();
     /// The time to live of what it sends to a group.
     fn multicast_ttl_v4(&self) -> u32;
-    /// Sets that.
+    /// Sets the time to live of what it sends to a group.
     fn set_multicast_ttl_v4(&self, ttl: u32) -> ();
-    /// Whether it hears what it sends to a group.
+    /// Whether it receives what it sends to a group.
     fn multicast_loop_v6(&self) -> bool;
-    /// Sets that.
+    /// Sets whether it receives what it sends to a group.
     fn set_multicast_loop_v6(&self, on: bool) -> ();
     /// Joins a group.
     fn join_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> ();

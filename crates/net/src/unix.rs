@@ -68,7 +68,7 @@ impl UnixListener {
 }
 
 passed_on!(UnixListener {
-    /// Where it listens.
+    /// The address that it listens at.
     fn local_addr(&self) -> SocketAddr;
 });
 
@@ -115,7 +115,7 @@ impl UnixStream {
         Self::new(gmp_core::blocking(|| net::UnixStream::connect_addr(address))?)
     }
 
-    /// Two that are connected with each other. Never suspends.
+    /// Makes two sockets that are connected with each other. Never suspends.
     ///
     /// # Errors
     /// The system's.
@@ -126,11 +126,11 @@ impl UnixStream {
 }
 
 passed_on!(UnixStream {
-    /// The other side.
+    /// The address of the other side.
     fn peer_addr(&self) -> SocketAddr;
-    /// This side.
+    /// The address of this side.
     fn local_addr(&self) -> SocketAddr;
-    /// Ends reading, writing or both; who waits on that side is woken.
+    /// Ends reading, writing or both; whoever waits on that side is woken.
     fn shutdown(&self, how: Shutdown) -> ();
 });
 
@@ -153,7 +153,7 @@ socket!(UnixDatagram, net::UnixDatagram);
 terms!(UnixDatagram);
 
 impl UnixDatagram {
-    /// One at a path. Never suspends.
+    /// Makes a socket at a path. Never suspends.
     ///
     /// # Errors
     /// The system's.
@@ -161,7 +161,7 @@ impl UnixDatagram {
         Self::new(net::UnixDatagram::bind(path)?)
     }
 
-    /// One at an address. Never suspends.
+    /// Makes a socket at an address. Never suspends.
     ///
     /// # Errors
     /// The system's.
@@ -169,7 +169,7 @@ impl UnixDatagram {
         Self::new(net::UnixDatagram::bind_addr(address)?)
     }
 
-    /// One without an address. Never suspends.
+    /// Makes a socket without an address. Never suspends.
     ///
     /// # Errors
     /// The system's.
@@ -177,7 +177,7 @@ impl UnixDatagram {
         Self::new(net::UnixDatagram::unbound()?)
     }
 
-    /// Two that are connected with each other. Never suspends.
+    /// Makes two sockets that are connected with each other. Never suspends.
     ///
     /// # Errors
     /// The system's.
@@ -186,7 +186,7 @@ impl UnixDatagram {
         Ok((Self::new(one)?, Self::new(other)?))
     }
 
-    /// Names the one that `send` is about. Never suspends.
+    /// Names the peer that `send` sends to. Never suspends.
     ///
     /// # Errors
     /// The system's.
@@ -222,7 +222,7 @@ impl UnixDatagram {
         self.0.when_ready(Side::Write, |socket| socket.send_to(buf, path))
     }
 
-    /// Sends to the one that [`UnixDatagram::connect`] named. **Suspends.**
+    /// Sends to the peer that [`UnixDatagram::connect`] named. **Suspends.**
     ///
     /// # Errors
     /// As [`UnixDatagram::recv_from`].
@@ -233,10 +233,10 @@ impl UnixDatagram {
 }
 
 passed_on!(UnixDatagram {
-    /// The one that [`UnixDatagram::connect`] named.
+    /// The peer that [`UnixDatagram::connect`] named.
     fn peer_addr(&self) -> SocketAddr;
-    /// This side.
+    /// The address of this side.
     fn local_addr(&self) -> SocketAddr;
-    /// Ends reading, writing or both; who waits on that side is woken.
+    /// Ends reading, writing or both; whoever waits on that side is woken.
     fn shutdown(&self, how: Shutdown) -> ();
 });

@@ -66,11 +66,11 @@ calls! {
     remove_dir(path: impl AsRef<Path>) -> ();
     /// Removes a folder and all that is in it.
     remove_dir_all(path: impl AsRef<Path>) -> ();
-    /// What the system knows of a file.
+    /// The metadata of a file.
     metadata(path: impl AsRef<Path>) -> Metadata;
-    /// The same of a link itself.
+    /// The metadata of a link itself.
     symlink_metadata(path: impl AsRef<Path>) -> Metadata;
-    /// Sets who may do what with a file.
+    /// Sets the permissions of a file.
     set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> ();
     /// The path without links and dots.
     canonicalize(path: impl AsRef<Path>) -> PathBuf;
@@ -115,15 +115,15 @@ macro_rules! methods {
 methods! {
     /// Has everything that was written reach the disk.
     sync_all() -> ();
-    /// The same, but what the system knows of the file need not.
+    /// The same, but the file's metadata need not reach the disk.
     sync_data() -> ();
     /// Cuts the file off, or lengthens it with zeros.
     set_len(size: u64) -> ();
-    /// What the system knows of it.
+    /// Its metadata.
     metadata() -> Metadata;
-    /// Sets who may do what with it.
+    /// Sets its permissions.
     set_permissions(permissions: Permissions) -> ();
-    /// Sets when it was used.
+    /// Sets the times at which it was read and changed.
     set_times(times: FileTimes) -> ();
 }
 
@@ -164,17 +164,17 @@ impl File {
         blocking(|| options.open(path)).map(Self)
     }
 
-    /// Over std's. Never suspends.
+    /// Makes one from std's file. Never suspends.
     pub fn from_std(file: std::fs::File) -> Self {
         Self(file)
     }
 
-    /// std's. Never suspends.
+    /// Gives std's file back. Never suspends.
     pub fn into_std(self) -> std::fs::File {
         self.0
     }
 
-    /// Another descriptor for the same file, with the same place in it. Never suspends.
+    /// Another descriptor for the same file, which shares its position. Never suspends.
     ///
     /// # Errors
     /// The system's.
@@ -182,7 +182,7 @@ impl File {
         self.0.try_clone().map(Self)
     }
 
-    /// Reads from a place of the file, without moving in it. **Suspends**, as `blocking` does.
+    /// Reads at an offset of the file, without moving its position. **Suspends**, as `blocking` does.
     ///
     /// # Errors
     /// The system's.
@@ -191,7 +191,7 @@ impl File {
         blocking(|| std::os::unix::fs::FileExt::read_at(&self.0, buf, offset))
     }
 
-    /// Writes at a place of the file, without moving in it. **Suspends**, as `blocking` does.
+    /// Writes at an offset of the file, without moving its position. **Suspends**, as `blocking` does.
     ///
     /// # Errors
     /// The system's.

@@ -29,66 +29,66 @@ pub use std::process::{ExitStatus, Output, Stdio};
 pub struct Command(std_process::Command);
 
 impl Command {
-    /// To run this program. Never suspends.
+    /// A command that runs this program. Never suspends.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self(std_process::Command::new(program))
     }
 
-    /// One more argument. Never suspends.
+    /// Adds an argument. Never suspends.
     pub fn arg(&mut self, argument: impl AsRef<OsStr>) -> &mut Self {
         self.0.arg(argument);
         self
     }
 
-    /// More arguments. Never suspends.
+    /// Adds arguments. Never suspends.
     pub fn args(&mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Self {
         self.0.args(arguments);
         self
     }
 
-    /// A variable of its environment. Never suspends.
+    /// Sets a variable of its environment. Never suspends.
     pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
         self.0.env(name, value);
         self
     }
 
-    /// Takes a variable away. Never suspends.
+    /// Removes a variable from its environment. Never suspends.
     pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> &mut Self {
         self.0.env_remove(name);
         self
     }
 
-    /// Takes all variables away. Never suspends.
+    /// Removes all variables from its environment. Never suspends.
     pub fn env_clear(&mut self) -> &mut Self {
         self.0.env_clear();
         self
     }
 
-    /// The folder that it starts in. Never suspends.
+    /// Sets the folder that it starts in. Never suspends.
     pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Self {
         self.0.current_dir(folder);
         self
     }
 
-    /// Where its input comes from. Never suspends.
+    /// Sets where its standard input comes from. Never suspends.
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Self {
         self.0.stdin(stdin);
         self
     }
 
-    /// Where its output goes. Never suspends.
+    /// Sets where its standard output goes. Never suspends.
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Self {
         self.0.stdout(stdout);
         self
     }
 
-    /// Where its complaints go. Never suspends.
+    /// Sets where its standard error goes. Never suspends.
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Self {
         self.0.stderr(stderr);
         self
     }
 
-    /// std's, for what is not here: users and groups, `pre_exec`. Never suspends.
+    /// std's command, for what is not here: users and groups, `pre_exec`. Never suspends.
     pub fn as_std_mut(&mut self) -> &mut std_process::Command {
         &mut self.0
     }

@@ -1,8 +1,8 @@
 //! Cache lines: who has one, and what it costs to get it.
 //!
 //! A coherence protocol cut down to what a scheduler feels: a line that another CPU wrote has to be fetched, from near or
-//! from afar; a line that others have read has to be taken from them before it is written; and who writes makes the next
-//! writer wait until the line has arrived.
+//! from afar; a line that others have read has to be taken from them before it is written; and whoever writes makes the
+//! next writer wait until the line has arrived.
 
 use crate::clock::{Time, time};
 use crate::costs::MachineCosts;

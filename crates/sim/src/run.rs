@@ -32,7 +32,7 @@ pub(crate) fn run<P: Policy>(parts: Parts) -> Result<Figures, String> {
     world.clock.announce(ROUND, Event::Sysmon);
     let elapsed = Engine { world: Rc::clone(&world), flows: Vec::new(), quiet: false }.play()?;
     for m in world.ms.borrow().iter().filter(|m| !m.asleep.get()) {
-        // Who is on its way up is not awake yet.
+        // An M on its way up is not awake yet.
         world.counts.awake.add(elapsed.saturating_sub(m.awake_since.get()));
     }
     let program = world.program.borrow();

@@ -39,7 +39,7 @@ pub(crate) struct World<P: Policy> {
     pub(crate) idle_line: Line,
     pub(crate) rule: Box<dyn IdleRule>,
     pub(crate) order: Box<dyn Order>,
-    /// The scheduler's lock; the lists below are changed by who has held it.
+    /// The scheduler's lock; whoever has held it changes the lists below.
     pub(crate) lock: Lock,
     pub(crate) idle_ps: RefCell<Vec<usize>>,
     pub(crate) idle_ms: RefCell<Vec<usize>>,
@@ -104,7 +104,7 @@ pub(crate) struct Goroutine {
     pub(crate) runnable_since: Time,
 }
 
-/// A lock of the runtime: who comes while it is held waits in line.
+/// A lock of the runtime: whoever comes while it is held waits in line.
 #[derive(Debug, Default)]
 pub(crate) struct Lock {
     pub(crate) line: Line,

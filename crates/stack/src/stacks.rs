@@ -82,7 +82,7 @@ impl<R: Region> Stacks<R> {
     #[inline]
     fn expect_ours(&self, cache: &Cache<R>) {
         if !Arc::ptr_eq(&self.inner, &cache.inner) {
-            broken("a store of stacks was used with another allocator than the one that made it");
+            broken("a cache of stacks was used with another allocator than the one that made it");
         }
     }
 }

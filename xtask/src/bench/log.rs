@@ -77,6 +77,13 @@ impl Log {
     }
 }
 
+/// What a file of a whole run has in it.
+pub(crate) fn text(record: &Record) -> Result<String> {
+    let head = std::iter::once(Entry::Head(Box::new(record.head.clone())));
+    let samples = record.samples.iter().map(|sample| Entry::Sample(Box::new(sample.clone())));
+    head.chain(samples).map(|entry| Ok(serde_json::to_string(&entry)? + "\n")).collect()
+}
+
 /// Reads a run's file.
 pub(crate) fn read(path: &Path) -> Result<Record> {
     let lines = lines::read(path)?;
@@ -96,6 +103,28 @@ pub(crate) fn read(path: &Path) -> Result<Record> {
 }
 
 impl Head {
+    /// The same for readers on other machines, to whom the names of files say nothing.
+    pub(crate) fn without_files(mut self) -> Self {
+        let mut words = self.command.split(' ');
+        let mut command = Vec::new();
+        while let Some(word) = words.next() {
+            let (option, value) = word.split_once('=').unwrap_or((word, ""));
+            let has_value = !value.is_empty();
+            match option {
+                "--json" | "--html" | "--baseline" if has_value => {}
+                "--json" | "--html" | "--baseline" => _ = words.next(),
+                "--go" => {
+                    command.push("--go PATH");
+                    _ = (!has_value).then(|| words.next());
+                }
+                _ => command.push(word),
+            }
+        }
+        self.command = command.join(" ");
+        self.args.go = self.args.go.map(|_| "PATH".into());
+        self
+    }
+
     /// Figures of two builds do not belong in one table.
     pub(crate) fn check_build(&self, commit: &str) -> Result<()> {
         ensure!(

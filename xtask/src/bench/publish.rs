@@ -2,7 +2,7 @@
 //!
 //! README's figures are between two marks, and nobody edits them: a test makes them anew of the run that they name.
 
-use crate::bench::log;
+use crate::bench::log::{self, Record};
 use crate::bench::page::{Page, overview};
 use crate::bench::plan::OURS;
 use crate::bench::report::{Contest, Report, Row};
@@ -23,16 +23,18 @@ pub(crate) fn publish(file: &Path, name: &str) -> Result<()> {
         !name.is_empty() && name.chars().all(is_plain),
         "--publish {name}: letters, digits, points and hyphens make a name"
     );
-    let report = Report::new(&log::read(file)?);
+    let Record { head, samples } = log::read(file)?;
+    let record = Record { head: head.without_files(), samples };
+    let report = Report::new(&record);
     check(&report).with_context(|| format!("{} is not to be published", file.display()))?;
     let folder = root::root().join(FOLDER);
     std::fs::create_dir_all(&folder)?;
     let path = |kind: &str| folder.join(format!("{name}.{kind}"));
-    let kept = path("json");
-    if !kept.exists() || kept.canonicalize()? != file.canonicalize()? {
-        std::fs::copy(file, &kept).with_context(|| format!("cannot write {}", kept.display()))?;
-    }
-    std::fs::write(path("svg"), overview::svg(&report)?)?;
+    let write = |path: &Path, text: String| {
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    write(&path("json"), log::text(&record)?)?;
+    write(&path("svg"), overview::svg(&report)?)?;
     let page = Page::create(&path("html"))?;
     marked::write(&root::root().join("README.md"), PART, &text(&report, name))?;
     page.write(&[report])
@@ -54,11 +56,10 @@ fn text(report: &Report, name: &str) -> String {
     let first = &report.contestants[0];
     let modes: Vec<&str> = head.args.mode.iter().map(|mode| mode.name()).collect();
     let mut text = format!(
-        "One run of `{}` at commit `{}`: {}, {} cores, {}, {}; {} thread-locals; medians of {} processes taken in turn; \
-         the machine wavered by {}.\n\n\
-         Under `{first}` stands its figure, under the others the multiple of it that they take; what is smallest is bold, and \
-         `=` says that no difference has been shown. Two values are those on 1 and on 2 processors. Intervals, latencies, \
-         memory and raw figures are on the page [{FOLDER}/{name}.html]({FOLDER}/{name}.html).\n\n\
+        "One run of `{}` \nat commit `{}`: {}, {} cores, {}, {}; {} thread-locals; medians of {} processes\ntaken in turn; the machine wavered by {}.\n\n\
+         Under `{first}` stands its figure, under the others the multiple of it that they take; what is smallest is\nbold, \
+         and `=` says that no difference has been shown. Two values are those on the two numbers of processors.\nIntervals, \
+         latencies and raw figures are on the page [{FOLDER}/{name}.html]({FOLDER}/{name}.html).\n\n\
          ![Times of the other libraries as multiples of those of {first}; right of 1 they take longer]({FOLDER}/{name}.svg)\n",
         head.command,
         head.commit,
@@ -202,6 +203,17 @@ mod tests {
         }
         let picture = overview::svg(&report).unwrap();
         assert!(picture.contains("<style>") && picture.contains("spawn on 2"));
+    }
+
+    #[test]
+    fn no_names_of_files_go_along() {
+        let mut head = crate::bench::page::tests::report().head;
+        head.command =
+            "cargo xtask bench --go V/bin/go --json a.json --lib gmp,go --html=b.html --short".into();
+        head.args.go = Some("V/bin/go".into());
+        let head = head.without_files();
+        assert_eq!(head.command, "cargo xtask bench --go PATH --lib gmp,go --short");
+        assert_eq!(head.args.go, Some("PATH".into()));
     }
 
     #[test]

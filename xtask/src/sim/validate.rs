@@ -42,7 +42,9 @@ pub(crate) fn run(program: &Program, measured: Option<&Path>, publish: bool) -> 
             &["--policy", "all", "--procs", "1,2", "--runs", "3", "--workload", &workloads.join(",")],
         )?,
     };
-    let report = Report::new(&bench::log::read(&file)?);
+    let record = bench::log::read(&file)?;
+    let head = record.head.without_files();
+    let report = Report::new(&bench::log::Record { head, samples: record.samples });
     let head = bench::table::head(&report);
     println!("{head}");
     let rows = rows(program, &offer, &report)?;

@@ -29,7 +29,7 @@ fn caller(declared: bool) -> u64 {
             gmp::blocking(|| process::nanosleep(work::BLOCKED));
         } else {
             process::nanosleep(work::BLOCKED);
-            // Between two calls a program does something; at least this, else nobody could ever run beside it.
+            // Between two calls a program does something; at least this, by which it comes back to its runtime.
             gmp::yield_now();
         }
     }

@@ -1,5 +1,6 @@
-//! `hog_fairness`: a 1 ms ticker shares one processor with a goroutine that burns CPU for n ms without a call. The
-//! figure is the ticker's longest gap: the hog's whole life if nothing takes the processor away from it.
+//! `hog_fairness`: a 1 ms ticker shares one processor with a goroutine that burns CPU for n ms without a call; in
+//! `hog_fairness_4` it shares two with four of them. The figure is the ticker's longest gap: the hogs' whole life if
+//! nothing takes the processors away from them.
 
 use crate::cell::{Cell, Figures, Result};
 use crate::measure::{self, TICK, Ticks};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Set when the ticker may stop.
 static OVER: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn main(cell: &Cell) -> Result<Figures> {
+pub(super) fn main(cell: &Cell, hogs: usize) -> Result<Figures> {
     let time = Duration::from_millis(cell.n);
     let mut gaps = None;
     let timed = measure::once(cell, 1, || {
@@ -18,8 +19,9 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
         let ticker = gmp::go(move || ticks.until(&OVER, gmp::sleep));
         // Some ticks first: the hog is to interrupt a ticker that runs.
         gmp::sleep(10 * TICK);
-        let hog = gmp::go(move || work::hog(Instant::now() + time));
-        hog.join().map_err(|error| error.to_string())?;
+        let hog = || gmp::go(move || work::hog(Instant::now() + time));
+        let hogs: Vec<_> = (0..hogs).map(|_| hog()).collect();
+        hogs.into_iter().try_for_each(|hog| hog.join()).map_err(|error| error.to_string())?;
         OVER.store(true, Ordering::Relaxed);
         gaps = Some(ticker.join().map_err(|error| error.to_string())?);
         Ok(())

@@ -48,9 +48,11 @@ const PROGRAMS: &Programs<fn(&Cell, &Runtime) -> Result<Figures>> = &[
     ("mutex_contended", chan::mutex_contended),
     ("mem_parked", mem_parked),
     ("sleep_many", sleep_many),
-    ("hog_fairness", hog_fairness),
+    ("hog_fairness", |cell, runtime| hog_fairness(cell, runtime, 1)),
+    ("hog_fairness_4", |cell, runtime| hog_fairness(cell, runtime, 4)),
     ("blocking_sys", |cell, runtime| blocking_sys(cell, runtime, false)),
     ("blocking_sys_declared", |cell, runtime| blocking_sys(cell, runtime, true)),
+    ("blocking_often", blocking_often),
     ("blocking_short", blocking_short),
     ("tcp_echo", |cell, runtime| echo::tcp_echo(cell, runtime, MANY)),
     ("tcp_echo_1", |cell, runtime| echo::tcp_echo(cell, runtime, 1)),
@@ -234,7 +236,7 @@ async fn ticker(over: Arc<AtomicBool>, mut ticks: Ticks) -> Latencies {
     }
 }
 
-fn hog_fairness(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+fn hog_fairness(cell: &Cell, runtime: &Runtime, hogs: usize) -> Result<Figures> {
     let time = Duration::from_millis(cell.n);
     let mut gaps = None;
     let timed = measure::once(cell, 1, || {
@@ -242,8 +244,10 @@ fn hog_fairness(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
             let over = Arc::new(AtomicBool::new(false));
             let ticker = spawn(ticker(Arc::clone(&over), Ticks::start()));
             sleep(10 * TICK).await;
-            let hog = spawn(async move { work::hog(Instant::now() + time) });
-            let _ended = hog.await;
+            let hog = |_| spawn(async move { work::hog(Instant::now() + time) });
+            for hog in (0..hogs).map(hog).collect::<Vec<_>>() {
+                let _ended = hog.await;
+            }
             over.store(true, Ordering::Relaxed);
             ticker.await.ok()
         })?;
@@ -282,6 +286,26 @@ async fn caller(declared: bool) {
             yield_now().await;
         }
     }
+}
+
+fn blocking_often(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
+    let calls = cell.n;
+    measure::once(cell, work::CALLERS * calls, || {
+        let ended = enter(runtime, async move {
+            let caller = async move || {
+                for _ in 0..calls {
+                    process::nanosleep(work::BLOCKED_SHORTLY);
+                    yield_now().await;
+                }
+            };
+            let mut ended = 0;
+            for caller in (0..work::CALLERS).map(|_| spawn(caller())).collect::<Vec<_>>() {
+                ended += u64::from(caller.await.is_ok());
+            }
+            ended
+        })?;
+        expect("callers", ended, work::CALLERS)
+    })
 }
 
 fn blocking_short(cell: &Cell, runtime: &Runtime) -> Result<Figures> {

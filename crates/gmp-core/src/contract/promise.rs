@@ -43,8 +43,8 @@ pub enum BackPromise {
 /// Which tokens a steal takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StealPromise {
-    /// Those of lowest rank: what was inside all the while and stays has a higher rank than all that is taken. So one
-    /// thief's haul rises in rank from steal to steal.
+    /// Those of lowest rank: what was inside all the while and stays has a higher rank than all that is taken. So what
+    /// one thief takes rises in rank from steal to steal.
     Oldest,
     /// Nothing is promised.
     Any,

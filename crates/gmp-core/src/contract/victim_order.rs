@@ -40,8 +40,8 @@ pub trait VictimOrder: Send + Sync + 'static {
     where
         Self: 'a;
 
-    /// Whether the walks ask for CPUs. Core notes them only then: a system call, or something quick in its place, for
-    /// each P taken and each look for work.
+    /// Whether the walks ask for CPUs. Core notes them only then, which costs a system call, or something quicker in
+    /// its place, for each P taken and each look for work.
     const WANTS_CPUS: bool = false;
 
     /// The family for this many Ps (at least 1). Called before the first M runs, and then with the world stopped: what

@@ -25,7 +25,7 @@ pub(crate) enum Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// The M of the calling thread, if it is one's.
+    /// The M of the calling thread, if that is an M's.
     #[inline(always)]
     pub(crate) fn m(&self) -> Option<&M> {
         match self {
@@ -76,7 +76,8 @@ impl Here {
 }
 
 /// Who is calling, looked up once for several questions, and not yet told apart. The answer is the calling thread's, and
-/// holds until it next suspends, enters or leaves `blocking`, or returns to the scheduler: to be asked anew after that.
+/// holds until it next suspends, enters or leaves `blocking`, or returns to the scheduler; after that the caller looks
+/// again.
 #[derive(Clone, Copy, Debug)]
 pub struct Who(*mut ());
 
@@ -94,7 +95,7 @@ impl Who {
         Self(slot())
     }
 
-    /// The goroutine, if it is one's own code that calls.
+    /// The goroutine, if a goroutine's code is calling.
     #[inline(always)]
     pub(crate) fn goroutine(self) -> Option<Here> {
         // SAFETY: only `set_g` stores untagged addresses, of records that are never freed.
@@ -127,9 +128,9 @@ fn no_slot() -> *mut () {
 /// Makes `S` the process's slot.
 ///
 /// # Panics
-/// If another slot is: a goroutine of one could not be told from a plain thread of the other.
+/// If the process has another slot already: a goroutine of one could not be told from a plain thread of the other.
 pub(crate) fn install<S: CurrentSlot>() {
-    /// Which slot it is. Not by the getter's address: each part of a program may have a copy of a small function.
+    /// Which slot it is. The getter's address would not tell: each part of a program may have a copy of a small function.
     static KIND: OnceLock<TypeId> = OnceLock::new();
     assert!(
         *KIND.get_or_init(TypeId::of::<S>) == TypeId::of::<S>(),

@@ -15,14 +15,14 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 
-/// Who is called: of what kind, and its name if it has one.
+/// Foreign code that is called: its kind, and its name if it has one.
 pub(crate) type Foreigner = (&'static str, &'static str);
 
 /// Whether a runtime of this process was ever made with a sink or a hook.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Who is called on this thread, if it is no M.
+    /// The foreign code that is called on this thread, if the thread is no M's.
     static ON_PLAIN: Cell<Option<Foreigner>> = const { Cell::new(None) };
 }
 

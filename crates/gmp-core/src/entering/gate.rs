@@ -91,7 +91,7 @@ fn give_way_if_over() {
     let Some(here) = of_its_own_code() else { return };
     let Some(inside) = Inside::unless_declared(here) else { return };
     if let Some(p) = inside.m().p_core().filter(|p| p.slice.is_over()) {
-        // The caller makes room itself, so nobody has to who goes on in its slice.
+        // The caller makes room itself, so a goroutine that goes on in its slice need not.
         p.slice.forget();
         inside.make_way(Leave::SliceOver);
     }
@@ -201,7 +201,7 @@ fn let_in(here: Here, call: &'static str) -> Inside {
     Inside { here, then: Then::GoOut }
 }
 
-/// Foreign code calls, which is called inside; or the P is lent.
+/// The slow way in: foreign code is calling, and it runs inside; or the M has lent its P.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -231,7 +231,7 @@ impl core::ops::Deref for Inside {
 }
 
 impl Inside {
-    /// One that has stepped aside, or whose P was taken, comes back for good.
+    /// A goroutine that has stepped aside, or whose P was taken, comes back for good.
     pub(crate) fn come_back(here: Here) -> Self {
         let hold = core::mem::ManuallyDrop::new(here.m().door.hold());
         Self::back(here, hold.was_inside())
@@ -255,7 +255,7 @@ impl Inside {
         Self { here, then: if hold.was_inside() { Then::StayIn } else { Then::GoOut } }
     }
 
-    /// Our code runs by now.
+    /// Brings a goroutine back to a P if it has none. The door is held already.
     fn back(here: Here, was_inside: bool) -> Self {
         let mut then = if was_inside { Then::StayIn } else { Then::GoOut };
         match here.m().door.way() {
@@ -344,7 +344,7 @@ impl Inside {
     }
 }
 
-/// Whatever `g` has offered to thieves becomes goroutines: it is about to leave its M, or its P.
+/// Makes goroutines of all that `g` has offered to thieves, since it is about to leave its M, or its P.
 #[inline(always)]
 pub(crate) fn promote_jobs(g: &'static G, m: &M) {
     if !m.jobs.is_empty() {

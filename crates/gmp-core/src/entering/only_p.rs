@@ -18,9 +18,9 @@ pub fn provide<S: Switch>() {
     fence::install(S::heavy_fence());
 }
 
-/// The serial number as those compare it who have only 32 bits for it. The runtimes after the first 2^32 - 2 have none,
-/// which is 0, and always right: they are never known to be a caller's. The last number is not given away, for a lock
-/// means something else by it.
+/// The serial number in 32 bits, for locks that have room for no more. Runtimes after the first 2^32 - 2 have no short
+/// number: theirs is 0, which is always right, since no lock takes 0 for a caller's. The highest number is never given
+/// out, because it has another meaning in a lock.
 pub(crate) fn short(serial: u64) -> u32 {
     u32::try_from(serial).ok().filter(|&short| short != u32::MAX).unwrap_or(0)
 }

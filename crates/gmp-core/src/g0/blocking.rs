@@ -13,7 +13,8 @@ use crate::records::p::{P, PCore};
 use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 
-/// So long a call holds up those who wait for the P: sysmon's shortest pause, after which it might have taken it.
+/// A call that lasts this long holds up those who wait for the P: it is sysmon's shortest pause, after which sysmon
+/// might have taken the P.
 const HOLDS_UP: u64 = 20_000;
 
 impl<C: Config> Sched<C> {

@@ -12,7 +12,8 @@ use crate::shared::sched::Sched;
 use core::ptr;
 
 impl<C: Config> Sched<C> {
-    /// Makes `g`, which left its stack on `m`, wait. The wait, and whether it stands: if not, the caller ends it.
+    /// Makes `g`, which left its stack on `m`, wait. Returns the wait, and whether it stands; if it does not, the
+    /// caller ends it.
     ///
     /// # Safety
     /// On `m`'s thread; `request` is what the goroutine left for, on no other stack than its own.

@@ -47,7 +47,7 @@ enum Next {
     Other(&'static G, Errand),
     /// The caller itself: nobody else is queued anywhere.
     Itself,
-    /// That is for g0 to find out.
+    /// It is not known here: g0 has to find out.
     Unknown,
 }
 
@@ -117,7 +117,7 @@ impl<C: Config> Sched<C> {
         self.keep_or_run(m, p, popped, |next| self.starts_on_a_spare(m, next))
     }
 
-    /// Who runs if `g`, which calls, yields as `m.leave` says.
+    /// The goroutine that runs if the calling goroutine `g` yields in the way that `m.leave` says.
     #[inline(always)]
     fn next_for_a_yield(&self, m: &M, g: &'static G) -> Next {
         if g.is_inboxed() {
@@ -208,7 +208,8 @@ impl<C: Config> Sched<C> {
         true
     }
 
-    /// What g0 would run now, if that can be left to the caller, whose own stack is free: it may never have run.
+    /// The goroutine that g0 would run now, if the caller may switch to it. The caller's own stack is free, so this may
+    /// also be a goroutine that has never run.
     #[inline]
     pub(super) fn take_next(&self, m: &M) -> Option<&'static G> {
         let p = self.p_to_hop_on(m)?;
@@ -217,7 +218,8 @@ impl<C: Config> Sched<C> {
         self.keep_or_run(m, p, popped, |next| !next.has(Flags::ENDS_BY_G0))
     }
 
-    /// Whether g0 would see to anything before it looks into the P's own queue, or with what comes out of it.
+    /// Whether g0 would do anything else before it looks into the P's own queue, or anything to the goroutine that
+    /// comes out of it.
     #[inline(always)]
     fn is_more_to_do(&self, m: &M, p: &PCore) -> bool {
         self.attention() != 0

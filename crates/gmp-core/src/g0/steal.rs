@@ -54,8 +54,8 @@ impl<C: Config> G0<'_, C> {
 }
 
 impl<C: Config> Raid<'_, '_, C> {
-    /// Takes a job, from the first victim that has one: only when no goroutine is to be had, since a job has to be made one
-    /// first.
+    /// Takes a job, from the first victim that has one: only when there is no goroutine to take, since a job must first
+    /// be made into one.
     fn steal_job(&self) -> Option<Popped<Runnable>> {
         let Self { g0, all, .. } = self;
         let mut walk = self.walk();

@@ -24,7 +24,7 @@ impl<C: Config> G0<'_, C> {
         // `Runnable` continues it, once; our own context's place lives in the M.
         unsafe { C::Switch::switch(self.m.g0.as_ptr(), g.context.get(), carry(g)) };
         set_scheduler::<SlotOf<C>>(self.m);
-        // SAFETY: who arrives by a hop is written there before anything else, and records are never freed.
+        // SAFETY: the goroutine that arrives by a hop is written there before anything else, and records are never freed.
         unsafe { self.m.running().as_ref() }
     }
 

@@ -104,7 +104,7 @@ impl<C: Config> G0<'_, C> {
         true
     }
 
-    /// Queues whom the deadlines of a batch have woken, and wakes an M for them.
+    /// Queues the goroutines that the deadlines of a batch have woken, and wakes an M for them.
     #[inline]
     fn queue_awake(&self, awake: &mut Awake) {
         let len = core::mem::take(&mut awake.len);

@@ -51,8 +51,8 @@ impl<C: Config> G0<'_, C> {
             && self.sched.with_all_p(&self.epoch, |all| self.sched.waits_at_descriptors(all))
     }
 
-    /// If there is something to watch for and no other M does, sleeps until it comes. What is to run then, if a P was to be
-    /// had for it; otherwise the caller starts over.
+    /// Sleeps until there is news, if there is something to watch for and no other M watches. Returns the goroutine
+    /// that is to run then, if there was a P for it; otherwise the caller starts over.
     pub(super) fn watch(&self) -> Option<Popped<Runnable>> {
         let until = self.sched.with_all_p(&self.epoch, earliest_timer);
         let polls = self.somebody_waits();

@@ -13,8 +13,9 @@
 //! abandoned by a closing runtime leaves its values as it leaves its stack: leaked, since that stack may refer to them.
 //!
 //! **`Send`.** A value need not be `Send`. It is made, used and dropped by one goroutine, as a variable on its stack is,
-//! and comes to another thread only as that does: with the goroutine, and in the modes whose `unsafe` constructors ask
-//! that all code bears it (`docs/thread-locals.md`). `&T` leaves the goroutine only where `T: Sync` lets it.
+//! and comes to another thread only as that does: with the goroutine, and in the modes whose `unsafe` constructors have
+//! the caller promise that all code can bear it (`docs/thread-locals.md`). `&T` leaves the goroutine only where
+//! `T: Sync` lets it.
 
 use crate::entering::caller::{Caller, Here, caller};
 use crate::entering::gate;

@@ -262,9 +262,10 @@ impl AnyTimer {
         unsafe { self.reset_in_step(delay, period, |set| set()) }
     }
 
-    /// [`AnyTimer::reset_in`] for those who keep something of their own in step with the timer: `step` takes their lock,
-    /// calls its argument, which says what `reset_in` would, and answers for the whole. What may panic here is done before
-    /// `step` is called, and the argument does not. Never suspends.
+    /// [`AnyTimer::reset_in`] for callers that keep state of their own in step with the timer. `step` takes their lock
+    /// and calls its argument, which sets the timer and returns what `reset_in` would; what `step` returns is the
+    /// result of the whole. Everything here that may panic is done before `step` is called, so its argument does not
+    /// panic. Never suspends.
     ///
     /// ```compile_fail,E0133
     /// fn suspends_in_the_middle(timer: &gmp_core::timer::AnyTimer) {
@@ -328,7 +329,7 @@ impl AnyTimer {
         answer
     }
 
-    /// What `step` answers, and whether the timer is the earliest of `timers` now.
+    /// Returns what `step` returns, and whether the timer is the earliest of `timers` now.
     fn set_in_step(
         &self,
         timers: &Timers,

@@ -29,8 +29,8 @@
 //! it is through; so each block is revoked twice at most (`word.rs`).
 //!
 //! **Invariant.** A token at position `p` (block `p / 32`) is inside if `p < tail` and no one has taken it. From a kept
-//! block only the owner takes, at `head`, which is exact. From an open block who moves its place takes. Thieves see `head`
-//! and `tail` only in their last round, so the owner's cache line stays with it.
+//! block only the owner takes, at `head`, which is exact. From an open block, whoever moves its place takes. Thieves
+//! see `head` and `tail` only in their last round, so the owner's cache line stays with it.
 //!
 //! *Why revoking is safe.* The owner announces `head = p + 1`, passes a fence, and looks at the word: kept, so `p` is its
 //! own. A thief writes "revoked", passes a fence, and reads `head`. One of the two sees the other (Dekker). If both do,
@@ -239,7 +239,7 @@ impl<T: Token> Blocks<T> {
     #[inline(always)]
     fn publish(&mut self, tail: usize) {
         self.tail = tail;
-        // ORDER: blocks-tail. Pairs with `Words::load_tail`: who sees the new tail sees the slots and what the tokens
+        // ORDER: blocks-tail. Pairs with `Words::load_tail`: whoever sees the new tail sees the slots and what the tokens
         // point to.
         self.words.own.tail.store(tail, Release);
     }
@@ -279,7 +279,7 @@ impl<T: Token> Blocks<T> {
     #[inline(always)]
     fn token(raw: NonNull<Link>) -> T {
         // SAFETY: T1: a slot below `tail`, `run_next`, and what `push` was given hold what `into_raw` gave; by the
-        // invariant, who takes it out is alone in that.
+        // invariant, whoever takes it out is alone in that.
         unsafe { T::from_raw(raw) }
     }
 }

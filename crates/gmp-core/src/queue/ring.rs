@@ -20,7 +20,7 @@
 //! | thief | half of the victim, rounded up, by one compare-and-swap of `head` | 1 a steal |
 //!
 //! **Invariant.** The slots from `head` up to `tail` hold the queued tokens, each once; `run_next` holds one more or
-//! null. Who moves `head` past a slot owns the token that the slot held when `head` was read.
+//! null. Whoever moves `head` past a slot owns the token that the slot held when `head` was read.
 //!
 //! *Why a successful compare-and-swap owns what was read before it.* Slots are written by the owner alone. It reuses
 //! the slot of position `p` for `p + 256` only after it has read (Acquire) a `head` beyond `p`. Suppose a thief's read
@@ -30,11 +30,11 @@
 //! as a word, so no value comes back while a thief sleeps (Go's 32 bits come round after 4 billion takes).
 //!
 //! *Why `is_empty` reads `tail` twice.* A push Next moves the old token from `run_next` to the ring, and a pop right
-//! after empties `run_next`: who looked at the ring before the first and at `run_next` after the second would miss a
-//! token that was there all along. The second look at `tail` sees the move, because the null in `run_next` was
-//! released after it. One window remains, in Go as here: a push has swapped its token into `run_next` and holds the
-//! old one, and a thief takes the new one in that instant. The push is not over then, and what follows it (fence, look
-//! at the spinning count) is what the strong law rests on.
+//! after empties `run_next`: a thief that looked at the ring before the first and at `run_next` after the second would
+//! miss a token that was there all along. The second look at `tail` sees the move, because the null in `run_next` was
+//! released after it. One window remains, in Go as here: a push has swapped its token into `run_next` and holds the old
+//! one, and a thief takes the new one in that instant. The push is not over then, and what follows it (fence, look at
+//! the spinning count) is what the strong law rests on.
 //!
 //! *With one P* ([`OnlyP`]) there is no thief, so push Next and pop are plain loads and stores. They keep the orderings
 //! that a thief relies on, because the world is stopped, but no queue emptied, when there come to be more Ps.
@@ -142,8 +142,8 @@ impl<T: Token> Ring<T> {
     /// Publishes the slots that were filled up to `tail`.
     #[inline(always)]
     fn publish(&self, tail: usize) {
-        // ORDER: ring-tail. Pairs with the load of `tail` in `RingThief::grab`: who sees the new tail sees the slots and
-        // what the tokens point to.
+        // ORDER: ring-tail. Pairs with the load of `tail` in `RingThief::grab`: whoever sees the new tail sees the
+        // slots and what the tokens point to.
         self.words.own.tail.store(tail, Release);
     }
 
@@ -178,7 +178,7 @@ impl<T: Token> Ring<T> {
         spill: &mut dyn Spill<T>,
     ) -> Result<(), NonNull<Link>> {
         let head = tail.wrapping_sub(CAPACITY);
-        // ORDER: ring-head. Pairs with the load of `head` in `RingThief::is_empty`: who sees the head that we move sees
+        // ORDER: ring-head. Pairs with the load of `head` in `RingThief::is_empty`: whoever sees the head that we move sees
         // the tail that we know, and does not take an older tail, equal by chance, for an empty ring.
         let taken = self.words.head.compare_exchange(head, head.wrapping_add(CAPACITY / 2), Release, Relaxed);
         if taken.is_err() {

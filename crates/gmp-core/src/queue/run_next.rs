@@ -77,7 +77,7 @@ impl RunNext {
     pub(super) fn pop(&self) -> Option<NonNull<Link>> {
         // Relaxed: only the owner sets it, a thief can only clear it.
         let next = NonNull::new(self.0.load(Relaxed))?;
-        // ORDER: run-next. Pairs with the load in `is_empty`: who sees the null sees the tail that a kicked token has
+        // ORDER: run-next. Pairs with the load in `is_empty`: whoever sees the null sees the tail that a kicked token has
         // moved.
         self.0.compare_exchange(next.as_ptr(), null_mut(), Release, Relaxed).ok()?;
         Some(next)
@@ -92,7 +92,7 @@ impl RunNext {
         Some(next)
     }
 
-    /// Whether there is no token. Who sees that sees the tail that the last kick has moved.
+    /// Whether there is no token. Whoever sees this also sees the tail that the last kick has moved.
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         // ORDER: run-next. Pairs with the owner's compare-and-swap in `pop`, and with its swap through the release

@@ -40,7 +40,7 @@ impl<T: Token> SharedFifo<T> {
     fn with<R>(&self, change: impl FnOnce(&mut List<T>) -> R) -> R {
         self.far.with(|list| {
             let outcome = change(list);
-            // Relaxed: inside the lock only its holder writes, and who looks without the lock has a full fence on
+            // Relaxed: inside the lock only its holder writes, and whoever looks without the lock has a full fence on
             // both sides (clause S2) or takes a stale length for the hint that it is.
             self.far_len.store(list.len(), Relaxed);
             outcome

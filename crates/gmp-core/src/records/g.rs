@@ -52,8 +52,8 @@ pub(crate) struct G {
     pub(crate) link: Link,
     pub(crate) word: GWord,
     pub(crate) context: ShownContext,
-    /// The M that it runs on, and below the one that it is locked or pinned to: addresses here, Ms to those who ask by
-    /// [`G::m`] and [`G::home`] (`ties.rs`).
+    /// The M that it runs on. This and the field `home` are mere addresses; [`G::m`] and [`G::home`] make Ms of them
+    /// (`ties.rs`).
     pub(in crate::records) m: Cell<*const ()>,
     pub(crate) stack: ShownStack,
     pub(in crate::records) rt: HeaderRef,
@@ -234,7 +234,7 @@ impl G {
         self.flags.set(self.flags.get().without(flag));
     }
 
-    /// The number under which the calling goroutine, which this is, has a permit.
+    /// The number under which this goroutine, which is the caller, has a permit.
     #[inline]
     pub(crate) fn own_permit(&self) -> Serial {
         if !self.has(Flags::OWNS_PERMIT) {

@@ -231,7 +231,7 @@ impl M {
     /// Whether it holds a P, asked by its own thread, inside.
     #[inline(always)]
     pub(crate) fn has_p(&self) -> bool {
-        self.door.way() == Way::Open
+        self.door.has_p()
     }
 
     /// Holds `p` from here on: thieves that look at that P find this M's jobs, and sysmon finds this M.

@@ -9,8 +9,9 @@
 //!   queue it; clear the slot
 //! ```
 //!
-//! **Invariant.** Who has won a goroutine of a runtime has that runtime's address in a slot, and the runtime stays. Of the
-//! two fences one comes first: either the runtime sees the slot, or the outsider sees that there is nothing to be won.
+//! **Invariant.** Whoever has won a goroutine of a runtime has that runtime's address in a slot, and the runtime stays.
+//! Of the two fences one comes first: either the runtime sees the slot, or the outsider sees that there is nothing to
+//! be won.
 //!
 //! A slot is one outsider's, so a callback of one runtime that blocks (an event sink, a policy) holds up the end of that
 //! runtime and of no other. Slots are never freed; there are as many as there ever were outsiders at one time.

@@ -280,7 +280,7 @@ impl EventSeam {
         self.sink.is_some()
     }
 
-    /// Who is to be told, if somebody listens.
+    /// The sink, if somebody listens.
     #[inline(always)]
     pub(crate) fn listener(&self) -> Option<&Arc<dyn EventSink>> {
         if self.on.load(Ordering::Relaxed) { self.sink.as_ref() } else { None }

@@ -67,8 +67,8 @@ pub enum Object {
     Goroutine(u64),
 }
 
-/// Who looks. What `copy` and `capture` get is the stack of the goroutine that the next `see` is about; `forget` says
-/// that it was nobody's.
+/// The one who looks. What `copy` and `capture` get is the stack of the goroutine that the next `see` is about;
+/// `forget` says that it was nobody's.
 pub trait Look {
     /// Copies the stack of a suspended goroutine from its context up to the end of the addresses. The goroutine may be
     /// frozen, and whoever readies it then waits for this call: it copies and does nothing else. The goroutine may also run

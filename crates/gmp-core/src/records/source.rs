@@ -12,16 +12,17 @@
 //!     yes: leave the token, sleep    no: try again
 //! ```
 //!
-//! **Invariant.** Who sleeps has tried after the last edge. An edge before the ticket was drawn is one that the try saw the
-//! effect of, since a poller tells only what is so already; a later one changes the number, or finds the sleeper. Any
-//! number may sleep at one side; an edge wakes all of them, since it is told once and may be worth more than one try.
-//! What changes the terms of a wait (a deadline, the end) is told as an edge as well.
+//! **Invariant.** Whoever sleeps has tried after the last edge. An edge before the ticket was drawn is one that the try
+//! saw the effect of, since a poller tells only what is so already; a later one changes the number, or finds the
+//! sleeper. Any number may sleep at one side; an edge wakes all of them, since it is told once and may be worth more
+//! than one try. What changes the terms of a wait (a deadline, the end) is told as an edge as well.
 //!
 //! **Stale news.** A poller may tell of a descriptor that has been closed, whose source is another descriptor's by then.
-//! Each use of a source has a *generation*, which is part of the tag; an edge of another generation is none. (And one too
-//! many would cost a try, no more.) Sources are never freed (`source/slab.rs`).
+//! Each use of a source has a *generation*, which is part of the tag; an edge of another generation is none. (Even if
+//! one edge too many were counted, it would cost a try and no more.) Sources are never freed (`source/slab.rs`).
 //!
-//! **The end.** `close` marks both sides under their locks: who sleeps is woken, who comes later does not sleep.
+//! **The end.** `close` marks both sides under their locks: those who sleep are woken, and those who come later do not
+//! sleep.
 
 pub(crate) mod slab;
 pub(crate) mod task;
@@ -46,7 +47,7 @@ const RESTLESS: u64 = 1;
 /// One edge.
 const EDGE: u64 = 2;
 
-/// Who sleeps.
+/// One that sleeps until the next edge.
 pub(crate) enum Sleeper {
     Goroutine(Parked),
     Thread(Arc<dyn Alarm>),
@@ -95,7 +96,7 @@ struct Sleepers {
 }
 
 /// What became of an attempt to sleep.
-pub(crate) enum Bedtime {
+pub(crate) enum ListOutcome {
     /// It is listed.
     Listed,
     /// There was an edge, or the end came: it is to try again.
@@ -119,7 +120,7 @@ impl Half {
         Self { edges: AtomicU64::new(0), drained: AtomicU64::new(1), sleepers: SpinLock::new(sleepers) }
     }
 
-    /// To be drawn before each try.
+    /// Draws a ticket, which is done before each try.
     #[inline]
     pub(crate) fn ticket(&self) -> Ticket {
         // ORDER: edge. Acquire pairs with the release in `edge`: the try comes after the edges that it counts.
@@ -144,19 +145,19 @@ impl Half {
 
     /// Lists a sleeper, if nothing has happened since its ticket was drawn. Allocates nothing: it runs on the stack of
     /// whoever makes a park.
-    pub(crate) fn list(&self, ticket: Ticket, sleeper: Sleeper) -> Bedtime {
+    pub(crate) fn list(&self, ticket: Ticket, sleeper: Sleeper) -> ListOutcome {
         self.sleepers.with(|sleepers| {
             if sleepers.closed || self.edges.load(Ordering::Relaxed) != ticket.0 {
-                return Bedtime::Edge(sleeper);
+                return ListOutcome::Edge(sleeper);
             }
             if sleepers.first.is_none() {
                 sleepers.first = Some(sleeper);
             } else if sleepers.more.len() < sleepers.more.capacity() {
                 sleepers.more.push(sleeper);
             } else {
-                return Bedtime::NoRoom(sleeper);
+                return ListOutcome::NoRoom(sleeper);
             }
-            Bedtime::Listed
+            ListOutcome::Listed
         })
     }
 
@@ -194,7 +195,7 @@ impl Half {
         gone.for_each(Sleeper::forget);
     }
 
-    /// There was an edge, if `counts` agrees under the lock. Whom it wakes.
+    /// Counts an edge, if `counts` agrees under the lock. Returns those whom it wakes.
     pub(crate) fn edge(&self, restless: bool, counts: impl FnOnce() -> bool) -> Woken {
         self.sleepers.with(|sleepers| if counts() { self.wake(restless, sleepers) } else { Woken::NOBODY })
     }
@@ -267,7 +268,7 @@ impl Source {
         Tag::new(self.index, self.generation.load(Ordering::Relaxed))
     }
 
-    /// A poller has told of an edge at one side. Whom it wakes.
+    /// A poller has told of an edge at one side. Returns those whom it wakes.
     pub(crate) fn edge(&self, tag: Tag, side: Side, restless: bool) -> Woken {
         // Relaxed: it changes under the side's lock, which is held.
         self.half(side).edge(restless, || self.generation.load(Ordering::Relaxed) == tag.generation())

@@ -1,7 +1,23 @@
 //! `Stats`: statistics of a runtime. Go's metric names (runtime/metrics, Go 1.26) as aliases.
 
 use crate::contract::StackFigures;
+use core::panic::Location;
 use std::time::Duration;
+
+/// So many sites `Stats` names.
+pub const WORST_SITES: usize = 5;
+
+/// A place where goroutines are started that block their threads without declaring it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockingSite {
+    /// The place.
+    pub created_at: &'static Location<'static>,
+    /// How often sysmon took the P of one of them for that.
+    pub times: u64,
+    /// How long they kept their threads after that, those that have come back.
+    pub lasted: Duration,
+}
 
 /// Statistics of one moment. Each number is exact when the runtime is at rest; under load the numbers were true at
 /// slightly different moments.
@@ -58,6 +74,9 @@ pub struct Stats {
     pub handoffs: u64,
     /// How often a P was taken from a goroutine that computed for longer than its time slice.
     pub overruns: u64,
+    /// Where goroutines were started that block without declaring it, those first that took longest: what to wrap in
+    /// `blocking` first. The runtime takes their Ps sooner than others'.
+    pub blocking_sites: [Option<BlockingSite>; WORST_SITES],
     /// Stacks and their memory.
     pub stacks: StackFigures,
     /// Records of goroutines in the whole process, in use or kept for reuse; 192 bytes each.

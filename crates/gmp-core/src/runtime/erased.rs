@@ -151,6 +151,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             wakeups: self.wakeups.load(Relaxed),
             handoffs: self.handoffs.load(Relaxed),
             overruns: self.overruns.load(Relaxed),
+            blocking_sites: lists.blockers.worst(),
             stacks: self.stacks.figures(),
             records: registry::count(),
             ..Stats::default()

@@ -4,7 +4,7 @@
 //! blocking calls, and waits for the others: each M gives its P up when its goroutine next comes to g0. It ends their time
 //! slices, so that a goroutine comes with its next call, even one that need not wait: until it comes, no dispatch would end
 //! its slice otherwise. Goroutines are not interrupted: one that computes without ever calling the runtime delays the stop
-//! until sysmon takes its P, or until it does where sysmon may not.
+//! until sysmon takes its P or, where sysmon may not, until it calls.
 
 use crate::contract::{Config, List, Policy, RunQueue, SharedQueue};
 use crate::ground::event::EventKind;
@@ -152,7 +152,7 @@ impl<C: Config> Sched<C> {
         lists.p_time.saturating_add(since.saturating_mul(self.procs() as u64))
     }
 
-    /// Makes the Ps that there have never been.
+    /// Makes those Ps that have not existed before.
     fn grow(&self, lists: &mut Lists<C>, procs: usize) {
         while lists.every_p.len() < procs {
             let id = u32::try_from(lists.every_p.len()).expect("the number of Ps fits in 32 bits");

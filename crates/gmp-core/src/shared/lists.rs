@@ -4,8 +4,9 @@ use crate::contract::{Config, List};
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::m::jobs::Jobs;
-use crate::records::m::note::Bed;
+use crate::records::m::note::WakeTarget;
 use crate::records::p::{OwnedP, P};
+use crate::shared::blockers::Blockers;
 use crate::shared::reports::{DeadlockReport, Leftover};
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
@@ -66,11 +67,11 @@ impl<C: Config> DerefMut for Locked<'_, C> {
 
 impl<C: Config> Drop for Locked<'_, C> {
     fn drop(&mut self) {
-        let bed = self.0.to_rouse.take();
+        let target = self.0.to_rouse.take();
         // SAFETY: the guard is used no more.
         unsafe { ManuallyDrop::drop(&mut self.0) };
-        if let Some(bed) = bed {
-            bed.rouse();
+        if let Some(target) = target {
+            target.rouse();
         }
     }
 }
@@ -115,6 +116,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) taken: usize,
     /// Those among them that overran their slices.
     pub(crate) overrunning: usize,
+    /// Where the others were started.
+    pub(crate) blockers: Blockers,
     /// sysmon has timers in its hands that are in no heap.
     pub(crate) sysmon_fires: bool,
     /// How often sysmon would have been woken, had it been asleep.
@@ -155,7 +158,7 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) others_found_at: Option<u64>,
     /// Where an M sleeps that was given a P: it is roused when the lock is free again, or it would come up only to wait
     /// for it.
-    pub(crate) to_rouse: Option<Bed>,
+    pub(crate) to_rouse: Option<WakeTarget>,
     /// Threads to join when the runtime closes, with the number of their M.
     pub(crate) threads: Vec<(u64, std::thread::JoinHandle<()>)>,
 }
@@ -199,6 +202,7 @@ impl<C: Config> Lists<C> {
             sysmon_asleep: false,
             taken: 0,
             overrunning: 0,
+            blockers: Blockers::default(),
             sysmon_fires: false,
             awakenings: 0,
             resized_at: 0,
@@ -225,8 +229,8 @@ impl<C: Config> Lists<C> {
     }
 
     /// Has a sleeper roused when the lock is let go of.
-    pub(crate) fn rouse_soon(&mut self, bed: Option<&Bed>) {
-        if let Some(another) = bed.and_then(|bed| self.to_rouse.replace(bed.clone())) {
+    pub(crate) fn rouse_soon(&mut self, target: Option<&WakeTarget>) {
+        if let Some(another) = target.and_then(|target| self.to_rouse.replace(target.clone())) {
             another.rouse();
         }
     }

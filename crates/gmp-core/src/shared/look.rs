@@ -1,4 +1,4 @@
-//! Look: asking the poller who is ready, and the scheduler whether anybody waits for that. Go: `netpoll`, `netpollready`.
+//! Look: ask the poller who is ready, and the scheduler whether anybody waits for that. Go: `netpoll`, `netpollready`.
 
 use crate::contract::{Config, List, Ready, ReadyList, Side};
 use crate::entering::foreign::wake_task;
@@ -32,7 +32,8 @@ impl<C: Config> Sched<C> {
         !lists.watcher.is_some_and(|watcher| watcher.polls) && self.somebody_waits_outside(lists)
     }
 
-    /// Looks into the poller without waiting: who is ready by that. `None`: somebody else looks, or it went wrong.
+    /// Looks into the poller without waiting, and returns those who are ready. `None`: somebody else looks, or it went
+    /// wrong.
     pub(crate) fn look(&self) -> Option<List<Runnable>> {
         let poller = self.polling.poller()?;
         if !self.polling.begin_look() {

@@ -41,7 +41,7 @@ impl Polling {
         self.poller.get()
     }
 
-    /// The poller; made by the first who asks.
+    /// The poller, which is made when somebody first asks for it.
     pub(crate) fn open(&self, make: MakePoller) -> io::Result<Arc<dyn Poller>> {
         let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let poller = match self.poller.get() {

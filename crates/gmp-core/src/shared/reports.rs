@@ -46,7 +46,7 @@ pub struct WaitingGoroutine {
     pub stack: Stack,
 }
 
-/// Who sleeps in a deadlock.
+/// The goroutines that sleep in a deadlock.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeadlockReport {

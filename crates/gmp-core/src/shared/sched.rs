@@ -205,7 +205,7 @@ impl<C: Config> Sched<C> {
         self.policy_from_anywhere(|| ask(&self.idle_policy))
     }
 
-    /// [`Sched::policy`] on any thread, an M of another runtime's included: nor may its goroutine suspend in here.
+    /// [`Sched::policy`] on any thread, even on an M of another runtime, whose goroutine may not suspend in here either.
     pub(crate) fn policy_from_anywhere<R>(&self, call: impl FnOnce() -> R) -> R {
         foreign::called(("code of policy ", C::Policy::NAME), || {
             let guard = PolicyGuard::<C::Policy>(core::marker::PhantomData);

@@ -8,7 +8,7 @@ use crate::entering::gate;
 use crate::records::g::parked::Parked;
 use crate::records::g::{WaitReason, Wake};
 use crate::records::source::task::Task;
-use crate::records::source::{Bedtime, Sleeper, Source, Woken, slab};
+use crate::records::source::{ListOutcome, Sleeper, Source, Woken, slab};
 use crate::waiting::park::{Commit, on_clock, park_inside};
 use core::task::Waker;
 use std::io;
@@ -65,7 +65,7 @@ impl Descriptor {
         Ok(Self { source })
     }
 
-    /// To be drawn before each try at what may have to wait.
+    /// Draws a ticket, which is done before each try that may have to wait.
     #[inline]
     pub fn ticket(&self, side: Side) -> Ticket {
         self.source.half(side).ticket()
@@ -77,8 +77,8 @@ impl Descriptor {
         self.source.half(side).is_drained(ticket)
     }
 
-    /// A try with this ticket has left nothing. Only for descriptors on which everything that comes later is told anew,
-    /// and which give all they have to who asks for it.
+    /// Says that a try with this ticket has left nothing. Only for descriptors that tell anew of everything that comes
+    /// later, and that give all they have when they are asked.
     #[inline]
     pub fn set_drained(&self, side: Side, ticket: Ticket) {
         self.source.half(side).set_drained(ticket);
@@ -115,9 +115,9 @@ impl Descriptor {
         count(&inside, 1);
         let wake = park_inside(&inside, WaitReason::Io, on_clock(&inside, deadline), |parked: Parked| {
             match half.list(ticket, Sleeper::Goroutine(parked)) {
-                Bedtime::Listed => Commit::Stay,
-                Bedtime::Edge(sleeper) => called_off(sleeper),
-                Bedtime::NoRoom(sleeper) => {
+                ListOutcome::Listed => Commit::Stay,
+                ListOutcome::Edge(sleeper) => called_off(sleeper),
+                ListOutcome::NoRoom(sleeper) => {
                     // The token is here, so the goroutine's frame is, too.
                     no_room.set(true);
                     called_off(sleeper)
@@ -144,9 +144,9 @@ impl Descriptor {
         let half = self.source.half(side);
         loop {
             match half.list(ticket, Sleeper::Thread(Arc::clone(alarm))) {
-                Bedtime::Listed => return true,
-                Bedtime::Edge(_) => return false,
-                Bedtime::NoRoom(_) => half.make_room(),
+                ListOutcome::Listed => return true,
+                ListOutcome::Edge(_) => return false,
+                ListOutcome::NoRoom(_) => half.make_room(),
             }
         }
     }
@@ -172,9 +172,9 @@ impl Descriptor {
         let mut sleeper = Sleeper::Task(Task::new(key, waker, &header.runtime().tasks_at_descriptors()));
         loop {
             sleeper = match half.list(ticket, sleeper) {
-                Bedtime::Listed => return Ok(Listed::Listed),
-                Bedtime::Edge(_) => return Ok(Listed::TryAgain),
-                Bedtime::NoRoom(sleeper) => sleeper,
+                ListOutcome::Listed => return Ok(Listed::Listed),
+                ListOutcome::Edge(_) => return Ok(Listed::TryAgain),
+                ListOutcome::NoRoom(sleeper) => sleeper,
             };
             half.make_room();
         }

@@ -67,8 +67,8 @@ pub unsafe fn park(
 
 /// Who is about to wait, for primitives that goroutines and plain threads share.
 ///
-/// Asked before the caller queues itself anywhere: what may not wait is refused here, and a goroutine inside `blocking`
-/// is brought back to a P, which may take a while.
+/// A primitive asks before it queues the caller anywhere: a caller that may not wait is refused here, and a goroutine
+/// inside `blocking` is brought back to a P, which may take a while.
 #[derive(Debug)]
 pub enum Place {
     /// A goroutine; it may park.
@@ -95,8 +95,8 @@ impl Place {
         gate::enter_or_plain(call).map_or(Place::Plain, Place::of)
     }
 
-    /// Whether it makes sense to spin for a moment for what somebody else holds, who runs at this very time: on several
-    /// CPUs, and for a goroutine if another P runs goroutines. Never suspends.
+    /// Whether it makes sense to spin for a moment until somebody else, who may be running at this very time, lets go
+    /// of something: on several CPUs, and for a goroutine if another P runs goroutines. Never suspends.
     #[doc(alias = "canSpin")]
     pub fn may_spin(&self) -> bool {
         crate::ground::procs::cpus() > 1

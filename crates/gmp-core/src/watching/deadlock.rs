@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How often a suspected deadlock is looked at again.
 pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
 
-/// So many of a deadlock's goroutines are shown with their stacks: the scheduler's lock is held meanwhile.
+/// How many of a deadlock's goroutines are shown with their stacks. The scheduler's lock is held meanwhile.
 const MOST_STACKS: usize = 1000;
 
 impl<C: Config> Sched<C> {
@@ -73,8 +73,8 @@ impl<C: Config> Sched<C> {
         self.blame(&self.given_to_policy(), held);
     }
 
-    /// All queues are empty and no thread but ours exists that could be queueing somebody now: who is runnable all the
-    /// same was kept by the shared queue, whose traffic no ledger counts.
+    /// All queues are empty and no thread but ours exists that could be queueing somebody now, so a goroutine that is
+    /// runnable all the same was kept by the shared queue, whose traffic no ledger counts.
     fn check_nobody_is_kept(&self) {
         let kept = self.given_to_policy();
         if !kept.is_empty() {
@@ -82,8 +82,8 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// The numbers of those who are runnable and for a policy to give back. One that lies in the inbox of its M was not
-    /// given to any: it waits for its thread (see [`WaitReason::LockedThread`]).
+    /// The numbers of the goroutines that are runnable and that a policy has to give back. One that lies in the inbox
+    /// of its M was not given to a policy: it waits for its thread (see [`WaitReason::LockedThread`]).
     fn given_to_policy(&self) -> Vec<String> {
         let mut numbers = Vec::new();
         registry::for_each(|g| {
@@ -126,8 +126,8 @@ impl<C: Config> Sched<C> {
     /// Whether no thread but ours could still wake somebody. If one could, sysmon looks again.
     ///
     /// To count threads is to read a directory of the system's, which costs more than a thread switch: where plain
-    /// threads submit a goroutine now and then, the Ms go to sleep after each. So whoever has found others counts not
-    /// again for as long as sysmon would wait.
+    /// threads submit a goroutine now and then, the Ms go to sleep after each. So an M that has found others does not
+    /// count again for as long as sysmon would wait.
     fn alone_in_process(&self, lists: &mut Lists<C>) -> bool {
         if self.settings.deadlock == DeadlockRule::Always {
             return true;

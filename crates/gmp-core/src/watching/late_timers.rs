@@ -37,13 +37,13 @@ use core::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So late is a timer when sysmon runs it: with sysmon's own delay less than 10 ms. The slice of whoever should have run it
-/// is that old at least.
+/// How late a timer is when sysmon runs it; with sysmon's own delay that is less than 10 ms. The slice of whoever
+/// should have run it is that old at least.
 pub(super) const LATE: Duration = Duration::from_millis(9);
 
-/// How often sysmon looks while a P in use has timers: a slice is seen so soon after it began.
+/// How often sysmon looks while a P in use has timers: a slice is seen within this time after it began.
 const OFTEN: Duration = Duration::from_micros(2500);
-/// So long a goroutine must have had the CPU by then.
+/// How long a goroutine must have had the CPU by then.
 pub(super) const KEPT: Duration = Duration::from_millis(7);
 
 /// An M for callbacks on sysmon's thread.
@@ -58,7 +58,7 @@ impl TimerM {
         Self(M::new(Self::ID, ptr::from_ref(rt), sched.settings.seed, Arc::new(Jobs::new())))
     }
 
-    /// Runs what is late on any P that has a holder. When sysmon is to look again, at the latest.
+    /// Runs what is late on any P that has a holder. Returns when sysmon is to look again, at the latest.
     pub(super) fn run_late<C: Config>(&self, sched: &Sched<C>, late: Late<C>) -> u64 {
         for p in late.ps {
             sched.lock().sysmon_fires = true;

@@ -12,9 +12,9 @@
 //! mix is two moments between which that goroutine only ran: a runnable one that ran and yielded during the copy may
 //! show a torn stack.
 //!
-//! **Nothing wedges.** The scheduler's lock is asked for a while, and done without if somebody keeps it. No goroutine, M or
-//! P is asked for anything. Two may look at once: whoever finds a goroutine frozen looks again. Go stops the world for
-//! this (`tracebackothers`, `goroutineProfileWithLabels`; Go 1.27).
+//! **A look never hangs.** It tries to get the scheduler's lock for a while, and does without if somebody keeps it. No
+//! goroutine, M or P is asked for anything. Two may look at once: whoever finds a goroutine frozen looks again. Go
+//! stops the world for this (`tracebackothers`, `goroutineProfileWithLabels`; Go 1.27).
 
 use crate::contract::{Config, Switch};
 use crate::records::g::extra::Reader;
@@ -28,7 +28,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
 
-/// How long the lock is asked for.
+/// How long it tries to get the lock.
 const LOCK_PATIENCE: Duration = Duration::from_millis(100);
 /// How often a goroutine that goes on under the look is looked at again before what was seen last is taken.
 const TRIES: usize = 8;

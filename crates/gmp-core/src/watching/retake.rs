@@ -14,12 +14,18 @@
 //! back by the queue's rules at its next call that suspends, or at its end. Until then it stays on its thread, so nothing
 //! that its code knows of the thread changes.
 //!
+//! **Habits.** Two looks are 20 us apart at best, which is much of a short call. While a P is taken again and again, sysmon
+//! asks for the state at each look, and where the goroutine was started at a place that is known for blocking
+//! (`shared/blockers.rs`) it takes the P at once: a thread that sleeps, and has used no CPU time since it was asked, is
+//! not waiting for a CPU.
+//!
 //! How sysmon and the goroutine agree is told in `records/m/door.rs`. **Not taken**: the P of an M that is inside, of
 //! the reserve at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where
 //! goroutines are threads. Then a blocked goroutine keeps its P until it comes back, as it does under
 //! `Builder::retake(false)`.
 
 use crate::contract::{Config, SharedQueue, Switch};
+use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::ground::fence::heavy_fence;
 use crate::records::attention;
@@ -31,13 +37,20 @@ use crate::shared::sched::Sched;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What sysmon saw of a P's M at its last look: the M's clock, and what it said.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     clock: i32,
     used: Option<u64>,
+    /// When this P was last taken from one who slept.
+    taken_at: u64,
 }
+
+/// For so long after a P was taken it is looked at more closely: goroutines that block in turns do it within this time,
+/// and to ask for a state costs some microseconds.
+const CLOSE_LOOKS: Duration = Duration::from_micros(200);
 
 /// What became of a look.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,25 +64,30 @@ pub(super) enum Found {
 }
 
 impl Look {
-    pub(super) const NOTHING: Look = Look { clock: 0, used: None };
+    pub(super) const NOTHING: Look = Look { clock: 0, used: None, taken_at: 0 };
 
     /// Looks at `p`, and takes it if its goroutine has slept since the last look and somebody could use the P. A `slow`
     /// sysmon, which would not look again for long, asks for the state at the first look, too.
     pub(super) fn again<C: Config>(&mut self, sched: &Sched<C>, p: &P<C>, now: u64, slow: bool) -> Found {
         let clock = p.core.cpu_clock.load(Ordering::Relaxed);
         let used = if clock == 0 { None } else { C::Switch::cpu_time(clock) };
-        let before = core::mem::replace(self, Look { clock, used });
+        let before = core::mem::replace(self, Look { clock, used, ..*self });
         if used.is_none() || is_unwanted(sched, p, now) {
             return Found::Nothing;
         }
-        let stands_still = before == *self;
-        if !(stands_still || slow) || C::Switch::sleeps(clock) != Some(true) {
+        let stands_still = (before.clock, before.used) == (clock, used);
+        let closely = now.saturating_sub(self.taken_at) < nanos(CLOSE_LOOKS);
+        if !(stands_still || slow || closely) || C::Switch::sleeps(clock) != Some(true) {
             return Found::Nothing;
         }
-        if !stands_still {
+        if !stands_still && !(closely && sched.is_known_for_blocking(p)) {
             return Found::Asleep;
         }
-        sched.take_p_if(p, Why::Sleeps, || C::Switch::cpu_time(clock) == used)
+        let found = sched.take_p_if(p, Why::Sleeps, || C::Switch::cpu_time(clock) == used);
+        if found == Found::Taken {
+            self.taken_at = now;
+        }
+        found
     }
 }
 
@@ -127,6 +145,14 @@ impl<C: Config> Sched<C> {
         Found::Taken
     }
 
+    /// Whether the goroutine that runs on `p` was started where goroutines keep blocking.
+    fn is_known_for_blocking(&self, p: &P<C>) -> bool {
+        let lists = self.lock();
+        // SAFETY: records are never freed. If another goroutine runs there by now, its P is taken for it, if it sleeps.
+        let g = self.holder_of(&lists, p).and_then(|m| unsafe { m.running().as_ref() });
+        g.is_some_and(|g| lists.blockers.know(g.created_at.get()))
+    }
+
     /// The M that took `p` last, if there still is one.
     fn holder_of(&self, lists: &Lists<C>, p: &P<C>) -> Option<Arc<M>> {
         let holder = p.core.holder.load(Ordering::Relaxed).cast_const();
@@ -141,17 +167,20 @@ impl<C: Config> Sched<C> {
         g.word.to_blocked();
         let call = p.core.word.enter_blocking();
         m.taken(call);
-        m.lent_since.set(self.header.coarse_now());
+        m.lent_since.set(self.header.now());
         // Nobody has seen the call: a stop of the world looks under the lock.
         if !p.core.word.retake(call) {
             crate::fatal!("a P is taken by one", "P {} was taken while sysmon took it", p.core.id);
         }
         lists.taken += 1;
         self.tell_only_p(lists);
-        if let Why::Overruns { since } = why {
-            m.overrun.begin(since);
-            lists.overrunning += 1;
-            self.overruns.fetch_add(1, Ordering::Relaxed);
+        match why {
+            Why::Sleeps => lists.blockers.note_taken(g.created_at.get()),
+            Why::Overruns { since } => {
+                m.overrun.begin(since);
+                lists.overrunning += 1;
+                self.overruns.fetch_add(1, Ordering::Relaxed);
+            }
         }
         m.door.end_taking();
         self.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);
@@ -166,9 +195,13 @@ impl<C: Config> Sched<C> {
         if let (Some(since), Some(hook)) = (overran, &self.settings.on_overrun) {
             self.tell_of_overrun(hook, g, m, since);
         }
+        let lasted = self.header.now().saturating_sub(m.lent_since.get());
         let mut lists = self.lock();
         lists.taken -= 1;
-        lists.overrunning -= usize::from(overran.is_some());
+        match overran {
+            Some(_) => lists.overrunning -= 1,
+            None => lists.blockers.note_back(g.created_at.get(), Duration::from_nanos(lasted)),
+        }
         self.tell_only_p(&lists);
         self.sysmon.set_lightly_asleep(false);
         lists.rouse_soon(self.sysmon.note.set());

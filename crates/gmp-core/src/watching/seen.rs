@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// The time slice. Go: 10 ms (`forcePreemptNS`).
 pub(super) const SLICE: Duration = Duration::from_millis(10);
-/// So much longer than its slice a goroutine computes before its P is taken: whoever calls the runtime now and then has
-/// made room by then.
+/// How much longer than its slice a goroutine computes before its P is taken. One that calls the runtime now and then
+/// has made room by then.
 pub(super) const GRACE: Duration = Duration::from_millis(1);
 
 /// What sysmon remembers of a P.

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 /// The shortest pause between two rounds. Go: 20 us.
 const SHORTEST: Duration = Duration::from_micros(20);
-/// The longest doze, and how long work waits beside an idle P at most.
+/// The longest pause of all, and how long work waits beside an idle P at most.
 const LONGEST: Duration = SLICE;
 /// The longest pause while some P is in use: a slice is seen no later than this after it began. Go: 10 ms.
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
@@ -202,12 +202,12 @@ impl<C: Config> Sysmon<'_, C> {
         })
     }
 
-    /// Wakes an M for work that has waited 10 ms beside an idle P, whatever the policy thinks. Likewise for a timer that
-    /// long overdue: whoever slept until it has taken up something else, and did not wake the next one. Go's sysmon starts
-    /// an M for such a timer, too.
+    /// Wakes an M for work that has waited 10 ms beside an idle P, whatever the policy thinks. It does the same for a
+    /// timer that is overdue by that long: the M that slept until then has taken up something else, and did not wake
+    /// the next one. Go's sysmon starts an M for such a timer, too.
     ///
-    /// Timers that are late beside no idle P are run here, and so are those that no M can be had for. When sysmon is to
-    /// look again for them.
+    /// Timers that are late beside no idle P are run here, and so are those that no M can be had for. Returns when
+    /// sysmon is to look again for them.
     fn keep_bounded_law(&mut self, now: u64) -> u64 {
         let keeps =
             |at: usize, p: &P<C>| self.seen.get(at).is_some_and(|seen| seen.has_used(p, nanos(KEPT), now));

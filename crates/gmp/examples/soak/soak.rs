@@ -99,6 +99,7 @@ fn generation<P: Policy>(
     let runtime = builder::<P>(options.mode)
         .procs(rng.usize(1..=options.procs_max))
         .max_threads(max_threads(rng))
+        .thread_keep_alive(Duration::from_millis([0, 1, 20, 10_000][rng.usize(..4)]))
         .seed(seed)
         .lock_main(rng.bool())
         .build()

@@ -3,6 +3,7 @@
 
 mod blocking_go;
 mod bounded_threads;
+mod broken_code;
 mod builder_values;
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -10,6 +11,7 @@ mod hogs;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
+mod overload;
 mod policy_stash_uaf;
 mod poller;
 mod recycled_record;
@@ -39,11 +41,13 @@ type Fault = (&'static [Named], &'static [Named]);
 const FAULTS: &[Fault] = &[
     blocking_go::FAULT,
     bounded_threads::FAULT,
+    broken_code::FAULT,
     builder_values::FAULT,
     hogs::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     lost_p::FAULT,
+    overload::FAULT,
     policy_stash_uaf::FAULT,
     poller::FAULT,
     recycled_record::FAULT,

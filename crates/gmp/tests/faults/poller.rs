@@ -1,5 +1,6 @@
-//! The kind: waits that end from outside the process, at the seams of the scheduler. Who sleeps there is no deadlock, and
-//! who does not must not hide one; whoever watches hears of timers, stops, closings and submissions all the same.
+//! The kind: waits that end from outside the process, at the seams of the scheduler. A goroutine that sleeps there is
+//! no deadlock, and one that does not must not hide one; whoever watches hears of timers, stops, closings and
+//! submissions all the same.
 
 use crate::harness::{child, named};
 use gmp::context::Context;

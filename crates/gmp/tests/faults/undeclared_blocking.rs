@@ -21,8 +21,21 @@ pub(crate) const FAULT: crate::Fault = (
         a_plain_thread_is_joined,
         a_once_lock_is_slow,
         everything_at_once_with_two_ps,
+        the_worst_sites_are_named,
+        many_short_calls_end,
     ],
-    named![mutex, channel, condvar, barrier, parked_thread, joined_thread, once_lock, everything,],
+    named![
+        mutex,
+        channel,
+        condvar,
+        barrier,
+        parked_thread,
+        joined_thread,
+        once_lock,
+        everything,
+        sites,
+        short_calls
+    ],
 );
 
 const MS: Duration = Duration::from_millis(1);
@@ -249,4 +262,71 @@ fn echo() {
 
 fn everything_at_once_with_two_ps() {
     child("everything").run().code(0).prints("done\n");
+}
+
+/// Waits in the kernel until the P has been taken, which another goroutine's running shows.
+fn lose_the_p() {
+    let (tell, hear) = mpsc::channel();
+    go(move || tell.send(()).unwrap());
+    hear.recv().unwrap();
+}
+
+/// What `stats` says of the place where goroutines were started on this line of this file.
+fn site_of(line: u32) -> Option<gmp::BlockingSite> {
+    let here = |site: &gmp::BlockingSite| site.created_at.file() == file!() && site.created_at.line() == line;
+    gmp::stats().blocking_sites.into_iter().flatten().find(here)
+}
+
+/// One site blocks often, and is known for that soon, another one seldom.
+fn sites() {
+    moving(|| {
+        let often: u32 = line!() + 1;
+        let blocks = go(|| {
+            for _ in 0..50 {
+                lose_the_p();
+                // Comes back, or there would be no P to lose.
+                gmp::yield_now();
+            }
+        });
+        blocks.join().unwrap();
+        let seldom = line!() + 1;
+        go(lose_the_p).join().unwrap();
+        let [often, seldom] = [often, seldom].map(|line| site_of(line).unwrap());
+        assert!(often.times >= 50 && seldom.times >= 1, "{often:?} {seldom:?}");
+        assert!(often.lasted > Duration::ZERO);
+        // What has declared that it blocks is no news.
+        let declared = line!() + 1;
+        go(|| gmp::blocking(|| thread::sleep(5 * MS))).join().unwrap();
+        assert_eq!(site_of(declared), None);
+    });
+    println!("done");
+}
+
+fn the_worst_sites_are_named() {
+    child("sites").run().code(0).prints("done\n");
+}
+
+/// Too short to be noticed one by one, and in turns on all Ps.
+fn short_calls() {
+    for procs in [1, 2] {
+        let main = || {
+            let all: Vec<_> = (0..16)
+                .map(|_| {
+                    go(|| {
+                        for _ in 0..200 {
+                            thread::sleep(MS / 10);
+                            gmp::yield_now();
+                        }
+                    })
+                })
+                .collect();
+            all.into_iter().for_each(|one| one.join().unwrap());
+        };
+        one_p().procs(procs).build().unwrap().run(main).unwrap();
+    }
+    println!("done");
+}
+
+fn many_short_calls_end() {
+    child("short_calls").run().code(0).prints("done\n");
 }

@@ -8,11 +8,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{self as std_process, ExitStatus, Output};
 use std::sync::{Mutex, PoisonError};
 
-/// The pipe that leads to a child's input.
+/// The pipe to a child's standard input.
 pub type ChildStdin = Pollable<PipeWriter>;
-/// The pipe from a child's output.
+/// The pipe from a child's standard output.
 pub type ChildStdout = Pollable<PipeReader>;
-/// The pipe from a child's complaints.
+/// The pipe from a child's standard error.
 pub type ChildStderr = Pollable<PipeReader>;
 
 /// A pipe that a child was given, to be waited for.
@@ -24,14 +24,14 @@ fn pollable<P: From<OwnedFd> + AsFd>(pipe: Option<impl Into<OwnedFd>>) -> io::Re
 #[derive(Debug)]
 pub struct Child {
     child: Mutex<std_process::Child>,
-    /// Readable when it has ended. `None`: the kernel has no such thing.
+    /// The process's pidfd, which is readable when the process has ended. `None`: the kernel has no such thing.
     end: Option<Pollable<OwnedFd>>,
     id: u32,
-    /// The pipe to its input, if one was asked for.
+    /// The pipe to its standard input, if one was asked for.
     pub stdin: Option<ChildStdin>,
-    /// The pipe from its output, if one was asked for.
+    /// The pipe from its standard output, if one was asked for.
     pub stdout: Option<ChildStdout>,
-    /// The pipe from its complaints, if one was asked for.
+    /// The pipe from its standard error, if one was asked for.
     pub stderr: Option<ChildStderr>,
 }
 
@@ -55,7 +55,7 @@ impl Child {
         call(&mut self.child.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Its number. Never suspends.
+    /// The process's number. Never suspends.
     pub fn id(&self) -> u32 {
         self.id
     }

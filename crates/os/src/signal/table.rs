@@ -38,12 +38,12 @@ fn change(signal: i32, change: impl FnOnce(&mut Entry)) -> io::Result<()> {
     Ok(())
 }
 
-/// One more wants the signal, from here on.
+/// Counts one more who wants the signal.
 pub(super) fn wanted(signal: i32) -> io::Result<()> {
     change(signal, |entry| entry.wanted += 1)
 }
 
-/// One of them does not any more.
+/// Counts one less.
 pub(super) fn unwanted(signal: i32) {
     // It is in the table, so nothing is installed.
     let _ = change(signal, |entry| entry.wanted -= 1);

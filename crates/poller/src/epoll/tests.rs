@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-/// Longer than anything here takes: who waits so long hangs.
+/// Longer than anything here takes: whoever waits for this long hangs.
 const LONG_WAIT: Duration = Duration::from_secs(60);
 
 fn tags(epoll: &Epoll) -> Vec<(u64, bool, bool, bool)> {

@@ -60,8 +60,8 @@ fn notes(row: &Row) -> String {
     notes.extend(row.get("efficiency").map(|share| format!("efficiency {share:.2}")));
     notes.extend(row.get("maps").map(|maps| format!("{} mappings", grouped(maps))));
     notes.extend(row.get("instructions").map(|count| format!("{} instructions", figure(count))));
-    if row.cell.workload == "hog_fairness" && starved(row) {
-        notes.push("no preemption: the hog was waited out".to_owned());
+    if row.cell.workload.starts_with("hog_fairness") && starved(row) {
+        notes.push("nobody took the processor: the hog was waited out".to_owned());
     }
     notes.join(", ")
 }

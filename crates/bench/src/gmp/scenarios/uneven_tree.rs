@@ -1,6 +1,6 @@
 //! `uneven_tree`: one operation is one node. Each node spawns a goroutine for each child and waits for all of them; one
-//! child has most of what is below, so the tree is deep and uneven. Who runs the youngest first has few goroutines at
-//! work at a time, who runs the oldest first has whole levels: `maxrss_mb` says what that costs.
+//! child has most of what is below, so the tree is deep and uneven. A scheduler that runs the youngest first has few
+//! goroutines at work at a time, one that runs the oldest first has whole levels: `maxrss_mb` says what that costs.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;

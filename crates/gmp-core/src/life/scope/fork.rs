@@ -131,7 +131,7 @@ unsafe fn spawn_job(here: &Here, job: *const Job) {
     drop(unsafe { spawn_unchecked(here, None, at, move || taken.call()) });
 }
 
-/// Takes the oldest job of `jobs`: what a record has to know of it, and the goroutine's closure.
+/// Takes the oldest job of `jobs`. Returns what a record has to know of it, and the goroutine's closure.
 ///
 /// # Safety
 /// The job is not looked at after the closure was called or dropped.

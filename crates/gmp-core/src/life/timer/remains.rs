@@ -8,7 +8,8 @@ use core::mem::ManuallyDrop;
 use core::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Has a goroutine drop what must not be dropped here; unless there will be none any more.
+/// Has a goroutine drop what must not be dropped here. A closed runtime will run none, so then it is dropped here after
+/// all.
 #[cold]
 fn drop_in_a_goroutine(rt: &AnyRuntime, remains: Remains) {
     if rt.is_closed() {
@@ -22,7 +23,7 @@ fn drop_in_a_goroutine(rt: &AnyRuntime, remains: Remains) {
     }
 }
 
-/// Drops what concerns nobody any more, whatever comes out of it.
+/// Drops what nobody refers to any more. A panic of its destructor concerns nobody, and ends here.
 fn drop_caught(remains: Remains) {
     // A payload whose own drop panics is not worth more care than this.
     core::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(remains))).err());
@@ -58,7 +59,8 @@ impl AnyTimer {
 }
 
 impl Drop for AnyTimer {
-    /// A user's own drop runs the destructor where it is. A callback's on g0, and the scheduler's, do not.
+    /// If a user drops the last reference, the callback's destructor runs right here. If a callback on g0 does so, or
+    /// the scheduler, it runs elsewhere.
     fn drop(&mut self) {
         // SAFETY: the count is used up in place of this one's.
         let this = unsafe { Self::from_head(self.head()) };

@@ -1,5 +1,5 @@
-//! The owner's way from block to block: entering one to push, claiming one to pop, and what to do when a thief has revoked
-//! its block in.
+//! The owner's way from block to block: entering one to push, claiming one to pop, and what to do when a thief has
+//! revoked its block.
 
 use super::word::{LEN, State};
 use super::{BLOCKS, Blocks};
@@ -25,7 +25,7 @@ impl<T: Token> Blocks<T> {
     /// Announces that the owner takes the tokens below `head`. The owner then checks whether it may.
     #[inline(always)]
     fn announce<const FENCED: bool>(&self, head: usize) {
-        // ORDER: blocks-head. Pairs with `Words::inside`: who sees the token gone sees the tail that we know.
+        // ORDER: blocks-head. Pairs with `Words::inside`: whoever sees the token gone sees the tail that we know.
         self.words.own.head.store(head, Release);
         if FENCED {
             self.words.light_fence();

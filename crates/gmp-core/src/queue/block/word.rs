@@ -92,8 +92,8 @@ impl Seen {
         (self.0 >> BASE & PLACE) as usize
     }
 
-    /// Whether the owner may claim it: nobody but thieves has taken from it. Once only, so that a block that was called
-    /// in from under the owner stays open, and is not revoked again and again.
+    /// Whether the owner may claim it: nobody but thieves has taken from it. Once only, so that a block that was
+    /// revoked while the owner kept it stays open, and is not revoked again and again.
     pub(super) fn is_claimable(self) -> bool {
         self.0 & TURN == 0 && self.base() == 0
     }
@@ -110,7 +110,7 @@ impl BlockWord {
         Self(AtomicU64::new(first.0))
     }
 
-    /// What it says, to one who goes by it.
+    /// What the word says, for a caller that acts on it.
     #[inline(always)]
     pub(super) fn look(&self) -> Seen {
         // ORDER: block. Pairs with all transitions: what the block's tokens and the owner's words were then.
@@ -129,8 +129,8 @@ impl BlockWord {
     /// since it was last entered are swaps and compare-and-swaps, one release sequence whose end is read here. So each
     /// thief's reads of slots happen before the owner's next stores.
     pub(super) fn enter(&self, number: usize) {
-        // ORDER: block. Release pairs with `look`: who sees the new number sees the block before it granted. Acquire pairs
-        // with `take` and `open`, as told.
+        // ORDER: block. Release pairs with `look`: whoever sees the new number sees the block before it granted.
+        // Acquire pairs with `take` and `open`, as told.
         self.0.swap(Seen::new(number, 0, KEPT, 0, 0).0, AcqRel);
     }
 
@@ -149,7 +149,7 @@ impl BlockWord {
     /// The owner takes an open block back, with all that is left in it. It has announced its place before.
     pub(super) fn claim(&self, seen: Seen) -> Result<Seen, Seen> {
         let kept = Seen(seen.same_turn(KEPT, 0, 0).0 | TURN);
-        // ORDER: block. Pairs with `look`: who sees it kept sees the place announced.
+        // ORDER: block. Pairs with `look`: whoever sees it kept sees the place announced.
         self.0.compare_exchange(seen.0, kept.0, Release, Relaxed).map(|_| kept).map_err(Seen)
     }
 
@@ -173,7 +173,7 @@ impl BlockWord {
     #[inline]
     fn step(&self, seen: Seen, next: Seen) -> Result<Seen, Seen> {
         // ORDER: block. Pairs with `enter`: a taker has read its slots before the owner fills them again; and with `look`:
-        // who looks for emptiness sees a tail not older than the one that the taker knew.
+        // whoever looks for emptiness sees a tail not older than the one that the taker knew.
         self.0.compare_exchange(seen.0, next.0, Release, Relaxed).map(|_| next).map_err(Seen)
     }
 }

@@ -43,7 +43,7 @@ impl<T: Token> RingThief<T> {
         }
         let last = victim.load_slot(head.wrapping_add(others));
         // ORDER: ring-head. Release, for the owner's `tail_and_room`: the reads above are done before it sees the slots
-        // free; and for `is_empty`: who sees this head sees the tail that we have seen.
+        // free; and for `is_empty`: whoever sees this head sees the tail that we have seen.
         let taken = victim.head.compare_exchange(head, head.wrapping_add(others + 1), Release, Relaxed);
         if taken.is_err() {
             return Grab::Lost;

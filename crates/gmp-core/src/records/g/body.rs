@@ -53,10 +53,11 @@ impl Body {
         unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).write(what) };
     }
 
-    /// What the goroutine said last that it waits at: while it runs its body is empty, so the last word is free for this.
+    /// What the goroutine waits at, as it said last. While a goroutine runs its body is empty, so the body's last word
+    /// is free for this.
     ///
     /// # Safety
-    /// It waits, and cannot go on meanwhile; and it has said so for this wait.
+    /// The goroutine waits and cannot go on meanwhile, and it has said for this wait what it waits at.
     pub(crate) unsafe fn waits_at(&self) -> usize {
         // SAFETY: written by `set_waits_at` before the wait.
         unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).read() }

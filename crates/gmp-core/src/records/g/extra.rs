@@ -68,7 +68,8 @@ impl ExtraCell {
     /// What is there.
     ///
     /// # Safety
-    /// By the owner of the record, or while that cannot go on; and until the owner replaces it.
+    /// The caller owns the record, or the owner cannot go on meanwhile; and the reference is used only until the owner
+    /// replaces what is there.
     #[inline]
     pub(crate) unsafe fn get(&self) -> Option<&Extra> {
         // SAFETY: it came from a box in `replace`, and only the owner takes it out again.
@@ -130,7 +131,7 @@ fn readers() -> &'static Readers {
     &READERS
 }
 
-/// Models bring their own.
+/// A model has one of its own.
 #[cfg(loom)]
 fn readers() -> &'static Readers {
     unreachable!("a model has readers of its own")

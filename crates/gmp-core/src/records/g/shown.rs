@@ -163,7 +163,7 @@ impl ShownBool {
         self.0.store(so, Relaxed);
     }
 
-    /// By the owner: what was so before.
+    /// By the owner; returns what was so before.
     #[inline(always)]
     pub(crate) fn replace(&self, so: bool) -> bool {
         let before = self.get();

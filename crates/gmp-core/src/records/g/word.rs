@@ -145,7 +145,7 @@ impl GWord {
         self.0.load(Ordering::Relaxed) & STATE == Status::Blocked as u64
     }
 
-    /// The present serial number. To be asked by the goroutine itself: none of its waits to come has it, and none of an
+    /// The present serial number, for the goroutine itself: none of its waits to come has it, and none of an
     /// earlier goroutine's had one as high.
     #[inline]
     pub(crate) fn serial(&self) -> Serial {
@@ -341,7 +341,7 @@ impl Default for GWord {
     }
 }
 
-/// A word as somebody saw it who owns nothing.
+/// A word as it was seen by a reader that owns nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Glimpse(u64);
 

@@ -119,6 +119,15 @@ impl Door {
         }
     }
 
+    /// Whether the M holds a P, asked by its own thread, inside. A mark of sysmon's that is met inside came too late:
+    /// sysmon sees the M inside, and takes nothing. To take it for "no P" would put the M to sleep with its P in hand.
+    #[inline(always)]
+    pub(crate) fn has_p(&self) -> bool {
+        const { assert!(Way::Open as u32 == 0 && Way::Taking as u32 == 4) }
+        // One test for both.
+        self.way.load(Ordering::Relaxed) & 3 == 0
+    }
+
     /// The M has got a P, or given it up, or its goroutine has stepped aside: by its own thread, inside.
     #[inline(always)]
     pub(crate) fn set_way(&self, way: Way) {

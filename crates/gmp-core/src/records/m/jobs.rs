@@ -15,9 +15,9 @@
 //!
 //! **The danger** is the last job, which the owner takes back while a thief takes it. The owner lowers `bottom` and then
 //! looks at `top`; a thief looks at `top` and then at `bottom`, and moves `top` by a compare-and-swap. Between the two
-//! steps of either stands half of an asymmetric fence, so one of them sees the other; and who sees that it is the last one
-//! decides it by the compare-and-swap. What a join costs its goroutine is then plain loads and stores, and a thief pays
-//! some microseconds for what is the largest piece of work that its victim has.
+//! steps of either stands half of an asymmetric fence, so one of them sees the other; and whoever sees that it is the
+//! last one settles the race by the compare-and-swap. What a join costs its goroutine is then plain loads and stores,
+//! and a thief pays some microseconds for what is the largest piece of work that its victim has.
 //!
 //! The algorithm is the deque of Chase and Lev (SPAA 2005) with the orderings of Lê et al. (PPoPP 2013), but for the
 //! fence, and for its fixed size: a join that finds no room spawns. Go: none.
@@ -29,7 +29,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-/// So deep joins may be nested before one has to spawn. A balanced tree has as many leaves as two to this power.
+/// How deep joins may be nested before one has to spawn. A balanced tree has as many leaves as two to this power.
 #[cfg(not(loom))]
 const CAPACITY: usize = 64;
 #[cfg(loom)]

@@ -7,7 +7,8 @@
 //! meanwhile and gets it back; sysmon, which takes the P if it may. Threads: two. Preemptions: unbounded. Time: seconds.
 //!
 //! Caught when broken: `hold` without its fence; sysmon without its own; `go_out` without its Release; `may_take` that does
-//! not look at the way, or looks at it first; `end_taking` without its Release; `hold` that does not wait.
+//! not look at the way, or looks at it first; `end_taking` without its Release; `hold` that does not wait; `has_p` that
+//! takes sysmon's mark for no P.
 
 use super::door::{Door, Way};
 use crate::ground::sync::{Arc, UnsafeCell, full_fence};
@@ -37,7 +38,9 @@ impl Machine {
         let hold = self.door.hold();
         if hold.found_p() {
             self.use_p();
+            assert!(self.door.has_p());
         } else {
+            assert!(!self.door.has_p());
             assert_eq!(self.door.way(), Way::Taken);
             // sysmon is through with it, and has handed it off.
             self.use_p();

@@ -10,10 +10,10 @@
 //! **Invariant.** `wake` happens at most once between two `clear`s, `sleep` returns only after it (or at its deadline).
 //! The wake may come before the sleep; it is never lost. What the waker wrote before is seen after `sleep`.
 //!
-//! **Thread or poller?** The owner says where it sleeps by the word that the waker swaps: who finds Polling there
-//! interrupts the poller, who finds Clear unparks the thread. The owner leaves Clear for Polling by a compare-and-swap,
-//! which fails if the wake is there already. An interrupt that comes when the owner is back already ends the next wait
-//! in the poller too early, which costs a look.
+//! **Thread or poller?** The word that the waker swaps says where the owner sleeps: a waker that finds Polling there
+//! interrupts the poller, and one that finds Clear unparks the thread. The owner leaves Clear for Polling by a
+//! compare-and-swap, which fails if the wake is there already. An interrupt that comes when the owner is back already
+//! ends the next wait in the poller too early, which costs a look.
 //!
 //! Go: `note`, `notesleep`, `notewakeup`, `noteclear` (lock_futex.go, Go 1.27). The thread sleeps by
 //! `std::thread::park`, a futex on Linux, whose token other code may consume or leave behind: the flag decides.
@@ -32,12 +32,12 @@ const POLLING: u32 = 2;
 
 /// Where a note's owner sleeps, and is woken.
 #[derive(Clone)]
-pub(crate) enum Bed {
+pub(crate) enum WakeTarget {
     Thread(thread::Thread),
     Poller(Arc<dyn Poller>),
 }
 
-impl Bed {
+impl WakeTarget {
     /// The second half of a wake.
     pub(crate) fn rouse(&self) {
         match self {
@@ -47,7 +47,7 @@ impl Bed {
     }
 }
 
-impl fmt::Debug for Bed {
+impl fmt::Debug for WakeTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Thread(_) => "Thread",
@@ -61,9 +61,9 @@ impl fmt::Debug for Bed {
 #[doc(alias = "note")]
 pub(crate) struct Note {
     state: AtomicU32,
-    owner: OnceLock<Bed>,
+    owner: OnceLock<WakeTarget>,
     /// The runtime's, once the owner has slept there.
-    poller: OnceLock<Bed>,
+    poller: OnceLock<WakeTarget>,
 }
 
 impl Note {
@@ -73,7 +73,7 @@ impl Note {
 
     /// Makes the calling thread the one that sleeps here. Before the first `sleep`, once.
     pub(crate) fn adopt(&self) {
-        let adopted = self.owner.set(Bed::Thread(thread::current()));
+        let adopted = self.owner.set(WakeTarget::Thread(thread::current()));
         debug_assert!(adopted.is_ok(), "a note has one owner");
     }
 
@@ -116,8 +116,8 @@ impl Note {
         deadline: Option<Instant>,
         ready: &mut ReadyList,
     ) -> io::Result<()> {
-        self.poller.get_or_init(|| Bed::Poller(Arc::clone(poller)));
-        // ORDER: note. Release pairs with the swap in `set`: who finds Polling finds the poller, too.
+        self.poller.get_or_init(|| WakeTarget::Poller(Arc::clone(poller)));
+        // ORDER: note. Release pairs with the swap in `set`: whoever finds Polling finds the poller, too.
         if self.state.compare_exchange(CLEAR, POLLING, Ordering::Release, Ordering::Relaxed).is_err() {
             return Ok(());
         }
@@ -127,15 +127,15 @@ impl Note {
     /// Wakes the owner, now or when it goes to sleep.
     #[doc(alias = "notewakeup")]
     pub(crate) fn wake(&self) {
-        if let Some(bed) = self.set() {
-            bed.rouse();
+        if let Some(target) = self.set() {
+            target.rouse();
         }
     }
 
     /// The first half of a wake: the caller rouses the owner from where it sleeps, if it is given that, as soon as it can.
     /// The owner may run before that, and then finds an unpark or an interrupt left over.
     #[must_use]
-    pub(crate) fn set(&self) -> Option<&Bed> {
+    pub(crate) fn set(&self) -> Option<&WakeTarget> {
         // ORDER: note. Release pairs with the acquire of `is_set`: what the waker prepared is seen by the sleeper. Acquire
         // pairs with `sleep_in`.
         match self.state.swap(SET, Ordering::AcqRel) {

@@ -3,7 +3,7 @@
 
 use crate::contract::Stack;
 
-/// So many that a tree of goroutines, which start and end by turns, does without the allocator.
+/// Enough for a tree of goroutines, which start and end by turns, to do without the allocator.
 const SPARES: usize = 8;
 
 /// A stack of stacks.

@@ -4,7 +4,7 @@
 //!            add                    due, or stale at the top
 //!   (none) ───────► in the heap ────────────────────────────► in an M's hands ──► readied, fired, dropped if stale
 //!                      ▲   │ sweep, closing runtime                │
-//!                      │   └──────────────────► dropped            │ moved to later; next beat
+//!                      │   └──────────────────► dropped            │ moved to later; next tick
 //!                      └───────────────────────────────────────────┘
 //! ```
 //!
@@ -103,7 +103,7 @@ impl Ord for Entry {
     }
 }
 
-/// Due entries on their way from the heap to whom they concern.
+/// Due entries on their way from the heap to those whom they concern.
 pub(crate) struct Batch {
     entries: [Option<Entry>; BATCH],
     len: usize,
@@ -136,9 +136,9 @@ impl Batch {
 
 #[derive(Default)]
 struct Heap {
-    /// Of parked goroutines.
+    /// Deadlines of parked goroutines.
     deadlines: BinaryHeap<Entry>,
-    /// Users'. Apart, because others than the P's holder may have to find what is due of them.
+    /// Users' timers. They are kept apart, because others than the P's holder may have to find those that are due.
     timers: BinaryHeap<Entry>,
     sweep_at: usize,
 }

@@ -8,7 +8,7 @@
 //! Caught when broken: a sleeper that does not compare its ticket; an edge that wakes only the first; a close that marks
 //! without the lock; a generation that changes without the locks.
 
-use super::{Bedtime, Half, Sleeper, Source};
+use super::{Half, ListOutcome, Sleeper, Source};
 use crate::contract::{Alarm, Side};
 use crate::ground::sync::{Arc, AtomicBool};
 use core::sync::atomic::Ordering::{Acquire, Release};
@@ -52,9 +52,9 @@ fn wait_until(half: &Half, ready: &AtomicBool, over: &AtomicBool) {
             return;
         }
         match half.list(ticket, Sleeper::Thread(bell.clone())) {
-            Bedtime::Listed => bell.wait(),
-            Bedtime::Edge(_) => thread::yield_now(),
-            Bedtime::NoRoom(_) => half.make_room(),
+            ListOutcome::Listed => bell.wait(),
+            ListOutcome::Edge(_) => thread::yield_now(),
+            ListOutcome::NoRoom(_) => half.make_room(),
         }
     }
 }
@@ -133,7 +133,7 @@ fn nobody_sleeps_beyond_the_end() {
         closer.join().unwrap();
         assert!(matches!(
             world.half.list(world.half.ticket(), Sleeper::Thread(std::sync::Arc::new(Bell::default()))),
-            Bedtime::Edge(_)
+            ListOutcome::Edge(_)
         ));
     });
 }
@@ -145,7 +145,7 @@ fn a_deadline_meets_an_edge() {
         let world = World::new();
         let bell: std::sync::Arc<dyn Alarm> = std::sync::Arc::new(Bell::default());
         let listed = world.half.list(world.half.ticket(), Sleeper::Thread(bell.clone()));
-        assert!(matches!(listed, Bedtime::Listed));
+        assert!(matches!(listed, ListOutcome::Listed));
         let teller = {
             let world = world.clone();
             thread::spawn(move || {
@@ -177,7 +177,7 @@ fn stale_news_are_no_edge() {
         let half = source.half(Side::Read);
         let ticket = half.ticket();
         let bell = std::sync::Arc::new(Bell::default());
-        assert!(matches!(half.list(ticket, Sleeper::Thread(bell)), Bedtime::Listed));
+        assert!(matches!(half.list(ticket, Sleeper::Thread(bell)), ListOutcome::Listed));
         teller.join().unwrap();
         assert_eq!(half.ticket(), ticket);
         let mut woken = 0;

@@ -5,9 +5,9 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The first slab holds so many, each later one twice as many as the one before it.
+/// How many sources the first slab holds. Each later one holds twice as many as the one before it.
 const FIRST: u32 = 64;
-/// Together so many as an index can name, less a few.
+/// How many slabs there may be: together they hold nearly as many sources as an index can name.
 const SLABS: usize = 26;
 
 static ALL: [AtomicPtr<Source>; SLABS] = [const { AtomicPtr::new(ptr::null_mut()) }; SLABS];
@@ -48,7 +48,7 @@ pub(crate) fn take() -> Option<&'static Source> {
     free.list.pop()
 }
 
-/// Its descriptor is no more.
+/// Takes a source back whose descriptor was closed.
 pub(crate) fn give_back(source: &'static Source) {
     source.renew();
     lock().list.push(source);

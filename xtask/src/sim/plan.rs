@@ -67,8 +67,8 @@ fn pairs<'a, A, B>(firsts: &'a [A], seconds: &'a [B]) -> impl Iterator<Item = (&
     firsts.iter().flat_map(move |first| seconds.iter().map(move |second| (first, second)))
 }
 
-/// How many processors a machine of nodes has; `None`: its name is none of that kind, and the simulator knows or says why.
-fn size(machine: &str) -> Option<u64> {
+/// How many processors a machine of nodes has; `None`: its name is none of that kind.
+pub(super) fn size(machine: &str) -> Option<u64> {
     let (nodes, cpus) = machine.split_once('x')?;
     nodes.parse::<u64>().ok()?.checked_mul(cpus.parse().ok()?)
 }

@@ -2,11 +2,10 @@
 //!
 //! The scenarios and the comparison are gmp's test of this name, which `cargo test` runs; here it prints a table.
 
-use crate::root;
+use crate::{programs, root};
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Which scenarios, how often.
 #[derive(clap::Args)]
@@ -34,41 +33,11 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 
 /// The test program, built.
 fn build(release: bool) -> Result<PathBuf> {
-    let mut build = root::cargo(&["test", "-p", "gmp", "--test", "conformance", "--no-run"]);
-    build
-        .args(["--quiet", "--message-format", "json-render-diagnostics"])
-        .args(release.then_some("--release"));
-    let output = build.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
-    if !output.status.success() {
+    let mut build = root::cargo(&["test", "-p", "gmp", "--test", "conformance"]);
+    build.args(release.then_some("--release"));
+    let Some(built) = programs::build(&mut build)? else {
         bail!("the scenarios do not build; the compiler's message is above");
-    }
-    let text = String::from_utf8(output.stdout)?;
-    text.lines().find_map(executable).context("cargo built no test program named conformance")
-}
-
-/// The test program, if this line of cargo's is about it.
-fn executable(line: &str) -> Option<PathBuf> {
-    let message: Value = serde_json::from_str(line).ok()?;
-    let ours = message["target"]["name"] == "conformance" && message["target"]["kind"][0] == "test";
-    ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_test_program_is_run() {
-        let line = |name: &str, kind: &str| {
-            format!(r#"{{"target":{{"kind":["{kind}"],"name":"{name}"}},"executable":"deps/{name}-1"}}"#)
-        };
-        assert_eq!(executable(&line("conformance", "test")), Some(PathBuf::from("deps/conformance-1")));
-        assert_eq!(executable(&line("conformance", "lib")), None);
-        assert_eq!(executable(&line("basic", "test")), None);
-        assert_eq!(
-            executable(r#"{"target":{"kind":["test"],"name":"conformance"},"executable":null}"#),
-            None
-        );
-        assert_eq!(executable("   Compiling gmp"), None);
-    }
+    };
+    let program = built.into_iter().find(|program| program.name == "conformance");
+    Ok(program.context("cargo built no test program named conformance")?.path)
 }

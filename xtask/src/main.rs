@@ -9,6 +9,7 @@ mod interrupt;
 mod lines;
 mod loom;
 mod marked;
+mod programs;
 mod root;
 mod sim;
 mod soak;

@@ -3,14 +3,16 @@
 //!
 //! As cargo-hack's `--feature-powerset` does, but with nothing to install: that takes longer than the gate.
 
-use crate::root;
+use crate::{programs, root};
 use anyhow::{Context, Result};
 use std::fs::{read_dir, read_to_string};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// Features of the facade whose names begin so move the default: its tests run under each.
-const MOVE_THE_DEFAULT: [&str; 2] = ["policy-", "idle-"];
+/// Features of the facade whose names begin so move the default: its tests run under each, a policy and an idle rule
+/// together as long as there are both.
+const MOVE_THE_DEFAULT: [&str; 2] = [POLICY, "idle-"];
+const POLICY: &str = "policy-";
 /// Tests of the facade to which the default makes no difference: each names the policies that it runs under. The gate
 /// `test` has run them; here they would be built six times more, and they are the largest.
 const NAME_THEIR_POLICY: [&str; 7] =
@@ -20,21 +22,30 @@ const NAME_THEIR_POLICY: [&str; 7] =
 const EVERY_SET: usize = 8;
 
 pub(crate) fn run() -> Result<bool> {
+    Ok(every_set_builds()? && tests_pass_under_each_default()?)
+}
+
+/// Each core has a target folder of its own, or they would wait for each other.
+fn every_set_builds() -> Result<bool> {
+    let mut all = Vec::new();
     for package in packages()? {
-        for set in sets(&features(&package)) {
-            let name = name(&package)?;
-            println!("-- {name}: [{}]", set.join(", "));
-            let list = set.join(",");
-            let check = ["check", "--quiet", "-p", name, "--no-default-features", "--features", &list];
-            if !root::succeeds(&mut root::cargo(&check))? {
-                return Ok(false);
-            }
-        }
+        let name = name(&package)?.to_owned();
+        all.extend(sets(&features(&package)).into_iter().map(|set| (name.clone(), set)));
     }
+    programs::run_side_by_side(all, |(name, set), core| {
+        let list = set.join(",");
+        let check = ["check", "--quiet", "-p", &name, "--no-default-features", "--features", &list];
+        let mut cargo = root::cargo(&check);
+        cargo.env("CARGO_TARGET_DIR", root::target().join(format!("features/{core}")));
+        (format!("{name} [{}]", set.join(", ")), cargo)
+    })
+}
+
+fn tests_pass_under_each_default() -> Result<bool> {
     let tests = programs_but(&NAME_THEIR_POLICY)?;
-    for feature in moving(&manifest("crates/gmp")?) {
-        println!("-- gmp's tests under {feature}");
-        let mut test = root::cargo(&["test", "-p", "gmp", "--lib", "--features", &feature]);
+    for features in defaults(&moving(&manifest("crates/gmp")?)) {
+        println!("-- gmp's tests under {features}");
+        let mut test = root::cargo(&["test", "-p", "gmp", "--lib", "--features", &features]);
         if !root::succeeds(test.args(&tests))? {
             return Ok(false);
         }
@@ -83,6 +94,15 @@ fn features(manifest: &Table) -> Vec<String> {
 fn moving(manifest: &Table) -> Vec<String> {
     let names = table(manifest).into_iter().flat_map(Table::keys);
     names.filter(|name| MOVE_THE_DEFAULT.iter().any(|prefix| name.starts_with(prefix))).cloned().collect()
+}
+
+/// Each policy and each idle rule once, in as few sets as that takes.
+fn defaults(moving: &[String]) -> Vec<String> {
+    let (policies, rules): (Vec<_>, Vec<_>) =
+        moving.iter().cloned().partition(|name| name.starts_with(POLICY));
+    let (mut policies, mut rules) = (policies.into_iter(), rules.into_iter());
+    let pair = || Some([policies.next(), rules.next()].into_iter().flatten().collect::<Vec<_>>().join(","));
+    std::iter::from_fn(pair).take_while(|set| !set.is_empty()).collect()
 }
 
 /// Arguments that name the facade's test programs, without some.
@@ -134,6 +154,13 @@ fn sets(features: &[String]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_and_an_idle_rule_share_a_run() {
+        let moving = ["policy-a", "idle-b", "policy-c", "policy-d", "idle-e"].map(str::to_owned);
+        assert_eq!(defaults(&moving), ["policy-a,idle-b", "policy-c,idle-e", "policy-d"]);
+        assert!(defaults(&[]).is_empty());
+    }
 
     const MANIFEST: &str = "[features]\ndefault = ['a']\na = []\nb = ['a', 'dep:c']\nalias = ['b']\npolicy-x = ['a']\n\
                             idle-y = []\nmy-policy-z = []\n";

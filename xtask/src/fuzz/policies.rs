@@ -1,11 +1,10 @@
 //! Which queues there are to fuzz: every crate below `crates/policy/` that has the suite's line in one of its test
 //! programs, and the broken queues of `crates/gmp-core/tests/broken.rs`. A new policy needs no line here.
 
-use crate::root;
+use crate::{programs, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 /// What a test program that fuzzes a policy's queues says: the line that all laws come with (but not that of a part of
 /// them, `idle_policy_conformance!`), or the fuzzer's own name.
@@ -94,28 +93,18 @@ fn of_fixtures(text: &str) -> Vec<Fuzzed> {
 impl Fuzzed {
     /// Builds the test programs with optimizations: where they are, or `None` if one does not build.
     pub(super) fn build(&self) -> Result<Option<Vec<PathBuf>>> {
-        let mut cargo = root::cargo(&["test", "--release", "--no-run", "-p", &self.package]);
+        let mut cargo = root::cargo(&["test", "--release", "-p", &self.package]);
         cargo.args(self.tests.iter().flat_map(|test| ["--test", test]));
-        cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-        let output = cargo.output().context("cannot start cargo")?;
-        if !output.status.success() {
-            return Ok(None);
-        }
-        let messages = String::from_utf8_lossy(&output.stdout);
+        let Some(built) = programs::build(&mut cargo)? else { return Ok(None) };
         let found = |test: &String| {
-            let program = messages.lines().find_map(|line| program(line, test));
-            program.with_context(|| format!("cargo built no test {test} of {}", self.package))
+            let program = built.iter().find(|program| program.name == *test);
+            Ok(program
+                .with_context(|| format!("cargo built no test {test} of {}", self.package))?
+                .path
+                .clone())
         };
         self.tests.iter().map(found).collect::<Result<_>>().map(Some)
     }
-}
-
-/// The program in one of cargo's messages, if it is this test's.
-fn program(message: &str, test: &str) -> Option<PathBuf> {
-    let message: serde_json::Value = serde_json::from_str(message).ok()?;
-    let target = message.get("target")?;
-    (target.get("name")? == test && target.get("kind")?.get(0)? == "test")
-        .then(|| message.get("executable")?.as_str().map(PathBuf::from))?
 }
 
 #[cfg(test)]
@@ -154,16 +143,5 @@ mod tests {
         let text = "    broken_a_b: locked::A => \"Q1\";\n// broken_c: no\nlet sound_x: u8 = 1;\nsound_y: racy::Y => \"\";";
         let names: Vec<String> = of_fixtures(text).into_iter().map(|fixture| fixture.name).collect();
         assert_eq!(names, ["broken-a-b", "sound-y"]);
-    }
-
-    #[test]
-    fn cargos_message_names_the_program() {
-        let message = |name: &str, program: &str| {
-            format!(r#"{{"reason":"x","target":{{"kind":["test"],"name":"{name}"}},"executable":{program}}}"#)
-        };
-        assert_eq!(program(&message("fuzz", "\"/a/b\""), "fuzz"), Some(PathBuf::from("/a/b")));
-        assert_eq!(program(&message("other", "\"/a/b\""), "fuzz"), None);
-        assert_eq!(program(&message("fuzz", "null"), "fuzz"), None);
-        assert_eq!(program("no json", "fuzz"), None);
     }
 }

@@ -27,8 +27,9 @@ impl<C: Config> G0<'_, C> {
             return None;
         }
         let p = self.release();
-        let idle = self.sched.retire_p(&mut lists, p);
-        debug_assert!(idle, "nobody wanted this P a moment ago, under the same lock");
+        if !self.sched.retire_p(&mut lists, p) {
+            return None;
+        }
         drop(lists);
         self.drop_spinning();
         // From here on a submitter sees the idle P and nobody spinning; what it pushed before it could, we see now.
@@ -72,7 +73,7 @@ impl<C: Config> G0<'_, C> {
         if self.is_over() {
             return false;
         }
-        let wanted = !self.m.inbox.is_empty() || !lists.without_thread.is_empty();
+        let wanted = !self.m.inbox.is_empty() || (!lists.without_thread.is_empty() && !self.m.reserve.get());
         if wanted && let Some(p) = self.sched.take_idle_p(&mut lists) {
             drop(lists);
             self.acquire(p);

@@ -48,6 +48,12 @@ impl<C: Config> G0<'_, C> {
         let mut lists = self.sched.lock();
         lists.without_thread.push_back(token);
         self.sched.call_attention(attention::LIMIT);
+        // Where both are idle, they meet on the P's way back to the list.
+        if !lists.idle_ms.is_empty()
+            && let Some(p) = self.sched.take_idle_p(&mut lists)
+        {
+            self.sched.retire_p(&mut lists, p);
+        }
     }
 
     /// m0 was given a P: it runs goroutines until another M can, there is nothing to do, or `run` is to return.

@@ -24,6 +24,10 @@
 //! there is one at a time; if a goroutine locks it, the next one is made, as for every locked goroutine beyond the limit.
 //! Without it whatever the blocked threads wait for would never run.
 //!
+//! **Invariant**: while a goroutine waits for a thread, no P and no M but a reserve are idle at the same time. The three
+//! that could break it see to it under the lock: the goroutine that begins to wait (`wants_thread`), the M that goes idle
+//! (`stop_m`), and whoever takes a P out of use (`retire_p`): a reserve without work, sysmon, the start of a stopped world.
+//!
 //! **Idle Ms end.** One that goes to sleep beside as many others as are kept ([`Sched::kept_idle`]) sleeps for
 //! `Settings::thread_keep_alive` at most, and ends if still so many others sleep. **Invariant**: it leaves the list of
 //! idle Ms under the lock under which it finds its note clear, so nobody has given it a P or will. Until its thread has
@@ -123,6 +127,20 @@ impl<C: Config> Sched<C> {
         {
             self.ask_for_m(lists, p, false);
         }
+    }
+
+    /// Gives a P that is about to go idle to an idle M, if goroutines wait for a thread. `None`: given.
+    pub(crate) fn give_p_to_thread_for_waiters(
+        &self,
+        lists: &mut Lists<C>,
+        p: OwnedP<C>,
+    ) -> Option<OwnedP<C>> {
+        if lists.without_thread.is_empty() {
+            return Some(p);
+        }
+        let Some(m) = lists.idle_ms.pop() else { return Some(p) };
+        self.give_p(lists, m, p);
+        None
     }
 
     /// A goroutine that waited for a thread gets this one, if there is one. Under the lock.

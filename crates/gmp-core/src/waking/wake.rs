@@ -85,10 +85,11 @@ impl<C: Config> Sched<C> {
         Some(p)
     }
 
-    /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own. `None`: given.
+    /// Gives a P that is about to go idle to an M that waits for one with an inbox full of its own, or to an idle one for
+    /// the goroutines that wait for a thread. `None`: given.
     pub(crate) fn give_p_if_wanted(&self, lists: &mut Lists<C>, p: OwnedP<C>) -> Option<OwnedP<C>> {
         if lists.ms_wanting_p.is_empty() {
-            return Some(p);
+            return self.give_p_to_thread_for_waiters(lists, p);
         }
         let m = lists.ms_wanting_p.remove(0);
         if lists.ms_wanting_p.is_empty() {

@@ -110,7 +110,7 @@ fn diagnose() -> ! {
     );
     if let Ok(Some(handle)) = ACCOUNT.handle.try_lock().as_deref() {
         // May wait for ever if the scheduler's lock is the trouble; what matters more is out by then.
-        eprintln!("{:#?}", handle.stats());
+        eprintln!("{:#?}\n{}", handle.stats(), handle.dump());
     }
     if std::env::var_os("SOAK_STAY").is_some() {
         loop {

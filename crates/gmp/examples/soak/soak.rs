@@ -107,8 +107,8 @@ fn generation<P: Policy>(
     let handle = runtime.handle();
     *ACCOUNT.handle.lock().unwrap() = Some(handle.clone());
     let (outside, errands) = mpsc::channel();
-    let joins = options.mode != Mode::Pinned;
-    let helper = std::thread::spawn(move || run_errands(&handle, &errands, joins));
+    let waits = options.mode != Mode::Pinned;
+    let helper = std::thread::spawn(move || run_errands(&handle, &errands, waits));
     let world = World { mode: options.mode, procs_max: options.procs_max, outside, started: Instant::now() };
     let finished = runtime.run(move || rounds(&world, seed, until)).map_err(|error| error.to_string())?;
     // A goroutine that was left behind has kept its end of the channel, so the plain thread would wait for ever.
@@ -123,11 +123,18 @@ fn generation<P: Policy>(
     finished.value
 }
 
-/// The plain thread: readies, spawns and joins from outside.
-fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, joins: bool) {
+/// The plain thread: readies, spawns and joins from outside. If it may not wait, since a goroutine that it waits for may be
+/// pinned to a thread, and have to wait itself for one locked to that thread that waits for the next errand, other threads
+/// wait in its place.
+fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, waits: bool) {
+    let mut calls = Vec::new();
     for errand in errands {
         match errand {
-            Errand::Call(call) => call(),
+            Errand::Call(call) if waits => call(),
+            Errand::Call(call) => {
+                calls.retain(|call: &std::thread::JoinHandle<()>| !call.is_finished());
+                calls.push(std::thread::spawn(call));
+            }
             Errand::Unpark(sleeper, done) => {
                 done.store(true, Release);
                 sleeper.unpark();
@@ -141,13 +148,13 @@ fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, joins: bool) {
                     sleeper.unpark();
                     seed
                 });
-                // A pinned one may have to wait for one locked to its thread that waits for our next errand.
-                if joins && spawned.ok().and_then(|handle| handle.join().ok()) != Some(seed) {
+                if waits && spawned.ok().and_then(|handle| handle.join().ok()) != Some(seed) {
                     ACCOUNT.complain(String::from("a goroutine spawned from outside came back wrong"));
                 }
             }
         }
     }
+    calls.into_iter().for_each(|call| call.join().expect("what it runs does not panic"));
 }
 
 /// Rounds of work until the time is over; the books are balanced after each.

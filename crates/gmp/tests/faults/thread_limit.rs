@@ -18,6 +18,7 @@ pub(crate) const FAULT: crate::Fault = (
         a_locked_reserve_leaves_one_that_runs,
         a_reserve_runs_what_is_pinned_to_it,
         a_locked_goroutine_unwinds_at_the_limit,
+        who_waits_for_a_thread_gets_one_after_a_stop,
     ],
     named![
         spawned_beside_a_timer,
@@ -33,6 +34,7 @@ pub(crate) const FAULT: crate::Fault = (
         blocked_beside_a_locked_reserve,
         pinned_to_the_reserve,
         unwinds_beside_a_lock,
+        stops_beside_waiters,
     ],
 );
 
@@ -407,4 +409,37 @@ fn unwinds_beside_a_lock() {
 
 fn a_locked_goroutine_unwinds_at_the_limit() {
     child("unwinds_beside_a_lock").run().code(0).prints("true\n");
+}
+
+/// The world stops again and again while goroutines wait for a thread.
+fn stops_beside_waiters() {
+    for limit in [3, 4, 5] {
+        builder(2, limit)
+            .build()
+            .unwrap()
+            .run(move || {
+                let all: Vec<_> = (0..2 * limit)
+                    .map(|_| {
+                        gmp::go(move || {
+                            for _ in 0..200 {
+                                gmp::blocking(|| std::thread::sleep(Duration::from_micros(50)));
+                                gmp::yield_now();
+                            }
+                        })
+                    })
+                    .collect();
+                for round in 0..500 {
+                    gmp::set_max_procs(1 + round % 4);
+                    gmp::sleep(Duration::from_micros(20));
+                }
+                all.into_iter().for_each(|one| one.join().unwrap());
+            })
+            .unwrap();
+    }
+    println!("done");
+}
+
+/// A P that went out of use could go idle beside an idle thread, and nobody ran who waited for one.
+fn who_waits_for_a_thread_gets_one_after_a_stop() {
+    child("stops_beside_waiters").run().code(0).prints("done\n");
 }

@@ -80,7 +80,8 @@ impl Look {
         if !(stands_still || slow || closely) || C::Switch::sleeps(clock) != Some(true) {
             return Found::Nothing;
         }
-        if !stands_still && !(closely && sched.is_known_for_blocking(p)) {
+        let sleeps_long = stands_still || (closely && sched.is_known_for_blocking(p));
+        if !sleeps_long {
             return Found::Asleep;
         }
         let found = sched.take_p_if(p, Why::Sleeps, || C::Switch::cpu_time(clock) == used);

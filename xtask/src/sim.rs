@@ -5,6 +5,7 @@
 mod args;
 mod calibrate;
 mod log;
+mod machines;
 mod page;
 mod plan;
 mod program;

@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask sim`.
 
-use super::plan;
+use crate::sim::machines;
 use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -60,7 +60,7 @@ pub(crate) struct Axes {
     #[arg(long, value_delimiter = ',')]
     pub(crate) workload: Vec<String>,
     /// Machines, separated by commas: flat (256 CPUs that are equally near), or NODESxCPUS such as 2x64 and 8x16.
-    #[arg(long, value_delimiter = ',', default_value = "flat", value_parser = machine)]
+    #[arg(long, value_delimiter = ',', default_value = "flat", value_parser = machines::named)]
     pub(crate) machine: Vec<String>,
     /// How often each cell is simulated, each time with another seed.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
@@ -104,19 +104,6 @@ pub(crate) enum Command {
         measured: Option<PathBuf>,
     },
 }
-
-/// A machine's name, if there can be such a machine: one refusal instead of one for each cell.
-fn machine(text: &str) -> Result<String> {
-    let size = plan::size(text);
-    ensure!(
-        text == "flat" || size.is_some_and(|size| (1..=MOST).contains(&size)),
-        "allowed are flat, and NODESxCPUS such as 2x64 with at most {MOST} CPUs"
-    );
-    Ok(text.to_owned())
-}
-
-/// The most CPUs that the simulator's machines have.
-const MOST: u64 = 256;
 
 /// Numbers of processors: one, or those from one to another in powers of two.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -185,16 +172,6 @@ mod tests {
         assert_eq!([all("7"), all("1..8"), all("3..20")], [vec![7], vec![1, 2, 4, 8], vec![3, 6, 12, 20]]);
         for wrong in ["", "0", "8..1", "1..", "x"] {
             assert!(wrong.parse::<Cores>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn machines_are_refused_before_there_are_cells() {
-        for right in ["flat", "2x64", "8x16", "1x256"] {
-            assert_eq!(machine(right).unwrap(), right);
-        }
-        for wrong in ["", "2x", "0x4", "2x200", "torus", "99999999999999x99999999999999"] {
-            assert!(machine(wrong).is_err(), "{wrong}");
         }
     }
 

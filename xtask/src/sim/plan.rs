@@ -1,6 +1,7 @@
 //! Which cells there are, in an order that follows from the arguments alone.
 
 use crate::sim::args::Axes;
+use crate::sim::machines::size;
 use serde::{Deserialize, Serialize};
 
 /// A cell, as `gmp-sim run` reads it.
@@ -65,12 +66,6 @@ pub(crate) fn cells(axes: &Axes) -> Vec<Cell> {
 
 fn pairs<'a, A, B>(firsts: &'a [A], seconds: &'a [B]) -> impl Iterator<Item = (&'a A, &'a B)> {
     firsts.iter().flat_map(move |first| seconds.iter().map(move |second| (first, second)))
-}
-
-/// How many processors a machine of nodes has; `None`: its name is none of that kind.
-pub(super) fn size(machine: &str) -> Option<u64> {
-    let (nodes, cpus) = machine.split_once('x')?;
-    nodes.parse::<u64>().ok()?.checked_mul(cpus.parse().ok()?)
 }
 
 #[cfg(test)]

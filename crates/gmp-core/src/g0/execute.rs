@@ -240,8 +240,6 @@ impl<C: Config> G0<'_, C> {
         home.next_p.set(p.into_core());
         home.next_inherits.set(inherits);
         home.note.wake();
-        drop(lists);
-        self.stop_m();
     }
 
     /// Whether the local queue is empty.

@@ -62,6 +62,7 @@ impl<C: Config> G0<'_, C> {
 
     /// Sleeps until somebody gives this M a P. `false`: it is to rest if it is m0, else its thread is to end: the
     /// runtime closes, it was a reserve, or there are enough idle Ms without it.
+    #[must_use]
     #[doc(alias = "stopm")]
     pub(super) fn stop_m(&self) -> bool {
         self.drop_spinning();

@@ -13,9 +13,10 @@ pub(crate) const FAULT: crate::Fault = (
         a_thread_with_pinned_goroutines_stays,
         threads_stay_if_asked_to,
         a_deadlock_is_found_when_threads_have_ended,
+        whoever_hands_its_p_to_a_locked_thread_is_counted_once,
         the_report_at_the_limit_says_who_has_the_threads,
     ],
-    named![ends, churns, stays_pinned, stays_for_ever, deadlocks, is_told],
+    named![ends, churns, stays_pinned, stays_for_ever, deadlocks, hands_over, is_told],
 );
 
 const MS: Duration = Duration::from_millis(1);
@@ -58,7 +59,7 @@ fn ends() {
                     burst(30);
                     wait_for_few(procs);
                     let retired = gmp::stats().retired_threads - before.retired_threads;
-                    assert!((20..60).contains(&retired), "{retired} of round {round}");
+                    assert!(retired >= 20, "{retired} of round {round}");
                 }
             })
             .unwrap();
@@ -112,6 +113,41 @@ fn churns() {
 
 fn whoever_ends_and_is_needed_again_loses_nothing() {
     child("churns").run().code(0).prints("done\n");
+}
+
+/// Goroutines that have locked their threads are woken by others, whose threads then have nothing to do.
+fn hands_over() {
+    one_p()
+        .procs(2)
+        .thread_keep_alive(Duration::ZERO)
+        .build()
+        .unwrap()
+        .run(|| {
+            let all: Vec<_> = (0..6)
+                .map(|_| {
+                    let (there, locked) = gmp::chan::<u32>(0);
+                    let (echo, back) = gmp::chan::<u32>(0);
+                    gmp::go(move || {
+                        let _lock = gmp::lock_os_thread();
+                        locked.iter().for_each(|value| echo.send(value).unwrap());
+                    });
+                    gmp::go(move || {
+                        for value in 0..300 {
+                            there.send(value).unwrap();
+                            assert_eq!(back.recv(), Ok(value));
+                        }
+                    })
+                })
+                .collect();
+            all.into_iter().for_each(|one| one.join().unwrap());
+        })
+        .unwrap();
+    println!("done");
+}
+
+/// A thread that had handed its P to a locked goroutine's thread left the list of idle ones, and lived on.
+fn whoever_hands_its_p_to_a_locked_thread_is_counted_once() {
+    child("hands_over").run().code(0).prints("done\n");
 }
 
 /// More goroutines are pinned to threads than threads are kept, and each comes back to its own.

@@ -56,8 +56,8 @@ pub(crate) fn run_side_by_side<T: Send>(
     thread::scope(|scope| {
         let work = &work;
         let workers: Vec<_> = (0..cores).map(|core| scope.spawn(move || work(core))).collect();
-        let ends = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
-        ends.fold(Ok(true), |all, one| Ok(all? & one?))
+        let mut ends = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
+        ends.try_fold(true, |all, one| Ok(all & one?))
     })
 }
 

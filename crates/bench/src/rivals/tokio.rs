@@ -292,20 +292,21 @@ fn blocking_often(cell: &Cell, runtime: &Runtime) -> Result<Figures> {
     let calls = cell.n;
     measure::once(cell, work::CALLERS * calls, || {
         let ended = enter(runtime, async move {
-            let caller = async move || {
-                for _ in 0..calls {
-                    process::nanosleep(work::BLOCKED_SHORTLY);
-                    yield_now().await;
-                }
-            };
             let mut ended = 0;
-            for caller in (0..work::CALLERS).map(|_| spawn(caller())).collect::<Vec<_>>() {
+            for caller in (0..work::CALLERS).map(|_| spawn(often(calls))).collect::<Vec<_>>() {
                 ended += u64::from(caller.await.is_ok());
             }
             ended
         })?;
         expect("callers", ended, work::CALLERS)
     })
+}
+
+async fn often(calls: u64) {
+    for _ in 0..calls {
+        process::nanosleep(work::BLOCKED_SHORTLY);
+        yield_now().await;
+    }
 }
 
 fn blocking_short(cell: &Cell, runtime: &Runtime) -> Result<Figures> {

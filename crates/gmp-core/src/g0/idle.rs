@@ -27,14 +27,13 @@ impl<C: Config> G0<'_, C> {
             return None;
         }
         let p = self.release();
-        if !self.sched.retire_p(&mut lists, p) {
-            return None;
-        }
+        // Not if it went to another M, for a goroutine that waits for a thread.
+        let idle = self.sched.retire_p(&mut lists, p);
         drop(lists);
         self.drop_spinning();
         // From here on a submitter sees the idle P and nobody spinning; what it pushed before it could, we see now.
         full_fence();
-        if self.last_look() { None } else { self.watch() }
+        if self.last_look() || !idle { None } else { self.watch() }
     }
 
     /// Looks at every source once more after the P is gone. `true`: there is work, and a P for it is in hand.

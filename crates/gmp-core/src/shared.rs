@@ -10,6 +10,9 @@ pub(crate) mod queues;
 pub(crate) mod reports;
 pub(crate) mod sched;
 pub(crate) mod sysmon_note;
+pub(crate) mod watch_post;
 
 #[cfg(all(test, loom))]
 mod loom_idle;
+#[cfg(all(test, loom))]
+mod loom_watch_post;

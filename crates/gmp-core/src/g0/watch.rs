@@ -27,9 +27,10 @@ use super::G0;
 use crate::contract::{Config, List, Popped, ReadyList};
 use crate::records::g::runnable::Runnable;
 use crate::records::p::timers::NEVER;
-use crate::shared::lists::{MRef, Watcher};
+use crate::shared::lists::MRef;
 use crate::shared::look::check;
 use crate::shared::sched::AllP;
+use crate::shared::watch_post::Refused;
 
 impl<C: Config> G0<'_, C> {
     /// Looks into the poller, if there is one and a goroutine waits for a descriptor.
@@ -64,30 +65,18 @@ impl<C: Config> G0<'_, C> {
         if self.is_wanted() || !self.m.inbox.is_empty() {
             return None;
         }
-        if let Some(watcher) = lists.watcher {
-            if watcher.until > until || (polls && !watcher.polls) {
+        if let Err(refused) = lists.post.enter(MRef::new(self.m), until, polls) {
+            if refused == Refused::KnowsTooLittle {
                 lists.rouse_watcher();
             }
             return None;
         }
-        // One M at a time waits there (N4), or one would take the interrupt that is meant for the other. Whoever is still
-        // in there has a P, or is about to take one, and comes here when it gives it up.
-        if polls && lists.in_poller {
-            return None;
-        }
-        lists.watcher = Some(Watcher { m: MRef::new(self.m), until, polls });
-        lists.in_poller |= polls;
         self.sched.polling.set_watched(polls);
         drop(lists);
         let ready = self.sleep_as_watcher(until, polls);
         let mut lists = self.sched.lock();
         self.sched.polling.set_watched(false);
-        if polls {
-            lists.in_poller = false;
-        }
-        if lists.watcher.is_some_and(|watcher| watcher.m == MRef::new(self.m)) {
-            lists.watcher = None;
-        }
+        lists.post.leave(MRef::new(self.m), polls);
         self.m.note.clear();
         // At the limit of threads somebody may have had nobody else to give a P to.
         if !self.take_next_p() {

@@ -8,6 +8,7 @@ use crate::records::m::note::WakeTarget;
 use crate::records::p::{OwnedP, P};
 use crate::shared::blockers::Blockers;
 use crate::shared::reports::{DeadlockReport, Leftover};
+use crate::shared::watch_post::WatchPost;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
@@ -31,16 +32,6 @@ impl MRef {
         // SAFETY: the caller says that it lives.
         unsafe { self.0.as_ref() }
     }
-}
-
-/// The one idle M that wakes by itself: for timers, for descriptors, or for both.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Watcher {
-    pub(crate) m: MRef,
-    /// The earliest timer that it knows of.
-    pub(crate) until: u64,
-    /// It sleeps in the poller, not in its note.
-    pub(crate) polls: bool,
 }
 
 /// The lock, held.
@@ -105,9 +96,7 @@ pub(crate) struct Lists<C: Config> {
     /// Ms whose inbox has work and that wait for a P, first come, first served.
     pub(crate) ms_wanting_p: Vec<MRef>,
     /// The M that sleeps until the next timer, or until a descriptor is ready.
-    pub(crate) watcher: Option<Watcher>,
-    /// An M is in the poller, or on its way out: the watcher, or one that was given a P there at the limit of threads.
-    pub(crate) in_poller: bool,
+    pub(crate) post: WatchPost<MRef>,
     /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
@@ -196,8 +185,7 @@ impl<C: Config> Lists<C> {
             next_m: 0,
             locked_idle: 0,
             ms_wanting_p: Vec::new(),
-            watcher: None,
-            in_poller: false,
+            post: WatchPost::new(),
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
             taken: 0,
@@ -237,7 +225,7 @@ impl<C: Config> Lists<C> {
 
     /// Has the watcher look anew at what there is to watch.
     pub(crate) fn rouse_watcher(&mut self) {
-        if let Some(watcher) = self.watcher {
+        if let Some(watcher) = self.post.watcher() {
             // SAFETY: under the lock, and an M stays listed while it sleeps.
             self.rouse_soon(unsafe { watcher.m.get() }.note.set());
         }
@@ -247,7 +235,7 @@ impl<C: Config> Lists<C> {
     pub(crate) fn has_nobody_to_wake(&self) -> bool {
         (self.thread_limit_hit || self.refused.is_some())
             && self.idle_ms.is_empty()
-            && self.watcher.is_none()
+            && self.post.watcher().is_none()
             && !self.m0_rests
     }
 

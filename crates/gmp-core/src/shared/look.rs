@@ -29,7 +29,7 @@ impl<C: Config> Sched<C> {
 
     /// Whether a goroutine waits for a descriptor and no M will hear of it. Under the lock.
     pub(crate) fn wants_watcher(&self, lists: &Lists<C>) -> bool {
-        !lists.watcher.is_some_and(|watcher| watcher.polls) && self.somebody_waits_outside(lists)
+        !lists.post.watcher().is_some_and(|watcher| watcher.polls) && self.somebody_waits_outside(lists)
     }
 
     /// Looks into the poller without waiting, and returns those who are ready. `None`: somebody else looks, or it went

@@ -61,8 +61,8 @@ impl<C: Config> Sched<C> {
     }
 
     fn take_sleeper(&self, lists: &mut Lists<C>) -> Option<MRef> {
-        if let Some(watcher) = lists.watcher.take() {
-            return Some(watcher.m);
+        if let Some(m) = lists.post.take() {
+            return Some(m);
         }
         let m0 = lists.m0.filter(|_| lists.m0_rests && !lists.finished)?;
         lists.m0_rests = false;

@@ -71,7 +71,7 @@ impl<C: Config> Sched<C> {
         let home = unsafe { &*g.g().home() };
         home.inbox.push(g);
         let mut lists = self.lock();
-        if lists.watcher.is_some_and(|watcher| watcher.m == MRef::new(home)) {
+        if lists.post.is_held_by(MRef::new(home)) {
             return lists.rouse_watcher();
         }
         let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };

@@ -340,7 +340,7 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
         let mut lists = self.lock();
-        match lists.watcher {
+        match lists.post.watcher() {
             Some(watcher) if watcher.until > when => lists.rouse_watcher(),
             Some(_) => {}
             None => {

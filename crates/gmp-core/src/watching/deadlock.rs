@@ -7,9 +7,10 @@ use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
 use crate::records::sight::{Stack, inspector};
-use crate::shared::lists::{Lists, Watcher};
+use crate::shared::lists::{Lists, MRef};
 use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
 use crate::shared::sched::Sched;
+use crate::shared::watch_post::Watcher;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,9 +56,9 @@ impl<C: Config> Sched<C> {
     /// The only M awake waits in the poller, without a deadline, though no goroutine waits for a descriptor any more:
     /// it has nothing to hear, and is to see for itself that all are asleep.
     fn rouse_idle_watcher(&self, lists: &mut Lists<C>) {
-        let waits_in_vain = |watcher: Watcher| watcher.polls && watcher.until == NEVER;
+        let waits_in_vain = |watcher: Watcher<MRef>| watcher.polls && watcher.until == NEVER;
         if lists.busy_ms() == 1
-            && lists.watcher.is_some_and(waits_in_vain)
+            && lists.post.watcher().is_some_and(waits_in_vain)
             && !self.somebody_waits_outside(lists)
         {
             lists.rouse_watcher();

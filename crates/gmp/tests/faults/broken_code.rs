@@ -20,7 +20,7 @@ pub(crate) const FAULT: crate::Fault = (
         what_is_leaked_hangs_nobody_else,
         a_runtime_inside_a_goroutine_ends,
     ],
-    named![panics_holding, exits_holding, panics_in_drop, exits_in_scopes, leaks, nested_runtimes],
+    named![panics_holding, exits_holding, panics_in_drop, exits_in_scopes, leaks_handles, nested_runtimes],
 );
 
 const MS: Duration = Duration::from_millis(1);
@@ -172,7 +172,7 @@ fn an_exit_inside_nested_scopes_waits_for_all() {
 }
 
 /// A leaked guard keeps its lock, and everything else goes on.
-fn leaks() {
+fn leaks_handles() {
     run(|| {
         let mutex = Arc::new(Mutex::new(0));
         let leaked = Arc::clone(&mutex);
@@ -202,7 +202,7 @@ fn leaks() {
 }
 
 fn what_is_leaked_hangs_nobody_else() {
-    child("leaks").run().code(0).prints("done\n");
+    child("leaks_handles").run().code(0).prints("done\n");
 }
 
 /// Built and dropped there, or run there: that is an error, or a runtime of its own on a thread of its own.

@@ -22,7 +22,7 @@ pub(crate) const FAULT: crate::Fault = (
         a_leak_fails_a_test,
         the_scheduler_prints_gos_line
     ],
-    named![stands, goes_on, stuck, deadlocked, leaves, leaks, traced],
+    named![stands, moves_on, stuck, deadlocked, leaves, leaks, traced],
 );
 
 const MODE: &str = "GMP_UNSEEN_MODE";
@@ -174,11 +174,11 @@ fn stands() {
 /// Goroutines of two kinds, which come, wait, run and go as fast as they can, are each shown as one of theirs.
 fn goroutines_that_go_on_are_shown_whole() {
     for mode in ["own", "shared"] {
-        child("goes_on").env(MODE, mode).run().code(0);
+        child("moves_on").env(MODE, mode).run().code(0);
     }
 }
 
-fn goes_on() {
+fn moves_on() {
     #[inline(never)]
     fn of_a(name: &'static str) {
         black_box(

@@ -9,6 +9,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -52,6 +53,8 @@ pub(crate) fn run(tests: &[Named], children: &[Named]) -> ExitCode {
         (child.unwrap_or_else(|| panic!("there is no child {wanted}")).call)();
         return ExitCode::SUCCESS;
     }
+    no_name_twice(tests);
+    no_name_twice(children);
     let chosen = choose(tests, std::env::args().skip(1));
     let Some(chosen) = chosen else { return ExitCode::SUCCESS };
     let repeat = std::env::var(REPEAT).map_or(1, |times| times.parse().expect("GMP_REPEAT is a number"));
@@ -80,6 +83,13 @@ pub(crate) fn run(tests: &[Named], children: &[Named]) -> ExitCode {
         failed.join(", ")
     );
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+/// Where several files bring theirs, the second of a name would never be called.
+fn no_name_twice(all: &[Named]) {
+    let mut seen = HashSet::new();
+    let twice = all.iter().find(|one| !seen.insert(one.name));
+    assert!(twice.is_none(), "two are named {}", twice.map_or("", |one| one.name));
 }
 
 /// The tests that the command line asks for; `None`: it only asks for their names.

@@ -1,11 +1,11 @@
 //! loom models of the watch post and the watcher's note, on the real types over loom's threads.
 //!
 //! Modelled: two Ms that would wait in the poller while a third thread, at the limit of threads, gives a P to the one that
-//! watches. Threads: three. Preemptions: two. Time: under a second.
+//! watches. Threads: three. Preemptions: three. Time: under a second.
 //!
 //! Caught when broken: `enter` without its look at `in_poller` (the second M takes the interrupt that is meant for the
-//! first, which never comes back); `leave` that forgets `in_poller` for an M that was taken off (the next one is refused for
-//! ever).
+//! first, which never comes back); `leave` that forgets `in_poller` for an M that was taken off (the next one is refused
+//! for ever).
 
 use super::watch_post::WatchPost;
 use crate::contract::{Poller, ReadyList, Tag};

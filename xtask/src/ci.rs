@@ -165,9 +165,9 @@ fn docs() -> Result<bool> {
     root::succeeds(root::cargo(&arguments).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// README's test command.
+/// README's test command, past the first program that fails.
 fn test() -> Result<bool> {
-    root::succeeds(&mut root::cargo(&["test", "--workspace"]))
+    root::succeeds(&mut root::cargo(&["test", "--workspace", "--no-fail-fast"]))
 }
 
 /// A target folder of its own keeps the other gates' builds; the profile is set from outside because a workspace that
@@ -196,7 +196,7 @@ fn soak() -> Result<bool> {
 /// which mode they are to run in; and nothing is built for it.
 fn shared() -> Result<bool> {
     let programs = features::programs_that(|source| source.contains("mod told;"))?;
-    let mut test = root::cargo(&["test", "--workspace"]);
+    let mut test = root::cargo(&["test", "--workspace", "--no-fail-fast"]);
     root::succeeds(test.args(programs).env("GMP_TEST_MODE", "shared"))
 }
 

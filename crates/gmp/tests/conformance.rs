@@ -100,9 +100,9 @@ enum Again {
 }
 
 /// A chain of 300 spawns is to fit in one slice of 10 ms, and 300 threads cannot be started in that. The wide random
-/// programs start 60,000. A ping-pong of 100 rounds is to fit in one slice, too: 400 switches of threads take longer on a
-/// busy machine, however often it is tried. A lock is handed over for good once somebody has waited for 1 ms, and on a busy machine that
-/// is one switch of threads.
+/// programs start 60,000. A ping-pong of 100 rounds is to fit in one slice, too: 400 switches of threads take longer on
+/// a busy machine, however often it is tried. A lock is handed over for good once somebody has waited for 1 ms, and on a
+/// busy machine that is one switch of threads.
 const TOO_SLOW_IN_THREADS: &[&str] =
     &["spawn_chain_starves_queue", "fuzz_wide", "fuzz_sync", "mutex_trylock", "x_defer_ticks"];
 

@@ -17,6 +17,8 @@ mod loom_door;
 mod loom_jobs;
 #[cfg(all(test, loom))]
 mod loom_note;
+#[cfg(all(test, loom))]
+pub(crate) mod loom_poller;
 
 use crate::contract::{Context, Popped};
 use crate::records::g::parked::Parked;

@@ -8,52 +8,12 @@
 //! for ever).
 
 use super::watch_post::WatchPost;
-use crate::contract::{Poller, ReadyList, Tag};
+use crate::contract::{Poller, ReadyList};
 use crate::ground::sync::Arc;
+use crate::records::m::loom_poller::Interruptible;
 use crate::records::m::note::Note;
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
-
-/// A poller in which an interrupt ends one wait, whosever it is, and an event that nobody consumes ends all.
-#[derive(Default)]
-struct Events {
-    state: Mutex<(bool, bool)>,
-    changed: Condvar,
-}
-
-impl Events {
-    fn change(&self, change: impl FnOnce(&mut (bool, bool))) {
-        change(&mut self.state.lock().unwrap());
-        self.changed.notify_all();
-    }
-}
-
-impl Poller for Events {
-    fn add(&self, _: std::os::fd::BorrowedFd<'_>, _: Tag) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn remove(&self, _: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn look(&self, _: &mut ReadyList) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn wait(&self, _: Option<std::time::Instant>, _: &mut ReadyList) -> std::io::Result<()> {
-        let mut state = self.state.lock().unwrap();
-        while !state.0 && !state.1 {
-            state = self.changed.wait(state).unwrap();
-        }
-        state.0 = false;
-        Ok(())
-    }
-
-    fn interrupt(&self) {
-        self.change(|(interrupted, _)| *interrupted = true);
-    }
-}
 
 /// What two Ms share. `given` stands for the P that somebody has left to an M.
 struct Ms {
@@ -61,13 +21,13 @@ struct Ms {
     notes: [Note; 2],
     back: Mutex<[bool; 2]>,
     came_back: Condvar,
-    events: std::sync::Arc<Events>,
+    events: std::sync::Arc<Interruptible>,
     poller: std::sync::Arc<dyn Poller>,
 }
 
 impl Ms {
     fn new() -> Arc<Self> {
-        let events = std::sync::Arc::new(Events::default());
+        let events = std::sync::Arc::new(Interruptible::new(false));
         Arc::new(Self {
             lists: Mutex::new((WatchPost::new(), [false; 2])),
             notes: [Note::new(), Note::new()],
@@ -125,7 +85,7 @@ fn a_watcher_that_was_given_a_p_comes_back_by_that() {
             ms.wait_for(*m);
         }
         // Whoever else is in there, or comes later, is let out.
-        ms.events.change(|(_, happened)| *happened = true);
+        ms.events.happens();
         (0..2).for_each(|m| ms.wait_for(m));
         let given = threads.map(|thread| thread.join().unwrap());
         assert_eq!(given.iter().filter(|given| **given).count(), usize::from(taken.is_some()));

@@ -9,8 +9,9 @@
 //! looking. Not seen: the store without its Release, since loom's unpark hands
 //! everything over and follows the store with no switch between them; std's makes no such promise.
 
+use super::loom_poller::Interruptible;
 use super::note::Note;
-use crate::contract::{Poller, ReadyList, Tag};
+use crate::contract::{Poller, ReadyList};
 use crate::ground::sync::{Arc, AtomicU32, SpinLock, UnsafeCell};
 use core::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
@@ -126,44 +127,8 @@ fn a_deadline_does_not_hide_a_wake() {
     });
 }
 
-/// A poller whose `wait` ends by an interrupt, or, if it is `ready`, at once.
-struct Interruptible {
-    interrupted: loom::sync::Mutex<bool>,
-    changed: loom::sync::Condvar,
-    ready: bool,
-}
-
-impl Poller for Interruptible {
-    fn add(&self, _: std::os::fd::BorrowedFd<'_>, _: Tag) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn remove(&self, _: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn look(&self, _: &mut ReadyList) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn wait(&self, _: Option<std::time::Instant>, _: &mut ReadyList) -> std::io::Result<()> {
-        let mut interrupted = self.interrupted.lock().unwrap();
-        while !*interrupted && !self.ready {
-            interrupted = self.changed.wait(interrupted).unwrap();
-        }
-        *interrupted = false;
-        Ok(())
-    }
-
-    fn interrupt(&self) {
-        *self.interrupted.lock().unwrap() = true;
-        self.changed.notify_one();
-    }
-}
-
 fn poller(ready: bool) -> std::sync::Arc<dyn Poller> {
-    let interrupted = loom::sync::Mutex::new(false);
-    std::sync::Arc::new(Interruptible { interrupted, changed: loom::sync::Condvar::new(), ready })
+    std::sync::Arc::new(Interruptible::new(ready))
 }
 
 /// A wake finds the owner where it sleeps: before it is in the poller, in it, or on its way.

@@ -2,6 +2,7 @@
 
 pub(crate) mod blockers;
 mod emit;
+pub(crate) mod idle_ms;
 pub(crate) mod idle_word;
 pub(crate) mod lists;
 pub(crate) mod look;

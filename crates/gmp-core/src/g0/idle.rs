@@ -81,8 +81,7 @@ impl<C: Config> G0<'_, C> {
         }
         let mut surplus = false;
         if self.m.inbox.is_empty() {
-            surplus = lists.idle_ms.len() >= self.sched.kept_idle();
-            lists.idle_ms.push(MRef::new(self.m));
+            surplus = lists.idle_ms.push(MRef::new(self.m), self.sched.kept_idle());
             self.sched.check_dead(&mut lists);
         } else {
             lists.ms_wanting_p.push(MRef::new(self.m));
@@ -104,12 +103,10 @@ impl<C: Config> G0<'_, C> {
     fn may_leave(&self) -> bool {
         let mut lists = self.sched.lock();
         let me = MRef::new(self.m);
-        let needed = lists.idle_ms.len() <= self.sched.kept_idle();
         let bound = self.m.pinned.get() != 0 || lists.m0 == Some(me);
-        if self.m.note.is_set() || needed || bound {
+        if self.m.note.is_set() || bound || !lists.idle_ms.dismiss(me, self.sched.kept_idle()) {
             return false;
         }
-        lists.idle_ms.retain(|&m| m != me);
         lists.leaving.push(me);
         lists.retired += 1;
         true
@@ -164,7 +161,7 @@ impl<C: Config> G0<'_, C> {
     fn leave_the_lists(&self) {
         let mut lists = self.sched.lock();
         let me = MRef::new(self.m);
-        lists.idle_ms.retain(|&m| m != me);
+        lists.idle_ms.remove(me);
         lists.ms_wanting_p.retain(|&m| m != me);
         drop(lists);
         if !self.m.has_p() {

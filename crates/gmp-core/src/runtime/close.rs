@@ -173,7 +173,7 @@ impl<C: Config> Sched<C> {
         }
         let mut lists = self.lock();
         // From here on nobody finds the M to give it a P.
-        lists.idle_ms.retain(|&known| known != MRef::new(m));
+        lists.idle_ms.remove(MRef::new(m));
         lists.ms_wanting_p.retain(|&known| known != MRef::new(m));
         let ended = lists.forget_m(m);
         if closing {

@@ -7,6 +7,7 @@ use crate::records::m::jobs::Jobs;
 use crate::records::m::note::WakeTarget;
 use crate::records::p::{OwnedP, P};
 use crate::shared::blockers::Blockers;
+use crate::shared::idle_ms::IdleMs;
 use crate::shared::reports::{DeadlockReport, Leftover};
 use crate::shared::watch_post::WatchPost;
 use core::mem::ManuallyDrop;
@@ -72,9 +73,7 @@ pub(crate) struct Lists<C: Config> {
     /// Last in, first out.
     #[doc(alias = "pidle")]
     pub(crate) idle_ps: Vec<OwnedP<C>>,
-    /// Last in, first out.
-    #[doc(alias = "midle")]
-    pub(crate) idle_ms: Vec<MRef>,
+    pub(crate) idle_ms: IdleMs<MRef>,
     /// Ms whose threads are about to end, since they were idle for long: still on the list of all Ms.
     pub(crate) leaving: Vec<MRef>,
     /// How many threads have ended for that reason.
@@ -174,7 +173,7 @@ impl<C: Config> Lists<C> {
     pub(crate) fn new() -> Self {
         Self {
             idle_ps: Vec::new(),
-            idle_ms: Vec::new(),
+            idle_ms: IdleMs::new(),
             leaving: Vec::new(),
             retired: 0,
             every_p: Vec::new(),

@@ -74,8 +74,9 @@ impl<C: Config> Sched<C> {
         if lists.post.is_held_by(MRef::new(home)) {
             return lists.rouse_watcher();
         }
-        let Some(at) = lists.idle_ms.iter().position(|&m| m == MRef::new(home)) else { return };
-        lists.idle_ms.remove(at);
+        if !lists.idle_ms.remove(MRef::new(home)) {
+            return;
+        }
         match self.take_idle_p(&mut lists) {
             Some(p) => self.give_p(&mut lists, MRef::new(home), p),
             None => {

@@ -123,7 +123,7 @@ impl<C: Config> Sched<C> {
         true
     }
 
-    /// Gives a P to an M: to the one that went to sleep last, or to a new thread.
+    /// Gives a P to an M: to an idle one, or to a new thread.
     #[doc(alias = "startm")]
     pub(crate) fn start_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if self.attention() & attention::CLOSING != 0 {

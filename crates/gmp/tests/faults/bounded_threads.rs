@@ -3,12 +3,14 @@
 
 use super::undeclared_blocking::one_p;
 use crate::harness::{child, named};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 pub(crate) const FAULT: crate::Fault = (
     named![
         idle_threads_end,
+        idle_threads_end_beside_work,
         whoever_ends_and_is_needed_again_loses_nothing,
         a_thread_with_pinned_goroutines_stays,
         threads_stay_if_asked_to,
@@ -16,7 +18,7 @@ pub(crate) const FAULT: crate::Fault = (
         whoever_hands_its_p_to_a_locked_thread_is_counted_once,
         the_report_at_the_limit_says_who_has_the_threads,
     ],
-    named![ends, churns, stays_pinned, stays_for_ever, deadlocks, hands_over, is_told],
+    named![ends, ends_beside_work, churns, stays_pinned, stays_for_ever, deadlocks, hands_over, is_told],
 );
 
 const MS: Duration = Duration::from_millis(1);
@@ -69,6 +71,39 @@ fn ends() {
 
 fn idle_threads_end() {
     child("ends").run().code(0).prints("done\n");
+}
+
+/// Others run for a moment, many times in each keep-alive: their threads come and go, those beyond do not go with them.
+fn ends_beside_work() {
+    const PROCS: usize = 4;
+    one_p()
+        .procs(PROCS)
+        .thread_keep_alive(50 * MS)
+        .build()
+        .unwrap()
+        .run(|| {
+            let stop = Arc::new(AtomicBool::new(false));
+            let busy = {
+                let stop = Arc::clone(&stop);
+                gmp::go(move || {
+                    while !stop.load(Relaxed) {
+                        gmp::sleep(MS);
+                        let all: Vec<_> = (0..8).map(|_| gmp::go(gmp::yield_now)).collect();
+                        all.into_iter().for_each(|one| one.join().unwrap());
+                    }
+                })
+            };
+            burst(30);
+            wait_for_few(PROCS);
+            stop.store(true, Relaxed);
+            busy.join().unwrap();
+        })
+        .unwrap();
+    println!("done");
+}
+
+fn idle_threads_end_beside_work() {
+    child("ends_beside_work").run().code(0).prints("done\n");
 }
 
 /// Threads end at once, and are made again all the time: below the limit, at the limit, and as threads of goroutines.

@@ -8,6 +8,7 @@ mod simulator;
 
 use crate::{bench, loom, root, tidy};
 use anyhow::{Result, bail};
+use child::Said;
 use clap::Parser;
 use comfy_table::{Table, presets};
 use std::process::{Command, ExitCode};
@@ -93,17 +94,21 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         return gates.into_iter().try_fold(true, |good, gate| Ok((gate.run)()? && good));
     }
     let results: Vec<_> = gates.into_iter().map(|gate| pass(gate, in_a_child)).collect();
-    for failed in results.iter().filter(|result| !result.passed) {
-        println!("\n== {} failed; it said last:\n{}", failed.gate.name, failed.last.join("\n"));
+    let failed: Vec<_> = results.iter().filter(|result| !result.passed).collect();
+    for Passage { gate, said, .. } in &failed {
+        println!("\n== {} failed; it said last:\n{}", gate.name, said.last.join("\n"));
     }
     println!("\n{}", table(&results));
-    let failed = results.iter().filter(|result| !result.passed).count();
-    println!("gates: {} passed, {failed} failed", results.len() - failed);
-    Ok(failed == 0)
+    // At the very end, as long outputs are cut at the top.
+    for Passage { gate, said, .. } in failed.iter().filter(|passage| !passage.said.failures.is_empty()) {
+        println!("\n== what failed in {}:\n{}", gate.name, said.failures.join("\n"));
+    }
+    println!("\ngates: {} passed, {} failed", results.len() - failed.len(), failed.len());
+    Ok(failed.is_empty())
 }
 
 /// Each gate has a process of its own, so that none finds what another has left in it: a handler of signals, say.
-fn in_a_child(gate: &Gate) -> Result<(bool, Vec<String>)> {
+fn in_a_child(gate: &Gate) -> Result<(bool, Said)> {
     // Not by its path: a gate may build this program anew.
     let mut command = Command::new("/proc/self/exe");
     command.args(["ci", "--here", gate.name]);
@@ -125,16 +130,16 @@ struct Passage {
     gate: &'static Gate,
     passed: bool,
     took: Duration,
-    /// The last lines that it printed.
-    last: Vec<String>,
+    said: Said,
 }
 
 /// Runs one gate; a gate that cannot even run has failed, and the others still get their turn.
-fn pass(gate: &'static Gate, run: impl FnOnce(&Gate) -> Result<(bool, Vec<String>)>) -> Passage {
+fn pass(gate: &'static Gate, run: impl FnOnce(&Gate) -> Result<(bool, Said)>) -> Passage {
     println!("\n== {}: {}", gate.name, gate.about);
     let start = Instant::now();
-    let (passed, last) = run(gate).unwrap_or_else(|error| (false, vec![format!("error: {error:#}")]));
-    Passage { gate, passed, took: start.elapsed(), last }
+    let broken = |error| (false, Said { last: vec![format!("error: {error:#}")], failures: Vec::new() });
+    let (passed, said) = run(gate).unwrap_or_else(broken);
+    Passage { gate, passed, took: start.elapsed(), said }
 }
 
 fn table(results: &[Passage]) -> String {
@@ -240,8 +245,8 @@ mod tests {
     #[test]
     fn a_gate_that_cannot_run_has_failed() {
         static BROKEN: Gate = Gate { name: "broken", about: "", run: || bail!("no such tool") };
-        let passage = pass(&BROKEN, |gate| Ok(((gate.run)()?, Vec::new())));
-        assert_eq!(passage.last, ["error: no such tool"]);
+        let passage = pass(&BROKEN, |gate| Ok(((gate.run)()?, Said::default())));
+        assert_eq!(passage.said.last, ["error: no such tool"]);
         assert!(!passage.passed && table(&[passage]).contains("FAILED"));
     }
 }

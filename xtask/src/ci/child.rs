@@ -1,5 +1,5 @@
-//! A gate in a process of its own, whose last lines are kept: what a failed gate said last is what one wants to read at
-//! the end of an hour of output.
+//! A gate in a process of its own, and what is kept of what it prints: its last lines, and what its failed tests say.
+//! That is what one wants to read at the end of an hour of output.
 
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
@@ -8,24 +8,35 @@ use std::process::Command;
 
 /// How many of the last lines are kept.
 const KEPT: usize = 120;
+/// How many lines are kept of what the failed tests of one program say.
+const OF_FAILURES: usize = 40;
+
+/// What is kept of what a gate prints.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) last: Vec<String>,
+    /// What failed tests say, with their names.
+    pub(super) failures: Vec<String>,
+}
 
 /// Runs the command with one pipe for both of its streams, passes on what it prints, and answers whether it was content
-/// and what it printed last.
-pub(super) fn run(mut command: Command) -> Result<(bool, Vec<String>)> {
+/// and what is kept.
+pub(super) fn run(mut command: Command) -> Result<(bool, Said)> {
     let (reader, writer) = pipe().context("cannot make a pipe")?;
     command.stdout(writer.try_clone().context("cannot share a pipe")?).stderr(writer);
     let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
     // The command holds the writing half, too, and the pipe ends when nobody does.
     drop(command);
-    let last = pass_on(reader, &mut stdout().lock())?;
+    let said = pass_on(reader, &mut stdout().lock())?;
     let status = child.wait().context("cannot wait for a gate")?;
-    Ok((status.success(), last))
+    Ok((status.success(), said))
 }
 
-/// Writes everything on, and keeps the last lines.
-fn pass_on(from: impl Read, to: &mut impl Write) -> Result<Vec<String>> {
+/// Writes everything on, and keeps what is worth it.
+fn pass_on(from: impl Read, to: &mut impl Write) -> Result<Said> {
     let mut from = BufReader::new(from);
     let mut last = VecDeque::with_capacity(KEPT);
+    let (mut failures, mut room) = (Vec::new(), None);
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line).context("cannot read what a gate prints")? > 0 {
         to.write_all(&line)?;
@@ -33,10 +44,21 @@ fn pass_on(from: impl Read, to: &mut impl Write) -> Result<Vec<String>> {
         if last.len() == KEPT {
             last.pop_front();
         }
-        last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        // A test program tells of its failures at its end, between these two lines, and then lists their names again.
+        match (text.as_str(), &mut room) {
+            ("failures:", None) => room = Some(OF_FAILURES),
+            (text, Some(_)) if text.starts_with("test result: ") => room = None,
+            (text, Some(left)) if *left > 0 && !text.is_empty() => {
+                *left -= 1;
+                failures.push(text.to_owned());
+            }
+            _ => {}
+        }
+        last.push_back(text);
         line.clear();
     }
-    Ok(last.into())
+    Ok(Said { last: last.into(), failures })
 }
 
 #[cfg(test)]
@@ -47,7 +69,7 @@ mod tests {
     fn everything_is_passed_on_and_the_end_kept() {
         let said: String = (0..KEPT + 5).map(|line| format!("line {line}\n")).collect();
         let mut shown = Vec::new();
-        let last = pass_on(said.as_bytes(), &mut shown).unwrap();
+        let last = pass_on(said.as_bytes(), &mut shown).unwrap().last;
         assert_eq!(shown, said.as_bytes());
         assert_eq!((last.len(), last[0].as_str()), (KEPT, "line 5"));
     }
@@ -56,12 +78,28 @@ mod tests {
     fn both_streams_and_the_end_are_heard() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo err >&2; exit 3"]);
-        assert_eq!(run(command).unwrap(), (false, vec!["out".to_owned(), "err".to_owned()]));
+        let (content, said) = run(command).unwrap();
+        assert_eq!((content, said.last), (false, vec!["out".to_owned(), "err".to_owned()]));
+        assert!(said.failures.is_empty());
+    }
+
+    #[test]
+    fn what_failed_tests_say_is_kept_for_each_program() {
+        let program = |test: &str| {
+            let line = "its line\n".repeat(OF_FAILURES);
+            format!(
+                "test {test} ... FAILED\n\nfailures:\n\n---- {test} ----\n{line}\ntest result: FAILED. 0 passed\n\n"
+            )
+        };
+        let said = format!("{}test b ... ok\n\ntest result: ok. 1 passed\n{}", program("a"), program("c"));
+        let failures = pass_on(said.as_bytes(), &mut Vec::new()).unwrap().failures;
+        assert_eq!(failures.len(), 2 * OF_FAILURES);
+        assert_eq!((failures[0].as_str(), failures[OF_FAILURES].as_str()), ("---- a ----", "---- c ----"));
     }
 
     #[test]
     fn what_cannot_be_started_is_named() {
-        let error = run(Command::new("no-such-command-of-a-gate")).unwrap_err().to_string();
+        let error = run(Command::new("no-such-command-of-a-gate")).map(drop).unwrap_err().to_string();
         assert!(error.contains("no-such-command-of-a-gate"), "{error}");
     }
 }

@@ -9,11 +9,12 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,6 +60,7 @@ pub(crate) fn run(tests: &[Named], children: &[Named]) -> ExitCode {
     let Some(chosen) = chosen else { return ExitCode::SUCCESS };
     let repeat = std::env::var(REPEAT).map_or(1, |times| times.parse().expect("GMP_REPEAT is a number"));
     println!("\nrunning {} tests", chosen.len());
+    keep_what_panics_say();
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -67,22 +69,38 @@ pub(crate) fn run(tests: &[Named], children: &[Named]) -> ExitCode {
                     let passed = (0..repeat).all(|_| catch_unwind(AssertUnwindSafe(test.call)).is_ok());
                     println!("test {} ... {}", test.name, if passed { "ok" } else { "FAILED" });
                     if !passed {
-                        failed.lock().unwrap().push(test.name);
+                        failed.lock().unwrap().push((test.name, SAID.take()));
                     }
                 }
             });
         }
     });
     let failed = failed.into_inner().unwrap();
+    if !failed.is_empty() {
+        println!("\nfailures:");
+        failed.iter().for_each(|(name, said)| println!("\n---- {name} ----\n{said}"));
+    }
     println!(
-        "\ntest result: {}. {} passed; {} failed{}{}\n",
+        "\ntest result: {}. {} passed; {} failed\n",
         if failed.is_empty() { "ok" } else { "FAILED" },
         chosen.len() - failed.len(),
-        failed.len(),
-        if failed.is_empty() { "" } else { ": " },
-        failed.join(", ")
+        failed.len()
     );
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+thread_local! {
+    /// What the last panic of this thread said.
+    static SAID: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// What a failed test said stands among what its neighbours print; at the end it is said again.
+fn keep_what_panics_say() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        SAID.set(info.to_string());
+        before(info);
+    }));
 }
 
 /// Where several files bring theirs, the second of a name would never be called.

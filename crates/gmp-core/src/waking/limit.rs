@@ -29,9 +29,9 @@
 //! (`stop_m`), and whoever takes a P out of use (`retire_p`): a reserve without work, sysmon, the start of a stopped world.
 //!
 //! **Idle Ms end.** One that goes to sleep beside as many others as are kept ([`Sched::kept_idle`]) sleeps for
-//! `Settings::thread_keep_alive` at most, and ends if still so many others sleep (`shared/idle_ms.rs`). **Invariant**: it leaves the list of
-//! idle Ms under the lock under which it finds its note clear, so nobody has given it a P or will. Until its thread has
-//! ended it is on the list of all Ms, but counts neither as busy nor towards the limit.
+//! `Settings::thread_keep_alive` at most, and ends if still so many others sleep (`shared/idle_ms.rs`). **Invariant**: it
+//! leaves the list of idle Ms under the lock under which it finds its note clear, so nobody has given it a P or will.
+//! Until its thread has ended it is on the list of all Ms, but counts neither as busy nor towards the limit.
 //!
 //! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
 //! looks here before it looks for work.

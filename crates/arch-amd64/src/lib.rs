@@ -17,6 +17,7 @@
 //! | `valgrind.rs` | tells valgrind about our stacks, if it is watching |
 //! | `cpus.rs` | [`available_cpus`] |
 //! | `heavy_fence.rs` | a fence that one thread makes all others pass |
+//! | `memory.rs` | whether the system would give memory |
 //!
 //! The contracts implemented here, with the numbered clauses that the `SAFETY` comments cite, are in
 //! [`gmp_core::contract`]. **R1** to **R3** belong to `Region`, **C1** to **C7** to `Switch`, **K1** and **K2** to
@@ -37,6 +38,7 @@ mod capture;
 mod cpus;
 mod first_frame;
 mod heavy_fence;
+mod memory;
 mod overflow;
 mod own;
 mod place;

@@ -91,6 +91,10 @@ unsafe impl Switch for OwnAmd64 {
         Amd64::heavy_fence()
     }
 
+    fn probe_memory() -> Option<fn(usize) -> std::io::Result<()>> {
+        Amd64::probe_memory()
+    }
+
     fn attach_thread() -> std::io::Result<OwnThread> {
         thread_block::available().map_err(std::io::Error::other)?;
         Ok(OwnThread { _signals: AttachedThread::attach()?, _home: HomeGuard::new() })

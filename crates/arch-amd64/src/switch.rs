@@ -93,6 +93,10 @@ unsafe impl Switch for Amd64 {
         crate::heavy_fence::heavy_fence()
     }
 
+    fn probe_memory() -> Option<fn(usize) -> std::io::Result<()>> {
+        Some(crate::memory::probe_memory)
+    }
+
     #[inline]
     fn attach_thread() -> std::io::Result<AttachedThread> {
         AttachedThread::attach()

@@ -11,3 +11,4 @@ pub(crate) mod overrun;
 pub mod procs;
 pub mod settings;
 pub mod sync;
+pub(crate) mod threads;

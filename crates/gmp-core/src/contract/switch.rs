@@ -111,6 +111,12 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
+    /// A call that asks the operating system for so many bytes of address space and gives them back, and says what it
+    /// said; `None`: there is none here. It is made before a thread is, which aborts where it is refused memory.
+    fn probe_memory() -> Option<fn(usize) -> std::io::Result<()>> {
+        None
+    }
+
     /// A hint: these `bytes` of memory will be written soon. The address need not be valid.
     #[inline(always)]
     fn prefetch(_at: *const (), _bytes: usize) {}

@@ -191,6 +191,7 @@ impl<C: Config> G0<'_, C> {
         lists.locked_idle += 1;
         self.sched.give_up_if_refused(&mut lists);
         lists.m0_rests = true;
+        self.sched.mind_ended_reserve(&mut lists);
         self.sched.check_dead(&mut lists);
         loop {
             // Whoever gave it has counted us as busy.

@@ -1,5 +1,6 @@
 //! Helpers: threads of ours that are no M and wake no goroutine, so that the search for deadlocks counts them out.
 
+use crate::ground::threads;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -22,5 +23,5 @@ pub fn spawn(name: &str, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
         f();
         RUNNING.fetch_sub(1, Relaxed);
     };
-    std::thread::Builder::new().name(name.into()).spawn(helper).map(drop)
+    threads::spawn(name.into(), helper).map(drop)
 }

@@ -79,6 +79,7 @@ impl<C: Config> Sched<C> {
             foreign::expect();
         }
         crate::ground::fence::install(C::Switch::heavy_fence());
+        crate::ground::threads::install(C::Switch::probe_memory());
         let sched = Arc::new(Self {
             header: Header::new(
                 C::Policy::NAME,

@@ -75,15 +75,19 @@ impl<C: Config> Sched<C> {
         Some(m0)
     }
 
-    /// Whether nobody runs goroutines, or could: every other P is idle, m0 does not rest, and there is no second
-    /// reserve, or a goroutine has locked it. Under the lock, with a P in hand that no M can be had for.
+    /// Whether nobody runs goroutines, or could: every other P is idle, m0 is kept by a goroutine or gone, and there is no second
+    /// reserve, or a goroutine has locked it. Under the lock, with a P in hand that no M can be had for. An m0 that nobody
+    /// keeps is on its way to rest, and looks then.
     pub(crate) fn needs_second_reserve(&self, lists: &Lists<C>) -> bool {
         // SAFETY: it is on the list of all Ms, or it would have been forgotten.
         let is_locked = |m: MRef| !unsafe { m.get() }.locked_g.get().is_null();
         let nobody_runs = lists.idle_ps.len() + 1 >= self.procs();
+        // SAFETY: m0 lives until `run` returns, and its marks may be old, but not for long.
+        let is_kept = |m0: MRef| is_locked(m0) || !unsafe { m0.get() }.running().is_null();
+        let no_m0 = lists.finished || lists.m0.is_none_or(is_kept);
         // `run` is about to return, unless m0 sees to it that the rest unwinds.
         let goes_on = !lists.finished || self.unwinding();
-        nobody_runs && goes_on && lists.second_reserve.is_none_or(is_locked)
+        nobody_runs && goes_on && no_m0 && lists.second_reserve.is_none_or(is_locked)
     }
 
     /// This new M, whose thread has not begun, is the second reserve until it ends.
@@ -116,8 +120,8 @@ impl<C: Config> Sched<C> {
         true
     }
 
-    /// An M is no more. If it was the second reserve, whoever submitted something while it ended found no M for it. Under
-    /// the lock.
+    /// An M is no more, or m0 rests. If it was a reserve, whoever submitted something meanwhile found no M for it. Under the
+    /// lock.
     pub(crate) fn mind_ended_reserve(&self, lists: &mut Lists<C>) {
         self.clear_limit(lists);
         let work = !self.shared.is_empty() || lists.every_p.iter().any(|p| p.has_work());

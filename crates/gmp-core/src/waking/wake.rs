@@ -5,6 +5,7 @@ use crate::entering::caller::{Caller, caller};
 use crate::entering::gate::{in_own_frame, on_g0};
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
+use crate::ground::threads;
 use crate::records::attention;
 use crate::records::m::{AnyRuntime, M};
 use crate::records::p::timers::NEVER;
@@ -189,7 +190,7 @@ impl<C: Config> Sched<C> {
         let name = format!("{}-{}", self.settings.thread_name, m.id);
         let (sched, machine) = (self.arc(), self.machine);
         let thread = Arc::clone(&m);
-        let spawn = move || std::thread::Builder::new().name(name).spawn(move || machine(sched, thread));
+        let spawn = move || threads::spawn(name, move || machine(sched, thread));
         match on_big_stack(spawn) {
             Ok(handle) => {
                 lists.refused = None;

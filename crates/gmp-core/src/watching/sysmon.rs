@@ -7,6 +7,7 @@
 use crate::contract::{Config, SharedQueue, StackAllocator};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
+use crate::ground::threads;
 use crate::records::attention;
 use crate::records::p::timers::NEVER;
 use crate::records::p::word::PStatus;
@@ -52,7 +53,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn start_sysmon(self: &Arc<Self>) -> std::io::Result<std::thread::JoinHandle<()>> {
         let sched = Arc::clone(self);
         let name = format!("{}-sysmon", self.settings.thread_name);
-        std::thread::Builder::new().name(name).spawn(move || {
+        threads::spawn(name, move || {
             sched.sysmon.note.adopt();
             let epoch = sched.collector.register();
             let guard = Sched::<C>::no_unwind();

@@ -9,11 +9,13 @@
 //! | `sync.Once`, `sync.OnceValue` | [`Once`], [`OnceCell`], [`Lazy`] |
 //! | `golang.org/x/sync/semaphore` | [`Semaphore`] |
 //! | none | [`Barrier`] |
+//! | none; tokio's module | [`oneshot`] |
 
 mod barrier;
 mod cond;
 mod mutex;
 mod once;
+pub mod oneshot;
 mod rw_lock;
 mod sema;
 mod semaphore;

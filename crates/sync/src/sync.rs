@@ -8,11 +8,13 @@
 //! | `sync.Cond` | [`Cond`], given the guard each time |
 //! | `sync.Once`, `sync.OnceValue` | [`Once`], [`OnceCell`], [`Lazy`] |
 //! | `golang.org/x/sync/semaphore` | [`Semaphore`] |
+//! | `golang.org/x/sync/errgroup` | [`errgroup`] |
 //! | none | [`Barrier`] |
 //! | none; tokio's module | [`oneshot`] |
 
 mod barrier;
 mod cond;
+pub mod errgroup;
 mod mutex;
 mod once;
 pub mod oneshot;

@@ -5,6 +5,7 @@
 #[path = "../told/mod.rs"]
 mod told;
 
+mod errgroup;
 mod oneshot;
 
 use gmp::{AtMainReturn, Builder};

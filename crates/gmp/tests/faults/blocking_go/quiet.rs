@@ -72,6 +72,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "File::from_std",
     "File::into_std",
     "File::try_clone",
+    "Group::new",
     "Handle::is_closed",
     "Handle::policy",
     "Handle::trace",

@@ -3,7 +3,7 @@
 
 use gmp::context::Context;
 use gmp::net::{Pollable, TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
-use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup, oneshot};
+use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup, errgroup, oneshot};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
 use std::io::{ErrorKind::WouldBlock, Read};
@@ -234,6 +234,12 @@ pub(crate) const ROWS: &[Row] = rows! {
         let (to, from) = oneshot::channel::<u32>();
         let _reader = waits(move || from.recv());
     } to;
+    "Group::with_context": {} errgroup::Group::<String>::with_context(&Context::background());
+    "Group::set_limit": { let group = errgroup::Group::<String>::new(); } group.set_limit(Some(1));
+    "Group::try_go": {
+        let group = errgroup::Group::<String>::new();
+        group.set_limit(Some(1));
+    } group.try_go(|| Ok(())).is_ok();
     "after": {} after(HOUR);
     "tick": {} tick(HOUR);
     "after_func": {} after_func(HOUR, || ());

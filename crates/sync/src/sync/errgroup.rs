@@ -57,7 +57,13 @@ pub struct Group<E = Box<dyn Error + Send + Sync>>(Arc<Shared<E>>);
 struct Shared<E> {
     tasks: WaitGroup,
     state: Lock<State<E>>,
-    cancels: Option<(Cancel, fn(&Cancel, &E))>,
+    cancels: Option<Cancels<E>>,
+}
+
+/// How the group's context is cancelled.
+struct Cancels<E> {
+    cancel: Cancel,
+    because: fn(&Cancel, &E),
 }
 
 /// What the lock protects.
@@ -111,10 +117,11 @@ impl<E> Group<E> {
         E: fmt::Display,
     {
         let (context, cancel) = context.with_cancel();
-        (Self::cancelling(Some((cancel, |cancel, error| cancel.cancel_because(error.to_string())))), context)
+        let because = |cancel: &Cancel, error: &E| cancel.cancel_because(error.to_string());
+        (Self::cancelling(Some(Cancels { cancel, because })), context)
     }
 
-    fn cancelling(cancels: Option<(Cancel, fn(&Cancel, &E))>) -> Self {
+    fn cancelling(cancels: Option<Cancels<E>>) -> Self {
         let state = Lock::new(State { failed: false, error: None, unreturned: None, limit: None });
         Self(Arc::new(Shared { tasks: WaitGroup::new(), state, cancels }))
     }
@@ -305,10 +312,11 @@ impl<E> Shared<E> {
     }
 
     fn cancel(&self, because: Option<&E>) {
-        match (&self.cancels, because) {
-            (Some((cancel, says)), Some(error)) => says(cancel, error),
-            (Some((cancel, _)), None) => cancel.cancel(),
-            (None, _) => {}
+        if let Some(cancels) = &self.cancels {
+            match because {
+                Some(error) => (cancels.because)(&cancels.cancel, error),
+                None => cancels.cancel.cancel(),
+            }
         }
     }
 }

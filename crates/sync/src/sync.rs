@@ -10,9 +10,11 @@
 //! | `golang.org/x/sync/semaphore` | [`Semaphore`] |
 //! | `golang.org/x/sync/errgroup` | [`errgroup`] |
 //! | none | [`Barrier`] |
-//! | none; tokio's module | [`oneshot`] |
+//! | none; tokio's modules | [`oneshot`], [`watch`], [`broadcast`] |
 
 mod barrier;
+pub mod broadcast;
+mod change;
 mod cond;
 pub mod errgroup;
 mod mutex;
@@ -22,6 +24,7 @@ mod rw_lock;
 mod sema;
 mod semaphore;
 mod wait_group;
+pub mod watch;
 
 #[cfg(all(test, loom))]
 mod loom_locks;

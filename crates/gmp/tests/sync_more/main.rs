@@ -5,8 +5,10 @@
 #[path = "../told/mod.rs"]
 mod told;
 
+mod broadcast;
 mod errgroup;
 mod oneshot;
+mod watch;
 
 use gmp::{AtMainReturn, Builder};
 use std::sync::Arc;

@@ -158,7 +158,7 @@ fn owner_of(header: &str) -> Option<&str> {
 
 fn name_of(code: &str) -> Option<&str> {
     let mut rest = code.strip_prefix("pub ")?;
-    for word in ["const ", "unsafe "] {
+    for word in ["const ", "async ", "unsafe "] {
         rest = rest.strip_prefix(word).unwrap_or(rest);
     }
     rest.strip_prefix("fn ").map(word)

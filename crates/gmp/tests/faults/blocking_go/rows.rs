@@ -3,7 +3,7 @@
 
 use gmp::context::Context;
 use gmp::net::{Pollable, TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
-use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup, errgroup, oneshot};
+use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup, broadcast, errgroup, oneshot, watch};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
 use std::io::{ErrorKind::WouldBlock, Read};
@@ -240,6 +240,16 @@ pub(crate) const ROWS: &[Row] = rows! {
         let group = errgroup::Group::<String>::new();
         group.set_limit(Some(1));
     } group.try_go(|| Ok(())).is_ok();
+    "Sender::send of a broadcast": {
+        let (to, mut from) = broadcast::channel(1);
+        let _reader = waits(move || from.recv());
+    } to.send(7);
+    "Receiver::try_recv of a broadcast": { let (to, mut from) = broadcast::channel(1); to.send(7).unwrap(); } from.try_recv();
+    "Receiver::recv_async of a broadcast": { let (_to, mut from) = broadcast::channel::<u32>(1); } poll(from.recv_async());
+    "Receiver::ready": { let (_to, from) = watch::channel(7); } from.ready();
+    "Receiver::changed_async": { let (_to, mut from) = watch::channel(7); } poll(from.changed_async());
+    "drop Sender of a watch": { let (to, mut from) = watch::channel(7); let _watcher = waits(move || from.changed()); } to;
+    "drop Receiver of a watch": { let (to, from) = watch::channel(7); let _waits = waits(move || to.closed()); } from;
     "after": {} after(HOUR);
     "tick": {} tick(HOUR);
     "after_func": {} after_func(HOUR, || ());

@@ -27,6 +27,8 @@ mod wait_group;
 pub mod watch;
 
 #[cfg(all(test, loom))]
+mod loom_change;
+#[cfg(all(test, loom))]
 mod loom_locks;
 #[cfg(all(test, loom))]
 mod loom_mutex;

@@ -8,17 +8,26 @@
 //! | `sync.Cond` | [`Cond`], given the guard each time |
 //! | `sync.Once`, `sync.OnceValue` | [`Once`], [`OnceCell`], [`Lazy`] |
 //! | `golang.org/x/sync/semaphore` | [`Semaphore`] |
+//! | `golang.org/x/sync/errgroup` | [`errgroup`] |
 //! | none | [`Barrier`] |
+//! | none; tokio's modules | [`oneshot`], [`watch`], [`broadcast`] |
 
 mod barrier;
+pub mod broadcast;
+mod change;
 mod cond;
+pub mod errgroup;
 mod mutex;
 mod once;
+pub mod oneshot;
 mod rw_lock;
 mod sema;
 mod semaphore;
 mod wait_group;
+pub mod watch;
 
+#[cfg(all(test, loom))]
+mod loom_change;
 #[cfg(all(test, loom))]
 mod loom_locks;
 #[cfg(all(test, loom))]

@@ -5,6 +5,7 @@
 //! function, with `suspends.txt`.
 
 mod listed;
+mod quiet;
 mod rows;
 
 use crate::harness::{child, named};

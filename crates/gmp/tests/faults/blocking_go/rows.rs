@@ -3,7 +3,7 @@
 
 use gmp::context::Context;
 use gmp::net::{Pollable, TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
-use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup};
+use gmp::sync::{Cond, Mutex, RwLock, Semaphore, WaitGroup, broadcast, errgroup, oneshot, watch};
 use gmp::time::{Ticker, Timer, after, after_func, tick};
 use gmp::{JoinHandle, Select, chan};
 use std::io::{ErrorKind::WouldBlock, Read};
@@ -226,6 +226,30 @@ pub(crate) const ROWS: &[Row] = rows! {
         let _other = waits(move || theirs.wait());
     } group.done();
     "WaitGroup::go": { let group = WaitGroup::new(); } group.go(|| ());
+    "Sender::send": { let (to, from) = oneshot::channel(); let _reader = waits(move || from.recv()); } to.send(7);
+    "Receiver::try_recv of a oneshot": { let (to, from) = oneshot::channel(); to.send(7).unwrap(); } from.try_recv();
+    "Receiver::recv_async of a oneshot": { let (_to, from) = oneshot::channel::<u32>(); } poll(from.into_future());
+    "Receiver::close": { let (_to, from) = oneshot::channel::<u32>(); } from.close();
+    "drop Sender of a oneshot": {
+        let (to, from) = oneshot::channel::<u32>();
+        let _reader = waits(move || from.recv());
+    } to;
+    "Group::with_context": {} errgroup::Group::<String>::with_context(&Context::background());
+    "Group::set_limit": { let group = errgroup::Group::<String>::new(); } group.set_limit(Some(1));
+    "Group::try_go": {
+        let group = errgroup::Group::<String>::new();
+        group.set_limit(Some(1));
+    } group.try_go(|| Ok(())).is_ok();
+    "Sender::send of a broadcast": {
+        let (to, mut from) = broadcast::channel(1);
+        let _reader = waits(move || from.recv());
+    } to.send(7);
+    "Receiver::try_recv of a broadcast": { let (to, mut from) = broadcast::channel(1); to.send(7).unwrap(); } from.try_recv();
+    "Receiver::recv_async of a broadcast": { let (_to, mut from) = broadcast::channel::<u32>(1); } poll(from.recv_async());
+    "Receiver::ready": { let (_to, from) = watch::channel(7); } from.ready();
+    "Receiver::changed_async": { let (_to, mut from) = watch::channel(7); } poll(from.changed_async());
+    "drop Sender of a watch": { let (to, mut from) = watch::channel(7); let _watcher = waits(move || from.changed()); } to;
+    "drop Receiver of a watch": { let (to, from) = watch::channel(7); let _waits = waits(move || to.closed()); } from;
     "after": {} after(HOUR);
     "tick": {} tick(HOUR);
     "after_func": {} after_func(HOUR, || ());
@@ -262,143 +286,6 @@ pub(crate) const ROWS: &[Row] = rows! {
     "UnixListener::set_deadline": { let socket = UnixListener::bind_addr(&nameless()).unwrap(); } socket.set_deadline(None);
     "Pollable::close": { let io = pollable(); } io.close();
 };
-
-/// What has no dealings with the runtime: it reads or writes its own memory.
-pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
-    "$handle::capacity",
-    "$handle::is_closed",
-    "$handle::is_empty",
-    "$handle::is_full",
-    "$handle::len",
-    "$handle::same_channel",
-    "$name::$call",
-    "$name::from_std",
-    "$name::into_inner",
-    "$name::into_std",
-    "$name::read_timeout",
-    "$name::set_read_timeout",
-    "$name::set_write_timeout",
-    "$name::take_error",
-    "$name::try_clone",
-    "$name::write_timeout",
-    "Barrier::new",
-    "BarrierResult::is_leader",
-    "Builder::abort_on_panic",
-    "Builder::ancestors",
-    "Builder::at_main_return",
-    "Builder::deadlock",
-    "Builder::dump_on",
-    "Builder::events",
-    "Builder::guard_size",
-    "Builder::lock_main",
-    "Builder::max_overruns",
-    "Builder::max_threads",
-    "Builder::mprotect_guards",
-    "Builder::new",
-    "Builder::on_out_of_stacks",
-    "Builder::on_overrun",
-    "Builder::one_thread_each",
-    "Builder::own_thread_locals",
-    "Builder::pinned",
-    "Builder::policy",
-    "Builder::procs",
-    "Builder::retake",
-    "Builder::seed",
-    "Builder::share_thread_locals",
-    "Builder::stack_retention",
-    "Builder::stack_size",
-    "Builder::thread_keep_alive",
-    "Builder::thread_name",
-    "Child::id",
-    "Child::kill",
-    "Child::try_wait",
-    "Command::arg",
-    "Command::args",
-    "Command::as_std_mut",
-    "Command::current_dir",
-    "Command::env",
-    "Command::env_clear",
-    "Command::env_remove",
-    "Command::get_program",
-    "Command::new",
-    "Command::stderr",
-    "Command::stdin",
-    "Command::stdout",
-    "Cond::new",
-    "Context::background",
-    "Context::cause",
-    "Context::deadline",
-    "Context::err",
-    "Context::value",
-    "Context::with_value",
-    "Context::without_cancel",
-    "File::from_std",
-    "File::into_std",
-    "File::try_clone",
-    "Handle::is_closed",
-    "Handle::policy",
-    "Handle::trace",
-    "Lazy::get",
-    "Lazy::new",
-    "LocalKey::get",
-    "LocalKey::replace",
-    "LocalKey::take",
-    "LocalKey::try_with",
-    "LocalKey::with_borrow",
-    "LocalKey::with_borrow_mut",
-    "Metrics::all",
-    "Metrics::value",
-    "Mutex::get_mut",
-    "Mutex::into_inner",
-    "Mutex::new",
-    "Once::new",
-    "OnceCell::get",
-    "OnceCell::get_mut",
-    "OnceCell::into_inner",
-    "OnceCell::new",
-    "OnceCell::take",
-    "Permit::count",
-    "Permit::forget",
-    "Pollable::get_ref",
-    "Pollable::into_inner",
-    "Pollable::new",
-    "Runtime::builder",
-    "RwLock::get_mut",
-    "RwLock::into_inner",
-    "RwLock::new",
-    "Select::new",
-    "Select::recv",
-    "Select::remove",
-    "Select::send",
-    "Select::withdraw",
-    "SelectedOperation::index",
-    "SelectedOperation::recv",
-    "SelectedOperation::send",
-    "Semaphore::available",
-    "Semaphore::new",
-    "SendError::into_inner",
-    "Signal::as_raw",
-    "Signal::from_raw",
-    "Spawn::label",
-    "Spawn::name",
-    "Spawn::pinned",
-    "Spawn::stack_size",
-    "SpawnError::into_inner",
-    "Ticker::channel",
-    "Timer::channel",
-    "UnixDatagram::bind",
-    "UnixDatagram::bind_addr",
-    "UnixDatagram::connect",
-    "UnixDatagram::pair",
-    "UnixDatagram::unbound",
-    "UnixListener::bind",
-    "UnixListener::bind_addr",
-    "UnixStream::pair",
-    "WaitGroup::new",
-    "ignore",
-    "is_completed",
-    "reset",
-];
 
 /// A handle on this runtime.
 fn handle() -> gmp::Handle {

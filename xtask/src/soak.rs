@@ -12,6 +12,15 @@ pub(crate) struct Args {
     /// On one CPU only (through taskset), where races show that two CPUs hide.
     #[arg(long)]
     one_core: bool,
+    /// Code breaks meanwhile, and the system refuses threads, stacks and descriptors, all at random.
+    #[arg(long)]
+    faults: bool,
+    /// How goroutines and threads go together: migrating, own, pinned or one-thread-each.
+    #[arg(long, default_value = "migrating")]
+    mode: String,
+    /// Of the random choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
@@ -27,5 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     } else {
         std::process::Command::new(program)
     };
-    root::succeeds(command.args(["--seconds", &(args.minutes * 60).to_string()]))
+    command.args(["--seconds", &(args.minutes * 60).to_string(), "--mode", &args.mode]);
+    command.args(["--seed", &args.seed.to_string()]).args(args.faults.then_some("--faults"));
+    root::succeeds(&mut command)
 }

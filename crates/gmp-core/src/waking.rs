@@ -4,5 +4,6 @@ pub(crate) mod fire;
 mod holders;
 mod inject;
 pub(crate) mod limit;
+mod refused;
 pub(crate) mod submit;
 pub(crate) mod wake;

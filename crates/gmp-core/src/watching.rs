@@ -8,4 +8,5 @@ mod overrun;
 mod retake;
 mod schedule;
 mod seen;
+mod stack_waiters;
 pub(crate) mod sysmon;

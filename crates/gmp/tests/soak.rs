@@ -2,12 +2,18 @@
 
 #[path = "../examples/soak/account.rs"]
 mod account;
+#[path = "../examples/soak/broken.rs"]
+mod broken;
 #[path = "../examples/soak/closing.rs"]
 mod closing;
+#[path = "../examples/soak/growth.rs"]
+mod growth;
 #[path = "../examples/soak/options.rs"]
 mod options;
 #[path = "../examples/soak/outside.rs"]
 mod outside;
+#[path = "../examples/soak/refusals.rs"]
+mod refusals;
 #[path = "../examples/soak/scopes.rs"]
 mod scopes;
 #[path = "../examples/soak/soak.rs"]
@@ -18,6 +24,8 @@ mod sockets;
 mod timers;
 #[path = "../examples/soak/traffic.rs"]
 mod traffic;
+#[path = "../examples/soak/weather.rs"]
+mod weather;
 #[path = "../examples/soak/work.rs"]
 mod work;
 

@@ -187,9 +187,12 @@ impl<C: Config> G0<'_, C> {
 
     /// Rests. `true`: it was given a P; `false`: `run` is to return.
     fn rest(&self) -> bool {
+        let alone = !self.sched.ask_for_first_thread();
         let mut lists = self.sched.lock();
         lists.locked_idle += 1;
-        self.sched.give_up_if_refused(&mut lists);
+        if alone {
+            self.sched.give_up_if_refused(&mut lists);
+        }
         lists.m0_rests = true;
         self.sched.check_dead(&mut lists);
         loop {

@@ -11,8 +11,8 @@ use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, G, registry};
 use crate::records::outsiders::wait_for_outsiders;
-use crate::records::p::QueueOf;
 use crate::records::p::word::PStatus;
+use crate::records::p::{OwnedP, QueueOf};
 use crate::shared::reports::Leftover;
 use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
@@ -217,11 +217,23 @@ impl<C: Config> Sched<C> {
     }
 }
 
+impl<C: Config> Sched<C> {
+    /// A stack that a P keeps would count as one in use, and the memory beside it would stay for ever.
+    fn give_spare_stacks_back(&mut self) {
+        let every_p = self.lock().every_p.clone();
+        for p in every_p {
+            // SAFETY: nobody else has the runtime any more, so nobody uses the right to a P.
+            unsafe { OwnedP::new(&p) }.flush_stacks(&self.stacks);
+        }
+    }
+}
+
 impl<C: Config> Drop for Sched<C> {
     fn drop(&mut self) {
         // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
         self.abandon_the_queued();
         self.disown_what_is_kept();
+        self.give_spare_stacks_back();
         // SAFETY: nobody else has the runtime any more, so nobody reads the table.
         unsafe {
             let guard = crossbeam_epoch::unprotected();

@@ -136,6 +136,9 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) second_reserve: Option<MRef>,
     /// Why the operating system gave no thread when one was last asked for.
     pub(crate) refused: Option<std::io::Error>,
+    /// When that was, and since when no M could run anything each time, in nanoseconds since the epoch.
+    pub(crate) stuck_since: Option<u64>,
+    pub(crate) refused_at: u64,
     /// Whether such a refusal was told.
     pub(crate) refusal_told: bool,
     /// A refusal after which no M is left to run anything: `run` is to return with it.
@@ -206,6 +209,8 @@ impl<C: Config> Lists<C> {
             without_thread: List::new(),
             second_reserve: None,
             refused: None,
+            stuck_since: None,
+            refused_at: 0,
             refusal_told: false,
             failure: None,
             deadlock_suspected: false,

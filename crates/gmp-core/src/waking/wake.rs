@@ -199,37 +199,6 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// The operating system gave no thread for this new M, or not what its thread needs. Its P is put aside; sysmon asks
-    /// again as long as work waits.
-    pub(crate) fn thread_refused(&self, lists: &mut Lists<C>, m: &Arc<M>, error: io::Error) {
-        lists.forget_m(m);
-        if !core::mem::replace(&mut lists.refusal_told, true) {
-            eprintln!(
-                "runtime: the operating system refused {error}; there are {}\nwarning: goroutines wait for a thread that \
-                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max){}",
-                lists.all_m.len() + 1,
-                self.holders(lists)
-            );
-        }
-        lists.refused = Some(error);
-        // SAFETY: the P was put there for the M's thread, which never took it.
-        let p = unsafe { OwnedP::from_core(m.next_p.replace(ptr::null())) };
-        self.no_thread(lists, p, m.spinning.get());
-        self.give_up_if_refused(lists);
-    }
-
-    /// If the system has refused a thread and every M there is sleeps, nothing would ever run again: `run` returns and
-    /// says what was refused.
-    pub(crate) fn give_up_if_refused(&self, lists: &mut Lists<C>) {
-        if lists.finished || lists.busy_ms() > 0 || !lists.idle_ms.is_empty() {
-            return;
-        }
-        if let Some(error) = lists.refused.take() {
-            lists.failure = Some(error);
-            self.finish(lists);
-        }
-    }
-
     /// There is work, or a timer to wait for, and every M sleeps: at the limit of threads, all of them for their locked
     /// goroutines. Under the lock. sysmon makes the thread, since ours is about to sleep, perhaps locked.
     pub(crate) fn rescue(&self, lists: &mut Lists<C>) {
@@ -242,7 +211,7 @@ impl<C: Config> Sched<C> {
     }
 
     /// No thread can be made for this P: it goes to an M that sleeps elsewhere, or out of use.
-    fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
+    pub(super) fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if let Some(p) = self.give_to_sleeper(lists, p, spinning) {
             self.out_of_use(lists, p, spinning);
         }

@@ -20,9 +20,9 @@
 //! not waiting for a CPU.
 //!
 //! How sysmon and the goroutine agree is told in `records/m/door.rs`. **Not taken**: the P of an M that is inside, of
-//! the reserve at the limit of threads, and any P where there is no heavy fence or no state to ask for, as where
-//! goroutines are threads. Then a blocked goroutine keeps its P until it comes back, as it does under
-//! `Builder::retake(false)`.
+//! the reserve at the limit of threads while no other thread is idle, and any P where there is no heavy fence or no state
+//! to ask for, as where goroutines are threads. Then a blocked goroutine keeps its P until it comes back, as it does
+//! under `Builder::retake(false)`.
 
 use crate::contract::{Config, SharedQueue, Switch};
 use crate::ground::clock::nanos;
@@ -120,9 +120,9 @@ impl<C: Config> Sched<C> {
         let Some(m) = self.holder_of(&lists, p) else { return Found::Nothing };
         let closing = self.attention() & attention::CLOSING != 0;
         let too_many = matches!(why, Why::Overruns { .. }) && lists.overrunning >= self.max_overruns();
-        // At the limit of threads nobody could use the P of the reserve.
-        if closing || too_many || m.reserve.get() || m.door.is_inside() || !still() || !m.door.begin_taking()
-        {
+        // At the limit of threads nobody could use the P of the reserve, unless one of them has come back since.
+        let needed = m.reserve.get() && lists.idle_ms.is_empty() && !self.may_make_thread(&lists);
+        if closing || too_many || needed || m.door.is_inside() || !still() || !m.door.begin_taking() {
             return Found::Nothing;
         }
         heavy_fence();

@@ -11,11 +11,13 @@ use crate::records::attention;
 use crate::records::p::timers::NEVER;
 use crate::records::p::word::PStatus;
 use crate::records::p::{OwnedP, P};
+use crate::shared::lists::Lists;
 use crate::shared::sched::{AllP, Sched};
 use crate::watching::deadlock::SUSPECT_PERIOD;
 use crate::watching::late_timers::{KEPT, Late, TimerM};
 use crate::watching::retake::{Found, is_unwanted};
 use crate::watching::seen::{SLICE, Seen};
+use crate::watching::stack_waiters::StackWaiters;
 use core::sync::atomic::Ordering;
 use crossbeam_epoch::LocalHandle;
 use std::sync::Arc;
@@ -45,6 +47,7 @@ struct Sysmon<'a, C: Config> {
     retakes: bool,
     /// Whether some goroutine overran its slice at the beginning of this round.
     some_overrun: bool,
+    stack_waiters: StackWaiters,
 }
 
 impl<C: Config> Sched<C> {
@@ -66,6 +69,7 @@ impl<C: Config> Sched<C> {
                 timer_m,
                 retakes: sched.retakes(),
                 some_overrun: false,
+                stack_waiters: StackWaiters::default(),
             }
             .watch();
             core::mem::forget(guard);
@@ -119,6 +123,7 @@ impl<C: Config> Sysmon<'_, C> {
                 }
             }
             self.sched.look_if_late(now);
+            self.stack_waiters.ask_again(self.sched, now);
             let until = self.keep_bounded_law(now).min(self.next_end_of_slice());
             let until = Duration::from_nanos(until.saturating_sub(now));
             pause = pause.min(until.max(SHORTEST));
@@ -136,7 +141,7 @@ impl<C: Config> Sysmon<'_, C> {
     /// need not each wake sysmon, too.
     fn may_sleep_lightly(&mut self) -> bool {
         let lists = self.sched.lock();
-        let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
+        let idle = self.all_is_idle(&lists);
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
         self.some_overrun = lists.overrunning != 0;
         let may = idle && active;
@@ -146,11 +151,18 @@ impl<C: Config> Sysmon<'_, C> {
         may
     }
 
+    /// Nothing runs, and nobody waits for what the system has refused.
+    fn all_is_idle(&self, lists: &Lists<C>) -> bool {
+        lists.idle_ps.len() == self.sched.procs()
+            && self.sched.shared.is_empty()
+            && lists.without_stack.is_empty()
+    }
+
     /// Sleeps while all Ps are idle or the world is stopped. `true`: it did. While the world is being stopped it stays
     /// awake: a goroutine that lets the stopper wait lets timers wait, too.
     fn deep_sleep(&mut self) -> bool {
         let mut lists = self.sched.lock();
-        let idle = lists.idle_ps.len() == self.sched.procs() && self.sched.shared.is_empty();
+        let idle = self.all_is_idle(&lists);
         let stopped = self.sched.attention() & attention::STOP != 0 && lists.stopper.is_none();
         let unwatched = !stopped && self.sched.wants_watcher(&lists);
         if !(idle || stopped) || unwatched || self.sched.attention() & attention::CLOSING != 0 {
@@ -245,6 +257,7 @@ impl<C: Config> Sysmon<'_, C> {
         while let Some((p, spinning)) = lists.ms_to_make.pop() {
             self.sched.start_m(&mut lists, p, spinning);
         }
+        self.sched.ask_again_if_refused(&mut lists);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Accounts: who was started, who has ended, and whether anything moves at all.
 
+use crate::refusals::spared;
+use crate::weather;
 use gmp::Handle;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// How long nothing may move.
@@ -23,6 +25,8 @@ pub(crate) struct Account {
     pub(crate) steps: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) resizes: AtomicU64,
+    /// Runs that the system refused what they cannot do without, with main left behind perhaps.
+    pub(crate) refused_runs: AtomicU32,
     /// The most goroutines alive at once.
     pub(crate) peak: AtomicUsize,
     pub(crate) wrong: Mutex<Option<String>>,
@@ -40,6 +44,7 @@ pub(crate) static ACCOUNT: Account = Account {
     steps: AtomicU64::new(0),
     panics: AtomicU64::new(0),
     resizes: AtomicU64::new(0),
+    refused_runs: AtomicU32::new(0),
     peak: AtomicUsize::new(0),
     wrong: Mutex::new(None),
     handle: Mutex::new(None),
@@ -52,6 +57,11 @@ impl Account {
         // Ends first: what comes in between is one too many, never one too few.
         let ended = self.ended.load(Relaxed);
         usize::try_from(self.spawned.load(Relaxed).saturating_sub(ended)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a goroutine may panic, which is a line on standard error: few of them.
+    pub(crate) fn may_panic(&self) -> bool {
+        self.panics.load(Relaxed) <= self.steps.load(Relaxed) >> 17
     }
 
     pub(crate) fn step(&self) {
@@ -87,21 +97,24 @@ impl Drop for Ticket {
 
 /// Aborts with what can be said if nothing moves. A plain thread: while it lives, deadlocks are not reported.
 pub(crate) fn watchdog() -> std::thread::JoinHandle<()> {
-    std::thread::spawn(|| {
-        let (mut seen, mut since) = (0, Instant::now());
-        while !ACCOUNT.over.load(Relaxed) {
-            std::thread::sleep(Duration::from_millis(50));
-            let now = ACCOUNT.steps.load(Relaxed);
-            if now != seen {
-                (seen, since) = (now, Instant::now());
-            } else if since.elapsed() > PATIENCE {
-                diagnose();
-            }
+    spared(|| std::thread::spawn(watch))
+}
+
+fn watch() {
+    let (mut seen, mut since) = (0, Instant::now());
+    while !ACCOUNT.over.load(Relaxed) {
+        std::thread::sleep(Duration::from_millis(50));
+        let now = ACCOUNT.steps.load(Relaxed);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        } else if since.elapsed() > PATIENCE {
+            diagnose();
         }
-    })
+    }
 }
 
 fn diagnose() -> ! {
+    let _fair = weather::fair();
     eprintln!(
         "soak FAILED: nothing has moved for {PATIENCE:?}; spawned {}, ended {}, steps {}",
         ACCOUNT.spawned.load(Relaxed),

@@ -2,11 +2,12 @@
 
 use crate::account::ACCOUNT;
 use crate::options::{Mode, Options};
+use crate::refusals::spared;
 use crate::soak::{builder, max_threads};
 use crate::timers::Suspends;
 use fastrand::Rng;
-use gmp::AtMainReturn;
 use gmp::contract::Policy;
+use gmp::{AtMainReturn, BuildError, RunError};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -56,6 +57,11 @@ impl fmt::Display for Closings {
 }
 
 impl Closings {
+    /// Runtimes that may have goroutines left behind.
+    pub(crate) fn leaks(&self) -> u32 {
+        self.leaks
+    }
+
     pub(crate) fn some<P: Policy>(&mut self, options: &Options, rng: &mut Rng) -> Result<(), String> {
         for _ in 0..AT_ONCE {
             let how = match rng.u32(..3) {
@@ -71,8 +77,9 @@ impl Closings {
             // Two at a time: what one runtime does must not hold up another.
             let (mode, mut beside) = (mode(options, rng), rng.fork());
             std::thread::scope(|scope| {
-                let beside = scope.spawn(move || close_one::<P>(mode, &mut beside, AtMainReturn::Wait));
-                close_one::<P>(mode, rng, how)?;
+                let (faults, wait) = (options.faults, AtMainReturn::Wait);
+                let beside = spared(|| scope.spawn(move || close_one::<P>(mode, &mut beside, wait, faults)));
+                close_one::<P>(mode, rng, how, faults)?;
                 beside.join().map_err(|_| String::from("a runtime beside another one panicked"))?
             })?;
             ACCOUNT.step();
@@ -90,33 +97,38 @@ fn mode(options: &Options, rng: &mut Rng) -> Mode {
 }
 
 /// A few goroutines in all states, and main returns in the middle of it.
-fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn) -> Result<(), String> {
+fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bool) -> Result<(), String> {
     let seed = rng.u64(..);
-    let runtime = builder::<P>(mode)
+    let built = builder::<P>(mode)
         .procs(rng.usize(1..=4))
         .max_threads(max_threads(rng))
         .seed(seed)
         .at_main_return(how)
-        .build()
-        .map_err(|error| error.to_string())?;
+        .build();
+    let runtime = match built {
+        Err(BuildError::Refused(_)) if faults => return Ok(()),
+        built => built.map_err(|error| error.to_string())?,
+    };
     let handle = runtime.handle();
     let closed = Arc::new(AtomicBool::new(false));
     let (unparkers, targets) = std::sync::mpsc::channel::<gmp::Unparker>();
     let (book, waits) = (Book::default(), how == AtMainReturn::Wait);
     let nuisance = {
         let (closed, book) = (closed.clone(), book.clone());
-        std::thread::spawn(move || {
-            let mut sleepers = Vec::new();
-            while !closed.load(Relaxed) {
-                sleepers.extend(targets.try_iter().take(4));
-                sleepers.iter().for_each(gmp::Unparker::unpark);
-                let ticket = book.ticket();
-                if !waits {
-                    // Runs, or is given back, or is dropped with the runtime.
-                    drop(handle.go(move || drop(ticket)));
+        spared(|| {
+            std::thread::spawn(move || {
+                let mut sleepers = Vec::new();
+                while !closed.load(Relaxed) {
+                    sleepers.extend(targets.try_iter().take(4));
+                    sleepers.iter().for_each(gmp::Unparker::unpark);
+                    let ticket = book.ticket();
+                    if !waits {
+                        // Runs, or is given back, or is dropped with the runtime.
+                        drop(handle.go(move || drop(ticket)));
+                    }
+                    std::thread::sleep(Duration::from_micros(30));
                 }
-                std::thread::sleep(Duration::from_micros(30));
-            }
+            })
         })
     };
     let books = book.clone();
@@ -183,6 +195,10 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn) -> Result<
     });
     closed.store(true, Relaxed);
     nuisance.join().map_err(|_| String::from("the plain thread panicked"))?;
+    if faults && matches!(finished, Err(RunError::Os(_))) {
+        ACCOUNT.refused_runs.fetch_add(1, Relaxed);
+        return Ok(());
+    }
     let finished = finished.map_err(|error| format!("closing by {how:?}: {error}"))?;
     settle(how, &finished, &book)
 }

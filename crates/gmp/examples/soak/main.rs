@@ -3,17 +3,22 @@
 //! `cargo run --release -p gmp --example soak -- --seconds 120 --seed 1 --procs-max 16 --mode migrating --policy go`
 //!
 //! Prints one line and exits with 0, or says what is wrong and exits with 1; a watchdog aborts with a diagnosis if
-//! nothing has moved for 30 seconds. `cargo xtask soak` runs it for two minutes.
+//! nothing has moved for 30 seconds. It is wrong, too, if the process has grown. With `--faults` code breaks meanwhile, and
+//! the system refuses threads, stacks and descriptors, all at random. `cargo xtask soak` runs it for two minutes.
 
 mod account;
+mod broken;
 mod closing;
+mod growth;
 mod options;
 mod outside;
+mod refusals;
 mod scopes;
 mod soak;
 mod sockets;
 mod timers;
 mod traffic;
+mod weather;
 mod work;
 
 fn main() -> std::process::ExitCode {

@@ -3,7 +3,7 @@
 use core::str::FromStr;
 
 pub(crate) const USAGE: &str = "usage: soak [--seconds N] [--seed S] [--procs-max N] \
-     [--mode migrating|own|pinned|one-thread-each] [--policy go|random]";
+     [--mode migrating|own|pinned|one-thread-each] [--policy go|random] [--faults]";
 
 /// How goroutines and threads go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +27,20 @@ pub(crate) struct Options {
     pub(crate) procs_max: usize,
     pub(crate) mode: Mode,
     pub(crate) policy: PolicyName,
+    /// Things break and are refused at random.
+    pub(crate) faults: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seconds: 10, seed: 1, procs_max: 16, mode: Mode::Migrating, policy: PolicyName::Go }
+        Self {
+            seconds: 10,
+            seed: 1,
+            procs_max: 16,
+            mode: Mode::Migrating,
+            policy: PolicyName::Go,
+            faults: false,
+        }
     }
 }
 
@@ -39,6 +48,10 @@ impl Options {
     pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self::default();
         while let Some(name) = arguments.next() {
+            if name == "--faults" {
+                options.faults = true;
+                continue;
+            }
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
                 "--seconds" => options.seconds = number(&name, &value)?,

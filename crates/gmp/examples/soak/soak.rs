@@ -2,7 +2,10 @@
 
 use crate::account::{ACCOUNT, Ticket, watchdog};
 use crate::closing;
+use crate::growth::Growth;
 use crate::options::{Mode, Options, PolicyName};
+use crate::refusals::spared;
+use crate::weather::{self, Refused, Weather};
 use crate::work::{Errand, World, start};
 use fastrand::Rng;
 use gmp::contract::Policy;
@@ -20,13 +23,17 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// Records that Ps and the registry keep beside those in use: 64 for each P, and batches on their way.
 const KEPT_BY_A_P: usize = 64;
 const KEPT: usize = 2048;
+/// No limit that is ever reached.
+const MANY_THREADS: usize = 10_000;
 
 pub(crate) fn run(options: &Options) -> Result<String, String> {
     let dog = watchdog();
+    let weather = options.faults.then(|| Weather::begin(options.seed));
     let result = match options.policy {
         PolicyName::Go => generations::<gmp::policy::Go>(options),
         PolicyName::Random => generations::<gmp::policy::Random>(options),
     };
+    drop(weather);
     ACCOUNT.over.store(true, Relaxed);
     // It catches nothing and ends by itself.
     let _ = dog.join();
@@ -52,6 +59,7 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
     let mut rng = Rng::with_seed(options.seed);
     let (mut runtimes, mut rounds, mut closings) = (0, 0, closing::Closings::default());
     let mut totals = gmp::Stats::default();
+    let mut growth = Growth::of(options.seconds);
     while Instant::now() < deadline {
         let until = deadline.min(Instant::now() + LIFE);
         let (done, stats) = generation::<P>(options, &mut rng, until)?;
@@ -62,10 +70,13 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
         totals.handoffs += stats.handoffs;
         totals.records = stats.records;
         closings.some::<P>(options, &mut rng)?;
+        let _fair = weather::fair();
+        growth.look(closings.leaks() + ACCOUNT.refused_runs.load(Relaxed))?;
     }
+    let faults = if options.faults { format!(", {Refused}") } else { String::new() };
     Ok(format!(
         "soak ok: {:.1} s, {:?}, {:?}, seed {}: {} goroutines, {} steps, {} parcels, {} crashes, {rounds} rounds, {runtimes} runtimes, \
-         {closings}, {} resizes, {} steals, {} wake-ups, {} hand-offs, peak {}, {} records",
+         {closings}, {} resizes, {} steals, {} wake-ups, {} hand-offs, peak {}, {} records, {growth}{faults}",
         began.elapsed().as_secs_f64(),
         options.mode,
         options.policy,
@@ -86,7 +97,7 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
 /// A limit of threads: now and then one at which goroutines in blocking calls and locked ones wait for each other's
 /// threads.
 pub(crate) fn max_threads(rng: &mut Rng) -> usize {
-    if rng.u32(..4) == 0 { rng.usize(3..20) } else { 10_000 }
+    if rng.u32(..4) == 0 { rng.usize(3..20) } else { MANY_THREADS }
 }
 
 /// One runtime, for some seconds.
@@ -96,9 +107,12 @@ fn generation<P: Policy>(
     until: Instant,
 ) -> Result<(u64, gmp::Stats), String> {
     let seed = rng.u64(..);
+    let threads = max_threads(rng);
+    // A refused thread ends a runtime that has no other.
+    let fair = weather::fair();
     let runtime = builder::<P>(options.mode)
         .procs(rng.usize(1..=options.procs_max))
-        .max_threads(max_threads(rng))
+        .max_threads(threads)
         .thread_keep_alive(Duration::from_millis([0, 1, 20, 10_000][rng.usize(..4)]))
         .seed(seed)
         .lock_main(rng.bool())
@@ -108,9 +122,23 @@ fn generation<P: Policy>(
     *ACCOUNT.handle.lock().unwrap() = Some(handle.clone());
     let (outside, errands) = mpsc::channel();
     let waits = options.mode != Mode::Pinned;
-    let helper = std::thread::spawn(move || run_errands(&handle, &errands, waits));
-    let world = World { mode: options.mode, procs_max: options.procs_max, outside, started: Instant::now() };
-    let finished = runtime.run(move || rounds(&world, seed, until)).map_err(|error| error.to_string())?;
+    let helper = spared(|| std::thread::spawn(move || run_errands(&handle, &errands, waits)));
+    let world = World {
+        mode: options.mode,
+        procs_max: options.procs_max,
+        faults: options.faults,
+        // Where goroutines are threads, one that blocks without a word keeps its P.
+        may_block: threads == MANY_THREADS && options.mode != Mode::OneThreadEach,
+        outside,
+        started: Instant::now(),
+    };
+    let finished = runtime
+        .run(move || {
+            gmp::sleep(Duration::from_micros(1));
+            drop(fair);
+            rounds(&world, seed, until)
+        })
+        .map_err(|error| error.to_string())?;
     // A goroutine that was left behind has kept its end of the channel, so the plain thread would wait for ever.
     if finished.value.is_err() {
         return finished.value;
@@ -133,7 +161,7 @@ fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, waits: bool) {
             Errand::Call(call) if waits => call(),
             Errand::Call(call) => {
                 calls.retain(|call: &std::thread::JoinHandle<()>| !call.is_finished());
-                calls.push(std::thread::spawn(call));
+                calls.push(spared(|| std::thread::spawn(call)));
             }
             Errand::Unpark(sleeper, done) => {
                 done.store(true, Release);
@@ -165,6 +193,10 @@ fn rounds(world: &World, seed: u64, until: Instant) -> Result<(u64, gmp::Stats),
     loop {
         let workers: Vec<_> = (0..WORKERS).map(|_| start(world, &mut rng, 3)).collect();
         for (handle, seed) in workers {
+            // If all were asleep without a timer, those that wait for a stack would be told that none can come.
+            while world.faults && !handle.is_finished() {
+                gmp::sleep(Duration::from_millis(1));
+            }
             if let Err(error) = handle.join() {
                 return Err(format!("worker of seed {seed} ended as {error:?}"));
             }

@@ -2,7 +2,7 @@
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
-use crate::{outside, scopes, sockets, timers, traffic};
+use crate::{broken, outside, scopes, sockets, timers, traffic};
 use fastrand::Rng;
 use gmp::{JoinError, JoinHandle, Unparker};
 use std::hint::black_box;
@@ -20,6 +20,10 @@ const MOST_THREADS: usize = 100;
 pub(crate) struct World {
     pub(crate) mode: Mode,
     pub(crate) procs_max: usize,
+    /// Whether things break and are refused meanwhile.
+    pub(crate) faults: bool,
+    /// Whether goroutines may block their threads until others have run: not where every thread may be blocked so.
+    pub(crate) may_block: bool,
     /// A plain thread that unparks whom it is told to.
     pub(crate) outside: mpsc::Sender<Errand>,
     pub(crate) started: Instant,
@@ -106,11 +110,12 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         35 if may_start => scopes::both(world, rng, depth),
         36 if may_start => traffic::traffic(world, rng),
         37..=38 if may_start => outside::without_a_p(rng),
-        39 if may_start && rng.u32(..20) == 0 => outside::never_runs(rng),
+        39 if may_start && rng.u32(..20) == 0 => outside::never_runs(rng, world.faults),
         40 => timers::leave_some(rng),
         41 => timers::calls_beside_one(rng),
         42 if may_start => sockets::read_and_end(rng),
         43 => lose_the_p(rng),
+        44..=45 if may_start && world.faults => broken::step(world, rng),
         _ => {
             black_box(gmp::current().unwrap().number);
         }
@@ -280,13 +285,7 @@ fn locked(world: &World, rng: &mut Rng, depth: u32) {
 fn ends_early(rng: &mut Rng) {
     let ticket = Ticket::new();
     let way = rng.u32(..8);
-    // Each panic is a line on standard error: few of them.
-    let way =
-        if way == 0 && ACCOUNT.panics.load(Ordering::Relaxed) > ACCOUNT.steps.load(Ordering::Relaxed) >> 17 {
-            1
-        } else {
-            way
-        };
+    let way = if way == 0 && !ACCOUNT.may_panic() { 1 } else { way };
     let handle: JoinHandle<u32> = gmp::go(move || {
         let _ticket = ticket;
         match way {

@@ -8,12 +8,14 @@ mod builder_values;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod hogs;
+mod kept_stacks;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
 mod overload;
 mod policy_stash_uaf;
 mod poller;
+mod pressure_ends;
 mod recycled_record;
 mod refusals;
 mod sink_channel;
@@ -44,12 +46,14 @@ const FAULTS: &[Fault] = &[
     broken_code::FAULT,
     builder_values::FAULT,
     hogs::FAULT,
+    kept_stacks::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     lost_p::FAULT,
     overload::FAULT,
     policy_stash_uaf::FAULT,
     poller::FAULT,
+    pressure_ends::FAULT,
     recycled_record::FAULT,
     refusals::FAULT,
     sink_channel::FAULT,

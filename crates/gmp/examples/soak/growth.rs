@@ -1,0 +1,105 @@
+//! Growth: memory, threads and descriptors of the process when no runtime is there, compared with what they were once
+//! everything had been done a few times.
+
+use core::fmt;
+use std::time::{Duration, Instant};
+
+/// Resident memory may grow by so much: what the C library's heaps keep of a busier time.
+const MEMORY: u64 = 16 << 20;
+/// A goroutine that is left behind keeps its stack, and its runtime, for ever.
+const LEAKED_RUNTIME: u64 = 256 << 10;
+/// The first look counts after so long, and not before the second one.
+const WARM: Duration = Duration::from_secs(20);
+/// Threads that have said that they are done may take so long to be gone.
+const SETTLING: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy)]
+struct Size {
+    memory: u64,
+    threads: usize,
+    descriptors: usize,
+    leaked: u32,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { memory, threads, descriptors, .. } = self;
+        write!(f, "{} KiB, {threads} threads, {descriptors} descriptors", memory >> 10)
+    }
+}
+
+impl Size {
+    fn now(leaked: u32) -> Self {
+        // What has been freed is given back, so that only what is kept counts.
+        // SAFETY: it may be called at any time.
+        unsafe { libc::malloc_trim(0) };
+        let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
+        let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        let entries = |folder| std::fs::read_dir(folder).expect("Linux tells").count();
+        Self {
+            memory: pages.expect("a number of pages") * 4096,
+            threads: entries("/proc/self/task"),
+            descriptors: entries("/proc/self/fd"),
+            leaked,
+        }
+    }
+
+    fn is_within(&self, first: &Self) -> bool {
+        let leaked = u64::from(self.leaked - first.leaked) * LEAKED_RUNTIME;
+        self.memory <= first.memory + MEMORY + leaked
+            && self.threads <= first.threads
+            && self.descriptors <= first.descriptors
+    }
+}
+
+/// How large the process was when it had warmed up, and is now.
+pub(crate) struct Growth {
+    began: Instant,
+    seconds: u64,
+    looks: u32,
+    first: Option<Size>,
+    last: Size,
+}
+
+impl Growth {
+    /// Of a soak of so many seconds.
+    pub(crate) fn of(seconds: u64) -> Self {
+        Self { began: Instant::now(), seconds, looks: 0, first: None, last: Size::now(0) }
+    }
+
+    /// Looks again; no runtime is there, but for those that have been closed with goroutines left behind.
+    pub(crate) fn look(&mut self, leaked: u32) -> Result<(), String> {
+        let deadline = Instant::now() + SETTLING;
+        self.looks += 1;
+        self.last = Size::now(leaked);
+        let Some(first) = self.first else {
+            let warm = WARM.min(Duration::from_secs(self.seconds) / 3);
+            self.first = (self.looks > 1 && self.began.elapsed() >= warm).then_some(self.last);
+            return Ok(());
+        };
+        while !self.last.is_within(&first) {
+            if Instant::now() > deadline {
+                return Err(format!(
+                    "the process has grown since it was warm, from {first} to {}; allowed are {} KiB more, for each of {} \
+                     runtimes that were leaked since then {} KiB more, and nothing else",
+                    self.last,
+                    MEMORY >> 10,
+                    leaked - first.leaked,
+                    LEAKED_RUNTIME >> 10,
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            self.last = Size::now(leaked);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.first {
+            Some(first) => write!(f, "from {first} to {}", self.last),
+            None => write!(f, "{}", self.last),
+        }
+    }
+}

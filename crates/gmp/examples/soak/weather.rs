@@ -1,0 +1,154 @@
+//! Weather: a plain thread that makes the system refuse, now this, now that, for some milliseconds at a time, with calm in
+//! between: threads, mappings (which are stacks), descriptors; and storms of signals, which come during switches as well.
+//! What waits for something refused has it when the weather is over.
+
+use crate::refusals::{ALWAYS, MAPPINGS, THREADS, spared};
+use core::ffi::c_int;
+use core::fmt;
+use fastrand::Rng;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long one kind of weather lasts at most.
+const LONGEST: Duration = Duration::from_millis(40);
+
+/// Held while the weather is bad.
+static SKY: Mutex<()> = Mutex::new(());
+/// How many want it fair.
+static FAIR: AtomicUsize = AtomicUsize::new(0);
+static OVER: AtomicBool = AtomicBool::new(false);
+static SIGNALS: AtomicU64 = AtomicU64::new(0);
+static FRONTS: AtomicU64 = AtomicU64::new(0);
+
+fn sky() -> MutexGuard<'static, ()> {
+    SKY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for fair weather, which lasts as long as what it returns.
+pub(crate) fn fair() -> Fair {
+    FAIR.fetch_add(1, Relaxed);
+    drop(sky());
+    Fair(())
+}
+
+/// While it lives, the weather is fair.
+pub(crate) struct Fair(());
+
+impl Drop for Fair {
+    fn drop(&mut self) {
+        FAIR.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Bad weather, until it is dropped.
+pub(crate) struct Weather(Option<JoinHandle<()>>);
+
+impl Weather {
+    pub(crate) fn begin(seed: u64) -> Self {
+        hear_signals();
+        Self(Some(spared(|| std::thread::spawn(move || change(&mut Rng::with_seed(seed))))))
+    }
+}
+
+impl Drop for Weather {
+    fn drop(&mut self) {
+        OVER.store(true, Relaxed);
+        // It does not panic, but if it did, that would be known by its message.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
+}
+
+/// What has been refused so far.
+pub(crate) struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (threads, mappings) = (THREADS.count(), MAPPINGS.count());
+        let (fronts, signals) = (FRONTS.load(Relaxed), SIGNALS.load(Relaxed));
+        write!(
+            f,
+            "{fronts} times of pressure, refused {threads} threads and {mappings} mappings, {signals} signals"
+        )
+    }
+}
+
+fn change(rng: &mut Rng) {
+    while !OVER.load(Relaxed) {
+        {
+            let _sky = sky();
+            if FAIR.load(Relaxed) == 0 {
+                FRONTS.fetch_add(1, Relaxed);
+                front(rng);
+            }
+        }
+        std::thread::sleep(span(rng));
+    }
+}
+
+fn span(rng: &mut Rng) -> Duration {
+    LONGEST.mul_f64(rng.f64())
+}
+
+/// One kind of it, or several at once.
+fn front(rng: &mut Rng) {
+    let (kinds, span) = (rng.u32(1..16), span(rng));
+    let odds = [ALWAYS, ALWAYS, 192, 64][rng.usize(..4)];
+    if kinds & 1 != 0 {
+        THREADS.set(odds);
+    }
+    if kinds & 2 != 0 {
+        MAPPINGS.set(odds);
+    }
+    let before = (kinds & 4 != 0).then(no_more_descriptors);
+    if kinds & 8 != 0 {
+        storm(span);
+    } else {
+        std::thread::sleep(span);
+    }
+    THREADS.set(0);
+    MAPPINGS.set(0);
+    if let Some((now, most)) = before {
+        setrlimit(Resource::RLIMIT_NOFILE, now, most).expect("it was so before");
+    }
+}
+
+/// Only those that are closed can be had again. Returns the limits as they were.
+fn no_more_descriptors() -> (u64, u64) {
+    let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits can be read");
+    let open = std::fs::read_dir("/proc/self/fd").map_or(3, Iterator::count);
+    setrlimit(Resource::RLIMIT_NOFILE, open as u64, most).expect("it may be lowered");
+    (now, most)
+}
+
+extern "C" fn heard(_: c_int) {
+    SIGNALS.fetch_add(1, Relaxed);
+}
+
+fn hear_signals() {
+    let handler = heard as *const () as libc::sighandler_t;
+    for signal in [libc::SIGUSR1, libc::SIGPROF] {
+        // SAFETY: it does what a handler may.
+        unsafe { libc::signal(signal, handler) };
+    }
+}
+
+/// Signals to whoever runs, by the clock of the CPU's time and by this thread.
+fn storm(span: Duration) {
+    let clock = |microseconds| {
+        let every = libc::timeval { tv_sec: 0, tv_usec: microseconds };
+        let timer = libc::itimerval { it_interval: every, it_value: every };
+        // SAFETY: the pointer is valid; nobody asks for the timer as it was.
+        unsafe { libc::setitimer(libc::ITIMER_PROF, &raw const timer, core::ptr::null_mut()) }
+    };
+    clock(1000);
+    let began = Instant::now();
+    while began.elapsed() < span {
+        // SAFETY: a signal to ourselves, which has a handler.
+        unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    clock(0);
+}

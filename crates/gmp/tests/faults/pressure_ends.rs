@@ -1,0 +1,150 @@
+//! The fault: what the system refused for a moment only was waited for until a goroutine ended, perhaps for ever, or ended
+//! the whole runtime. The soak with faults met both.
+//!
+//! The kind: pressure that ends. Whoever waits for what was refused has it soon afterwards, whatever the others do.
+
+use super::undeclared_blocking::one_p;
+use crate::harness::{child, named};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+pub(crate) const FAULT: crate::Fault = (
+    named![
+        who_waits_for_a_stack_has_it_though_nobody_ends,
+        the_first_thread_may_be_refused_for_a_moment,
+        a_thread_may_be_refused_for_a_moment,
+        a_reserve_that_blocks_gives_way_to_a_thread_that_came_back,
+    ],
+    named![stacks_come_back, first_thread_comes_late, another_thread_comes_late, reserve_blocks],
+);
+
+const MS: Duration = Duration::from_millis(1);
+
+fn limit_to(bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the pointer is valid; a limit changes no memory.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
+/// From here on there is hardly any address space: neither threads nor large stacks.
+fn begin() {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+    limit_to(pages * 4096 + (1 << 20));
+}
+
+fn end() {
+    limit_to(libc::RLIM_INFINITY);
+}
+
+/// Main only sleeps and looks, so there is always a timer, and no goroutine ends.
+fn stacks_come_back() {
+    const MANY: usize = 40;
+    let finished = one_p().build().unwrap().run(|| {
+        gmp::sleep(MS);
+        begin();
+        let ran = Arc::new(AtomicUsize::new(0));
+        let all: Vec<_> = (0..MANY)
+            .map(|_| {
+                let ran = Arc::clone(&ran);
+                let goes_on = move || {
+                    ran.fetch_add(1, Relaxed);
+                    gmp::park();
+                };
+                gmp::spawn().stack_size(4 << 20).go(goes_on).unwrap()
+            })
+            .collect();
+        (0..30).for_each(|_| gmp::sleep(MS));
+        assert_eq!(ran.load(Relaxed), 0);
+        end();
+        while ran.load(Relaxed) < MANY {
+            gmp::sleep(MS);
+        }
+        all.len()
+    });
+    println!("{}", finished.unwrap().value);
+}
+
+fn who_waits_for_a_stack_has_it_though_nobody_ends() {
+    child("stacks_come_back").env("MALLOC_ARENA_MAX", "1").run().code(0).prints("40\n");
+}
+
+/// Ends the pressure a little later, from a thread that is there already.
+fn end_soon() -> impl FnOnce() + Send {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        told.recv().unwrap();
+        std::thread::sleep(30 * MS);
+        end();
+    });
+    move || tell.send(()).unwrap()
+}
+
+/// m0 leaves its P to a thread that cannot be made yet.
+fn first_thread_comes_late() {
+    let end_soon = end_soon();
+    let finished = one_p().build().unwrap().run(|| {
+        begin();
+        end_soon();
+        gmp::sleep(MS);
+        gmp::go(|| 7).join().unwrap()
+    });
+    println!("{}", finished.unwrap().value);
+}
+
+fn the_first_thread_may_be_refused_for_a_moment() {
+    child("first_thread_comes_late").env("MALLOC_ARENA_MAX", "1").run().code(0).prints("7\n");
+}
+
+/// Main and another goroutine have locked the only two Ms, and both wait for a third goroutine, which needs another.
+fn another_thread_comes_late() {
+    let end_soon = end_soon();
+    let finished = one_p().lock_main(true).build().unwrap().run(|| {
+        let (tell, told) = gmp::chan::<u32>(0);
+        let (ready, is_ready) = gmp::chan(1);
+        let other = gmp::go(move || {
+            let _lock = gmp::lock_os_thread();
+            ready.send(()).unwrap();
+            let got = told.recv().unwrap();
+            got + told.recv().unwrap()
+        });
+        is_ready.recv().unwrap();
+        begin();
+        end_soon();
+        let sends = gmp::go(move || [3, 4].into_iter().for_each(|n| tell.send(n).unwrap()));
+        sends.join().unwrap();
+        other.join().unwrap()
+    });
+    println!("{}", finished.unwrap().value);
+}
+
+fn a_thread_may_be_refused_for_a_moment() {
+    child("another_thread_comes_late").env("MALLOC_ARENA_MAX", "1").run().code(0).prints("7\n");
+}
+
+/// m0 runs the others while the only other thread blocks, and blocks without a word itself when that one has come back.
+fn reserve_blocks() {
+    let finished = one_p().max_threads(3).build().unwrap().run(|| {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let blocks = gmp::go(move || gmp::blocking(|| wait.recv().is_err()));
+        while gmp::stats().blocked == 0 {
+            gmp::sleep(MS);
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let waits = gmp::go(move || {
+            let sends = gmp::go(move || tell.send(7));
+            drop(release);
+            let got = told.recv();
+            sends.join().unwrap().unwrap();
+            got.unwrap()
+        });
+        assert!(blocks.join().unwrap());
+        waits.join().unwrap()
+    });
+    println!("{}", finished.unwrap().value);
+}
+
+fn a_reserve_that_blocks_gives_way_to_a_thread_that_came_back() {
+    child("reserve_blocks").run().code(0).prints("7\n");
+}

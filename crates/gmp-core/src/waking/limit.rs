@@ -75,9 +75,9 @@ impl<C: Config> Sched<C> {
         Some(m0)
     }
 
-    /// Whether nobody runs goroutines, or could: every other P is idle, m0 is kept by a goroutine or gone, and there is no second
-    /// reserve, or a goroutine has locked it. Under the lock, with a P in hand that no M can be had for. An m0 that nobody
-    /// keeps is on its way to rest, and looks then.
+    /// Whether nobody runs goroutines, or could: every other P is idle, m0 is kept by a goroutine or gone, and there is no
+    /// second reserve, or a goroutine has locked it. Under the lock, with a P in hand that no M can be had for. An m0 that
+    /// nobody keeps is on its way to rest, and looks then.
     pub(crate) fn needs_second_reserve(&self, lists: &Lists<C>) -> bool {
         // SAFETY: it is on the list of all Ms, or it would have been forgotten.
         let is_locked = |m: MRef| !unsafe { m.get() }.locked_g.get().is_null();
@@ -120,8 +120,8 @@ impl<C: Config> Sched<C> {
         true
     }
 
-    /// An M is no more, or m0 rests. If it was a reserve, whoever submitted something meanwhile found no M for it. Under the
-    /// lock.
+    /// An M is no more, or m0 rests. If it was a reserve, whoever submitted something meanwhile found no M for it. Under
+    /// the lock.
     pub(crate) fn mind_ended_reserve(&self, lists: &mut Lists<C>) {
         self.clear_limit(lists);
         let work = !self.shared.is_empty() || lists.every_p.iter().any(|p| p.has_work());

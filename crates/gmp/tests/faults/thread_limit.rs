@@ -103,7 +103,6 @@ fn block_all<P: gmp::contract::Policy>(builder: gmp::Builder<P>, limit: usize) {
             while gmp::stats().blocked < limit - 2 {
                 go_on();
             }
-            go_on();
             assert!(threads() <= limit, "{} threads", threads());
             drop(release);
             assert!(blocked.into_iter().all(|one| one.join().unwrap()));

@@ -177,7 +177,10 @@ impl<C: Config> G0<'_, C> {
             Err(error) => matches!(error, Unbound::Impossible),
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
-            if let Some(hook) = &self.sched.settings.on_out_of_stacks {
+            // Whoever only drops its outcome has run.
+            if let Some(hook) =
+                self.sched.settings.on_out_of_stacks.as_ref().filter(|_| !g.has(Flags::DROPPING))
+            {
                 crate::entering::foreign::without_runtime("an out-of-stacks hook", || hook(g.number.get()));
             }
             self.end_unstarted(runnable, Outcome::OutOfStacks);
@@ -189,15 +192,20 @@ impl<C: Config> G0<'_, C> {
         true
     }
 
-    /// Ends a goroutine that never ran and gets no stack. This is the one place where a closure's destructors run on
-    /// g0: there is no other stack for them. What they call there that would suspend is refused by a panic, which stays
-    /// here; nobody's lock is held, and g0 uses nothing afterwards but its M.
+    /// Ends a goroutine that gets no stack: it never ran, or was to drop its outcome. This is the one place where
+    /// destructors of a closure or an outcome run on g0: there is no other stack for them. What they call there that would
+    /// suspend is refused by a panic, which stays here; nobody's lock is held, and g0 uses nothing afterwards but its M.
     #[cold]
     fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();
-        // SAFETY: it never ran, so its closure is there, and we hold its only Runnable.
-        unsafe { g.drop_closure() };
-        g.outcome.set(outcome);
+        if g.has(Flags::DROPPING) {
+            // SAFETY: it has ended, so its outcome is in its body; nobody has a handle, and we hold its only Runnable.
+            unsafe { g.drop_unwanted() };
+        } else {
+            // SAFETY: it never ran, so its closure is there, and we hold its only Runnable.
+            unsafe { g.drop_closure() };
+            g.outcome.set(outcome);
+        }
         g.word.to_discarded();
         if g.has(Flags::SYSTEM) {
             self.sched.system.fetch_sub(1, Ordering::Relaxed);

@@ -20,6 +20,7 @@ mod recycled_record;
 mod refusals;
 mod sink_channel;
 mod stack_size;
+mod stackless_drops;
 mod stopped_world;
 mod system_stack;
 mod thread_limit;
@@ -58,6 +59,7 @@ const FAULTS: &[Fault] = &[
     refusals::FAULT,
     sink_channel::FAULT,
     stack_size::FAULT,
+    stackless_drops::FAULT,
     stopped_world::FAULT,
     system_stack::FAULT,
     thread_limit::FAULT,

@@ -28,13 +28,13 @@ fn limit_to(bytes: u64) {
 }
 
 /// From here on there is hardly any address space: neither threads nor large stacks.
-fn begin() {
+pub(crate) fn begin() {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
     limit_to(pages * 4096 + (1 << 20));
 }
 
-fn end() {
+pub(crate) fn end() {
     limit_to(libc::RLIM_INFINITY);
 }
 

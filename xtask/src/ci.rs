@@ -74,11 +74,7 @@ const GATES: &[Gate] = &[
         run: ecosystem,
     },
     Gate { name: "loom", about: "the models of the protocols", run: models },
-    Gate {
-        name: "soak",
-        about: "ten seconds of random work in each of two modes, in one of them with faults",
-        run: soak,
-    },
+    Gate { name: "soak", about: "ten seconds of random work in each of two modes", run: soak },
     Gate { name: "browser", about: "the bench's page in a headless Chromium", run: browser::run },
     Gate {
         name: "sim-smoke",
@@ -194,9 +190,9 @@ fn outsider() -> Result<bool> {
 }
 
 fn soak() -> Result<bool> {
-    for (mode, faults) in [("migrating", None), ("own", Some("--faults"))] {
+    for mode in ["migrating", "own"] {
         let start = ["run", "--release", "-p", "gmp", "--example", "soak", "--"];
-        if !root::succeeds(root::cargo(&start).args(["--seconds", "10", "--mode", mode]).args(faults))? {
+        if !root::succeeds(root::cargo(&start).args(["--seconds", "10", "--mode", mode]))? {
             return Ok(false);
         }
     }

@@ -10,9 +10,10 @@ use gmp::contract::{Policy, VictimOrder, WalkStart};
 use gmp::event::{Event, EventKind, EventSink};
 use gmp::policy::{Go, WithOrder};
 use gmp::{AtMainReturn, Builder};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -41,12 +42,19 @@ fn builder() -> Builder<gmp::policy::Go> {
     crate::told::moving(Builder::new().policy::<gmp::policy::Go>())
 }
 
-/// Says on which goroutine it is dropped, and suspends there.
+gmp::g_local! {
+    /// This goroutine drops the handle of a timer.
+    static LETS_GO: Cell<bool> = Cell::new(false);
+}
+
+/// Says on which goroutine it is dropped, and suspends there; 0 if that one drops its handle, which then was the last to
+/// refer to it: some M has swept the heap already.
 struct Suspends(Sender<Option<u64>>);
 
 impl Drop for Suspends {
     fn drop(&mut self) {
-        self.0.send(gmp::current().map(|g| g.number)).unwrap();
+        let on = gmp::current().map(|g| if LETS_GO.get() { 0 } else { g.number });
+        self.0.send(on).unwrap();
         gmp::yield_now();
         gmp::sleep(Duration::from_micros(10));
     }
@@ -61,16 +69,30 @@ fn stopped_timers(count: usize) -> Receiver<Option<u64>> {
             let _ = &suspends;
         });
         assert!(timer.stop());
+        LETS_GO.set(true);
+        drop(timer);
+        LETS_GO.set(false);
     }
     hear
 }
 
-/// Hears of `count` drops, each in a goroutine other than this one.
-fn all_in_other_goroutines(hear: &Receiver<Option<u64>>, count: usize) {
+/// Hears of `count` drops, each in a goroutine other than this one. `unheard` is called whenever there were none for a
+/// while.
+fn all_in_other_goroutines(hear: &Receiver<Option<u64>>, count: usize, mut unheard: impl FnMut()) {
     let me = gmp::current().unwrap().number;
-    for _ in 0..count {
-        let on = gmp::blocking(|| hear.recv().unwrap()).expect("a destructor runs in a goroutine");
-        assert_ne!(on, me, "a sweep ran a destructor in the middle of a call");
+    let mut heard = 0;
+    while heard < count {
+        match gmp::blocking(|| hear.recv_timeout(Duration::from_millis(100))) {
+            Ok(on) => {
+                let on = on.expect("a destructor runs in a goroutine");
+                assert_ne!(on, me, "a sweep ran a destructor in the middle of a call");
+                heard += 1;
+            }
+            Err(RecvTimeoutError::Timeout) => unheard(),
+            Err(RecvTimeoutError::Disconnected) => {
+                panic!("{heard} of {count} destructors told of themselves")
+            }
+        }
     }
 }
 
@@ -78,18 +100,11 @@ fn sweep_by_a_setter() {
     for procs in [1, 2, 4] {
         let main = move || {
             let hear = stopped_timers(60);
-            // The 65th entry has the heap swept.
-            let me = gmp::current().unwrap().number;
-            let (mut afters, mut heard) = (Vec::new(), 0);
-            while heard < 60 {
-                // Once, unless this goroutine was moved to another P's heap in between.
-                afters.extend((0..10).map(|_| gmp::time::after(HOUR)));
-                while let Ok(on) = gmp::blocking(|| hear.recv_timeout(std::time::Duration::from_millis(100)))
-                {
-                    assert_ne!(on.expect("a destructor runs in a goroutine"), me);
-                    heard += 1;
-                }
-            }
+            // The 65th entry has the heap swept. Once more, if this goroutine was moved to another P's heap in between.
+            let mut afters = Vec::new();
+            let mut set = || afters.extend((0..10).map(|_| gmp::time::after(HOUR)));
+            set();
+            all_in_other_goroutines(&hear, 60, set);
         };
         let run = move || gmp::go(main).join().unwrap();
         let done =
@@ -112,8 +127,8 @@ fn sweep_after_a_resize() {
             gmp::set_max_procs(procs);
             let _after: Vec<_> = (0..70).map(|_| gmp::time::after(HOUR)).collect();
         }
-        all_in_other_goroutines(&hear, 63);
-        others.iter().for_each(|other| all_in_other_goroutines(other, 63));
+        all_in_other_goroutines(&hear, 63, || ());
+        others.iter().for_each(|other| all_in_other_goroutines(other, 63, || ()));
     };
     builder().procs(4).at_main_return(AtMainReturn::Wait).build().unwrap().run(main).unwrap();
 }

@@ -47,7 +47,7 @@ fn spawn_after<T: Send + 'static>(
     name: String,
     f: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    let wanted = stack_size() + (BEGINNING.fetch_add(1, Relaxed) + 1) * BEYOND;
+    let wanted = stack_size().saturating_add((BEGINNING.fetch_add(1, Relaxed) + 1) * BEYOND);
     let thread = || {
         // std has made the thread's signal stack by now.
         BEGINNING.fetch_sub(1, Relaxed);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_begins_and_is_counted_no_more() {
+    fn a_thread_that_may_be_had_is_made_by_its_name() {
         let name = || std::thread::current().name().map(str::to_owned);
         assert_eq!(
             spawn_after(Some(|_| Ok(())), "one".into(), name).unwrap().join().unwrap().as_deref(),

@@ -3,16 +3,11 @@
 //!
 //! The kind: what is left of a runtime that has ended.
 
+use super::refusals::in_use;
 use super::undeclared_blocking::one_p;
 use crate::harness::{child, named};
 
 pub(crate) const FAULT: crate::Fault = (named![an_ended_runtime_keeps_no_memory], named![many_runtimes]);
-
-/// Address space in use, in MiB.
-fn address_space() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').next().unwrap().parse::<u64>().unwrap() / 256
-}
 
 fn some_runtimes() {
     for procs in [1, 2, 4].into_iter().cycle().take(90) {
@@ -27,9 +22,9 @@ fn some_runtimes() {
 
 fn many_runtimes() {
     some_runtimes();
-    let before = address_space();
+    let before = in_use();
     some_runtimes();
-    let grown = address_space().saturating_sub(before);
+    let grown = in_use().saturating_sub(before) >> 20;
     // Each kept 15 and more.
     println!("{}", if grown < 300 { "flat".to_owned() } else { format!("{grown} MiB more") });
 }

@@ -3,6 +3,7 @@
 //!
 //! The kind: pressure that ends. Whoever waits for what was refused has it soon afterwards, whatever the others do.
 
+use super::refusals::{no_limit, no_more_threads};
 use super::undeclared_blocking::one_p;
 use crate::harness::{child, named};
 use std::sync::Arc;
@@ -21,29 +22,12 @@ pub(crate) const FAULT: crate::Fault = (
 
 const MS: Duration = Duration::from_millis(1);
 
-fn limit_to(bytes: u64) {
-    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the pointer is valid; a limit changes no memory.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
-}
-
-/// From here on there is hardly any address space: neither threads nor large stacks.
-pub(crate) fn begin() {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
-    limit_to(pages * 4096 + (1 << 20));
-}
-
-pub(crate) fn end() {
-    limit_to(libc::RLIM_INFINITY);
-}
-
 /// Main only sleeps and looks, so there is always a timer, and no goroutine ends.
 fn stacks_come_back() {
     const MANY: usize = 40;
     let finished = one_p().build().unwrap().run(|| {
         gmp::sleep(MS);
-        begin();
+        no_more_threads();
         let ran = Arc::new(AtomicUsize::new(0));
         let all: Vec<_> = (0..MANY)
             .map(|_| {
@@ -57,7 +41,7 @@ fn stacks_come_back() {
             .collect();
         (0..30).for_each(|_| gmp::sleep(MS));
         assert_eq!(ran.load(Relaxed), 0);
-        end();
+        no_limit();
         while ran.load(Relaxed) < MANY {
             gmp::sleep(MS);
         }
@@ -76,7 +60,7 @@ fn end_soon() -> impl FnOnce() + Send {
     std::thread::spawn(move || {
         told.recv().unwrap();
         std::thread::sleep(30 * MS);
-        end();
+        no_limit();
     });
     move || tell.send(()).unwrap()
 }
@@ -85,7 +69,7 @@ fn end_soon() -> impl FnOnce() + Send {
 fn first_thread_comes_late() {
     let end_soon = end_soon();
     let finished = one_p().build().unwrap().run(|| {
-        begin();
+        no_more_threads();
         end_soon();
         gmp::sleep(MS);
         gmp::go(|| 7).join().unwrap()
@@ -110,7 +94,7 @@ fn another_thread_comes_late() {
             got + told.recv().unwrap()
         });
         is_ready.recv().unwrap();
-        begin();
+        no_more_threads();
         end_soon();
         let sends = gmp::go(move || [3, 4].into_iter().for_each(|n| tell.send(n).unwrap()));
         sends.join().unwrap();

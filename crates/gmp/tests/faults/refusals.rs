@@ -23,7 +23,7 @@ fn builder() -> Builder<gmp::policy::Go> {
 }
 
 /// Address space in use, in bytes.
-fn in_use() -> u64 {
+pub(crate) fn in_use() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
 }
@@ -34,8 +34,12 @@ fn limit_to(bytes: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
 }
 
-/// From here on the system gives no thread any more: each wants 2 MiB for its stack.
-fn no_more_threads() {
+pub(crate) fn no_limit() {
+    limit_to(libc::RLIM_INFINITY);
+}
+
+/// From here on the system gives neither threads nor large stacks any more: a thread wants 2 MiB.
+pub(crate) fn no_more_threads() {
     limit_to(in_use() + (1 << 20));
 }
 
@@ -51,7 +55,7 @@ fn main_waits_without_a_worker() {
         }
         other => println!("{other:?}"),
     }
-    limit_to(libc::RLIM_INFINITY);
+    no_limit();
     assert_eq!(builder().build().unwrap().run(|| gmp::go(|| 3).join().unwrap()).unwrap().value, 3);
 }
 
@@ -63,7 +67,7 @@ fn second_worker_is_refused() {
         let sum: i32 = all.into_iter().map(|each| each.join().unwrap()).sum();
         // The P of this call is wanted by another thread, which cannot be had.
         gmp::blocking(|| std::thread::sleep(Duration::from_millis(30)));
-        limit_to(libc::RLIM_INFINITY);
+        no_limit();
         sum
     });
     assert_eq!(result.unwrap().value, 4950);

@@ -4,7 +4,7 @@
 //!
 //! The kind: wherever a record's content is dropped it is asked what it is.
 
-use super::pressure_ends::{begin, end};
+use super::refusals::{no_limit, no_more_threads};
 use super::undeclared_blocking::one_p;
 use crate::harness::{child, named};
 use gmp::RunError;
@@ -40,13 +40,13 @@ fn without_a_stack(first: impl FnOnce() -> Value + Send + 'static) {
         // Runs first.
         let first = move || {
             let _captured = captured;
-            begin();
+            no_more_threads();
             first()
         };
         drop(gmp::spawn().stack_size(STACK).go(first).unwrap());
         gmp::park();
     });
-    end();
+    no_limit();
     assert!(matches!(ended, Err(RunError::Deadlock(_))));
     assert_eq!((DROPPED.load(Relaxed), Arc::strong_count(&still)), (1, 1));
 }

@@ -113,7 +113,7 @@ impl<T: AsFd> Pollable<T> {
     /// number is free again when this is dropped. Never suspends.
     ///
     /// # Errors
-    /// It was closed already.
+    /// It was closed already; or the system's.
     pub fn close(&self) -> io::Result<()> {
         self.0.close()
     }

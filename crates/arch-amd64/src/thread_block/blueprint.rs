@@ -7,6 +7,7 @@
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::base::{CARRIED, PER_LEVEL, at};
 use super::missing::Missing;
@@ -67,6 +68,9 @@ pub(super) struct Image {
     pub(super) adds: u64,
 }
 
+/// So long the system may refuse the thread that shows a new library's thread-locals. No goroutine begins before.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 static BLUEPRINT: OnceLock<Blueprint> = OnceLock::new();
 /// The present image. An old one is never freed: somebody may be copying from it.
 static IMAGE: AtomicPtr<Image> = AtomicPtr::new(ptr::null_mut());
@@ -80,8 +84,11 @@ pub(super) fn blueprint() -> &'static Blueprint {
     }
 }
 
-/// Makes the experiments.
+/// Makes the experiments, unless they have been made.
 pub(super) fn draw() -> Result<(), Missing> {
+    if BLUEPRINT.get().is_some() {
+        return Ok(());
+    }
     let symbols = symbols::find()?;
     let key = Key::make(symbols)?;
     // Another thread of the program may be born between the two, and then they are no neighbours.
@@ -101,10 +108,10 @@ pub(super) fn draw() -> Result<(), Missing> {
         // With another malloc, or one that keeps its caches elsewhere, each block has its own.
         let carried =
             if let [one, other] = older.filled_by_malloc[..] { [one, other] } else { [spare_word(); 2] };
-        // SAFETY: nobody reads it before the first block, and this runs once.
+        // SAFETY: nobody reads it before the first block, which is made after the blueprint, and this comes here once.
         unsafe { *CARRIED.0.get() = carried };
         modules::watch();
-        // Set once: `draw` runs once.
+        // Set once: one at a time draws, and there was none.
         let _ = BLUEPRINT.set(blueprint);
         return Ok(());
     }
@@ -121,9 +128,16 @@ pub(super) fn renew_image() -> &'static Image {
     if present.adds == adds {
         return present;
     }
-    let made = Key::make(blueprint().symbols)
-        .and_then(|key| newborn::visitor(key.0))
-        .and_then(|newborn| Image::of(&newborn, blueprint().errno));
+    let make = || {
+        let newborn = newborn::visitor(Key::make(blueprint().symbols)?.0)?;
+        Image::of(&newborn, blueprint().errno)
+    };
+    let begun = Instant::now();
+    let mut made = make();
+    while made.as_ref().is_err_and(Missing::is_for_now) && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+        made = make();
+    }
     match made {
         Ok(mut image) => {
             image.adds = adds;
@@ -398,7 +412,7 @@ impl Key {
         // SAFETY: a valid place and a function that does nothing.
         let error = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) };
         if error != 0 {
-            return Err(Missing::new(format!(
+            return Err(Missing::for_now(format!(
                 "no pthread key: {}",
                 std::io::Error::from_raw_os_error(error)
             )));

@@ -153,7 +153,7 @@ pub mod net {
 
 #[cfg(feature = "os")]
 #[doc(inline)]
-pub use gmp_os::{fs, process, signal};
+pub use gmp_os::{fs, io, process, signal};
 
 /// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].
 pub mod time {

@@ -98,6 +98,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Permit::count",
     "Permit::forget",
     "Pollable::get_ref",
+    "Pollable::keeping_mode",
     "Pollable::into_inner",
     "Pollable::new",
     "Receiver::channel",

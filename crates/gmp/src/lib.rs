@@ -70,6 +70,8 @@ pub mod hyper;
 mod leaks;
 mod make;
 pub mod metrics;
+#[cfg(feature = "profile")]
+pub mod profile;
 mod run;
 mod runtime;
 mod spawn;

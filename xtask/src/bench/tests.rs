@@ -240,6 +240,11 @@ fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
         "{}",
         slower.text()
     );
+    // Measured once more, it has moved again, or it has not.
+    let again = baseline::compare(&first, &report([22.1, 22.0, 22.2], 2.0)).unwrap();
+    assert!(slower.clone().confirmed_by(&again).is_slower());
+    let wavered = slower.confirmed_by(&same);
+    assert!(!wavered.is_slower() && wavered.text().contains("1 had moved, but not when"), "{}", wavered.text());
     // The whole machine runs a tenth slower: that is no news about the program.
     let drifted = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.2)).unwrap();
     assert!(!drifted.is_slower(), "{}", drifted.text());
@@ -255,7 +260,7 @@ fn precise_runs_go_on_until_the_ratio_is_known() {
 
 #[test]
 fn whoever_is_alone_is_measured_until_the_figure_is_known() {
-    let (mut record, _) = measure(&args("--workload good --precise"), &Events::new()).unwrap();
+    let mut record = measure(&args("--workload good --precise"), &Events::new()).unwrap().record;
     assert_eq!(record.samples.len(), 3);
     let cells = record.head.cells.clone();
     assert!(run::is_precise(&record, &cells));

@@ -53,6 +53,7 @@ mod blueprint;
 mod chain;
 mod ending;
 mod fork;
+mod key;
 mod missing;
 mod modules;
 mod newborn;

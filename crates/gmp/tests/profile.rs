@@ -59,8 +59,15 @@ fn time_is_told_by_function_and_label() {
                         Some("light") => light += sample.time,
                         _ => continue,
                     }
-                    let other = if label(sample, "kind") == Some("heavy") { "computes_lightly" } else { "computes_heavily" };
-                    assert!(!stands_in(sample, other), "a stack has the labels of another goroutine: {sample:?}");
+                    let other = if label(sample, "kind") == Some("heavy") {
+                        "computes_lightly"
+                    } else {
+                        "computes_heavily"
+                    };
+                    assert!(
+                        !stands_in(sample, other),
+                        "a stack has the labels of another goroutine: {sample:?}"
+                    );
                 }
                 let stands = profile.samples.iter().any(|sample| stands_in(sample, "computes_heavily"));
                 assert!(stands || heavy == Duration::ZERO, "{profile}");

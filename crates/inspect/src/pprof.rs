@@ -159,8 +159,8 @@ impl Writer {
 }
 
 impl Profile {
-    /// The profile as `go tool pprof`, and what else reads pprof's files, want it: protobuf, compressed by gzip. Such a file
-    /// is called `cpu.pb.gz`, say.
+    /// The profile as `go tool pprof`, and what else reads pprof's files, want it: protobuf, compressed by gzip. Such a
+    /// file is called `cpu.pb.gz`, say.
     #[must_use]
     pub fn to_pprof(&self) -> Vec<u8> {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
@@ -236,7 +236,10 @@ mod tests {
         assert_eq!(text(0), "");
         let kinds: Vec<_> = file.sample_type.iter().map(|of| (text(of.kind), text(of.unit))).collect();
         assert_eq!(kinds, [("samples", "count"), ("cpu", "nanoseconds")]);
-        assert_eq!((file.time_nanos, file.duration_nanos, file.period), (5_000_000_000, 1_000_000_000, 10_000_000));
+        assert_eq!(
+            (file.time_nanos, file.duration_nanos, file.period),
+            (5_000_000_000, 1_000_000_000, 10_000_000)
+        );
         assert_eq!(file.location.len(), 2, "each place is written once");
         let names = |id: u64| {
             let location = file.location.iter().find(|location| location.id == id).unwrap();

@@ -41,8 +41,8 @@ type Labels = Vec<(String, String)>;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Sample {
-    /// The stack, innermost address first, each with the functions that stand there, innermost first: more than one if calls
-    /// were inlined. Empty if it could not be had.
+    /// The stack, innermost address first, each with the functions that stand there, innermost first: more than one if
+    /// calls were inlined. Empty if it could not be had.
     pub stack: Vec<Arc<[Frame]>>,
     /// The labels of the goroutine, and its name as the label `goroutine`.
     pub labels: Labels,
@@ -208,7 +208,8 @@ impl fmt::Display for Profile {
         let mut rows = BTreeMap::<&str, (u64, u64)>::new();
         for sample in &self.samples {
             let weight = self.weight(sample);
-            let mut names = sample.stack.iter().flat_map(|frames| frames.iter()).map(|frame| &*frame.function);
+            let mut names =
+                sample.stack.iter().flat_map(|frames| frames.iter()).map(|frame| &*frame.function);
             let inner = names.next().unwrap_or("?");
             rows.entry(inner).or_default().0 += weight;
             // A function that calls itself counts once.

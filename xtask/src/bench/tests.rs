@@ -248,7 +248,11 @@ fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
     let again = baseline::compare(&first, &report([22.1, 22.0, 22.2], 2.0)).unwrap();
     assert!(slower.clone().confirmed_by(&again).is_slower());
     let wavered = slower.confirmed_by(&same);
-    assert!(!wavered.is_slower() && wavered.text().contains("1 had moved, but not when"), "{}", wavered.text());
+    assert!(
+        !wavered.is_slower() && wavered.text().contains("1 had moved, but not when"),
+        "{}",
+        wavered.text()
+    );
     // The whole machine runs a tenth slower: that is no news about the program.
     let drifted = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.2)).unwrap();
     assert!(!drifted.is_slower(), "{}", drifted.text());

@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::base::{CARRIED, PER_LEVEL, at};
+use super::key::Key;
 use super::missing::Missing;
 use super::newborn::{self, Module, Newborn};
 use super::symbols::{self, Symbols};
@@ -93,7 +94,7 @@ pub(super) fn draw() -> Result<(), Missing> {
     let key = Key::make(symbols)?;
     // Another thread of the program may be born between the two, and then they are no neighbours.
     for _ in 0..8 {
-        let (older, newer) = (newborn::bookend(key.0, true)?, newborn::bookend(key.0, false)?);
+        let (older, newer) = (newborn::bookend(key.number(), true)?, newborn::bookend(key.number(), false)?);
         if !older.shows_all() || !newer.shows_all() {
             return Err(Missing::new("the block of a new thread does not lie at the top of its stack"));
         }
@@ -129,7 +130,7 @@ pub(super) fn renew_image() -> &'static Image {
         return present;
     }
     let make = || {
-        let newborn = newborn::visitor(Key::make(blueprint().symbols)?.0)?;
+        let newborn = newborn::visitor(Key::make(blueprint().symbols)?.number())?;
         Image::of(&newborn, blueprint().errno)
     };
     let begun = Instant::now();
@@ -384,7 +385,7 @@ fn find_tid(older: &Newborn, newer: &Newborn) -> Result<isize, Missing> {
 /// Where values of keys lie, from where the value of one lies.
 fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
     let unclear = || Missing::new("it is not clear where a thread keeps the values of pthread keys");
-    let number = key.0 as usize;
+    let number = key.number() as usize;
     let level = 8 * (number / PER_LEVEL).cast_signed();
     let (levels, sequence) = if let Some(value) = newborn.key_value {
         // The first ones lie in the block. A value has its key's sequence number in front.
@@ -398,42 +399,6 @@ fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
     match flags[..] {
         [&used] => Ok(Keys { used, levels }),
         _ => Err(unclear()),
-    }
-}
-
-/// A pthread key for the time of an experiment.
-pub(super) struct Key(libc::pthread_key_t);
-
-impl Key {
-    /// Makes one, and sees that glibc's table of keys is what we take it for.
-    fn make(symbols: Symbols) -> Result<Self, Missing> {
-        unsafe extern "C" fn destructor(_: *mut core::ffi::c_void) {}
-        let mut key = 0;
-        // SAFETY: a valid place and a function that does nothing.
-        let error = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) };
-        if error != 0 {
-            return Err(Missing::for_now(format!(
-                "no pthread key: {}",
-                std::io::Error::from_raw_os_error(error)
-            )));
-        }
-        let key = Self(key);
-        // SAFETY: the table has an entry for each key.
-        let entry = unsafe { symbols.keys.add(key.0 as usize).as_ref() };
-        let same = entry
-            .destructor
-            .is_some_and(|found| ptr::fn_addr_eq(found, destructor as unsafe extern "C" fn(_)));
-        if same && entry.sequence & 1 == 1 {
-            return Ok(key);
-        }
-        Err(Missing::new("glibc's table of pthread keys is not what it was"))
-    }
-}
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        // SAFETY: made by `make`, and nobody else knows it.
-        unsafe { libc::pthread_key_delete(self.0) };
     }
 }
 

@@ -65,9 +65,7 @@ impl Pipe {
     /// Moves into it, which is empty, what there is. 0: it was the end.
     #[track_caller]
     fn fill<R: RawConn + ?Sized>(&self, from: &R) -> io::Result<usize> {
-        from.read_raw(&mut |fd| {
-            Ok(retry_on_intr(|| splice(fd, None, &self.writer, None, CHUNK, FLAGS))?)
-        })
+        from.read_raw(&mut |fd| Ok(retry_on_intr(|| splice(fd, None, &self.writer, None, CHUNK, FLAGS))?))
     }
 
     /// Moves out of it what it holds. An error comes with how much is left.

@@ -29,11 +29,11 @@
 //!   else: the P is lost                        else: → Idle, or Stopped
 //! ```
 //!
-//! Of the two fences one comes first: either the taker sees that the M is back, or the M sees Taking. Takers keep out of each
-//! other's way by the lock.
+//! Of the two fences one comes first: either the taker sees that the M is back, or the M sees Taking. Takers keep out of
+//! each other's way by the lock.
 //!
-//! **The danger** is an M that is back, has overwritten Taking, and lends the P out again, so that it does not look as if it
-//! were back. Whoever sees that sees the word that it wrote before, too, so the taker looks at both, in this order.
+//! **The danger** is an M that is back, has overwritten Taking, and lends the P out again, so that it does not look as if
+//! it were back. Whoever sees that sees the word that it wrote before, too, so the taker looks at both, in this order.
 //!
 //! Where the system has no such fence both sides make a full one.
 //!

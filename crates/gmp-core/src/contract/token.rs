@@ -1,4 +1,4 @@
-//! `Token`: a queued thing, be it the right to run a goroutine or a test's probe.
+//! `Token`: a queued thing, whether the right to run a goroutine or a test's probe.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;

@@ -145,7 +145,7 @@ enum Then {
 /// Lets a goroutine in, for a call that suspends: **suspends** one that is inside `blocking`. `call` as for [`pass`].
 ///
 /// # Panics
-/// As [`pass`].
+/// The same as for [`pass`].
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter(call: &'static str) -> Inside {

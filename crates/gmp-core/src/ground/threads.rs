@@ -16,7 +16,7 @@ const BEYOND: usize = 256 << 10;
 /// A thread's stack, unless `RUST_MIN_STACK` says otherwise.
 const STACK: usize = 2 << 20;
 
-/// Asks the operating system for so much address space, and gives it back.
+/// Asks the operating system for this many bytes of address space, and gives them back.
 type Probe = fn(usize) -> io::Result<()>;
 
 /// The process's probe, once a runtime was made whose switch has one.

@@ -186,7 +186,7 @@ impl<'scope> Scope<'scope, '_> {
     /// For the facade, whose `Spawn::go_in` it is.
     ///
     /// # Panics
-    /// As [`Scope::go`].
+    /// The same as for [`Scope::go`].
     #[doc(hidden)]
     #[track_caller]
     pub fn spawn<F, T>(

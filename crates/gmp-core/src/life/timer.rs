@@ -218,14 +218,14 @@ unsafe fn fire_node<F: Fire>(head: NonNull<Head>, expiry: Expiry) {
 }
 
 /// # Safety
-/// As [`fire_node`].
+/// The same as for [`fire_node`].
 unsafe fn retain_node<F>(head: NonNull<Head>) {
     // SAFETY: as above.
     unsafe { Arc::increment_strong_count(head.cast::<Node<F>>().as_ptr().cast_const()) };
 }
 
 /// # Safety
-/// As [`fire_node`]; the count is used up.
+/// The same as for [`fire_node`]; the count is used up.
 unsafe fn release_node<F: Fire>(head: NonNull<Head>) -> Option<crate::records::p::timer::Remains> {
     // SAFETY: as above.
     let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
@@ -277,7 +277,7 @@ impl AnyTimer {
     /// ```
     ///
     /// # Panics
-    /// As [`AnyTimer::reset_in`].
+    /// The same as for [`AnyTimer::reset_in`].
     ///
     /// # Safety
     /// `step` neither suspends nor unwinds: the P and the M that the timer is set on are in use around it.
@@ -296,7 +296,7 @@ impl AnyTimer {
     /// [`AnyTimer::reset_in`], for the first time at `at`; at once if that is past. Never suspends.
     ///
     /// # Panics
-    /// As [`AnyTimer::reset_in`].
+    /// The same as for [`AnyTimer::reset_in`].
     #[track_caller]
     pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
         let setter = Setter::enter();

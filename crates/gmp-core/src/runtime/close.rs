@@ -37,7 +37,7 @@ impl<C: Config> G0<'_, C> {
             self.acquire(p);
             token
         } else if self.take_next_p() {
-            // SAFETY: as in `next_locked`: who gave us the P used the goroutine's only Runnable up for this.
+            // SAFETY: as in `next_locked`: whoever gave us the P used the goroutine's only Runnable up for this.
             unsafe { crate::records::g::runnable::Runnable::new(&*locked) }
         } else {
             return false;

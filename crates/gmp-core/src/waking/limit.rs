@@ -1,7 +1,7 @@
 //! The limit of threads: what goes on when no thread can be made.
 //!
 //! A P that needs an M goes to one on the idle list, else to a new thread. If none can be made, it goes to an M that
-//! sleeps elsewhere: every sleep of an M but a locked one stands in the lists, so that the M can be taken out of it.
+//! sleeps elsewhere: every sleep of an M but a locked one's is in the lists, so that the M can be taken out of it.
 //!
 //! ```text
 //!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► a second reserve ──► none: the P is

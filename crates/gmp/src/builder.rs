@@ -171,8 +171,8 @@ impl<P: Policy> Builder<P> {
     /// suspends while it unwinds, keeps its thread, and if such goroutines keep them all, there is one thread more
     /// than the limit for each of them that suspends from then on. And if main keeps the thread that called `run`,
     /// locked or in a blocking call, and every other thread is blocked, one more runs the rest until a thread comes
-    /// back. The threads of goroutines under [`Builder::one_thread_each`] are not counted; when the
-    /// system has no more of them, goroutines wait until others have ended.
+    /// back. The threads of goroutines under [`Builder::one_thread_each`] are not counted; when the system has no more
+    /// of them, goroutines wait until others have ended.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.choices.settings.max_threads = threads;

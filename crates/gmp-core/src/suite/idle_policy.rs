@@ -15,7 +15,8 @@ const QUEUED: [usize; 6] = [0, 1, 2, 3, 128, 100_000];
 
 /// I5: there is an answer in every state with more than one P, and no panic.
 ///
-/// = # Panics An opinion panics.
+/// # Panics
+/// An opinion panics.
 pub fn every_state_has_an_answer<I: IdlePolicy>() {
     let policy = I::default();
     for view in views().filter(|view| view.procs > 1) {
@@ -30,7 +31,8 @@ pub fn every_state_has_an_answer<I: IdlePolicy>() {
 /// I2: a policy that claims the strong law agrees to a wake, for a submission and on behalf of a spinner that has found
 /// work, whenever a P is idle and nobody spins.
 ///
-/// = # Panics The policy refuses such a wake.
+/// # Panics
+/// The policy refuses such a wake.
 pub fn strong_means_strong<I: IdlePolicy>() {
     if !I::STRONG {
         return;
@@ -48,7 +50,8 @@ pub fn strong_means_strong<I: IdlePolicy>() {
 /// A policy that does not claim the strong law must break it somewhere: it refuses some wake that the law asks for. So
 /// "not strong" is a decision and not an oversight.
 ///
-/// = # Panics The policy refuses no such wake.
+/// # Panics
+/// The policy refuses no such wake.
 pub fn weak_means_weak<I: IdlePolicy>() {
     let policy = I::default();
     let refuses = |view: IdleView| {

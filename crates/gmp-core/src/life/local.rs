@@ -39,8 +39,9 @@ use std::any::Any;
 ///
 /// No call of it suspends, unless what it calls does: the initial expression, a closure that it is given, a destructor.
 ///
-/// `T` need not be `Send`: a value never leaves its goroutine, no more than a variable on its stack. What holds for such
-/// variables holds here: where goroutines move between threads, it must bear that.
+/// `T` need not be `Send`: a value never leaves its goroutine, any more than a variable on the goroutine's stack does.
+/// What holds for such variables holds here: where goroutines move between threads, the value must be able to bear
+/// that.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();

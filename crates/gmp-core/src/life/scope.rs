@@ -156,7 +156,7 @@ where
     }
 }
 
-/// Not all that the scope was to do has been done, and nobody has been told.
+/// Panics because part of what the scope was to do has not been done, and nobody has been told.
 #[cold]
 #[track_caller]
 fn never_ran() -> ! {

@@ -1,9 +1,9 @@
-//! Timers of one's own: a callback on the scheduler's stack at a given time, once or again and again.
+//! Users' timers: a callback on the scheduler's stack at a given time, once or again and again.
 //!
 //! A [`Timer`] lies in the heap of the P that armed it, beside the deadlines of parked goroutines
 //! (`records/p/timers.rs`), and the M that finds it due calls [`Fire::fire`]. Channels that deliver the time, functions
-//! run after a delay and contexts with deadlines are built of it. What a timer goes through is told in
-//! `records/p/plan.rs`. Go: `timer`, `timers.run` (time.go, Go 1.27).
+//! run after a delay and contexts with deadlines are built from it. `records/p/plan.rs` describes what a timer goes
+//! through. Go: `timer`, `timers.run` (time.go, Go 1.27).
 
 mod remains;
 

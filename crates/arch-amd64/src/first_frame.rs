@@ -63,7 +63,7 @@ pub(crate) unsafe fn init(stack: &Stack, entry: Entry) -> Context {
 /// (`own.rs` has the picture).
 ///
 /// # Safety
-/// As for [`init`]; `first` finds such a stack.
+/// The same as for [`init`]; `first` finds such a stack.
 #[inline(always)]
 pub(crate) unsafe fn init_with(stack: &Stack, entry: Entry, first: usize, block: Option<usize>) -> Context {
     debug_assert!(stack.top().addr().is_multiple_of(16), "clause A2: a stack's top is 16-aligned");

@@ -173,7 +173,7 @@ unsafe impl Switch for OwnAmd64 {
 /// The switch proper.
 ///
 /// # Safety
-/// As for [`Switch::switch`].
+/// The same as for [`Switch::switch`].
 #[inline(always)]
 unsafe fn switch_raw(save: *mut Context, to: Context, carry: Carry) -> Carry {
     let brought: Carry;

@@ -45,7 +45,7 @@ pub trait Sources {
 #[inline(always)]
 pub fn look_everywhere<S: Sources>(sources: &S) -> Option<Popped<S::Token>> {
     sources.run_own_timers();
-    // Every so many slices the shared queue comes first, so that local work cannot starve it.
+    // Once in this many slices the shared queue comes first, so that local work cannot starve it.
     if sources.tick().is_multiple_of(S::RULES.shared_tick)
         && !sources.shared_is_empty()
         && let Some(popped) = sources.take_shared_by_tick()

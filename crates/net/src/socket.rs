@@ -193,7 +193,7 @@ macro_rules! stream {
             /// The same for a write. Never suspends: the future does the waiting.
             ///
             /// # Errors
-            /// As for a read.
+            /// The same as for a read.
             pub fn write_async<'a>(
                 &'a self,
                 buf: &'a [u8],

@@ -98,7 +98,7 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
-    /// The same of the thread that a flow is, where each is one.
+    /// The number of the thread that a suspended flow is, where each flow is a thread.
     ///
     /// # Safety
     /// The flow in `of` was suspended by `switch` and is not continued meanwhile.

@@ -44,9 +44,9 @@
 //!
 //! # When it is refused
 //!
-//! [`available`] makes the experiments once in a process and tries a block (`trial.rs`). Whatever is not as expected is a
-//! refusal, in a sentence: nothing is guessed. Only if the system refused memory or a thread for an experiment is it made
-//! again the next time.
+//! [`available`] makes the experiments once in a process and tries a block (`trial.rs`). Anything that is not as
+//! expected leads to a refusal that says what it was: nothing is guessed. Only if the system refused memory or a thread
+//! for an experiment is it made again the next time.
 
 mod base;
 mod blueprint;
@@ -74,7 +74,7 @@ pub(crate) use pool::{flush, make_fresh, put, take};
 /// trial needs.
 ///
 /// # Errors
-/// [`Missing`]: what there would have to be.
+/// [`Missing`]: it says what is not as it would have to be.
 pub fn available() -> Result<(), Missing> {
     static ANSWER: OnceLock<Result<(), Missing>> = OnceLock::new();
     static LOOKING: Mutex<()> = Mutex::new(());
@@ -125,7 +125,7 @@ mod tests {
 
     thread_local! { static MARK: Cell<u64> = const { Cell::new(0x0123_4567_89ab_cdef) } }
 
-    /// `None`: skipped, since there is no such mode here.
+    /// `None`: the test is skipped, since there is no such mode here.
     fn block() -> Option<usize> {
         match available() {
             Ok(()) => Some(take().unwrap()),

@@ -1,11 +1,11 @@
 //! What moved since an earlier run.
 //!
-//! Two runs are minutes or months apart, and machines drift. So every figure is first divided by the calibration loop that
-//! its own process timed; then a cell counts as moved if the confidence interval of the ratio leaves out 1 and the ratio
-//! is farther from 1 than the machine wavered in either run, and than two parts in a hundred.
+//! Two runs are minutes or months apart, and machines drift. So every figure is first divided by the calibration loop
+//! that its own process timed. Then a cell counts as moved if the confidence interval of the ratio excludes 1, and if
+//! the ratio is farther from 1 than the machine wavered in either run, and than two parts in a hundred.
 //!
-//! The loop shows how fast the CPU is, not what neighbours do to caches and memory for a minute. So what moved is measured
-//! once more, when all else has been, and counts only if it has moved then as well.
+//! The loop shows how fast the CPU is, not what neighbours do to caches and memory for a minute. So each cell that moved
+//! is measured once more at the end of the run, and counts only if it has moved then as well.
 
 use crate::bench::cell::CellSpec;
 use crate::bench::ratio::Ratio;

@@ -17,7 +17,7 @@ pub(crate) fn lock(g: &G, m: &M) {
     m.locked_g.set(g);
 }
 
-/// Takes one lock of the calling goroutine `g` to its M back.
+/// Takes back one lock of the calling goroutine `g` to its M.
 pub(crate) fn unlock(g: &G, m: &M) {
     let locks = g.locks.get().saturating_sub(1);
     g.locks.set(locks);

@@ -156,7 +156,7 @@ where
     }
 }
 
-/// Not all that the scope was to do has been done, and nobody has been told.
+/// Panics because part of what the scope was to do has not been done, and nobody has been told.
 #[cold]
 #[track_caller]
 fn never_ran() -> ! {
@@ -186,7 +186,7 @@ impl<'scope> Scope<'scope, '_> {
     /// For the facade, whose `Spawn::go_in` it is.
     ///
     /// # Panics
-    /// As [`Scope::go`].
+    /// The same as for [`Scope::go`].
     #[doc(hidden)]
     #[track_caller]
     pub fn spawn<F, T>(

@@ -29,7 +29,7 @@ impl Drop for Counted {
 
 impl Task {
     pub(crate) fn new(key: u64, waker: &Waker, tasks: &Tasks) -> Self {
-        // Relaxed: who lists it does so on an M, and that M asks before it sleeps.
+        // Relaxed: whoever lists it does so on an M, and that M asks before it sleeps.
         tasks.fetch_add(1, Ordering::Relaxed);
         Self { key, waker: waker.clone(), _counted: Counted(Arc::clone(tasks)) }
     }

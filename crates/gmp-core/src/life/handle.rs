@@ -210,7 +210,7 @@ impl<T> Drop for JoinHandle<T> {
         if self.g.join.detach() {
             let unwanted = Unwanted(self.g);
             if self.g.outcome_matters() {
-                return drop_off_g0(unwanted);
+                drop_off_g0(unwanted);
             }
         }
     }

@@ -39,8 +39,10 @@ impl<F: FnMut()> Drop for AtEnd<F> {
     }
 }
 
+type Boxed = Box<dyn FnMut()>;
+
 thread_local! {
-    static LAST: Cell<Option<AtEnd<Box<dyn FnMut()>>>> = const { Cell::new(None) };
+    static LAST: Cell<Option<AtEnd<Boxed>>> = const { Cell::new(None) };
 }
 
 /// Runs `f` in the destructor of one of the calling goroutine's thread-locals.
@@ -176,16 +178,18 @@ impl Drop for Busy {
 }
 
 /// Starts a goroutine that panics, and lets go of its handle at the next tick.
-struct Starts(std::sync::Mutex<(Option<mpsc::Sender<bool>>, Option<JoinHandle<()>>)>);
+struct Starts {
+    said: std::sync::Mutex<Option<mpsc::Sender<bool>>>,
+    handle: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Fire for Starts {
     fn fire(timer: &CoreTimer<Self>, firing: Firing<'_>) {
-        let mut state = timer.callback().0.lock().unwrap();
-        if let Some(said) = state.0.take() {
-            let handle = firing.spawn(Location::caller(), move || panic_any(Busy(said)));
-            state.1 = handle.ok();
-        } else if state.1.as_ref().is_some_and(JoinHandle::is_finished) {
-            state.1 = None;
+        let mut kept = timer.callback().handle.lock().unwrap();
+        if let Some(said) = timer.callback().said.lock().unwrap().take() {
+            *kept = firing.spawn(Location::caller(), move || panic_any(Busy(said))).ok();
+        } else if kept.as_ref().is_some_and(JoinHandle::is_finished) {
+            *kept = None;
             firing.stop();
         }
     }
@@ -195,7 +199,7 @@ fn callback_lets_go() {
     for procs in [1, 2] {
         let main = || {
             let (said, hear) = mpsc::channel();
-            let timer = CoreTimer::new(Starts(std::sync::Mutex::new((Some(said), None)))).as_any();
+            let timer = CoreTimer::new(Starts { said: Some(said).into(), handle: None.into() }).as_any();
             timer.reset_in(MS, MS);
             loop {
                 if let Ok(in_goroutine) = hear.try_recv() {

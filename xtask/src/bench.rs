@@ -34,9 +34,9 @@ use std::process::ExitCode;
 
 /// Libraries that the bench has without its feature `rivals`.
 const BUILT_IN: [&str; 2] = ["gmp", "threads"];
-/// Something became slower than in the baseline.
+/// The exit code if something became slower than in the baseline.
 const SLOWER: u8 = 3;
-/// The run was interrupted: what a shell says of a program that Ctrl-C ended.
+/// The exit code of an interrupted run: what a shell reports of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let events = Events::new();
     events.listen_for_signals()?;
-    // Whatever can be refused is refused before a quarter of an hour has been spent.
+    // Whatever can be refused is refused now, before a quarter of an hour has been spent.
     let baseline = args.baseline.as_deref().map(log::read).transpose()?;
     let page = args.html.as_deref().map(Page::create).transpose()?;
     let (record, stop) = measure(args, &events)?;
@@ -102,7 +102,7 @@ fn print(report: &Report) {
     }
 }
 
-/// How wide a table may be: as the terminal is, or where there is none, as a page of text.
+/// How wide a table may be: as wide as the terminal; where there is none, as wide as a page of text.
 pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(120, |(width, _)| usize::from(width.0))
 }

@@ -34,7 +34,7 @@ struct Gate {
     run: fn() -> Result<bool>,
 }
 
-/// Cheap gates first: who forgot to format learns it in a second.
+/// Cheap gates come first: whoever forgot to format learns it in a second.
 const GATES: &[Gate] = &[
     Gate { name: "fmt", about: "cargo fmt --all --check", run: fmt },
     Gate { name: "tidy", about: "the laws of the house", run: tidy::run },
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         println!("\n== {} failed; it said last:\n{}", gate.name, said.last.join("\n"));
     }
     println!("\n{}", table(&results));
-    // At the very end, as long outputs are cut at the top.
+    // They are printed at the very end, since long outputs are cut at the top.
     for Passage { gate, said, .. } in failed.iter().filter(|passage| !passage.said.failures.is_empty()) {
         println!("\n== what failed in {}:\n{}", gate.name, said.failures.join("\n"));
     }
@@ -107,12 +107,13 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     Ok(failed.is_empty())
 }
 
-/// Each gate has a process of its own, so that none finds what another has left in it: a handler of signals, say.
+/// Runs a gate in a process of its own, so that it does not find what another has left behind: a handler of signals,
+/// say.
 fn in_a_child(gate: &Gate) -> Result<(bool, Said)> {
-    // Not by its path: a gate may build this program anew.
+    // It is not started by its path, since a gate may build this program anew.
     let mut command = Command::new("/proc/self/exe");
     command.args(["ci", "--here", gate.name]);
-    // What would make the next build faster only slows this one.
+    // Incremental builds would make the next build faster, and this one slower.
     command.env("CARGO_INCREMENTAL", "0");
     child::run(command)
 }
@@ -177,7 +178,7 @@ fn test() -> Result<bool> {
     root::succeeds(&mut root::cargo(&["test", "--workspace", "--no-fail-fast"]))
 }
 
-/// A target folder of its own keeps the other gates' builds; the profile is set from outside because a workspace that
+/// A target folder of its own keeps the other gates' builds. The profile is set from outside, because a workspace that
 /// always had it could not run its tests.
 fn panic_abort() -> Result<bool> {
     let mut run = root::cargo(&["run", "-p", "gmp", "--example", "hello"]);
@@ -199,8 +200,8 @@ fn soak() -> Result<bool> {
     Ok(true)
 }
 
-/// The programs of the gate `test` once more, with goroutines that have their threads' thread-locals. Only those that ask
-/// which mode they are to run in; and nothing is built for it.
+/// Runs the programs of the gate `test` once more, with goroutines that share their threads' thread-locals. Only those
+/// programs run that ask in which mode they are to run, and nothing is built for it.
 fn shared() -> Result<bool> {
     let programs = features::programs_that(|source| source.contains("mod told;"))?;
     let mut test = root::cargo(&["test", "--workspace", "--no-fail-fast"]);

@@ -1,4 +1,5 @@
-//! `cargo xtask conformance [NAME...]`: do goroutines run in the order in which Go runs them? One row for each scenario.
+//! `cargo xtask conformance [NAME...]`: do goroutines run in the order in which Go runs them? Prints one row for each
+//! scenario.
 //!
 //! The scenarios and the comparison are gmp's test of this name, which `cargo test` runs; here it prints a table.
 

@@ -1,8 +1,8 @@
 //! `cargo xtask fuzz --policy NAME`: random operations on a policy's queues under real thieves, for as long as one likes.
 //!
-//! The scripts, their shrinking and the laws are in `gmp-core`'s suite; each policy's `tests/conformance.rs` has them by
-//! the one line that all its laws come with. Here its release build is run again and again, each round in a process of
-//! its own with a seed of its own: so a queue that aborts or never ends is reported like any other.
+//! The scripts, their shrinking and the laws are in `gmp-core`'s suite; each policy's `tests/conformance.rs` gets them
+//! by the one line that brings all laws. Here the release build of that test is run again and again, each round in a
+//! process of its own with a seed of its own, so that a queue that aborts or never ends is reported like any other.
 
 mod policies;
 mod round;
@@ -28,10 +28,11 @@ pub(crate) struct Args {
     seed: Option<u64>,
 }
 
-/// How many scripts of each kind a round makes: a few seconds, so that progress is seen and a seed names few of them.
+/// How many scripts of each kind a round makes. It takes a few seconds, so that progress is seen and a seed stands for
+/// few of them.
 const CASES: u32 = 128;
 
-/// How often progress is told.
+/// How often progress is reported.
 const TOLD: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Args) -> Result<bool> {

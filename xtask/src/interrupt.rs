@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: one handler for the process, which does what the run under way asks for.
+//! Ctrl-C, SIGTERM and SIGHUP: one handler for the process, which does what the current run asks for.
 
 use anyhow::{Context, Result};
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -1,7 +1,7 @@
 //! A file of JSON, one object a line, that grows while a run goes on.
 //!
-//! Each line is on its way to the disk before the next one is made, so no crash, signal or full disk takes what is there
-//! away. A line that was cut short by one is left out when the file is read, and cut off before anything is added.
+//! Each line is on its way to the disk before the next one is made, so no crash, signal or full disk takes away what is
+//! there. A line that one of these cut short is left out when the file is read, and cut off before anything is added.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
@@ -21,8 +21,8 @@ impl Lines {
         Self { file: None }
     }
 
-    /// A new file; one that is there already is not overwritten if it `holds` something of an earlier run: so many, and of
-    /// what.
+    /// A new file. One that is there already is not overwritten if it `holds` something of an earlier run: how many,
+    /// and of what.
     pub(crate) fn create(path: &Path, holds: (usize, &str)) -> Result<Self> {
         if let (count @ 1.., what) = holds {
             bail!(
@@ -34,7 +34,7 @@ impl Lines {
         Ok(Self { file: Some((path.to_owned(), file)) })
     }
 
-    /// Goes on with a file; what its last line lacks is cut off.
+    /// Goes on with a file; an incomplete last line is cut off.
     pub(crate) fn resume(path: &Path) -> Result<Self> {
         let text = read_to_string(path)?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);

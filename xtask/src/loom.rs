@@ -49,8 +49,8 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 /// The crates that have models.
 const CRATES: [&str; 4] = ["gmp-core", "gmp-sync", "gmp-policy-go", "gmp-policy-idle"];
 
-/// The test programs of these crates under loom. They have a target folder of its own, else each switch between `--cfg
-/// loom` and not would build the world anew.
+/// The test programs of these crates under loom. They have a target folder of their own; otherwise each switch between
+/// `--cfg loom` and a normal build would build everything anew.
 fn test() -> Command {
     let mut command = root::cargo(&["test", "--release", "--lib"]);
     command.args(CRATES.iter().flat_map(|name| ["-p", name]));

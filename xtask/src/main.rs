@@ -1,5 +1,5 @@
-//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy`. Depends on
-//! none of our crates, so it works when they do not build.
+//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy`. This crate
+//! depends on none of the others, so it works when they do not build.
 
 mod bench;
 mod ci;
@@ -46,7 +46,7 @@ enum Command {
     Tidy,
 }
 
-/// Every command answers whether all was well; an error is a misuse or a broken machine.
+/// Every command returns whether all was well; an error is a misuse or a broken machine.
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(args) => return exit(bench::run(&args)),

@@ -16,8 +16,8 @@ pub(crate) struct Program {
     pub(crate) path: PathBuf,
 }
 
-/// Runs a `cargo test` that shall only build, and tells what it built; `None` if that failed. What the compiler says goes
-/// to standard error.
+/// Runs a `cargo test` that is only to build, and returns what it built; `None` if that failed. What the compiler says
+/// goes to standard error.
 pub(crate) fn build(cargo: &mut Command) -> Result<Option<Vec<Program>>> {
     cargo.args(["--no-run", "--quiet", "--message-format", "json-render-diagnostics"]);
     let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
@@ -34,9 +34,9 @@ fn program(message: &str) -> Option<Program> {
         .then(|| Some(Program { name: message["target"]["name"].as_str()?.to_owned(), path: path.into() }))?
 }
 
-/// Runs a command for each job, as many at a time as there are cores, and prints what it printed when it has ended. A
-/// command is told which core's it is, from 0: for a folder of its own, say. Whether all were content; a command that
-/// cannot be started is an error, after the others.
+/// Runs a command for each job, as many at a time as there are cores, and prints what each printed when it has ended. A
+/// command is told the number of its core, from 0, for a folder of its own, say. Returns whether all succeeded; a
+/// command that cannot be started is an error, reported after the others.
 pub(crate) fn run_side_by_side<T: Send>(
     jobs: Vec<T>,
     command: impl Fn(T, usize) -> (String, Command) + Sync,
@@ -61,7 +61,7 @@ pub(crate) fn run_side_by_side<T: Send>(
     })
 }
 
-/// Prints how one ended, and all that it printed if that was not well.
+/// Prints how one ended, and everything that it printed if it failed.
 fn tell(name: &str, output: &Output) -> bool {
     let good = output.status.success();
     if good {

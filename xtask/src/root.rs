@@ -21,7 +21,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end and says whether the command was content.
+/// Runs a command to its end, and returns whether it succeeded.
 pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     let shown = format!("{command:?}");
     Ok(command.status().with_context(|| format!("cannot start {shown}"))?.success())

@@ -23,7 +23,7 @@ use program::Program;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The run was interrupted: what a shell says of a program that Ctrl-C ended.
+/// The exit code of an interrupted run: what a shell reports of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {

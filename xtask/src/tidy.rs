@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the laws of the house, each in a file with a specimen that proves that it bites.
+//! `cargo xtask tidy`: the laws of the house, each in a file with a specimen which proves that the law bites.
 
 mod above;
 mod floors;

@@ -6,10 +6,11 @@ use std::io::Read;
 /// How much of the state's line is read: the number, the name of at most 15 bytes in brackets, and the letter.
 const HEAD: usize = 64;
 
-/// Whether the thread of a clock sleeps in the kernel, by its state: S, or D where nothing wakes it early. A thread
-/// that waits for a CPU is R, however long. `None`: it has ended, or there is no such file. 5 us.
+/// Whether the thread to which a CPU clock belongs sleeps in the kernel, as its state says: S, or D where nothing wakes
+/// it early. A thread that waits for a CPU is R, however long it waits. `None`: the thread has ended, or there is no
+/// such file. It takes 5 us.
 pub(crate) fn sleeps(clock: i32) -> Option<bool> {
-    // How Linux names the clock of a thread: the number's complement, above three bits (`CPUCLOCK_PID`).
+    // Linux names the clock of a thread by the number's complement, above three bits (`CPUCLOCK_PID`).
     let thread = !(clock >> 3);
     let mut head = [0; HEAD];
     let read = File::open(format!("/proc/self/task/{thread}/stat"))
@@ -18,7 +19,7 @@ pub(crate) fn sleeps(clock: i32) -> Option<bool> {
     state(&head[..read]).map(|state| matches!(state, b'S' | b'D'))
 }
 
-/// The letter behind the name, which may have any bytes, brackets too.
+/// The letter after the name; the name may have any bytes, brackets too.
 fn state(line: &[u8]) -> Option<u8> {
     let name_ends = line.iter().rposition(|&byte| byte == b')')?;
     line.get(name_ends + 2).copied()

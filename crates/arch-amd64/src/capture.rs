@@ -1,5 +1,5 @@
-//! Capture: what another thread executes at this moment, registers and stack, copied by the thread itself in a signal
-//! handler.
+//! Capture: what another thread executes at this moment. The thread itself copies its registers and its stack, in a
+//! signal handler.
 //!
 //! ```text
 //!            capture                 handler                        handler
@@ -10,14 +10,15 @@
 //!
 //! **Invariant.** The buffer belongs to the handler from Writing to Done, and to `capture` at all other times. Both
 //! leave Asked by a compare-and-swap, so a handler that comes late, after `capture` has given up, finds no request and
-//! touches nothing; and the request of another thread's is not its own. One capture is under way at a time, under a lock.
+//! touches nothing; nor does it take up a request that is meant for another thread. One capture is under way at a time,
+//! under a lock.
 //!
 //! The signal is SIGURG, as Go has it for preemption, and for Go's reasons: it is ignored unless somebody asks for it,
-//! libraries and debuggers let it pass, and programs that use it must expect it at any time. System calls go on after it
-//! (SA_RESTART), but for those that never do: sleeps and polls report EINTR, which std hides and other code must. What was
-//! installed before is called for every SIGURG that is none of ours.
+//! libraries and debuggers let it pass, and programs that use it must expect it at any time. System calls go on after
+//! it (SA_RESTART), except those that the kernel never restarts: sleeps and polls report EINTR, which std hides and
+//! other code must handle. What was installed before is called for every SIGURG that is not ours.
 //!
-//! The handler reads its own stack by a system call that bears memory that is not there.
+//! The handler reads its own stack by a system call that returns an error where memory is missing, and does not fault.
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -36,7 +37,7 @@ use gmp_core::contract::CurrentSlot;
 pub const MOST_COPIED: usize = 64 << 10;
 
 const SIGNAL: libc::c_int = libc::SIGURG;
-/// How often its answer is looked for.
+/// How long it waits between two looks for the answer.
 const LOOK_AGAIN: Duration = Duration::from_micros(20);
 
 const IDLE: u32 = 0;
@@ -44,7 +45,7 @@ const ASKED: u32 = 1;
 const WRITING: u32 = 2;
 const DONE: u32 = 3;
 
-/// Registers of a thread, as an unwinder wants them.
+/// The registers of a thread that an unwinder needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Registers {
     /// The instruction that comes next.
@@ -55,7 +56,7 @@ pub struct Registers {
     pub frame_pointer: usize,
 }
 
-/// What the handler leaves.
+/// What the handler leaves behind.
 struct Answer {
     registers: Registers,
     slot: usize,
@@ -106,7 +107,7 @@ pub fn capture(thread: i32, slot: usize, patience: Duration, into: &mut Vec<u8>)
         } else if STATE.compare_exchange(ASKED, IDLE, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             return None;
         } else {
-            // It writes at this moment.
+            // The handler is writing at this moment.
             std::thread::yield_now();
         }
     }
@@ -121,10 +122,10 @@ pub fn capture(thread: i32, slot: usize, patience: Duration, into: &mut Vec<u8>)
     ours.then_some(registers)
 }
 
-/// Copies memory of this process that need not be there, nor stay as it is; how many bytes came.
+/// Copies memory of this process that may be missing, or may change meanwhile. Returns how many bytes were copied.
 pub fn copy_memory(from: usize, into: &mut [u8]) -> usize {
     const PAGE: usize = 4096;
-    // A piece of which one byte is missing is not copied at all, so each is of one page.
+    // A piece of which one byte is missing is not copied at all, so each piece is one page.
     let mut pieces = [libc::iovec { iov_base: null_mut(), iov_len: 0 }; MOST_COPIED / PAGE + 1];
     let (mut count, mut at, end) = (0, from, from.saturating_add(into.len()));
     while at < end && count < pieces.len() {

@@ -22,7 +22,7 @@ pub(crate) fn current_cpu() -> Option<usize> {
 
 /// The kernel's number of the calling thread.
 pub(crate) fn thread_id() -> i32 {
-    // Asked of the kernel: libc's books may be about a flow with thread-locals of its own.
+    // The kernel is asked, since libc's books may be about a flow with thread-locals of its own.
     // SAFETY: takes no arguments and changes nothing.
     let id = unsafe { libc::syscall(libc::SYS_gettid) };
     i32::try_from(id).unwrap_or(0)
@@ -36,7 +36,7 @@ pub(crate) fn own_clock() -> Option<i32> {
     (refused == 0).then_some(clock)
 }
 
-/// What such a clock says, in nanoseconds; `None` if its thread has ended. 0.2 us.
+/// What such a clock says, in nanoseconds; `None` if its thread has ended. It takes 0.2 us.
 pub(crate) fn time_of(clock: i32) -> Option<u64> {
     let time = nix::time::clock_gettime(nix::time::ClockId::from_raw(clock)).ok()?;
     let seconds = u64::try_from(time.tv_sec()).ok()?;

@@ -16,9 +16,9 @@
 //!
 //! The uppermost frames of a stack are the ones that every switch touches. If all stacks began at the end of a page,
 //! those frames would share a few sets of the processor's caches, however many stacks there are. So each begins some
-//! cache lines lower, by a hash of its address. Going round 1,000 suspended stacks, there and back, costs 45 ns each
-//! when every colour is made 0, and 4.3 ns as it is (the benchmark `rounds` of gmp-stack). The price is up to 960 bytes
-//! of each stack.
+//! cache lines lower, by a hash of its address. Going round 1,000 suspended stacks, there and back, costs 45 ns for
+//! each when every colour is made 0, and 4.3 ns with the colours (the benchmark `rounds` of gmp-stack). The price is up
+//! to 960 bytes of each stack.
 //!
 //! # The first call
 //!
@@ -63,7 +63,7 @@ pub(crate) unsafe fn init(stack: &Stack, entry: Entry) -> Context {
 /// (`own.rs` has the picture).
 ///
 /// # Safety
-/// As for [`init`]; `first` finds such a stack.
+/// The same as for [`init`]; `first` finds such a stack.
 #[inline(always)]
 pub(crate) unsafe fn init_with(stack: &Stack, entry: Entry, first: usize, block: Option<usize>) -> Context {
     debug_assert!(stack.top().addr().is_multiple_of(16), "clause A2: a stack's top is 16-aligned");
@@ -75,7 +75,8 @@ pub(crate) unsafe fn init_with(stack: &Stack, entry: Entry, first: usize, block:
         let at = match block {
             None => top,
             Some(block) => {
-                // Kept, since the call overwrites the one below; and a word that keeps what follows aligned.
+                // The base is kept here, since the call overwrites the one below; with it goes a word that keeps what
+                // follows aligned.
                 top.sub(1).write(block);
                 top.sub(5).write(block);
                 top.sub(2)

@@ -1,8 +1,8 @@
 //! The heavy fence: every other thread of the process passes a full fence while the call lasts (`membarrier`).
 //!
-//! For protocols in which one side is frequent and the other rare: the rare one pays some 3 us here, and the frequent
-//! one then needs no fence of its own. Linux sends an interrupt to the CPUs on which other threads of the process run;
-//! those that do not run pass a fence when they are switched to.
+//! It is for protocols in which one side is frequent and the other rare: the rare side pays some 3 us here, and the
+//! frequent one then needs no fence of its own. Linux sends an interrupt to the CPUs on which other threads of the
+//! process run; threads that do not run pass a fence when they are switched to.
 
 use nix::errno::Errno;
 use std::sync::OnceLock;
@@ -29,7 +29,7 @@ fn membarrier(command: libc::c_int) -> Result<(), Errno> {
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, compiler_fence};
 
-    /// Dekker's two flags, with a heavy fence on one side only: never are both threads inside.
+    /// Dekker's two flags, with a heavy fence on one side only: both threads are never inside at once.
     #[test]
     fn orders_a_store_and_a_load_of_another_thread() {
         let Some(heavy_fence) = super::heavy_fence() else { return };

@@ -1,16 +1,17 @@
-//! Whether the operating system would give memory: asked before something is begun that aborts where it is refused.
+//! Whether the operating system would give memory. This is asked before something is begun that aborts if memory is
+//! refused.
 
 use core::num::NonZero;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::io;
 
-/// Maps so many bytes, and unmaps them: nothing is touched.
+/// Maps this many bytes, and unmaps them again; nothing is touched.
 ///
 /// # Errors
 /// What the operating system said.
 pub(crate) fn probe_memory(bytes: usize) -> io::Result<()> {
     let bytes = NonZero::new(bytes).unwrap_or(NonZero::<usize>::MIN);
-    // Writable, or it would not count towards a limit on data.
+    // The memory is writable, or it would not count towards a limit on data.
     let (access, flags) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE);
     // SAFETY: a new mapping, at an address of the kernel's choice.
     let at = unsafe { mmap_anonymous(None, bytes, access, flags | MapFlags::MAP_NORESERVE) }?;

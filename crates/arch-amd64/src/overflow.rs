@@ -5,8 +5,8 @@
 //! written the report; it goes out by `write(2)` and the process aborts. Nothing on this way allocates or takes a
 //! lock, for the goroutine may have overflowed while it held the allocator's lock or standard error's.
 //!
-//! Any other fault is none of ours and must look as if we were not there. What was installed before us is called the
-//! way the kernel would have called it:
+//! Any other fault is not ours, and everything must look as if we were not there. What was installed before us is
+//! called the way the kernel would have called it:
 //!
 //! | before us | then |
 //! | --- | --- |
@@ -28,12 +28,12 @@ use nix::errno::Errno;
 
 use crate::{Report, probe};
 
-/// A fault, as far as it matters to whoever tells an overflow from others.
+/// A fault, as far as it matters for telling an overflow from other faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The address that was touched.
     pub address: usize,
-    /// Where the frame ends that was being made, if the touch was the probe of a large one.
+    /// Where the frame ends that was being made, if the access was the probe of a large frame.
     pub frame_end: Option<usize>,
 }
 
@@ -50,8 +50,8 @@ const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 /// What was installed before us, one for each of `SIGNALS`.
 static PREVIOUS: [OnceLock<libc::sigaction>; 2] = [const { OnceLock::new() }; 2];
 
-/// Sets who tells a goroutine's overflow from other faults, for the whole process. The last one set is asked; without
-/// one every fault is passed on.
+/// Sets the function that tells a goroutine's overflow from other faults, for the whole process. The last one set is
+/// asked; if none is set, every fault is passed on.
 pub fn set_overflow_describer(describe: Describe) {
     // ORDER: describer. Pairs with the load in `describe`: what the caller prepared is there when it is called.
     DESCRIBER.store(describe as *mut (), Ordering::Release);
@@ -131,11 +131,12 @@ unsafe fn frame_end_at(address: usize, context: *const c_void) -> Option<usize> 
     let registers = unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let register = |which: libc::c_int| registers[which as usize] as usize;
     let (rip, rsp) = (register(libc::REG_RIP), register(libc::REG_RSP));
-    // A probe touches what rsp points to. A jump to nowhere faults at its target, where no code can be read.
+    // A probe touches the address that rsp points to. A jump to nowhere faults at its target, where no code can be
+    // read.
     if rsp != address || rip == address {
         return None;
     }
-    // What is left of the page that the instruction begins on: the page behind it may not be there.
+    // The rest of the page on which the instruction begins: the page behind it may not be there.
     let left = 4096 - rip % 4096;
     // SAFETY: the processor has just read an instruction there, and what it may execute it may read.
     let code = unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(rip), left) };

@@ -34,7 +34,7 @@ use gmp_core::contract::{Carry, Context, Entry, SavedRegisters, Stack, Switch};
 use crate::thread_block::{self, CARRIED, HomeGuard};
 use crate::{Amd64, Amd64Slot, AttachedThread, first_frame};
 
-/// The context switch of x86-64 Linux with glibc for flows with thread-locals of their own. Only where
+/// The context switch of x86-64 Linux with glibc for flows with thread-locals of their own. It may be used only where
 /// [`own_thread_locals_available`](crate::own_thread_locals_available) says so.
 ///
 /// Only who ends a flow may end its thread-locals:
@@ -189,7 +189,7 @@ unsafe impl Switch for OwnAmd64 {
 /// The switch proper.
 ///
 /// # Safety
-/// As for [`Switch::switch`].
+/// The same as for [`Switch::switch`].
 #[inline(always)]
 unsafe fn switch_raw(save: *mut Context, to: Context, carry: Carry) -> Carry {
     let brought: Carry;

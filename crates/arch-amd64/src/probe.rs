@@ -1,4 +1,4 @@
-//! How far down a function was going to reach when the probe of its own frame faulted.
+//! How far down the frame of a function was to reach whose own probe faulted.
 //!
 //! A function whose frame is larger than a page touches each page of it in order before it does anything else, so that
 //! it cannot step over a guard. Compilers write these *stack probes* in one of two forms:

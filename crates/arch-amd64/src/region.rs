@@ -11,9 +11,9 @@
 //! Crates that grow the stack by themselves (`stacker`, by which `sqlparser` and `syn`'s users recurse) ask the system
 //! once for the bounds of the *thread's* stack and compare the stack pointer with its lower end. On a goroutine's stack
 //! the answer depends on the addresses alone. If our stacks lie above the thread's, such a crate believes that there
-//! are gigabytes left and overflows; if they lie below, it believes that nothing is left and takes a stack of its own,
-//! which is right. So slabs are placed below all that the kernel places by itself, from a random address on, one
-//! after the other. The kernel takes the address as a hint: where it is in use already, the slab lies elsewhere and
+//! are gigabytes left, and overflows. If they lie below, it believes that nothing is left and takes a stack of its own,
+//! which is right. So slabs are placed below everything that the kernel places by itself, one after the other from a
+//! random address on. The kernel takes the address as a hint: where it is already in use, the slab lies elsewhere and
 //! works as well.
 
 use core::ffi::c_void;
@@ -91,7 +91,7 @@ unsafe impl Region for Guarded {
             mmap_anonymous(NonZero::new(hint), bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)
         };
         let base = base.map_err(out_of_memory)?;
-        // A huge page would back 30 stacks at once that each need one small page. Older kernels do not take
+        // A huge page would back 30 stacks at once, each of which needs one small page. Older kernels do not take
         // MAP_STACK as a hint of that; a kernel without huge pages refuses, which is as good.
         // SAFETY: advice about our own fresh mapping changes nothing that a program can see.
         let _ = unsafe { madvise(base, bytes.get(), MmapAdvise::MADV_NOHUGEPAGE) };

@@ -1,4 +1,4 @@
-//! `Report`: a text of bounded length, written at once, without allocating and without a lock.
+//! `Report`: a text of bounded length, written in one go, without allocating and without a lock.
 
 use core::fmt;
 

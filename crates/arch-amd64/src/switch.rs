@@ -64,8 +64,8 @@ unsafe impl Switch for Amd64 {
     #[inline(always)]
     fn prefetch(at: *const (), bytes: usize) {
         for offset in (0..bytes).step_by(64) {
-            // For writing, so that the line need not be asked for a second time. Processors that do not know how do
-            // nothing at all.
+            // The line is fetched for writing, so that it need not be asked for a second time. Processors that do not
+            // know this prefetch do nothing at all.
             // SAFETY: a prefetch changes nothing that a program could see, and never faults.
             unsafe {
                 asm!("prefetchw [{}]", in(reg) at.wrapping_byte_add(offset), options(nostack, preserves_flags));
@@ -129,7 +129,7 @@ unsafe impl Switch for Amd64 {
 /// The switch proper.
 ///
 /// # Safety
-/// As for [`Switch::switch`].
+/// The same as for [`Switch::switch`].
 #[inline(always)]
 unsafe fn switch_raw(save: *mut Context, to: Context, carry: Carry) -> Carry {
     let brought: Carry;

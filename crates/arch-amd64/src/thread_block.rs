@@ -44,8 +44,8 @@
 //!
 //! # When it is refused
 //!
-//! [`available`] makes the experiments once in a process and tries a block (`trial.rs`). Whatever is not as expected is a
-//! refusal, in a sentence: nothing is guessed.
+//! [`available`] makes the experiments once in a process and tries a block (`trial.rs`). Anything that is not as
+//! expected leads to a refusal that says what it was: nothing is guessed.
 
 mod base;
 mod blueprint;
@@ -71,7 +71,7 @@ pub(crate) use pool::{flush, make_fresh, put, take};
 /// Tries, once in a process, whether blocks can be made and behave as threads' do.
 ///
 /// # Errors
-/// [`Missing`]: what there would have to be.
+/// [`Missing`]: it says what is not as it would have to be.
 pub fn available() -> Result<(), Missing> {
     static ANSWER: OnceLock<Result<(), Missing>> = OnceLock::new();
     ANSWER.get_or_init(find_out).clone()
@@ -109,7 +109,7 @@ mod tests {
 
     thread_local! { static MARK: Cell<u64> = const { Cell::new(0x0123_4567_89ab_cdef) } }
 
-    /// `None`: skipped, since there is no such mode here.
+    /// `None`: the test is skipped, since there is no such mode here.
     fn block() -> Option<usize> {
         match available() {
             Ok(()) => Some(take().unwrap()),

@@ -8,11 +8,11 @@ use core::arch::asm;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// `VG_USERREQ__RUNNING_ON_VALGRIND`: how deep in valgrinds we are.
+/// `VG_USERREQ__RUNNING_ON_VALGRIND`: how many valgrinds run this program, one inside another.
 const RUNNING: usize = 0x1001;
-/// `VG_USERREQ__STACK_REGISTER`: lowest and highest byte; gives a number.
+/// `VG_USERREQ__STACK_REGISTER`: takes the lowest and highest byte, and gives a number.
 const STACK_REGISTER: usize = 0x1501;
-/// `VG_USERREQ__STACK_DEREGISTER`: the number.
+/// `VG_USERREQ__STACK_DEREGISTER`: takes the number.
 const STACK_DEREGISTER: usize = 0x1502;
 
 /// Registered stacks: lowest byte and valgrind's number. Used under valgrind only.
@@ -32,7 +32,7 @@ fn request(kind: usize, first: usize, second: usize) -> usize {
             "xchg rbx, rbx",
             inout("rdx") 0_usize => result,
             in("rax") block.as_ptr(),
-            // rdi is whatever it is: it comes out as it went in.
+            // rdi may hold anything: it comes out as it went in.
             options(nostack),
         );
     }
@@ -43,7 +43,7 @@ fn request(kind: usize, first: usize, second: usize) -> usize {
 pub fn running_on_valgrind() -> bool {
     const UNKNOWN: u8 = 2;
     static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
-    // Relaxed: whoever asks first or twice gets the same answer from the request itself.
+    // Relaxed: a caller that asks first, or for a second time, gets the same answer from the request itself.
     match ANSWER.load(Ordering::Relaxed) {
         UNKNOWN => {
             let answer = request(RUNNING, 0, 0) != 0;

@@ -68,7 +68,7 @@ fn keeps_its_promises(mode: GuardMode) {
     assert!(!readable(address), "released memory is gone");
 }
 
-/// In a process of its own: where memory was released, no other test's thread maps any in the next moment.
+/// Runs the test in a process of its own, so that no other test's thread maps memory where some was just released.
 fn keeps_its_promises_alone(name: &str, mode: GuardMode) {
     if child::is_child() {
         return keeps_its_promises(mode);

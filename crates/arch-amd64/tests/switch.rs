@@ -68,7 +68,7 @@ extern "C" fn there_and_back(pair: &Pair) {
     pair.enter(pair.carry());
 }
 
-/// Calls `there_and_back` with a known value in each callee-saved register; gives one bit for each that changed.
+/// Calls `there_and_back` with a known value in each callee-saved register; returns one bit for each that changed.
 #[unsafe(naked)]
 extern "C" fn changed_registers(pair: &Pair) -> u32 {
     naked_asm!(

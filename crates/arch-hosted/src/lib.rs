@@ -1,10 +1,10 @@
 //! The contracts of `gmp-arch-amd64` kept by the standard library alone (but for a CPU clock, on Linux): one OS thread
 //! per goroutine.
 //!
-//! A context is a *flow*: a thread that waits for mail. To switch is to send the carry to another flow and to wait for
-//! mail oneself, so one thread of a scheduler's machine and of all goroutines on it runs at a time. That is some
-//! thousand times slower than moving a stack pointer. In exchange the thread sanitizer, the address sanitizer and Miri
-//! understand every step, and it runs wherever Rust has threads.
+//! A context is a *flow*: a thread that waits for mail. A switch sends the carry to another flow and then waits for
+//! mail itself, so only one of a machine's threads runs at a time: the scheduler's own, or that of a goroutine on it.
+//! That is some thousand times slower than moving a stack pointer. In exchange the thread sanitizer, the address
+//! sanitizer and Miri understand every step, and it runs wherever Rust has threads.
 //!
 //! | file | holds |
 //! | --- | --- |

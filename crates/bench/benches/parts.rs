@@ -5,10 +5,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Round trips that are timed at once: a thread is made for them.
+/// How many round trips are timed at once, since a thread is made for them.
 const TRIPS: u64 = 1_000;
 
-/// Two threads wake each other, each through its own note: what it costs to wake an M, twice a trip.
+/// Two threads wake each other, each through its own note: what it costs to wake an M, twice in each trip.
 fn note(c: &mut Criterion) {
     c.bench_function("note/1,000 x there and back", |bencher| {
         bencher.iter(|| gmp_core::suite::note::there_and_back(black_box(TRIPS)));

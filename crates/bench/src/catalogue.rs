@@ -4,8 +4,7 @@ use crate::cell::Result;
 use crate::library::Library;
 use crate::workload::{Workload, sized, timed};
 
-/// Every workload of our own. Definitions of one operation are short here and exact in the
-/// files that run them.
+/// Every workload of our own. The definitions of one operation are short here, and exact in the files that run them.
 pub(crate) const WORKLOADS: &[Workload] = &[
     timed("switch_raw", &[1], "one one-way stack switch, no scheduler"),
     timed("yield_2", &[1], "one yield among 2 goroutines"),

@@ -16,7 +16,7 @@ pub(crate) struct Cell {
     pub(crate) procs: usize,
     /// The workload's own size; 0 where the repetition is calibrated by time.
     pub(crate) n: u64,
-    /// A smoke run: proves that the cell works, its figures mean little.
+    /// A smoke run, which proves that the cell works; its figures mean little.
     pub(crate) quick: bool,
     /// Fewer and shorter repetitions, at full sizes.
     pub(crate) short: bool,
@@ -42,7 +42,7 @@ impl Figures {
         self
     }
 
-    /// The same with another figure as the one that counts; the spread was the old one's.
+    /// The same figures with another one as the one that counts; the spread is left out, since it was the old one's.
     pub(crate) fn counting(mut self, ns_per_op: f64) -> Self {
         self.extra.retain(|(name, _)| !matches!(*name, "min" | "max"));
         Self { ns_per_op, ..self }
@@ -74,7 +74,7 @@ fn number(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}") } else { "null".to_owned() }
 }
 
-/// A result that must hold, or the figure is worth nothing.
+/// Checks a result that must hold, or the figure is worth nothing.
 pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: T, want: T) -> Result<()> {
     if got == want {
         Ok(())

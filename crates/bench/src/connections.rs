@@ -49,7 +49,7 @@ struct Pending {
     request: u64,
 }
 
-/// Sends `each` requests over each connection, one at a time; how many nanoseconds each answer took.
+/// Sends `each` requests over each connection, one at a time. Returns how many nanoseconds each answer took.
 fn drive(connections: &[UnixStream], each: u64) -> Result<Vec<f64>> {
     let mut latencies = Vec::with_capacity(connections.len() * each as usize);
     let mut pending = Vec::with_capacity(connections.len());
@@ -80,7 +80,7 @@ fn drive(connections: &[UnixStream], each: u64) -> Result<Vec<f64>> {
             pending.request += 1;
             expect("answer", u64::from_ne_bytes(answer), pending.request)?;
             if pending.request == each {
-                // The server reads the end, and `poll` leaves out what is negative.
+                // The server reads the end, and `poll` leaves out negative descriptors.
                 connection.shutdown(std::net::Shutdown::Both)?;
                 ready.fd = -1;
             } else {

@@ -11,8 +11,8 @@ pub(crate) const SIZE: usize = 64;
 /// Connections of `tcp_echo`.
 pub(crate) const MANY: u64 = 100;
 
-/// Measures `n` messages over so many connections: `run` is given how many each client sends, and returns what each of them
-/// took, in nanoseconds. The wall time counts.
+/// Measures `n` messages over this many connections: `run` is told how many each client sends, and returns how long
+/// each of them took, in nanoseconds. The wall time counts.
 pub(crate) fn measure(
     cell: &Cell,
     connections: u64,

@@ -62,7 +62,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             let all = libraries();
             let cell = parse(&all, &arguments[1..])?;
             let library = checked(&all, &cell)?;
-            // First, so that it never runs beside what the cell leaves behind.
+            // This comes first, so that it never runs beside what the cell leaves behind.
             let calibration = measure::calibration();
             let figures = (library.run)(&cell)?.with("calibration_ns", calibration);
             let used = process::used().into_iter();
@@ -98,7 +98,7 @@ fn checked<'a>(all: &'a [Library], cell: &Cell) -> Result<&'a Library> {
     Ok(library)
 }
 
-/// Reads `--name value` pairs. By hand: this is a tool's tool, and each process pays for what it links.
+/// Reads `--name value` pairs. This is done by hand: it is a tool's tool, and each process pays for what it links.
 fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
     let mut cell = Cell {
         lib: "gmp".into(),

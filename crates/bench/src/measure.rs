@@ -15,9 +15,9 @@ const QUICK_REPETITION: Duration = Duration::from_millis(10);
 /// Calibration stops doubling here: an eighth of a repetition predicts the whole well enough.
 const CALIBRATED: u32 = 8;
 
-/// Nanoseconds of one round of a loop that does the same on every machine and in every commit: multiplications that wait
-/// for each other. What it takes tells how fast the machine is at this moment; the best of several short loops, so that
-/// an interruption does not count.
+/// Nanoseconds of one round of a loop that does the same on every machine and in every commit: multiplications that
+/// wait for each other. They show how fast the machine is at this moment. It is the best of several short loops, so
+/// that an interruption does not count.
 pub(crate) fn calibration() -> f64 {
     const ROUNDS: u64 = 1_000_000;
     const LOOPS: usize = 9;
@@ -126,7 +126,7 @@ pub(crate) fn sleeps(timed: Figures, overshoot: Vec<f64>) -> Figures {
     late.distributed(by_cpu(timed)).with("p50_ns", late.p50).with("p99_ns", late.p99)
 }
 
-/// The same figures with the CPU time as the one that counts.
+/// The same figures, with the CPU time as the one that counts.
 pub(crate) fn by_cpu(timed: Figures) -> Figures {
     let cpu =
         timed.extra.iter().find(|(name, _)| *name == "cpu_ns_per_op").map_or(f64::NAN, |(_, value)| *value);
@@ -153,7 +153,7 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     }
 }
 
-/// The latencies at these many per cent are printed, under these names.
+/// Which percentiles of the latencies are printed, and under which names.
 const DISTRIBUTION: [(&str, f64); 9] = [
     ("latency_1", 0.01),
     ("latency_10", 0.1),
@@ -166,7 +166,7 @@ const DISTRIBUTION: [(&str, f64); 9] = [
     ("latency_100", 1.0),
 ];
 
-/// Latencies: the three figures that are shown of them, and their distribution.
+/// Latencies: the three figures that are shown, and the distribution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latencies {
     pub(crate) p50: f64,
@@ -207,7 +207,7 @@ pub(crate) struct Ticks {
     gaps: Vec<f64>,
 }
 
-/// What a ticker sleeps between two ticks.
+/// How long a ticker sleeps between two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 impl Ticks {
@@ -221,8 +221,8 @@ impl Ticks {
         self.last = now;
     }
 
-    /// Ticks each millisecond until told to stop, once at least: a machine under load may come to a ticker when all is
-    /// over, and then the whole time is its gap.
+    /// Ticks each millisecond until told to stop, once at least: on a loaded machine a ticker may get its first turn
+    /// when all is over, and then the whole time is its gap.
     pub(crate) fn until(mut self, over: &AtomicBool, sleep: impl Fn(Duration)) -> Latencies {
         loop {
             sleep(TICK);

@@ -16,7 +16,7 @@ pub(crate) trait Owner {
     fn pop(&mut self) -> bool;
 }
 
-/// Times pairs of push and pop, first alone, then against a thread that calls `steal` (which says how many it got).
+/// Times pairs of push and pop, first alone, then against a thread that calls `steal` (which returns how many it got).
 pub(crate) fn pairs(cell: &Cell, own: &mut impl Owner, steal: impl Fn() -> u64 + Sync) -> Result<Figures> {
     let mut balance = 0;
     let alone = measure::looped(cell, |n| round(own, n, &mut balance))?;
@@ -40,8 +40,8 @@ pub(crate) fn pairs(cell: &Cell, own: &mut impl Owner, steal: impl Fn() -> u64 +
     Ok(alone.with("with_thief", contended.ns_per_op).with("slowdown", slowdown))
 }
 
-/// The work of `n` pairs. An owner that finds its queue emptied by the thief fills it again; these pushes count as
-/// what they are, so an operation is always one push and one pop, or two pushes.
+/// Does the work of `n` pairs. An owner that finds its queue emptied by the thief fills it again, and these pushes
+/// count, too: so an operation is always one push and one pop, or two pushes.
 fn round(own: &mut impl Owner, n: u64, balance: &mut i64) -> Result<()> {
     let mut done = 0;
     while done < 2 * n {

@@ -1,4 +1,4 @@
-//! Rival: plain OS threads of std, one for each goroutine. What a program does that has no scheduler of its own.
+//! Rival: plain OS threads of std, one for each goroutine, as in a program that has no scheduler of its own.
 
 pub(crate) mod chan;
 
@@ -42,8 +42,8 @@ fn run(cell: &Cell) -> Result<Figures> {
     library::program(PROGRAMS, cell)?(cell)
 }
 
-/// Threads have no number of processors to set: with one asked for, the process is tied to one CPU, else a yield
-/// among two threads would measure nothing.
+/// Threads have no number of processors to set. So if one processor is asked for, the process is tied to one CPU;
+/// otherwise a yield among two threads would measure nothing.
 pub(crate) fn confine(procs: usize) {
     if procs > 1 {
         return;

@@ -19,7 +19,7 @@ impl Starts {
         Box::leak(Box::new(Self { next: AtomicU64::new(0), late }))
     }
 
-    /// By a goroutine, first thing; how many had started before.
+    /// Called by a goroutine, as the first thing it does; returns how many had started before.
     pub(crate) fn record(&self, submitted: Instant) -> u64 {
         let late = submitted.elapsed().as_nanos() as u64;
         let at = self.next.fetch_add(1, Ordering::Relaxed);
@@ -36,7 +36,8 @@ impl Starts {
     }
 }
 
-/// Calls `each` n times, a millisecond apart: late by what the last one took, never in a burst to catch up.
+/// Calls `each` n times, a millisecond apart. A call may be late by what the last one took, but there is never a burst
+/// to catch up.
 pub(crate) fn each_tick(
     n: u64,
     sleep: impl Fn(Duration),
@@ -48,9 +49,9 @@ pub(crate) fn each_tick(
     })
 }
 
-/// Runs a trickle of the cell's size. One operation is one start. What counts is the CPU time of the process without
-/// that of the thread that submits, if it is no goroutine, which `run` returns: its sleeping costs several times what the
-/// runtime does, whatever the runtime is like.
+/// Runs a trickle of the cell's size. One operation is one start. The figure is the CPU time of the process without
+/// that of the submitting thread, if that is not a goroutine; `run` returns it. That thread's sleeping costs several
+/// times what the runtime does, whatever the runtime is like.
 pub(crate) fn measured(
     cell: &Cell,
     run: impl FnOnce(&'static Starts) -> Result<Duration>,

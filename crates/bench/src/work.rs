@@ -49,7 +49,7 @@ pub(crate) fn hog(end: Instant) {
     }
 }
 
-/// Takes some 2 ns a step: each step needs the one before.
+/// Takes some 2 ns for each step, since each needs the one before.
 #[inline(never)]
 pub(crate) fn steps(count: u64, seed: u64) -> u64 {
     let mut x = seed | 1 << 63;
@@ -61,19 +61,19 @@ pub(crate) fn steps(count: u64, seed: u64) -> u64 {
     x
 }
 
-/// Milliseconds that sleep number `k` of sleeper `i` lasts: 1 to 50, spread over all of them.
+/// How many milliseconds sleep number `k` of sleeper `i` lasts: 1 to 50, spread over all of them.
 pub(crate) fn sleep_ms(i: u64, k: u64) -> u64 {
     1 + splitmix64(i * 10 + k) % 50
 }
 
-/// Sleeps of one sleeper in `sleep_many`, and blocking calls of one caller in `blocking_sys`.
+/// How many sleeps one sleeper of `sleep_many` makes, and how many blocking calls one caller of `blocking_sys`.
 pub(crate) const CALLS: u64 = 10;
 /// How long one blocking call of `blocking_sys` lasts.
 pub(crate) const BLOCKED: Duration = Duration::from_millis(10);
-/// Who makes the blocking calls of `blocking_often`, and how long one lasts.
+/// How many goroutines make the blocking calls of `blocking_often`, and how long one lasts.
 pub(crate) const CALLERS: u64 = 16;
 pub(crate) const BLOCKED_SHORTLY: Duration = Duration::from_micros(100);
-/// What the sender of `park_unpark` sleeps so that every processor has gone idle.
+/// How long the sender of `park_unpark` sleeps so that every processor has gone idle.
 pub(crate) const QUIET: Duration = Duration::from_micros(200);
 
 /// Children of an inner node of `skynet`.
@@ -94,7 +94,7 @@ pub(crate) fn sky(n: u64) -> Result<u64> {
 pub(crate) const BUFFER: usize = 128;
 /// Senders of `chan_mpmc`, and receivers.
 pub(crate) const SENDERS: u64 = 4;
-/// Who fights for the lock of `mutex_contended`.
+/// How many goroutines compete for the lock of `mutex_contended`.
 pub(crate) const LOCKERS: u64 = 8;
 
 /// The sum of the numbers below `n`: what arrives when each is sent once.

@@ -12,7 +12,7 @@ pub(crate) struct Workload {
     pub(crate) quick: u64,
     /// What `n` and one operation are, for `list`.
     pub(crate) about: &'static str,
-    /// What the figure that counts is a number of.
+    /// The unit in which the figure that counts is given.
     pub(crate) unit: &'static str,
 }
 
@@ -34,7 +34,7 @@ pub(crate) const fn sized(
 }
 
 impl Workload {
-    /// The same, but its figure is a number of something else.
+    /// The same workload, whose figure is given in another unit.
     pub(crate) const fn counted_in(self, unit: &'static str) -> Self {
         Self { unit, ..self }
     }

@@ -8,7 +8,7 @@
 use crate::contract::{Popped, Rules, Steal, StealRound, Token};
 use std::time::Duration;
 
-/// The longest that a policy may keep a thief waiting, with its P in hand. Go's own back-off is 3 us.
+/// How long a policy may keep a thief waiting with its P in hand, at most. Go's own back-off is 3 us.
 const LONGEST_BACK_OFF: Duration = Duration::from_millis(1);
 
 /// What an M that holds a P looks into. Each method that takes something gives `None` if there is nothing.
@@ -18,7 +18,7 @@ pub trait Sources {
     /// The policy's numbers.
     const RULES: Rules;
 
-    /// Readies what is due of the own P's timers.
+    /// Runs those of the own P's timers that are due.
     fn run_own_timers(&self);
     /// How many time slices the own P has begun.
     fn tick(&self) -> u32;
@@ -45,7 +45,7 @@ pub trait Sources {
 #[inline(always)]
 pub fn look_everywhere<S: Sources>(sources: &S) -> Option<Popped<S::Token>> {
     sources.run_own_timers();
-    // Every so many slices the shared queue comes first, so that local work cannot starve it.
+    // Once in this many slices the shared queue comes first, so that local work cannot starve it.
     if sources.tick().is_multiple_of(S::RULES.shared_tick)
         && !sources.shared_is_empty()
         && let Some(popped) = sources.take_shared_by_tick()
@@ -63,7 +63,7 @@ pub fn look_everywhere<S: Sources>(sources: &S) -> Option<Popped<S::Token>> {
     sources.look_outside().or_else(|| sources.steal()).or_else(|| sources.go_idle())
 }
 
-/// The Ps as a thief sees them, which holds a P with an empty queue.
+/// The Ps as a thief sees them: an M that holds a P with an empty queue.
 pub trait Victims {
     /// What is stolen.
     type Token: Token;
@@ -86,7 +86,7 @@ pub trait Victims {
     fn is_idle(&self, p: usize) -> bool;
     /// Whether the holder of `p` runs a goroutine.
     fn runs(&self, p: usize) -> bool;
-    /// Runs what is due of the timers of `p`, and takes what that readied.
+    /// Runs those timers of `p` that are due, and takes a goroutine that they readied.
     fn take_by_timers(&self, p: usize) -> Option<Popped<Self::Token>>;
     /// One look into the queue of `p`.
     fn steal_from(&self, p: usize, look: StealRound) -> Steal<Self::Token>;

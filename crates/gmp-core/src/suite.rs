@@ -1,12 +1,12 @@
 //! The suites that judge implementers of the contracts, and what they judge with.
 //!
-//! A policy runs all of it with one line in a test file:
+//! A policy runs all of them with one line in a test file:
 //!
 //! ```ignore
 //! gmp_core::policy_conformance!(Go);
 //! ```
 //!
-//! Then `cargo test` judges it, and `cargo xtask fuzz --policy NAME` fuzzes it for as long as one likes.
+//! `cargo test` then judges it, and `cargo xtask fuzz --policy NAME` fuzzes it for as long as one likes.
 //!
 //! | module | judges | by |
 //! | --- | --- | --- |
@@ -64,7 +64,7 @@ pub type SharedOf<P> = <P as Policy>::Shared<Probe>;
 /// The configuration that the suites make queues with.
 pub const CONFIG: QueueConfig = QueueConfig { seed: 0x9e37_79b9_7f4a_7c15 };
 
-/// A look that may take anything: the last round, the back-off done.
+/// A look that may take anything: it is the last round, and the back-off is done.
 pub const TAKE_ANY: StealRound = StealRound { last: true, victim_runs: true, backed_off: true };
 
 /// The laws of an idle policy, for the type of this name in scope: one test.

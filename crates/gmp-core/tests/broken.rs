@@ -1,4 +1,4 @@
-//! Broken queues, on probes: the suite's fuzzer catches each of them, by the clause that it breaks and within a minute.
+//! Broken queues, on probes. The suite's fuzzer catches each of them, by the clause that it breaks and within a minute.
 //!
 //! Each fixture runs in a process of its own, since what it does to itself may well abort or never end.
 //! `cargo xtask fuzz --policy broken-wrap` does the same by hand.
@@ -35,9 +35,9 @@ macro_rules! laws {
 
 struct Fixture {
     name: &'static str,
-    /// The clause that it breaks; none if it is right.
+    /// The clause that the fixture breaks; none if it is right.
     clause: &'static str,
-    /// Which fuzzer sees that: `sequential`, `concurrent`, or `both`; `laws` if only [`LAWS`] do.
+    /// Which fuzzer notices that: `sequential`, `concurrent`, or `both`; `laws` if only [`LAWS`] do.
     by: &'static str,
 }
 
@@ -118,7 +118,7 @@ fixtures! {
     broken_stack_retry: stack::MovesAndRetries => "Q7" both;
 }
 
-/// Runs one test of this program, which is ignored otherwise. What it printed, if it failed.
+/// Runs one test of this program, which is ignored otherwise. Returns what it printed, if it failed.
 fn complaint(test: &str, limit: Duration) -> Option<String> {
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args([test, "--exact", "--ignored", "--test-threads=1"])
@@ -149,7 +149,7 @@ fn complaint(test: &str, limit: Duration) -> Option<String> {
 
 const FUZZERS: [&str; 2] = ["sequential_runs_keep_the_promise", "concurrent_runs_keep_the_promise"];
 
-/// A fixture that breaks each of the laws that no chance is needed for, or that meet a narrow race on purpose.
+/// A fixture that breaks each of the laws that need no luck, or that meet a narrow race on purpose.
 const LAWS: &[(&str, &str, &str)] = &[
     ("capacity_is_what_it_says", "broken_capacity", "Q4"),
     ("empties_agree", "broken_empty", "Q2"),
@@ -163,7 +163,7 @@ const LAWS: &[(&str, &str, &str)] = &[
     ("a_last_token_has_one_taker", "broken_owners_claim", "Q1"),
 ];
 
-/// Runs a test until it finds something, for a minute at most: what, and after how long.
+/// Runs a test until it finds something, for a minute at most. Returns what it found, and after how long.
 fn caught(test: &str) -> Option<(String, Duration)> {
     let start = Instant::now();
     while start.elapsed() < MINUTE {
@@ -212,7 +212,7 @@ fn concurrent_runs_catch_each() {
     each_is_caught(FUZZERS[1]);
 }
 
-/// The queues that carry the faults are right without them: so it is the faults that are caught.
+/// The queues that carry the faults are right without them, so it is the faults that are caught.
 #[test]
 fn the_sound_ones_pass() {
     for Fixture { name, .. } in FIXTURES.iter().filter(|fixture| fixture.clause.is_empty()) {

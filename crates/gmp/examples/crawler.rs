@@ -35,7 +35,7 @@ fn site(listener: &TcpListener) -> io::Result<()> {
 
 /// Fetches a page, unless the context is done first.
 fn fetch(context: &Context, site: SocketAddr, page: u32) -> io::Result<Vec<u32>> {
-    // For this page no longer than so, whatever is left for all.
+    // This page may not take longer than this, whatever is left for all of them.
     let (context, _cancel) = context.with_timeout(Duration::from_millis(300));
     let stream = block_on_with(&context, TcpStream::connect_async(site)).map_err(io::Error::other)??;
     stream.set_deadline(context.deadline());

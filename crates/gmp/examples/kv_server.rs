@@ -11,12 +11,12 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::sync::Arc;
 
-/// Keys and values; locked by those who hold a connection, for a moment each.
+/// Keys and values. A goroutine that serves a connection locks them, for a moment each time.
 type Store = Mutex<HashMap<Vec<u8>, Vec<u8>>>;
 /// A command's words.
 type Words = Vec<Vec<u8>>;
 
-/// More words, or a longer one, than anybody sends who means well.
+/// More words, or a longer one, than any well-meaning client sends.
 const MOST: usize = 64 << 20;
 
 #[gmp::main]

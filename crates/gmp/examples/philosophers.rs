@@ -1,6 +1,6 @@
-//! Dining philosophers (Dijkstra, 1965): five goroutines, five forks, each needs two. They borrow the table from the
-//! scope's caller. Whoever took the left fork first at every place could wait for ever; so the fork of the lower number
-//! comes first.
+//! Dining philosophers (Dijkstra, 1965): five goroutines and five forks, of which each needs two. They borrow the table
+//! from the scope's caller. If every philosopher took the left fork first, all could wait for ever, so the fork with
+//! the lower number comes first.
 
 use gmp::sync::Mutex;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn dine(forks: &[Mutex<Fork>; SEATS], seat: usize) -> u32 {
         one.used += 1;
         other.used += 1;
         if meal % 10 == 0 {
-            // Takes its time with both forks in hand: others wait, their threads do not.
+            // The philosopher takes time with both forks in hand: others wait, but their threads do not.
             gmp::sleep(Duration::from_micros(50));
         }
         drop((one, other));

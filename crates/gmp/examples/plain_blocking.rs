@@ -1,4 +1,4 @@
-//! Ordinary blocking code, with no word to the scheduler: std's locks, barriers and sleeps, on one P.
+//! Ordinary blocking code that declares nothing to the scheduler: std's locks, barriers and sleeps, on one P.
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The concurrent prime sieve: a chain of goroutines, each of which lets no multiple of its prime pass. After the example
-//! in "Communicating Sequential Processes" (Hoare, 1978).
+//! The concurrent prime sieve: a chain of goroutines, each of which lets no multiple of its prime pass. It follows the
+//! example in "Communicating Sequential Processes" (Hoare, 1978).
 
 use gmp::{Receiver, chan};
 
@@ -16,7 +16,7 @@ fn sieve(input: Receiver<u32>, prime: u32) -> Receiver<u32> {
     gmp::go(move || {
         for n in input.iter().filter(|n| n % prime != 0) {
             if sender.send(n).is_err() {
-                // Nobody listens any more. Our own receiver goes, and so the one before us finds out.
+                // Nobody listens any more. Our own receiver is dropped, by which the one before us finds out.
                 return;
             }
         }

@@ -1,5 +1,5 @@
-//! A TCP proxy: what comes in at one address goes out to another. A connection on which nothing moves for a while is ended;
-//! SIGTERM or Control-C ends the proxy when those who are connected have left, or after a grace.
+//! A TCP proxy: what comes in at one address goes out to another. A connection on which nothing moves for a while is
+//! ended. SIGTERM or Control-C ends the proxy when all connections have been closed, or after a grace period.
 //!
 //! ```text
 //! cargo run --release -p gmp --example tcp_proxy -- 127.0.0.1:8080 127.0.0.1:80
@@ -48,7 +48,7 @@ pub(crate) fn serve(listener: TcpListener, settings: Settings) -> io::Result<()>
     println!("{signal:?}: no more connections");
     listener.close()?;
     let accepted = accepting.join().unwrap_or_else(|error| Err(io::Error::other(error.to_string())));
-    // Until all have left, or the grace is over: then the process ends with them.
+    // It waits until all have left, or the grace is over: then the process ends, and they with it.
     let (all_left, left) = gmp::chan(1);
     gmp::go(move || {
         connected.wait();
@@ -108,7 +108,7 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
     let passed = pass();
     let _ = to.shutdown(Shutdown::Write);
     if passed.is_err() {
-        // Whoever waits in the other direction need not wait any more.
+        // A goroutine that waits in the other direction need not wait any more.
         let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
     }
     passed

@@ -171,8 +171,8 @@ impl<P: Policy> Builder<P> {
     /// suspends while it unwinds, keeps its thread, and if such goroutines keep them all, there is one thread more
     /// than the limit for each of them that suspends from then on. And if main keeps the thread that called `run`,
     /// locked or in a blocking call, and every other thread is blocked, one more runs the rest until a thread comes
-    /// back. The threads of goroutines under [`Builder::one_thread_each`] are not counted, and running out of those
-    /// aborts with a message.
+    /// back. The threads of goroutines under [`Builder::one_thread_each`] are not counted; when the system has no more
+    /// of them, goroutines wait until others have ended.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.choices.settings.max_threads = threads;
@@ -267,24 +267,24 @@ impl<P: Policy> Builder<P> {
     /// goroutine goes on without a P, and comes back by the queue's rules at its next call that suspends. `false`: it
     /// keeps its P meanwhile, and all that needs that P waits.
     ///
-    /// It needs Linux's `membarrier` and `/proc`, and does not hold under [`Builder::one_thread_each`]: without, it is as
-    /// with `false`.
+    /// Taking the P needs Linux's `membarrier` and `/proc`. Where either is missing, and under
+    /// [`Builder::one_thread_each`], a goroutine keeps its P as with `false`.
     pub fn retake(mut self, retake: bool) -> Self {
         self.choices.settings.retake = retake;
         self
     }
 
     /// How many goroutines may go on computing beside the Ps, after sysmon has taken theirs because they computed for
-    /// longer than a time slice without a call of gmp; twice the number of Ps by default. While so many do, others keep
-    /// their P until they call; with 0 all do.
+    /// longer than a time slice without a call of gmp; twice the number of Ps by default. While that many do, any other
+    /// keeps its P until its next call; with 0 every goroutine does.
     pub fn max_overruns(mut self, goroutines: usize) -> Self {
         self.choices.settings.max_overruns = Some(goroutines);
         self
     }
 
-    /// Is told of each goroutine that overran its time slice, when it has come back. Runs inside the scheduler, on the
-    /// stack of a thread: it must not block or call the runtime. [`Stats::overruns`](crate::Stats::overruns) counts
-    /// them, hook or no hook.
+    /// Sets a hook that is told of each goroutine that overran its time slice, when that has come back. It runs inside
+    /// the scheduler, on the stack of a thread: it must not block or call the runtime.
+    /// [`Stats::overruns`](crate::Stats::overruns) counts overruns with and without a hook.
     ///
     /// For its stack the goroutine's thread gets a signal (SIGURG), as Go sends it for preemption: a system call of
     /// other people's code that is not repeated after one may return `EINTR`.
@@ -305,8 +305,8 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// Is told the number of a goroutine that ended because no stack could be had for it. Runs inside the scheduler: it
-    /// must not block or call the runtime.
+    /// Sets a hook that is told the number of a goroutine that ended because no stack could be had for it. It runs
+    /// inside the scheduler: it must not block or call the runtime.
     pub fn on_out_of_stacks(mut self, hook: impl Fn(u64) + Send + Sync + 'static) -> Self {
         self.choices.settings.on_out_of_stacks = Some(Arc::new(hook));
         self

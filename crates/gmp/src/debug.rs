@@ -1,4 +1,4 @@
-//! `GMP_DEBUG`: what whoever runs a program wants to see of it, without another build. Go: `GODEBUG`.
+//! `GMP_DEBUG`: what the user of a program wants to see of it, without another build. Go: `GODEBUG`.
 
 use crate::BuildError;
 use gmp_core::runtime::Handle;
@@ -10,7 +10,7 @@ pub(crate) struct Debug {
     pub(crate) dump_on: Vec<i32>,
     /// Whether goroutines that are left when main returns are dumped to standard error.
     pub(crate) leftovers: bool,
-    /// After how many milliseconds each a line about the scheduler goes to standard error.
+    /// The period, in milliseconds, of the lines about the scheduler that go to standard error.
     pub(crate) schedtrace: Option<u64>,
     /// Whether it is followed by lines about every P, M and goroutine.
     pub(crate) scheddetail: bool,
@@ -28,7 +28,7 @@ impl Debug {
         }
     }
 
-    /// What another asks for, too.
+    /// Adds what another one asks for.
     pub(crate) fn add(&mut self, other: Debug) {
         self.dump_on.extend(other.dump_on);
         self.dump_on.sort_unstable();

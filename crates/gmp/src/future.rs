@@ -28,8 +28,8 @@ pub use gmp_sync::future::{block_on, block_on_with};
 #[doc(inline)]
 pub use gmp_sync::time::Sleep;
 
-/// Awaits a future in a goroutine of its own, and gives a channel on which what it gives will come: so a future can be
-/// a case of a select. Never suspends.
+/// Awaits a future in a goroutine of its own, and returns a channel that gets the future's output, so that a future can
+/// be a case of a select. Never suspends.
 ///
 /// The future goes on when nobody receives any more, until it ends or its goroutine's runtime closes. If it panics, the
 /// channel closes.
@@ -47,7 +47,7 @@ pub use gmp_sync::time::Sleep;
 /// ```
 ///
 /// # Panics
-/// As [`go`] does: outside a goroutine, or if there is no memory for one.
+/// The same as for [`go`]: outside a goroutine, or if there is no memory for one.
 #[track_caller]
 pub fn receiver<F>(future: F) -> Receiver<F::Output>
 where

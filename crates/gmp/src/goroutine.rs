@@ -5,11 +5,12 @@ use crate::{Current, JoinHandle, Stats, ThreadLock, Wake};
 use core::time::Duration;
 use gmp_core::{NoRecord, Spec, goroutine};
 
-/// Starts a goroutine: it runs next on this P, behind what is started after it; inside [`blocking`](crate::blocking) it
-/// goes to the shared queue's tail, as if a plain thread had started it. Never suspends.
+/// Starts a goroutine: it runs next on this P, unless another one is started before that and takes its place. Inside
+/// [`blocking`](crate::blocking) it goes to the shared queue's tail, as if a plain thread had started it. Never
+/// suspends.
 ///
 /// The closure is kept in the goroutine's record; a stack is bound to the goroutine when it first runs. Dropping the
-/// handle lets the goroutine go its own way.
+/// handle detaches the goroutine, which runs on.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -87,7 +88,7 @@ where
 /// ```
 ///
 /// # Panics
-/// As [`go`].
+/// The same as for [`go`].
 #[track_caller]
 pub fn go_pinned<F, T>(f: F) -> JoinHandle<T>
 where
@@ -216,7 +217,7 @@ pub fn park() {
 
 /// [`park`], for at most `timeout`. **Suspends.**
 ///
-/// Gives [`Wake::Woken`] if an unparker was used, [`Wake::TimedOut`] otherwise.
+/// Returns [`Wake::Woken`] if an unparker was used, [`Wake::TimedOut`] otherwise.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -292,7 +293,7 @@ pub fn lock_os_thread() -> ThreadLock {
 /// ```
 ///
 /// # Panics
-/// As `f` does; and the calls of this crate that need a goroutine panic inside `f`.
+/// If `f` panics; and the calls of this crate that need a goroutine panic inside `f`.
 #[doc(alias = "systemstack")]
 #[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {

@@ -163,7 +163,7 @@ pub mod time {
     pub use gmp_sync::time::*;
 }
 
-/// What tests check beside their own business; the attribute [`test`](macro@test) is another thing of this name.
+/// What tests check in addition to their own subject; the attribute [`test`](macro@test) is another item of this name.
 pub mod test {
     #[doc(inline)]
     pub use crate::leaks::leak_check;

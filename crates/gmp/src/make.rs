@@ -1,4 +1,4 @@
-//! The three makes of a runtime: which switch, which stacks. The only place that knows the machine.
+//! The three kinds of runtime: which switch, and which stacks. This is the only place that knows the machine.
 
 use core::marker::PhantomData;
 use gmp_arch_amd64::{Amd64, Amd64Slot, Guarded, OwnAmd64};

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// ```
 ///
 /// # Panics
-/// As `main` does; and with the text of a [`BuildError`](crate::BuildError) or a [`RunError`]: goroutines cannot have
+/// If `main` panics; and with the text of a [`BuildError`](crate::BuildError) or a [`RunError`]: goroutines cannot have
 /// thread-locals of their own on this system, all goroutines are asleep, the caller is itself a goroutine.
 #[track_caller]
 pub fn run<F, T>(main: F) -> T

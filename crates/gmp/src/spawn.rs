@@ -86,7 +86,7 @@ impl Spawn {
     /// ```
     ///
     /// # Panics
-    /// As [`Scope::go`].
+    /// The same as for [`Scope::go`].
     #[track_caller]
     pub fn go_in<'scope, F, T>(self, scope: &'scope Scope<'scope, '_>, f: F) -> ScopedJoinHandle<'scope, T>
     where

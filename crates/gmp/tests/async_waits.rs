@@ -1,4 +1,4 @@
-//! What goroutines give, awaited by async code: ends of goroutines, values, room for values, moments.
+//! What goroutines provide, awaited by async code: ends of goroutines, values, room for values, moments.
 
 use gmp::channel::RecvError;
 use std::future::poll_fn;

@@ -1,5 +1,6 @@
-//! Where the caller's own code runs inside the runtime's steps (destructors, callbacks, closures on other stacks), and
-//! what it may do there: on which thread and stack it is, and what stops it where it may not call the runtime.
+//! The caller's own code that runs in the middle of the runtime's work (destructors, callbacks, closures on other
+//! stacks), and what it may do there: on which thread and stack it runs, and what stops it where it may not call the
+//! runtime.
 
 mod harness;
 mod told;
@@ -63,7 +64,7 @@ fn unwanted_results_are_dropped_on_a_stack() {
     all_are_dropped_in_goroutines(main, hear);
 }
 
-/// A panic's payload is a value like any other, also when the goroutine's own result needs no destructor.
+/// A panic's payload is treated like any other value, even if the goroutine's own result needs no destructor.
 fn unwanted_payloads_are_dropped_on_a_stack() {
     let (said, hear) = channel();
     let main = move || {
@@ -88,8 +89,8 @@ thread_local! {
     static MINE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Where goroutines are threads, the destructors of their thread-locals run after the goroutine has ended: its record
-/// may be another's by then.
+/// Where goroutines are threads, the destructors of their thread-locals run after the goroutine has ended. Its record
+/// may belong to another goroutine by then.
 fn a_thread_that_was_a_goroutine_is_a_plain_one() {
     let (said, hear) = channel();
     let main = move || gmp::go(move || AT_THREAD_END.set(Some(AtThreadEnd(said)))).join().unwrap();
@@ -160,8 +161,8 @@ fn sink_panics() {
     with_sink(EventKind::GoUnblock, || panic!("no more events")).run(block_and_spawn).unwrap();
 }
 
-/// A sink is called between two steps of the scheduler, some of them on a goroutine's stack: one that suspended it
-/// there would bring it back on another M than the step knows.
+/// A sink is called between two steps of the scheduler, some of them on a goroutine's stack. If it suspended the
+/// goroutine there, the goroutine would come back on another M than the step knows.
 fn a_sink_may_not_call_the_runtime() {
     for (name, call) in [
         ("sink_yields_in_a_blocking_call", "gmp::yield_now"),

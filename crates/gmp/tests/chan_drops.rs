@@ -1,5 +1,5 @@
-//! Values on channels are dropped exactly once: at a close, when a side goes, after a panic, a time-out, or the end of a
-//! runtime.
+//! Values on channels are dropped exactly once: at a close, when a side is dropped, after a panic or a time-out, or at
+//! the end of a runtime.
 
 mod modes;
 mod told;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(1);
 
-/// Counts how many there are.
+/// Counts how many of these there are.
 #[derive(Debug)]
 struct Counted(Arc<AtomicUsize>);
 
@@ -90,7 +90,7 @@ fn a_panic_drops_what_is_in_hand() {
         assert!(receiver.join().is_err());
         // The panic took the last receiver along.
         assert!(to.send(Counted::new(&count)).is_err());
-        // A value that is made while others stand in the select already.
+        // A value that is made while others already wait in the select.
         let (to, _from) = chan(1);
         let no_value = || -> Counted { std::panic::resume_unwind(Box::new("no value")) };
         let made = count.clone();
@@ -143,7 +143,8 @@ fn empty_and_large_values_arrive() {
     });
 }
 
-/// Goroutines that wait in every way while their runtime ends; two ends of channels that they wait at are kept outside.
+/// Goroutines that wait in every way while their runtime ends. Two ends of channels at which they wait are kept
+/// outside.
 fn left_waiting(at_main_return: AtMainReturn, count: &Arc<AtomicUsize>) {
     let ((to, from), (full, keeps)) = (chan::<Counted>(0), chan(1));
     full.send(Counted::new(count)).unwrap();
@@ -172,7 +173,7 @@ fn left_waiting(at_main_return: AtMainReturn, count: &Arc<AtomicUsize>) {
     let (to, keeps) = outside;
     if at_main_return == AtMainReturn::Unwind {
         assert_eq!((left.suspended, left.never_started), (0, 0));
-        // One may still be at its destructors, on its way out.
+        // A goroutine may still be running its destructors, on its way out.
         let late = Instant::now() + Duration::from_secs(60);
         while count.load(SeqCst) > 1 && Instant::now() < late {
             std::thread::sleep(SHORT);
@@ -180,7 +181,7 @@ fn left_waiting(at_main_return: AtMainReturn, count: &Arc<AtomicUsize>) {
     } else {
         assert_eq!(left.suspended, 30);
     }
-    // Nobody waits any more: no value goes to a receiver that will never run, none comes from such a sender.
+    // Nobody waits any more: no value goes to a receiver that will never run, and none comes from such a sender.
     assert!(to.try_send(Counted::new(count)).is_err());
     assert!(keeps.try_recv().is_ok());
     assert!(keeps.try_recv().is_err());

@@ -1,5 +1,5 @@
-//! Histories of a channel against a model: each operation, waiting ones included, ends as a sequential channel says it
-//! must; and between goroutines and plain threads every value comes out exactly once, whatever is closed or dropped.
+//! Histories of a channel against a model. Each operation, including those that wait, ends as a sequential channel says
+//! it must; and between goroutines and plain threads every value comes out exactly once, whatever is closed or dropped.
 
 mod told;
 
@@ -189,7 +189,7 @@ fn follows_the_model(capacity: usize, script: &[Step]) {
             }
             _ => {}
         }
-        // With one P: whoever can go on has done so, and waits or has ended, when we are back for the second time.
+        // With one P, whatever can go on has done so, and waits or has ended, when we are back for the second time.
         (0..3).for_each(|_| gmp::yield_now());
         // A side whose handles are all with goroutines that have ended is closed by the last of them.
         if tx.is_none() && model.senders.is_empty() {
@@ -272,7 +272,7 @@ fn receive_all(rx: &Receiver<u64>, who: usize, kinds: &[u8], books: &Mutex<Books
 fn balances(procs: usize, capacity: usize, parties: Vec<Party>) {
     let books = Arc::new(Mutex::new(Books::default()));
     let (tx, rx) = chan(capacity);
-    // What nobody takes in time is taken here: parties end at last, whatever the others do.
+    // What nobody takes in time is taken here, so that parties end, whatever the others do.
     let rest = rx.clone();
     let (of_all, mine) = (books.clone(), books.clone());
     let parties_left = parties.len();

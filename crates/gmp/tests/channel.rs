@@ -32,7 +32,7 @@ fn between_a_thread_and_a_goroutine() {
     }
 }
 
-/// Handles of channels and the primitives without a value of their own need no `AssertUnwindSafe`.
+/// Handles of channels, and the primitives that hold no value, need no `AssertUnwindSafe`.
 #[test]
 fn a_panic_that_is_caught_leaves_them_usable() {
     run(2, || {

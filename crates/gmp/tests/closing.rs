@@ -30,8 +30,8 @@ fn each_handle_gets_an_answer(rounds: u64, work: fn(u64)) {
     }
 }
 
-/// A locked goroutine found runnable by another M in the moment in which its own M ends: the P and the goroutine that
-/// were handed over were lost, and whoever waited for it waited for ever.
+/// A locked goroutine was found runnable by another M at the moment at which its own M ended: the P and the goroutine
+/// that were handed over were lost, and whoever waited for the goroutine waited for ever.
 #[test]
 fn locked_goroutines_are_not_lost() {
     each_handle_gets_an_answer(400, |_| {
@@ -40,7 +40,7 @@ fn locked_goroutines_are_not_lost() {
     });
 }
 
-/// A closing runtime stops its world no more: who asked for that asked for ever, and `run` did not return.
+/// A closing runtime does not stop its world any more: whoever asked for that asked for ever, and `run` did not return.
 #[test]
 fn a_resize_does_not_ask_for_ever() {
     each_handle_gets_an_answer(400, |i| {
@@ -59,7 +59,7 @@ impl Drop for Slow {
     }
 }
 
-/// A goroutine whose result nobody wants has ended before its destructor runs: `run` that looked in between, from
+/// A goroutine whose result nobody wants has ended before its destructor runs. A `run` that looked in between, from
 /// another M, saw nobody left, and returned too early.
 #[test]
 fn waiting_covers_the_destructors_of_unwanted_results() {

@@ -55,13 +55,13 @@ macro_rules! scenarios {
                 super::run(crate::$module::$name, scenarios!(@again $($again)?));
             })*
         }
-        /// Each scenario's test, goroutines on stacks of their own.
+        /// Each scenario's test, with goroutines on stacks of their own.
         mod tests {
             $(pub(crate) fn $name() {
                 super::matches_go(stringify!($name), "stacks");
             })*
         }
-        /// The same with each goroutine an OS thread: another `Switch` below the same scheduler.
+        /// The same with an OS thread for each goroutine: another `Switch` below the same scheduler.
         mod one_thread_each {
             $(pub(crate) fn $name() {
                 if !super::TOO_SLOW_IN_THREADS.contains(&stringify!($name)) {
@@ -89,14 +89,14 @@ macro_rules! scenarios {
     (@again ends) => { crate::Again::Never };
 }
 
-/// Whether a scenario repeats itself until two runs agree, because a slice may have ended in one.
+/// Whether a scenario repeats itself until two runs agree, because a slice may have ended in one of them.
 #[derive(PartialEq)]
 enum Again {
-    /// As in Go's program: it lasts, or goes by time.
+    /// It does, as in Go's program: it lasts, or goes by time.
     Always,
-    /// It is far shorter than a slice, which is of CPU time. Goroutines that are threads take longer, mostly to start.
+    /// It is far shorter than a slice of CPU time. Goroutines that are threads take longer, mostly to start.
     InThreads,
-    /// It ends the process.
+    /// It does not: it ends the process.
     Never,
 }
 
@@ -177,7 +177,7 @@ scenarios! {
     fuzz_sync::fuzz_sync,
 }
 
-/// A golden that nothing is compared with proves nothing.
+/// A golden with which nothing is compared proves nothing.
 fn every_golden_has_a_scenario() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/golden");
     for file in std::fs::read_dir(folder).unwrap() {

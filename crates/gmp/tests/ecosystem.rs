@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs cargo in an example's folder, with a target folder of its own; what it printed, if it was content.
+/// Runs cargo in an example's folder, with a target folder of its own. Returns what it printed, if it succeeded.
 fn cargo(example: &str, what: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));

@@ -1,5 +1,5 @@
-//! A program that forbids `unsafe` may use all of the safe mode, and the macros: what they expand to is theirs to answer
-//! for.
+//! A program that forbids `unsafe` may use all of the safe mode, and the macros, which answer themselves for the code
+//! to which they expand.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ fn macros_expand_in_safe_programs() {
         let (words, hears) = gmp::chan(1);
         let (others, other_hears) = gmp::chan(1);
         let word = String::from("sent out of its variable");
-        // Of two arms that send one variable, one comes up.
+        // Two arms send the same variable, and one of them comes up.
         let sent = gmp::select! {
             send(words, word) -> sent => sent.is_ok(),
             send(others, word) -> sent => sent.is_ok(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// A value that somebody gives later.
+/// A value that somebody provides later.
 #[derive(Clone, Default)]
 struct Later(Arc<Mutex<(Option<u32>, Option<Waker>)>>);
 

@@ -1,5 +1,5 @@
-//! Go's own tests of channels and select (`runtime/chan_test.go`, `chanbarrier_test.go`), those that have a counterpart:
-//! no garbage collector, no stacks that move. Barriers become counts of drops.
+//! Go's own tests of channels and select (`runtime/chan_test.go`, `chanbarrier_test.go`), as far as they have a
+//! counterpart: there is no garbage collector, and stacks do not move. Barriers become counts of drops.
 
 mod modes;
 mod told;

@@ -12,7 +12,7 @@ mod told;
 
 const SHORT: Duration = Duration::from_millis(1);
 const VERY_LONG: Duration = Duration::from_secs(1000 * 60 * 60);
-/// What takes longer hangs.
+/// Whatever takes longer than this hangs.
 const STUCK: Duration = Duration::from_secs(60);
 
 fn blocks(context: &Context) -> bool {

@@ -1,4 +1,4 @@
-//! Go's own tests of its scheduler (`runtime/proc_test.go`, `metrics_test.go`), those that a program can see.
+//! Go's own tests of its scheduler (`runtime/proc_test.go`, `metrics_test.go`), those whose subject a program can see.
 
 mod modes;
 mod told;
@@ -174,7 +174,7 @@ fn pair(stop: &Arc<AtomicBool>, work: u64) -> (Arc<AtomicU64>, [gmp::JoinHandle<
                 if let Some(partner) = partners[1 - own].get() {
                     partner.unpark();
                 }
-                // So that the last one to stop is not left behind.
+                // The time-out makes sure that the last one to stop is not left behind.
                 gmp::park_timeout(Duration::from_millis(50));
             }
         }

@@ -18,7 +18,7 @@ fn run<R: Send + 'static>(procs: usize, main: impl FnOnce() -> R + Send + 'stati
     builder.procs(procs).build().unwrap().run(main).unwrap().value
 }
 
-/// Calls `f` in so many goroutines, and waits for them.
+/// Calls `f` in this many goroutines, and waits for them.
 fn in_each_of(goroutines: usize, f: impl Fn(usize) + Send + Sync + 'static) {
     let f = Arc::new(f);
     let all = (0..goroutines).map(|i| {
@@ -76,7 +76,7 @@ fn test_mutex() {
     }
 }
 
-/// One that always has the mutex lets another have it ten times within ten seconds.
+/// A goroutine that always has the mutex lets another one have it ten times within ten seconds.
 #[test]
 fn test_mutex_fairness() {
     for procs in [1, 2, 4] {
@@ -293,7 +293,7 @@ fn test_once_value() {
     });
 }
 
-/// A panic is told to the one who made it, and to all who ask later.
+/// A panic reaches the caller that made it, and everybody who asks later.
 #[test]
 fn test_once_value_panic() {
     let made = AtomicUsize::new(0);

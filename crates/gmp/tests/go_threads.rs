@@ -107,7 +107,8 @@ fn thread_exhaustion() {
     println!("{}", ran.unwrap().value);
 }
 
-/// Go: TestThreadExhaustion. Go's words at the limit; ours does not end there, and all of them run in the end.
+/// Go: TestThreadExhaustion. Go's words are printed at the limit; gmp does not end there, and all goroutines run in the
+/// end.
 fn the_limit_of_threads_is_told_and_kept() {
     child("thread_exhaustion")
         .run()

@@ -110,7 +110,7 @@ fn test_long_adjust_timers() {
     });
 }
 
-/// Timer and ticker behind one face.
+/// Timer and ticker behind one interface.
 trait TimeSource {
     const REPEATS: bool;
     fn c(&self) -> &Receiver<Instant>;
@@ -154,7 +154,7 @@ fn a_tick(c: &Receiver<Instant>) {
     c.recv_timeout(PATIENCE).expect("a tick comes");
 }
 
-/// Until whoever can run has run, and what is due has come.
+/// Waits until whatever can run has run, and whatever is due has come.
 fn settle() {
     gmp::sleep(10 * MS);
 }
@@ -268,7 +268,7 @@ fn test_chan() {
     }
 }
 
-/// A value that is looked at late is of the time it was due. Go: TestAfterTimes, TestTickTimes.
+/// A value that is looked at late has the time at which it was due. Go: TestAfterTimes, TestTickTimes.
 #[test]
 fn times_are_those_of_the_expiry() {
     run(2, || {

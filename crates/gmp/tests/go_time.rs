@@ -1,9 +1,9 @@
 //! Go's own tests of package time, ported: `sleep_test.go` (Go 1.27.3). Each is named after Go's. Covered by
 //! LICENSE-THIRD-PARTY. Those of `tick_test.go` are in `go_tick.rs`.
 //!
-//! Left out: tests of zero values of `Timer` and of null pointers (there are none here), `TestTimerGC` (no collector).
-//! Channels of capacity 1 that Go's tests fill by `AfterFunc` are filled so here, too. How long something takes is only
-//! checked from below; what has to end within a time is bounded generously.
+//! Left out: tests of zero values of `Timer` and of null pointers (there are none here), and `TestTimerGC` (there is no
+//! collector). Channels of capacity 1 that Go's tests fill by `AfterFunc` are filled in the same way here. How long
+//! something takes is only checked from below; limits on what has to end within a time are generous.
 
 mod told;
 

@@ -1,4 +1,4 @@
-//! Runtimes over stacks and a switch of the tests' own: what comes late there, and a hop meets.
+//! Runtimes over stacks and a switch of the tests' own, to meet a hop with things that come late.
 
 use gmp::DeadlockRule;
 use gmp::policy::Go;
@@ -26,7 +26,7 @@ fn settings(procs: usize) -> Settings {
     }
 }
 
-/// Real stacks, of which, once told to, each asking that comes at an even turn gets none.
+/// Real stacks; once told to, it refuses every second request.
 struct Scarce {
     inner: Inner,
     scarce: Arc<AtomicBool>,
@@ -74,8 +74,8 @@ impl Config for OnScarce {
     type Switch = Amd64;
 }
 
-/// A goroutine that gets its stack at the second asking, as when another ends in between, was queued once more, as one
-/// that has run. Another that parked went straight to it, and its park was never made.
+/// A goroutine that gets its stack at the second request, as when another ends in between, was queued once more, as one
+/// that has already run. Another goroutine that parked hopped straight to it, and its park was never made.
 #[test]
 fn who_gets_a_stack_late_starts_like_any_other() {
     const MANY: usize = 20;
@@ -104,9 +104,9 @@ fn who_gets_a_stack_late_starts_like_any_other() {
 
 const TICK: Duration = Duration::from_millis(1);
 
-/// The next switch is to take its time.
+/// Whether the next switch is to take its time.
 static TOLD: AtomicBool = AtomicBool::new(false);
-/// It does.
+/// Whether it does so now.
 static SLOW: AtomicBool = AtomicBool::new(false);
 /// `run` has returned.
 static OVER: AtomicBool = AtomicBool::new(false);
@@ -155,8 +155,9 @@ impl Config for OnSlow {
     type Switch = Slow;
 }
 
-/// A runtime closes while a goroutine parks for another. It was taken for one that runs, since the next one counted as
-/// running before it had made that park: `run` did not wait for it, and nobody was told that it will not come.
+/// A runtime closes while a goroutine parks and hops to another. It was taken for one that runs, since the next one
+/// counted as running before it had made that park: `run` did not wait for it, and nobody was told that it would not
+/// come.
 #[test]
 fn who_parks_for_another_is_suspended_when_run_returns() {
     // SAFETY: the stacks are those that the switch is made for, and nothing here holds anything of a thread-local.

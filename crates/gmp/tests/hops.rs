@@ -1,4 +1,4 @@
-//! Goroutines that park straight for one another, while plain threads call their parks off, fresh goroutines come up in
+//! Goroutines that park and hop to one another, while plain threads call their parks off, fresh goroutines come up in
 //! between, or the runtime closes.
 
 mod told;
@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Go's policy, whatever the default is: beside goroutines that ready each other without an end, a stack of goroutines
-/// would never come to main.
+/// Go's policy, whatever the default is: with a stack of goroutines, main would never get a turn beside goroutines that
+/// ready each other without end.
 fn builder(procs: usize) -> Builder<Go> {
     told::moving(Builder::new()).policy::<Go>().procs(procs)
 }
 
-/// Two goroutines that hand a number to and fro; gives what it has become, if the runtime
-/// does not close before.
+/// Two goroutines that hand a number to and fro. Returns what it has become, if the runtime does not close before.
 fn volley(rounds: u64) -> gmp::JoinHandle<Option<u64>> {
     gmp::go(move || {
         let ((there, at), (back, home)) = (gmp::chan::<u64>(0), gmp::chan(0));
@@ -26,7 +25,7 @@ fn volley(rounds: u64) -> gmp::JoinHandle<Option<u64>> {
 }
 
 /// A thread unparks all the time, so some permits come between the look for one and the commit, when another goroutine
-/// has been taken in hand to run instead: that one must not be lost, nor the one whose park is called off.
+/// has been taken in hand to run instead. Neither that one may be lost, nor the one whose park is called off.
 #[test]
 fn parks_called_off_lose_nobody() {
     const PARKS: u64 = 20_000;

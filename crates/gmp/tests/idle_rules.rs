@@ -1,4 +1,4 @@
-//! Idle rules in a whole runtime: what each promises, with any queue; and what core keeps whatever they say.
+//! Idle rules in a whole runtime: what each promises with any queue, and what core guarantees whatever they say.
 
 mod told;
 
@@ -144,7 +144,7 @@ fn a_runtime_names_its_rule_beside_its_policy() {
     assert_eq!(names::<WithIdle<Random, Eager>>(), ("random", "eager"));
 }
 
-/// Frugal keeps a trickle on one M: whoever wakes for it runs it, and wakes nobody.
+/// Frugal keeps a trickle on one M: the M that wakes for it runs it, and wakes nobody else.
 #[test]
 fn frugal_wakes_once_for_a_lone_goroutine() {
     const BEATS: u64 = 50;

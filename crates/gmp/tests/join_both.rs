@@ -61,7 +61,8 @@ fn join_waits_for_both_before_a_panic_goes_on() {
 }
 
 /// rayon#592: a lock is held across a parallel call, and the thread that waits inside the call takes up other work,
-/// which wants the lock. Here who waits does nothing else, and others wait for the lock on stacks of their own.
+/// which wants the lock. Here a goroutine that waits does nothing else, and others wait for the lock on stacks of their
+/// own.
 #[test]
 fn a_lock_held_across_join_is_no_deadlock() {
     modes::everywhere(2, || {
@@ -99,7 +100,7 @@ fn halves_that_nobody_takes_are_called_here() {
     });
 }
 
-/// What the first half waits for is what the second one does: it has to run meanwhile, however deep it lies.
+/// The first half waits for what the second one does, so that has to run meanwhile, however deep it lies.
 #[test]
 fn a_half_that_suspends_leaves_goroutines_behind() {
     modes::everywhere(1, || {

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Far above what anything here takes; a test that waits so long has failed.
+/// Far longer than anything here takes; a test that waits for this long has failed.
 const LONG: Duration = Duration::from_secs(20);
 
 fn runtime(at_main_return: AtMainReturn) -> gmp::Runtime {
@@ -51,8 +51,8 @@ fn a_beat_during_the_unwind_leaves_no_plan_behind() {
     assert!(!timer.stop());
 }
 
-/// One that was abandoned in the queue, asking for more than there was, kept all others from what was free: those that
-/// waited behind it, and those that came.
+/// A waiter that was abandoned in the queue, and asked for more than there was, kept all others from what was free:
+/// those that waited behind it, and those that came later.
 #[test]
 fn an_abandoned_waiter_does_not_hold_a_semaphores_queue() {
     static PERMITS: Semaphore = Semaphore::new(2);

@@ -1,4 +1,4 @@
-//! Goroutine-locals: whose they are, when they are made and dropped, and what happens in between.
+//! Goroutine-locals: to which goroutine they belong, when they are made and dropped, and what happens in between.
 
 use gmp::{AtMainReturn, Builder, JoinError, g_local};
 use std::cell::{Cell, RefCell};
@@ -76,7 +76,7 @@ fn a_goroutine_may_suspend_inside_with() {
     });
 }
 
-/// The whole face, on a goroutine and on a plain thread.
+/// The whole interface, on a goroutine and on a plain thread.
 fn face() {
     assert_eq!(COUNT.replace(2), 7);
     assert_eq!(COUNT.take(), 2);

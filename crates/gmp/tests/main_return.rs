@@ -201,7 +201,7 @@ fn unwind_running() {
     }
 }
 
-/// One that runs unwinds at its next suspension.
+/// A goroutine that runs unwinds at its next suspension.
 fn unwind_reaches_those_that_run() {
     child("unwind_running").run().code(0);
 }

@@ -1,10 +1,10 @@
 //! `examples/custom-policy`, a policy outside this workspace, builds on what gmp makes public, is a policy by its own
 //! tests, and does what it says.
 //!
-//! It is built as its author would build it, by cargo in its folder, but for two things: it gets this workspace's
-//! lock file and target folder, and no network. So it needs nothing that this test did not need itself, and of its
-//! dependencies only those are compiled that this workspace has not. Yet everything of gmp's is compiled once more, so
-//! it is run when asked for: `cargo test -p gmp --test outsider -- --ignored`, a gate of its own.
+//! Cargo builds it in its own folder, as its author would, except that it gets this workspace's lock file and target
+//! folder, and no network. So it needs nothing that this test did not need itself, and of its dependencies only those
+//! are compiled that this workspace does not have. Yet everything of gmp's is compiled once more, so it is run only
+//! when asked for: `cargo test -p gmp --test outsider -- --ignored`, a gate of its own.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +15,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Runs cargo in the outsider's folder; what it printed, if it was content.
+/// Runs cargo in the outsider's folder. Returns what it printed, if it succeeded.
 fn cargo(arguments: &[&str]) -> String {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), |given| root().join(given));

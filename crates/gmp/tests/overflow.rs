@@ -1,4 +1,5 @@
-//! Stack overflows: the report and the abort, on every kind of guard and while locks are held; and what is none.
+//! Stack overflows: the report and the abort, on every kind of guard and while locks are held; and faults that are no
+//! overflow.
 
 mod harness;
 mod told;

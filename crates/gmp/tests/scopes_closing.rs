@@ -48,8 +48,8 @@ fn tree(depth: u32, log: &Borrowed) {
     here.touch();
 }
 
-/// A closing runtime frees no frame that somebody still borrows from; what unwinds does so from the leaves up. Who
-/// touches a frame that is gone ends the process.
+/// A closing runtime frees no frame from which somebody still borrows; what unwinds does so from the leaves up.
+/// Touching a frame that is gone ends the process.
 #[test]
 fn scopes_in_a_closing_runtime() {
     for round in 0..300_u64 {

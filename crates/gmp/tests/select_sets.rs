@@ -162,7 +162,7 @@ fn ready_says_which_and_takes_nothing() {
     });
 }
 
-/// Two that only want to know are nothing to each other; one that comes to act wakes them.
+/// Two selects that only ask whether a case is ready do not serve each other; one that comes to act wakes them.
 #[test]
 fn those_who_want_to_know_are_no_partners() {
     on_go(2, || {

@@ -66,7 +66,7 @@ fn goroutines_and_threads_share_a_mutex() {
     }
 }
 
-/// Readers see what writers keep equal, whoever is a thread, and whoever gives up.
+/// Readers see what writers keep equal, even if some are threads and some give up.
 #[test]
 fn goroutines_and_threads_share_an_rw_lock() {
     for procs in [1, 2, 4] {
@@ -211,7 +211,8 @@ impl Drop for LocksInDrop {
     }
 }
 
-/// A destructor that runs because the runtime closes gets the lock when its holder, who unwinds too, lets go.
+/// A destructor that runs because the runtime closes gets the lock when the holder, which unwinds as well, lets go of
+/// it.
 #[test]
 fn a_destructor_gets_its_lock_while_the_runtime_closes() {
     let mut clean = 0;
@@ -225,7 +226,7 @@ fn a_destructor_gets_its_lock_while_the_runtime_closes() {
                     let (started, starts) = chan(2);
                     let (holder, holds) = (shared.clone(), started.clone());
                     gmp::go(move || {
-                        /// Falls before the guard that it points to.
+                        /// It is dropped before the guard that it points to.
                         struct Through<'a, 'b>(&'a mut gmp::sync::MutexGuard<'b, bool>);
                         impl Drop for Through<'_, '_> {
                             fn drop(&mut self) {
@@ -283,7 +284,7 @@ fn a_lock_that_never_comes_free_does_not_keep_run() {
     }
 }
 
-/// Those who wait when the runtime closes unwind, and what they waited for is as if they had never come.
+/// Goroutines that wait when the runtime closes unwind, and leave what they waited for as if they had never come.
 #[test]
 fn waiters_unwind_when_the_runtime_closes() {
     for procs in [1, 2] {

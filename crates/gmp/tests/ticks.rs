@@ -12,8 +12,8 @@ fn run(main: impl FnOnce() + Send + 'static) {
     builder.procs(2).build().unwrap().run(main).unwrap();
 }
 
-/// They were once the time of sending, less a delay that had been measured a moment before: up to a time slice of the
-/// thread lay between the two, and a tick could seem to come early.
+/// They once were the time of sending, less a delay that had been measured a moment before. Up to a time slice of the
+/// thread could lie between the two, so that a tick seemed to come early.
 #[test]
 fn beats_are_whole_periods_apart() {
     run(|| {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A reset stopped the timer and set it anew in two steps: of two at once, the earlier one's value could come in between
-/// and stay there, though the later one had moved the timer.
+/// A reset stopped the timer and set it anew in two steps. Of two resets at once, the earlier one's value could come in
+/// between and stay there, though the later one had moved the timer.
 #[test]
 fn of_two_resets_at_once_one_is_the_last() {
     let runtime = told::moving(Builder::new()).procs(3).build().unwrap();

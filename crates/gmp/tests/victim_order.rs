@@ -1,4 +1,4 @@
-//! What a victim order is told of the Ps, and that a runtime works under each of the orders there are.
+//! What a victim order is told of the Ps, and that a runtime works under each order that there is.
 
 mod told;
 
@@ -8,7 +8,7 @@ use gmp::policy::{Go, Shuffled, Topology, WithOrder};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How long something may take that takes a moment unless it never happens.
+/// How long something may take that takes a moment, unless it never happens.
 const HANGS: Duration = Duration::from_secs(60);
 
 fn run<O: VictimOrder, T: Send + 'static>(procs: usize, main: impl FnOnce() -> T + Send + 'static) -> T {
@@ -55,7 +55,7 @@ impl<const WANTS: bool> VictimOrder for Spy<WANTS> {
     }
 }
 
-/// Runs until a thief has been told that P 0 has goroutines; gives all that thieves were told.
+/// Runs until a thief has been told that P 0 has goroutines. Returns everything that thieves were told.
 fn told<const WANTS: bool>() -> Vec<Told> {
     run::<Spy<WANTS>, _>(4, || {
         let start = Instant::now();

@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-/// What the policy of this process does wrong. A value and not a type of its own: a runtime for each would have to be
-/// compiled for each.
+/// What the policy of this process does wrong. It is a value and not a type of its own, since a runtime would have to
+/// be compiled for each type.
 #[derive(Clone, Copy)]
 enum Crime {
     DropAtPush,
@@ -222,7 +222,7 @@ fn victim() {
     drop(gmp::spawn().name("victim").go(|| println!("ran")).unwrap());
 }
 
-/// Runs `main` as a child; a policy's crime that is not found out ends in exit code 0.
+/// Runs `main` as a child; if a policy's crime is not found out, the exit code is 0.
 fn run(crime: Crime, main: impl FnOnce() + Send + 'static) {
     CRIME.get_or_init(|| crime);
     // How it ends is the test's to judge.
@@ -351,8 +351,8 @@ callers! {
     call_unpark UNPARKER.lock().unwrap().take().unwrap().unpark();
 }
 
-/// Every call panics with the policy's name, and the panic does not get out of the policy: it meets the goroutine that
-/// the policy had in its hand, or the scheduler.
+/// Every call panics with the policy's name, and the panic does not leave the policy: it ends at the goroutine that the
+/// policy had in its hand, or at the scheduler.
 fn a_policy_that_calls_the_runtime() {
     for (name, call) in [
         ("call_go", "go"),
@@ -403,7 +403,7 @@ fn panic_in_pop() {
     });
 }
 
-/// A panic in a policy is the policy's end and everybody's.
+/// A panic in a policy ends the process.
 fn a_policy_that_panics() {
     let done = child("panic_in_push").run();
     done.aborted().says("no more room").says("a panic came out of policy wrong");

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Every goroutine of a runtime as it stood at some moment while the dump was made, those with equal stacks together, the
-/// largest group first.
+/// Every goroutine of a runtime, each as it was at some moment while the dump was made. Those with equal stacks stand
+/// together, the largest group first.
 ///
 /// Its `Display` is the text that Go prints, for people; [`Dump::to_json`] is for programs.
 #[derive(Clone, Debug)]
@@ -36,9 +36,9 @@ pub struct Dump {
 pub struct Group {
     /// The goroutines, by number.
     pub goroutines: Vec<Sight>,
-    /// Their stack, innermost frame first; empty if it could not be had.
+    /// Their stack, innermost frame first; empty if it could not be read.
     pub frames: Vec<Frame>,
-    /// Which of them are not the runtime's.
+    /// Which of the frames are not the runtime's.
     shown: Range<usize>,
 }
 
@@ -66,7 +66,7 @@ impl Group {
     }
 }
 
-/// Dumps the goroutines of a runtime. For a thread that is no M, with a thread's stack.
+/// Dumps the goroutines of a runtime. It is to be called on a thread that is no M, with the stack of a thread.
 pub fn dump(handle: &Handle) -> Dump {
     let began = Instant::now();
     let mut collector = Collector::new();

@@ -10,8 +10,8 @@
 //! | `signals.rs` | dumps on a signal |
 //! | `schedtrace.rs` | Go's line about the scheduler, once a period |
 //!
-//! How goroutines are read while they run is gmp-core's (`watching/look.rs`); how a thread's stack is, gmp-arch-amd64's
-//! (`capture.rs`). What is here works on copies and in its own time.
+//! How goroutines are read while they run is gmp-core's part (`watching/look.rs`); how a thread's stack is read,
+//! gmp-arch-amd64's (`capture.rs`). What is here works on copies, and takes its time.
 
 mod dump;
 mod json;

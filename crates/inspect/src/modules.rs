@@ -1,4 +1,5 @@
-//! The unwind tables of what is loaded: of the program and its libraries, copied while the loader holds its list.
+//! The unwind tables of everything that is loaded, of the program and its libraries, copied while the loader holds its
+//! list.
 
 use core::ffi::{CStr, c_int, c_void};
 use core::ops::Range;
@@ -11,7 +12,7 @@ pub(crate) type Unwinder = framehop::UnwinderNative<Vec<u8>, framehop::MayAlloca
 /// Bytes of code and the tables that tell how to unwind it.
 struct Loaded {
     name: String,
-    /// Where it was moved to.
+    /// The address to which it was moved.
     base: u64,
     code: Range<u64>,
     header: (Range<u64>, Vec<u8>),

@@ -8,7 +8,7 @@ use gmp_core::contract::{Context, SavedRegisters};
 use gmp_core::sight::{Captured, Inspector, Unwind, inspect_by};
 use std::time::Duration;
 
-/// Gives the reports of all runtimes of this process stacks. Once is enough.
+/// Adds stacks to the reports of all runtimes of this process. It is enough to call it once.
 pub fn install() {
     inspect_by(&Inspector { unwind: || Box::new(Stacks(Walk::new())), capture, describe });
 }

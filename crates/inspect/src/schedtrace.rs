@@ -10,7 +10,7 @@ use std::io;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// While it lives lines are printed.
+/// Lines are printed for as long as this lives.
 #[derive(Debug)]
 pub struct Traced {
     _stop: Sender<()>,

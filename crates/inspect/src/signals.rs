@@ -1,9 +1,9 @@
 //! Dumps on a signal, by a thread that is no M: it works when every M is stuck.
 //!
-//! The handler writes the signal's number to a pipe, and the thread, which sleeps at its other end for the rest of the
-//! program, dumps every runtime that asked for this signal to standard error: by `write(2)`, past the lock of
-//! `std::io::stderr`, which a stuck goroutine may hold. The thread wakes no goroutine, so it is counted out of the
-//! search for deadlocks.
+//! The handler writes the signal's number to a pipe. The thread, which sleeps at the pipe's other end for the rest of
+//! the program, dumps every runtime that asked for this signal to standard error. It does so by `write(2)`, past the
+//! lock of `std::io::stderr`, which a stuck goroutine may hold. The thread wakes no goroutine, so the search for
+//! deadlocks does not count it.
 
 use crate::dump::dump;
 use core::ffi::c_int;
@@ -23,30 +23,30 @@ struct Request {
     handle: Handle,
 }
 
-/// Who wants dumps.
+/// The requests for dumps.
 static REQUESTS: Mutex<Vec<Request>> = Mutex::new(Vec::new());
 
 fn requests() -> MutexGuard<'static, Vec<Request>> {
     REQUESTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// While it lives a runtime is dumped on a signal.
+/// A runtime is dumped on a signal for as long as this lives.
 #[derive(Debug)]
 pub struct Watched(u64);
 
 impl Drop for Watched {
     fn drop(&mut self) {
         let gone: Vec<_> = requests().extract_if(.., |request| request.id == self.0).collect();
-        // After the lock: it may be the runtime's last handle.
+        // This comes after the lock is released: it may be the runtime's last handle.
         drop(gone);
     }
 }
 
-/// Has the runtime dumped to standard error at each `signal` from now on, for as long as the result lives. The signal's
-/// handler is replaced, for the rest of the program.
+/// Dumps the runtime to standard error at each `signal` from now on, for as long as the result lives. The signal's
+/// handler is replaced for the rest of the program.
 ///
 /// # Errors
-/// What the operating system said: there is no such signal, or it cannot be caught; no pipe, no thread.
+/// The operating system's: there is no such signal, or it cannot be caught; there is no pipe, or no thread.
 pub fn dump_on(signal: i32, handle: Handle) -> io::Result<Watched> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut requests = requests();
@@ -66,9 +66,9 @@ fn start() -> io::Result<()> {
     }
     let (reader, writer) = io::pipe()?;
     gmp_core::helpers::spawn("gmp-dump", move || serve(reader))?;
-    // Open for the rest of the program.
+    // The pipe stays open for the rest of the program.
     let writer = std::os::fd::IntoRawFd::into_raw_fd(writer);
-    // A handler must not wait: of a thousand signals at once a pipe's worth is enough.
+    // A handler must not wait: of a thousand signals at once, as many as fit into the pipe are enough.
     // SAFETY: sets a flag of a pipe of ours.
     unsafe { libc::fcntl(writer, libc::F_SETFL, libc::O_NONBLOCK) };
     PIPE.store(writer, Ordering::Relaxed);

@@ -38,7 +38,7 @@ impl Symbols {
     pub(crate) fn resolve(&mut self, addresses: &[usize]) -> Vec<Frame> {
         let mut frames = Vec::new();
         for (i, &address) in addresses.iter().enumerate() {
-            // A return address may be the first of the next line, or of the next function.
+            // A return address may already belong to the next line, or to the next function.
             let address = if i == 0 { address } else { address - 1 };
             let found = self.0.entry(address).or_insert_with(|| look_up(address));
             frames.extend_from_slice(found);
@@ -60,8 +60,8 @@ fn look_up(address: usize) -> Arc<[Frame]> {
     frames.into()
 }
 
-/// Those between the runtime's: a goroutine that waits stands in the runtime, and every goroutine begins there. All, if
-/// there are no others.
+/// The frames between the runtime's: a goroutine that waits stands in the runtime, and every goroutine begins there. If
+/// there are no others, it is all frames.
 pub(crate) fn without_runtime(frames: &[Frame], suspended: bool) -> Range<usize> {
     let end =
         frames.iter().rposition(|frame| !is_runtimes(frame) && !is_std(frame)).map_or(0, |last| last + 1);
@@ -82,8 +82,8 @@ fn crate_of(function: &str) -> &str {
     name.split("::").next().unwrap_or(name)
 }
 
-/// By name, or where that is a function's own without its crate, as for inlined ones in a build with line tables only,
-/// by file.
+/// Decides by the name; or by the file, where the name is a function's own without its crate, as it is for inlined
+/// functions in a build with line tables only.
 fn is_runtimes(frame: &Frame) -> bool {
     let name = crate_of(&frame.function);
     name == "gmp"
@@ -97,7 +97,8 @@ fn is_sibling(file: &str, own: &str) -> bool {
     let Some((folder, _)) = own.rsplit_once("/src/") else { return false };
     let (around, name) = folder.rsplit_once('/').unwrap_or(("", folder));
     let Some((before, rest)) = file.split_once(around) else { return false };
-    // What is built with a workspace has a path from its root on, the tables' paths begin at the machine's.
+    // Crates that are built with a workspace have paths that begin at its root, while the paths in `own` begin at the
+    // machine's.
     if around.is_empty() || !(before.is_empty() || before.ends_with('/')) {
         return false;
     }

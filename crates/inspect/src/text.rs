@@ -4,7 +4,7 @@ use crate::dump::{Dump, Group};
 use core::fmt;
 use gmp_core::sight::{Object, Sight, State};
 
-/// So many numbers of a group's goroutines are told.
+/// How many numbers of a group's goroutines are printed at most.
 const MOST_NUMBERS: usize = 10;
 
 impl fmt::Display for Dump {
@@ -48,7 +48,7 @@ impl fmt::Display for Group {
     }
 }
 
-/// What all of a group do, and for how long they have waited.
+/// What all goroutines of a group do, and for how long they have waited.
 fn state(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
     match goroutines[0].state {
         State::Runnable { .. } => f.write_str("runnable")?,

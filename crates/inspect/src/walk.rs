@@ -12,7 +12,7 @@ const WORD: usize = size_of::<usize>();
 /// The most frames of one stack. Go: 100 (`tracebackInnerFrames` and `tracebackOuterFrames`).
 const MOST_FRAMES: usize = 100;
 
-/// How long a thread that runs among many is asked to show itself: one that must wait for a CPU is worth some turns.
+/// For how long a running thread is asked to show itself, if it runs among many: it may have to wait for a CPU.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A copied stack, and what walks along it.
@@ -20,7 +20,7 @@ pub(crate) struct Walk {
     unwinder: Unwinder,
     cache: CacheNative<MayAllocateDuringUnwind>,
     copy: Vec<u8>,
-    /// Where the copy was made, and where the flow stands; `None`: there is no copy.
+    /// Where the copy was made, and its registers; `None`: there is no copy.
     at: Option<(usize, Registers)>,
     pcs: Vec<usize>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Copies what a thread executes, if it shows itself so soon.
+    /// Copies what a thread executes, if the thread shows itself within `patience`.
     pub(crate) fn capture(thread: i32, slot: usize, patience: Duration) -> Option<Self> {
         let mut stack = Vec::new();
         let registers = capture(thread, slot, patience, &mut stack)?;
@@ -75,13 +75,13 @@ impl Walk {
         self.at = capture(thread, slot, PATIENCE, &mut self.copy).map(|registers| (registers.sp, registers));
     }
 
-    /// There is no copy any more.
+    /// Forgets the copy.
     pub(crate) fn forget(&mut self) {
         self.at = None;
     }
 
-    /// The addresses of the copied stack, innermost first: where it stands, then where its calls return to. Empty without a
-    /// copy. Uses the copy up.
+    /// The addresses of the copied stack, innermost first: the place where it stands, then the places to which its
+    /// calls return. There are none without a copy. This uses the copy up.
     pub(crate) fn addresses(&mut self) -> &[usize] {
         self.pcs.clear();
         let Some((start, registers)) = self.at.take() else { return &self.pcs };

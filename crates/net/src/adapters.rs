@@ -12,7 +12,7 @@ use std::os::unix::net as unix;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Reads from a stream that gives all it has.
+/// Reads from a stream whose reads give all that there is.
 fn poll_read_tcp(
     endpoint: &Endpoint<net::TcpStream>,
     context: &Context<'_>,
@@ -24,7 +24,7 @@ fn poll_read_tcp(
     })
 }
 
-/// The same for local streams, where a short read is no sign that there is no more.
+/// The same for local streams, where a short read does not mean that there is no more.
 fn poll_read_unix(
     endpoint: &Endpoint<unix::UnixStream>,
     context: &Context<'_>,
@@ -33,7 +33,7 @@ fn poll_read_unix(
     endpoint.poll(Side::Read, WHOLE, context.waker(), |socket, _| read(socket, buf))
 }
 
-/// Reads into memory that need not be initialized: as many bytes as it says are.
+/// Reads into memory that need not be initialized. As many bytes as the result says are initialized afterwards.
 fn read(socket: impl AsFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let (filled, _) = rustix::io::read(socket, buf)?;
     Ok(filled.len())
@@ -46,7 +46,8 @@ fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     unsafe { &mut *(core::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
 }
 
-/// The writing half of such a trait: they differ in the name of the end, and in what else they ask.
+/// The writing half of such a trait. The traits differ in the name of the call that ends it, and in what else they ask
+/// for.
 macro_rules! write_as {
     ($stream:ident, $write:path, $end:ident $(, $more:item)?) => {
         impl $write for $stream {
@@ -130,7 +131,7 @@ macro_rules! adapt {
             ) -> Poll<io::Result<()>> {
                 // SAFETY: nothing in it is made uninitialized.
                 let got = std::task::ready!($poll_read(&self.0, context, unsafe { buf.unfilled_mut() }))?;
-                // SAFETY: `read` has initialized so many.
+                // SAFETY: `read` has initialized this many.
                 unsafe { buf.assume_init(got) };
                 buf.advance(got);
                 Poll::Ready(Ok(()))
@@ -156,7 +157,7 @@ macro_rules! adapt {
             ) -> Poll<io::Result<()>> {
                 // SAFETY: nothing in it is made uninitialized.
                 let got = std::task::ready!($poll_read(&self.0, context, unsafe { buf.as_mut() }))?;
-                // SAFETY: `read` has initialized so many.
+                // SAFETY: `read` has initialized this many.
                 unsafe { buf.advance(got) };
                 Poll::Ready(Ok(()))
             }

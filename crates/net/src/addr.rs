@@ -1,4 +1,4 @@
-//! Names and addresses: a name is looked up where it may take its time.
+//! Names and addresses: a name is looked up inside `blocking`, since that may take a while.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -9,7 +9,7 @@ pub(crate) fn resolve(name: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
     gmp_core::blocking(|| Ok(name.to_socket_addrs()?.collect()))
 }
 
-/// Tries one address after another, until one does it.
+/// Tries one address after another, until `attempt` succeeds with one.
 #[track_caller]
 pub(crate) fn first_that_does<R>(
     name: impl ToSocketAddrs,

@@ -9,8 +9,9 @@
 //!     └────── wait: an edge after the ticket, new terms, the end
 //! ```
 //!
-//! **Close.** `close` ends what the descriptor stands for, but keeps its number: another file is put in its place (`dup2`),
-//! so nobody who has borrowed the number ever finds a stranger's socket there. The number goes with the owner.
+//! **Close.** `close` ends what the descriptor stands for, but keeps its number: another file is put in its place
+//! (`dup2`), so whoever has borrowed the number never finds a stranger's socket there. The number is closed with the
+//! owner.
 
 use crate::terms::{Terms, timed_out};
 use crate::thread;
@@ -26,7 +27,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
-/// A descriptor in non-blocking mode, with all that waiting for it takes.
+/// A descriptor in non-blocking mode, with everything that it takes to wait for it.
 #[derive(Debug)]
 pub(crate) struct Endpoint<T: AsFd> {
     io: ManuallyDrop<T>,
@@ -34,9 +35,9 @@ pub(crate) struct Endpoint<T: AsFd> {
     read: Terms,
     write: Terms,
     closed: AtomicBool,
-    /// Calls do not wait, because the user wants it so.
+    /// Whether calls do not wait, because the user wants it so.
     nonblocking: AtomicBool,
-    /// Its file may have other descriptors, so pollers are to be told when this one goes.
+    /// Whether its file may have other descriptors, so that pollers are to be told when this one is closed.
     duplicated: AtomicBool,
 }
 
@@ -54,7 +55,7 @@ impl<T: AsFd> Endpoint<T> {
         })
     }
 
-    /// The value that it was made from.
+    /// The value that this was made from.
     #[inline]
     pub(crate) fn io(&self) -> &T {
         &self.io
@@ -84,12 +85,12 @@ impl<T: AsFd> Endpoint<T> {
         self.descriptor.wake(Side::Write);
     }
 
-    /// Its file has, or may have, another descriptor.
+    /// Marks it as one whose file has, or may have, another descriptor.
     pub(crate) fn set_duplicated(&self) {
         self.duplicated.store(true, Relaxed);
     }
 
-    /// Does `operation` as soon as it does not block. **Suspends.**
+    /// Does `operation` as soon as that does not block. **Suspends.**
     #[track_caller]
     pub(crate) fn when_ready<R>(
         &self,
@@ -99,8 +100,8 @@ impl<T: AsFd> Endpoint<T> {
         self.with_tickets(side, |io, _| operation(io))
     }
 
-    /// Reads as soon as there is something, from a socket that gives all it has: after a read that got less than it
-    /// asked for the next one waits at once. `asked` is what it asks for. **Suspends.**
+    /// Reads as soon as there is something, from a socket whose reads give all that there is: after a read that got
+    /// less than it asked for, the next one waits without trying. `asked` is what it asks for. **Suspends.**
     #[track_caller]
     #[inline]
     pub(crate) fn read_all_there_is(
@@ -146,7 +147,7 @@ impl<T: AsFd> Endpoint<T> {
         }
     }
 
-    /// Tries. `Continue`: it would block, and may be worth another try after the next edge.
+    /// Tries once. `Continue`: the operation would block, and may be worth another try after the next edge.
     #[inline]
     pub(crate) fn attempt<R>(
         &self,
@@ -172,7 +173,7 @@ impl<T: AsFd> Endpoint<T> {
         }
     }
 
-    /// Waits until a try is worth while again. **Suspends.**
+    /// Waits until it is worth while to try again. **Suspends.**
     #[track_caller]
     fn wait(&self, side: Side, ticket: Ticket, begun: &mut Option<Instant>) -> io::Result<()> {
         if self.nonblocking.load(Relaxed) {
@@ -192,19 +193,19 @@ impl<T: AsFd> Endpoint<T> {
         match slept {
             Slept::TryAgain | Slept::NoGoroutine => Ok(()),
             Slept::TimedOut => {
-                // Others may have moved it while we woke.
+                // Others may have moved the deadline while we woke.
                 let over = self.terms(side).end_of_wait(begun).is_some_and(|until| until <= Instant::now());
                 if over { Err(timed_out()) } else { Ok(()) }
             }
             Slept::Closing => {
                 goroutine::unwind_if_closing(Wake::Closing);
-                // It unwinds already: its destructors are told that nothing comes any more.
+                // The goroutine is unwinding already: its destructors are told that nothing comes any more.
                 Err(io::Error::other("the goroutine's runtime closes, so it cannot wait for a socket"))
             }
         }
     }
 
-    /// Ends it for everybody. Never suspends.
+    /// Closes it for everybody. Never suspends.
     pub(crate) fn close(&self) -> io::Result<()> {
         /// What stands in for a file that was closed: a socket that nobody can reach.
         static NOBODY: LazyLock<io::Result<UnixDatagram>> = LazyLock::new(|| {
@@ -225,7 +226,7 @@ impl<T: AsFd> Endpoint<T> {
         Ok(rustix::io::dup2(nobody, &mut number)?)
     }
 
-    /// Gives back the value that it was made from, which nobody waits for any more. It is still in non-blocking mode.
+    /// Gives back the value that this was made from, for which nobody waits any more. It is still in non-blocking mode.
     pub(crate) fn into_io(self) -> io::Result<T> {
         let mut this = ManuallyDrop::new(self);
         this.descriptor.unwatch(this.io.as_fd());
@@ -242,7 +243,7 @@ impl<T: AsFd> Drop for Endpoint<T> {
         if self.duplicated.load(Relaxed) || self.closed.load(Relaxed) {
             self.descriptor.unwatch(self.io.as_fd());
         }
-        // The source first: what is told from here on is stale, whoever gets the number.
+        // The source goes first: what a poller tells from here on is stale, whoever gets the number.
         // SAFETY: the endpoint goes, so nobody uses them again.
         unsafe {
             ManuallyDrop::drop(&mut self.descriptor);
@@ -251,7 +252,7 @@ impl<T: AsFd> Drop for Endpoint<T> {
     }
 }
 
-/// What a call says on a socket that was closed.
+/// What a call returns on a socket that was closed.
 pub(crate) fn closed() -> io::Error {
     io::Error::new(
         io::ErrorKind::NotConnected,

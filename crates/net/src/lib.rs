@@ -29,23 +29,24 @@
 //!
 //! Beyond std there are:
 //!
-//! - **Deadlines**: `set_read_deadline` and its kin name a moment, not a duration, and may be called while others wait, who
-//!   heed it at once. A moment that is past ends all waits: so a [context](https://docs.rs/gmp) cancels what waits for a
-//!   socket. Time-outs count for each call, as std's do. Both end in [`TimedOut`](std::io::ErrorKind::TimedOut).
+//! - **Deadlines**: `set_read_deadline` and its kin name a moment, not a duration, and may be called while others wait:
+//!   those heed it at once. A moment that is past ends all waits; in this way a [context](https://docs.rs/gmp) cancels
+//!   what waits for a socket. Time-outs count for each call, as std's do. Both end in
+//!   [`TimedOut`](std::io::ErrorKind::TimedOut).
 //! - **`close`** ends a socket while others use it. They are woken, and get an error, and so does every later call.
 //! - A socket may be used from several goroutines, threads and runtimes at once.
 //!
 //! # Async code
 //!
 //! Calls have an async form where that makes sense (`accept_async`, `read_async`), to be awaited on a goroutine by
-//! [`block_on`](https://docs.rs/gmp), by itself or beside other futures: so what waits for a socket can also wait for a
-//! context. The features `futures-io`, `tokio` and `hyper` give streams the traits of those crates. A runtime looks for
-//! tasks as it does for goroutines; it is that of the goroutine which polls.
+//! [`block_on`](https://docs.rs/gmp), by itself or beside other futures: in this way what waits for a socket can also
+//! wait for a context. The features `futures-io`, `tokio` and `hyper` give streams the traits of those crates. Tasks
+//! are woken by the runtime of the goroutine that polls, as goroutines are.
 //!
 //! # What it costs
 //!
-//! A call tries first. Only if it would block does the goroutine wait, and the first wait registers the descriptor with the
-//! runtime's poller, once for its life. Names are resolved inside `blocking`.
+//! A call tries first. Only if it would block does the goroutine wait. The first wait registers the descriptor with the
+//! runtime's poller, once for the descriptor's life. Names are resolved inside `blocking`.
 
 #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
 mod adapters;

@@ -1,4 +1,4 @@
-//! `Pollable`: anything that epoll knows.
+//! `Pollable`: any descriptor that epoll knows.
 
 use crate::endpoint::Endpoint;
 use crate::socket::terms;
@@ -44,10 +44,10 @@ impl<T: AsFd> AsFd for PollableIo<T> {
 }
 
 impl<T: AsFd> Pollable<T> {
-    /// Makes one from `io`, whose `as_fd` is to give the same descriptor each time. Never suspends.
+    /// Makes one from `io`, whose `as_fd` has to return the same descriptor each time. Never suspends.
     ///
     /// # Errors
-    /// The system's. That epoll does not know it (a regular file, a folder) is said by the first wait.
+    /// The system's. If epoll does not know the descriptor (a regular file, a folder), the first wait says so.
     pub fn new(io: T) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&io, true)?;
         let endpoint = Endpoint::new(PollableIo(io))?;
@@ -55,12 +55,12 @@ impl<T: AsFd> Pollable<T> {
         Ok(Self(endpoint))
     }
 
-    /// The value that it was made from. Never suspends.
+    /// The value that this was made from. Never suspends.
     pub fn get_ref(&self) -> &T {
         &self.0.io().0
     }
 
-    /// Gives back the value that it was made from, in non-blocking mode. Never suspends.
+    /// Gives back the value that this was made from, in non-blocking mode. Never suspends.
     ///
     /// # Errors
     /// It was closed.
@@ -68,11 +68,11 @@ impl<T: AsFd> Pollable<T> {
         self.0.into_io().map(|io| io.0)
     }
 
-    /// Calls `operation` until it does not say [`WouldBlock`](io::ErrorKind::WouldBlock), and waits in between until
-    /// there is something to read. **Suspends.**
+    /// Calls `operation` until it returns something other than [`WouldBlock`](io::ErrorKind::WouldBlock), and in
+    /// between waits until there is something to read. **Suspends.**
     ///
     /// # Errors
-    /// What the operation says; it was closed; its deadline or time-out has passed.
+    /// The operation's; it was closed; its deadline or time-out has passed.
     #[track_caller]
     pub fn read_with<R>(&self, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.0.when_ready(Side::Read, |io| operation(&io.0))
@@ -81,7 +81,7 @@ impl<T: AsFd> Pollable<T> {
     /// [`Pollable::read_with`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
     ///
     /// # Errors
-    /// What the operation says; it was closed; it is awaited outside a goroutine.
+    /// The operation's; it was closed; it is awaited outside a goroutine.
     pub fn read_with_async<'a, R>(
         &'a self,
         mut operation: impl FnMut(&T) -> io::Result<R> + 'a,
@@ -92,7 +92,7 @@ impl<T: AsFd> Pollable<T> {
     /// [`Pollable::write_with`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
     ///
     /// # Errors
-    /// As [`Pollable::read_with_async`].
+    /// The same as for [`Pollable::read_with_async`].
     pub fn write_with_async<'a, R>(
         &'a self,
         mut operation: impl FnMut(&T) -> io::Result<R> + 'a,
@@ -100,10 +100,10 @@ impl<T: AsFd> Pollable<T> {
         self.0.attempts(Side::Write, move |io| operation(&io.0))
     }
 
-    /// The same for writing. **Suspends.**
+    /// [`Pollable::read_with`] for writing. **Suspends.**
     ///
     /// # Errors
-    /// As [`Pollable::read_with`].
+    /// The same as for [`Pollable::read_with`].
     #[track_caller]
     pub fn write_with<R>(&self, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.0.when_ready(Side::Write, |io| operation(&io.0))
@@ -111,8 +111,8 @@ impl<T: AsFd> Pollable<T> {
 }
 
 impl<T: AsFd + Into<OwnedFd>> Pollable<T> {
-    /// Ends it while others wait for it: they get an error, and so does every later call. The descriptor is closed; its
-    /// number is free again when this is dropped. Never suspends.
+    /// Closes it while others wait for it: they get an error, and so does every later call. The descriptor is closed,
+    /// and its number is free again when this is dropped. Never suspends.
     ///
     /// Only what owns its descriptor can be closed: a borrowed one is somebody else's.
     ///

@@ -1,4 +1,4 @@
-//! What all sockets have in common, once: a macro for each part.
+//! What all sockets have in common, written once: a macro for each part.
 
 /// Time-outs and deadlines, for sockets that read and write.
 macro_rules! terms {
@@ -37,8 +37,9 @@ macro_rules! terms {
                 Ok(self.0.terms(Side::Write).timeout())
             }
 
-            /// Until when reads may wait, those that wait already included; `None`: for ever. From a moment on that is past
-            /// every read fails at once with [`TimedOut`](std::io::ErrorKind::TimedOut). Never suspends.
+            /// The moment until which reads may wait, including those that wait already; `None`: for ever. With a
+            /// moment that is past, every read fails at once with [`TimedOut`](std::io::ErrorKind::TimedOut). Never
+            /// suspends.
             #[doc(alias = "SetReadDeadline")]
             pub fn set_read_deadline(&self, deadline: Option<Instant>) {
                 self.0.set_deadline(Side::Read, deadline);
@@ -80,7 +81,7 @@ macro_rules! socket {
                 Self::over(socket)
             }
 
-            /// Makes one from a socket that is in non-blocking mode already.
+            /// Makes one from a socket that is already in non-blocking mode.
             fn over(socket: $std) -> io::Result<Self> {
                 Ok(Self(Endpoint::new(socket)?))
             }
@@ -95,13 +96,13 @@ macro_rules! socket {
                 Ok(socket)
             }
 
-            /// Another descriptor for the same socket, with no time-outs, no deadlines and no mark of its own. Never
+            /// Another descriptor for the same socket, without time-outs, deadlines or a non-blocking mark. Never
             /// suspends.
             ///
             /// # Errors
             /// The system's: too many open files, mostly.
             pub fn try_clone(&self) -> io::Result<Self> {
-                // The duplicate first: once there is one, both are marked.
+                // The mark is set before the duplicate exists: from then on both are marked.
                 self.0.set_duplicated();
                 let twin = Self::over(self.0.io().try_clone()?)?;
                 twin.0.set_duplicated();
@@ -109,8 +110,8 @@ macro_rules! socket {
             }
 
             /// Closes the socket while others use it: whoever waits is woken and gets an error, and so does every later
-            /// call. Duplicates go on. When this returns the socket is closed; its number is free again when the owner is
-            /// dropped, which closes a socket that was not closed before. Never suspends.
+            /// call. Duplicates go on. When this returns, the socket is closed. Its number is free again when the owner
+            /// is dropped, which also closes a socket that was not closed before. Never suspends.
             ///
             /// # Errors
             /// It was closed already; or the system's.
@@ -119,8 +120,8 @@ macro_rules! socket {
                 self.0.close()
             }
 
-            /// Whether calls are to fail with [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting. Of this
-            /// object alone, not of its duplicates. Never suspends.
+            /// Whether calls are to fail with [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead of waiting. This
+            /// holds for this object alone, not for its duplicates. Never suspends.
             ///
             /// # Errors
             /// None.
@@ -153,7 +154,7 @@ macro_rules! socket {
 }
 pub(crate) use socket;
 
-/// Calls that go to std's socket as they are.
+/// Calls that are passed on to std's socket as they are.
 macro_rules! passed_on {
     ($name:ident { $($(#[$doc:meta])* fn $call:ident(&self $(, $arg:ident: $type:ty)*) -> $result:ty;)* }) => {
         impl $name {
@@ -177,9 +178,8 @@ pub(crate) use passed_on;
 macro_rules! stream {
     ($name:ident) => {
         impl $name {
-            /// A read for async code, awaited on a goroutine. Never suspends: the future does the waiting. A time-out
-            /// of the socket's is not heeded, nor a deadline that comes to pass meanwhile: async code has timers of its
-            /// own.
+            /// A read for async code, awaited on a goroutine. Never suspends: the future does the waiting. It does not
+            /// heed the socket's time-outs, nor a deadline that passes meanwhile: async code has timers of its own.
             ///
             /// # Errors
             /// The socket was closed, or its deadline has passed; the system's; it is awaited outside a goroutine.
@@ -193,7 +193,7 @@ macro_rules! stream {
             /// The same for a write. Never suspends: the future does the waiting.
             ///
             /// # Errors
-            /// As for a read.
+            /// The same as for a read.
             pub fn write_async<'a>(
                 &'a self,
                 buf: &'a [u8],

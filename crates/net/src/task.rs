@@ -1,4 +1,4 @@
-//! Waits of async code: an operation is tried by each poll, and if it would block the waker is left at the descriptor.
+//! Waits of async code: each poll tries an operation, and if that would block, leaves the waker at the descriptor.
 
 use crate::endpoint::Endpoint;
 use gmp_core::contract::Side;
@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
-/// The key of those who poll a socket itself: one for each side, of whom the last is woken.
+/// The key of those who poll a socket itself: there is one for each side, and the last who polled is woken.
 #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
 pub(crate) const WHOLE: u64 = 0;
 
@@ -19,7 +19,7 @@ pub(crate) const WHOLE: u64 = 0;
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl<T: AsFd> Endpoint<T> {
-    /// Does `operation`, or leaves the waker.
+    /// Does `operation`, or leaves the waker if that would block.
     pub(crate) fn poll<R>(
         &self,
         side: Side,

@@ -11,10 +11,10 @@ use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-/// What an accepted or connected socket is made with: the mode in which it is used, and no system call more for it.
+/// The flags that accepted and connected sockets are made with, so that no further system call is needed for them.
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
-/// A socket that TCP connections come in at; see [`std::net::TcpListener`].
+/// A socket at which TCP connections come in; see [`std::net::TcpListener`].
 #[derive(Debug)]
 #[doc(alias = "TCPListener")]
 pub struct TcpListener(Endpoint<net::TcpListener>);
@@ -22,8 +22,8 @@ pub struct TcpListener(Endpoint<net::TcpListener>);
 socket!(TcpListener, net::TcpListener);
 
 impl TcpListener {
-    /// Listens at the first of the addresses that can be had. As many connections wait to be accepted as the system allows
-    /// (`net.core.somaxconn`), where std lets 128 wait. **Suspends** while a name is looked up.
+    /// Listens at the first of the addresses that can be had. As many connections wait to be accepted as the system
+    /// allows (`net.core.somaxconn`), where std lets 128 wait. **Suspends** while a name is looked up.
     ///
     /// # Errors
     /// The name has no address; or the system's.
@@ -31,7 +31,7 @@ impl TcpListener {
     #[track_caller]
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         let listener = net::TcpListener::bind(&*resolve(address)?)?;
-        // Once more: the second call only sets the length of the queue.
+        // It listens once more: the second call only sets the length of the queue.
         rustix::net::listen(&listener, i32::MAX)?;
         Self::new(listener)
     }
@@ -50,7 +50,7 @@ impl TcpListener {
     /// [`TcpListener::accept`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
     ///
     /// # Errors
-    /// As [`TcpListener::accept`]; it is awaited outside a goroutine.
+    /// The same as for [`TcpListener::accept`]; it is awaited outside a goroutine.
     pub fn accept_async(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send + '_ {
         self.0.attempts(Side::Read, accept)
     }
@@ -60,7 +60,7 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// Until when `accept` may wait, those that wait already included; `None`: for ever. Never suspends.
+    /// The moment until which `accept` may wait, also for callers that wait already; `None`: for ever. Never suspends.
     #[doc(alias = "SetDeadline")]
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.0.set_deadline(Side::Read, deadline);
@@ -121,7 +121,7 @@ impl TcpStream {
     /// Connects to the first of the addresses that answers. **Suspends.**
     ///
     /// # Errors
-    /// The name has no address; or the system's, of the last address.
+    /// The name has no address; or the system's, for the last address.
     #[doc(alias = "Dial")]
     #[track_caller]
     pub fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
@@ -131,7 +131,7 @@ impl TcpStream {
     /// Connects, but does not wait for longer than `timeout`. **Suspends.**
     ///
     /// # Errors
-    /// A time-out of zero; it has passed; or the system's.
+    /// A time-out of zero; the time-out has passed; or the system's.
     #[doc(alias = "DialTimeout")]
     #[track_caller]
     pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
@@ -167,7 +167,7 @@ impl TcpStream {
         Self::over(socket.into())
     }
 
-    /// Reads without taking away. **Suspends.**
+    /// Reads without taking the bytes out. **Suspends.**
     ///
     /// # Errors
     /// The socket was closed, or its deadline or time-out has passed; or the system's.
@@ -177,7 +177,7 @@ impl TcpStream {
     }
 }
 
-/// The tries that it takes to connect: the first one begins it, the others ask what became of it.
+/// The tries that it takes to connect: the first one begins the connection, the others ask what became of it.
 fn connecting(address: SocketAddr) -> impl FnMut(&net::TcpStream) -> io::Result<()> {
     let mut begun = false;
     move |socket| {
@@ -191,7 +191,7 @@ fn connecting(address: SocketAddr) -> impl FnMut(&net::TcpStream) -> io::Result<
         if let Some(error) = socket.take_error()? {
             return Err(error);
         }
-        // Not yet, if it has no peer.
+        // If it has no peer it is not connected yet.
         socket.peer_addr().map(drop).map_err(|_| io::ErrorKind::WouldBlock.into())
     }
 }

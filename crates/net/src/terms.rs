@@ -1,7 +1,7 @@
-//! `Terms`: until when calls on one side of a socket may wait. Go: `setDeadline` (internal/poll, Go 1.27).
+//! `Terms`: how long calls on one side of a socket may wait. Go: `setDeadline` (internal/poll, Go 1.27).
 //!
-//! A time-out counts from the beginning of each wait, a deadline is a moment for all of them. Both are words that others
-//! may change meanwhile; whoever does so has the waiters look again.
+//! A time-out counts from the beginning of each wait; a deadline is one moment for all of them. Both are words that
+//! others may change meanwhile, and whoever changes one has the waiters look again.
 
 use std::io;
 use std::sync::LazyLock;
@@ -13,7 +13,8 @@ static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 const NONE: u64 = u64::MAX;
 
-/// The terms of one side. Relaxed throughout: a waiter that was woken to look again was woken under a lock.
+/// The terms of one side. Their orderings are Relaxed throughout: a waiter that was woken to look again was woken under
+/// a lock.
 #[derive(Debug)]
 pub(crate) struct Terms {
     timeout: AtomicU64,
@@ -52,7 +53,7 @@ impl Terms {
         deadline != NONE && deadline <= nanos(EPOCH.elapsed())
     }
 
-    /// When a wait ends that began at `begun`, which is filled in by the first to ask.
+    /// When a wait ends that began at `begun`, which the first call fills in.
     pub(crate) fn end_of_wait(&self, begun: &mut Option<Instant>) -> Option<Instant> {
         let after = |since: Instant, nanos| since.checked_add(Duration::from_nanos(nanos));
         let deadline = some(self.deadline.load(Relaxed)).and_then(|nanos| after(*EPOCH, nanos));
@@ -66,12 +67,12 @@ fn some(nanos: u64) -> Option<u64> {
     (nanos != NONE).then_some(nanos)
 }
 
-/// 584 years at most, less a nanosecond.
+/// The longest is 584 years, less a nanosecond.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(NONE).min(NONE - 1)
 }
 
-/// What a call says that has waited for too long.
+/// What a call returns that has waited for too long.
 pub(crate) fn timed_out() -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,

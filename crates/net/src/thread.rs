@@ -13,7 +13,8 @@ thread_local! {
     static ALARM: OnceCell<Arc<ThreadAlarm>> = const { OnceCell::new() };
 }
 
-/// The calling thread's; made when it first waits. A thread that ends has none any more, and makes another for each wait.
+/// The calling thread's alarm, which is made when the thread first waits. A thread that is ending has none any more,
+/// and makes another for each wait.
 fn alarm() -> io::Result<Arc<ThreadAlarm>> {
     let own = ALARM.try_with(|own| match own.get() {
         Some(alarm) => Ok(Arc::clone(alarm)),
@@ -25,7 +26,7 @@ fn alarm() -> io::Result<Arc<ThreadAlarm>> {
     own.unwrap_or_else(|_| Ok(Arc::new(ThreadAlarm::new()?)))
 }
 
-/// Blocks the calling thread until a try is worth while, or until `deadline`: `false`.
+/// Blocks the calling thread until it is worth while to try; `false`: `deadline` came first.
 pub(crate) fn wait(
     descriptor: &Descriptor,
     fd: BorrowedFd<'_>,

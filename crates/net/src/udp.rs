@@ -52,7 +52,7 @@ impl UdpSocket {
     /// [`UdpSocket::recv_from`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
     ///
     /// # Errors
-    /// As [`UdpSocket::recv_from`]; it is awaited outside a goroutine.
+    /// The same as for [`UdpSocket::recv_from`]; it is awaited outside a goroutine.
     pub fn recv_from_async<'a>(
         &'a self,
         buf: &'a mut [u8],
@@ -69,10 +69,10 @@ impl UdpSocket {
         self.0.when_ready(Side::Read, |socket| socket.recv_from(buf))
     }
 
-    /// The same without taking away. **Suspends.**
+    /// [`UdpSocket::recv_from`] without taking the datagram out. **Suspends.**
     ///
     /// # Errors
-    /// As [`UdpSocket::recv_from`].
+    /// The same as for [`UdpSocket::recv_from`].
     #[track_caller]
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.0.when_ready(Side::Read, |socket| socket.peek_from(buf))
@@ -81,7 +81,7 @@ impl UdpSocket {
     /// Sends to the peer that [`UdpSocket::connect`] named. **Suspends.**
     ///
     /// # Errors
-    /// As [`UdpSocket::recv_from`].
+    /// The same as for [`UdpSocket::recv_from`].
     #[track_caller]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.0.when_ready(Side::Write, |socket| socket.send(buf))
@@ -90,16 +90,16 @@ impl UdpSocket {
     /// Receives from the peer that [`UdpSocket::connect`] named. **Suspends.**
     ///
     /// # Errors
-    /// As [`UdpSocket::recv_from`].
+    /// The same as for [`UdpSocket::recv_from`].
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.when_ready(Side::Read, |socket| socket.recv(buf))
     }
 
-    /// The same without taking away. **Suspends.**
+    /// [`UdpSocket::recv`] without taking the datagram out. **Suspends.**
     ///
     /// # Errors
-    /// As [`UdpSocket::recv_from`].
+    /// The same as for [`UdpSocket::recv_from`].
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.when_ready(Side::Read, |socket| socket.peek(buf))

@@ -1,4 +1,4 @@
-//! Sockets of the local machine.
+//! Sockets of the local machine (`AF_UNIX`).
 
 use crate::endpoint::Endpoint;
 use crate::socket::{passed_on, socket, stream, terms};
@@ -10,7 +10,7 @@ use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A local socket that connections come in at; see [`std::os::unix::net::UnixListener`].
+/// A local socket at which connections come in; see [`std::os::unix::net::UnixListener`].
 #[derive(Debug)]
 pub struct UnixListener(Endpoint<net::UnixListener>);
 
@@ -47,7 +47,7 @@ impl UnixListener {
     /// [`UnixListener::accept`] for async code, awaited on a goroutine. Never suspends: the future does the waiting.
     ///
     /// # Errors
-    /// As [`UnixListener::accept`]; it is awaited outside a goroutine.
+    /// The same as for [`UnixListener::accept`]; it is awaited outside a goroutine.
     pub fn accept_async(&self) -> impl Future<Output = io::Result<(UnixStream, SocketAddr)>> + Send + '_ {
         self.0.attempts(Side::Read, |listener| {
             let (stream, address) = listener.accept()?;
@@ -60,7 +60,7 @@ impl UnixListener {
         UnixIncoming { listener: self }
     }
 
-    /// Until when `accept` may wait, those that wait already included; `None`: for ever. Never suspends.
+    /// The moment until which `accept` may wait, also for callers that wait already; `None`: for ever. Never suspends.
     #[doc(alias = "SetDeadline")]
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         self.0.set_deadline(Side::Read, deadline);
@@ -135,7 +135,7 @@ passed_on!(UnixStream {
 });
 
 impl Read for &UnixStream {
-    // Descriptors that are passed along end a read early, so a short one is no sign that there is no more.
+    // Descriptors that are passed along end a read early, so a short one does not mean that there is no more.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.when_ready(Side::Read, |mut socket| socket.read(buf))
     }
@@ -206,7 +206,7 @@ impl UnixDatagram {
     /// Receives. **Suspends.**
     ///
     /// # Errors
-    /// As [`UnixDatagram::recv_from`].
+    /// The same as for [`UnixDatagram::recv_from`].
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.when_ready(Side::Read, |socket| socket.recv(buf))
@@ -215,7 +215,7 @@ impl UnixDatagram {
     /// Sends to a path. **Suspends.**
     ///
     /// # Errors
-    /// As [`UnixDatagram::recv_from`].
+    /// The same as for [`UnixDatagram::recv_from`].
     #[track_caller]
     pub fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         let path = path.as_ref();
@@ -225,7 +225,7 @@ impl UnixDatagram {
     /// Sends to the peer that [`UnixDatagram::connect`] named. **Suspends.**
     ///
     /// # Errors
-    /// As [`UnixDatagram::recv_from`].
+    /// The same as for [`UnixDatagram::recv_from`].
     #[track_caller]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.0.when_ready(Side::Write, |socket| socket.send(buf))

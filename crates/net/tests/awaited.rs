@@ -134,7 +134,7 @@ fn close_and_deadlines_wake_tasks() {
     });
 }
 
-/// A task that nobody polls any more does not keep a socket from being used.
+/// A task that nobody polls any more does not keep others from using the socket.
 #[test]
 fn a_dropped_wait_leaves_nothing_behind() {
     everywhere(|| {
@@ -160,7 +160,7 @@ fn outside_a_goroutine_a_poll_says_so() {
     assert!(error.to_string().contains("outside a goroutine"), "{error}");
 }
 
-/// Several tasks at one side, some dropped at every moment: each byte reaches one of them.
+/// Several tasks wait at one side, and some are dropped at every moment: each byte reaches one of them.
 #[test]
 fn tasks_that_come_and_go_lose_no_byte() {
     everywhere(|| {

@@ -1,5 +1,5 @@
-//! Ten thousand descriptors: silent, then heard from, and used again at once; and what a silent server costs. Each in a
-//! process of its own, whose limit of open files is raised.
+//! Ten thousand descriptors: first silent, then written to, and used again at once; and what a silent server costs.
+//! Each test runs in a process of its own, whose limit of open files is raised.
 
 use gmp::net::{TcpListener, TcpStream, UnixStream};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -21,7 +21,7 @@ fn in_child(name: &str) -> bool {
     false
 }
 
-/// As many descriptors as can be had, of `most`.
+/// As many descriptors as can be had, up to `most`.
 fn descriptors(most: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum.or(Some(1 << 20)), maximum: limit.maximum };
@@ -57,7 +57,7 @@ fn ten_thousand_descriptors_wait_and_each_is_heard() {
                 })
                 .unzip();
             assert_eq!(heard.load(SeqCst), 0);
-            // In another order than they were made.
+            // They are taken in another order than they were made in.
             for n in (0..pairs).rev() {
                 (&others[n]).write_all(&n.to_le_bytes()).unwrap();
             }
@@ -67,7 +67,8 @@ fn ten_thousand_descriptors_wait_and_each_is_heard() {
         .unwrap();
 }
 
-/// Those who wait are closed, shut down, timed out or written to, all at once; their numbers are taken by the next at once.
+/// Those who wait are closed, shut down, timed out or written to, all at once, and the next sockets get their numbers
+/// at once.
 #[test]
 fn ten_thousand_descriptors_are_used_again_at_once() {
     if !in_child("ten_thousand_descriptors_are_used_again_at_once") {
@@ -112,14 +113,14 @@ fn ten_thousand_descriptors_are_used_again_at_once() {
                     .collect();
                 enders.into_iter().for_each(|ender| ender.join().unwrap());
             }
-            // None is left open.
+            // No descriptor is left open.
             let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
             assert!(open < 50, "{open} descriptors are open");
         })
         .unwrap();
 }
 
-/// A thousand silent connections: no thread of the process runs, so it is neither switched to nor from.
+/// A thousand silent connections: no thread of the process runs, so none is switched to.
 #[test]
 fn a_silent_server_does_nothing() {
     if !in_child("a_silent_server_does_nothing") {
@@ -149,7 +150,7 @@ fn a_silent_server_does_nothing() {
         .unwrap();
 }
 
-/// How often the threads of this process have gone to sleep by themselves.
+/// How often the threads of this process have gone to sleep of their own accord.
 fn switches() -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let of = |task: std::io::Result<std::fs::DirEntry>| -> Option<u64> {

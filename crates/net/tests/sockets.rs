@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// Runs `main` under each make of a runtime.
+/// Runs `main` under each configuration of a runtime.
 fn everywhere(main: fn()) {
     for procs in [1, 2, 4] {
         for make in ["own", "shared", "pinned", "threads"] {
@@ -85,18 +85,18 @@ fn readers_hear_of_deadlines_that_move() {
             })
             .collect();
         gmp::sleep(Duration::from_millis(2));
-        // Earlier, from another goroutine, while they wait.
+        // The deadline is set to an earlier moment from another goroutine, while they wait.
         client.set_read_deadline(Some(Instant::now() + Duration::from_millis(5)));
         for reader in readers {
             assert_eq!(reader.join().unwrap(), Err(ErrorKind::TimedOut));
         }
         assert!(begun.elapsed() < Duration::from_secs(600));
-        // Past: nothing is read, though there is something.
+        // The deadline is past, so nothing is read though there is something.
         (&server).write_all(b"x").unwrap();
         assert_eq!((&*client).read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
         client.set_read_deadline(None);
         assert_eq!((&*client).read(&mut [0; 8]).unwrap(), 1);
-        // A time-out is each call's own.
+        // A time-out counts for each call by itself.
         client.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         for _ in 0..3 {
             assert_eq!((&*client).read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
@@ -171,8 +171,8 @@ fn a_shutdown_by_another_goroutine_wakes_readers_and_writers() {
     });
 }
 
-/// Descriptors are closed and their numbers used again at once, under many hands: nobody is woken for another, nobody
-/// sleeps over what is meant for him.
+/// Descriptors are closed and their numbers used again at once, by many goroutines: nobody is woken for another one's
+/// event, and nobody sleeps through their own.
 #[test]
 fn numbers_are_used_again_at_once() {
     static ROUNDS: AtomicUsize = AtomicUsize::new(0);
@@ -188,7 +188,7 @@ fn numbers_are_used_again_at_once() {
                             (&here).read_exact(&mut got).map(|()| got).map_err(|error| error.kind())
                         });
                         match round % 4 {
-                            // Dropped with its reader asleep, or on the way there.
+                            // It is dropped with its reader asleep, or on the way there.
                             0 => drop(there),
                             1 => {
                                 gmp::yield_now();

@@ -1,9 +1,9 @@
-//! Files: [`std::fs`], each call declared as one that blocks.
+//! Files: [`std::fs`], with each call declared as one that blocks.
 //!
-//! A file is always ready as far as epoll knows, so nobody can wait for one without a thread. Such a call costs what
-//! `blocking` costs beside the system call itself, some 50 ns, and a thread for as long as it takes; goroutines run
-//! beside it. What is in the page cache is read in less time than a slice lasts, so reading large files in large pieces
-//! is as fast as in std. `BufReader` and `BufWriter` work over [`File`] as they do over std's.
+//! A file is always ready as far as epoll knows, so nobody can wait for one without a thread. Beside the system call
+//! itself, such a call costs what `blocking` costs, some 50 ns, and a thread for as long as it takes; other goroutines
+//! run meanwhile. What is in the page cache is read in less time than a slice lasts, so reading large files in large
+//! pieces is as fast as in std. `BufReader` and `BufWriter` work over [`File`] as they do over std's.
 //!
 //! ```
 //! # let runtime = gmp::Builder::new().build().unwrap();
@@ -80,7 +80,8 @@ calls! {
     exists(path: impl AsRef<Path>) -> bool;
 }
 
-/// What is in a folder, all of it at once: std's iterator asks the system in between. **Suspends**, as `blocking` does.
+/// What is in a folder, read all at once, since std's iterator asks the system in between. **Suspends**, as `blocking`
+/// does.
 ///
 /// # Errors
 /// The system's.
@@ -89,7 +90,7 @@ pub fn read_dir(path: impl AsRef<Path>) -> io::Result<std::vec::IntoIter<io::Res
     blocking(|| Ok(std::fs::read_dir(path)?.collect::<Vec<_>>().into_iter()))
 }
 
-/// An open file; see [`std::fs::File`]. Its last use closes it, on the caller's thread.
+/// An open file; see [`std::fs::File`]. Dropping it closes it, on the thread that drops it.
 #[derive(Debug)]
 pub struct File(std::fs::File);
 
@@ -113,7 +114,7 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Has everything that was written reach the disk.
+    /// Makes everything that was written reach the disk.
     sync_all() -> ();
     /// The same, but the file's metadata need not reach the disk.
     sync_data() -> ();

@@ -1,8 +1,8 @@
-//! What programs want of the operating system beside sockets: [`fs`], [`process`] and [`signal`].
+//! What programs want from the operating system beside sockets: [`fs`], [`process`] and [`signal`].
 //!
-//! Names and signatures of files and processes are std's. A goroutine that waits for a process or its pipes waits as for a
-//! socket; a call on a file sits in the kernel and blocks its thread, so it is declared, as by `blocking`: its P runs
-//! others.
+//! Names and signatures of files and processes are std's. A goroutine waits for a process or its pipes as for a socket.
+//! A call on a file sits in the kernel and blocks its thread, so it is declared as `blocking` does: its P runs other
+//! goroutines.
 
 pub mod fs;
 pub mod process;

@@ -10,8 +10,9 @@
 //! # }).unwrap().value.unwrap();
 //! ```
 //!
-//! A goroutine waits for a child by its pidfd, as for a socket; on a kernel before 5.3, by a blocking call. Pipes are
-//! [`Pollable`](gmp_net::Pollable). To start a process takes some time, in which the thread is blocked: that is declared.
+//! A goroutine waits for a child by its pidfd, as for a socket; on a kernel before 5.3 it waits by a blocking call.
+//! Pipes are [`Pollable`](gmp_net::Pollable). Starting a process takes some time, during which the thread is blocked:
+//! that is declared.
 
 mod child;
 
@@ -116,7 +117,8 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Runs it to its end, without input, and gives what it has written, to all of which pipes are made. **Suspends.**
+    /// Runs it to its end, without input, and returns what it has written to its output and its error pipe.
+    /// **Suspends.**
     ///
     /// # Errors
     /// The system's.

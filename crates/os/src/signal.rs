@@ -16,7 +16,7 @@
 //! # }).unwrap().value.unwrap();
 //! ```
 //!
-//! The handler does nothing but set a flag and write a byte; a goroutine of the caller's runtime, which waits for that
+//! The handler does nothing but set a flag and write a byte. A goroutine of the caller's runtime, which waits for that
 //! byte as for a socket's, does the rest. Handlers that others have installed go on being called.
 
 mod table;
@@ -58,14 +58,14 @@ macro_rules! signals {
 }
 
 signals! {
-    /// The terminal has gone; for a server: read the settings again.
+    /// The terminal has gone; a server takes it as the request to read its settings again.
     HANGUP = SIGHUP;
     /// Control-C.
     #[doc(alias = "Interrupt")]
     INTERRUPT = SIGINT;
     /// Control-\.
     QUIT = SIGQUIT;
-    /// End: what service managers send first.
+    /// The request to end, which service managers send first.
     TERMINATE = SIGTERM;
     /// For the program's own use.
     USER1 = SIGUSR1;
@@ -97,9 +97,9 @@ impl fmt::Display for Signal {
     }
 }
 
-/// The signals that [`notify`] asked for, on a channel: it is used as the [`Receiver`] that it leads to. Dropping it
-/// ends that, and what the system does by default is done again, unless others have asked for the signal or it is
-/// [ignored](ignore).
+/// The signals that [`notify`] asked for, on a channel: it is used as the [`Receiver`] to which it dereferences.
+/// Dropping it ends the request; then the system's default action is taken again, unless others have asked for the
+/// signal or it is [ignored](ignore).
 #[doc(alias = "Stop")]
 pub struct Signals {
     receiver: Receiver<Signal>,
@@ -123,7 +123,7 @@ impl Drop for Wanted {
     }
 }
 
-/// Has these signals come on a channel, instead of what the system does by default. Never suspends; receiving does.
+/// Makes these signals come on a channel, in place of the system's default action. Never suspends; receiving does.
 ///
 /// The channel has room for one of each. A signal that comes again before it was received counts once, as signals do.
 ///
@@ -144,7 +144,7 @@ pub fn notify(signals: &[Signal]) -> io::Result<Signals> {
         refuse_forbidden(signal)?;
         table::wanted(signal.0)?;
         let mut one = Wanted { signal, came: Arc::default(), handlers: Vec::new() };
-        // The flag first: whoever reads the byte finds it set.
+        // The flag is registered first: whoever reads the byte finds it set.
         one.handlers.push(flag::register(signal.0, Arc::clone(&one.came))?);
         one.handlers.push(pipe::register(signal.0, write.try_clone()?)?);
         wanted.push(one);
@@ -162,9 +162,9 @@ pub fn notify(signals: &[Signal]) -> io::Result<Signals> {
 fn pass_on(mut pipe: &Pollable<UnixStream>, flags: &[(Signal, Arc<AtomicBool>)], to: &Sender<Signal>) {
     while matches!(pipe.read(&mut [0; 64]), Ok(1..)) {
         for (signal, came) in flags {
-            // Relaxed: the byte that was read was written after it was set.
+            // Relaxed, since the byte that was read was written after the flag was set.
             if came.swap(false, Relaxed) {
-                // There is room for one of each; whoever does not receive has it there.
+                // There is room for one of each; if it is still full, that one has not been received yet.
                 let _ = to.try_send(*signal);
             }
         }
@@ -192,7 +192,7 @@ impl fmt::Debug for Signals {
     }
 }
 
-/// Has the process do nothing when these signals come. Those who are [notified](notify) still are. A program that is
+/// Makes the process do nothing when these signals come, except for those who are [notified](notify). A program that is
 /// started from here has the system's defaults. Never suspends.
 ///
 /// # Errors
@@ -202,7 +202,7 @@ pub fn ignore(signals: &[Signal]) -> io::Result<()> {
     set_ignored(signals, true)
 }
 
-/// Ends [`ignore`]: what the system does by default is done again, unless somebody is [notified](notify). Never suspends.
+/// Ends [`ignore`]: the system's default action is taken again, unless somebody is [notified](notify). Never suspends.
 ///
 /// # Errors
 /// A signal that cannot be handled.

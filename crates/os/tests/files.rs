@@ -4,7 +4,7 @@ use gmp::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-/// A folder of one's own, removed at the end.
+/// A folder of the test's own, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -14,7 +14,7 @@ fn everywhere(main: fn()) {
 #[test]
 fn children_are_waited_for_side_by_side() {
     everywhere(|| {
-        // Each waits for a line that comes only when all have been started, and by one P.
+        // Each waits for a line that comes only when all have been started, on one P.
         let mut children: Vec<_> = (0..10)
             .map(|_| {
                 let mut command = Command::new("sh");
@@ -79,7 +79,7 @@ fn a_child_is_killed_and_one_that_is_not_there_is_an_error() {
     });
 }
 
-/// A reader that a goroutine waits for does not keep others from running, on one P.
+/// A goroutine that waits for a child's output does not keep others from running, on one P.
 #[test]
 fn one_p_runs_others_while_a_child_runs() {
     gmp::Builder::new()

@@ -1,4 +1,4 @@
-//! Signals on channels. Each test has signals of its own, since they are the process's.
+//! Signals on channels. Each test uses signals of its own, since they belong to the process.
 
 use gmp::signal::{Signal, ignore, notify, reset};
 use std::process::Command;
@@ -58,7 +58,7 @@ fn ignored_signals_do_nothing() {
     });
 }
 
-/// What the system does by default is done again when nobody wants the signal any more: this process is another one.
+/// The system's default action is taken again when nobody wants the signal any more; this runs in another process.
 #[test]
 fn a_signal_that_nobody_wants_does_what_it_does() {
     if std::env::var_os("GMP_SIGNAL_CHILD").is_some() {

@@ -1,4 +1,4 @@
-//! `ThreadAlarm`: how a plain thread waits for a descriptor, and is woken out of that.
+//! `ThreadAlarm`: how a plain thread waits for a descriptor, and is woken from that.
 
 use gmp_core::contract::{Alarm, Side};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -20,7 +20,7 @@ impl ThreadAlarm {
         Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    /// Blocks the calling thread until the descriptor is ready or the alarm rings; `false`: until `deadline`.
+    /// Blocks the calling thread until the descriptor is ready or the alarm rings; `false`: `deadline` came first.
     ///
     /// # Errors
     /// The system's.
@@ -48,7 +48,8 @@ impl ThreadAlarm {
 
 impl Alarm for ThreadAlarm {
     fn ring(&self) {
-        // It fails only when it has rung 2^64 - 2 times, and then it is heard all the same.
+        // The write fails only when the alarm has rung 2^64 - 2 times without being read, and then it is heard all the
+        // same.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 }

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Told once for each change, for both sides; the end of the other side and urgent data too, so that nobody takes a short
-/// read for the last word.
+/// Events are told once for each change, for both sides; so are the end of the other side and urgent data, lest a short
+/// read be taken to mean that nothing more comes.
 const INTEREST: EventFlags = EventFlags::IN
     .union(EventFlags::OUT)
     .union(EventFlags::RDHUP)
     .union(EventFlags::PRI)
     .union(EventFlags::ET);
-/// The other side has ended, or it is an error: both sides find out by their next try.
+/// The other side has ended, or there is an error: both sides find out by their next try.
 const END: EventFlags = EventFlags::HUP.union(EventFlags::ERR);
 const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::PRI).union(END);
 const WRITABLE: EventFlags = EventFlags::OUT.union(END);
@@ -28,9 +28,9 @@ const RESTLESS: EventFlags = EventFlags::RDHUP.union(EventFlags::PRI).union(END)
 #[derive(Debug)]
 pub struct Epoll {
     epoll: OwnedFd,
-    /// Level-triggered, and read by `wait` alone: a `look` beside it takes nothing from it.
+    /// Level-triggered, and read by `wait` alone: a `look` at the same time takes nothing from it.
     alarm: OwnedFd,
-    /// The eventfd has been written and not read since.
+    /// Whether the eventfd has been written and not been read since.
     #[doc(alias = "netpollWakeSig")]
     alarmed: AtomicBool,
 }
@@ -56,15 +56,16 @@ impl Epoll {
         Ok(Self { epoll, alarm, alarmed: AtomicBool::new(false) })
     }
 
-    /// Asks once. `true`: the alarm has rung.
+    /// Asks epoll once. `true`: the alarm has rung.
     fn ask(&self, timeout: Option<Duration>, ready: &mut ReadyList) -> io::Result<bool> {
-        // Whole milliseconds, rounded down: `epoll_pwait2`, which knows nanoseconds, is too young to rely on.
+        // The time-out is in whole milliseconds, rounded down: `epoll_pwait2`, which knows nanoseconds, is too young to
+        // rely on.
         let milliseconds = timeout.map(|timeout| timeout.min(LONG).as_millis() as i64);
         let timeout = milliseconds.map(|ms| Timespec { tv_sec: ms / 1000, tv_nsec: (ms % 1000) * 1_000_000 });
         let mut places = [MaybeUninit::<Event>::uninit(); ReadyList::CAPACITY];
         let told = match epoll::wait(&self.epoll, &mut places[..], timeout.as_ref()) {
             Ok((told, _)) => told,
-            // As if it had been interrupted; with the alarm perhaps still ringing.
+            // A signal counts as an interruption; the alarm may still be ringing.
             Err(Errno::INTR) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
@@ -85,8 +86,7 @@ impl Epoll {
         Ok(rung)
     }
 
-    /// Asks after a moment that is shorter than what epoll can count: what it tells is waited for by `ppoll`, which counts
-    /// nanoseconds.
+    /// Waits for less than epoll can count: `ppoll`, which counts nanoseconds, waits for the epoll instance instead.
     fn ask_at(&self, left: Duration, ready: &mut ReadyList) -> io::Result<bool> {
         if !left.is_zero() {
             let left = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
@@ -98,20 +98,21 @@ impl Epoll {
         self.ask(Some(Duration::ZERO), ready)
     }
 
-    /// The alarm is heard: whoever rings after this rings anew.
+    /// The alarm has been heard: whoever rings after this rings anew.
     fn stop_alarm(&self) -> io::Result<()> {
-        // First the eventfd, then the mark: one that rings in between is ended by the wait that we come back from.
+        // First the eventfd is read, then the mark is cleared: an alarm that rings in between has ended the wait from
+        // which we come back.
         match rustix::io::read(&self.alarm, &mut [0; 8]) {
             Ok(_) | Err(Errno::AGAIN) => {}
             Err(error) => return Err(error.into()),
         }
-        // ORDER: alarm. Release pairs with the swap in `interrupt`: who rings anew writes after this read.
+        // ORDER: alarm. Release pairs with the swap in `interrupt`: whoever rings anew writes after this read.
         self.alarmed.store(false, Ordering::Release);
         Ok(())
     }
 }
 
-/// Nine days, which epoll can count in milliseconds: whoever is to wait longer asks again.
+/// Nine days, which epoll can count in milliseconds: whoever has to wait longer asks again.
 const LONG: Duration = Duration::from_secs(9 * 24 * 60 * 60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -149,7 +150,8 @@ impl Poller for Epoll {
     fn interrupt(&self) {
         // ORDER: alarm. Acquire pairs with the store in `stop_alarm`.
         if !self.alarmed.swap(true, Ordering::AcqRel) {
-            // It fails only if 2^64 - 2 interrupts have not been read, and then it is readable all the same.
+            // The write fails only if 2^64 - 2 interrupts have not been read, and then the eventfd is readable all the
+            // same.
             let _ = rustix::io::write(&self.alarm, &1_u64.to_ne_bytes());
         }
     }

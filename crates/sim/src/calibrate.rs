@@ -1,4 +1,5 @@
-//! Measures what the costs are here: the machine's, and those of each policy's real queues where nobody interferes.
+//! Measures the costs on this machine: those of the machine itself, and those of each policy's real queues when nobody
+//! interferes.
 //!
 //! What the scheduler's own path takes follows from three figures of the bench on one P, less what the queues take:
 //!
@@ -25,7 +26,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Of three arguments.
+    /// Parses three arguments.
     pub(crate) fn parse(arguments: &[String]) -> Result<Option<Self>, String> {
         let number = |text: &String| text.parse::<f64>().map_err(|_| format!("{text}: no number"));
         match arguments.iter().map(number).collect::<Result<Vec<_>, _>>()?[..] {
@@ -58,7 +59,8 @@ pub(crate) fn measure(
     })
 }
 
-/// Solves the three sums. How the last two are split among their parts matters little: each program has all parts.
+/// Solves the three sums. How the last two are split among their parts matters little, since each program has all
+/// parts.
 fn path(bench: Bench, before: &PathCosts, go: &QueueCosts) -> PathCosts {
     let [next, back, pop, shared_push, shared_pop] = go.alone;
     let dispatch = (bench.yield_1000 - shared_push - shared_pop).max(1.0);

@@ -31,7 +31,7 @@ pub struct Cell {
     /// The workload's size; 0: its own.
     #[serde(default)]
     pub n: u64,
-    /// Nanoseconds that each goroutine computes more.
+    /// For how many nanoseconds each goroutine computes beside its work.
     #[serde(default)]
     pub work: f64,
     /// Cache lines of data that follow each goroutine to another CPU, beside its record and stack.
@@ -47,7 +47,7 @@ pub struct Cell {
 pub enum Outcome {
     /// It came to its end.
     Figures(Figures),
-    /// It did not, or cannot be.
+    /// It did not, or it cannot be simulated.
     Failed(String),
 }
 

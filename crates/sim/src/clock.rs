@@ -22,13 +22,14 @@ pub(crate) fn nanoseconds(time: Time) -> f64 {
 pub(crate) enum Event {
     /// An M goes on, or begins.
     Resume(usize),
-    /// An M's sleep is over, if it is still that one.
+    /// An M's sleep is over, unless the M has slept anew since.
     Timeout(usize, u64),
     /// sysmon's round.
     Sysmon,
 }
 
-/// The clock, and what it will strike. Of events at one moment the one that was announced first comes first.
+/// The clock, and the events that are announced. Of two at the same moment, the one that was announced first comes
+/// first.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     now: Cell<Time>,

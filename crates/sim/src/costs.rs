@@ -1,4 +1,4 @@
-//! What everything takes, in nanoseconds. The figures stand in `costs.toml`, with where each comes from.
+//! What everything costs, in nanoseconds. The figures stand in `costs.toml`, with the source of each.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,13 +19,13 @@ pub struct Costs {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MachineCosts {
-    /// A locked instruction or a full fence on a line that is here.
+    /// A locked instruction or a full fence, on a line that is in this CPU's cache.
     pub locked: f64,
     /// A cache line from another CPU of the node.
     pub transfer_near: f64,
     /// A cache line from another node.
     pub transfer_far: f64,
-    /// What a lock costs more if somebody waits for it.
+    /// What a lock costs more if another M waits for it.
     pub contended: f64,
     /// The system call that wakes a thread, for its caller.
     pub futex_wake: f64,
@@ -39,8 +39,8 @@ pub struct MachineCosts {
     pub thread_make: f64,
     /// How much longer a timed sleep lasts than it was asked to.
     pub sleep_slack: f64,
-    /// What a goroutine's lines take to come back after so many others ran on the CPU: pairs of a number of goroutines and
-    /// nanoseconds, rising; between two the cost is interpolated.
+    /// What a goroutine's lines take to come back after so many others have run on the CPU: pairs of a number of
+    /// goroutines and nanoseconds, in rising order; between two pairs the cost is interpolated.
     pub cold: Vec<[f64; 2]>,
     /// A fence that all threads of the process pass.
     pub heavy_fence: f64,
@@ -58,7 +58,7 @@ pub struct PathCosts {
     pub hop: f64,
     /// A new goroutine, for its spawner.
     pub spawn: f64,
-    /// What its first run costs more: a stack.
+    /// What its first run costs in addition: a stack.
     pub first_run: f64,
     /// Its end.
     pub exit: f64,
@@ -68,7 +68,7 @@ pub struct PathCosts {
     pub ready: f64,
     /// To set a timer and to run it.
     pub timer: f64,
-    /// A look into a victim's queue, beside the way of its line.
+    /// A look into a victim's queue, without the transfer of its line.
     pub look: f64,
     /// How many lines of a goroutine (record, stack, what it works on) follow it to another CPU.
     pub lines: f64,
@@ -94,7 +94,7 @@ pub struct QueueCosts {
     pub shared_push: f64,
     /// A pop from it.
     pub shared_pop: f64,
-    /// The same five where there is one P: push next, push back, pop, shared push, shared pop.
+    /// The same five costs where there is one P: push next, push back, pop, shared push, shared pop.
     pub alone: [f64; 5],
     /// Whether what is taken in a thief's last round costs a heavy fence.
     #[serde(default)]
@@ -118,7 +118,7 @@ impl MachineCosts {
 }
 
 impl Costs {
-    /// Those of the machine on which the project is measured.
+    /// The costs of the machine on which the project is measured.
     pub fn measured() -> Self {
         Self::parse(include_str!("../costs.toml")).expect("the file that comes with this crate is right")
     }
@@ -135,7 +135,7 @@ impl Costs {
         Ok(costs)
     }
 
-    /// Of the queues of this policy.
+    /// The costs of this policy's queues.
     pub fn queue(&self, policy: &str) -> &QueueCosts {
         self.queue.get(policy).unwrap_or_else(|| &self.queue[DEFAULT])
     }

@@ -1,4 +1,4 @@
-//! A virtual M runs goroutines: after `g0.rs`, `g0/execute.rs` and `g0/leave.rs` of gmp-core.
+//! A virtual M runs goroutines. It follows `g0.rs`, `g0/execute.rs` and `g0/leave.rs` of gmp-core.
 
 use crate::hand::Hand;
 use crate::ticket::Ticket;
@@ -39,7 +39,7 @@ impl<P: Policy> Hand<'_, P> {
         }
     }
 
-    /// As if it had been preempted in its first instruction: the shared queue's tail.
+    /// Queues it at the shared queue's tail, as if it had been preempted in its first instruction.
     fn end_slice(&self, ticket: Ticket) {
         self.w.ps[self.p()].slice_is_over.set(false);
         let g = ticket.goroutine();

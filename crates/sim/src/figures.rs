@@ -24,7 +24,7 @@ pub(crate) struct Counts {
     pub(crate) migrations: Count,
     /// Those of them that came from another node.
     pub(crate) far_migrations: Count,
-    /// Time in which Ps ran goroutines, looked for work at others, and Ms were awake at all.
+    /// The time in which Ps ran goroutines; in which they looked for work at others; in which Ms were awake at all.
     pub(crate) running: Count,
     pub(crate) looking: Count,
     pub(crate) awake: Count,
@@ -66,7 +66,7 @@ impl Counts {
         self.alive.set(self.alive.get() - 1);
     }
 
-    /// The figures of a run of so many operations that took so long on so many processors.
+    /// The figures of a run with this many operations, which took this long on this many processors.
     pub(crate) fn figures(&self, operations: u64, elapsed: Time, procs: usize, counts_cpu: bool) -> Figures {
         let (ops, elapsed) = (operations as f64, nanoseconds(elapsed));
         let ns = |count: &Count| count.get() / 1e3;

@@ -1,8 +1,8 @@
 //! A virtual M at work: how time passes for it.
 //!
-//! Each M is a coroutine, so that core's search order, which is written for a thread, runs on it as it stands. What it does
-//! takes effect in an instant; what it costs is *spent*: the M runs ahead of the clock by at most a grain, and then
-//! lets the others catch up. Whatever others can see is done in step with the clock.
+//! Each M is a coroutine, so that core's search order, which is written for a thread, runs on it unchanged. What an M
+//! does takes effect in an instant; what it costs is *spent*: the M runs ahead of the clock by at most a grain, and
+//! then lets the others catch up. Whatever others can see is done in step with the clock.
 
 use crate::clock::{Event, Time, time};
 use crate::line::Line;
@@ -26,7 +26,7 @@ impl<'a, P: Policy> Hand<'a, P> {
         Self { w, m, yielder, ahead: Cell::new(0), grain: time(w.costs.path.grain) }
     }
 
-    /// Spends so many nanoseconds.
+    /// Spends this many nanoseconds.
     pub(crate) fn spend(&self, ns: f64) {
         self.spend_time(time(ns));
     }
@@ -38,7 +38,7 @@ impl<'a, P: Policy> Hand<'a, P> {
         }
     }
 
-    /// Lets the clock come to where this M is, and everybody else do what they do until then.
+    /// Lets the clock come to where this M is, and everybody else do what they do until that moment.
     pub(crate) fn catch_up(&self) {
         let ahead = self.ahead.replace(0);
         if ahead == 0 {
@@ -64,13 +64,14 @@ impl<'a, P: Policy> Hand<'a, P> {
         self.spend_time(line.write(self.m.cpu, self.now(), &self.w.fabric));
     }
 
-    /// A locked instruction on a line.
+    /// Executes a locked instruction on a line.
     pub(crate) fn write_locked(&self, line: &Line) {
         self.write(line);
         self.spend(self.w.costs.machine.locked);
     }
 
-    /// Takes a lock, holds it for so many nanoseconds, and gives it back. What is done under it is done when this returns.
+    /// Takes a lock, holds it for this many nanoseconds, and gives it back. What is done under it is done when this
+    /// returns.
     pub(crate) fn hold(&self, lock: &Lock, ns: f64) {
         self.catch_up();
         let now = self.now();
@@ -113,7 +114,7 @@ impl<'a, P: Policy> Hand<'a, P> {
         other.note.set(true);
         self.spend(self.w.costs.machine.futex_wake);
         self.catch_up();
-        // Between the two it may have seen the note itself, or have been woken by somebody else.
+        // Meanwhile the M may have seen the note itself, or have been woken by another.
         if other.asleep.get() && other.note.get() {
             other.asleep.set(false);
             other.sleeps.set(other.sleeps.get() + 1);
@@ -123,7 +124,7 @@ impl<'a, P: Policy> Hand<'a, P> {
         }
     }
 
-    /// A latency of the operating system, which is never twice the same.
+    /// A latency of the operating system, which varies.
     pub(crate) fn varied(&self, ns: f64) -> Time {
         const STEPS: usize = 2001;
         let draw = self.m.rng.borrow_mut().below(STEPS) as f64 / ((STEPS - 1) / 2) as f64 - 1.0;

@@ -1,4 +1,4 @@
-//! Going idle and coming back, timers: after `g0/idle.rs` and `g0/timers.rs` of gmp-core.
+//! Going idle, coming back, and timers. It follows `g0/idle.rs` and `g0/timers.rs` of gmp-core.
 
 use crate::hand::Hand;
 use gmp_core::contract::{Policy, RunQueue, SharedQueue, Slot, Thief};
@@ -129,7 +129,7 @@ impl<P: Policy> Hand<'_, P> {
         }
     }
 
-    /// Readies what is due of the timers of P `p`, each to run next here. `true`: there was something.
+    /// Readies the goroutines of P `p` whose timers are due, each to run next here. `true`: there were some.
     pub(crate) fn run_timers_of(&self, p: usize) -> bool {
         let mut ran = false;
         loop {

@@ -1,9 +1,9 @@
 //! A deterministic simulator of gmp's scheduler.
 //!
-//! It drives the real policies (their `RunQueue`, `SharedQueue`, `IdlePolicy` and `VictimOrder`, unchanged) on virtual Ps,
-//! under core's own search order ([`gmp_core::search`]) and protocol of waking, with a model of what everything costs
-//! ([`Costs`]). So one sees what a policy does on 256 processors without having them. What it can tell and what it
-//! cannot is told in `docs/simulator.md` of the repository.
+//! It drives the real policies (their `RunQueue`, `SharedQueue`, `IdlePolicy` and `VictimOrder`, unchanged) on virtual
+//! Ps, under core's own search order ([`gmp_core::search`]) and protocol of waking, with a model of what everything
+//! costs ([`Costs`]). In this way one sees what a policy does on 256 processors without having them.
+//! `docs/simulator.md` of the repository says what the simulator can tell and what it cannot.
 //!
 //! ```
 //! use gmp_sim::{Cell, Costs, Outcome, Sim};

@@ -1,7 +1,7 @@
-//! Cache lines: who has one, and what it costs to get it.
+//! Cache lines: which CPUs have one, and what it costs to get it.
 //!
-//! A coherence protocol cut down to what a scheduler feels: a line that another CPU wrote has to be fetched, from near or
-//! from afar; a line that others have read has to be taken from them before it is written; and whoever writes makes the
+//! A coherence protocol cut down to what a scheduler notices. A line that another CPU wrote has to be fetched, from
+//! near or from afar. A line that others have read has to be taken from them before it is written. A write makes the
 //! next writer wait until the line has arrived.
 
 use crate::clock::{Time, time};
@@ -42,7 +42,7 @@ impl Fabric {
 }
 
 impl Line {
-    /// CPU `cpu` reads it: what that takes.
+    /// CPU `cpu` reads it; returns how long that takes.
     pub(crate) fn read(&self, cpu: usize, fabric: &Fabric) -> Time {
         let mut copies = self.copies.get();
         let (word, bit) = (cpu / 64, 1 << (cpu % 64));
@@ -54,7 +54,7 @@ impl Line {
         self.writer.get().map_or(0, |writer| fabric.transfer(writer, cpu))
     }
 
-    /// CPU `cpu` writes it, beginning at `now`: what that takes.
+    /// CPU `cpu` writes it, beginning at `now`; returns how long that takes.
     pub(crate) fn write(&self, cpu: usize, now: Time, fabric: &Fabric) -> Time {
         let mut alone = [0; MOST / 64];
         alone[cpu / 64] = 1 << (cpu % 64);
@@ -65,7 +65,7 @@ impl Line {
             return 0;
         }
         let wait = self.busy_until.get().saturating_sub(now);
-        // Copies are taken back at once, however many there are; that takes the way of one line.
+        // All copies are taken back at once, however many there are; that takes as long as the transfer of one line.
         let way = if writer == cpu { fabric.near } else { fabric.transfer(writer, cpu) };
         self.busy_until.set(now + wait + way);
         wait + way

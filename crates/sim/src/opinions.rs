@@ -10,7 +10,7 @@ use gmp_policy_random::Shuffled;
 use gmp_policy_topology::{Machine as Near, Topology};
 use std::sync::Arc;
 
-/// An [`IdlePolicy`] of whatever type.
+/// An [`IdlePolicy`] of any type.
 pub(crate) trait IdleRule {
     fn may_spin(&self, view: IdleView) -> bool;
     fn wake_on_submit(&self, view: IdleView, queued: &dyn Fn() -> usize) -> bool;
@@ -31,7 +31,7 @@ impl<I: IdlePolicy> IdleRule for I {
     }
 }
 
-/// A [`VictimOrder`] of whatever type.
+/// A [`VictimOrder`] of any type.
 pub(crate) trait Order {
     fn walk<'a>(&'a self, from: WalkStart<'a>) -> Walk<'a>;
 }
@@ -48,7 +48,7 @@ impl<O: VictimOrder> Order for O {
 /// The idle rules that can be asked for by name.
 pub(crate) const IDLE_RULES: &[&str] = &["go", "eager", "frugal"];
 
-/// The idle rule of this name; of none, `P`'s own.
+/// The idle rule of this name; without a name, `P`'s own.
 pub(crate) fn idle_rule<I: IdlePolicy>(name: Option<&str>) -> Result<Box<dyn IdleRule>, String> {
     Ok(match name {
         None => Box::new(I::default()),
@@ -62,7 +62,7 @@ pub(crate) fn idle_rule<I: IdlePolicy>(name: Option<&str>) -> Result<Box<dyn Idl
 /// The victim orders that can be asked for by name.
 pub(crate) const ORDERS: &[&str] = &["coprime", "topology", "weighted", "shuffled"];
 
-/// The order of this name; of none, `O`, which is the policy's own.
+/// The order of this name; without a name `O`, which is the policy's own.
 pub(crate) fn order<O: VictimOrder>(
     name: Option<&str>,
     machine: Machine,
@@ -74,7 +74,7 @@ pub(crate) fn order<O: VictimOrder>(
         Some("weighted") => Box::new(Weighted::new(procs)),
         Some("shuffled") => Box::new(Shuffled::new(procs)),
         Some("topology") => {
-            // It would read this machine's sysfs by itself.
+            // By itself it would read this machine's sysfs.
             let near = Near::of_nodes(machine.nodes, machine.cpus);
             Box::new(Topology::on(Arc::new(near), procs))
         }

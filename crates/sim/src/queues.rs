@@ -1,4 +1,4 @@
-//! The real queues, in the hand of a virtual M: what it calls, and what that costs. After `shared/queues.rs` and
+//! The real queues in the hands of a virtual M: the calls, and what they cost. It follows `shared/queues.rs` and
 //! `waking/submit.rs` of gmp-core.
 
 use crate::hand::Hand;
@@ -6,7 +6,7 @@ use crate::ticket::Ticket;
 use gmp_core::contract::{List, Policy, Popped, RunQueue, SharedQueue, Slot};
 
 impl<P: Policy> Hand<'_, P> {
-    /// Whether the one P is in this hand, so that no queue needs locked instructions.
+    /// Whether this M holds the only P, so that no queue needs locked instructions.
     pub(crate) fn is_alone(&self) -> bool {
         self.w.procs() == 1
     }
@@ -67,7 +67,7 @@ impl<P: Policy> Hand<'_, P> {
         self.w.shared.pop()
     }
 
-    /// A share of the shared queue; what does not fit into the own queue goes back.
+    /// Takes a share of the shared queue; what does not fit into the own queue goes back.
     pub(crate) fn pop_shared_batch(&self, limit: usize) -> Option<Ticket> {
         self.use_shared();
         let mut batch = self.w.shared.pop_batch(self.w.procs(), limit);
@@ -100,7 +100,7 @@ impl<P: Policy> Hand<'_, P> {
         self.w.shared.is_empty()
     }
 
-    /// From here on a goroutine waits in line.
+    /// Marks a goroutine as one that waits in line from here on.
     fn made_runnable(&self, g: usize) -> Ticket {
         let now = self.now();
         self.w.with(g, |g| {

@@ -10,7 +10,7 @@ use corosensei::{Coroutine, CoroutineResult};
 use gmp_core::contract::{Policy, RunQueue, SharedQueue, Slot, Thief};
 use std::rc::Rc;
 
-/// sysmon's round, and so a time slice: 10 ms.
+/// sysmon's period, which is also a time slice: 10 ms.
 const ROUND: Time = 10_000_000_000;
 /// A run of more events than this is one that does not end.
 const MOST_EVENTS: u64 = 200_000_000;
@@ -43,12 +43,12 @@ struct Engine<P: Policy> {
     world: Rc<World<P>>,
     /// The Ms' coroutines, by number.
     flows: Vec<Option<Flow>>,
-    /// sysmon found everybody asleep and nothing to come.
+    /// Whether sysmon found everybody asleep and nothing announced.
     quiet: bool,
 }
 
 impl<P: Policy> Engine<P> {
-    /// Event by event until the first goroutine has ended: when that was.
+    /// Plays event by event until the first goroutine has ended; returns when that was.
     fn play(mut self) -> Result<Time, String> {
         for _ in 0..MOST_EVENTS {
             let event = self.world.clock.next().expect("sysmon always comes again");
@@ -120,7 +120,7 @@ impl<P: Policy> Engine<P> {
         Ok(())
     }
 
-    /// The bounded law: whatever the policy thinks. sysmon has a thread of its own, so this costs no M anything.
+    /// Keeps the bounded law, whatever the policy thinks. sysmon has a thread of its own, so this costs no M anything.
     fn wake_for_old_work(&self) {
         let w = &self.world;
         if !w.idle.try_spin(w.procs(), |view| view.idle > 0 && view.spinning == 0) {

@@ -1,4 +1,4 @@
-//! Cells from standard input, outcomes to standard output: on all CPUs, and in the order of the cells.
+//! Takes cells from standard input and writes outcomes to standard output, on all CPUs and in the order of the cells.
 
 use crate::cell::{Cell, Outcome};
 use crate::costs::Costs;
@@ -58,7 +58,7 @@ pub(crate) fn run(
     )
 }
 
-/// Answers each line by an outcome, in order, `jobs` of them at a time.
+/// Answers each line with an outcome, in order, `jobs` of them at a time.
 fn each_line(
     input: impl BufRead + Send,
     output: &mut impl Write,
@@ -88,7 +88,7 @@ fn each_line(
             early.insert(at, outcome);
             while let Some(outcome) = early.remove(&next) {
                 let line = serde_json::to_string(&outcome).map_err(|error| error.to_string())?;
-                // Whoever reads wants each as soon as it is there.
+                // The reader wants each outcome as soon as it is there.
                 writeln!(output, "{line}")
                     .and_then(|()| output.flush())
                     .map_err(|error| error.to_string())?;

@@ -15,7 +15,7 @@ use gmp_policy_lifo::Lifo;
 use gmp_policy_random::Random;
 use std::process::ExitCode;
 
-/// A simulator of some policies, the project's own and any that are added by type.
+/// A simulator of some policies: the project's own, and any that are added by type.
 ///
 /// ```no_run
 /// use gmp_core::contract::Policy;
@@ -29,7 +29,7 @@ pub struct Sim {
     policies: Vec<Entry>,
 }
 
-/// A policy, forgotten but for what is done with it.
+/// A policy whose type is forgotten, except for what is done with it.
 #[derive(Debug)]
 struct Entry {
     name: &'static str,
@@ -49,7 +49,7 @@ impl Sim {
             .with::<Global>()
     }
 
-    /// One more policy, which is chosen by its `NAME`.
+    /// Adds a policy, which is chosen by its `NAME`.
     ///
     /// # Panics
     /// If there is one of this name.

@@ -2,7 +2,7 @@
 
 use crate::clock::{Time, nanoseconds};
 
-/// Buckets of each power of two: a value is known to one part in so many.
+/// The number of buckets in each power of two, and so the precision: one part in this many.
 const PARTS: usize = 32;
 
 /// The waits of a run.
@@ -31,7 +31,7 @@ impl Waits {
         self.longest = self.longest.max(wait);
     }
 
-    /// So many per cent waited no longer than this many nanoseconds.
+    /// This many per cent of the goroutines waited for no longer than the result, in nanoseconds.
     pub(crate) fn at(&self, percent: f64) -> f64 {
         let rank = (percent / 100.0 * self.count as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
@@ -44,8 +44,8 @@ impl Waits {
         0.0
     }
 
-    /// Jain's index of the waits (R. Jain, D. Chiu, W. Hawe, DEC-TR-301, 1984): 1 if all waited equally long, and one over
-    /// their number if one did all the waiting.
+    /// Jain's index of the waits (R. Jain, D. Chiu, W. Hawe, DEC-TR-301, 1984): 1 if all waited for the same time, and
+    /// one divided by their number if a single one did all the waiting.
     pub(crate) fn fairness(&self) -> f64 {
         if self.squares == 0.0 { 1.0 } else { self.sum * self.sum / (self.count as f64 * self.squares) }
     }

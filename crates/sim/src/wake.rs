@@ -1,4 +1,5 @@
-//! Who is woken for work, and how: after `waking/submit.rs` and `waking/wake.rs` of gmp-core, on its idle word.
+//! Which M is woken for work, and how. It follows `waking/submit.rs` and `waking/wake.rs` of gmp-core, on its idle
+//! word.
 
 use crate::clock::Event;
 use crate::hand::Hand;

@@ -1,7 +1,6 @@
 //! Workloads: what virtual goroutines do, step by step.
 //!
-//! Each is drawn after a workload of the bench, so that the two can be held against each other (`cargo xtask sim
-//! validate`).
+//! Each follows a workload of the bench, so that the two can be compared (`cargo xtask sim validate`).
 
 mod fan_out;
 mod pingpong_pairs;

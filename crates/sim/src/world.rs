@@ -39,7 +39,7 @@ pub(crate) struct World<P: Policy> {
     pub(crate) idle_line: Line,
     pub(crate) rule: Box<dyn IdleRule>,
     pub(crate) order: Box<dyn Order>,
-    /// The scheduler's lock; whoever has held it changes the lists below.
+    /// The scheduler's lock; the lists below are changed by its holder.
     pub(crate) lock: Lock,
     pub(crate) idle_ps: RefCell<Vec<usize>>,
     pub(crate) idle_ms: RefCell<Vec<usize>>,
@@ -59,7 +59,7 @@ pub(crate) struct Proc<P: Policy> {
     /// sysmon has seen the same tick for a whole round.
     pub(crate) slice_is_over: Cell<bool>,
     pub(crate) tick_seen: Cell<Option<u32>>,
-    /// On the list of idle Ps, or taken from it by an M that is not up yet.
+    /// Whether it is on the list of idle Ps, or taken from it by an M that is not up yet.
     pub(crate) idle: Cell<bool>,
     pub(crate) runs: Cell<bool>,
     pub(crate) cpu: Cell<Option<usize>>,
@@ -74,10 +74,10 @@ pub(crate) struct Mach {
     pub(crate) p: Cell<Option<usize>>,
     pub(crate) next_p: Cell<Option<usize>>,
     pub(crate) spinning: Cell<bool>,
-    /// Its last goroutine parked, so that the next one can be switched to directly.
+    /// Whether its last goroutine parked, so that it can switch directly to the next one.
     pub(crate) hops: Cell<bool>,
     pub(crate) rng: RefCell<Rng>,
-    /// Somebody has woken it.
+    /// Whether somebody has woken it.
     pub(crate) note: Cell<bool>,
     pub(crate) asleep: Cell<bool>,
     /// Counts its sleeps, so that the end of one is not taken for the end of another.
@@ -97,14 +97,14 @@ pub(crate) struct Goroutine {
     pub(crate) done: bool,
     pub(crate) joiner: Option<usize>,
     pub(crate) started: bool,
-    /// Where it ran last, or was spawned.
+    /// The CPU on which it ran last, or was spawned.
     pub(crate) cpu: usize,
-    /// How many had run on that CPU by then.
+    /// How many goroutines had run on that CPU by then.
     pub(crate) ran: u64,
     pub(crate) runnable_since: Time,
 }
 
-/// A lock of the runtime: whoever comes while it is held waits in line.
+/// A lock of the runtime: an M that comes while it is held waits in line.
 #[derive(Debug, Default)]
 pub(crate) struct Lock {
     pub(crate) line: Line,
@@ -155,8 +155,8 @@ impl<P: Policy> World<P> {
         world
     }
 
-    /// M 0 is to begin with P 0; the other Ms have been up before and sleep, so that what is simulated is a runtime at
-    /// work and not its start.
+    /// M 0 is to begin with P 0. The other Ms have been up before and sleep, so that the simulated runtime is one at
+    /// work and not one that starts.
     pub(crate) fn begin(&self) {
         (0..self.procs()).for_each(|_| drop(self.new_m()));
         self.ms.borrow()[0].next_p.set(Some(0));
@@ -245,7 +245,7 @@ impl<P: Policy> Proc<P> {
     }
 }
 
-/// A seed of one's own, from the run's.
+/// A seed of its own for number `of`, derived from the run's.
 fn mixed(seed: u64, of: u64) -> u64 {
     Rng::new(seed ^ of.wrapping_mul(0xd134_2543_de82_ef95)).next_u64()
 }

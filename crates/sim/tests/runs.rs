@@ -50,7 +50,7 @@ fn the_same_cell_gives_the_same_bytes_and_another_seed_others() {
     assert_ne!(bytes(&cell), bytes(&Cell { seed: 8, ..cell.clone() }));
 }
 
-/// With one P nothing is stolen, nobody is woken, and Go's order is what it is: half the tree is depth first.
+/// With one P nothing is stolen, nobody is woken, and the order is Go's: half the tree is depth first.
 #[test]
 fn one_processor_needs_nobody() {
     let figures = figures(&cell("go", "spawn_tree", 1));
@@ -59,7 +59,8 @@ fn one_processor_needs_nobody() {
     assert_eq!(figures["threads"], 1.0);
 }
 
-/// Depth first keeps a path of goroutines alive, breadth first a level: the laws of the two queues, not of the costs.
+/// Depth first keeps a path of goroutines alive, breadth first a level: this follows from the two queues, not from the
+/// costs.
 #[test]
 fn the_order_of_a_queue_decides_over_memory() {
     let alive = |policy| figures(&cell(policy, "spawn_tree", 1))["most_goroutines"];
@@ -181,7 +182,7 @@ impl<T: Token> Thief<T> for Nothing {
     }
 }
 
-/// Nothing hangs: the run says that the policy keeps goroutines.
+/// Nothing hangs: the run reports that the policy keeps goroutines.
 #[test]
 fn a_policy_that_keeps_goroutines_is_named() {
     let sim = Sim::new().with::<Keeper>();

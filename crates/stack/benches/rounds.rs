@@ -12,7 +12,7 @@ use gmp_stack::{Config, Stacks};
 const SIZE: usize = 64 << 10;
 const PAGE: usize = 4 << 10;
 
-/// What a flow of a round works with: its own context and that of the one who goes round.
+/// What a flow of a round works with: its own context, and that of the flow that goes round.
 struct Member {
     outside: Context,
     inside: Context,

@@ -1,4 +1,4 @@
-//! Goroutine stacks: where they come from, who keeps them warm, and when their memory is given back.
+//! Goroutine stacks: where they come from, what keeps them warm, and when their memory is given back.
 //!
 //! ```text
 //!    P's cache         P's cache          LIFO, at most 64 a class, no lock, no locked instruction

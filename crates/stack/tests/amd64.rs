@@ -42,7 +42,7 @@ fn give(stacks: &Stacks<Guarded>, cache: &mut Cache<Guarded>, all: impl IntoIter
     }
 }
 
-/// Writes to the stack's first so many bytes from the top, as a goroutine would.
+/// Writes to this many bytes of the stack from the top, as a goroutine would.
 fn touch(stack: &Stack, bytes: usize, value: u8) {
     // SAFETY: the stack is the test's own, and the range lies in it (A1, A3).
     unsafe { stack.top().sub(bytes).write_bytes(value, bytes) };
@@ -131,7 +131,7 @@ fn trimming_gives_memory_back_and_keeps_guards_and_tops() {
     assert!(again[10..].iter().all(|stack| top_byte(stack) == 0));
 }
 
-/// Touches the byte that lies so far below a stack's bottom, in a child.
+/// Touches, in a child, the byte that lies this far below a stack's bottom.
 fn faults_below(name: &str, mode: GuardMode, distance: usize) {
     if let Some((output, text)) = child(name) {
         assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");

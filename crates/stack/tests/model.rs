@@ -13,9 +13,9 @@ const STORES: usize = 3;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// In a store: so many stacks of a size.
+    /// In a store: this many stacks of a size.
     Allocate(usize, usize, usize),
-    /// Into a store: so many of the stacks in use, from a place on.
+    /// Into a store: this many of the stacks in use, from a place on.
     Free(usize, usize, usize),
     Flush(usize),
     Trim,

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A context is two pointers: one into the tree along which cancellation goes down, one into a chain of values.
-//! Deriving adds a link to one of them, so neither asks the other on its way. Go has one chain for both.
+//! Deriving a context adds a link to one of them, so a look along one does not pass through the other's links. Go has
+//! one chain for both.
 
 mod after_func;
 mod call;

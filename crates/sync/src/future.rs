@@ -23,7 +23,7 @@ use std::task::{Context, Poll, Waker};
 /// ```
 ///
 /// # Panics
-/// As the future does; and where nobody may wait: in a policy, an event sink or a call on the system stack.
+/// If the future panics, and where nobody may wait: in a policy, an event sink or a call on the system stack.
 #[track_caller]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     gmp_core::give_way();
@@ -62,7 +62,7 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
 /// The context was done before the future. A future that is ready at once is not asked whether the context is done.
 ///
 /// # Panics
-/// As [`block_on`].
+/// The same as for [`block_on`].
 #[track_caller]
 pub fn block_on_with<F: IntoFuture>(context: &Scope, future: F) -> Result<F::Output, ContextError> {
     let mut future = pin!(future.into_future());

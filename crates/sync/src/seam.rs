@@ -26,11 +26,11 @@ pub(crate) fn begin(may_wait: bool) {
     if may_wait { give_way() } else { step_aside() }
 }
 
-/// A model's threads have no time slices.
+/// It does nothing: a model's threads have no time slices.
 #[cfg(loom)]
 pub(crate) fn give_way() {}
 
-/// As [`give_way`].
+/// It does nothing, as [`give_way`].
 #[cfg(loom)]
 pub(crate) fn step_aside() {}
 

@@ -31,7 +31,7 @@ pub fn talk_http2(stream: TcpStream) {
 async fn answer(request: Request<Incoming>) -> hyper::Result<Response<Full<Bytes>>> {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => Ok(Response::new(Full::from("hello"))),
-        // The handler waits, and so does nobody else: what it waits for is a goroutine.
+        // The handler waits and holds nobody up: what it waits for is a goroutine.
         (&Method::GET, "/sum") => {
             let sum = gmp::go(|| (1..=100_u32).sum::<u32>()).await.unwrap_or_default();
             gmp::time::sleep_async(Duration::from_millis(1)).await;

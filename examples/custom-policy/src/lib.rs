@@ -10,8 +10,8 @@
 //!   yielded, batches ──► old, a queue ────── the 8th pop: the oldest ───────┘
 //! ```
 //!
-//! A goroutine with `n` fresher-or-older ones in its way leaves after at most `8 * (n + 1)` pops, whatever is pushed
-//! meanwhile: each eighth pop takes one of them out of the way.
+//! A goroutine with `n` others in its way, fresher or older, leaves after at most `8 * (n + 1)` pops, whatever is
+//! pushed meanwhile: each eighth pop takes one of them out of the way.
 //!
 //! A thief takes the older half: what the owner would come to last, and what is no longer in its cache. So does the
 //! shared queue when the queue is full.
@@ -25,7 +25,7 @@ use gmp::contract::{
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Every so many pops, age is served.
+/// Age is served once in this many pops.
 pub const EVERY: u32 = 8;
 
 /// The policy: a queue of its own, and Go's other parts.

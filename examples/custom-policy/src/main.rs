@@ -6,7 +6,7 @@ use gmp::policy::Go;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The players give up after so many rounds.
+/// The players give up after this many rounds.
 const MOST_ROUNDS: u32 = 10_000_000;
 
 /// How many rounds the two play between the third one's start and its first turn, on one P.
@@ -24,7 +24,7 @@ fn rounds_waited<P: Policy>() -> u32 {
             serve.send(round).expect("the second player waits for it");
             answered.recv().expect("the second player answers");
         };
-        // So that both are at it when the third one starts.
+        // Both are playing when the third one starts.
         play(0);
         let rounds = Arc::new(AtomicU32::new(0));
         let third = {

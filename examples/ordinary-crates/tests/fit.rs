@@ -1,4 +1,4 @@
-//! What each crate is known to need stack for. An overflow aborts the whole test and names the goroutine.
+//! Programs for which each crate is known to need stack. An overflow aborts the whole test and names the goroutine.
 
 use ordinary_crates::on_goroutines;
 use std::net::ToSocketAddrs;

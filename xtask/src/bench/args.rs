@@ -142,7 +142,7 @@ impl Args {
     /// The most processes of a cell in a run with `--precise`.
     pub(crate) const MOST_RUNS: u64 = 30;
 
-    /// Processes for each cell; with `--precise` at least so many.
+    /// How many processes each cell gets; with `--precise` at least this many.
     pub(crate) fn runs(&self, contestants: usize) -> u64 {
         let default = match () {
             () if self.baseline.is_some() => 5,

@@ -1,8 +1,8 @@
 //! What moved since an earlier run.
 //!
-//! Two runs are minutes or months apart, and machines drift. So every figure is first divided by the calibration loop that
-//! its own process timed; then a cell counts as moved if the confidence interval of the ratio leaves out 1 and the ratio
-//! is farther from 1 than the machine wavered in either run, and than two parts in a hundred.
+//! Two runs are minutes or months apart, and machines drift. So every figure is first divided by the calibration loop
+//! that its own process timed. Then a cell counts as moved if the confidence interval of the ratio excludes 1, and if
+//! the ratio is farther from 1 than the machine wavered in either run, and than two parts in a hundred.
 
 use crate::bench::ratio::Ratio;
 use crate::bench::report::{CALIBRATION, Report, Row};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a cell is called. Programs print it with `list`; the first six make it up.
+/// What identifies a cell. Programs print it with `list`; the first six fields are the identity.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct CellSpec {
     pub(crate) lib: String,
@@ -42,7 +42,7 @@ impl CellSpec {
         "ns".to_owned()
     }
 
-    /// Library, policy, idle rule and mode: who competes.
+    /// Library, policy, idle rule and mode: the contestant.
     pub(crate) fn contestant(&self) -> String {
         let mut name = match (self.policy.as_str(), &self.idle) {
             ("-", _) => self.lib.clone(),
@@ -55,7 +55,7 @@ impl CellSpec {
         name
     }
 
-    /// What they compete in.
+    /// What the contestants compete in.
     pub(crate) fn contest(&self) -> (&str, u64, u64) {
         (&self.workload, self.procs, self.n)
     }

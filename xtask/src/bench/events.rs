@@ -43,11 +43,11 @@ impl Events {
 
     /// Ctrl-C, SIGTERM and SIGHUP interrupt the run from here on.
     pub(crate) fn listen_for_signals(&self) -> Result<()> {
-        // A second signal finds the run on its way out; whoever cannot wait for that has SIGKILL.
+        // A second signal finds the run on its way out; a user who cannot wait for that has SIGKILL.
         interrupt::on_signal(self.interrupter())
     }
 
-    /// What asks the run to end, from any thread.
+    /// A function that asks the run to end, from any thread.
     pub(crate) fn interrupter(&self) -> impl Fn() + Send + 'static {
         let sender = self.sender.clone();
         move || drop(sender.send(Event::Interrupted))

@@ -1,7 +1,7 @@
 //! The file of a run: one JSON object a line, the head first, then each process's figures as soon as they are there.
 //!
-//! What has been measured is on disk before the next cell starts, so no crash, signal or full disk takes it away. A line
-//! that was cut short by one is left out when the file is read, and cut off before anything is added.
+//! What has been measured is on disk before the next cell starts, so no crash, signal or full disk takes it away. A
+//! line that one of these cut short is left out when the file is read, and cut off before anything is added.
 
 use crate::bench::args::Args;
 use crate::bench::cell::CellSpec;
@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What the samples are worth nothing without, and what was to be measured.
+/// What has to be known about the samples for them to be worth anything, and what was to be measured.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Head {
     pub(crate) commit: String,
@@ -56,7 +56,7 @@ impl Log {
         Ok(Self(Lines::create(path, (held, "figures"))?))
     }
 
-    /// Goes on with a file; what its last line lacks is cut off.
+    /// Goes on with a file; an incomplete last line is cut off.
     pub(crate) fn resume(path: &Path) -> Result<(Self, Record)> {
         let record = read(path)?;
         Ok((Self(Lines::resume(path)?), record))
@@ -103,7 +103,7 @@ pub(crate) fn read(path: &Path) -> Result<Record> {
 }
 
 impl Head {
-    /// The same for readers on other machines, to whom the names of files say nothing.
+    /// The same record for readers on other machines, to whom the names of files say nothing.
     pub(crate) fn without_files(mut self) -> Self {
         let mut words = self.command.split(' ');
         let mut command = Vec::new();

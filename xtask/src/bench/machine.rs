@@ -1,4 +1,4 @@
-//! What a figure is worth nothing without: commit, machine, command.
+//! What has to be known about a figure for it to be worth anything: commit, machine, command.
 
 use crate::root;
 use serde::{Deserialize, Serialize};

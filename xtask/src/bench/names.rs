@@ -1,4 +1,4 @@
-//! Names that nobody offers are refused before anything runs, with the nearest one that there is.
+//! Names that no program offers are refused before anything runs, with the nearest name that there is.
 
 use anyhow::{Result, bail};
 

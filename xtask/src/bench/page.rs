@@ -29,8 +29,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Opens the file, so that one that cannot be written is found out before anything is measured. What is in it stays
-    /// until there is something new.
+    /// Opens the file, so that a file which cannot be written is found out before anything is measured. Its content
+    /// stays until there is something new.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let file = File::options().write(true).create(true).truncate(false).open(path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;

@@ -50,7 +50,7 @@ fn stretched(mut cells: Vec<CellSpec>, procs: &[u64]) -> Vec<CellSpec> {
             procs.iter().filter(|procs| is_widest && **procs > 1 && !defined().any(|p| p == **procs));
         more.extend(wanted.map(|procs| (*procs, at)));
     }
-    // One number after the other, so that rows stand in the order in which the numbers were named.
+    // The numbers are added one after the other, so that rows stand in the order in which the numbers were named.
     let place = |wanted: u64| procs.iter().position(|procs| *procs == wanted);
     more.sort_by_key(|(procs, at)| (place(*procs), *at));
     for (procs, at) in more {
@@ -139,7 +139,7 @@ mod tests {
         let cells = vec![cell("yield_2", 1), cell("fib", 1), cell("fib", 2), cell("trickle", 16)];
         let stretched = stretched(cells.clone(), &[1, 2, 8]);
         assert_eq!(stretched[..4], cells);
-        // The one that is defined for sixteen keeps nobody else from running on eight.
+        // The workload that is defined for sixteen processors keeps no other from running on eight.
         assert_eq!(stretched[4..], [cell("trickle", 2), cell("fib", 8), cell("trickle", 8)]);
     }
 }

@@ -35,7 +35,7 @@ impl Program {
         cells.with_context(|| format!("{} list printed something else than cells", self.path.display()))
     }
 
-    /// Runs one cell to its end, whatever that is; `None`: the whole run is to end.
+    /// Runs one cell to its end, whatever that is. `None`: the whole run is to end.
     pub(crate) fn run(&self, cell: &CellSpec, args: &Args, events: &Events) -> Option<Outcome> {
         let mut command = Command::new(&self.path);
         command.args(arguments(cell, cell.n, args.quick, args.short));
@@ -78,7 +78,7 @@ struct Finished {
 fn finish(command: &mut Command, args: &Args, events: &Events) -> Result<Option<Finished>> {
     let limit = Duration::from_secs(args.limit());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // In a group of its own, so that Ctrl-C reaches us alone: we end the cell, and know that it did not crash.
+    // It runs in a group of its own, so that Ctrl-C reaches us alone: we end the cell, and know that it did not crash.
     command.process_group(0);
     let child = SharedChild::spawn(command)
         .with_context(|| format!("cannot start {}", command.get_program().display()))?;
@@ -114,7 +114,7 @@ fn arguments(cell: &CellSpec, n: u64, quick: bool, short: bool) -> Vec<String> {
     arguments
 }
 
-/// Reads a pipe beside the cell, so that it never waits for us to read.
+/// Reads a pipe while the cell runs, so that the cell never waits for us to read.
 fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -135,7 +135,7 @@ fn judge(status: ExitStatus, out: &str, err: &str) -> Outcome {
     }
 }
 
-/// The line that says what broke: the first, or after a panic's first line, which says only where, the second.
+/// The line that says what broke: the first one; after a panic's first line, which only says where, the second.
 fn gist(err: &str) -> &str {
     let mut lines = err.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or("no message");
@@ -146,7 +146,7 @@ fn gist(err: &str) -> &str {
     }
 }
 
-/// Refuses what is no `go` program, before anything is built.
+/// Refuses a program that is not `go`, before anything is built.
 pub(crate) fn check_go(go: &Path) -> Result<()> {
     let starts = Command::new(go).arg("version").output().is_ok_and(|output| output.status.success());
     ensure!(
@@ -165,7 +165,7 @@ pub(crate) fn build_go(go: &Path) -> Result<Program> {
     let go = if go.components().count() > 1 { go.canonicalize()? } else { go.to_owned() };
     let mut build = Command::new(go);
     build.current_dir(root::root().join("crates/bench/go")).args(["build", "-o"]).arg(&program).arg(".");
-    // No module is needed, so no network either; and the build cache stays in our target folder.
+    // No module is needed, and so no network either; the build cache stays in our target folder.
     build.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
     build.env("GOCACHE", folder.join("cache"));
     let status = build.status().context("cannot start the Go compiler")?;

@@ -1,6 +1,6 @@
-//! `bench report FILE --publish NAME`: keeps a run in `docs/results`, with its page, and makes the README's figures of it.
+//! `bench report FILE --publish NAME`: keeps a run in `docs/results`, with its page, and makes the figures of the README.
 //!
-//! README's figures are between two marks, and nobody edits them: a test makes them anew of the run that they name.
+//! README's figures stand between two marks, and nobody edits them: a test makes them anew from the run that they name.
 
 use crate::bench::log::{self, Record};
 use crate::bench::page::{Page, overview};
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
 use std::path::Path;
 
-/// What the marks in the README are called.
+/// The name of the marks in the README.
 const PART: &str = "figures";
 const FOLDER: &str = "docs/results";
 
@@ -40,7 +40,7 @@ pub(crate) fn publish(file: &Path, name: &str) -> Result<()> {
     page.write(&[report])
 }
 
-/// Refuses what would not be worth keeping.
+/// Refuses a run that would not be worth keeping.
 fn check(report: &Report) -> Result<()> {
     let head = &report.head;
     ensure!(!head.args.quick, "it was a smoke run");
@@ -173,7 +173,7 @@ fn entry(contest: &Contest, columns: &[&String], name: &str, value: &Value) -> S
 mod tests {
     use super::*;
 
-    /// The run that the README's figures are of, if they are of one that is kept.
+    /// The run from which the README's figures were made, if it is one that is kept.
     fn named(part: &str) -> Option<&str> {
         part.split_once(&format!("]({FOLDER}/"))?.1.split_once(".html)").map(|(name, _)| name)
     }

@@ -1,12 +1,12 @@
 //! How sure a ratio is.
 //!
-//! Contestants take turns, so the figures of one turn were measured within seconds of each other and share the machine's
-//! mood. Each turn gives one ratio; the logarithms of ratios are averaged, and Student's t gives the interval in which
-//! the true mean lies with 95 % confidence (W. S. Gosset, "The probable error of a mean", Biometrika 6, 1908).
+//! Contestants take turns, so the figures of one turn were measured within seconds of each other, on a machine in the
+//! same state. Each turn gives one ratio; the logarithms of ratios are averaged, and Student's t gives the interval in
+//! which the true mean lies with 95 % confidence (W. S. Gosset, "The probable error of a mean", Biometrika 6, 1908).
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// A ratio, and between what it lies.
+/// A ratio, and the interval in which it lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ratio {
     pub(crate) mean: f64,
@@ -72,7 +72,7 @@ fn error_of_mean(values: &[f64]) -> Option<f64> {
     (values.len() > 1).then(|| (squares / (n - 1.0) / n).sqrt())
 }
 
-/// What Student's distribution with so many degrees of freedom exceeds in 2.5 % of cases.
+/// The value that Student's distribution with this many degrees of freedom exceeds in 2.5 % of cases.
 fn quantile(degrees: f64) -> f64 {
     StudentsT::new(0.0, 1.0, degrees).map_or(f64::INFINITY, |t| t.inverse_cdf(0.975))
 }

@@ -1,4 +1,4 @@
-//! What a run found out, contest by contest: made of its samples, whether it came to its end or not.
+//! What a run found out, contest by contest. It is made from the run's samples, whether the run came to its end or not.
 
 use crate::bench::cell::CellSpec;
 use crate::bench::log::{Head, Record};
@@ -13,7 +13,7 @@ pub(crate) struct Report {
     pub(crate) contests: Vec<Contest>,
 }
 
-/// One workload at one size, a row for each who takes part.
+/// One workload at one size, with a row for each contestant.
 #[derive(Debug)]
 pub(crate) struct Contest {
     pub(crate) rows: Vec<Row>,
@@ -58,7 +58,7 @@ impl Report {
         self.rows().filter(|row| row.failure().is_some()).count()
     }
 
-    /// How much the machine itself wavered: the share by which the calibration loop, which every cell of ours times
+    /// By how much the machine itself wavered: the share by which the calibration loop, which every cell of ours times
     /// first, deviated from its median in all but the worst twentieth of the processes.
     pub(crate) fn noise(&self) -> Option<f64> {
         let loops: Vec<f64> =
@@ -116,7 +116,7 @@ impl Row {
         self.samples.iter().filter_map(Sample::figure).collect()
     }
 
-    /// The median of another figure; of the ends of a spread the outermost ones.
+    /// The median of another figure; for the ends of a spread, the outermost ones.
     pub(crate) fn get(&self, name: &str) -> Option<f64> {
         if self.failure().is_some() {
             return None;

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(crate) enum Stop {
     /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted,
-    /// The file takes no more.
+    /// The file cannot be written any more.
     Unwritable(anyhow::Error),
 }
 
@@ -32,9 +32,9 @@ impl fmt::Display for Stop {
     }
 }
 
-/// A figure or a ratio that is known so well needs no more turns.
+/// A figure or a ratio that is known this well needs no more turns.
 const PRECISE: f64 = 0.02;
-/// Fewer turns than these say nothing of how sure a figure is.
+/// Fewer turns than these say nothing about how sure a figure is.
 const LEAST_PRECISE: u64 = 3;
 
 /// Measures what the record does not have yet.
@@ -70,12 +70,12 @@ fn turns(record: &Record, contest: &[CellSpec]) -> u64 {
     if done < least || is_precise(record, contest) {
         return least;
     }
-    // At least as many as were asked for, where that is more than the limit.
+    // It takes at least as many as were asked for, where that is more than the limit.
     (done + 1).min(Args::MOST_RUNS.max(least))
 }
 
-/// Whether the ratios of a contest are known well enough, or the figure of one who is alone. A failed cell will not become
-/// better by repetition.
+/// Whether the ratios of a contest are known well enough; for a single contestant, whether its figure is. A failed cell
+/// does not become better by repetition.
 pub(crate) fn is_precise(record: &Record, contest: &[CellSpec]) -> bool {
     let report = Report::new(&Record {
         head: crate::bench::log::Head { cells: contest.to_vec(), ..record.head.clone() },
@@ -88,8 +88,8 @@ pub(crate) fn is_precise(record: &Record, contest: &[CellSpec]) -> bool {
     contest.rows.iter().any(|row| row.failure().is_some()) || contest.rows.iter().all(sure)
 }
 
-/// Every contestant of a contest once, one after the other (A B A B ... over the turns), because a machine drifts in
-/// minutes by more than the differences that are looked for.
+/// Runs every contestant of a contest once, one after the other (A B A B ... over the turns), because within minutes a
+/// machine drifts by more than the differences that are looked for.
 fn take_turn(
     owners: &[(&Program, Vec<CellSpec>)],
     contest: &[CellSpec],
@@ -126,8 +126,8 @@ fn take_turn(
     Ok(None)
 }
 
-/// Adds the instructions of one operation: what a repetition of twice as many costs more. They stay out if the run is to
-/// end meanwhile; whoever waits for it will ask for that again.
+/// Adds the instructions of one operation: what a repetition of twice the length costs more. They are left out if the
+/// run is to end meanwhile; whoever resumes it will ask for them again.
 fn count_instructions(
     program: &Program,
     cell: &CellSpec,

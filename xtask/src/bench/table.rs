@@ -47,7 +47,7 @@ pub(crate) fn render(report: &Report, width: usize) -> String {
     }
 }
 
-/// What the run found, in a sentence: who is fastest in how many rows.
+/// What the run found, in a sentence: which contestant is fastest in how many rows.
 pub(crate) fn verdict(report: &Report) -> Option<String> {
     (report.contestants.len() > 1).then(|| side_by_side::verdict(report))?
 }

@@ -106,7 +106,7 @@ fn a_table_of_one_is_as_wide_as_the_terminal_too() {
 
 #[test]
 fn a_device_is_no_file_of_figures() {
-    // Both read without an end, or wait for somebody who writes.
+    // Both would be read without an end, or wait for somebody who writes.
     let error = refused("--workload good --json /dev/full");
     assert!(error.starts_with("cannot write /dev/full: No space left"), "{error}");
     let error = refused("--resume /dev/zero");
@@ -240,7 +240,7 @@ fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
         "{}",
         slower.text()
     );
-    // The whole machine runs a tenth slower: that is no news about the program.
+    // The whole machine runs a tenth slower, which says nothing about the program.
     let drifted = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.2)).unwrap();
     assert!(!drifted.is_slower(), "{}", drifted.text());
     let thin = baseline::compare(&first, &measured("--workload good --runs 1")).unwrap_err().to_string();
@@ -264,7 +264,7 @@ fn whoever_is_alone_is_measured_until_the_figure_is_known() {
         line.ns_per_op = Some(figure);
     }
     assert!(!run::is_precise(&record, &cells));
-    // The next one says 20 again, and so do all after it, until the mean is known or the limit met.
+    // The next one gives 20 again, and so do all after it, until the mean is known or the limit is reached.
     let (record, stop) = run::run(&[Program::new(FAKE)], record, &mut Log::none(), &Events::new()).unwrap();
     assert!(stop.is_none());
     let most = Args::MOST_RUNS as usize;

@@ -59,7 +59,7 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// How far a figure may be off: " ±2.1 %". Beyond the figure itself the number says no more than that.
+/// How far a figure may be off: " ±2.1 %". If it may be off by more than itself, the text says no more than that.
 pub(crate) fn give_or_take(share: f64) -> String {
     if share > 1.0 { " ±>100 %".to_owned() } else { format!(" ±{}", percent(share)) }
 }

@@ -1,4 +1,4 @@
-//! The gate `browser`: a real browser draws the bench's page. It installs one where that can be done.
+//! The gate `browser`: a real browser draws the bench's page. The gate installs one where it can.
 
 use crate::root;
 use anyhow::{Result, bail};
@@ -21,7 +21,7 @@ fn installed() -> Option<&'static str> {
     BROWSERS.into_iter().find(starts)
 }
 
-/// Debian's package, for those who may install it.
+/// Installs Debian's package, for users who may do so.
 fn install() -> Result<&'static str> {
     for arguments in [&["update", "-qq"][..], &["install", "-y", "-qq", "chromium"]] {
         let mut command = Command::new("apt-get");

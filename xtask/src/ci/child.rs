@@ -1,5 +1,5 @@
-//! A gate in a process of its own, and what is kept of what it prints: its last lines, and what its failed tests say.
-//! That is what one wants to read at the end of an hour of output.
+//! A gate in a process of its own, and what is kept of its output: its last lines, and what its failed tests say. That
+//! is what a reader wants at the end of an hour of output.
 
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
@@ -19,20 +19,20 @@ pub(super) struct Said {
     pub(super) failures: Vec<String>,
 }
 
-/// Runs the command with one pipe for both of its streams, passes on what it prints, and answers whether it was content
+/// Runs the command with one pipe for both of its streams, and passes on what it prints. Returns whether it succeeded,
 /// and what is kept.
 pub(super) fn run(mut command: Command) -> Result<(bool, Said)> {
     let (reader, writer) = pipe().context("cannot make a pipe")?;
     command.stdout(writer.try_clone().context("cannot share a pipe")?).stderr(writer);
     let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-    // The command holds the writing half, too, and the pipe ends when nobody does.
+    // The command holds the writing half as well, and the pipe ends when nobody holds it.
     drop(command);
     let said = pass_on(reader, &mut stdout().lock())?;
     let status = child.wait().context("cannot wait for a gate")?;
     Ok((status.success(), said))
 }
 
-/// Writes everything on, and keeps what is worth it.
+/// Passes everything on, and keeps what is worth it.
 fn pass_on(from: impl Read, to: &mut impl Write) -> Result<Said> {
     let mut from = BufReader::new(from);
     let mut last = VecDeque::with_capacity(KEPT);

@@ -1,7 +1,8 @@
 //! The gate `features`: every set of every crate's features builds, and the facade's tests pass under each feature that
 //! moves the default policy.
 //!
-//! As cargo-hack's `--feature-powerset` does, but with nothing to install: that takes longer than the gate.
+//! It does what cargo-hack's `--feature-powerset` does, but needs nothing to be installed: installing takes longer than
+//! the gate.
 
 use crate::{programs, root};
 use anyhow::{Context, Result};
@@ -9,23 +10,23 @@ use std::fs::{read_dir, read_to_string};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// Features of the facade whose names begin so move the default: its tests run under each, a policy and an idle rule
-/// together as long as there are both.
+/// Features of the facade whose names begin in one of these ways move the default. The tests run under each of them, a
+/// policy and an idle rule together as long as there are both.
 const MOVE_THE_DEFAULT: [&str; 2] = [POLICY, "idle-"];
 const POLICY: &str = "policy-";
-/// Tests of the facade to which the default makes no difference: each names the policies that it runs under. The gate
-/// `test` has run them; here they would be built six times more, and they are the largest.
+/// Tests of the facade to which the default makes no difference, since each names the policies that it runs under. The
+/// gate `test` has run them; here they would be built six more times, and they are the largest.
 const NAME_THEIR_POLICY: [&str; 7] =
     ["conformance", "faults", "idle_rules", "outsider", "thread_locals", "victim_order", "wrong_policy"];
-/// Up to so many features every set is built, half a second each; with more, each alone, each pair, and all: a clash of
-/// three features that no pair shows has yet to be seen.
+/// Up to this many features, every set is built, which takes half a second each. With more, each one alone, each pair,
+/// and all are built: a clash of three features that no pair shows has yet to be seen.
 const EVERY_SET: usize = 8;
 
 pub(crate) fn run() -> Result<bool> {
     Ok(every_set_builds()? && tests_pass_under_each_default()?)
 }
 
-/// Each core has a target folder of its own, or they would wait for each other.
+/// Each core has a target folder of its own; otherwise they would wait for each other.
 fn every_set_builds() -> Result<bool> {
     let mut all = Vec::new();
     for package in packages()? {
@@ -90,7 +91,7 @@ fn features(manifest: &Table) -> Vec<String> {
     own.map(|(name, _)| name.clone()).collect()
 }
 
-/// The features that move the default policy, aliases too: one of the two names is enough for both.
+/// The features that move the default policy, aliases too: one of two such names is enough.
 fn moving(manifest: &Table) -> Vec<String> {
     let names = table(manifest).into_iter().flat_map(Table::keys);
     names.filter(|name| MOVE_THE_DEFAULT.iter().any(|prefix| name.starts_with(prefix))).cloned().collect()
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(sets(&named(9)).len(), 1 + 9 + 36 + 1);
     }
 
-    /// A test that is named above and is there no more would leave a hole when its name comes back.
+    /// A test that is named above and does not exist any more would leave a hole when its name comes back.
     #[test]
     fn what_is_left_out_is_there() {
         let folder = root::root().join("crates/gmp/tests");
@@ -199,7 +200,7 @@ mod tests {
         assert!(told.contains(&"hops".into()) && !told.contains(&"ecosystem".into()), "{told:?}");
     }
 
-    /// The facade and the suites are among what is built, and the race build's policy among what is tested.
+    /// The facade and the suites are among what is built, and the policy of the race build is among what is tested.
     #[test]
     fn the_workspace_is_read() {
         let names: Vec<_> =

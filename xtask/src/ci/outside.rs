@@ -1,4 +1,5 @@
-//! The gates that look at the crates as others get them: `package`, `msrv`, and `stacks`, on which ordinary crates fit.
+//! The gates that look at the crates as others get them: `package` and `msrv`; and `stacks`, which checks that ordinary
+//! crates fit.
 
 use crate::root;
 use anyhow::{Context, Result, bail};
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use toml::Table;
 
-/// Every crate that may be published is packed, and built from its package alone. What is cached is enough, if all is.
+/// Packs every crate that may be published, and builds each from its package alone. If everything is cached, that is
+/// enough.
 pub(super) fn package() -> Result<bool> {
     let arguments =
         ["package", "--workspace", "--exclude", "gmp-bench", "--exclude", "xtask", "--allow-dirty"];
@@ -80,8 +82,8 @@ fn is_of(rustc: &str, version: &str) -> bool {
     rustc.strip_prefix("rustc ").is_some_and(|rest| rest.starts_with(&format!("{version}.")))
 }
 
-/// Ordinary crates fit on stacks of the default size, and a call on the system stack spares the goroutine's: in a debug
-/// build, whose frames are large, and in a release build, which merges them.
+/// Checks that ordinary crates fit on stacks of the default size, and that a call on the system stack spares the
+/// goroutine's. This is done in a debug build, whose frames are large, and in a release build, which merges them.
 pub(super) fn stacks() -> Result<bool> {
     let manifest = "examples/ordinary-crates/Cargo.toml";
     let crates = |profile: &[&str]| {

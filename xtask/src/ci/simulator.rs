@@ -1,4 +1,4 @@
-//! The gate `sim-smoke`: every policy in every workload comes to its end in the simulator, twice with the same bytes.
+//! The gate `sim-smoke`: every policy comes to the end of every workload in the simulator, twice with the same bytes.
 
 use crate::sim;
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ struct Line {
     args: sim::Args,
 }
 
-/// Some hundred cells: seconds.
+/// Some hundred cells, which take seconds.
 const CELLS: [&str; 8] =
     ["--cores", "1,2,24", "--machine", "flat,2x12", "--order", "coprime,topology", "--seeds", "1"];
 

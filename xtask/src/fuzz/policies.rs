@@ -6,14 +6,14 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a test program that fuzzes a policy's queues says: the line that all laws come with (but not that of a part of
-/// them, `idle_policy_conformance!`), or the fuzzer's own name.
+/// What the text of a test program contains that fuzzes a policy's queues: the line that brings all laws (but not the
+/// one that brings a part of them, `idle_policy_conformance!`), or the fuzzer's own name.
 const LINES: [&str; 2] = ["::policy_conformance!", "fuzz::concurrent_runs_keep_the_promise"];
 
 /// Queues to fuzz, and where they are.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fuzzed {
-    /// As `--policy` names it.
+    /// The name that `--policy` gives it.
     pub(super) name: String,
     /// The package whose test program fuzzes it.
     pub(super) package: String,
@@ -91,7 +91,7 @@ fn of_fixtures(text: &str) -> Vec<Fuzzed> {
 }
 
 impl Fuzzed {
-    /// Builds the test programs with optimizations: where they are, or `None` if one does not build.
+    /// Builds the test programs with optimizations. Returns where they are, or `None` if one does not build.
     pub(super) fn build(&self) -> Result<Option<Vec<PathBuf>>> {
         let mut cargo = root::cargo(&["test", "--release", "-p", &self.package]);
         cargo.args(self.tests.iter().flat_map(|test| ["--test", test]));

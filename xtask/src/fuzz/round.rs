@@ -19,7 +19,7 @@ pub(super) struct Round<'a> {
 
 pub(super) enum Outcome {
     Passed,
-    /// And what there is to say about it.
+    /// A law was broken, and this is what the suite says about it.
     Broken(String),
 }
 
@@ -56,13 +56,13 @@ impl Round<'_> {
 fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What came before the pipe broke is what there is to show.
+        // What came before the pipe broke is all there is to show.
         let _ = pipe.read_to_end(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     })
 }
 
-/// What a round's end means; `None` is one that did not come.
+/// What the end of a round means; `None`: the round did not end.
 fn judge(status: Option<ExitStatus>, stdout: &str, stderr: &str) -> Result<Outcome> {
     let Some(status) = status else {
         return Ok(Outcome::Broken(format!("no call may block (Q5): stuck for {} s", STUCK.as_secs())));

@@ -1,7 +1,7 @@
 //! The file of a run: one JSON object a line, the head first, then the outcomes in the order of the cells.
 //!
-//! Nothing in it depends on the machine that simulated, on the time or on how the work was shared out, so the same command
-//! gives the same bytes, whether it was cut and resumed or not.
+//! Nothing in it depends on the machine that simulated, on the time or on how the work was shared out. So the same
+//! command gives the same bytes, whether it was cut and resumed or not.
 
 use crate::bench::machine;
 use crate::lines::{self, Lines};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What outcomes are worth nothing without; the cells follow from it.
+/// What has to be known about outcomes for them to be worth anything; the cells follow from it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Head {
     pub(crate) commit: String,
@@ -46,7 +46,7 @@ pub(crate) struct Record {
 }
 
 impl Head {
-    /// Of a run that begins, whose axes have been completed.
+    /// The record of a run that begins, whose axes have been completed.
     pub(crate) fn new(args: &Args, axes: Axes) -> Result<Self> {
         let read = |path: &PathBuf| {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
@@ -100,7 +100,7 @@ impl Log {
         self.0.add(&Entry::Head(Box::new(head.clone())))
     }
 
-    /// Goes on with a file; what its last line lacks is cut off.
+    /// Goes on with a file; an incomplete last line is cut off.
     pub(crate) fn resume(path: &Path) -> Result<(Self, Record)> {
         let record = read(path)?;
         Ok((Self(Lines::resume(path)?), record))
@@ -131,7 +131,7 @@ pub(crate) fn read(path: &Path) -> Result<Record> {
     Ok(record)
 }
 
-/// Shards of one run as one record; runs that differ in anything else stay apart.
+/// Merges the shards of one run into one record; runs that differ in anything else stay apart.
 pub(crate) fn merged(records: Vec<Record>) -> Vec<Record> {
     let mut runs: Vec<Record> = Vec::new();
     for mut record in records {

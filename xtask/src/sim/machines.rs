@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 /// The most CPUs that the simulator's machines have.
 const MOST: u64 = 256;
 
-/// A machine's name, if there can be such a machine: one refusal instead of one for each cell.
+/// A machine's name, if there can be such a machine: this gives one refusal instead of one for each cell.
 pub(super) fn named(text: &str) -> Result<String> {
     let size = size(text);
     ensure!(
@@ -15,7 +15,7 @@ pub(super) fn named(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// How many processors a machine of nodes has; `None`: its name is none of that kind.
+/// How many processors a machine of nodes has; `None`: its name is not of that kind.
 pub(super) fn size(machine: &str) -> Option<u64> {
     let (nodes, cpus) = machine.split_once('x')?;
     nodes.parse::<u64>().ok()?.checked_mul(cpus.parse().ok()?)

@@ -22,7 +22,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Policy, idle rule and order: who competes.
+    /// Policy, idle rule and order: the contestant.
     pub(crate) fn contestant(&self) -> String {
         [Some(&self.policy), self.idle.as_ref(), self.order.as_ref()]
             .into_iter()

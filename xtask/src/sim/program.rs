@@ -136,7 +136,7 @@ impl Program {
     ) -> Result<bool> {
         let mut command = Command::new(&self.path);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // In a group of its own, so that Ctrl-C reaches us alone.
+        // It runs in a group of its own, so that Ctrl-C reaches us alone.
         command.process_group(0);
         let child = SharedChild::spawn(&mut command);
         let child = Arc::new(child.with_context(|| format!("cannot start {}", self.path.display()))?);
@@ -152,7 +152,7 @@ impl Program {
         let lines = cells.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
         let feed = std::thread::spawn(move || {
             let mut input = std::io::BufWriter::new(input);
-            // A program that ended early is found out at its end.
+            // If a program ended early, that is found out at its end.
             lines.iter().try_for_each(|line| writeln!(input, "{line}"))
         });
         let mut came = 0;
@@ -182,7 +182,7 @@ impl Program {
     }
 }
 
-/// A file of costs as the record has it: the one that was named may have changed.
+/// The file of costs as the record has it, since the file that was named may have changed.
 struct CostsFile(PathBuf);
 
 impl CostsFile {

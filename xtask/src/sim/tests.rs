@@ -1,4 +1,4 @@
-//! The command with a program that simulates nothing: cut, resumed, in shards, drawn.
+//! The command is run with a program that simulates nothing: it is cut, resumed, run in shards, and drawn.
 
 use super::log::{self, Log, Outcome, Record};
 use super::plan::cells;

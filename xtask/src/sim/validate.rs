@@ -13,11 +13,11 @@ use std::process::ExitCode;
 
 /// A simulated ratio that is off by more than this share is a miss.
 const NEAR: f64 = 0.15;
-/// Whom the others are compared with.
+/// The policy that the others are compared with.
 const FIRST: &str = "go";
 const SEEDS: u64 = 5;
 
-/// One policy in one workload on so many Ps.
+/// One policy in one workload on this many Ps.
 struct Row {
     workload: String,
     procs: u64,
@@ -70,7 +70,7 @@ pub(crate) fn run(program: &Program, measured: Option<&Path>, publish: bool) -> 
     Ok(if misses == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Has the bench measure something, and says where it wrote it.
+/// Makes the bench measure something, and returns where it wrote it.
 pub(super) fn measure(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let file = crate::root::target().join(name);
     let path = file.to_str().context("the target folder has a name that is no text")?;

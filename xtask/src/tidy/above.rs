@@ -1,11 +1,11 @@
-//! Law: a comment that refers to one above has one above: of its own kind, and near enough to be found.
+//! Law: a comment that refers to one above has one above, of its own kind and near enough to be found.
 
 use crate::tidy::tree::{File, Tree};
 use std::collections::BTreeMap;
 
 /// How a comment refers to another one.
 const REFERS: [&str; 4] = ["as above", "see above", "as said above", "the same as above"];
-/// So many lines above the other one may stand: a reader sees both.
+/// How many lines above the other comment may stand: a reader sees both.
 const NEAR: usize = 60;
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {
@@ -33,7 +33,7 @@ fn nothing_above(file: &File) -> Vec<String> {
     complaints
 }
 
-/// The code before a comment, and what the comment says. What quotes a comment is none.
+/// The code before a comment, and what the comment says. A quoted comment does not count.
 fn comment(line: &str) -> Option<(&str, &str)> {
     line.split_once("//").filter(|(code, _)| !code.contains('"'))
 }

@@ -27,7 +27,7 @@ pub(crate) fn law(tree: &Tree) -> Vec<String> {
                 complaints.push(format!("{}: {name} has no floor in xtask/floors.toml", file.path));
             }
         } else {
-            // Crates that are no members stand for those who use the project: they build on what is offered to others.
+            // Crates that are not members stand for those who use the project: they build on what is offered to others.
             let ours =
                 dependencies(&manifest, &ALL).into_iter().filter(|on| tree.house.floors.contains_key(on));
             let wrong = ours

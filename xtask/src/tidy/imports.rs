@@ -1,8 +1,8 @@
-//! Who imports whom: the files of one crate, and the arrows between them.
+//! Which file imports which: the files of one crate, and the arrows between them.
 //!
-//! An arrow goes from a file that names something to the file that defines it. A `pub use` hands a name on and is no
-//! arrow of its own file, unless that file uses the name, too: the arrow then goes straight to where the name comes from.
-//! `mod` declares and is no arrow. Tests import what they like.
+//! An arrow goes from a file that names something to the file that defines it. A `pub use` hands a name on and makes no
+//! arrow from its own file, unless that file uses the name, too; whoever uses the name gets an arrow straight to where
+//! it is defined. `mod` declares and makes no arrow. Tests import what they like.
 
 use crate::tidy::source;
 use crate::tidy::tree::File;
@@ -54,7 +54,8 @@ impl Crate {
         ends.filter(|to| to != from).collect()
     }
 
-    /// The file that defines what `path`, said in `from`, names. `None`: another crate, or a module and nothing in it.
+    /// The file that defines what `path`, written in `from`, names. `None`: it is in another crate, or it is a module
+    /// itself.
     fn defining(&self, from: &Module, path: &[String], depth: u32) -> Option<Module> {
         if path == ["super", "*"] {
             // An inline module takes all that its file has.

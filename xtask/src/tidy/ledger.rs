@@ -1,4 +1,4 @@
-//! Law: what `docs/orderings.md` names is there: names of orderings have sites and sites have lines, functions and models
+//! Law: what `docs/orderings.md` names exists. Names of orderings have sites and sites have lines; functions and models
 //! exist.
 
 use crate::tidy::source;
@@ -61,7 +61,7 @@ fn names(ledger: &str) -> BTreeSet<String> {
 /// Which orderings the sites name, and where.
 fn sites(sources: &[&File]) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    // Models say what stands for an ordering, not which one it is.
+    // Models say what stands for an ordering, and not which one it is.
     for file in sources.iter().filter(|file| file.ships()) {
         for (i, line) in file.text.lines().enumerate() {
             let Some((_, rest)) = line.split_once(SITE) else { continue };

@@ -31,7 +31,7 @@ fn targets(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next())
 }
 
-/// Not the web, and not a path of rustdoc's (`Type::method` in a README that is a crate's documentation).
+/// Whether it is neither the web nor a path of rustdoc's (`Type::method` in a README that is a crate's documentation).
 fn is_relative(link: &str) -> bool {
     !link.contains("://") && !link.starts_with("mailto:") && !link.contains("::") && !link.is_empty()
 }
@@ -49,7 +49,7 @@ fn judge(tree: &Tree, from: &str, link: &str) -> Option<String> {
     (!has).then(|| format!("{target} has no such heading"))
 }
 
-/// The path from the root, with `.` and `..` walked.
+/// The path from the root, with `.` and `..` resolved.
 fn resolve(from: &str, link: &str) -> String {
     let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();

@@ -9,7 +9,7 @@ const SEAM: &str = "crates/gmp-core/src/ground/sync.rs";
 const EXPLAINED: &str = "crates/gmp-core/src/";
 /// Orderings that pair with another site.
 const PAIRING: [&str; 3] = ["Acquire", "Release", "AcqRel"];
-/// So many lines above the site the comment may begin.
+/// How many lines above the site the comment may begin.
 const NEAR: usize = 8;
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {

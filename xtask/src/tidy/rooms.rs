@@ -26,7 +26,7 @@ fn upward(rooms: &[String], arrows: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<
         rooms.iter().position(|known| known == room)
     };
     let mut wrong = Vec::new();
-    // The root declares the rooms and hands on what is public; it is above them all.
+    // The root declares the rooms and hands on what is public, so it is above them all.
     for (from, to) in arrows.iter().filter(|(from, _)| !from.is_empty()) {
         let Some(own) = floor(from) else {
             wrong.push(format!("{from}.rs: lies in no room of xtask/floors.toml"));
@@ -39,7 +39,7 @@ fn upward(rooms: &[String], arrows: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<
     wrong
 }
 
-/// Sets of files each of which can be reached from each other.
+/// Sets of files in which each can be reached from every other.
 fn circles(arrows: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
     let reach: BTreeMap<&Module, BTreeSet<&Module>> =
         arrows.keys().map(|from| (from, reachable(arrows, from))).collect();

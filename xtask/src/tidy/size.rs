@@ -1,8 +1,8 @@
-//! Law: no Rust file is longer than a reader can hold in mind, but for those exempted with a reason.
+//! Law: no Rust file is longer than a reader can hold in mind, except those exempted with a reason.
 
 use crate::tidy::tree::Tree;
 
-/// Anchors' best-loved files have 100 to 450 lines; those that outgrew their house have over 1000.
+/// Well-liked files elsewhere have 100 to 450 lines; those that are hard to read have over 1,000.
 const LIMIT: usize = 450;
 
 pub(crate) fn law(tree: &Tree) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Rust source without its comments and texts, so that a law about code does not trip over prose.
+//! Rust source without its comments and string literals, so that a law about code does not trip over prose.
 
 /// The same lines with comments, strings and character literals blanked.
 pub(crate) fn code(text: &str) -> String {

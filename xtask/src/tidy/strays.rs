@@ -1,5 +1,5 @@
-//! Law: no file is left lying about. A source file belongs to a crate, which Cargo or a `mod` finds; any other file is
-//! named by some file beside it or by what uses it.
+//! Law: no file is left lying about. A source file belongs to a crate, where Cargo or a `mod` finds it; any other file
+//! is named by some file beside it or by what uses it.
 
 use crate::tidy::source;
 use crate::tidy::tree::{File, Tree};
@@ -83,8 +83,8 @@ fn normal(path: &str) -> String {
     parts.join("/")
 }
 
-/// Whether some other file has the name as a word, its ending left out: goldens go by their scenario's name, a file of
-/// a Go program by its package's folder.
+/// Whether some other file has the name as a word, without its ending: goldens are named by their scenario's name, and
+/// the files of a Go program by their package's folder.
 fn is_named(tree: &Tree, file: &File) -> bool {
     let stem = file.file_name().split('.').find(|part| !part.is_empty()).unwrap_or_default();
     let folder = file.path.rsplit('/').nth(1).unwrap_or_default();

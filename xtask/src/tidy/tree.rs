@@ -50,7 +50,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// What git knows or would add: build output and editors' leavings are none of our business.
+    /// The files that git knows or would add: build output and editors' leavings are none of our business.
     pub(crate) fn load(root: &Path) -> Result<Self> {
         let listing = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
         let output =

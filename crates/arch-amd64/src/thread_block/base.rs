@@ -39,7 +39,7 @@ pub(super) fn shares_malloc() -> bool {
     one != other
 }
 
-/// Makes the block at `base` the calling flow's, and takes along what is the thread's.
+/// Makes the block at `base` the calling flow's, and takes along the words that belong to the thread.
 ///
 /// # Safety
 /// The block is the caller's, and nobody else's at this time; what the compiler knows of thread-locals is void afterwards.
@@ -66,10 +66,10 @@ pub(super) unsafe fn set_base(base: usize) {
     }
 }
 
-/// Calls `f` on the block at `base`, and comes back to the caller's.
+/// Calls `f` on the block at `base`, and comes back to the caller's block.
 ///
 /// # Safety
-/// As [`set_base`]; `f` does not unwind.
+/// The same as for [`set_base`]; `f` does not unwind.
 #[inline(never)]
 pub(crate) unsafe fn call_on(
     block: usize,

@@ -1,8 +1,8 @@
 //! The blueprint: what the photographs of two newborn threads say about every block.
 //!
-//! Two threads at two addresses tell what a word is: one that points into its own block in both is moved along with the
-//! block; one that holds the thread's tid is the tid; and so on. What must be found in exactly one place and is not ends
-//! the attempt.
+//! Two threads at two addresses show what a word is: one that points into its own block in both is moved along with the
+//! block, one that holds the thread's tid is the tid, and so on. If something must be found in exactly one place and is
+//! not, the attempt ends.
 
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -24,12 +24,12 @@ const UNALLOCATED: usize = usize::MAX;
 /// A word that differs from block to block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Special {
-    /// Points so many bytes from the base.
+    /// Points this many bytes from the base.
     Own(isize),
     Zero,
 }
 
-/// Everything about blocks but the contents of thread-locals, which change with the modules that are loaded.
+/// Everything about blocks except the contents of thread-locals, which change with the modules that are loaded.
 pub(super) struct Blueprint {
     /// Bytes below the base, the reserve included.
     pub(super) below: usize,
@@ -60,7 +60,7 @@ pub(super) struct Keys {
     pub(super) levels: isize,
 }
 
-/// The contents of all modules' thread-locals but libc's: what makes a block fresh.
+/// The contents of the thread-locals of all modules but libc's, which make a block fresh.
 pub(super) struct Image {
     /// Runs of bytes: where, and what.
     runs: Vec<(isize, Box<[u8]>)>,
@@ -71,7 +71,7 @@ static BLUEPRINT: OnceLock<Blueprint> = OnceLock::new();
 /// The present image. An old one is never freed: somebody may be copying from it.
 static IMAGE: AtomicPtr<Image> = AtomicPtr::new(ptr::null_mut());
 
-/// The blueprint. Only after [`draw`].
+/// The blueprint. It exists only after [`draw`].
 #[inline]
 pub(super) fn blueprint() -> &'static Blueprint {
     match BLUEPRINT.get() {
@@ -84,7 +84,7 @@ pub(super) fn blueprint() -> &'static Blueprint {
 pub(super) fn draw() -> Result<(), Missing> {
     let symbols = symbols::find()?;
     let key = Key::make(symbols)?;
-    // Another thread of the program may be born between the two, and then they are no neighbours.
+    // Another thread of the program may be born between the two, and then they are not neighbours.
     for _ in 0..8 {
         let (older, newer) = (newborn::bookend(key.0, true)?, newborn::bookend(key.0, false)?);
         if !older.shows_all() || !newer.shows_all() {
@@ -93,7 +93,8 @@ pub(super) fn draw() -> Result<(), Missing> {
         let Some(list) = chain::find_links(&older, &newer) else { continue };
         let blueprint = Blueprint::from(&older, &newer, list, &key, symbols)?;
         for bookend in [&older, &newer] {
-            // The kernel will give the tid to another thread one day, and that one must not get this one's signals.
+            // The kernel will give the tid to another thread one day, and signals for that one must not go by this
+            // block.
             blueprint.set_tid(bookend.base);
         }
         chain::set_ends(newer.base, older.base, list);
@@ -111,7 +112,7 @@ pub(super) fn draw() -> Result<(), Missing> {
     Err(Missing::new("new threads do not become neighbours on glibc's list of threads"))
 }
 
-/// Gives the image anew if modules have been loaded or unloaded since it was made.
+/// Returns the image, made anew if modules have been loaded or unloaded since it was made.
 #[cold]
 pub(super) fn renew_image() -> &'static Image {
     static RENEWING: Mutex<()> = Mutex::new(());
@@ -146,7 +147,7 @@ pub(super) fn image() -> &'static Image {
     unsafe { &*image }
 }
 
-/// Writes into a block where the stack is that its flow runs on.
+/// Writes into a block where the stack lies that its flow runs on.
 pub(crate) fn describe_stack(base: usize, bottom: usize, size: usize) {
     let (address, length) = blueprint().stack;
     // SAFETY: a block in the caller's hands.
@@ -241,7 +242,7 @@ impl Blueprint {
         Ok(())
     }
 
-    /// Keeps only as much of the dtv as is in use: glibc lengthens it when it must.
+    /// Keeps only the part of the dtv that is in use: glibc lengthens it when it must.
     fn shorten_dtv(&mut self) {
         let used = self.dtv.iter().rposition(|entry| entry[0] != 0 && entry[0] != UNALLOCATED).unwrap_or(0);
         self.dtv.truncate(used + 1);
@@ -250,7 +251,7 @@ impl Blueprint {
     /// Makes a block of fresh zeroed memory; `None`: no memory for its dtv.
     pub(super) fn stamp(&self, base: usize) -> Option<()> {
         let len = self.dtv.len();
-        // glibc reallocs it, so it must come from the same malloc; one entry more says how long it is.
+        // glibc reallocates it, so it must come from the same malloc; one entry in front says how long it is.
         // SAFETY: allocates.
         let dtv = unsafe { libc::malloc((len + 1) * size_of::<[usize; 2]>()) }.cast::<[usize; 2]>();
         if dtv.is_null() {
@@ -292,7 +293,8 @@ impl Blueprint {
     /// Writes a tid into a block that no kernel thread has.
     fn set_tid(&self, base: usize) {
         static NEXT: AtomicU32 = AtomicU32::new(FIRST_TID);
-        // Kept below the bits that futexes use for flags. After a thousand million blocks they come again.
+        // The tid stays below the bits that futexes use for flags. After a thousand million blocks the numbers come
+        // again.
         let tid = NEXT.fetch_add(1, Ordering::Relaxed) & 0x3fff_ffff | FIRST_TID;
         let at: *mut u32 = ptr::with_exposed_provenance_mut(base.wrapping_add_signed(self.tid));
         // SAFETY: inside a block that nobody runs on.
@@ -312,7 +314,7 @@ impl Blueprint {
         unsafe { errno.write(0) };
     }
 
-    /// Gives back what glibc allocated for modules that have their part elsewhere.
+    /// Frees what glibc allocated for modules whose part lies elsewhere.
     #[inline]
     pub(super) fn free_dynamic(&self, base: usize) {
         // SAFETY: the block is the caller's; its dtv was made by `stamp` or lengthened by glibc.
@@ -367,7 +369,7 @@ fn find_tid(older: &Newborn, newer: &Newborn) -> Result<isize, Missing> {
     }
 }
 
-/// Where values of keys lie, from where the value of one lies.
+/// Finds where the values of keys lie, from where the value of one lies.
 fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
     let unclear = || Missing::new("it is not clear where a thread keeps the values of pthread keys");
     let number = key.0 as usize;
@@ -387,11 +389,11 @@ fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
     }
 }
 
-/// A pthread key for the time of an experiment.
+/// A pthread key, for the duration of an experiment.
 pub(super) struct Key(libc::pthread_key_t);
 
 impl Key {
-    /// Makes one, and sees that glibc's table of keys is what we take it for.
+    /// Makes one, and checks that glibc's table of keys is what we take it for.
     fn make(symbols: Symbols) -> Result<Self, Missing> {
         unsafe extern "C" fn destructor(_: *mut core::ffi::c_void) {}
         let mut key = 0;

@@ -5,12 +5,12 @@
 //!                              └──────── ours to change ───────┘
 //! ```
 //!
-//! `dlopen` walks the list to initialise a new library's thread-locals in each thread, also in those that the library
-//! declared for speed (initial-exec). glibc puts threads in at the head and takes out those that end; the bookends never
-//! end, so no thread of glibc's ever lies between them, and what lies there only we change, under our own lock. A walk
-//! that goes on meanwhile goes forwards: a block is complete before the one link that leads to it is written.
+//! `dlopen` walks the list to initialise a new library's thread-locals in each thread, including those that the library
+//! declared for speed (initial-exec). glibc puts threads in at the head and takes out those that end. The bookends
+//! never end, so no thread of glibc's ever lies between them, and only we change what lies there, under our own lock. A
+//! walk that is under way meanwhile goes forwards: a block is complete before the one link that leads to it is written.
 //!
-//! Blocks are never unlinked and their memory is never given back, so no walk can come to one that is gone.
+//! Blocks are never unlinked and their memory is never given back, so no walk can come to a block that is gone.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -40,7 +40,7 @@ pub(super) fn find_links(older: &Newborn, newer: &Newborn) -> Option<isize> {
     found.next().is_none().then_some(list)
 }
 
-/// Says between which threads the chain lies.
+/// Sets the threads between which the chain lies.
 pub(super) fn set_ends(newer: usize, older: usize, list: isize) {
     *ENDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ends { newer, older, list });
 }
@@ -66,7 +66,7 @@ pub(super) fn link(base: usize) {
 /// Whether this process is the child of a fork whose list of threads is new and does not have the chain.
 static CUT: AtomicBool = AtomicBool::new(false);
 
-/// In a new process: glibc has begun a new list.
+/// Called in a new process, for which glibc has begun a new list.
 pub(super) fn cut() {
     CUT.store(true, Ordering::Relaxed);
 }

@@ -35,7 +35,7 @@ pub(crate) fn end_of_flow() {
     }
 }
 
-/// The flag of the calling flow that some key has had a value. A flow may have moved since it last asked.
+/// The flag of the calling flow which says that some key has had a value. A flow may have moved since it last asked.
 fn flag() -> *mut u8 {
     ptr::with_exposed_provenance_mut(base().wrapping_add_signed(blueprint().keys.used))
 }
@@ -61,7 +61,7 @@ fn drop_values() {
             }
         }
     }
-    // What is left after so many rounds is lost, as it is at a thread's end; the next flow must not find it.
+    // What is left after that many rounds is lost, as it is at a thread's end; the next flow must not find it.
     for index in 0..PER_LEVEL * PER_LEVEL {
         take_value(block, index);
     }
@@ -91,7 +91,7 @@ fn take_value(block: usize, index: usize) -> Option<(*mut c_void, Destructor)> {
         let key = blueprint.symbols.keys.as_ptr().add(index);
         let (sequence, destructor) =
             ((&raw const (*key).sequence).read_volatile(), (&raw const (*key).destructor).read_volatile());
-        // A value of an earlier key of this number is nobody's.
+        // A value of an earlier key of this number belongs to nobody.
         if sequence != (*value).sequence { None } else { destructor.map(|destructor| (data, destructor)) }
     }
 }

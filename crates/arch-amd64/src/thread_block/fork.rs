@@ -1,8 +1,9 @@
-//! What glibc does about *threads*, with the thread's own block in place: fork, and changing the user.
+//! What glibc does about *threads* has to happen on the thread's own block: fork, and changing the user.
 //!
-//! `fork` takes the calling thread out of glibc's list in the child, tells the kernel where its tid lies, and resets its
-//! locks: all by the base. And `setuid` and its kin interrupt each thread by a signal, whose handler marks in its block
-//! that it has obeyed. Both must find the block that glibc made for the thread, its *home*, not a goroutine's.
+//! `fork` takes the calling thread out of glibc's list in the child, tells the kernel where its tid lies, and resets
+//! its locks: all of that goes by the base. `setuid` and its kin interrupt each thread by a signal, whose handler marks
+//! in the thread's block that it has obeyed. Both must find the block that glibc made for the thread, its *home*, and
+//! not a goroutine's.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -17,13 +18,13 @@ use super::{chain, newborn};
 
 /// A thread that runs flows with blocks, and its home.
 struct Home {
-    /// 0: nobody's.
+    /// 0: it belongs to no thread.
     tid: AtomicU32,
     base: AtomicUsize,
     next: *const Home,
 }
 
-/// All that there ever were; read in signal handlers, so never freed.
+/// All entries that there ever were. They are read in signal handlers, and so are never freed.
 static HOMES: AtomicPtr<Home> = AtomicPtr::new(ptr::null_mut());
 
 /// The calling thread's entry in the list of homes, while it runs flows.
@@ -60,7 +61,7 @@ fn homes() -> impl Iterator<Item = &'static Home> {
 }
 
 impl HomeGuard {
-    /// Says that the calling thread, which is on its own block, is about to run flows.
+    /// Registers the calling thread, which is on its own block and about to run flows.
     pub(crate) fn new() -> Self {
         let (own, tid) = (base(), tid());
         for home in homes() {
@@ -98,7 +99,7 @@ impl Drop for HomeGuard {
     }
 }
 
-/// If the calling thread is on a flow's block: its home.
+/// The home of the calling thread, if the thread is on a flow's block.
 fn away() -> Option<usize> {
     let tid = tid();
     // ORDER: homes. Pairs with the store of the tid.
@@ -107,11 +108,11 @@ fn away() -> Option<usize> {
 }
 
 thread_local! {
-    /// At home: the block that a fork is being made from, or 0.
+    /// The block that a fork is being made from, or 0. It is used at home.
     static LEFT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Sees to it that forks and changes of the user work in flows with blocks.
+/// Makes forks and changes of the user work in flows with blocks.
 pub(super) fn install() -> Result<(), Missing> {
     static ONCE: Once = Once::new();
     let mut error = 0;
@@ -134,7 +135,8 @@ unsafe extern "C" fn before() {
     }
 }
 
-/// Notes the flow's block, at home: a call of its own, so that the address of the thread-local is computed there.
+/// Notes the flow's block, at home. It is a function of its own, so that the address of the thread-local is computed
+/// there.
 #[inline(never)]
 fn go_on_from(block: usize) {
     LEFT.set(block);
@@ -168,7 +170,7 @@ unsafe extern "C" fn in_child() {
 /// Puts the chain back on glibc's list, if this is the child of a fork.
 pub(super) fn after_fork() {
     chain::mend(|| {
-        // A key costs nothing here, and the experiments have been made.
+        // A key costs nothing here, and the experiments have been made before.
         for _ in 0..8 {
             let (older, newer) = (newborn::bookend(0, false).ok()?, newborn::bookend(0, false).ok()?);
             if chain::find_links(&older, &newer) == Some(blueprint().list) {
@@ -196,7 +198,7 @@ const SETXID: c_int = 33;
 static SETXID_HANDLER: AtomicUsize = AtomicUsize::new(0);
 static WRAPPED: AtomicBool = AtomicBool::new(false);
 
-/// Puts a handler around glibc's that goes home first. glibc has installed its own when the first thread was made.
+/// Puts a handler around glibc's that goes home first. glibc installed its own when the first thread was made.
 fn wrap_setxid() {
     let mut action = KernelAction { handler: 0, flags: 0, restorer: 0, mask: 0 };
     let size = size_of::<u64>();

@@ -1,7 +1,8 @@
-//! Notices that libraries have been loaded or unloaded.
+//! Notices when libraries have been loaded or unloaded.
 //!
-//! The loader's list of libraries is public (`_r_debug`, `link_map`) and grows at its end. While nothing follows the one
-//! that was last when we began, nothing has been loaded, and that is one look at memory. Later the loader must be asked.
+//! The loader's list of libraries is public (`_r_debug`, `link_map`) and grows at its end. As long as nothing follows
+//! the library that was last when we began, nothing has been loaded, and to find that out takes one look at memory.
+//! Later the loader must be asked.
 
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{self, null_mut};
@@ -48,7 +49,7 @@ pub(super) fn watch() {
         if last.is_null() {
             return;
         }
-        // It stays loaded from here on, so that the look at it is a look at a live one.
+        // It stays loaded from here on, so that each look is at a library that is there.
         let kept = libc::dlopen((*last).name, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE);
         if ptr::eq(kept.cast::<LinkMap>(), last) {
             LAST.store(last, Ordering::Relaxed);

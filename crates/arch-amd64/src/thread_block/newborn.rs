@@ -50,8 +50,8 @@ pub(super) struct Newborn {
     pub(super) dtv: Vec<[usize; 2]>,
     /// Words of the block, as bytes from the base, that the thread's first use of malloc filled.
     pub(super) filled_by_malloc: Vec<isize>,
-    /// Where the value of the key that we passed lies; or, if it lies elsewhere, the word that leads there; and bytes that
-    /// say that a key has one.
+    /// Where the value of the key that we passed lies; if it does not lie in the block, the word that leads to it; and
+    /// the bytes which say that a key has a value.
     pub(super) key_value: Option<isize>,
     pub(super) key_level: Option<isize>,
     pub(super) key_flags: Vec<isize>,
@@ -59,7 +59,7 @@ pub(super) struct Newborn {
     argument: usize,
 }
 
-/// What main passes to the thread and gets back; lives in main's frame.
+/// What main passes to the thread and gets back. It lives in main's frame.
 struct Sitting {
     key: libc::pthread_key_t,
     low: usize,
@@ -88,7 +88,8 @@ pub(super) fn bookend(key: libc::pthread_key_t, tries_malloc: bool) -> Result<Ne
     sit(key, true, tries_malloc)
 }
 
-/// Photographs a thread that ends as threads do. What its block says of stack and list is of no use.
+/// Photographs a thread that ends as threads do. What its block says of its stack and its place on the list is of no
+/// use.
 pub(super) fn visitor(key: libc::pthread_key_t) -> Result<Newborn, Missing> {
     sit(key, false, false)
 }
@@ -201,7 +202,7 @@ impl Newborn {
         self.modules.iter().map(|module| module.below).max().unwrap_or(0)
     }
 
-    /// So many bytes from a distance on.
+    /// This many bytes from a distance on.
     pub(super) fn bytes(&self, from: isize, size: usize) -> Box<[u8]> {
         let start = from & !7;
         let words = self.words(start, from + size.cast_signed());
@@ -212,8 +213,8 @@ impl Newborn {
             .collect()
     }
 
-    /// Whether a value is an address that means something to this thread alone: of its stack, of what it runs, of what
-    /// it was given.
+    /// Whether a value is an address that means something to this thread alone: of its stack, of what it runs, or of
+    /// what was passed to it.
     pub(super) fn is_private(&self, value: usize) -> bool {
         (self.low..self.top).contains(&value)
             || value == sitter as *const () as usize
@@ -241,8 +242,8 @@ fn wait_until_gone(gone: &AtomicU32) {
     }
 }
 
-/// The photographed thread: a small first frame, since everything from there up to the block is taken for the block's
-/// reserve.
+/// The photographed thread. It has a small first frame, since everything from there up to the block is taken for the
+/// block's reserve.
 extern "C" fn sitter(arg: *mut c_void) -> *mut c_void {
     let local = 0_u64;
     // SAFETY: main waits, and nobody else uses the sitting.
@@ -304,10 +305,10 @@ extern "C" fn note_module(info: *mut libc::dl_phdr_info, _: usize, arg: *mut c_v
         return 0;
     }
     for index in 0..usize::from(info.dlpi_phnum) {
-        // SAFETY: so many headers there are.
+        // SAFETY: there are this many headers.
         let header = unsafe { &*info.dlpi_phdr.add(index) };
         let data = info.dlpi_tls_data.addr();
-        // A module that was loaded late and has its part elsewhere is made by glibc when it is first used.
+        // For a module that was loaded late and has its part elsewhere, glibc makes the part when it is first used.
         if header.p_type == libc::PT_TLS
             && (sitting.low..sitting.base).contains(&data)
             && sitting.modules_len < MODULES
@@ -323,7 +324,7 @@ extern "C" fn note_module(info: *mut libc::dl_phdr_info, _: usize, arg: *mut c_v
     0
 }
 
-/// Finds where a key's value lies and what says that there is one.
+/// Finds where a key's value lies, and which bytes say that the key has one.
 fn try_key(sitting: &mut Sitting, top: usize) {
     let words = (top - sitting.base) / 8;
     let block: *const u64 = core::ptr::with_exposed_provenance(sitting.base);
@@ -353,7 +354,7 @@ fn try_key(sitting: &mut Sitting, top: usize) {
     unsafe { libc::pthread_setspecific(sitting.key, null()) };
 }
 
-/// Finds the words that lead to malloc's cache and arena: empty in a newborn, and filled by the first use.
+/// Finds the words that lead to malloc's cache and arena: they are empty in a newborn, and filled by the first use.
 fn try_malloc(sitting: &mut Sitting) {
     let errno = sitting.base - (sitting.errno & !7);
     let modules = &sitting.modules[..sitting.modules_len];
@@ -386,7 +387,7 @@ fn allocate_and_free() {
     }
 }
 
-/// Keeps only words that malloc fills again when they are emptied, and leaves alone when they are full.
+/// Keeps only those words that malloc fills again when they are emptied, and leaves alone while they are full.
 fn prove_cache(sitting: &mut Sitting) {
     let mut proved = 0;
     for index in 0..sitting.filled_len {

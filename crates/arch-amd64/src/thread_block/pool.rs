@@ -35,8 +35,8 @@ struct Store {
 }
 
 thread_local! {
-    /// Used on threads' own stacks only, where nothing suspends. A pointer, as each block has a copy of it that is of
-    /// no use.
+    /// It is used on threads' own stacks only, where nothing suspends. It is a pointer, since each block has a copy of
+    /// it that is never used.
     static STORE: Cell<*mut Store> = const { Cell::new(null_mut()) };
 }
 
@@ -57,7 +57,7 @@ fn depot() -> MutexGuard<'static, Depot> {
     DEPOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives a fresh block, by its base. On the thread's own stack, with its own block.
+/// Returns a fresh block, by its base. To be called on the thread's own stack, with its own block.
 ///
 /// # Errors
 /// The operating system has no memory.
@@ -72,8 +72,8 @@ pub(crate) fn take() -> io::Result<usize> {
     })
 }
 
-/// Makes the block of a flow that has ended as it is in a new one. By the flow itself, as the last thing that it does,
-/// or by a thread that has the block in hand.
+/// Makes the block of a flow that has ended as it is in a new one. The flow itself calls this, as the last thing that
+/// it does, or a thread that has the block in hand.
 #[inline(never)]
 pub(crate) fn make_fresh(base: usize) {
     let blueprint = blueprint();
@@ -81,7 +81,7 @@ pub(crate) fn make_fresh(base: usize) {
     blueprint.freshen(base, present_image());
 }
 
-/// Takes a fresh block back. On the thread's own stack, with its own block.
+/// Takes a fresh block back. To be called on the thread's own stack, with its own block.
 #[inline]
 pub(crate) fn put(base: usize) {
     with_store(|store| {
@@ -145,7 +145,7 @@ fn refill(store: &mut Store) -> io::Result<usize> {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
     chain::link(base);
-    // Of a library that was loaded before the block was on the chain, nobody has told it.
+    // If a library was loaded before the block was on the chain, nobody has told the block of it.
     blueprint().freshen(base, present_image());
     Ok(base)
 }
@@ -156,7 +156,7 @@ impl Depot {
         let blueprint = blueprint();
         let stride = blueprint.below + blueprint.above;
         if self.end - self.next < stride {
-            // As much again as there is; the first piece is for some ten.
+            // It takes as much again as there is; the first piece is for some ten blocks.
             let bytes =
                 self.reserved.clamp(64 << 10, MOST).max(stride + blueprint.align).next_multiple_of(4096);
             // SAFETY: a fresh private mapping.
@@ -173,7 +173,7 @@ impl Depot {
             self.end = self.next + bytes;
             self.reserved += bytes;
         }
-        // The mapping begins on a page and the stride is a multiple of the alignment, which no page is smaller than.
+        // The mapping begins on a page, and the stride is a multiple of the alignment, which is not larger than a page.
         let base = self.next + blueprint.below;
         self.next += stride;
         Ok(base)

@@ -1,4 +1,5 @@
-//! What is asked of glibc by name and not by a public header: two symbols of its private version, and rseq's place.
+//! What glibc is asked for by name, because no public header has it: two symbols of its private version, and the place
+//! of rseq.
 
 use core::ffi::{CStr, c_void};
 use core::ptr::NonNull;
@@ -32,7 +33,8 @@ unsafe impl Sync for Symbols {}
 /// Looks them up.
 pub(super) fn find() -> Result<Symbols, Missing> {
     let dtors = private(c"__call_tls_dtors")?;
-    // SAFETY: the function of this name takes nothing and gives nothing, in every glibc since 2.18; `trial.rs` calls it.
+    // SAFETY: the function of this name takes nothing and returns nothing, in every glibc since 2.18; `trial.rs` calls
+    // it.
     let call_tls_dtors = unsafe { core::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn()>(dtors) };
     let keys = private(c"__pthread_keys")?.cast();
     // SAFETY: looks a name up.
@@ -60,7 +62,7 @@ fn private(name: &CStr) -> Result<NonNull<c_void>, Missing> {
 }
 
 /// # Safety
-/// None but that what is found is used as what it is.
+/// There is no requirement, except that what is found is used as what it is.
 unsafe fn public(name: &CStr) -> Option<NonNull<c_void>> {
     // SAFETY: looks a name up.
     NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })

@@ -78,7 +78,7 @@ pub(super) fn run() -> Result<(), Missing> {
     wrong.map_or(Ok(()), |what| Err(Missing::new(format!("a block was tried, and in it {what}"))))
 }
 
-/// Whether what was freed on the block is what malloc has at hand here.
+/// Whether what was freed on the block is what malloc has at hand on this one.
 fn has_chunk(trial: &Trial) -> bool {
     if !trial.shares_malloc {
         return true;
@@ -98,7 +98,7 @@ unsafe extern "C" fn key_ended(_: *mut c_void) {
 unsafe extern "C" fn try_block(trial: *mut c_void) {
     // SAFETY: `run` passes it.
     let trial = unsafe { &mut *trial.cast::<Trial>() };
-    // What is asked is the same in both rounds, so the second one shows that the block was made fresh.
+    // Both rounds ask the same, so the second one shows that the block was made fresh.
     let found = try_all(trial);
     end_of_flow();
     let found = found.or(LAZY.try_with(|_| ()).is_ok().then_some("a thread-local outlived its destructor"));

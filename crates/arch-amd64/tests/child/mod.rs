@@ -10,7 +10,7 @@ pub(crate) fn is_child() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Runs the test `name` of this binary as a child and gives its end and its standard error.
+/// Runs the test `name` of this binary as a child, and returns how it ended and its standard error.
 pub(crate) fn run(name: &str) -> (Output, String) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])

@@ -1,5 +1,5 @@
-//! The queues of all policies beside crossbeam-deque's and st3's: push, pop, steal, overflow, the look whether one is
-//! empty; alone, and with a thief at work. `cargo bench -p gmp-bench --bench queues [-- FILTER]`.
+//! The queues of all policies beside crossbeam-deque's and st3's: push, pop, steal, overflow, and the look whether one
+//! is empty; alone, and with a thief at work. `cargo bench -p gmp-bench --bench queues [-- FILTER]`.
 //!
 //! Each queue moves a word: ours a probe's address, the others a `usize`.
 
@@ -15,7 +15,7 @@ use std::thread;
 
 /// How many tokens go in before they come out again, in the benches of bursts.
 const BURST: usize = 64;
-/// What lies in a queue that is to be robbed.
+/// How many tokens are in a queue that is to be robbed.
 const FILL: usize = 128;
 
 /// A queue as the benches see it, the owner's half.
@@ -61,7 +61,7 @@ fn put<O: Owner>(owner: &mut O, hand: &mut Vec<O::Token>) {
     hand.append(&mut spilled);
 }
 
-/// One in, one out.
+/// One token in, one out.
 fn pairs<C: Contestant>(c: &mut Criterion, contestant: &C) {
     let (mut owner, _) = contestant.queue();
     let (mut hand, mut spilled) = (contestant.tokens(1).pop(), Vec::new());
@@ -73,7 +73,7 @@ fn pairs<C: Contestant>(c: &mut Criterion, contestant: &C) {
     });
 }
 
-/// Sixty-four in, sixty-four out; the time is for all of them.
+/// Sixty-four tokens in, sixty-four out; the time is for all of them.
 fn bursts<C: Contestant>(c: &mut Criterion, contestant: &C) {
     let (mut owner, _) = contestant.queue();
     let mut hand = contestant.tokens(BURST);
@@ -85,8 +85,8 @@ fn bursts<C: Contestant>(c: &mut Criterion, contestant: &C) {
     });
 }
 
-/// The owner's burst while a thief steals all the time; what it steals goes back to the owner by a locked pile, which the
-/// owner looks at once a burst.
+/// The owner's burst while a thief steals all the time. What it steals goes back to the owner by a locked pile, at
+/// which the owner looks once in each burst.
 fn robbed<C: Contestant>(c: &mut Criterion, contestant: &C) {
     let (mut owner, mut thief) = contestant.queue();
     let (pile, over) = (Mutex::new(Vec::new()), AtomicBool::new(false));

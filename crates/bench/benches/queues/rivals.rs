@@ -71,7 +71,7 @@ impl Thief for (Stealer<usize>, Worker<usize>) {
     }
 }
 
-/// st3's two flavours have the same face and no common trait.
+/// st3's two flavours have the same interface and no common trait.
 macro_rules! st3 {
     ($contestant:ident, $flavour:ident) => {
         pub(crate) struct $contestant;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const BATCHES: usize = 200;
 /// CPU work of one goroutine.
 const WORK: Duration = Duration::from_micros(20);
-/// What the submitter waits between two batches, so that all Ms sleep.
+/// How long the submitter waits between two batches, so that all Ms sleep.
 const QUIET: Duration = Duration::from_millis(5);
 
 /// One batch.
@@ -68,7 +68,7 @@ pub(super) fn main(cell: &Cell, handle: &Handle) -> Result<Figures> {
         expect("batches", all.len(), batches)
     })?;
     let second = |batch: &&Batch| batch.second.load(Ordering::Relaxed) as f64;
-    // A batch that one core ran alone counts with the time it took: no core ran some any sooner.
+    // A batch that one core ran alone counts with the time it took: no second core ran any of it sooner.
     let both = |batch: &&Batch| match second(batch) {
         0.0 => batch.starts.latencies().max,
         both => both,

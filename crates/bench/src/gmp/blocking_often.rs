@@ -1,5 +1,6 @@
-//! `blocking_often`: 16 goroutines block in the kernel for 100 us, n times each, without a word to the scheduler. Each call
-//! is over about when sysmon has noticed it, which makes this the hard case. The figure is the whole run, for each call.
+//! `blocking_often`: 16 goroutines block in the kernel for 100 us, n times each, without telling the scheduler. Each
+//! call is over about when sysmon has noticed it, which makes this the hard case. The figure is the time of the whole
+//! run divided by the calls.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::{measure, process, work};

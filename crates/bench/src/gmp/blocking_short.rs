@@ -1,5 +1,6 @@
-//! `blocking_short`: 50 connections, each served by a goroutine that reads and answers in `gmp::blocking`: short calls,
-//! often. One operation is one request; `max_ns` is the longest wait for an answer, which a server that starves shows.
+//! `blocking_short`: 50 connections, each served by a goroutine that reads and answers in `gmp::blocking`, so that
+//! calls are short and frequent. One operation is one request; `max_ns` is the longest wait for an answer, which is
+//! long where connections starve.
 
 use crate::cell::{Cell, Figures, Result};
 use crate::connections::{self, answer, read};
@@ -12,7 +13,7 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
     })
 }
 
-/// Serves one connection to its end; how many requests it answered.
+/// Serves one connection to its end, and returns how many requests it answered.
 fn server(connection: &UnixStream) -> u64 {
     let mut answered = 0;
     while let Some(request) = gmp::blocking(|| read(connection)) {

@@ -1,5 +1,6 @@
-//! `blocking_sys`: n goroutines block in the kernel ten times for 10 ms, without a word to the scheduler; in
-//! `blocking_sys_declared` they say so with `gmp::blocking`. The figure is the whole run: 100 ms are ideal.
+//! `blocking_sys`: n goroutines block in the kernel ten times for 10 ms, without telling the scheduler; in
+//! `blocking_sys_declared` they do tell it, by `gmp::blocking`. The figure is the time of the whole run, for which 100
+//! ms are ideal.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Ticks};
@@ -29,7 +30,7 @@ fn caller(declared: bool) -> u64 {
             gmp::blocking(|| process::nanosleep(work::BLOCKED));
         } else {
             process::nanosleep(work::BLOCKED);
-            // Between two calls a program does something; at least this, by which it comes back to its runtime.
+            // Between two calls a program does something, and by that comes back to its runtime at least.
             gmp::yield_now();
         }
     }

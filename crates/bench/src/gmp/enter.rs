@@ -62,7 +62,8 @@ fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Sen
             );
         }
     };
-    // Failures as text: a report or a panic's payload need not be shareable between threads, our errors are.
+    // Failures are passed on as text: a report or a panic's payload need not be shareable between threads, and our
+    // errors are.
     let runtime = builder.build().map_err(|error| error.to_string())?;
     let handle = runtime.handle();
     runtime.run(|| main(handle)).map_err(|error| error.to_string().into())

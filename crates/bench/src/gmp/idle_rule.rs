@@ -1,5 +1,5 @@
-//! The idle rule that `--idle` picks, as one type: so there is one runtime more to compile for each policy, and not one
-//! for each pair. An opinion is asked only where a P is idle, so the choice costs nothing where it would count.
+//! The idle rule that `--idle` picks, as one type: in this way there is one more runtime to compile for each policy,
+//! and not one for each pair. A rule is asked only where a P is idle, so the choice costs nothing where it would count.
 
 use crate::cell::Result;
 use gmp::contract::{IdlePolicy, IdleView};

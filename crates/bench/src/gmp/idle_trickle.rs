@@ -1,6 +1,6 @@
-//! `idle_trickle`: a runtime that has nothing to do but to start an empty goroutine each millisecond, n of them. The
+//! `idle_trickle`: a runtime that has nothing to do but start an empty goroutine each millisecond, n of them. The
 //! submitter is a plain thread; in `idle_trickle_timer` it is a goroutine that sleeps in between. The figure is the CPU
-//! time of the runtime's threads for each goroutine, sysmon's included; `submitter_ns` is what the plain thread took.
+//! time of the runtime's threads for each goroutine, sysmon's included; `submitter_ns` is the plain thread's.
 
 use crate::cell::{Cell, Figures, Result};
 use crate::measure::TICK;

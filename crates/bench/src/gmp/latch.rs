@@ -13,7 +13,7 @@ pub(super) struct Latch {
 }
 
 impl Latch {
-    /// For the goroutine that calls; an error outside of one.
+    /// Makes one for the calling goroutine; an error outside of one.
     pub(super) fn new(count: u64) -> Result<&'static Self> {
         let waiter = gmp::current().ok_or("no goroutine")?.unparker();
         Ok(Box::leak(Box::new(Self { left: AtomicU64::new(count), waiter })))

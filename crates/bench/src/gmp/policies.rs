@@ -6,8 +6,8 @@ use gmp::policy::{Block, Global, Go, Lifo, Random};
 /// Their names, in the order of the table's columns.
 pub(super) const NAMES: &[&str] = &[Go::NAME, Random::NAME, Block::NAME, Lifo::NAME, Global::NAME];
 
-/// Evaluates an expression with `$policy` for the type that a cell's policy stands for. A name without a type is an
-/// error: no other may take its place.
+/// Evaluates an expression with `$policy` standing for the type that a cell's policy names. A name without a type is an
+/// error: no other policy may take its place.
 macro_rules! for_policy {
     ($cell:expr, $policy:ident => $run:expr) => {{
         macro_rules! with {

@@ -69,7 +69,7 @@ impl<P: Policy> Owner for Own<'_, P> {
     }
 }
 
-/// What an M does that looks for work, at a victim that runs: all rounds, and the back-off if it is asked for.
+/// What an M does that looks for work, with a victim that runs: all rounds, and the back-off if it is asked for.
 fn look<P: Policy>(thief: &<Queue<P> as RunQueue<Probe>>::Thief, mine: &mut Queue<P>) -> Option<Probe> {
     let rounds = P::RULES.steal_rounds;
     for round in 1..=rounds {
@@ -134,8 +134,8 @@ impl<P: Policy> Owner for OnShared<'_, P> {
     }
 }
 
-/// For a policy whose queues hold nothing: what it has instead. The thief is another P that takes its next goroutine, and
-/// puts one back for it.
+/// For a policy whose queues hold nothing: the queue that it has instead. The thief is another P that takes its next
+/// goroutine, and puts one back for it.
 fn shared<P: Policy>(cell: &Cell) -> Result<Figures> {
     let ledger = Ledger::new(PROBES);
     let queue = SharedOf::<P>::default();

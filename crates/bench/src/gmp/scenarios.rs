@@ -1,5 +1,5 @@
-//! The group `policies`: programs on which scheduling policies differ, each drawn so that one of them is at its best.
-//! What is seen in each, and why, stands in `docs/policies.md`.
+//! The group `policies`: programs on which scheduling policies differ, each designed so that one of them is at its
+//! best. `docs/policies.md` says what each shows, and why.
 
 mod bystander;
 mod executor_churn;

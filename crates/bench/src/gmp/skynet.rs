@@ -16,7 +16,7 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
     })
 }
 
-/// A parent that is gone shows as a wrong sum.
+/// If a parent is gone, the sum is wrong.
 fn node(parent: &Sender<u64>, first: u64, size: u64) {
     if size == 1 {
         let _gone = parent.send(first);

@@ -12,7 +12,7 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
         for _ in 0..cell.n {
             drop(gmp::go(|| latch.done()));
         }
-        // The check: it returns after n calls and never before.
+        // This is the check: it returns after n calls and never before.
         latch.wait();
         Ok(())
     })?;

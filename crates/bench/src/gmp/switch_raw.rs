@@ -7,7 +7,7 @@ use gmp_core::contract::{Carry, Context, Stack, Switch};
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-/// The other side's stack: it calls nothing, so a page would do.
+/// The stack of the other side. That side calls nothing, so a page would do.
 const STACK: Layout = match Layout::from_size_align(64 << 10, 4096) {
     Ok(layout) => layout,
     Err(_) => panic!("a power of two"),

@@ -1,4 +1,4 @@
-//! `yield_2`, `yield_1000`: one operation is one `yield_now` among so many goroutines that do nothing else.
+//! `yield_2`, `yield_1000`: one operation is one `yield_now`, among 2 or 1,000 goroutines that do nothing else.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;

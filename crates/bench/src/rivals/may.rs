@@ -1,5 +1,5 @@
-//! Rival: may, stackful coroutines with work stealing, the nearest relative. Over about 32,000 stacks it fails: each
-//! takes two mappings. That is a finding, so its large cells stay in the table.
+//! Rival: may, stackful coroutines with work stealing, the nearest relative. It fails above about 32,000 stacks, each
+//! of which takes two mappings. That is a finding, so its large cells stay in the table.
 
 mod chan;
 mod start;
@@ -68,7 +68,7 @@ fn fib_of(cell: &Cell) -> Result<Figures> {
     measure::whole(cell, work::fib_calls(n), || expect("fib", enter(move || fib(n))?, work::fib(n)))
 }
 
-/// Starts one coroutine for each number, waits for all and adds what they give.
+/// Starts one coroutine for each number, waits for all and adds up what they return.
 fn sum(n: u64, f: impl Fn(u64) -> u64 + Copy + Send + 'static) -> u64 {
     let all: Vec<_> = (0..n).map(|i| go(move || f(i))).collect();
     all.into_iter().map(|one| one.join().unwrap_or(0)).fold(0, u64::wrapping_add)

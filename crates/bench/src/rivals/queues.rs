@@ -48,7 +48,7 @@ fn crossbeam(cell: &Cell) -> Result<Figures> {
     })
 }
 
-/// st3's two flavours have the same face and no common trait.
+/// st3's two flavours have the same interface and no common trait.
 macro_rules! st3_flavour {
     ($flavour:ident) => {
         impl Owner for st3::$flavour::Worker<u64> {

@@ -23,7 +23,7 @@ use tokio::task::{spawn_blocking, yield_now};
 use tokio::{spawn, time::sleep};
 
 pub(crate) const MULTI_THREAD: Library = library("tokio");
-/// The single-threaded scheduler uses one processor whatever it is given: shown at 1 and at 2 as what it is.
+/// The single-threaded scheduler uses one processor whatever it is given: it is shown at 1 and at 2 as what it is.
 pub(crate) const CURRENT_THREAD: Library = library(runtime::SINGLE);
 
 const fn library(name: &'static str) -> Library {

@@ -18,7 +18,7 @@ impl IdleView {
     }
 }
 
-/// Opinions on who spins and who is woken. The strong and the bounded law are told in `g0/idle/README.md`.
+/// Opinions on who spins and who is woken. `g0/idle/README.md` describes the strong and the bounded law.
 ///
 /// Questions about work come with `queued`, which counts it when called: goroutines in the queue of the caller's P, the
 /// one just submitted included and the one that runs not, and in the shared queue. It costs a few loads, and nothing if

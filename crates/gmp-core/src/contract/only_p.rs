@@ -19,7 +19,7 @@ impl OnlyP<'_> {
         Self(PhantomData)
     }
 
-    /// For judging queues on one thread.
+    /// Makes one for a suite, which judges queues on one thread.
     ///
     /// # Safety
     /// As the evidence says: nobody else takes from the queue that it is shown to, or owns it.

@@ -44,10 +44,10 @@ pub enum Side {
     Write,
 }
 
-/// That a descriptor has become ready.
+/// The news that a descriptor has become ready.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
-    /// Which.
+    /// Which descriptor.
     pub tag: Tag,
     /// Something to read.
     pub readable: bool,
@@ -122,7 +122,7 @@ pub trait Poller: Send + Sync + 'static {
     #[doc(alias = "netpollopen")]
     fn add(&self, descriptor: BorrowedFd<'_>, tag: Tag) -> io::Result<()>;
 
-    /// Ends that. A descriptor that is closed, and has no duplicate, needs none.
+    /// Ends the watch over a descriptor. One that is closed, and has no duplicate, need not be removed.
     ///
     /// # Errors
     /// The system's: it was not watched.

@@ -139,7 +139,7 @@ pub trait RunQueue<T: Token>: Send + Sized + 'static {
     /// [`RunQueue::pop`] where there is no thief.
     ///
     /// # Safety
-    /// As for [`RunQueue::push_only_p`].
+    /// The same as for [`RunQueue::push_only_p`].
     #[inline]
     unsafe fn pop_only_p(&mut self, _only_p: OnlyP<'_>) -> Option<Popped<T>> {
         self.pop()

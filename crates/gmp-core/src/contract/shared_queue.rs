@@ -46,7 +46,7 @@ pub trait SharedQueue<T: Token>: Default + Send + Sync + 'static {
     /// [`SharedQueue::pop`] by the only holder of a P.
     ///
     /// # Safety
-    /// As for [`SharedQueue::push_only_p`].
+    /// The same as for [`SharedQueue::push_only_p`].
     #[inline]
     unsafe fn pop_only_p(&self, _only_p: OnlyP<'_>) -> Option<T> {
         self.pop()
@@ -55,17 +55,17 @@ pub trait SharedQueue<T: Token>: Default + Send + Sync + 'static {
     /// [`SharedQueue::pop_batch`] by the only holder of a P.
     ///
     /// # Safety
-    /// As for [`SharedQueue::push_only_p`].
+    /// The same as for [`SharedQueue::push_only_p`].
     #[inline]
     unsafe fn pop_batch_only_p(&self, limit: usize, _only_p: OnlyP<'_>) -> List<T> {
         self.pop_batch(1, limit)
     }
 
-    /// There will be more Ps, or the only one is given up: what only its holder could reach is to be where everybody
-    /// can.
+    /// Called when there will be more Ps, or the only one is given up: puts what only its holder could reach where
+    /// everybody can reach it.
     ///
     /// # Safety
-    /// As for [`SharedQueue::push_only_p`].
+    /// The same as for [`SharedQueue::push_only_p`].
     unsafe fn settle(&self, _only_p: OnlyP<'_>) {}
 
     /// Whether nothing is queued (S2).

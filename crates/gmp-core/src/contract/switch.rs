@@ -98,7 +98,7 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
-    /// The same of the thread that a flow is, where each is one.
+    /// The number of the thread that a suspended flow is, where each flow is a thread.
     ///
     /// # Safety
     /// The flow in `of` was suspended by `switch` and is not continued meanwhile.
@@ -111,8 +111,9 @@ pub unsafe trait Switch: Send + Sync + 'static {
         None
     }
 
-    /// A call that asks the operating system for so many bytes of address space and gives them back, and says what it
-    /// said; `None`: there is none here. It is made before a thread is, which aborts where it is refused memory.
+    /// A call that asks the operating system for this many bytes of address space, gives them back, and returns the
+    /// system's answer; `None`: there is none here. It is made before a thread is: a thread that is refused memory as
+    /// it starts aborts the process.
     fn probe_memory() -> Option<fn(usize) -> std::io::Result<()>> {
         None
     }
@@ -171,14 +172,14 @@ pub unsafe trait Switch: Send + Sync + 'static {
     /// can be missing. Never called where each context is a thread of its own ([`Switch::THREAD_EACH`]).
     ///
     /// # Safety
-    /// As [`Switch::init`]. A context that was made on this very stack has ended, by an entry that returned; since then the
-    /// stack has not been given back, and nothing was made on it.
+    /// The same as for [`Switch::init`]. A context that was made on this very stack has ended, by an entry that
+    /// returned; since then the stack has not been given back, and nothing was made on it.
     unsafe fn init_again(stack: &Stack, entry: Entry) -> Context;
 
     /// Takes back what an ended context had beside its stack, which is about to be given back. Not on a flow's stack.
     ///
     /// # Safety
-    /// As [`Switch::init_again`], and that is not called for this stack any more.
+    /// The same as for [`Switch::init_again`], and that is not called for this stack any more.
     #[inline(always)]
     unsafe fn release(_stack: &Stack) {}
 

@@ -1,4 +1,4 @@
-//! `Token`: a queued thing, be it the right to run a goroutine or a test's probe.
+//! `Token`: a queued thing, whether the right to run a goroutine or a test's probe.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
@@ -35,7 +35,7 @@ impl Link {
     /// Points the link at `next`.
     ///
     /// # Safety
-    /// As for [`Link::next`].
+    /// The same as for [`Link::next`].
     #[inline]
     pub(crate) unsafe fn set_next(&self, next: Option<NonNull<Link>>) {
         // SAFETY: the caller owns the token, so nobody else reads or writes the cell.

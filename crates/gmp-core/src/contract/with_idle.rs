@@ -3,7 +3,7 @@
 use crate::contract::{IdlePolicy, Policy, Rules, Token};
 use core::marker::PhantomData;
 
-/// The policy `P`, but with `I` for its idle rule: any queue with any idle policy.
+/// The policy `P`, but with `I` as its idle rule: any queue with any idle policy.
 ///
 /// It keeps `P`'s name, since its queues and its order are what a token's fate depends on; `Stats::idle_rule` says which
 /// idle rule a runtime has.

@@ -3,8 +3,8 @@
 use crate::contract::{Policy, Rules, Token, VictimOrder};
 use core::marker::PhantomData;
 
-/// Policy `P`, but for its victims, which are looked at in the order of `O`. A name for types only; there is no value
-/// of it.
+/// The policy `P`, except that its victims are looked at in the order of `O`. It serves as a type only; there is no
+/// value of it.
 pub struct WithOrder<P, O>(PhantomData<fn() -> (P, O)>);
 
 impl<P: Policy, O: VictimOrder> Policy for WithOrder<P, O> {

@@ -1,6 +1,6 @@
 //! The current-G slot: who is calling?
 //!
-//! The slot itself is the switch's business (`CurrentSlot`); what its value means is told here: null on a plain
+//! The slot itself is the switch's business (`CurrentSlot`); what its value means is decided here: null on a plain
 //! thread, the G's address on a goroutine's stack, the M's address with the lowest bit set on an M's own stack.
 
 use crate::contract::CurrentSlot;
@@ -20,7 +20,7 @@ pub(crate) enum Caller<'a> {
     Plain,
     /// A goroutine.
     G(Here),
-    /// The scheduler, on the own stack of this M.
+    /// The scheduler, on this M's own stack.
     Scheduler(&'a M),
 }
 
@@ -50,7 +50,7 @@ impl Caller<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Here {
     g: &'static G,
-    // It is the calling goroutine's own.
+    // The answer is the calling goroutine's own.
     not_send: PhantomData<*mut ()>,
 }
 
@@ -75,7 +75,7 @@ impl Here {
     }
 }
 
-/// Who is calling, looked up once for several questions, and not yet told apart. The answer is the calling thread's, and
+/// Who is calling: looked up once for several questions, and not yet decoded. The answer is the calling thread's, and
 /// holds until it next suspends, enters or leaves `blocking`, or returns to the scheduler; after that the caller looks
 /// again.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,7 @@ impl Who {
     /// ```
     ///
     /// # Safety
-    /// It is used only by the caller, and only for as long as it holds.
+    /// The result is used only by the caller, and only for as long as it holds.
     #[inline(always)]
     pub unsafe fn calls() -> Self {
         Self(slot())

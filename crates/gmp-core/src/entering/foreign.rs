@@ -6,8 +6,8 @@
 //! that says who called what, before any lock is taken or waited for. (The panic ends the process, since nothing may unwind
 //! out of foreign code.) Go has no foreign code in its scheduler.
 //!
-//! Calls that need a goroutine pass the gate, which asks. Others ask [`refuse`]: at once if there may be a sink or a hook,
-//! and for the sake of policies, whose calls would cost every channel operation a look, where a lock is not free.
+//! Calls that need a goroutine pass the gate, which asks. Others ask [`refuse`] at once, if there may be a sink or a
+//! hook. Asking for policies would cost every channel operation a look, so that is done only where a lock is not free.
 
 use crate::entering::caller::{Caller, caller};
 use crate::records::m::M;
@@ -83,14 +83,14 @@ pub(crate) fn on(m: &M) -> Option<Foreigner> {
     m.in_policy.get().then(|| m.foreign.get().unwrap_or(("code of policy ", m.rt().policy_name())))
 }
 
-/// Foreign code that is called on `m` has readied a goroutine.
+/// Called when foreign code that is called on `m` has readied a goroutine.
 #[cold]
 #[inline(never)]
 pub(crate) fn has_readied_on(m: &M) -> ! {
     has_readied(on(m).unwrap_or_default())
 }
 
-/// Foreign code has readied a goroutine: too late to refuse it.
+/// Called when foreign code has readied a goroutine: it is too late to refuse that.
 #[cold]
 #[inline(never)]
 pub(crate) fn has_readied((kind, name): Foreigner) -> ! {

@@ -76,8 +76,9 @@ pub(crate) fn here() -> Option<Here> {
     }
 }
 
-/// Ends the caller's time slice if it is over, and brings it back if it has stepped aside: to be called first by each
-/// function that may suspend, but need not. **Suspends.** Never inside `blocking`, in the scheduler or on a plain thread.
+/// Ends the caller's time slice if it is over, and brings the caller back if it has stepped aside. Each function that
+/// may suspend, but need not, calls this first. **Suspends.** It never does so inside `blocking`, in the scheduler or
+/// on a plain thread.
 #[inline(always)]
 pub fn give_way() {
     if NOTICES.any() {
@@ -97,7 +98,7 @@ fn give_way_if_over() {
     }
 }
 
-/// Lends the caller's P out if its time slice is over: to be called first by each function that never suspends. Never
+/// Lends the caller's P out if its time slice is over. Each function that never suspends calls this first. Never
 /// suspends: the caller stays on its thread, and comes back to a P with its next call that suspends.
 #[inline(always)]
 pub fn step_aside() {
@@ -131,7 +132,7 @@ pub(crate) struct Inside {
     then: Then,
 }
 
-/// What the end of an [`Inside`] brings.
+/// What the end of an [`Inside`] does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
     /// The goroutine's own code goes on.
@@ -145,7 +146,7 @@ enum Then {
 /// Lets a goroutine in, for a call that suspends: **suspends** one that is inside `blocking`. `call` as for [`pass`].
 ///
 /// # Panics
-/// As [`pass`].
+/// The same as for [`pass`].
 #[inline(always)]
 #[track_caller]
 pub(crate) fn enter(call: &'static str) -> Inside {

@@ -25,7 +25,7 @@ pub(crate) fn try_lock(g: &G, m: &M) -> bool {
     true
 }
 
-/// Takes one lock of the calling goroutine `g` to its M back.
+/// Takes back one lock of the calling goroutine `g` to its M.
 pub(crate) fn unlock(g: &G, m: &M) {
     let locks = g.locks.get().saturating_sub(1);
     g.locks.set(locks);

@@ -12,8 +12,8 @@ use core::sync::atomic::Ordering;
 
 pub use crate::ground::fence::{has_heavy_fence, heavy_fence};
 
-/// Makes this switch's heavy fence, if it has one, the process's: what making a runtime on it does too. For those who use
-/// queues without a runtime: a queue that is made before uses fences of its own. Never suspends.
+/// Makes this switch's heavy fence, if it has one, the process's, as making a runtime on the switch does. This is for
+/// those who use queues without a runtime: a queue that is made before uses fences of its own. Never suspends.
 pub fn provide<S: Switch>() {
     fence::install(S::heavy_fence());
 }

@@ -27,7 +27,8 @@ pub fn describe(suspect: &Suspect, out: &mut dyn Write) -> bool {
     {
         return false;
     }
-    // Promised is a power of two (`Builder::stack_size`); what a stack has beyond it, its first frame may leave unused.
+    // What was promised is a power of two (`Builder::stack_size`); what a stack has beyond that, its first frame may
+    // leave unused.
     let promised = 1_usize << stack.len().ilog2();
     let needed = suspect.frame_end.map(|end| stack.end.saturating_sub(end));
     let name = g.extra().and_then(|extra| extra.name.as_deref());

@@ -1,4 +1,5 @@
-//! Arrive: what a goroutine does first on its stack, also for the one that left for it (`hop.rs`).
+//! Arrive: what a goroutine does first when it is on its stack again, for itself and for the one that hopped to it
+//! (`hop.rs`).
 
 use crate::contract::{Config, Slot};
 use crate::entering::caller::set_g;
@@ -8,14 +9,14 @@ use crate::records::m::M;
 use crate::records::m::hopped::Errand;
 use crate::shared::sched::{Sched, SlotOf};
 
-/// What a goroutine does first when it runs again, in [`leave_stack`](super::switch::leave_stack) or a hop: also for
-/// the one that left for it.
+/// What a goroutine does first when it runs again, in [`leave_stack`](super::switch::leave_stack) or after a hop: it
+/// sets the slot, and does the errand of the one that left its stack for this one.
 ///
 /// # Safety
 /// On the stack of `g`, right after the switch.
 #[inline(always)]
 pub(crate) unsafe fn arrive<C: Config>(g: &G) {
-    // We may be on another thread: from here on only what the record says counts.
+    // We may be on another thread: from here on only what the record says is valid.
     set_g::<SlotOf<C>>(g);
     // SAFETY: the M that runs us lives.
     let m = unsafe { &*g.m() };
@@ -25,11 +26,11 @@ pub(crate) unsafe fn arrive<C: Config>(g: &G) {
     }
 }
 
-/// Does what the goroutine that left for the caller `g` on `m` needs done.
+/// Does for the goroutine that left for `g`, the caller on `m`, what that one could not do on its own stack.
 ///
 /// # Safety
-/// On `m`'s thread, by the goroutine that it is to run, first of all; `m` is of a runtime of configuration `C`, and
-/// somebody has left for it.
+/// Called on `m`'s thread, before anything else, by the goroutine that `m` is to run; `m` is of a runtime of
+/// configuration `C`, and somebody has left for the caller.
 #[inline(always)]
 unsafe fn run_errand<C: Config>(m: &M, g: &G) {
     // SAFETY: the type is the caller's promise; an M lives no longer than its runtime.
@@ -49,7 +50,7 @@ impl<C: Config> Sched<C> {
     /// Queues the goroutine that yielded for the caller on `m`.
     ///
     /// # Safety
-    /// On `m`'s thread, by the goroutine that it is to run, first of all.
+    /// Called on `m`'s thread, before anything else, by the goroutine that `m` is to run.
     #[inline(always)]
     unsafe fn queue_for(&self, m: &M, g: &G, hopped: &'static G, to_shared: bool) {
         hopped.word.to_yielded();

@@ -1,5 +1,5 @@
-//! Blocking, the scheduler's half: a P is lent out, and its goroutine comes back with it, with another one, or to a queue.
-//! What users call, and how the two sides agree, is told in `life/blocking.rs`.
+//! Blocking, the scheduler's half: a P is lent out, and its goroutine comes back with it, with another one, or to a
+//! queue. `life/blocking.rs` has what users call, and says how the two sides agree.
 
 use super::switch::leave_stack;
 use crate::contract::Config;
@@ -47,8 +47,8 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// See [`AnyRuntime::step_aside`](crate::records::rt::AnyRuntime::step_aside). sysmon takes the P at its next look:
-    /// nobody asks here whether somebody wants it, since timers may, too.
+    /// See [`AnyRuntime::step_aside`](crate::records::rt::AnyRuntime::step_aside). sysmon takes the P at its next look.
+    /// Nothing here asks whether a goroutine wants the P, since timers may need it as well.
     pub(crate) fn step_aside_here(&self, g: &'static G) {
         self.enter_blocking_here(g);
         m_of(g).step_aside();
@@ -87,7 +87,8 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// The P was taken: the same one if it is idle by now, else any idle one, else the queue.
+    /// The P was taken: the goroutine gets the same one back if that is idle by now, else any idle one; if none is
+    /// idle, it queues.
     #[cold]
     fn leave_blocking_without_p(&self, g: &'static G, m: &M, lost: *const PCore, was_taken: bool) {
         self.emit(EventKind::GoSyscallEndBlocked, g, Some(m), 0);
@@ -108,23 +109,23 @@ impl<C: Config> Sched<C> {
             g.word.to_unblocked();
             return;
         }
-        // The call may be ending by an unwind, and the next M we run on must not be another one then.
+        // The call may be ending by an unwind, and then the goroutine must not come back on another M.
         gate::Inside::of_late_comer(g).reserve_m_while_panicking();
         m.leave.set(Leave::LostP);
         // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
         unsafe { leave_stack::<C>(g) };
     }
 
-    /// sysmon took this P from a blocking call: finds somebody to run its goroutines.
+    /// Counts a P that was taken from a blocking call and given to another M.
     pub(crate) fn count_handoff(&self) {
         self.handoffs.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// At the limit of threads the last one that runs goroutines must not block: the caller waits for another one.
+/// At the limit of threads the last thread that runs goroutines must not block: the caller waits for another one.
 #[cold]
 fn leave_the_reserve(g: &'static G) {
-    // One that is bound to this thread, or that is to unwind, has nowhere else to go.
+    // A goroutine that is bound to this thread, or that is to unwind, has nowhere else to go.
     let may_leave = || g.home().is_null() && !g.header().is_unwinding();
     while m_of(g).reserve.get() && may_leave() {
         gate::Inside::of_late_comer(g).leave(Leave::WantsThread);

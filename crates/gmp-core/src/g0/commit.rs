@@ -1,5 +1,5 @@
-//! Commit: the end of a park, when the goroutine is off its stack: its wait begins, and its token goes to the waker. It is
-//! made by g0, or by the goroutine for which the parked one hopped.
+//! Commit: the end of a park, when the goroutine is off its stack: its wait begins, and its token goes to the waker. g0
+//! does it, or the goroutine to which the parked one hopped.
 
 use crate::contract::Config;
 use crate::ground::event::EventKind;
@@ -13,10 +13,10 @@ use core::ptr;
 
 impl<C: Config> Sched<C> {
     /// Makes `g`, which left its stack on `m`, wait. Returns the wait, and whether it stands; if it does not, the
-    /// caller ends it.
+    /// caller has to end it.
     ///
     /// # Safety
-    /// On `m`'s thread; `request` is what the goroutine left for, on no other stack than its own.
+    /// Called on `m`'s thread, off the stack of `g`; `request` is what `g` left its stack with.
     #[inline(always)]
     pub(crate) unsafe fn commit_park(&self, m: &M, g: &'static G, request: ParkRequest) -> (Wait, bool) {
         g.reason.set(request.reason);
@@ -49,17 +49,17 @@ fn refuse_resume(g: &G, resumed: &G) -> ! {
 }
 
 impl<C: Config> Sched<C> {
-    /// Makes the park of the goroutine that left for the caller on `m`.
+    /// Makes the park of `hopped`, which left its stack for `g`, the caller on `m`.
     ///
     /// # Safety
-    /// On `m`'s thread, by the goroutine that it is to run, first of all.
+    /// Called on `m`'s thread, before anything else, by the goroutine that `m` is to run.
     #[inline(always)]
     pub(super) unsafe fn commit_for(&self, m: &M, g: &G, hopped: &'static G) {
         // SAFETY: it is off its stack, and has asked for this.
         let (wait, stays) = unsafe { self.commit_park(m, hopped, m.park.get()) };
         m.set_running(g);
         if !stays && hopped.word.to_ready(wait) {
-            // Another runs in its place: it comes next.
+            // Another goroutine runs in its place already, so it comes next.
             hopped.wake.set(Wake::Woken);
             // SAFETY: the wait was ours to end, so this is the only Runnable for it.
             self.ready(m, unsafe { Runnable::new(hopped) });

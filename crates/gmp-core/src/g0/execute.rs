@@ -50,8 +50,9 @@ impl<C: Config> G0<'_, C> {
         self.run(runnable.into_g(), inherits)
     }
 
-    /// A goroutine that is locked or pinned to an M: run it if it is this one. It begins a slice of its own, as a locked
-    /// one does in Go; but where it is locked only because it unwinds, Go knows of no lock, and it inherits as any other.
+    /// Runs a goroutine that is locked or pinned to this M; one that is bound to another M is handed to that. It begins
+    /// a slice of its own, as a locked one does in Go. Where it is locked only because it unwinds, Go knows of no lock,
+    /// so it inherits as any other.
     #[cold]
     fn execute_at_home(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
@@ -99,13 +100,14 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// The goroutine wants a call made on this stack, and goes on at once.
+    /// The goroutine wants a call made on this stack, and goes on at once afterwards.
     #[cold]
     fn make_system_call(&self, g: &G) {
         unsafe fn make<C: Config>(m: *mut ()) {
             // SAFETY: passed below.
             let m = unsafe { &*m.cast_const().cast::<M>() };
-            // With thread-locals of its own the goroutine has a slot of its own, too: it says whose place this is.
+            // Where the goroutine has thread-locals of its own, its slot is one of them: during the call it must name
+            // this M.
             crate::entering::caller::set_scheduler::<SlotOf<C>>(m);
             let request = m.system_call.get();
             // SAFETY: the goroutine waits for this very call, with its data on its stack.
@@ -156,8 +158,8 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come. Gives what
-    /// [`G0::execute`] gives.
+    /// Keeps a goroutine that got no stack until one is freed, or ends it if none can come. Returns what
+    /// [`G0::execute`] returns.
     #[cold]
     fn wait_for_stack(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
@@ -171,13 +173,13 @@ impl<C: Config> G0<'_, C> {
             return true;
         }
         let impossible = match self.bind_stack(g) {
-            // A stack was freed in between. The goroutine runs at once and is not queued: it counts as started now, and
-            // whoever hopped to a started goroutine would wait for it to arrive.
+            // A stack was freed in between. The goroutine runs at once and must not be queued: it counts as started
+            // now, and an exit on its own stack would switch to it as to one that has been suspended before.
             Ok(()) => return self.run(runnable.into_g(), inherits),
             Err(error) => matches!(error, Unbound::Impossible),
         };
         if impossible || g.has(Flags::STACKLESS) || self.sched.stacks.figures().in_use == 0 {
-            // Whoever only drops its outcome has run.
+            // A record that only drops its outcome is no goroutine that was refused a stack: that one has run.
             if let Some(hook) =
                 self.sched.settings.on_out_of_stacks.as_ref().filter(|_| !g.has(Flags::DROPPING))
             {
@@ -193,8 +195,9 @@ impl<C: Config> G0<'_, C> {
     }
 
     /// Ends a goroutine that gets no stack: it never ran, or was to drop its outcome. This is the one place where
-    /// destructors of a closure or an outcome run on g0: there is no other stack for them. What they call there that would
-    /// suspend is refused by a panic, which stays here; nobody's lock is held, and g0 uses nothing afterwards but its M.
+    /// destructors of a closure or an outcome run on g0, because there is no other stack for them. If they call
+    /// something that would suspend, they get a panic, which stays here. No lock is held, and g0 uses nothing
+    /// afterwards but its M.
     #[cold]
     fn end_unstarted(&self, runnable: Runnable, outcome: Outcome) {
         let g = runnable.into_g();
@@ -227,17 +230,18 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// A locked or pinned goroutine was found by an M that is not its own. Go: `startlockedm`.
+    /// Hands over a locked or pinned goroutine that was found by an M that is not its own. Go: `startlockedm`.
     #[doc(alias = "startlockedm")]
     #[cold]
     fn hand_to_home(&self, runnable: Runnable, inherits: bool, home: &M) {
         if !runnable.g().has(Flags::LOCKED) {
-            // Pinned: its M may be running another goroutine, or be blocked in one.
+            // It is pinned: its M may be running another goroutine, or be blocked in one.
             return self.sched.ready_pinned(runnable);
         }
         let mut lists = self.sched.lock();
         if self.sched.attention() & attention::CLOSING != 0 {
-            // Its M has ended, or has seen the same and is about to: a P given to it would be lost, and the goroutine.
+            // Its M has ended, or has seen the same and is about to: a P given to it would be lost, and the goroutine
+            // with it.
             drop(lists);
             return self.sched.abandon_one(runnable);
         }

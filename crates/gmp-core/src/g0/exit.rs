@@ -10,9 +10,10 @@
 //!       none at hand             ──► the stack is the P's spare; leave for g0, which looks further
 //! ```
 //!
-//! **Invariant.** Of what belongs to the goroutine only the stack is used after the record has been let go, and that is in
-//! the hands of this M until it has left: the P's spares are its holder's alone, and to those who look at the M it is in
-//! the scheduler (no goroutine in `m.running`, and the slot says so, too) until the next goroutine has arrived.
+//! **Invariant.** Once the record has been let go, nothing of the goroutine is used but its stack, and this M has that
+//! to itself until it has left it: the P's spares belong to the P's holder alone. Whoever looks at the M meanwhile
+//! finds it in the scheduler (no goroutine in `m.running`, and the slot says so, too) until the next goroutine has
+//! arrived.
 
 use super::G0;
 use crate::contract::{Config, Context, Slot};
@@ -42,7 +43,7 @@ pub(super) enum Ended {
 }
 
 impl<C: Config> Sched<C> {
-    /// Ends `g`, which runs on `m` and calls on its own stack, if there is nothing unusual about it.
+    /// Ends `g`, which runs on `m` and calls this on its own stack, if there is nothing unusual about it.
     ///
     /// # Safety
     /// Nothing of the goroutine is used afterwards but its stack, which is left at once as the result says.
@@ -132,7 +133,8 @@ impl<C: Config> G0<'_, C> {
             self.m.doomed.set(true);
         }
         if self.m.doomed.get() && self.m.pinned.get() == 0 && self.m.inbox.is_empty() {
-            // The thread's state is a goroutine's doing: it ends with it, or with the last one that is pinned to it.
+            // The goroutine has changed this thread's state, so the thread ends with it, or with the last goroutine
+            // pinned to it.
             self.m.doomed.set(false);
             let p = self.release();
             self.sched.hand_off(p);
@@ -141,7 +143,7 @@ impl<C: Config> G0<'_, C> {
         true
     }
 
-    /// [`Sched::finish_goroutine`], and the task is woken.
+    /// Calls [`Sched::finish_goroutine`], and wakes the task that it returns.
     #[inline]
     pub(super) fn finish(&self, g: &'static G) {
         if let Some(waker) = self.sched.finish_goroutine(self.m, g) {
@@ -174,7 +176,7 @@ impl<C: Config> G0<'_, C> {
 
     #[cold]
     fn serve_stack_waiter(&self) {
-        // The free stack must be where any P can find it.
+        // The free stack must be where every P can find it.
         self.p().flush_stacks(&self.sched.stacks);
         let mut lists = self.sched.lock();
         if let Some(waiter) = lists.without_stack.pop_front() {
@@ -239,7 +241,7 @@ impl<C: Config> Sched<C> {
         g.set(Flags::DROPPING);
         g.unset(Flags::STARTED);
         g.unset(Flags::CODE_OVER);
-        // Unparkers of the goroutine that has ended are not this one's.
+        // Unparkers of the goroutine that has ended must not reach this one.
         g.unset(Flags::OWNS_PERMIT);
         g.join.reset_detached();
         g.word.to_spawned();

@@ -1,4 +1,4 @@
-//! Find a goroutine to run: what there is to look into; in which order, stands in `search.rs`. Go: `findRunnable`
+//! Find a goroutine to run: the places to look into. `search.rs` has the order of the looks. Go: `findRunnable`
 //! (proc.go, Go 1.27).
 
 use super::G0;
@@ -30,11 +30,11 @@ impl<C: Config> Sched<C> {
 }
 
 impl<C: Config> Sched<C> {
-    /// Takes a share of the shared queue for `m`, on which the caller is and which holds a P: the first, the others go to
-    /// the local queue; and how many they were.
+    /// Takes a share of the shared queue for `m`, which runs the caller and holds a P. Returns the first goroutine and
+    /// how many were taken; the others go to the local queue.
     #[inline]
     pub(super) fn take_batch(&self, m: &M, queues: Queues<'_, C>) -> (Option<Runnable>, usize) {
-        // With 0 an M would see work there for ever, and take none.
+        // With 0 an M would see work there for ever, and never take any.
         let limit = <C::Policy as Policy>::RULES.shared_batch.max(1);
         // SAFETY: as the caller promises; no other borrow of the P is in use.
         let mut p = unsafe { self.p_of(m) };
@@ -87,12 +87,12 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// Something is more important than the next goroutine. `true`: it was not for us, go on.
+    /// Attends to what is more important than the next goroutine. `true`: it was not for this M, which goes on looking.
     #[cold]
     fn attend(&self, wanted: u32) -> bool {
         if self.is_over() {
-            // Before the runtime closes, m0 leaves whatever there is: it unwinds by itself what only it can run
-            // (`close.rs`), and others need its P for the rest.
+            // Before the runtime closes, m0 leaves even if goroutines are left: it unwinds by itself what only it can
+            // run (`close.rs`), and others need its P for the rest.
             let unwinds = wanted & attention::CLOSING != 0 && wanted & attention::UNWIND != 0;
             if unwinds && self.has_left_some_to_unwind() {
                 return true;
@@ -104,8 +104,8 @@ impl<C: Config> G0<'_, C> {
             self.stop_for_world();
             return false;
         }
-        // Whoever was given a P runs something before it gives it away, or those who want one would only pass it to
-        // each other.
+        // An M that was given a P runs something before it gives it away; otherwise the Ms that want one would only
+        // pass it to each other.
         let just_given = self.m.just_given_p.replace(false);
         if wanted & attention::LIMIT != 0 && self.mind_the_limit(just_given) {
             return false;
@@ -113,9 +113,10 @@ impl<C: Config> G0<'_, C> {
         wanted & attention::WANTS_P == 0 || just_given || !self.give_p_to_one_that_wants_it()
     }
 
-    /// The runtime closes, and whoever has seen all goroutines settled may have missed one that was on its way into a
-    /// queue or a park on this M, or got there since: it unwinds now, here. Only what this M can run counts: one that
-    /// waits for others on other Ms (at the end of its scope) would be asked for ever, by an M that keeps a P from them.
+    /// Whether this M has to unwind goroutines before it leaves. The runtime closes, and whoever saw all goroutines
+    /// settled may have missed one that was on its way into a queue or a park on this M, or that got there since: this
+    /// M unwinds it now. Only what this M can run counts. It must not wait for a goroutine that itself waits for others
+    /// on other Ms (at the end of its scope), since it would keep a P from them.
     fn has_left_some_to_unwind(&self) -> bool {
         self.sched.wake_to_unwind();
         !self.local_is_empty() || !self.sched.shared_is_empty_on(self.m) || !self.m.inbox.is_empty()
@@ -136,13 +137,14 @@ impl<C: Config> G0<'_, C> {
         unsafe { self.sched.pop_local(self.m) }
     }
 
-    /// sysmon has seen this P's slice last too long: whoever would inherit it must not.
+    /// Whether sysmon has seen this P's slice last too long: then nobody may inherit the rest of it.
     #[inline]
     fn slice_is_over(&self) -> bool {
         self.p_shared().core.slice.is_over()
     }
 
-    /// As if the goroutine had been preempted in its first instruction: the shared queue's tail. Go: `gopreempt_m`.
+    /// Queues a goroutine at the shared queue's tail, as if it had been preempted in its first instruction. Go:
+    /// `gopreempt_m`.
     #[cold]
     fn end_slice(&self, token: Runnable) {
         self.p_shared().core.slice.forget();
@@ -151,7 +153,7 @@ impl<C: Config> G0<'_, C> {
         self.sched.wake_for_submission(self.m);
     }
 
-    /// A spinner that found work passes the right on: the chain reaction. Go: `resetspinning`.
+    /// A spinner that found work passes the right to spin on, which starts the chain reaction. Go: `resetspinning`.
     #[inline]
     fn stop_spinning(&self) {
         if self.m.spinning.replace(false) {
@@ -193,7 +195,8 @@ impl<C: Config> G0<'_, C> {
 
     /// Gives this M's P to one that needs it for its pinned goroutines. `false`: nobody needs it any more.
     ///
-    /// A right to spin goes along: submitters have counted on this M to look, so whoever has the P now looks instead.
+    /// A right to spin goes along: submitters have counted on this M to look, so the M that has the P now looks
+    /// instead.
     #[cold]
     fn give_p_to_one_that_wants_it(&self) -> bool {
         let mut lists = self.sched.lock();
@@ -211,7 +214,7 @@ impl<C: Config> G0<'_, C> {
     }
 }
 
-/// What this M looks into; the order stands in `search.rs`.
+/// What this M looks into; `search.rs` has the order.
 impl<C: Config> Sources for G0<'_, C> {
     type Token = Runnable;
     const RULES: Rules = <C::Policy as Policy>::RULES;

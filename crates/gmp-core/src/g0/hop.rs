@@ -11,22 +11,22 @@
 //!                                        m.running = B; goes on
 //! ```
 //!
-//! **Invariant.** As on the way by g0: what lets others run a goroutine (its token, its place in a queue) exists only after
-//! it is off its stack. It is B that makes A's park, or queues A, before anything else, on its own stack. The order is g0's
-//! too: a hop is made only where g0 would do nothing but pop this queue and run what comes out; whatever else is to be
-//! seen to, or may be, is left to g0. What was popped and cannot be run from here (it has a home, or no stack yet and the P
-//! no spare one) stays in the M's hand for g0.
+//! **Invariant.** As on the way by g0, what lets others run a goroutine (its token, its place in a queue) exists only
+//! after the goroutine is off its stack. B makes A's park, or queues A, before anything else, on B's own stack. The
+//! order of goroutines is g0's, too: a hop is made only where g0 would do nothing but pop this queue and run what comes
+//! out. Everything else that is to be seen to, or may be, is left to g0. What was popped and cannot be run from here
+//! (it has a home, or it has no stack yet and the P no spare one) stays in the M's hand for g0.
 //!
-//! Of a yield g0 would queue A first and then look for B: so B is what the P's own queue gives, and where that is empty
-//! the shared queue's head, which the holder of the only P knows to come out, and A itself where that is empty, too.
+//! For a yield, g0 would first queue A and then look for B. So B is what the P's own queue gives; where that is empty,
+//! the head of the shared queue, which the holder of the only P can foresee; and where that is empty too, A itself.
 //! What comes behind B in the shared queue's batch goes to the P's own queue, and so does A if the batch would have
 //! reached it.
 //!
-//! **The danger** is the moment between: A's word still says Running while B's does. Only this M may move either on, and to
-//! those who look at it, it is in the scheduler until B has arrived (no goroutine in `m.running`): a closing runtime
-//! waits for it, and then finds A waiting or queued.
+//! **The danger** is the moment between, when both words, A's and B's, say Running. Only this M may change either, and
+//! to those who look at this M it is in the scheduler until B has arrived (no goroutine in `m.running`): a closing
+//! runtime waits for that, and then finds A waiting or queued.
 //!
-//! Go goes by g0 each time: `park_m`, `gosched_m`, `schedule` (proc.go, Go 1.27).
+//! Go goes by way of g0 each time: `park_m`, `gosched_m`, `schedule` (proc.go, Go 1.27).
 
 use crate::contract::{Config, Policy, Popped, Switch};
 use crate::g0::arrive::arrive;
@@ -41,13 +41,13 @@ use crate::records::p::timers::NEVER;
 use crate::shared::sched::Sched;
 use core::ptr;
 
-/// Who runs after a yield.
+/// Which goroutine runs after a yield.
 enum Next {
     /// Another goroutine, and where the caller is to be queued.
     Other(&'static G, Errand),
-    /// The caller itself: nobody else is queued anywhere.
+    /// The caller itself: no other goroutine is queued anywhere.
     Itself,
-    /// It is not known here: g0 has to find out.
+    /// This side cannot tell: g0 has to find out.
     Unknown,
 }
 
@@ -55,7 +55,7 @@ impl<C: Config> Sched<C> {
     /// See [`AnyRuntime::hop`](crate::records::rt::AnyRuntime::hop).
     ///
     /// # Safety
-    /// As there.
+    /// The same as there.
     #[inline(always)]
     pub(crate) unsafe fn park_from(&self, g: &'static G) {
         // SAFETY: the M that runs the caller lives.
@@ -74,7 +74,7 @@ impl<C: Config> Sched<C> {
     /// See [`AnyRuntime::hop_to_yield`](crate::records::rt::AnyRuntime::hop_to_yield).
     ///
     /// # Safety
-    /// As there.
+    /// The same as there.
     #[inline(always)]
     pub(crate) unsafe fn yield_from(&self, g: &'static G) {
         // SAFETY: the M that runs the caller lives.
@@ -92,7 +92,7 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Leaves the stack of `g` for `next`, which does the errand.
+    /// Leaves the stack of `g` for `next`, which does the errand of `g`.
     ///
     /// # Safety
     /// On the stack of `g`, which runs on `m`; the caller had the only `Runnable` of `next`, which has run.
@@ -126,7 +126,7 @@ impl<C: Config> Sched<C> {
         let Some(p) = self.p_to_hop_on(m) else { return Next::Unknown };
         let to_local = m.leave.get() == Leave::YieldLocal;
         if !to_local && p.slice.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick) {
-            // The shared queue comes first, and the caller is in it.
+            // The shared queue comes first in this slice, and the caller would be in it.
             return Next::Unknown;
         }
         // SAFETY: we are on this M's thread, and it holds a P.
@@ -149,14 +149,14 @@ impl<C: Config> Sched<C> {
         let reaches_caller = took < <C::Policy as Policy>::RULES.shared_batch.max(1);
         let errand = if reaches_caller { Errand::ToLocal } else { Errand::ToShared };
         if reaches_caller {
-            // Where g0 has to run the next one, it queues the caller in the same place.
+            // If g0 has to run the next one, it queues the caller in the same place.
             m.leave.set(Leave::YieldLocal);
         }
         let popped = Popped { token, inherits: false };
         self.hop_to_popped(m, p, popped, errand)
     }
 
-    /// Who runs after a yield, with this one out of a queue.
+    /// Which goroutine runs after a yield that has popped this one.
     #[inline(always)]
     fn hop_to_popped(&self, m: &M, p: &PCore, popped: Popped<Runnable>, errand: Errand) -> Next {
         let next = self.keep_or_run(m, p, popped, |next| self.starts_on_a_spare(m, next));
@@ -173,7 +173,8 @@ impl<C: Config> Sched<C> {
         (!for_g0).then_some(p)
     }
 
-    /// The goroutine, if it can be switched to from here, or has never run and `may_start`; else the M keeps it for g0.
+    /// The goroutine, if it can be switched to from here. One that has never run needs `may_start` to agree. Otherwise
+    /// the M keeps it for g0.
     #[inline(always)]
     fn keep_or_run(
         &self,
@@ -194,7 +195,8 @@ impl<C: Config> Sched<C> {
         Some(popped.token.into_g())
     }
 
-    /// Gives a goroutine that is to run for the first time a spare stack, if there is one and it is content with that.
+    /// Gives a goroutine that is to run for the first time a spare stack, if there is one and the goroutine can do with
+    /// it.
     #[inline]
     fn starts_on_a_spare(&self, m: &M, next: &G) -> bool {
         if next.has(Flags::ENDS_BY_G0) {
@@ -218,8 +220,8 @@ impl<C: Config> Sched<C> {
         self.keep_or_run(m, p, popped, |next| !next.has(Flags::ENDS_BY_G0))
     }
 
-    /// Whether g0 would do anything else before it looks into the P's own queue, or anything to the goroutine that
-    /// comes out of it.
+    /// Whether g0 would do anything else before it looks into the P's own queue, or would do anything to the goroutine
+    /// that comes out of it before it runs that.
     #[inline(always)]
     fn is_more_to_do(&self, m: &M, p: &PCore) -> bool {
         self.attention() != 0

@@ -27,11 +27,12 @@ impl<C: Config> G0<'_, C> {
             return None;
         }
         let p = self.release();
-        // Not if it went to another M, for a goroutine that waits for a thread.
+        // `false` if the P went straight to another M, for a goroutine that waits for a thread.
         let idle = self.sched.retire_p(&mut lists, p);
         drop(lists);
         self.drop_spinning();
-        // From here on a submitter sees the idle P and nobody spinning; what it pushed before it could, we see now.
+        // From here on a submitter sees the idle P and nobody spinning. What it pushed before it could see them, we see
+        // now.
         full_fence();
         if self.last_look() || !idle { None } else { self.watch() }
     }
@@ -59,8 +60,8 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// Sleeps until somebody gives this M a P. `false`: it is to rest if it is m0, else its thread is to end: the
-    /// runtime closes, it was a reserve, or there are enough idle Ms without it.
+    /// Sleeps until somebody gives this M a P. `false`: m0 is to rest, and any other M's thread is to end, because the
+    /// runtime closes, because the M was a reserve, or because there are enough idle Ms without it.
     #[must_use]
     #[doc(alias = "stopm")]
     pub(super) fn stop_m(&self) -> bool {
@@ -69,7 +70,8 @@ impl<C: Config> G0<'_, C> {
             return false;
         }
         let mut lists = self.sched.lock();
-        // Under the lock: whoever ends the runtime wakes us under it, and we may have taken that wake for another.
+        // We look under the lock: whoever ends the runtime wakes us under it, and we may have taken that wake for
+        // another.
         if self.is_over() {
             return false;
         }
@@ -92,14 +94,15 @@ impl<C: Config> G0<'_, C> {
         (given || !self.may_leave()) && self.sleep_for_p()
     }
 
-    /// Sleeps as one idle M more than are kept. `false`: nobody has given it a P for as long as such an M is kept.
+    /// Sleeps as an idle M beyond the number that is kept. `false`: nobody has given it a P for as long as such an M
+    /// may stay.
     fn sleep_as_surplus(&self) -> bool {
         let deadline = Instant::now().checked_add(self.sched.settings.thread_keep_alive);
         deadline.is_none_or(|deadline| self.m.note.sleep_until(deadline))
     }
 
-    /// Whether the M's thread is to end, after a long sleep as an idle M. If so it is on no list any more by which
-    /// somebody would give it something: whoever gives an idle M a P sets its note under the same lock.
+    /// Whether the M's thread is to end after a long sleep as an idle M. If so, the M is on no list any more by which
+    /// somebody could give it something: whoever gives an idle M a P sets its note under the same lock.
     fn may_leave(&self) -> bool {
         let mut lists = self.sched.lock();
         let me = MRef::new(self.m);
@@ -157,7 +160,7 @@ impl<C: Config> G0<'_, C> {
         self.sched.park_p(&mut self.sched.lock(), p);
     }
 
-    /// m0 was woken by the end of `run` where it waited for a P: nobody is to give it one any more.
+    /// m0 was woken by the end of `run` where it waited for a P: from now on nobody is to give it one.
     fn leave_the_lists(&self) {
         let mut lists = self.sched.lock();
         let me = MRef::new(self.m);
@@ -169,7 +172,7 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// m0 has done its part: hands its P on and rests until `run` is to return, but for the times when it is the reserve.
+    /// m0 has done its part: it hands its P on and rests until `run` is to return, except while it is the reserve.
     pub(crate) fn rest_until_finished(&self) {
         self.leave_the_lists();
         loop {

@@ -15,7 +15,7 @@ use crate::records::p::timers::NEVER;
 pub(super) enum After {
     /// Looks for the next one.
     Next,
-    /// Runs the same one on, on the same slice, through no queue: its park was called off.
+    /// Goes on with the same one, in the same slice and through no queue: its park was called off.
     Resume,
     /// Its thread is to end.
     End,
@@ -45,7 +45,7 @@ impl<C: Config> G0<'_, C> {
         After::Next
     }
 
-    /// Queues a goroutine that yielded to everybody.
+    /// Queues a goroutine that yielded to all others.
     #[inline(always)]
     fn yielded(&self, g: &'static G, how: EventKind) {
         let runnable = self.to_runnable(g, how);
@@ -97,10 +97,10 @@ impl<C: Config> G0<'_, C> {
         After::Next
     }
 
-    /// Runs a goroutine on whose park was called off, unless a closing runtime has ended its wait first.
+    /// Goes on with a goroutine whose park was called off, unless a closing runtime has ended its wait first.
     ///
-    /// A goroutine whose parks are called off again and again would never let its M look at the attention word: if there
-    /// is something to attend to, it is the next to run after that.
+    /// A goroutine whose parks are called off again and again would never let its M look at the attention word. So if
+    /// there is something to attend to, the goroutine is queued to run next after that.
     #[inline(never)]
     fn resume(&self, g: &'static G, wait: Wait) -> After {
         if self.is_wanted() {
@@ -117,7 +117,7 @@ impl<C: Config> G0<'_, C> {
         After::Resume
     }
 
-    /// Queues a goroutine whose park was called off: before what a hop has left to this M.
+    /// Queues a goroutine whose park was called off, in front of what a hop has left to this M.
     #[cold]
     fn resume_later(&self, g: &'static G, wait: Wait) -> After {
         if let Some(popped) = self.m.at_hand.take() {
@@ -137,7 +137,7 @@ impl<C: Config> G0<'_, C> {
         After::Next
     }
 
-    /// A goroutine came back from a blocking call, and no P was to be had: it queues, its M sleeps.
+    /// A goroutine came back from a blocking call, and there was no P for it: it queues, and its M sleeps.
     #[cold]
     fn lost_p(&self, g: &'static G) {
         self.sched.track_runnable(g);
@@ -148,7 +148,7 @@ impl<C: Config> G0<'_, C> {
             return self.lost_p_at_home(g, runnable);
         }
         let mut lists = self.sched.lock();
-        // Under the lock: a P that goes idle from here on is released after our push, and its M looks again.
+        // We look under the lock: a P that goes idle from here on is released after our push, and its M looks again.
         let idle = self.sched.take_idle_p(&mut lists);
         self.sched.push_shared_on(self.m, runnable);
         drop(lists);

@@ -1,4 +1,4 @@
-//! g0 at the limit of threads: the reserve, and goroutines that wait for a thread. `waking/limit.rs` tells how.
+//! g0 at the limit of threads: the reserve, and goroutines that wait for a thread. `waking/limit.rs` explains both.
 
 use super::G0;
 use crate::contract::{Config, Slot};
@@ -7,8 +7,9 @@ use crate::records::attention;
 use crate::records::g::{G, WaitReason};
 
 impl<C: Config> G0<'_, C> {
-    /// At the limit of threads. `true`: this M was a reserve, and has given its P away; not one that it was just given,
-    /// if something is pinned here: it runs nowhere else, and the P would come back for it, and go again.
+    /// Attends to the limit of threads. `true`: this M was a reserve, and has given its P away. It keeps a P that it
+    /// was just given if a goroutine is pinned to it: that one runs nowhere else, so the P would come back for it, and
+    /// go again.
     #[cold]
     pub(super) fn mind_the_limit(&self, just_given: bool) -> bool {
         let mut lists = self.sched.lock();
@@ -48,7 +49,7 @@ impl<C: Config> G0<'_, C> {
         let mut lists = self.sched.lock();
         lists.without_thread.push_back(token);
         self.sched.call_attention(attention::LIMIT);
-        // Where both are idle, they meet on the P's way back to the list.
+        // If an M and a P are both idle, they meet on the P's way back to the list.
         if !lists.idle_ms.is_empty()
             && let Some(p) = self.sched.take_idle_p(&mut lists)
         {
@@ -68,7 +69,7 @@ impl<C: Config> G0<'_, C> {
         self.sched.clear_limit(&lists);
     }
 
-    /// Whether this M is a reserve, and free to rest if it is m0, or to end.
+    /// Whether this M is a reserve and nothing binds it, so that it may rest (if it is m0) or end.
     pub(super) fn may_rest(&self) -> bool {
         self.m.reserve.get() && self.m.pinned.get() == 0 && self.m.locked_g.get().is_null()
     }

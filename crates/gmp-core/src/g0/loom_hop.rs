@@ -1,5 +1,6 @@
-//! loom models of a hop and of an exit on the own stack: what another M, a waker, a joiner or a closing runtime sees of a
-//! goroutine that left for the next one. The words are the real ones; stacks and records are loom's cells.
+//! loom models of a hop, and of an exit on a goroutine's own stack: what another M, a waker, a joiner or a closing
+//! runtime sees of a goroutine that left for the next one. The words are the real ones; stacks and records are loom's
+//! cells.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gmp-core --release --lib loom_`
 //!
@@ -26,7 +27,7 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
 const NOBODY: usize = 0;
 const B: usize = 2;
 
-/// Goroutine A, which leaves, and what its M says that it runs.
+/// Goroutine A, which leaves, and the goroutine that its M says it runs.
 struct Left {
     word: GWord,
     join: JoinWord,
@@ -64,7 +65,7 @@ impl Left {
         self.running.store(B, Release);
     }
 
-    /// Somebody else runs A on.
+    /// Somebody else continues A.
     fn run_on(&self) {
         self.word.to_running();
         // SAFETY: A is off its stack, and its one token is ours, as the models are to prove.

@@ -1,4 +1,4 @@
-//! Steal from other Ps; in which order, stands in `search.rs`. Go: `stealWork` (proc.go, Go 1.27).
+//! Steal from other Ps. `search.rs` has the order of the looks. Go: `stealWork` (proc.go, Go 1.27).
 
 use super::G0;
 use crate::contract::{
@@ -56,8 +56,8 @@ impl<C: Config> G0<'_, C> {
 }
 
 impl<C: Config> Raid<'_, '_, C> {
-    /// Takes a job, from the first victim that has one: only when there is no goroutine to take, since a job must first
-    /// be made into one.
+    /// Takes a job from the first victim that has one. This comes after all looks for goroutines, since a job must
+    /// first be made into one.
     fn steal_job(&self) -> Option<Popped<Runnable>> {
         let Self { g0, all, .. } = self;
         let mut walk = self.walk();

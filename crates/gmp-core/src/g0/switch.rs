@@ -13,8 +13,8 @@ use crate::shared::sched::{Sched, SlotOf};
 use core::ptr;
 
 impl<C: Config> G0<'_, C> {
-    /// Runs `g`, and those for which it and they [hop](crate::records::rt::AnyRuntime::hop), until one leaves for g0:
-    /// that one, or `None` if it has ended and there is nothing more to do for it. Go: `gogo`.
+    /// Runs `g`, and the goroutines to which it and they [hop](crate::records::rt::AnyRuntime::hop), until one leaves
+    /// for g0. Returns that one, or `None` if it has ended and nothing is left to do for it. Go: `gogo`.
     #[doc(alias = "gogo")]
     #[inline]
     pub(crate) fn switch_to(&self, g: &'static G) -> Option<&'static G> {
@@ -73,7 +73,7 @@ unsafe fn drop_body(g: &G) {
     g.outcome.set(Outcome::Abandoned);
 }
 
-/// Drops the goroutine-locals of `g`, which calls.
+/// Drops the goroutine-locals of `g`, the caller.
 #[inline(always)]
 fn end_locals(g: &G) {
     if g.has(Flags::EXTRA)
@@ -83,11 +83,12 @@ fn end_locals(g: &G) {
     }
 }
 
-/// The first frame of every goroutine: run the closure, then leave for good. Go: `goexit1` under every goroutine.
+/// The first frame of every goroutine: it runs the closure, and then leaves for good. Go: `goexit1` under every
+/// goroutine.
 #[doc(alias = "goexit")]
 unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
-    // SAFETY: C3: the carry of the first switch is the goroutine; without one the slot has it (`Ended::Again`). Records are
-    // never freed.
+    // SAFETY: C3: the carry of the first switch is the goroutine; where there is none, the slot names it
+    // (`Ended::Again`). Records are never freed.
     let g: &'static G = match unsafe { g.cast_const().cast::<G>().as_ref() } {
         Some(g) => g,
         None => goroutine_here(),
@@ -108,7 +109,7 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
         g.set(Flags::CODE_OVER);
         // SAFETY: a goroutine is a flow that `init` or `init_again` has made, and its code is over.
         unsafe { C::Switch::end_of_flow() };
-        // What their destructors have made anew.
+        // The destructors of thread-locals may have made goroutine-locals anew.
         end_locals(g);
     }
     // A blocking section, a panic's reservation: whatever was open was closed by unwinding. The M may be another one.
@@ -116,7 +117,7 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
     let mut m = unsafe { &*g.m() };
     let hold = core::mem::ManuallyDrop::new(m.door.hold());
     if !hold.found_p() {
-        // It has stepped aside, or its P was taken, and only a goroutine with a P can end.
+        // The goroutine has stepped aside, or its P was taken, and only a goroutine with a P can end.
         drop(Inside::come_back(Here::new(g)));
         // SAFETY: as above.
         m = unsafe { &*g.m() };
@@ -136,7 +137,7 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
         Ended::ByG0 => {
             m.leave.set(Leave::Exit);
             if C::Switch::THREAD_EACH {
-                // The destructors of this thread's thread-locals are still to run, and the record is free by then.
+                // The destructors of this thread's thread-locals are still to run, and the record will be free by then.
                 set_plain::<SlotOf<C>>();
             }
             m.g0.get()
@@ -144,7 +145,7 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
     }
 }
 
-/// The goroutine that starts on this stack, by the slot.
+/// The goroutine that starts on this stack, as the slot says.
 #[cold]
 fn goroutine_here() -> &'static G {
     match caller() {

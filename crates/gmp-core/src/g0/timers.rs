@@ -1,4 +1,4 @@
-//! Run what is due of a P's timers. Go: `timers.check`, `timers.run` (time.go, Go 1.27).
+//! Run the timers of a P that are due. Go: `timers.check`, `timers.run` (time.go, Go 1.27).
 //!
 //! Due entries are taken out of the heap in batches, under one hold of its lock, and dealt with one after another. What
 //! they ready goes where a waker's goroutine goes: next on this P.
@@ -13,7 +13,7 @@ use core::ptr;
 
 /// The part of a record that has its word and its context.
 const LINE: usize = 64;
-/// How much of a stack a goroutine reads on its way out of a sleep: a few frames.
+/// How much of its stack a goroutine reads on its way out of a sleep: a few frames.
 const FRAMES: usize = 384;
 
 /// Woken goroutines on their way into the queue.
@@ -23,7 +23,7 @@ struct Awake {
 }
 
 impl<C: Config> G0<'_, C> {
-    /// Runs what is due of this P's timers.
+    /// Runs those of this P's timers that are due.
     #[inline(always)]
     pub(super) fn check_timers(&self) {
         let timers = &self.p_shared().core.timers;
@@ -34,7 +34,8 @@ impl<C: Config> G0<'_, C> {
 
     #[inline(never)]
     fn check_own_timers(&self, timers: &Timers) {
-        // What a goroutine read a moment ago is good enough: nothing runs early by it, and the next look reads anew.
+        // The time that a goroutine read a moment ago is good enough: nothing runs early by it, and the next look reads
+        // the clock.
         let now = match self.m.clock.replace(0) {
             0 => self.sched.header.now(),
             now => now,
@@ -45,7 +46,7 @@ impl<C: Config> G0<'_, C> {
         }
     }
 
-    /// Runs what is due of some P's timers. `true`: there was something.
+    /// Runs those timers that are due, of any P. `true`: there were some.
     pub(super) fn run_timers_of(&self, timers: &Timers) -> bool {
         timers.next() != NEVER && self.run_due(timers, self.sched.header.now())
     }
@@ -66,8 +67,8 @@ impl<C: Config> G0<'_, C> {
         ran
     }
 
-    /// Deals with due entries in their order. Goroutines that slept for long are in no cache: their records are asked for
-    /// all at once, and their stacks as soon as the records say where they are, well before they run.
+    /// Deals with due entries in their order. Goroutines that have slept for long are in no cache: their records are
+    /// prefetched all at once, and their stacks as soon as the records say where they are, well before they run.
     fn run_batch(&self, mut due: Batch, now: u64, timers: &Timers) -> bool {
         for g in due.goroutines() {
             C::Switch::prefetch(ptr::from_ref(g).cast(), LINE);

@@ -13,15 +13,15 @@
 //! ```
 //!
 //! **Invariant.** While all Ps are idle and a timer is pending or a goroutine waits for a descriptor, there is a
-//! watcher, and it knows: whoever gives up a P comes here afterwards (`give_up_p`) or sees to it in another way
-//! (`hand_off`), and a goroutine begins to wait on a P that somebody gives up later. While some P is in use its M looks
-//! whenever its queues are empty, and sysmon looks if none did for 10 ms.
+//! watcher, and it knows of that. For whoever gives up a P comes here afterwards (`give_up_p`) or sees to it in another
+//! way (`hand_off`), and a goroutine begins to wait on a P that somebody gives up later. While a P is in use, its M
+//! looks whenever its queues are empty, and sysmon looks if no M did for 10 ms.
 //!
-//! **The danger** is a wake that goes to the note while the M sleeps in the poller, or the other way round. The note's word
-//! says where its owner sleeps (`records/m/note.rs`), and everybody who wakes the watcher does it by its note.
+//! **The danger** is a wake that goes to the note while the M sleeps in the poller, or the other way round. The note's
+//! word says where its owner sleeps (`records/m/note.rs`), and everybody wakes the watcher by way of its note.
 //!
-//! **Who goes on.** A watcher that comes back with goroutines runs the first, and wakes another M only for more of them. If
-//! timers are pending it passes the right to spin on, and so the watch.
+//! **Who goes on watching.** A watcher that comes back with goroutines runs the first, and wakes another M only if
+//! there are more. If timers are pending it passes the right to spin on, and with it the watch.
 
 use super::G0;
 use crate::contract::{Config, List, Popped, ReadyList};
@@ -61,7 +61,8 @@ impl<C: Config> G0<'_, C> {
             return None;
         }
         let mut lists = self.sched.lock();
-        // Whoever fills our inbox looks for us on the idle list and here, under the lock, and we have been on neither.
+        // Whoever fills our inbox looks for us, under the lock, on the idle list and here, and so far we have been on
+        // neither.
         if self.is_wanted() || !self.m.inbox.is_empty() {
             return None;
         }
@@ -78,7 +79,7 @@ impl<C: Config> G0<'_, C> {
         self.sched.polling.set_watched(false);
         lists.post.leave(MRef::new(self.m), polls);
         self.m.note.clear();
-        // At the limit of threads somebody may have had nobody else to give a P to.
+        // At the limit of threads there may have been no other M to give a P to.
         if !self.take_next_p() {
             let Some(p) = self.sched.take_idle_p(&mut lists) else {
                 drop(lists);

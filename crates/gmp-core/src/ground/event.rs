@@ -69,7 +69,7 @@ pub struct Event {
     pub p: Option<u32>,
     /// On which M; `None`: a thread that is none.
     pub m: Option<u64>,
-    /// As the kind says.
+    /// A number, whose meaning the kind tells.
     pub value: u64,
 }
 
@@ -77,6 +77,6 @@ pub struct Event {
 /// the runtime, or of a channel, a timer or a context, panics here with a message that says so, and an unwind ends the
 /// process. A mutex of `gmp::sync` may be taken here if it is free.
 pub trait EventSink: Send + Sync + 'static {
-    /// Takes one.
+    /// Takes one event.
     fn event(&self, event: &Event);
 }

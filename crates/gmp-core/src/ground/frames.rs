@@ -22,12 +22,12 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Of a goroutine that waited.
+    /// The stack of a goroutine that waited.
     pub(crate) fn of_suspended(addresses: Vec<usize>) -> Self {
         Self { addresses, suspended: true }
     }
 
-    /// Of a goroutine that ran.
+    /// The stack of a goroutine that ran.
     pub(crate) fn of_running(addresses: Vec<usize>) -> Self {
         Self { addresses, suspended: false }
     }

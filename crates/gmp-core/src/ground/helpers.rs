@@ -4,7 +4,7 @@ use crate::ground::threads;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Those that run.
+/// How many of them run.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 /// How many there are.

@@ -38,5 +38,5 @@ impl fmt::Display for Overrun {
     }
 }
 
-/// Told of each overrun.
+/// What is told of each overrun.
 pub type OverrunHook = Arc<dyn Fn(&Overrun) + Send + Sync>;

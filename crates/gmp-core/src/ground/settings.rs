@@ -34,10 +34,11 @@ pub enum DeadlockRule {
     Never,
 }
 
-/// Told the number of a goroutine that ended because no stack could be had for it.
+/// What is told the number of a goroutine that ended because no stack could be had for it.
 pub type OutOfStacksHook = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// How long idle threads beyond the reserve are kept: tokio's figure for its blocking pool. Go keeps them for ever.
+/// How long idle threads are kept, beyond those that always are: tokio's figure for its blocking pool. Go keeps them
+/// for ever.
 pub const DEFAULT_THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Go's `maxmcount`.
@@ -91,7 +92,7 @@ pub struct Settings {
     pub events: Option<Arc<dyn EventSink>>,
 }
 
-/// One P, and what Go does for all else; stacks of 1 MiB.
+/// One P, and for everything else what Go does; stacks of 1 MiB.
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -1,9 +1,9 @@
 //! How the runtime makes a thread.
 //!
 //! std gives each thread a signal stack as the first thing that it does, and aborts the process if the operating system
-//! refuses the memory. Whoever asks for a thread shall get an error then. So the memory that a thread takes is asked for,
-//! and given back, before the thread is made, with what those still need that have yet to begin: where that is refused,
-//! so is the thread. What others take between the question and the thread's first step cannot be known.
+//! refuses the memory. Whoever asks for a thread is to get an error then. So before the thread is made, the memory that
+//! it takes is asked for and given back, together with what those threads still need that have yet to begin: where that
+//! is refused, so is the thread. What others take between the question and the thread's first step cannot be known.
 
 use std::io;
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ const BEYOND: usize = 256 << 10;
 /// A thread's stack, unless `RUST_MIN_STACK` says otherwise.
 const STACK: usize = 2 << 20;
 
-/// Asks the operating system for so much address space, and gives it back.
+/// Asks the operating system for this many bytes of address space, and gives them back.
 type Probe = fn(usize) -> io::Result<()>;
 
 /// The process's probe, once a runtime was made whose switch has one.
@@ -61,7 +61,7 @@ fn spawn_after<T: Send + 'static>(
     made
 }
 
-/// As std finds it.
+/// The size that std gives a thread's stack.
 fn stack_size() -> usize {
     static SIZE: OnceLock<usize> = OnceLock::new();
     let said = || std::env::var("RUST_MIN_STACK").ok().and_then(|said| said.parse().ok());

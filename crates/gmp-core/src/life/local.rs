@@ -39,8 +39,9 @@ use std::any::Any;
 ///
 /// No call of it suspends, unless what it calls does: the initial expression, a closure that it is given, a destructor.
 ///
-/// `T` need not be `Send`: a value never leaves its goroutine, no more than a variable on its stack. What holds for such
-/// variables holds here: where goroutines move between threads, it must bear that.
+/// `T` need not be `Send`: a value never leaves its goroutine, any more than a variable on the goroutine's stack does.
+/// What holds for such variables holds here: where goroutines move between threads, the value must be able to bear
+/// that.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -230,7 +231,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// Sets the value, without making the initial one first. Never suspends, unless a destructor of what was there does.
     ///
     /// # Panics
-    /// As [`LocalKey::with`].
+    /// The same as for [`LocalKey::with`].
     #[track_caller]
     pub fn set(&'static self, value: T) {
         self.with_initial(Cell::new(value), |left, cell| {
@@ -243,7 +244,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// A copy of the value.
     ///
     /// # Panics
-    /// As [`LocalKey::with`].
+    /// The same as for [`LocalKey::with`].
     #[track_caller]
     pub fn get(&'static self) -> T
     where
@@ -255,7 +256,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// Takes the value and leaves a default one.
     ///
     /// # Panics
-    /// As [`LocalKey::with`].
+    /// The same as for [`LocalKey::with`].
     #[track_caller]
     pub fn take(&'static self) -> T
     where
@@ -267,7 +268,7 @@ impl<T: 'static> LocalKey<Cell<T>> {
     /// Puts a value in and returns what was there.
     ///
     /// # Panics
-    /// As [`LocalKey::with`].
+    /// The same as for [`LocalKey::with`].
     #[track_caller]
     pub fn replace(&'static self, value: T) -> T {
         self.with(|cell| cell.replace(value))
@@ -278,7 +279,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Calls `f` with a shared borrow.
     ///
     /// # Panics
-    /// As [`LocalKey::with`], and if the value is borrowed mutably.
+    /// The same as for [`LocalKey::with`], and if the value is borrowed mutably.
     #[track_caller]
     pub fn with_borrow<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         self.with(|cell| f(&cell.borrow()))
@@ -287,7 +288,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Calls `f` with an exclusive borrow.
     ///
     /// # Panics
-    /// As [`LocalKey::with`], and if the value is borrowed.
+    /// The same as for [`LocalKey::with`], and if the value is borrowed.
     #[track_caller]
     pub fn with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> R {
         self.with(|cell| f(&mut cell.borrow_mut()))
@@ -296,7 +297,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Sets the value, without making the initial one first.
     ///
     /// # Panics
-    /// As [`LocalKey::with`], and if the value is borrowed.
+    /// The same as for [`LocalKey::with`], and if the value is borrowed.
     #[track_caller]
     pub fn set(&'static self, value: T) {
         self.with_initial(RefCell::new(value), |left, cell| {
@@ -309,7 +310,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Takes the value and leaves a default one.
     ///
     /// # Panics
-    /// As [`LocalKey::with`], and if the value is borrowed.
+    /// The same as for [`LocalKey::with`], and if the value is borrowed.
     #[track_caller]
     pub fn take(&'static self) -> T
     where
@@ -321,7 +322,7 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     /// Puts a value in and returns what was there.
     ///
     /// # Panics
-    /// As [`LocalKey::with`], and if the value is borrowed.
+    /// The same as for [`LocalKey::with`], and if the value is borrowed.
     #[track_caller]
     pub fn replace(&'static self, value: T) -> T {
         self.with(|cell| cell.replace(value))

@@ -50,7 +50,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// The message, or a word that there is none.
+/// The message, or a text that says that there is none.
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text().as_deref().unwrap_or(NO_TEXT))

@@ -160,8 +160,9 @@ where
     }
 }
 
-/// Not all that the scope was to do has been done, and nobody has been told. Returns only if the runtime closes and the
-/// caller can end no more than it does already: the scope is in a destructor.
+/// Panics, or unwinds in a runtime that closes, because part of what the scope was to do has not been done, and nobody has
+/// been told. Returns only if the runtime closes and the caller can end no more than it does already: the scope is in a
+/// destructor.
 #[cold]
 #[track_caller]
 fn never_ran() {
@@ -191,7 +192,7 @@ impl<'scope> Scope<'scope, '_> {
     /// For the facade, whose `Spawn::go_in` it is.
     ///
     /// # Panics
-    /// As [`Scope::go`].
+    /// The same as for [`Scope::go`].
     #[doc(hidden)]
     #[track_caller]
     pub fn spawn<F, T>(

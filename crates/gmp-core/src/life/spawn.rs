@@ -91,7 +91,7 @@ where
 /// `None`: nothing was taken, or there is no memory for a record, and then nothing is taken.
 ///
 /// # Safety
-/// As [`spawn_unchecked`].
+/// The same as for [`spawn_unchecked`].
 pub(crate) unsafe fn spawn_stolen<'a, F>(
     m: &M,
     steal: impl FnOnce() -> Option<(&'a Job, F)>,
@@ -113,7 +113,7 @@ where
 /// [`spawn_stolen`] by one who is on no M: to the shared queue's tail. `false`: there was nothing to steal, or no record.
 ///
 /// # Safety
-/// As [`spawn_unchecked`].
+/// The same as for [`spawn_unchecked`].
 #[cold]
 pub(crate) unsafe fn spawn_stolen_outside<'a, F>(
     rt: &AnyRuntime,
@@ -147,7 +147,7 @@ fn fill_with_job(g: &'static G, header: &Header, number: u64, job: &Job) {
 /// Puts the closure into a record just filled: a goroutine, runnable, and in no queue.
 ///
 /// # Safety
-/// As [`spawn_unchecked`]; the record was just filled, and this is its only call.
+/// The same as for [`spawn_unchecked`]; the record was just filled, and this is its only call.
 #[inline]
 unsafe fn runnable<F, T>(g: &'static G, f: F) -> Runnable
 where
@@ -166,7 +166,7 @@ where
 /// one if it holds none.
 ///
 /// # Safety
-/// As [`spawn_unchecked`].
+/// The same as for [`spawn_unchecked`].
 #[inline]
 unsafe fn submit<F, T>(m: &M, g: &'static G, f: F) -> JoinHandle<T>
 where

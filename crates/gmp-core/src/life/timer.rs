@@ -1,9 +1,9 @@
-//! Timers of one's own: a callback on the scheduler's stack at a given time, once or again and again.
+//! Users' timers: a callback on the scheduler's stack at a given time, once or again and again.
 //!
 //! A [`Timer`] lies in the heap of the P that armed it, beside the deadlines of parked goroutines
 //! (`records/p/timers.rs`), and the M that finds it due calls [`Fire::fire`]. Channels that deliver the time, functions
-//! run after a delay and contexts with deadlines are built of it. What a timer goes through is told in
-//! `records/p/plan.rs`. Go: `timer`, `timers.run` (time.go, Go 1.27).
+//! run after a delay and contexts with deadlines are built from it. `records/p/plan.rs` describes what a timer goes
+//! through. Go: `timer`, `timers.run` (time.go, Go 1.27).
 
 mod remains;
 
@@ -220,14 +220,14 @@ unsafe fn fire_node<F: Fire>(head: NonNull<Head>, expiry: Expiry) {
 }
 
 /// # Safety
-/// As [`fire_node`].
+/// The same as for [`fire_node`].
 unsafe fn retain_node<F>(head: NonNull<Head>) {
     // SAFETY: as above.
     unsafe { Arc::increment_strong_count(head.cast::<Node<F>>().as_ptr().cast_const()) };
 }
 
 /// # Safety
-/// As [`fire_node`]; the count is used up.
+/// The same as for [`fire_node`]; the count is used up.
 unsafe fn release_node<F: Fire>(head: NonNull<Head>) -> Option<crate::records::p::timer::Remains> {
     // SAFETY: as above.
     let node = unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr().cast_const()) };
@@ -279,7 +279,7 @@ impl AnyTimer {
     /// ```
     ///
     /// # Panics
-    /// As [`AnyTimer::reset_in`].
+    /// The same as for [`AnyTimer::reset_in`].
     ///
     /// # Safety
     /// `step` neither suspends nor unwinds: the P and the M that the timer is set on are in use around it.
@@ -298,7 +298,7 @@ impl AnyTimer {
     /// [`AnyTimer::reset_in`], for the first time at `at`; at once if that is past. Never suspends.
     ///
     /// # Panics
-    /// As [`AnyTimer::reset_in`].
+    /// The same as for [`AnyTimer::reset_in`].
     #[track_caller]
     pub fn reset_at(&self, at: Instant, period: Duration) -> bool {
         let setter = Setter::enter();

@@ -55,7 +55,7 @@ fn rises(numbers: &[u64]) -> bool {
     numbers.windows(2).all(|pair| pair[0] < pair[1])
 }
 
-/// The owner pops its last token while a thief calls the block in.
+/// The owner pops its last token while a thief revokes the block.
 #[test]
 fn a_last_token_has_one_taker() {
     explore(6, || {
@@ -90,7 +90,7 @@ fn a_kept_block_is_shared_once_revoked() {
     });
 }
 
-/// Two thieves call the same block in, and the owner pops from it.
+/// Two thieves revoke the same block, and the owner pops from it.
 #[test]
 fn two_thieves_revoke_one_block() {
     explore(3, || {

@@ -29,7 +29,7 @@ pub struct Weighted {
 #[derive(Clone, Debug)]
 pub struct WeightedWalk {
     first: Option<usize>,
-    /// `first` until it is to be passed over among the others.
+    /// The P that was drawn, until it comes up among the others and is passed over.
     drawn: Option<usize>,
     others: CoprimeWalk,
 }

@@ -32,11 +32,11 @@ struct Slot {
 
 static FIRST: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
-/// Somebody at work in a runtime that may be closing. Must not suspend.
+/// Somebody who is at work in a runtime that may be closing. It must not suspend.
 pub(crate) struct Outsider(&'static Slot);
 
 impl Outsider {
-    /// Enters a runtime, which may be gone: its address is compared, no more.
+    /// Enters a runtime, which may be gone: its address is only compared.
     pub(crate) fn enter(runtime: *const ()) -> Self {
         let slot = free_slot(runtime.cast_mut()).unwrap_or_else(|| new_slot(runtime.cast_mut()));
         // Pairs with the fence in `wait_for_outsiders`.

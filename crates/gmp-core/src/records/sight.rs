@@ -94,7 +94,7 @@ pub trait Unwind {
 
 /// The copied stack of a goroutine that ran, still to be walked along.
 pub trait Captured: Send {
-    /// As [`Unwind::unwind`].
+    /// The same as [`Unwind::unwind`].
     fn addresses(self: Box<Self>) -> Vec<usize>;
 }
 

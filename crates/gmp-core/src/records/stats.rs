@@ -4,7 +4,7 @@ use crate::contract::StackFigures;
 use core::panic::Location;
 use std::time::Duration;
 
-/// So many sites `Stats` names.
+/// How many sites `Stats` names.
 pub const WORST_SITES: usize = 5;
 
 /// A place where goroutines are started that block their threads without declaring it.
@@ -74,8 +74,8 @@ pub struct Stats {
     pub handoffs: u64,
     /// How often a P was taken from a goroutine that computed for longer than its time slice.
     pub overruns: u64,
-    /// Where goroutines were started that block without declaring it, those first that took longest: what to wrap in
-    /// `blocking` first. The runtime takes their Ps sooner than others'.
+    /// Where goroutines were started that block without declaring it, those that took longest first: theirs are the
+    /// calls to wrap in `blocking`. The runtime takes their Ps sooner than others'.
     pub blocking_sites: [Option<BlockingSite>; WORST_SITES],
     /// Stacks and their memory.
     pub stacks: StackFigures,

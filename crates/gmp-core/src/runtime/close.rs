@@ -39,7 +39,7 @@ impl<C: Config> G0<'_, C> {
             self.acquire(p);
             token
         } else if self.take_next_p() {
-            // SAFETY: as in `next_locked`: who gave us the P used the goroutine's only Runnable up for this.
+            // SAFETY: as in `next_locked`: whoever gave us the P used the goroutine's only Runnable up for this.
             unsafe { crate::records::g::runnable::Runnable::new(&*locked) }
         } else {
             return false;
@@ -70,7 +70,7 @@ impl<C: Config> Sched<C> {
         // sysmon catches nothing and cannot panic; if it did, there is nothing left for it to do.
         let _ = sysmon.join();
         {
-            // Before the rest is abandoned: an M that comes too late for that finds this and does it again.
+            // This comes before the rest is abandoned: an M that comes too late for that finds this and does it again.
             let _lists = self.lock();
             self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
         }
@@ -83,7 +83,7 @@ impl<C: Config> Sched<C> {
         left
     }
 
-    /// m0 is a plain thread again.
+    /// Makes m0 a plain thread again.
     pub(crate) fn forget_m0(&self, m0: &M) {
         let mut lists = self.lock();
         lists.m0 = None;
@@ -231,7 +231,8 @@ impl<C: Config> Sched<C> {
             && !self.any_has_work(&lists.every_p)
     }
 
-    /// Wakes all that waits, to unwind, but those at the end of a scope. How many waited, are runnable otherwise, run.
+    /// Wakes all that waits, to unwind, except goroutines at the end of a scope. Returns how many waited, how many are
+    /// runnable otherwise, and how many run.
     pub(crate) fn wake_to_unwind(&self) -> (usize, usize, usize) {
         let (mut woken, mut runnable, mut running) = (0, 0, 0);
         registry::for_each(|g| {

@@ -24,8 +24,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Spawns a goroutine: next on this P, behind what is spawned after it; inside `blocking` at the shared queue's tail. Never
-/// suspends.
+/// Spawns a goroutine: it runs next on this P, unless another one is spawned before that and takes its place; inside
+/// `blocking` it goes to the shared queue's tail. Never suspends.
 ///
 /// # Errors
 /// No memory for another record; the closure comes back.
@@ -46,7 +46,7 @@ where
 /// Ends the calling goroutine: its destructors run, its handle gets `JoinError::Exited`. In main, the others go on.
 ///
 /// # Panics
-/// Outside a goroutine; and it is itself an unwind that `catch_unwind` in user code stops.
+/// Outside a goroutine. It is itself an unwind, which `catch_unwind` in user code stops.
 #[doc(alias = "Goexit")]
 #[track_caller]
 pub fn exit() -> ! {
@@ -186,8 +186,8 @@ impl core::fmt::Debug for ThreadLock {
     }
 }
 
-/// Locks the calling goroutine to its OS thread until the guard is dropped; counted, so it nests. If the goroutine
-/// ends while locked (the guard was leaked), its thread ends with it. Never suspends.
+/// Locks the calling goroutine to its OS thread until the guard is dropped. Locks are counted, so they nest. If the
+/// goroutine ends while locked (the guard was leaked), its thread ends with it. Never suspends.
 ///
 /// # Panics
 /// Outside a goroutine, and at the 65,536th lock in one goroutine.
@@ -224,7 +224,7 @@ impl Drop for ThreadLock {
 /// thread, it just calls `f`. Never suspends.
 ///
 /// # Panics
-/// As `f` does.
+/// If `f` panics.
 #[doc(alias = "systemstack")]
 #[track_caller]
 pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
@@ -259,7 +259,7 @@ pub fn set_max_procs(procs: usize) -> usize {
         }
         inside.make_way(Leave::Yield);
         if inside.g().header().is_unwinding() {
-            // A closing runtime stops its world no more: without this we would ask for ever.
+            // A closing runtime does not stop its world any more: without this we would ask for ever.
             drop(inside);
             unwind_if_closing(Wake::Closing);
             return before;

@@ -27,11 +27,10 @@ impl<C: Config> Runtime<C> {
     /// If another runtime of this process uses another kind of current-goroutine slot.
     ///
     /// # Safety
-    /// - The stacks are what the switch runs goroutines on: each keeps the clauses of its contract for the other.
     /// - Unless each goroutine is a thread (`Switch::THREAD_EACH`) or has thread-locals of its own
     ///   (`Switch::OWN_THREAD_LOCALS`), all code that its goroutines ever run bears sharing thread-locals: with
-    ///   goroutines that move between threads, or, if the settings say `pinned`, take turns on one. What that means
-    ///   stands at `share_thread_locals` and `pinned` of the crate `gmp`'s `Builder`.
+    ///   goroutines that move between threads, or, if the settings say `pinned`, take turns on one.
+    ///   `share_thread_locals` and `pinned` of the crate `gmp`'s `Builder` say what that means.
     pub unsafe fn new(settings: Settings, stacks: C::Stacks) -> Self {
         if settings.abort_on_panic {
             crate::life::panics::hush_hook();

@@ -26,7 +26,7 @@ use core::panic::Location;
 use std::fmt;
 use std::sync::Arc;
 
-/// What `run` came to.
+/// What `run` returns.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finished<T> {

@@ -1,17 +1,19 @@
-//! Blockers: where goroutines were started that block their threads without a word. The scheduler's lock guards them.
+//! Blockers: where goroutines were started that block their threads without declaring it. The scheduler's lock guards
+//! them.
 //!
-//! A site is noted each time a P is taken for it (`watching/retake.rs`). Whoever blocks once may do so by chance, on a
-//! lock of the allocator's or on a page that is missing; after some times it is a habit, and sysmon waits for no second
-//! look before it takes the P. The table is bounded: a new site takes the place of the one that was noted least often.
+//! A site is noted each time a P is taken for it (`watching/retake.rs`). A goroutine that blocks once may do so by
+//! chance, on a lock of the allocator's or on a page that is missing. After some times it is a habit, and sysmon takes
+//! the P without waiting for a second look. The table is bounded: a new site takes the place of the one that was noted
+//! least often.
 
 use crate::records::stats::{BlockingSite, WORST_SITES};
 use core::panic::Location;
 use core::ptr;
 use std::time::Duration;
 
-/// So many sites are remembered.
+/// How many sites are remembered.
 const MOST: usize = 64;
-/// So often a site blocks until it is a habit.
+/// How often a site blocks before that counts as a habit.
 const HABIT: u64 = 8;
 
 /// The sites.
@@ -21,7 +23,7 @@ pub(crate) struct Blockers {
 }
 
 impl Blockers {
-    /// A P was taken from a goroutine that was started there.
+    /// Notes that a P was taken from a goroutine that was started there.
     pub(crate) fn note_taken(&mut self, created_at: &'static Location<'static>) {
         if let Some(site) = self.find(created_at) {
             site.times += 1;
@@ -36,7 +38,7 @@ impl Blockers {
         }
     }
 
-    /// It has come back, after so long.
+    /// Notes that such a goroutine has come back, after this long.
     pub(crate) fn note_back(&mut self, created_at: &'static Location<'static>, lasted: Duration) {
         if let Some(site) = self.find(created_at) {
             site.lasted += lasted;

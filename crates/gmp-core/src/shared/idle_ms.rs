@@ -1,6 +1,6 @@
 //! The Ms that sleep until they are given a P. The scheduler's lock guards them.
 //!
-//! So many are *kept*, however long they sleep; those beyond are *surplus*, and end after a while.
+//! A certain number of them are *kept*, however long they sleep; those beyond are *surplus*, and end after a while.
 //!
 //! **Invariant**: no surplus M is given a P while one that is kept could have it. So a surplus M that is not needed is
 //! left alone until its time is over, however often others come and go beside it. If the last to go to sleep were always
@@ -10,13 +10,13 @@
 /// The idle Ms.
 #[doc(alias = "midle")]
 pub(crate) struct IdleMs<M> {
-    /// Last in, first out, both of them.
+    /// Both lists are last in, first out.
     kept: Vec<M>,
     surplus: Vec<M>,
 }
 
 impl<M: Copy + PartialEq> IdleMs<M> {
-    /// Nobody.
+    /// A list without an M.
     pub(crate) fn new() -> Self {
         Self { kept: Vec::new(), surplus: Vec::new() }
     }
@@ -29,7 +29,7 @@ impl<M: Copy + PartialEq> IdleMs<M> {
         self.len() == 0
     }
 
-    /// `m` goes to sleep, where `keep` are kept. `true`: it is surplus.
+    /// Puts `m` on the list as it goes to sleep, where `keep` Ms are kept. `true`: it is surplus.
     pub(crate) fn push(&mut self, m: M, keep: usize) -> bool {
         let surplus = self.kept.len() >= keep;
         if surplus {
@@ -53,8 +53,8 @@ impl<M: Copy + PartialEq> IdleMs<M> {
         self.len() < before
     }
 
-    /// The time of `m`, which is surplus, is over: it is one of the kept if there is room among them. `true`: there is
-    /// none, and it is off the list.
+    /// Says that the time of `m`, which is surplus, is over: it becomes one of the kept if there is room among them.
+    /// `true`: there is none, and it is off the list.
     pub(crate) fn dismiss(&mut self, m: M, keep: usize) -> bool {
         let found = self.remove(m);
         debug_assert!(found, "whoever takes an M off has set its note");

@@ -1,17 +1,17 @@
 //! The idle word: how many Ps are idle, how many Ms spin, and whether a spinner is wanted.
 //!
-//! One word, so that a submission asks one question of one cache line. **Invariant**: `idle` counts the Ps on the idle
-//! list (both change under the scheduler's lock), `spinning` counts the Ms that hold the right to spin; a *wanted* mark
-//! is left by one who found work and no P for it, and taken by one who has a P and found no work.
+//! It is one word, so that a submission asks one question of one cache line. **Invariant**: `idle` counts the Ps on the
+//! idle list (both change under the scheduler's lock), `spinning` counts the Ms that hold the right to spin; a *wanted*
+//! mark is left by an M that found work and no P for it, and taken by one that has a P and found no work.
 //!
-//! The protocols over it, with the danger and the proof, are told in `g0/idle/README.md`. Go: `npidle`, `nmspinning` and
+//! `g0/idle/README.md` describes the protocols over it, with the danger and the proof. Go: `npidle`, `nmspinning` and
 //! `needspinning` of `schedt` (runtime2.go, Go 1.27).
 
 use crate::contract::IdleView;
 use crate::ground::sync::AtomicU64;
 use core::sync::atomic::Ordering;
 
-/// 21 bits a count: far above the 10,000 threads there can be.
+/// A count has 21 bits, which is far above the 10,000 threads that there can be.
 const COUNT: u64 = (1 << 21) - 1;
 const SPINNING_SHIFT: u32 = 21;
 const IDLE: u64 = 1;
@@ -49,7 +49,8 @@ impl IdleWord {
         self.0.fetch_sub(IDLE, Ordering::Relaxed);
     }
 
-    /// Takes the right to spin, if `agree` likes what it sees. The submitter's question and the idle M's alike.
+    /// Takes the right to spin, if `agree` returns `true` for what the word says. A submitter and an idle M both ask in
+    /// this way.
     #[must_use]
     pub fn try_spin(&self, procs: usize, agree: impl Fn(IdleView) -> bool) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
@@ -64,12 +65,12 @@ impl IdleWord {
         }
     }
 
-    /// Takes the right to spin without asking: work was seen.
+    /// Takes the right to spin without asking, since work was seen.
     pub fn spin(&self) {
         self.0.fetch_add(SPINNING, Ordering::Relaxed);
     }
 
-    /// Gives the right to spin up.
+    /// Gives up the right to spin.
     pub fn give_up(&self) {
         let before = self.0.fetch_sub(SPINNING, Ordering::Relaxed);
         if cfg!(debug_assertions) && spinning(before) == 0 {

@@ -1,4 +1,4 @@
-//! What stands under the scheduler's lock: the idle lists, the list of all Ms and Ps, and who waits for what.
+//! What the scheduler's lock guards: the idle lists, the list of all Ms and Ps, and who waits for what.
 
 use crate::contract::{Config, List};
 use crate::records::g::runnable::Runnable;
@@ -68,7 +68,7 @@ impl<C: Config> Drop for Locked<'_, C> {
     }
 }
 
-/// What stands under the lock.
+/// What the lock guards.
 pub(crate) struct Lists<C: Config> {
     /// Last in, first out.
     #[doc(alias = "pidle")]
@@ -147,8 +147,8 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) deadlock_suspected: bool,
     /// When a look for a deadlock last found threads that are not ours, in nanoseconds since the epoch.
     pub(crate) others_found_at: Option<u64>,
-    /// Where an M sleeps that was given a P: it is roused when the lock is free again, or it would come up only to wait
-    /// for it.
+    /// Where an M sleeps that was given a P. It is roused when the lock is free again: if it came up earlier, it would
+    /// only wait for the lock.
     pub(crate) to_rouse: Option<WakeTarget>,
     /// Threads to join when the runtime closes, with the number of their M.
     pub(crate) threads: Vec<(u64, std::thread::JoinHandle<()>)>,

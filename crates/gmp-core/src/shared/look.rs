@@ -32,8 +32,8 @@ impl<C: Config> Sched<C> {
         !lists.post.watcher().is_some_and(|watcher| watcher.polls) && self.somebody_waits_outside(lists)
     }
 
-    /// Looks into the poller without waiting, and returns those who are ready. `None`: somebody else looks, or it went
-    /// wrong.
+    /// Looks into the poller without waiting, and returns those who are ready. `None`: somebody else looks, or the look
+    /// failed.
     pub(crate) fn look(&self) -> Option<List<Runnable>> {
         let poller = self.polling.poller()?;
         if !self.polling.begin_look() {
@@ -46,8 +46,8 @@ impl<C: Config> Sched<C> {
         Some(self.collect(&told))
     }
 
-    /// Those whom the poller's news make runnable, for the caller to queue. Others that wait for the same descriptors
-    /// (pinned goroutines, those of other runtimes, plain threads, tasks) are woken at once.
+    /// The goroutines that the poller's news make runnable, for the caller to queue. Others that wait for the same
+    /// descriptors (pinned goroutines, those of other runtimes, plain threads, tasks) are woken at once.
     pub(crate) fn collect(&self, told: &ReadyList) -> List<Runnable> {
         let mut ready = List::new();
         for Ready { tag, readable, writable, restless } in told.iter() {
@@ -76,7 +76,7 @@ impl<C: Config> Sched<C> {
     }
 }
 
-/// A poller that fails leaves all that wait for descriptors asleep, so it must not go unseen.
+/// If a poller failed unnoticed, all that wait for descriptors would sleep on, so a failure is fatal.
 pub(crate) fn check(looked: io::Result<()>) {
     if let Err(error) = looked {
         crate::fatal!("a poller works", "{error}");

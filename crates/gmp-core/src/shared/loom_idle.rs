@@ -11,7 +11,8 @@ use loom::thread;
 
 const PROCS: usize = 2;
 
-/// One that found work and no P for it leaves a mark; the next M that would drop its P takes it and spins instead.
+/// An M that found work and no P for it leaves a mark; the next M that would drop its P takes the mark, and spins
+/// instead.
 #[test]
 fn a_wanted_spinner_comes() {
     loom::model(|| {

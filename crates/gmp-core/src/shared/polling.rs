@@ -1,14 +1,14 @@
 //! The runtime's poller, and who looks into it. Go: `netpollInited`, `sched.lastpoll`, `sched.pollingNet` (Go 1.27).
 //!
-//! There is none until a goroutine first has to wait for a descriptor. From then on three look into it, each only if a
-//! goroutine, or a future's task, waits for a descriptor at all:
+//! There is none until a goroutine first has to wait for a descriptor. From then on three parties look into it, each
+//! only if a goroutine, or a future's task, waits for a descriptor at all:
 //!
 //! - an M that found nothing in its own queue and the shared one *looks*, without waiting (`g0/watch.rs`);
 //! - the *watcher*, one M without work, *waits* in it. While it does nobody else looks: it would only be told what the
 //!   watcher is told anyway;
 //! - sysmon looks if nobody has for 10 ms (`watching/late_look.rs`).
 //!
-//! The marks in here only keep threads from looking for nothing: a poller bears any number of looks.
+//! The marks in here only keep threads from useless looks: a poller may be looked into by any number of threads.
 
 use crate::contract::Poller;
 use crate::records::rt::MakePoller;

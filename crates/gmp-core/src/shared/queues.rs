@@ -1,5 +1,6 @@
-//! `Queues`: the queues of a runtime as the holder of a P uses them. While its P is the only one there is no thief and no
-//! other taker, and plain loads and stores do; whether it is, is asked once for several operations, here and nowhere else.
+//! `Queues`: the queues of a runtime as the holder of a P uses them. While that P is the only one, there is no thief
+//! and no other taker, and plain loads and stores are enough. Whether it is the only one is asked once for several
+//! operations, here and nowhere else.
 //!
 //! **Invariant.** `only_p` is evidence of `sched`'s own Ps, so it may be shown to any of its queues.
 //!

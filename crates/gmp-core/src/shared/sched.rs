@@ -30,7 +30,7 @@ pub(crate) struct AllP<C: Config> {
 impl<C: Config> Drop for AllP<C> {
     /// The table is replaced by a resize, and goes later, in the middle of some M's look at the next one.
     fn drop(&mut self) {
-        // SAFETY: used no more.
+        // SAFETY: it is not used any more.
         as_guest::<C::Policy>(|| unsafe { ManuallyDrop::drop(&mut self.order) });
     }
 }
@@ -62,7 +62,7 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) overruns: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
-    /// It has closed without having run.
+    /// Whether it has closed without having run.
     pub(crate) never_ran: AtomicBool,
     /// The life of an M on a thread of its own: the scheduler, which stands above.
     pub(crate) machine: fn(Arc<Sched<C>>, Arc<M>),
@@ -166,9 +166,9 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Says whether the holder of a P may take it for the only one (`only_p`): not while a goroutine is about whose P
-    /// was taken. It may have been in the middle of asking. Under the lock, after the number of Ps or of such
-    /// goroutines has changed.
+    /// Says whether the holder of a P may take it for the only one (`only_p`). It may not while there is a goroutine
+    /// whose P was taken, since that one may have been in the middle of asking. Under the lock, after the number of Ps
+    /// or of such goroutines has changed.
     pub(crate) fn tell_only_p(&self, lists: &Lists<C>) {
         let only_p = self.procs() == 1 && lists.taken == 0 && C::Switch::heavy_fence().is_some();
         let serial = if only_p { crate::entering::only_p::short(self.header.serial) } else { 0 };
@@ -195,7 +195,7 @@ impl<C: Config> Sched<C> {
         result
     }
 
-    /// What follows on `m` is policy code, until the result is told to leave.
+    /// From here on `m` runs policy code, until the result is told to leave.
     #[inline(always)]
     pub(crate) fn enter_policy<'m>(&self, m: &'m M) -> InPolicy<'m, C::Policy> {
         m.in_policy.set(true);
@@ -217,13 +217,13 @@ impl<C: Config> Sched<C> {
         })
     }
 
-    /// Until it is forgotten, an unwind on this thread, which runs the scheduler, is fatal: policies are called from
-    /// everywhere in it.
+    /// Until the result is forgotten, an unwind on this thread, which runs the scheduler, is fatal, since policies are
+    /// called from everywhere in it.
     pub(crate) fn no_unwind() -> impl Drop {
         PolicyGuard::<C::Policy>(core::marker::PhantomData)
     }
 
-    /// The policy gave out what it had been given by another runtime.
+    /// Aborts, because the policy gave out a goroutine that it had been given by another runtime.
     #[cold]
     pub(crate) fn refuse_stranger(&self, g: &G) -> ! {
         crate::fatal!(

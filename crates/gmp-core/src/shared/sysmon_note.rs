@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// sysmon's own note.
 pub(crate) struct SysmonNote {
     pub(crate) note: Note,
-    /// It sleeps lightly: whoever needs it within the longest pause wakes it.
+    /// Whether it sleeps lightly: whoever needs it within the longest pause then wakes it.
     lightly_asleep: AtomicBool,
 }
 
@@ -15,7 +15,7 @@ impl SysmonNote {
         Self { note: Note::new(), lightly_asleep: AtomicBool::new(false) }
     }
 
-    /// A P is lent to a blocking call, and others may want it soon.
+    /// Wakes sysmon because a P is lent to a blocking call, and others may want it soon.
     #[inline]
     pub(crate) fn wake_from_light_sleep(&self) {
         if self.lightly_asleep.load(Ordering::Relaxed) && self.lightly_asleep.swap(false, Ordering::Relaxed) {

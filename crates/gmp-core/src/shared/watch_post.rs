@@ -52,12 +52,12 @@ impl<M: Copy + PartialEq> WatchPost<M> {
         self.watcher
     }
 
-    /// Whether this M does.
+    /// Whether this M watches.
     pub(crate) fn is_held_by(&self, m: M) -> bool {
         self.watcher.is_some_and(|watcher| watcher.m == m)
     }
 
-    /// `m` is about to watch: until a timer is due, and in the poller if it `polls`.
+    /// Lets `m` watch: until a timer is due, and in the poller if it `polls`.
     pub(crate) fn enter(&mut self, m: M, until: u64, polls: bool) -> Result<(), Refused> {
         match self.watcher {
             Some(watcher) if watcher.until > until || (polls && !watcher.polls) => {
@@ -73,7 +73,7 @@ impl<M: Copy + PartialEq> WatchPost<M> {
         }
     }
 
-    /// `m`, which has entered with this `polls`, is back.
+    /// Says that `m`, which has entered with this `polls`, is back.
     pub(crate) fn leave(&mut self, m: M, polls: bool) {
         self.in_poller &= !polls;
         self.watcher = self.watcher.filter(|watcher| watcher.m != m);

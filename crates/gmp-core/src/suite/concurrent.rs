@@ -20,7 +20,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Some time or other.
+    /// At a time that is not known.
     pub const ALWAYS: Span = Span { from: 0, to: u64::MAX };
 
     /// Whether it was over when `other` began.
@@ -36,7 +36,7 @@ pub enum Left {
     Popped(u64, bool),
     /// A batch that a push spilled.
     Spilled(Vec<u64>),
-    /// What had no room of a batch.
+    /// What was left in a batch for want of room.
     StayedInBatch(Vec<u64>),
 }
 
@@ -45,7 +45,7 @@ pub enum Left {
 pub struct Stolen {
     /// What the thief knew.
     pub round: StealRound,
-    /// When.
+    /// When it happened.
     pub span: Span,
     /// The token to run.
     pub ran: u64,
@@ -53,12 +53,12 @@ pub struct Stolen {
     pub others: Vec<u64>,
 }
 
-/// Who got what, each in order.
+/// Which tokens came out where, each place in its order.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// When each of the owner's operations ran: the script's, then the pops that drain the queue.
     pub spans: Vec<Span>,
-    /// What left by the owner's hand, with the index of its operation.
+    /// What the owner took or saw leave, with the index of its operation.
     pub owner: Vec<(usize, Left)>,
     /// The operations that called the queue empty: a look, or a pop that gave nothing.
     pub dry: Vec<usize>,
@@ -68,8 +68,8 @@ pub struct History {
     pub looks: Vec<Span>,
 }
 
-/// Orders what happens in a concurrent run, by sequentially consistent steps. That costs the races that a fence hides: so a
-/// fuzzer runs each script without the clock too.
+/// Orders what happens in a concurrent run, by sequentially consistent steps. Such steps hide the races that a fence
+/// would hide, so a fuzzer runs each script without the clock too.
 #[derive(Default)]
 struct Clock {
     ticks: AtomicU64,

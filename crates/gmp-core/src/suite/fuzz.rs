@@ -25,7 +25,7 @@ const CASES: u32 = 48;
 /// How often each concurrent script runs: with a clock and without, by turns.
 const RUNS: usize = 4;
 
-/// How often it runs once one has failed. A rare race would else be shrunk to a script that hardly ever has it.
+/// How often it runs once one has failed. Otherwise a rare race would be shrunk to a script that hardly ever has it.
 const RUNS_TO_SHRINK: usize = 40;
 
 /// How long a failing script is shrunk, in milliseconds.
@@ -42,7 +42,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Runs of one item, so that a queue of some hundreds overflows and runs dry, and single ones, so that they mix.
+/// Runs of one repeated item, so that a queue of some hundreds overflows and runs dry, and single items, so that they
+/// mix.
 fn runs<T: Clone + Debug>(
     item: impl Strategy<Value = T>,
     is_long: fn(&T) -> bool,
@@ -56,7 +57,7 @@ fn runs<T: Clone + Debug>(
     })
 }
 
-/// One batch is long enough, and a pause too.
+/// One such operation is long enough by itself: a batch or a pause.
 fn is_long(op: &Op) -> bool {
     matches!(op, Op::PushBatch(_) | Op::Pause(_))
 }
@@ -71,7 +72,7 @@ fn round() -> impl Strategy<Value = StealRound> {
 
 fn scripts(thieves: RangeInclusive<usize>) -> impl Strategy<Value = Script> {
     let raid = prop_oneof![4 => round().prop_map(Raid::Steal), 1 => Just(Raid::Look)];
-    // One that only looks leaves the tokens inside that others might miss.
+    // A thief that only looks takes nothing, so the tokens stay inside that another such look might fail to see.
     let thief = prop_oneof![3 => vec(raid, 1..6), 1 => Just(vec![Raid::Look])];
     (runs(op(), is_long), vec(thief, thieves)).prop_map(|(owner, thieves)| Script { owner, thieves })
 }
@@ -117,7 +118,7 @@ fn fuzz<S: Clone + Debug + Sync>(policy: &str, scripts: &impl Strategy<Value = S
     }
 }
 
-/// Random operations on one thread, against the model that keeps the queue's promise. `policy` is the name to blame.
+/// Random operations on one thread, against a model that keeps the queue's promise. `policy` is the name to blame.
 pub fn sequential_runs_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
     fuzz(policy, &sequential_runs(), |run, _| {
         run.run::<Q>(false);
@@ -125,7 +126,7 @@ pub fn sequential_runs_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
     });
 }
 
-/// Random operations of an owner under one to four real thieves: exactly once, and what the queue promises.
+/// Random operations of an owner under one to four real thieves: each token comes out exactly once, and as promised.
 pub fn concurrent_runs_keep_the_promise<Q: RunQueue<Probe>>(policy: &str) {
     concurrent_runs::<Q>(policy, 1..=4, |_, _| {});
 }

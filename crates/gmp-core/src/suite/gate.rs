@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How long nothing may come out while something is inside.
+/// How long the threads of a law may go on without a token coming out while some are inside.
 pub(super) const STUCK: Duration = Duration::from_secs(20);
 
-/// Where threads wait for each other, by count: `meet(n)` returns once there have been `n` calls. A gate that
-/// is shut lets nobody wait for one who will not come.
+/// Where threads wait for each other, by count: `meet(n)` returns once there have been `n` calls. Once the gate is
+/// shut, nobody waits any more for a thread that will not come.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     calls: AtomicUsize,

@@ -6,16 +6,15 @@
 //! `wake_the_next`), and of sysmon (`wake_for_old_work`), in their order; the lists under the scheduler's lock are a
 //! count of idle Ps. When all threads are through, these hold:
 //! - the word's count of spinners is the number of those who spin, else neither law would have anything to stand on;
-//! - **strong** (I2), if the rule claims it: not (work queued, a P idle, nobody spinning);
+//! - **strong** (I2), if the rule claims it: there is no work queued beside an idle P while nobody spins;
 //! - **bounded** (I4), for every rule: the same after one more round of sysmon.
 //!
 //! Threads: at most three. Preemptions: unbounded with two threads, 4 with three, or what `LOOM_MAX_PREEMPTIONS` says.
 //! Time: 40 s of CPU time a rule.
 //!
-//! Caught when broken: no fence; the last look before the right to spin is given up; a rule that claims to be
-//! strong and is not; a right to spin that is not given up where no P was left; a sysmon that
-//! leaves the wake to the rule. Not seen: a submitter that leaves no request where it found no P; two Ps are too few
-//! for it.
+//! Caught when broken: no fence; the last look before the right to spin is given up; a rule that claims to be strong
+//! and is not; a right to spin that is not given up where no P was left; a sysmon that leaves the wake to the rule. Not
+//! caught: a submitter that leaves no request where it found no P, since two Ps are too few for it.
 
 use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Thief};
 use crate::ground::sync::{Arc, full_fence};
@@ -37,7 +36,7 @@ fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static)
 #[derive(Default)]
 struct Lists {
     idle_ps: usize,
-    /// Ms that were given a P and the right to spin: they are about to look.
+    /// Ms that were given a P and the right to spin: they are about to look for work.
     started: usize,
 }
 
@@ -132,7 +131,8 @@ impl<I: IdlePolicy> House<I> {
         {
             let mut lists = self.lists.lock().unwrap();
             if !self.shared.is_empty() {
-                // It keeps its P and starts over: one who looks, if by another name.
+                // It keeps its P and starts over: the next look is made by an M that counts as a spinner or might as
+                // well.
                 if !spinning {
                     self.idle.spin();
                 }
@@ -160,7 +160,7 @@ impl<I: IdlePolicy> House<I> {
         false
     }
 
-    /// The laws, when all threads are through and `spinning` of them spin on.
+    /// Checks the laws, when all threads are through and `spinning` of them go on spinning.
     fn check(&self, spinning: usize) {
         self.count(spinning);
         if I::STRONG {
@@ -182,7 +182,7 @@ impl<I: IdlePolicy> House<I> {
         assert_eq!(view, counted, "what the idle word says, and what is");
     }
 
-    /// Takes all that is left out, so that the ledger can be closed.
+    /// Takes out all that is left, so that the ledger can be closed.
     fn empty(&self, mut ring: Ring<Probe>) {
         while let Some(probe) = self.shared.pop().or_else(|| ring.pop().map(|popped| popped.token)) {
             probe.consume();
@@ -219,7 +219,7 @@ pub fn local_submissions_meet_the_last_spinner<I: IdlePolicy>() {
     }
 }
 
-/// One without a P submits to the shared queue while two Ms go idle, one of them a spinner.
+/// A thread without a P submits to the shared queue while two Ms go idle, one of them a spinner.
 ///
 /// # Panics
 /// A law is broken.

@@ -16,7 +16,7 @@ const QUEUED: [usize; 6] = [0, 1, 2, 3, 128, 100_000];
 /// I5: there is an answer in every state with more than one P, and no panic.
 ///
 /// # Panics
-/// An opinion does.
+/// An opinion panics.
 pub fn every_state_has_an_answer<I: IdlePolicy>() {
     let policy = I::default();
     for view in views().filter(|view| view.procs > 1) {
@@ -32,7 +32,7 @@ pub fn every_state_has_an_answer<I: IdlePolicy>() {
 /// work, whenever a P is idle and nobody spins.
 ///
 /// # Panics
-/// It does not.
+/// The policy refuses such a wake.
 pub fn strong_means_strong<I: IdlePolicy>() {
     if !I::STRONG {
         return;
@@ -47,11 +47,11 @@ pub fn strong_means_strong<I: IdlePolicy>() {
     }
 }
 
-/// A policy that does not claim the strong law lets go of it somewhere: some wake that the law asks for is refused. So
-/// "not strong" is a decision, and no word forgotten.
+/// A policy that does not claim the strong law must break it somewhere: it refuses some wake that the law asks for. So
+/// "not strong" is a decision and not an oversight.
 ///
 /// # Panics
-/// It refuses none.
+/// The policy refuses no such wake.
 pub fn weak_means_weak<I: IdlePolicy>() {
     let policy = I::default();
     let refuses = |view: IdleView| {

@@ -1,10 +1,10 @@
-//! The note that an M sleeps in, for those who measure what a wake costs.
+//! The note that an M sleeps in, for programs that measure what a wake costs.
 
 use crate::records::m::note::Note;
 use std::sync::Arc;
 
-/// Two threads wake each other so many times, each asleep until it is woken. Returns the trips that the second thread
-/// counted: `trips`, or the note has lost a wake.
+/// Two threads wake each other `trips` times, each asleep until it is woken. Returns the trips that the second thread
+/// counted: if they are not `trips`, the note has lost a wake.
 pub fn there_and_back(trips: u64) -> u64 {
     let notes = Arc::new((Note::new(), Note::new()));
     let theirs = Arc::clone(&notes);

@@ -11,7 +11,7 @@ fn only_p() -> OnlyP<'static> {
     unsafe { OnlyP::for_suite() }
 }
 
-/// A run queue whose owner uses both kinds of operations in turn holds what a twin holds that is used by the ordinary
+/// A run queue whose owner uses both kinds of operations in turn holds the same as a twin whose owner uses the ordinary
 /// ones alone; and each token comes out once.
 pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
     let ledger = Ledger::new(2 * STEPS);
@@ -54,8 +54,8 @@ pub fn a_run_queue_is_one_queue<Q: RunQueue<Probe>>() {
     ledger.settle();
 }
 
-/// What the holder of the only P puts into a shared queue and what others put there comes out once, to the holder; and
-/// after `settle` to everybody.
+/// What the holder of the only P puts into a shared queue, and what others put there, comes out once: to the holder,
+/// and after `settle` to everybody.
 pub fn a_shared_queue_is_one_queue<S: SharedQueue<Probe>>() {
     let ledger = Ledger::new(STEPS);
     let queue = S::default();

@@ -3,7 +3,7 @@
 use crate::contract::{Link, Token};
 use crate::ground::sync::UnsafeCell;
 use core::ptr::NonNull;
-// The bookkeeping is no part of what a model explores: std's atomics on purpose, under loom too.
+// The bookkeeping is no part of what a model explores, so it uses std's atomics on purpose, under loom too.
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
 
 const FRESH: u8 = 0;
@@ -11,7 +11,7 @@ const OUT: u8 = 1;
 const CONSUMED: u8 = 2;
 const DROPPED: u8 = 3;
 
-/// A numbered token. Consume it exactly once; its [`Ledger`] knows if that went wrong.
+/// A numbered token. It is to be consumed exactly once; its [`Ledger`] knows if that went wrong.
 ///
 /// It carries a plain number that the minter writes and the consumer rewrites, so that Miri, ThreadSanitizer and loom
 /// report a queue that hands tokens over without ordering what they point to.
@@ -78,7 +78,7 @@ impl Probe {
         unsafe { self.body.as_ref() }
     }
 
-    /// Ends the probe: its number. Panics if it has been ended before.
+    /// Ends the probe, and returns its number. Panics if it has been ended before.
     pub fn consume(self) -> u64 {
         let number = self.end(CONSUMED);
         core::mem::forget(self);
@@ -99,7 +99,7 @@ impl Probe {
         let counts = unsafe { body.counts.as_ref() };
         let count = if state == CONSUMED { &counts.consumed } else { &counts.dropped };
         let number = body.number;
-        // Last of all: once the counts add up, the ledger may free the body.
+        // This comes last: once the counts add up, the ledger may free the body.
         count.fetch_add(1, SeqCst);
         number
     }

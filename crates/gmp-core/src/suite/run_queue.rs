@@ -1,10 +1,10 @@
-//! Laws of a run queue at corners that random operations seldom meet: full, of each length, given up. One thread checks
-//! them, so it knows at each moment how many tokens must be inside.
+//! Laws of a run queue in corners that random operations seldom meet: the queue is full, has each of its lengths, is
+//! dropped. One thread checks them, so it knows at each moment how many tokens must be inside.
 
 use crate::contract::{List, Popped, RunQueue, Slot, Steal, StealRound, Thief};
 use crate::suite::{CONFIG, Ledger, Probe, TAKE_ANY};
 
-/// How many tokens surely fit, at most `wanted`: a "next" slot is no room for those pushed Back.
+/// How many tokens surely fit, at most `wanted`: a "next" slot is no room for tokens that are pushed Back.
 pub(super) fn fitting<Q: RunQueue<Probe>>(wanted: usize) -> usize {
     Q::CAPACITY.map_or(wanted, |most| wanted.min(most.saturating_sub(1)))
 }
@@ -22,7 +22,7 @@ pub(super) fn drain<Q: RunQueue<Probe>>(queue: &mut Q) -> usize {
     })
 }
 
-/// Steals at rest, which may lose no race for ever.
+/// Steals from a queue at rest, where a steal must not say for ever that it lost a race.
 fn steal_at_rest<Q: RunQueue<Probe>>(thief: &Q::Thief, into: &mut Q, round: StealRound) -> Option<Probe> {
     for _ in 0..100 {
         match thief.steal_into(into, round) {
@@ -108,7 +108,7 @@ pub fn capacity_is_what_it_says<Q: RunQueue<Probe>>() {
     ledger.settle();
 }
 
-/// `push_batch` takes from the front, leaves the rest, and goes past the "next" slot.
+/// `push_batch` takes from the front, leaves the rest, and does not use the "next" slot.
 pub fn batches_fill_what_fits<Q: RunQueue<Probe>>() {
     let count = Q::CAPACITY.unwrap_or_default() + 5_000;
     let ledger = Ledger::new(count);

@@ -12,7 +12,7 @@ fn any_round(rng: &mut Rng) -> StealRound {
     StealRound { last: rng.once_in(2), victim_runs: rng.once_in(2), backed_off: rng.once_in(2) }
 }
 
-/// Steals once, and consumes what came of it. How many that were.
+/// Steals once, and consumes what came out. Returns how many that were.
 fn rob<Q: RunQueue<Probe>>(victim: &Q::Thief, own: &mut Q, round: StealRound) -> usize {
     let Steal::Taken(probe) = victim.steal_into(own, round) else { return 0 };
     probe.consume();
@@ -48,7 +48,7 @@ pub fn thieves_and_owner_share_without_loss<Q: RunQueue<Probe>>() {
                 |batch: List<Probe>| batch.for_each(|probe| assert!(probe.consume() < u64::MAX));
             while ledger.minted() < TOKENS {
                 gate.check();
-                // Bursts, so that the queue overflows now and runs dry then.
+                // The pushes come in bursts, so that the queue now overflows and now runs dry.
                 for _ in 0..rng.below(400).min(TOKENS - ledger.minted()) {
                     let slot = if rng.once_in(2) { Slot::Next } else { Slot::Back };
                     queue.push(ledger.mint(), slot, &mut consume);
@@ -124,7 +124,7 @@ pub fn a_moving_token_is_seen<Q: RunQueue<Probe>>() {
     moving_tokens::<Q>(100_000);
 }
 
-/// [`a_moving_token_is_seen`] with a number of rounds of one's own.
+/// Does what [`a_moving_token_is_seen`] does, for this many rounds.
 pub fn moving_tokens<Q: RunQueue<Probe>>(rounds: usize) {
     if fitting::<Q>(2) < 2 {
         return; // No token waits here for another's move.
@@ -137,7 +137,7 @@ pub fn moving_tokens<Q: RunQueue<Probe>>(rounds: usize) {
             trouble.catch(|gate| {
                 for round in 0..rounds {
                     gate.meet(4 * round + 2);
-                    // Once at least, then for as long as the owner is at it.
+                    // The loop runs at least once, then for as long as the owner goes on.
                     while {
                         assert!(!thief.is_empty(), "round {round}: a token was out of sight (Q2)");
                         gate.check();
@@ -199,7 +199,7 @@ pub fn a_last_token_has_one_taker<Q: RunQueue<Probe>>() {
                 gate.meet(6 * round + 3);
                 queue.pop().map(|popped| popped.token.consume());
                 gate.meet(6 * round + 6);
-                // Whoever lost, lost to another; a thief that gave up early leaves it to this pop.
+                // Whoever lost, lost to another one; a thief that gave up early leaves the token to this pop.
                 queue.pop().map(|popped| popped.token.consume());
                 assert!(queue.is_empty() && thief.is_empty(), "the last one is gone (Q2)");
                 assert_eq!(ledger.consumed(), round + 1, "the last one was lost (Q1)");

@@ -1,4 +1,4 @@
-//! What happens in a fuzzed run, as plain data: so a failing run can be shrunk, printed and run again.
+//! What happens in a fuzzed run, as plain data, so that a failing run can be shrunk, printed and run again.
 
 use crate::contract::{Slot, StealRound};
 use std::fmt;
@@ -14,7 +14,7 @@ pub enum Op {
     Pop,
     /// Asks whether the queue is empty.
     Look,
-    /// Lets others run: that many spins, or the rest of the time slice if it is 0.
+    /// Lets others run: it spins that often, or gives up the rest of the time slice if the number is 0.
     Pause(u8),
 }
 
@@ -43,7 +43,7 @@ pub enum Raid {
 pub struct Script {
     /// The owner's operations, once.
     pub owner: Vec<Op>,
-    /// For each thief what it does, over and over until the owner is done. May be empty.
+    /// What each thief does, over and over until the owner is done. May be empty.
     pub thieves: Vec<Vec<Raid>>,
 }
 
@@ -54,7 +54,7 @@ impl Script {
     }
 }
 
-/// What happens in a sequential run: everything on one thread, one after the other.
+/// What happens in a sequential run: everything is done on one thread, one step after the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The owner does this.

@@ -13,13 +13,13 @@ use std::marker::PhantomData;
 /// How often a steal at rest may say that it lost a race.
 const RETRIES: usize = 100;
 
-/// What is inside, by numbers.
+/// The tokens that are inside, by their numbers.
 struct Model<Q> {
     /// What was pushed Next last, if the queue has a slot for it.
     slot: Option<u64>,
     /// What has a rank, lowest first.
     back: Vec<u64>,
-    /// What was pushed Next, where nothing is promised of that.
+    /// What was pushed Next, where the queue promises nothing about it.
     loose: BTreeSet<u64>,
     queue: PhantomData<fn() -> Q>,
 }
@@ -41,7 +41,7 @@ impl<Q: RunQueue<Probe>> Model<Q> {
         }
     }
 
-    /// Takes a token out: its place among the ranked ones, or `None` if it has no rank.
+    /// Takes a token out. Returns its place among the ranked ones, or `None` if it has no rank.
     fn take(&mut self, number: u64, by: &str) -> Option<usize> {
         if self.loose.remove(&number) {
             return None;
@@ -143,7 +143,7 @@ impl Sequential {
 }
 
 impl<Q: RunQueue<Probe>> Pair<Q> {
-    /// Q2 at rest, from both halves, and Q4's bound.
+    /// Checks Q2 at rest, from both halves, and Q4's bound.
     fn check(&mut self) {
         let inside = self.model.len();
         let told = [self.queue.is_empty(), self.thief.is_empty()].map(|empty| empty == (inside == 0));
@@ -156,7 +156,7 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
         assert!(Q::CAPACITY.is_none_or(|most| inside <= most), "{inside} inside, of {:?} (Q4)", Q::CAPACITY);
     }
 
-    /// Whether what is told of the queue is wrong, or the queue itself.
+    /// Finds out whether the queue itself is wrong, or only what it says about itself.
     fn look_for_lost_ones(&mut self) {
         let popped = std::iter::from_fn(|| self.queue.pop());
         let found: BTreeSet<u64> = popped.map(|popped| popped.token.consume()).collect();
@@ -173,7 +173,7 @@ impl<Q: RunQueue<Probe>> Pair<Q> {
             Op::Push(slot) => self.push(slot),
             Op::PushBatch(count) => self.push_batch(count),
             Op::Pop => self.pop(),
-            // Each step is followed by looks, and nobody else is there to be let run.
+            // Each step is followed by looks, and there is no other thread to let run.
             Op::Look | Op::Pause(_) => {}
         }
     }

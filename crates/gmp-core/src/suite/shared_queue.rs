@@ -11,13 +11,13 @@ fn mint(ledger: &Ledger, count: usize) -> List<Probe> {
     (0..count).map(|_| ledger.mint()).collect()
 }
 
-/// The next one to be served was.
+/// Checks that `number` was the next one to be served.
 fn served(number: u64, model: &mut VecDeque<u64>) {
     let next = model.pop_front();
     assert!(next == Some(number), "served {number} where {next:?} was next (S5)");
 }
 
-/// Against a plain queue of numbers, one thread: order, lengths, emptiness.
+/// Order, lengths and emptiness agree with a plain queue of numbers, on one thread.
 pub fn serves_in_order<S: SharedQueue<Probe>>() {
     for seed in 0..20 {
         let mut rng = Rng::new(seed);
@@ -60,7 +60,7 @@ pub fn serves_in_order<S: SharedQueue<Probe>>() {
     }
 }
 
-/// S4.
+/// S4: what is pushed in front comes out first.
 pub fn front_goes_first<S: SharedQueue<Probe>>() {
     let ledger = Ledger::new(8);
     let queue = S::default();

@@ -26,8 +26,8 @@ impl Victims for Blank {
     }
 }
 
-/// Ps with queues of all lengths on CPUs that there are, that there are not, and that nobody knows; each asked twice
-/// says the same.
+/// Ps with queues of all lengths, on CPUs that exist, that do not exist and that are not known; each gives the same
+/// answer whenever it is asked.
 struct Settled(u64);
 
 impl Victims for Settled {
@@ -39,7 +39,7 @@ impl Victims for Settled {
     }
 }
 
-/// Ps that never say the same again: owners and other thieves work while this one walks.
+/// Ps that never give the same answer twice: owners and other thieves work while this one walks.
 struct Fickle(RefCell<Rng>);
 
 impl Victims for Fickle {
@@ -75,7 +75,7 @@ pub fn each_walk_visits_each_once<V: VictimOrder>() {
     }
 }
 
-/// V1 for one order, made for this many Ps: for orders that can be made in more ways than by `new`.
+/// V1 for one order, made for this many Ps: for orders that can be made in other ways than by `new`.
 pub fn each_visited_once<V: VictimOrder>(order: &V, procs: usize) {
     for seed in seeds() {
         let own = Rng::new(u64::from(seed)).below(procs);
@@ -95,7 +95,7 @@ pub fn each_visited_once<V: VictimOrder>(order: &V, procs: usize) {
     }
 }
 
-/// V2: the same seed, own P and answers give the same walk, from another instance too. And seeds matter.
+/// V2: the same seed, own P and answers give the same walk, from another instance too; and the seed makes a difference.
 pub fn seeds_repeat<V: VictimOrder>() {
     for procs in sizes() {
         let (order, twin) = (V::new(procs), V::new(procs));
@@ -168,7 +168,7 @@ mod tests {
             |procs, from| [circle(procs, from.seed), vec![procs]].concat();
         the_empty_are_skipped SkipsEmpty each_walk_visits_each_once "leaves out"
             |procs, from| circle(procs, from.seed).into_iter().filter(|&p| from.victims.queued(p) > 0).collect();
-        // Settled answers give a whole walk; only fickle ones show it.
+        // Settled answers give a whole walk; only answers that change show this flaw.
         answers_are_asked_for_twice AsksTwice each_walk_visits_each_once "V1"
             |procs, from| {
                 let known = |p: &usize| from.victims.cpu(*p).is_some();

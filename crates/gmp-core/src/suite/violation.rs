@@ -14,7 +14,7 @@ use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// How long a law, or one script of a fuzzer, takes before it is named as stuck: some seconds are usual.
+/// How long a law, or one script of a fuzzer, may take before it is reported as stuck; usually it takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Clauses, what they ask for, and what to do about a violation.
@@ -87,10 +87,10 @@ const CLAUSES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What a panic breaks that names no clause: the policy's own code panicked.
+/// The clause that a panic breaks if it names none: the policy's own code panicked.
 const BY_ITSELF: &str = "Q5";
 
-/// In front of the place of such a panic.
+/// What stands in front of the place of such a panic.
 const AT: &str = "\n  at: ";
 
 /// A broken clause.
@@ -112,7 +112,7 @@ impl Violation {
         let named = named.into_iter().find(is_clause).map(str::to_owned);
         match (named, place) {
             (Some(clause), _) => Self { clause, seen },
-            // What another thread reported has its place already.
+            // What another thread reported already has its place.
             (None, Some(place)) if !seen.contains(AT) => {
                 Self { clause: BY_ITSELF.to_owned(), seen: format!("{seen}{AT}{place}") }
             }
@@ -132,11 +132,11 @@ impl fmt::Display for Violation {
 thread_local! {
     /// Whether a panic of this thread is going to be reported by somebody who caught it.
     static WATCHED: Cell<bool> = const { Cell::new(false) };
-    /// Where the last panic of this thread was, of those that somebody caught.
+    /// Where the last panic of this thread happened, among those that somebody caught.
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// Marks this thread's panics as somebody else's to report, so that shrinking a script does not print hundreds.
+/// Marks this thread's panics as somebody else's to report, so that shrinking a script does not print hundreds of them.
 pub(super) fn be_watched() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -152,7 +152,7 @@ pub(super) fn be_watched() {
     WATCHED.set(true);
 }
 
-/// Runs a law; its panic is a violation.
+/// Runs a law, and turns its panic into a violation.
 pub(super) fn watch<R>(law: impl FnOnce() -> R) -> Result<R, Violation> {
     let before = WATCHED.get();
     be_watched();
@@ -182,16 +182,16 @@ fn within<R>(patience: Duration, stuck: impl FnOnce() + Send, work: impl FnOnce(
     })
 }
 
-/// Runs some work on a policy of this name. If it takes long, says which work that is: it may never end.
+/// Runs some work on a policy of this name. If it takes long, it is named: it may never end.
 pub(super) fn in_time<R>(policy: &str, what: impl FnOnce() -> String + Send, work: impl FnOnce() -> R) -> R {
     let stuck = || {
-        // Tests' output is held back until they end, but for what is written past the macros.
+        // The output of tests is held back until they end, except what is written without the print macros.
         let _ = writeln!(io::stderr(), "{}", stuck(policy, &what()));
     };
     within(PATIENCE, stuck, work)
 }
 
-/// What is said of a law that does not end.
+/// What to say of a law that does not end.
 fn stuck(policy: &str, what: &str) -> String {
     format!(
         "policy {policy}: not over after {} s: {what}\n  if it never ends, a call blocks or loops (Q5)\n  \
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(watch(|| 7), Ok(7));
     }
 
-    /// A policy's own panic comes with its place, once, also if it was caught on another thread and passed on.
+    /// A policy's own panic is reported with its place, once, also if it was caught on another thread and passed on.
     #[test]
     fn a_panic_without_a_clause_says_where_it_was() {
         let line = line!() + 1;

@@ -1,5 +1,5 @@
-//! `Descriptor`: how goroutines and plain threads wait for a file descriptor. What stands behind it is a
-//! source (`records/source.rs`), whose page tells the protocol. Go: `internal/poll.pollDesc` over `poll_runtime_poll*`.
+//! `Descriptor`: how goroutines and plain threads wait for a file descriptor. What stands behind it is a source; the
+//! head of `records/source.rs` describes the protocol. Go: `internal/poll.pollDesc` over `poll_runtime_poll*`.
 
 use crate::contract::{Alarm, Side};
 use crate::entering::caller::{Caller, caller};

@@ -120,10 +120,10 @@ impl Place {
     /// ```
     ///
     /// # Panics
-    /// As [`Place::enter`].
+    /// The same as for [`Place::enter`].
     ///
     /// # Safety
-    /// As [`Place::enter`].
+    /// The same as for [`Place::enter`].
     #[track_caller]
     #[inline]
     pub unsafe fn enter_at_once(who: Who, call: &'static str) -> Option<Place> {
@@ -162,7 +162,7 @@ impl AtGate {
     /// after that one.
     ///
     /// # Safety
-    /// As [`park`]; and `commit` calls nothing that suspends or readies, nor anything that needs much stack.
+    /// The same as for [`park`]; and `commit` calls nothing that suspends or readies, nor anything that needs much stack.
     #[inline]
     pub unsafe fn park(
         &self,

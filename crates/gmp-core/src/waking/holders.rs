@@ -17,7 +17,7 @@ use core::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So many are told, those that have had their threads for longest first.
+/// At most this many are named, those that have had their threads for longest first.
 const MOST: usize = 20;
 
 /// A goroutine that has a thread.

@@ -7,7 +7,7 @@ use crate::records::m::M;
 use crate::shared::sched::Sched;
 
 impl<C: Config> Sched<C> {
-    /// By a holder of a P: the first is to run now, the others are queued behind what is there.
+    /// Called by a holder of a P: the first goroutine is to run now, the others are queued behind what is there.
     pub(crate) fn inject_here(&self, m: &M, mut ready: List<Runnable>) -> Option<Popped<Runnable>> {
         let first = ready.pop_front()?;
         self.observe_ready(first.g(), Some(m));
@@ -22,7 +22,7 @@ impl<C: Config> Sched<C> {
         Some(Popped { token: first, inherits: false })
     }
 
-    /// By a caller without a P.
+    /// Called where the caller holds no P.
     pub(crate) fn inject_outside(&self, ready: List<Runnable>) {
         if ready.is_empty() {
             return;

@@ -1,7 +1,7 @@
 //! The limit of threads: what goes on when no thread can be made.
 //!
 //! A P that needs an M goes to one on the idle list, else to a new thread. If none can be made, it goes to an M that
-//! sleeps elsewhere: every sleep of an M but a locked one stands in the lists, so that the M can be taken out of it.
+//! sleeps elsewhere: every sleep of an M but a locked one's is in the lists, so that the M can be taken out of it.
 //!
 //! ```text
 //!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► a second reserve ──► none: the P is
@@ -90,7 +90,7 @@ impl<C: Config> Sched<C> {
         nobody_runs && goes_on && no_m0 && lists.second_reserve.is_none_or(is_locked)
     }
 
-    /// This new M, whose thread has not begun, is the second reserve until it ends.
+    /// Makes this new M, whose thread has not begun, the second reserve until it ends.
     pub(crate) fn make_second_reserve(&self, lists: &mut Lists<C>, m: &M) {
         m.reserve.set(true);
         lists.second_reserve = Some(MRef::new(m));
@@ -108,9 +108,9 @@ impl<C: Config> Sched<C> {
         self.procs()
     }
 
-    /// If goroutines wait for a thread, a P is idle, and the limit leaves room, since a thread has ended, sysmon makes one.
-    /// Under the lock, when a thread has ended, and by the last M that goes to sleep: the reserve may have had the only P
-    /// when the thread ended, and have looked before. `true`: it does.
+    /// Has sysmon make a thread if goroutines wait for one, a P is idle, and the limit leaves room, since a thread has
+    /// ended. Called under the lock when a thread has ended, and by the last M that goes to sleep: the reserve may have
+    /// had the only P when the thread ended, and have looked before. `true`: sysmon makes one.
     pub(crate) fn replace_ended_thread(&self, lists: &mut Lists<C>) -> bool {
         if lists.without_thread.is_empty() || !self.may_make_thread(lists) {
             return false;
@@ -147,7 +147,7 @@ impl<C: Config> Sched<C> {
         None
     }
 
-    /// A goroutine that waited for a thread gets this one, if there is one. Under the lock.
+    /// Takes a goroutine that waited for a thread, to be run by the caller, if there is one. Under the lock.
     pub(crate) fn take_without_thread(&self, lists: &mut Lists<C>) -> Option<Runnable> {
         let token = lists.without_thread.pop_front();
         self.clear_limit(lists);

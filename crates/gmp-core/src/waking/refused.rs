@@ -25,12 +25,12 @@ use std::time::Duration;
 
 /// How long a thread is asked for, if no M is left to run anything.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How often.
+/// How long the pause between two such requests is.
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl<C: Config> Sched<C> {
-    /// The operating system gave no thread for this new M, or not what its thread needs. Its P is put aside; sysmon asks
-    /// again as long as work waits.
+    /// Called when the operating system gave no thread for this new M, or not what its thread needs. The M's P is put
+    /// aside; sysmon asks again as long as work waits.
     pub(crate) fn thread_refused(&self, lists: &mut Lists<C>, m: &Arc<M>, error: io::Error) {
         lists.forget_m(m);
         if !core::mem::replace(&mut lists.refusal_told, true) {
@@ -62,7 +62,7 @@ impl<C: Config> Sched<C> {
         lists.refused.is_some() && !lists.finished && lists.busy_ms() <= 0 && lists.idle_ms.is_empty()
     }
 
-    /// Nothing would ever run again: `run` returns and says what was refused.
+    /// Called when nothing would ever run again: makes `run` return and say what was refused.
     pub(crate) fn give_up_if_refused(&self, lists: &mut Lists<C>) {
         if Self::is_stuck(lists)
             && let Some(error) = lists.refused.take()

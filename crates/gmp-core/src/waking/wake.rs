@@ -69,7 +69,7 @@ impl<C: Config> Sched<C> {
         Some(p)
     }
 
-    /// A P has left the list of idle ones.
+    /// Notes that a P has left the list of idle ones.
     pub(crate) fn note_p_busy(&self, lists: &Lists<C>) {
         self.idle.p_busy();
         if lists.idle_ps.is_empty() {
@@ -200,8 +200,8 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// There is work, or a timer to wait for, and every M sleeps: at the limit of threads, all of them for their locked
-    /// goroutines. Under the lock. sysmon makes the thread, since ours is about to sleep, perhaps locked.
+    /// Called under the lock when there is work, or a timer to wait for, and every M sleeps: at the limit of threads,
+    /// all of them for their locked goroutines. sysmon makes the thread, since ours is about to sleep, perhaps locked.
     pub(crate) fn rescue(&self, lists: &mut Lists<C>) {
         if !lists.thread_limit_hit {
             return;
@@ -211,20 +211,20 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// No thread can be made for this P: it goes to an M that sleeps elsewhere, or out of use.
+    /// Gives a P for which no thread can be made to an M that sleeps elsewhere, or takes it out of use.
     pub(super) fn no_thread(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if let Some(p) = self.give_to_sleeper(lists, p, spinning) {
             self.out_of_use(lists, p, spinning);
         }
     }
 
-    /// Nobody can be had for this P: it goes idle, and what it holds to the shared queue.
+    /// Lets a P go idle for which nobody can be had; what it holds goes to the shared queue.
     fn out_of_use(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if spinning {
             self.idle.give_up();
         }
         self.park_p(lists, p);
-        // It sees to the timers of idle Ps while nobody else can be had for them.
+        // sysmon sees to the timers of idle Ps while nobody else can be had for them.
         self.rouse_sysmon(lists);
     }
 
@@ -253,7 +253,7 @@ impl<C: Config> Sched<C> {
         self.retire_p(lists, p);
     }
 
-    /// A new M on the list of all Ms. Go: `mcommoninit`, `mReserveID`.
+    /// Makes a new M, and puts it on the list of all Ms. Go: `mcommoninit`, `mReserveID`.
     #[doc(alias = "mcommoninit")]
     pub(crate) fn register_m(&self, lists: &mut Lists<C>) -> Arc<M> {
         let id = lists.next_m;
@@ -307,7 +307,7 @@ impl<C: Config> Sched<C> {
         self.any_has_work(&self.lock().every_p)
     }
 
-    /// An earlier timer was added: the M that sleeps until the next timer must not sleep longer.
+    /// Called when an earlier timer was added: the M that sleeps until the next timer must not sleep longer.
     #[doc(alias = "wakeNetPoller")]
     pub(crate) fn timer_added(&self, when: u64) {
         let mut lists = self.lock();

@@ -1,4 +1,4 @@
-//! Go's order under a lock, and one thing wrong with it: the faults that need no race.
+//! Go's order under a lock, with one thing wrong: the faults that need no race.
 //!
 //! The queue without a fault passes all laws (`tests/broken.rs` has that test too), so what is caught is the fault.
 
@@ -36,13 +36,13 @@ pub(crate) enum Fault {
     SlotKeepsTheOld,
     /// A steal takes the newest.
     StealsTheNewest,
-    /// A spilled batch is turned round.
+    /// A spilled batch is reversed.
     SpillLosesOrder,
     /// A spill comes in two batches.
     SpillsTwice,
     /// Twice as many as declared fit.
     TooMany,
-    /// A batch's front stays, instead of its end.
+    /// A batch's front stays outside, instead of its end.
     BatchTurnedRound,
     /// It steals from itself.
     StealsFromItself,
@@ -52,7 +52,7 @@ pub(crate) enum Fault {
     BacksOffTwice,
     /// An index out of bounds.
     Panics,
-    /// What is inside when the owner's half goes is forgotten.
+    /// What is inside when the owner's half is dropped is forgotten.
     LeaksAtTheEnd,
 }
 

@@ -1,4 +1,4 @@
-//! A ring without a lock whose claims are not atomic: right on one thread, wrong under real thieves only.
+//! A ring without a lock whose claims are not atomic: it is right on one thread, and wrong only under real thieves.
 
 use crate::words::Slots;
 use gmp_core::contract::List;
@@ -21,7 +21,7 @@ pub(crate) enum Fault {
     None,
     /// A thief claims by a load and a store of `head`: two takers get one token, or one is skipped.
     ThiefsClaim,
-    /// So does the owner.
+    /// The owner does the same.
     OwnersClaim,
     /// The owner publishes `tail` before the slot is filled: a thief takes what was there a lap ago.
     EarlyPublish,

@@ -1,4 +1,4 @@
-//! A stack under a lock that promises last in first out to its owner and the oldest to thieves, and has no bound.
+//! A stack under a lock, without a bound, that promises last in, first out to its owner and the oldest to thieves.
 
 use crate::words::Word;
 use gmp_core::contract::List;
@@ -21,7 +21,7 @@ pub(crate) enum Fault {
     StealsTheNewest,
     /// It spills although it has no bound.
     Spills,
-    /// A token pushed Next inherits, where Next is as Back.
+    /// A token pushed Next inherits, although Next is the same as Back here.
     Inherits,
     /// A steal that is told to come again has moved a token already.
     MovesAndRetries,

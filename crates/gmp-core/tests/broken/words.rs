@@ -27,7 +27,8 @@ impl Word {
     }
 }
 
-/// Places for words that threads share: each a safe atomic, so a bug in their use is a race, and no undefined behaviour.
+/// Places for words that threads share. Each is a safe atomic, so a bug in their use is a race and not undefined
+/// behaviour.
 pub(crate) struct Slots<T> {
     slots: Box<[AtomicPtr<Link>]>,
     tokens: PhantomData<fn() -> T>,
@@ -42,7 +43,7 @@ impl<T: Token> Slots<T> {
         self.slots[at % self.slots.len()].store(Word::new(token).0.as_ptr(), SeqCst);
     }
 
-    /// What is there, if anything ever was; it stays there.
+    /// The word at this place, if there ever was one; it stays there.
     pub(crate) fn look(&self, at: usize) -> Option<Word> {
         NonNull::new(self.slots[at % self.slots.len()].load(SeqCst)).map(Word)
     }

@@ -1,4 +1,4 @@
-//! Accounts: who was started, who has ended, and whether anything moves at all.
+//! Accounts: which goroutines were started, which have ended, and whether anything moves at all.
 
 use crate::refusals::spared;
 use crate::weather;
@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How long nothing may move.
+/// For how long nothing may move.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Counts of the whole process.
@@ -25,7 +25,7 @@ pub(crate) struct Account {
     pub(crate) steps: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) resizes: AtomicU64,
-    /// Runs that the system refused what they cannot do without, with main left behind perhaps.
+    /// Runs to which the system refused something they cannot do without, perhaps with main left behind.
     pub(crate) refused_runs: AtomicU32,
     /// The most goroutines alive at once.
     pub(crate) peak: AtomicUsize,
@@ -54,7 +54,7 @@ pub(crate) static ACCOUNT: Account = Account {
 impl Account {
     /// Goroutines started and not ended.
     pub(crate) fn live(&self) -> usize {
-        // Ends first: what comes in between is one too many, never one too few.
+        // The ends are read first: what comes in between is one too many, never one too few.
         let ended = self.ended.load(Relaxed);
         usize::try_from(self.spawned.load(Relaxed).saturating_sub(ended)).unwrap_or(usize::MAX)
     }

@@ -1,5 +1,6 @@
-//! Broken code, and code that takes no care of the scheduler: destructors that panic, exits and panics with locks in hand,
-//! what is leaked, runtimes beside this one, programs that are started, std's own channels and locks. All others go on.
+//! Broken code, and code that takes no care of the scheduler: destructors that panic, exits and panics with locks in
+//! hand, leaks, runtimes beside this one, programs that are started, std's own channels and locks. All other goroutines
+//! go on.
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
@@ -26,7 +27,7 @@ pub(crate) fn step(world: &World, rng: &mut Rng) {
         4..=5 => ends_holding(rng),
         6 => leaks(rng),
         7..=8 if world.may_block => waits_for_std(rng),
-        // Who holds it may be pinned to the thread of one who waits for it.
+        // The goroutine that holds the lock may be pinned to the thread of one that waits for it.
         9 if world.may_block && world.mode != Mode::Pinned => holds_a_lock_of_std(rng),
         10 if rng.u32(..20) == 0 => runtime_beside(rng),
         11 if rng.u32(..20) == 0 => program(rng),
@@ -141,7 +142,7 @@ fn ends_holding(rng: &mut Rng) {
                 }
                 gmp::exit();
             }));
-            // One that exits does not come here, but for the `catch_unwind`, which stops it.
+            // A goroutine that exits does not come here, unless the `catch_unwind` stops the exit.
             caught.is_err()
         })
     };

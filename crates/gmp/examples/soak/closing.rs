@@ -1,4 +1,4 @@
-//! Runtimes that close while goroutines wait, run and have not started, with a plain thread at them.
+//! Runtimes that close while goroutines wait, run and have not started, and while a plain thread uses them.
 
 use crate::account::ACCOUNT;
 use crate::options::{Mode, Options};
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Runtimes closed between two generations.
 const AT_ONCE: u32 = 12;
-/// Leaked stacks are for ever: no more runtimes than this leak any.
+/// Leaked stacks are never freed: no more runtimes than this leak any.
 const MOST_LEAKS: u32 = 60;
 
 /// Goroutines of one runtime: some may end long after it has closed, so these are books of their own.
@@ -123,7 +123,7 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bo
                     sleepers.iter().for_each(gmp::Unparker::unpark);
                     let ticket = book.ticket();
                     if !waits {
-                        // Runs, or is given back, or is dropped with the runtime.
+                        // It runs, or is given back, or is dropped with the runtime.
                         drop(handle.go(move || drop(ticket)));
                     }
                     std::thread::sleep(Duration::from_micros(30));

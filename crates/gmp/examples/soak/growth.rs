@@ -1,16 +1,16 @@
-//! Growth: memory, threads and descriptors of the process when no runtime is there, compared with what they were once
+//! Growth: memory, threads and descriptors of the process while no runtime exists, compared with what they were once
 //! everything had been done a few times.
 
 use core::fmt;
 use std::time::{Duration, Instant};
 
-/// Resident memory may grow by so much: what the C library's heaps keep of a busier time.
+/// Resident memory may grow by this much: what the C library's heaps keep from a busier time.
 const MEMORY: u64 = 16 << 20;
 /// A goroutine that is left behind keeps its stack, and its runtime, for ever.
 const LEAKED_RUNTIME: u64 = 256 << 10;
-/// The first look counts after so long, and not before the second one.
+/// The first look counts after this long, and not before the second one.
 const WARM: Duration = Duration::from_secs(20);
-/// Threads that have said that they are done may take so long to be gone.
+/// Threads that have said that they are done may take this long to be gone.
 const SETTLING: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ impl Size {
     }
 }
 
-/// How large the process was when it had warmed up, and is now.
+/// How large the process was when it had warmed up, and how large it is now.
 pub(crate) struct Growth {
     began: Instant,
     seconds: u64,
@@ -62,12 +62,12 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// Of a soak of so many seconds.
+    /// The growth of a soak of this many seconds.
     pub(crate) fn of(seconds: u64) -> Self {
         Self { began: Instant::now(), seconds, looks: 0, first: None, last: Size::now(0) }
     }
 
-    /// Looks again; no runtime is there, but for those that have been closed with goroutines left behind.
+    /// Looks again, while no runtime exists except those that have been closed with goroutines left behind.
     pub(crate) fn look(&mut self, leaked: u32) -> Result<(), String> {
         let deadline = Instant::now() + SETTLING;
         self.looks += 1;

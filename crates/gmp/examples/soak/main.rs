@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release -p gmp --example soak -- --seconds 120 --seed 1 --procs-max 16 --mode migrating --policy go`
 //!
-//! Prints one line and exits with 0, or says what is wrong and exits with 1; a watchdog aborts with a diagnosis if
-//! nothing has moved for 30 seconds. It is wrong, too, if the process has grown. With `--faults` code breaks meanwhile, and
-//! the system refuses threads, stacks and descriptors, all at random. `cargo xtask soak` runs it for two minutes.
+//! It prints one line and exits with 0, or says what is wrong and exits with 1; a watchdog aborts with a diagnosis if
+//! nothing has moved for 30 seconds. It is also wrong if the process has grown. With `--faults` code breaks meanwhile,
+//! and the system refuses threads, stacks and descriptors, all at random. `cargo xtask soak` runs it for two minutes.
 
 mod account;
 mod broken;

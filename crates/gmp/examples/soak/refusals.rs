@@ -1,7 +1,8 @@
-//! Refusals: the two functions of the C library by which all code of this program asks for threads and for mappings, in
-//! front of which the linker finds these. Told to, they refuse as the system does.
+//! Refusals: the two functions of the C library by which all code of this program asks for threads and for mappings.
+//! The linker finds the functions here before those of the C library. When told to, they refuse as the system does.
 //!
-//! The C library's own calls do not come here, so there is always memory for values: without it std aborts, whoever asks.
+//! The C library's own calls do not come here, so there is always memory for values: without it std aborts, whichever
+//! code asks.
 
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Something that can be refused.
 pub(crate) struct Refusal {
-    /// Of 256 askings so many are refused.
+    /// How many of 256 requests are refused.
     odds: AtomicU64,
     asked: AtomicU64,
     refused: AtomicU64,
@@ -19,7 +20,7 @@ pub(crate) struct Refusal {
 pub(crate) static THREADS: Refusal = Refusal::new();
 pub(crate) static MAPPINGS: Refusal = Refusal::new();
 
-/// Every asking.
+/// Every request is refused.
 pub(crate) const ALWAYS: u64 = 256;
 
 impl Refusal {
@@ -27,7 +28,7 @@ impl Refusal {
         Self { odds: AtomicU64::new(0), asked: AtomicU64::new(0), refused: AtomicU64::new(0) }
     }
 
-    /// From here on, of 256 askings so many are refused.
+    /// From here on this many of 256 requests are refused.
     pub(crate) fn set(&self, odds: u64) {
         self.odds.store(odds, Relaxed);
     }
@@ -54,7 +55,7 @@ std::thread_local! {
     static SPARED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Starts threads of the soak's own, which are never refused: std panics. `f` does not suspend.
+/// Starts threads of the soak's own, which are never refused, since std panics then. `f` does not suspend.
 pub(crate) fn spared<T>(f: impl FnOnce() -> T) -> T {
     let before = SPARED.replace(true);
     let result = f();

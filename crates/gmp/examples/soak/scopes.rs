@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 
 gmp::g_local! {
-    /// Who uses it, by a number that nobody else has.
+    /// Which goroutine uses it, by a number that no other has.
     static MINE: Cell<u64> = Cell::new(0);
-    /// Its destructor must come.
+    /// Its destructor must run.
     static COUNTED: Counted = Counted::new();
 }
 

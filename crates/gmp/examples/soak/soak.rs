@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Workers that a round begins with.
 const WORKERS: usize = 48;
-/// Each runtime lives so long.
+/// How long each runtime lives.
 const LIFE: Duration = Duration::from_secs(4);
 /// How long the books may take to balance once the last goroutine has said that it is done.
 const SETTLING: Duration = Duration::from_secs(10);

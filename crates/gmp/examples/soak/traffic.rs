@@ -1,5 +1,5 @@
-//! Traffic: goroutines and a plain thread that send and receive in every way there is, until it is cancelled, over channels
-//! that are closed, dropped and panicked under. Each parcel is received once at most, and dropped once.
+//! Traffic: goroutines and a plain thread that send and receive in every way there is, until it is cancelled. The
+//! channels are closed and dropped meanwhile, also by panics. Each parcel is received once at most, and dropped once.
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::work::{Errand, World};
@@ -34,7 +34,7 @@ impl Drop for Parcel {
     }
 }
 
-/// What came of each: what its sender was told, and who got it.
+/// What became of each parcel: what its sender was told, and which goroutine got it.
 #[derive(Default)]
 struct Books {
     sent: HashSet<u64>,

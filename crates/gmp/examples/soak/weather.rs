@@ -1,6 +1,6 @@
-//! Weather: a plain thread that makes the system refuse, now this, now that, for some milliseconds at a time, with calm in
-//! between: threads, mappings (which are stacks), descriptors; and storms of signals, which come during switches as well.
-//! What waits for something refused has it when the weather is over.
+//! Weather: a plain thread makes the system refuse now this, now that, for some milliseconds at a time, with calm in
+//! between: threads, mappings (which are stacks), descriptors. It also sends storms of signals, which arrive during
+//! switches as well. What waits for something refused gets it when the weather is over.
 
 use crate::refusals::{ALWAYS, MAPPINGS, THREADS, spared};
 use core::ffi::c_int;
@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_millis(40);
 
 /// Held while the weather is bad.
 static SKY: Mutex<()> = Mutex::new(());
-/// How many want it fair.
+/// How many threads want it to be fair.
 static FAIR: AtomicUsize = AtomicUsize::new(0);
 static OVER: AtomicBool = AtomicBool::new(false);
 static SIGNALS: AtomicU64 = AtomicU64::new(0);
@@ -34,7 +34,7 @@ pub(crate) fn fair() -> Fair {
     Fair(())
 }
 
-/// While it lives, the weather is fair.
+/// The weather is fair for as long as this lives.
 pub(crate) struct Fair(());
 
 impl Drop for Fair {

@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub(crate) faults: bool,
     /// Whether goroutines may block their threads until others have run: not where every thread may be blocked so.
     pub(crate) may_block: bool,
-    /// A plain thread that unparks whom it is told to.
+    /// A plain thread that unparks whomever it is told to.
     pub(crate) outside: mpsc::Sender<Errand>,
     pub(crate) started: Instant,
 }
@@ -238,8 +238,8 @@ fn blocking(rng: &mut Rng) {
     assert_eq!(result.is_err(), panics);
 }
 
-/// Blocks the thread without a word, or computes for longer than a slice now and then, and goes on with calls that may find
-/// the P gone: those that suspend, and those that never do.
+/// Blocks the thread without declaring it, or now and then computes for longer than a slice, and goes on with calls
+/// that may find the P gone: those that suspend, and those that never do.
 fn lose_the_p(rng: &mut Rng) {
     if rng.u32(..50) == 0 {
         let until = Instant::now() + Duration::from_millis(rng.u64(10..25));

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// What a test's children borrow: ends the process when it is used after its own end.
+/// What a test's children borrow. It ends the process if it is used after its own end.
 pub(crate) struct Borrowed {
     pub(crate) alive: AtomicBool,
     pub(crate) uses: AtomicUsize,
@@ -19,7 +19,7 @@ impl Borrowed {
 
     pub(crate) fn touch(&self) {
         if !self.alive.load(SeqCst) {
-            // A panic would be its goroutine's own affair.
+            // It exits, since a panic would end only its goroutine.
             eprintln!("used after its end");
             std::process::abort();
         }
@@ -38,8 +38,8 @@ pub(crate) struct TouchesLate<'a>(pub(crate) &'a Borrowed);
 
 impl Drop for TouchesLate<'_> {
     fn drop(&mut self) {
-        // Suspends where it may: a closure that never ran is dropped in the scheduler. And not while unwinding, since a
-        // closing runtime abandons one that comes late for its thread then.
+        // It suspends where it may: a closure that never ran is dropped in the scheduler. It does not suspend while
+        // unwinding, since a closing runtime then abandons a goroutine that comes too late for its thread.
         if gmp::current().is_some() && !std::thread::panicking() {
             gmp::yield_now();
         }
@@ -56,7 +56,7 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_default()
 }
 
-/// Counts values that live.
+/// Counts how many values are alive.
 #[derive(Clone)]
 pub(crate) struct Counted(Arc<AtomicUsize>);
 

@@ -1,4 +1,4 @@
-//! Channels: who waits, who is readied, and when they run.
+//! Channels: which goroutine waits, which is readied, and when they run.
 
 use crate::prelude::*;
 use gmp::sync::WaitGroup;
@@ -130,7 +130,7 @@ pub(crate) fn chan_close_receivers() {
     ev("main");
 }
 
-/// A value for a blocked receiver goes past the buffer: who tries to receive finds nothing, although the receiver has
+/// A value for a blocked receiver goes past the buffer: an attempt to receive finds nothing, although the receiver has
 /// not run yet.
 pub(crate) fn chan_direct_handoff() {
     for size in [0, 1, 3] {

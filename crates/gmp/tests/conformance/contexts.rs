@@ -1,11 +1,11 @@
-//! Contexts: who learns of a cancellation, when, and why.
+//! Contexts: which goroutine learns of a cancellation, when, and why.
 
 use crate::prelude::*;
 use gmp::context::{Context, ContextError};
 use gmp::sync::WaitGroup;
 use std::time::Duration;
 
-/// Go gives the error itself as the cause where none was named; here there is none then.
+/// Go returns the error itself as the cause if none was named; this prints none then.
 fn why(context: &Context) -> String {
     let error = context.err().unwrap().to_string();
     let cause = context.cause().map_or_else(|| error.clone(), |cause| cause.to_string());

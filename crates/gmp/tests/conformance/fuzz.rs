@@ -66,7 +66,8 @@ impl World {
                     default => {},
                 },
                 9 if depth > 0 => self.spawn(&mut rng, depth - 1),
-                // Go's program waits without a lock, to be free of time. A lock that nobody else knows is none.
+                // Go's program waits without a lock, to be independent of time. A lock that nobody else knows amounts
+                // to none.
                 10 if c == 0 => cond.wait(&mut Mutex::new(()).lock()),
                 10 if c < 3 => cond.notify_one(),
                 10 => cond.notify_all(),
@@ -111,7 +112,7 @@ impl World {
     }
 }
 
-/// The program of this seed, with so many goroutines to begin with.
+/// The program of this seed, which begins with this many goroutines.
 fn run(seed: u32, roots: u32) {
     let world = &Arc::new(World {
         chans: (0..5).map(chan).collect(),

@@ -1,7 +1,8 @@
 //! Pseudo-random programs whose selects have at most one ready case, so that the random choice does not matter.
 //!
-//! Who may be ready is counted beside the channels: whoever may be blocked on one is counted before it blocks, and
-//! until it runs again. Odd seeds select by `select!`, even ones by [`Select`]; Go's program knows no such difference.
+//! Which channel may be ready is counted beside the channels: a goroutine that may block on one is counted before it
+//! blocks, and until it runs again. Odd seeds select by `select!`, even ones by [`Select`]; Go's program has no such
+//! difference.
 use crate::fuzz::Rng;
 use crate::prelude::*;
 use gmp::{Receiver, Select, Sender, chan, never, select};
@@ -68,7 +69,8 @@ impl World {
         defer(move || counts.iter().for_each(|count| _ = count.fetch_sub(1, Relaxed)))
     }
 
-    /// Of the cases that may be ready only the first, and no case twice: which of two equal ones is served is random.
+    /// Of the cases that may be ready only the first is used, and no case twice: which of two equal ones is served is
+    /// random.
     fn choose(&self, rng: &mut Rng, n: u32) -> Vec<Case> {
         let mut cases = Vec::new();
         let mut ready = false;

@@ -158,8 +158,8 @@ fn run(seed: u32, roots: u32) {
     nl();
 }
 
-/// 40 seeds, 5 goroutines to begin with. A mutex that somebody has waited for over 1 ms hands itself over, which is not
-/// the subject: a run counts if all of it took less. That takes a few tries on a busy machine.
+/// 40 seeds, 5 goroutines to begin with. A mutex that has been waited for over 1 ms hands itself over, which is not the
+/// subject: a run counts only if all of it took less. That takes a few tries on a busy machine.
 pub(crate) fn fuzz_sync() {
     for seed in 1..=40 {
         let mut tries = 0;

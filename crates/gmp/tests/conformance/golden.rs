@@ -76,7 +76,7 @@ fn excerpt(line: &str, from: usize) -> String {
     shown
 }
 
-/// A comparison that finds no difference proves nothing unless it can find one.
+/// A comparison that finds no difference proves nothing unless it is able to find one.
 pub(crate) fn differences_are_found() {
     assert_eq!(in_text("a b\nc\n", "a b\nc\n"), None);
     assert_eq!(in_text("a b\nc d e\n", "a b\nc x e\n").unwrap(), r#"line 2, word 2: Go "d e", we "x e""#);

@@ -101,7 +101,7 @@ pub(crate) fn main_goexit_deadlock() {
     gmp::exit();
 }
 
-/// Main waits for what nobody sends; another waits for ever, a third has ended.
+/// Main waits for a value that nobody sends; another goroutine waits for ever, and a third has ended.
 pub(crate) fn deadlock_chan() {
     let (_tx, c) = chan::<i64>(0);
     go!(|| ev("a"));

@@ -1,4 +1,4 @@
-//! Wait groups, mutexes and condition variables: who is let through, and who runs first.
+//! Wait groups, mutexes and condition variables: which goroutine is let through, and which runs first.
 
 use crate::prelude::*;
 use gmp::sync::{Cond, Mutex, Once, OnceCell, RwLock, WaitGroup};
@@ -113,7 +113,7 @@ pub(crate) fn cond_broadcast() {
     ev("main");
 }
 
-/// Barging: who unlocks and locks again wins over the woken waiter; a try never waits.
+/// Barging: a goroutine that unlocks and locks again wins over the woken waiter; a try never waits.
 pub(crate) fn mutex_trylock() {
     let mu = Arc::new(Mutex::new(()));
     let wg = WaitGroup::new();
@@ -199,7 +199,7 @@ pub(crate) fn rwmutex_queue() {
     ev("main");
 }
 
-/// Those who come while the first is at it wait for it; a panic counts as done.
+/// Goroutines that come while the first is still running the function wait for it; a panic counts as done.
 pub(crate) fn once_waiters() {
     let (once, bad) = (Arc::new(Once::new()), Once::new());
     let wg = WaitGroup::new();

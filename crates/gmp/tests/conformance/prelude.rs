@@ -116,9 +116,9 @@ impl EventSink for SlicesEnded {
     }
 }
 
-/// Runs `scenario`, each time from tick 1 (mod 61), until the same events came twice: a process that was stopped for
-/// over 10 ms has a slice ended by sysmon, which is not the subject. Where that is known to have happened the run does not
-/// count, for two minutes: on a busy machine another one comes out better.
+/// Runs `scenario`, each time from tick 1 (mod 61), until the same events came twice. In a process that was stopped for
+/// over 10 ms sysmon ends a slice, which is not the subject. A run in which that is known to have happened does not
+/// count, for two minutes: on a busy machine another run comes out better.
 pub(crate) fn twice(scenario: impl Fn()) {
     let base = out().len();
     let mut seen = HashSet::new();
@@ -158,15 +158,15 @@ pub(crate) struct Lateness {
 }
 
 impl Lateness {
-    /// What was due so long after the start happens now.
+    /// Notes that an event which was due this long after the start happens now.
     pub(crate) fn of(&self, due: Duration) {
         let mut worst = self.worst.lock().unwrap();
         *worst = (*worst).max(self.start.elapsed().saturating_sub(due));
     }
 }
 
-/// Runs `scenario`, whose events are 50 ms apart, until none was late by half of that; each time with gaps so many times
-/// as long as it is told.
+/// Runs `scenario`, whose events are 50 ms apart, until none was late by half of that. Each time it is told by how much
+/// to stretch the gaps.
 pub(crate) fn until_timely(scenario: impl Fn(u32, &Lateness)) {
     let mut stretch = 1;
     again_until(|| {

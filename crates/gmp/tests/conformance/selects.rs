@@ -1,4 +1,4 @@
-//! Selects: mostly ones that only one case can end.
+//! Selects, mostly such that only one case can end them.
 
 use crate::prelude::*;
 use gmp::sync::WaitGroup;

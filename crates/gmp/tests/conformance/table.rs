@@ -10,7 +10,7 @@ struct Wanted {
     list: bool,
 }
 
-/// Prints the table of these scenarios; `difference` runs one once. Content only if all agree with Go.
+/// Prints the table of these scenarios; `difference` runs one scenario once. Returns success only if all agree with Go.
 pub(crate) fn print(
     scenarios: &[Named],
     arguments: &[String],

@@ -1,5 +1,6 @@
-//! `gmp::go` said "Never suspends" and did, inside `blocking`, when the P had been taken meanwhile: it came back on another
-//! thread, with a borrow of the first one's thread-local in its hands. The kind: every call that never suspends.
+//! `gmp::go` was documented as "Never suspends", and did suspend inside `blocking` when the P had been taken meanwhile:
+//! it came back on another thread, while it held a borrow of the first thread's thread-local. The kind: every call that
+//! never suspends.
 //!
 //! `rows.rs` has a row for each of them; `listed.rs` compares the rows, and what the documentation says of every public
 //! function, with `suspends.txt`.
@@ -49,9 +50,9 @@ thread_local! {
     static LOG: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Goroutines that keep the Ps, and give way to each other only.
+/// Goroutines that keep the Ps, and give way only to each other.
 static STOP: AtomicBool = AtomicBool::new(false);
-/// How often one of them came to run.
+/// How often one of them got its turn.
 static BEATS: AtomicU64 = AtomicU64::new(0);
 
 /// A handle on the runtime that the rows run in.
@@ -81,7 +82,7 @@ fn thread() -> std::path::PathBuf {
 /// Calls `call` inside `blocking`, when the P has been taken, with a borrow of a thread-local held around it.
 fn without_p(name: &'static str, procs: usize, call: impl FnOnce()) {
     gmp::blocking(|| {
-        // Each of them has run since, and they are as many as there are Ps: none is left for us.
+        // Each of them has run since, and there are as many as there are Ps, so none is left for us.
         let beats = BEATS.load(SeqCst);
         while BEATS.load(SeqCst) < beats + 3 * procs as u64 {
             sleep(Duration::from_micros(50));
@@ -154,7 +155,7 @@ fn never_suspends_on_threads() {
     child("rows_on_threads").run().code(0).prints("all\n");
 }
 
-/// The P that the timer lies with is somebody else's by then, or nobody's.
+/// By then the P whose heap has the timer belongs to somebody else, or to nobody.
 fn timer_inside_blocking() {
     for procs in 1..3 {
         builder()
@@ -243,7 +244,7 @@ fn nested_blocking_keeps_the_thread() {
     child("nested_blocking").run().code(0).prints("done\n");
 }
 
-/// As plain threads' do: first in, first out, where the policy's shared queue is.
+/// They run as those of plain threads do: first in, first out, if that is the policy's shared queue.
 fn started_inside_blocking() {
     let order = builder().procs(1).build().unwrap().run(|| {
         let (told, hears) = gmp::chan(8);
@@ -263,8 +264,8 @@ fn what_is_started_inside_blocking_runs_in_order() {
     child("started_inside_blocking").run().code(0).prints("[0, 1, 2, 3]\n");
 }
 
-/// A guard that its goroutine has left in a thread-local: dropped at the thread's end, by a plain thread, and by the next
-/// goroutine there.
+/// A guard that its goroutine has left in a thread-local. It is dropped at the thread's end, by a plain thread, and by
+/// the next goroutine on that thread.
 fn thread_lock_elsewhere() {
     thread_local! {
         static KEPT: RefCell<Vec<gmp::ThreadLock>> = const { RefCell::new(Vec::new()) };

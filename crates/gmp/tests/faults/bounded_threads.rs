@@ -1,5 +1,6 @@
 //! Threads that a burst of blocking calls had needed stayed for as long as the program ran, and at the limit of threads
-//! nobody said who had them. The kind: whatever needs many threads for a moment, and what must not end with them.
+//! nothing said which goroutines had them. The kind: whatever needs many threads for a moment, and what must not end
+//! with them.
 
 use super::undeclared_blocking::one_p;
 use crate::harness::{child, named};
@@ -23,7 +24,7 @@ pub(crate) const FAULT: crate::Fault = (
 
 const MS: Duration = Duration::from_millis(1);
 
-/// So many goroutines sit in blocking calls at once.
+/// This many goroutines sit in blocking calls at once.
 fn burst(calls: usize) {
     let (all, blocked): (Vec<_>, Vec<_>) = (0..calls)
         .map(|_| {
@@ -73,7 +74,8 @@ fn idle_threads_end() {
     child("ends").run().code(0).prints("done\n");
 }
 
-/// Others run for a moment, many times in each keep-alive: their threads come and go, those beyond do not go with them.
+/// Others run for a moment, many times in each keep-alive. Their threads come and go, but threads beyond the kept
+/// number end.
 fn ends_beside_work() {
     const PROCS: usize = 4;
     one_p()
@@ -232,7 +234,7 @@ fn threads_stay_if_asked_to() {
     child("stays_for_ever").run().code(0).prints("0\n");
 }
 
-/// The last one that could have looked for a deadlock has ended.
+/// The last thread that could have looked for a deadlock has ended.
 fn deadlocks() {
     for wait in [0, 5, 30] {
         let finished = one_p().procs(2).thread_keep_alive(10 * MS).build().unwrap().run(move || {

@@ -1,6 +1,6 @@
-//! Goroutines that break in the middle of something: panics and exits with locks held, in scopes, in destructors; handles,
-//! guards and scopes that are leaked; a runtime that is built, run or dropped inside a goroutine. The kind: the others
-//! find what they share as it was left, and go on.
+//! Goroutines that break in the middle of something: panics and exits with locks held, in scopes, in destructors;
+//! handles, guards and scopes that are leaked; a runtime that is built, run or dropped inside a goroutine. The kind:
+//! the other goroutines find what they share as it was left, and go on.
 
 use super::undeclared_blocking::one_p;
 use crate::harness::{child, named};
@@ -102,7 +102,7 @@ fn is_panic<T>(result: Result<T, JoinError>) -> bool {
     matches!(result, Err(JoinError::Panicked(_)))
 }
 
-/// On its stack, in its closure, in a value on its way through a channel, beside a guard.
+/// It panics on its stack, in its closure, in a value on its way through a channel, and beside a guard.
 fn panics_in_drop() {
     run(|| {
         assert!(is_panic(go(|| drop(Breaks)).join()));

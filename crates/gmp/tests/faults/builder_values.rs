@@ -47,7 +47,7 @@ fn run<T: Send + 'static>(
     builder.build().unwrap().run(main).unwrap().value
 }
 
-/// Uses so many bytes of the stack, page by page, however large a frame is.
+/// Uses this many bytes of the stack, page by page, however large a frame is.
 fn use_stack(bytes: usize) {
     fn down(top: usize, bytes: usize) {
         let frame = black_box([1_u8; 256]);
@@ -344,7 +344,7 @@ impl Drop for Yields {
     }
 }
 
-/// Suspends in its destructor, so that whoever unwinds through it keeps its thread.
+/// Suspends in its destructor, so that a goroutine that unwinds through it keeps its thread.
 struct Waits(gmp::Receiver<()>);
 
 impl Drop for Waits {
@@ -353,7 +353,8 @@ impl Drop for Waits {
     }
 }
 
-/// Of ten goroutines that suspend while they unwind each keeps a thread: that many threads more than allowed, and no more.
+/// Each of ten goroutines that suspend while they unwind keeps a thread: there are that many threads more than allowed,
+/// and no more.
 fn ten_unwind() {
     std::panic::set_hook(Box::new(|_| ()));
     run(builder().procs(2).max_threads(6), || {

@@ -1,6 +1,7 @@
-//! A goroutine that computes without a call kept its P for as long as it liked, and all that needed that P waited: a ticker
-//! beside it stood still. The kind: any number of such goroutines, in any mode, locked, pinned or in a `join`, and whatever
-//! they do when they have come back. All counts, no times: a hog computes until somebody else has run.
+//! A goroutine that computed without a call kept its P for as long as it liked, and all that needed that P waited: a
+//! ticker beside it stood still. The kind: any number of such goroutines, in any mode, locked, pinned or in a `join`,
+//! and whatever they do when they have come back. Everything is counted and nothing timed: a hog computes until
+//! somebody else has run.
 
 use super::lost_p::{goes_on_after, in_every_mode, stays_after};
 use super::undeclared_blocking::{moving, one_p};
@@ -60,7 +61,7 @@ fn overrun() {
     compute_until(|| ran.load(SeqCst));
 }
 
-/// Computes for so much of its thread's CPU time.
+/// Computes for this much of its thread's CPU time.
 fn compute_for(time: Duration) {
     let used =
         || Duration::from(nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
@@ -68,7 +69,7 @@ fn compute_for(time: Duration) {
     compute_until(|| used() - began >= time);
 }
 
-/// So many hogs compute until a ticker has ticked so often.
+/// This many hogs compute until a ticker has ticked this often.
 fn beside_a_ticker(hogs: usize, ticks: u32) {
     let ticked = Arc::new(AtomicU32::new(0));
     let hogs: Vec<_> = (0..hogs)
@@ -224,7 +225,7 @@ fn the_halves_of_a_join_are_found() {
     child("joins").run().code(0).prints("done\n");
 }
 
-/// Of three hogs on one P one more than allowed keeps the P, and the last one does not come on.
+/// Of three hogs on one P, one more than allowed, one keeps the P, and the last one does not get a turn.
 fn bound() {
     for allowed in 0..3 {
         let runtime = one_p().max_overruns(allowed).build().unwrap();
@@ -297,7 +298,7 @@ fn computes_alone() {
     std::hint::black_box(());
 }
 
-/// Who it was, where it was started, for how long, and where it stood.
+/// The report says which goroutine it was, where it was started, for how long it ran, and where it stood.
 fn reported() {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let hook = {
@@ -336,7 +337,7 @@ fn an_overrun_is_reported() {
     child("reported").run().code(0).prints("done\n");
 }
 
-/// One that asks now and then gives way by itself, with sysmon's help or without.
+/// One that asks now and then gives way of its own accord, with sysmon's help or without.
 fn polite() {
     for retake in [true, false] {
         let finished = one_p().retake(retake).build().unwrap().run(|| {

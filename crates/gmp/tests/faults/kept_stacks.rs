@@ -1,5 +1,5 @@
 //! The fault: a runtime that had ended kept the memory of its stacks for ever, since each of its Ps kept a few of them,
-//! which counted as in use. The soak's look at the size of the process met it.
+//! which counted as in use. The soak found it by looking at the size of the process.
 //!
 //! The kind: what is left of a runtime that has ended.
 

@@ -20,8 +20,8 @@ impl Drop for Counted {
     }
 }
 
-/// Whoever runs this takes its own P away, if that is not P 0, with so many stopped timers that they are swept. What
-/// they held is dropped in goroutines.
+/// Takes its own P away, if that is not P 0, with so many stopped timers on it that they are swept. What they held is
+/// dropped in goroutines.
 fn stop_timers_and_go() {
     let timers: Vec<_> = (0..TIMERS)
         .map(|_| {

@@ -1,5 +1,5 @@
-//! A goroutine whose P sysmon has taken, because it had blocked its thread without a word, goes on without one. The kind:
-//! everything that it may do then, where it may be, and what may happen to its runtime meanwhile.
+//! A goroutine whose P sysmon has taken, because it had blocked its thread without declaring it, goes on without one.
+//! The kind: everything that it may do then, where it may be, and what may happen to its runtime meanwhile.
 
 use super::undeclared_blocking::{moving, one_p};
 use crate::harness::{child, named};
@@ -37,7 +37,8 @@ fn lose_the_p() {
     hear.recv().unwrap();
 }
 
-/// After this call has lost it its P it spawns, sets timers, uses channels, blocks, unwinds and ends, without a P at first.
+/// After this call has cost it its P, it spawns, sets timers, uses channels, blocks, unwinds and ends, at first without
+/// a P.
 pub(super) fn goes_on_after(loses_p: fn()) {
     go(loses_p).join().unwrap();
     let spawned = go(move || {

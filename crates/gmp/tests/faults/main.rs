@@ -1,5 +1,5 @@
-//! Faults that once were: a file each, named after its fault, with the whole kind of it. Each test runs a child process.
-//! The policy is Go's, whatever the default one is: many of these programs need its fairness, or its order.
+//! Faults that there were once: one file for each, named after the fault, with the whole kind of it. Each test runs a
+//! child process. The policy is Go's, whatever the default is: many of these programs need its fairness, or its order.
 
 mod blocking_go;
 mod bounded_threads;

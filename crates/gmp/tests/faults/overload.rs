@@ -1,5 +1,5 @@
-//! More of everything than there is room for: goroutines, timers, blocking calls. The kind: it may take long, but all of it
-//! ends, nothing is lost, and when the pressure is over the runtime is as small and as quick as before.
+//! More of everything than there is room for: goroutines, timers, blocking calls. The kind: it may take long, but all
+//! of it ends, nothing is lost, and when the pressure is over, the runtime is as small and as quick as before.
 
 use super::undeclared_blocking::one_p;
 use crate::harness::{child, named};
@@ -16,7 +16,7 @@ pub(crate) const FAULT: crate::Fault = (
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A small program, which anybody can still run afterwards.
+/// A small program, which must still run afterwards.
 fn is_well() {
     let (send, receive) = gmp::chan(1);
     let sum = gmp::go(move || receive.into_iter().sum::<u32>());
@@ -34,7 +34,7 @@ fn is_well() {
     assert_eq!(sum.join().unwrap(), 55);
 }
 
-/// Each goroutine of several generations spawns faster than anybody runs them.
+/// Each goroutine of several generations spawns faster than the others can be run.
 fn spawn_storm() {
     fn storm(depth: u32, ran: &Arc<AtomicUsize>) {
         ran.fetch_add(1, Relaxed);

@@ -1,5 +1,5 @@
 //! The kind: waits that end from outside the process, at the seams of the scheduler. A goroutine that sleeps there is
-//! no deadlock, and one that does not must not hide one; whoever watches hears of timers, stops, closings and
+//! no deadlock, and a wait that will not end must not hide one; the watcher hears of timers, stops, closings and
 //! submissions all the same.
 
 use crate::harness::{child, named};

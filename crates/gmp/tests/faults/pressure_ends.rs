@@ -1,5 +1,5 @@
-//! The fault: what the system refused for a moment only was waited for until a goroutine ended, perhaps for ever, or ended
-//! the whole runtime. The soak with faults met both.
+//! The fault: if the system refused something only for a moment, goroutines waited for it until another goroutine
+//! ended, perhaps for ever, or the whole runtime ended. The soak with faults found both.
 //!
 //! The kind: pressure that ends. Whoever waits for what was refused has it soon afterwards, whatever the others do.
 

@@ -1,5 +1,6 @@
 //! A goroutine's record is used again, and what one goroutine left in it must not come to the next: `docs/records.md`
-//! says of each field who sees to that. A goroutine that was abandoned with its thread locked once handed its locks on.
+//! says for each field what takes care of that. A goroutine that was abandoned with its thread locked once handed its
+//! locks on.
 
 use crate::harness::{child, named};
 use gmp::{Builder, Wake};
@@ -28,7 +29,7 @@ enum Ends {
     /// With its thread, which it has locked for good.
     Locked,
     Unwanted,
-    /// Never: its runtime abandons it.
+    /// It does not end: its runtime abandons it.
     Sleeps,
 }
 

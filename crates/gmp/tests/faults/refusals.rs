@@ -1,9 +1,9 @@
-//! The fault: `run` hung where the system refused the first worker thread, aborted where it refused a signal stack,
-//! and the warning named the runtime's own limit, whoever had refused.
+//! The fault: `run` hung where the system refused the first worker thread, aborted where it refused a signal stack, and
+//! the warning named the runtime's own limit, whatever had refused.
 //!
-//! The kind: each thing that the system can refuse, at each step of a runtime's life. It ends in an error that names
-//! what was refused, or the goroutines that need it wait until it can be had. Refused here by a limit on address space;
-//! where a process may have so many threads (`ulimit -u`, a cgroup's `pids.max`) the same calls fail.
+//! The kind: each thing that the system can refuse, at each step of a runtime's life. Either an error names what was
+//! refused, or the goroutines that need it wait until it can be had. Here a limit on address space refuses; where the
+//! number of a process's threads is limited (`ulimit -u`, a cgroup's `pids.max`) the same calls fail.
 
 use crate::harness::{child, named};
 use gmp::{Builder, RunError};

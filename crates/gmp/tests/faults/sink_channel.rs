@@ -1,6 +1,6 @@
-//! An event sink that sent to a channel spun for ever: the scheduler held that channel's lock. The kind: foreign code that
-//! calls gmp, whatever it calls and in the middle of whatever. It is refused with a message that says who called what, and
-//! nothing hangs.
+//! An event sink that sent to a channel spun for ever, since the scheduler held that channel's lock. The kind: foreign
+//! code that calls gmp, whatever it calls and whatever it interrupts. The call is refused with a message that says
+//! which code called what, and nothing hangs.
 
 use crate::harness::{child, named};
 use gmp::context::{Cancel, Context};

@@ -1,8 +1,8 @@
 //! The fault: a detached goroutine had ended with a value, no stack could be had on which to drop it, and the scheduler
-//! dropped it as if it were the goroutine's closure, which had lain in the same place: a wild pointer. The soak with faults
-//! met it.
+//! dropped it as if it were the goroutine's closure, which had lain in the same place: a wild pointer. The soak with
+//! faults found it.
 //!
-//! The kind: wherever a record's content is dropped it is asked what it is.
+//! The kind: every place that drops a record's content must ask what that content is.
 
 use super::refusals::{no_limit, no_more_threads};
 use super::undeclared_blocking::one_p;

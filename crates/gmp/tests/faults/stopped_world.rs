@@ -1,8 +1,8 @@
-//! Once, a P that got out of use while the world was being stopped went onto the idle list, where the stopper had looked
-//! already, and the stopper waited for it for ever. The kind: whoever takes a P out of use during a stop.
+//! Once, a P that went out of use while the world was being stopped got onto the idle list, where the stopper had looked
+//! already, and the stopper waited for it for ever. The kind: everything that takes a P out of use during a stop.
 //!
-//! And once, sysmon slept while the world was being stopped, so nobody ended the slice of a goroutine that loops over calls
-//! which need not wait: it kept its P for ever. The kind: what sysmon owes to goroutines goes on during a stop.
+//! And once, sysmon slept while the world was being stopped, so nobody ended the slice of a goroutine that looped over
+//! calls which need not wait: it kept its P for ever. The kind: what sysmon does for goroutines goes on during a stop.
 
 use crate::harness::{child, named};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,6 +1,6 @@
-//! Once, all came to a stop at the limit of threads: the M that slept until the next timer could not be taken, and with
-//! every other thread in a blocking call or locked nobody ran timers, main or new goroutines. The kind: whatever needs no
-//! thread of its own goes on, and the limit is kept.
+//! Once, everything came to a stop at the limit of threads: the M that slept until the next timer could not be taken,
+//! and with every other thread in a blocking call or locked, nobody ran timers, main or new goroutines. The kind:
+//! whatever needs no thread of its own goes on, and the limit is kept.
 
 use crate::harness::{child, named};
 use std::sync::mpsc;
@@ -38,7 +38,7 @@ pub(crate) const FAULT: crate::Fault = (
     ],
 );
 
-/// Longer than a child may take: whoever waits for this hangs.
+/// Longer than a child may take: a wait for this long hangs.
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn builder(procs: usize, threads: usize) -> gmp::Builder<gmp::policy::Go> {
@@ -318,7 +318,7 @@ fn a_blocked_main_leaves_one_that_runs() {
     child("blocked_beside_a_blocked_main").run().code(0).prints("done\n").says("thread exhaustion");
 }
 
-/// Whoever runs the others beyond the limit is locked by one of them, which waits.
+/// The M that runs the others beyond the limit is locked by one of them, which waits.
 fn blocked_beside_a_locked_reserve() {
     for procs in [1, 2] {
         builder(procs, 3)
@@ -444,7 +444,7 @@ fn stops_beside_waiters() {
     println!("done");
 }
 
-/// A P that went out of use could go idle beside an idle thread, and nobody ran who waited for one.
+/// A P that went out of use could go idle beside an idle thread, and the goroutine waiting for a thread did not run.
 fn who_waits_for_a_thread_gets_one_after_a_stop() {
     child("stops_beside_waiters").run().code(0).prints("done\n");
 }

@@ -3,7 +3,7 @@
 //! begun on.
 //!
 //! The kind: foreign code that the scheduler runs in the middle of something. Each test is a place where the scheduler
-//! holds the last reference to somebody's value, or calls somebody's code.
+//! holds the last reference to a user's value, or calls a user's code.
 
 use crate::harness::{child, named};
 use gmp::contract::{Policy, VictimOrder, WalkStart};
@@ -43,7 +43,7 @@ fn builder() -> Builder<gmp::policy::Go> {
 }
 
 gmp::g_local! {
-    /// This goroutine drops the handle of a timer.
+    /// Whether this goroutine is dropping the handle of a timer.
     static LETS_GO: Cell<bool> = Cell::new(false);
 }
 
@@ -185,7 +185,8 @@ fn a_result_that_unwinds_from_a_drop_gives_its_record_back() {
     child("result_that_unwinds").run().code(0);
 }
 
-/// A victim order that yields when it goes, which is when a resize has replaced it and nobody looks at it any more.
+/// A victim order that yields when it is dropped, which is when a resize has replaced it and nobody looks at it any
+/// more.
 struct Yields(<Go as Policy>::Order);
 
 impl VictimOrder for Yields {

@@ -1,6 +1,6 @@
-//! A blocking call that nobody had declared kept its P, and all that could have ended it waited for that P. The kind:
-//! whatever puts a thread to sleep (locks, channels and barriers of std, a sleep, a file, a socket, a call of C), with
-//! one P. How the goroutine goes on whose P was taken meanwhile: `lost_p.rs`.
+//! A blocking call that nobody had declared kept its P, and everything that could have ended it waited for that P. The
+//! kind: whatever puts a thread to sleep (std's locks, channels and barriers, a sleep, a file, a socket, a call of C),
+//! with one P. `lost_p.rs` has what a goroutine does whose P was taken meanwhile.
 
 use crate::harness::{child, named};
 use gmp::{Builder, chan, go};

@@ -201,7 +201,7 @@ fn a_call_that_never_suspends_keeps_its_thread() {
     assert_eq!(child("keeps_its_thread").run().stdout, "1\n2\n3\n4\n5\n");
 }
 
-/// A goroutine that has stepped aside returns, exits, panics, is locked to its thread, blocks: and each is as ever.
+/// A goroutine that has stepped aside returns, exits, panics, is locked to its thread, blocks: each works as always.
 fn ends_aside() {
     let finished = builder().procs(1).build().unwrap().run(|| {
         let (over, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));

@@ -1,4 +1,4 @@
-//! Once, an M whose runtime unwinds kept the only P and asked for ever what was left to unwind, and heard no request to
+//! Once, an M whose runtime unwound kept the only P, asking for ever what was left to unwind, and heard no request to
 //! stop the world. The kind: loops of the scheduler that come round without a look at the attention word.
 
 use crate::harness::{child, named};

@@ -1,5 +1,5 @@
-//! A runtime that never ran took goroutines in, said that it was not closed, and whoever joined one of them waited for
-//! ever. The kind: each state that a runtime can be in, against each call that its handles have. Nothing hangs, and an
+//! A runtime that never ran accepted goroutines and said that it was not closed, and whoever joined one of them waited
+//! for ever. The kind: each state that a runtime can be in, against each call of its handles. Nothing hangs, and an
 //! error says why.
 
 use crate::harness::{child, named};
@@ -38,7 +38,7 @@ fn builder() -> gmp::Builder<gmp::policy::Go> {
     crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>())
 }
 
-/// What the calls of a handle come to in a state.
+/// What the calls of a handle result in, in one state.
 #[derive(Debug, PartialEq)]
 enum Go {
     /// It runs.

@@ -1,6 +1,6 @@
-//! A program that hung showed nothing: who waits, where and for what could be found with a debugger only. The kind:
-//! whatever state goroutines are in, and whatever they do meanwhile, a dump shows each where it stands; in every mode,
-//! and when every M is stuck.
+//! A program that hung showed nothing: only a debugger could tell which goroutine waited, where and for what. The kind:
+//! whatever state goroutines are in, and whatever they do meanwhile, a dump shows where each stands; in every mode, and
+//! when every M is stuck.
 
 use crate::harness::{child, named};
 use gmp::policy::Go;
@@ -50,8 +50,8 @@ fn name_of(sight: &Sight) -> &str {
     sight.name.as_deref().unwrap_or("")
 }
 
-/// Fails with the whole dump unless the goroutine of this name is in such a state, with a function whose name has this
-/// innermost.
+/// Fails with the whole dump unless the goroutine of this name is in such a state, and its innermost function's name
+/// contains this.
 #[track_caller]
 fn check(dump: &Dump, name: &str, innermost: &str, state: impl Fn(State) -> bool) {
     let found = dump.goroutines().find(|(sight, _)| name_of(sight) == name);
@@ -178,7 +178,7 @@ fn stands() {
     builder().build().unwrap().run(main).unwrap();
 }
 
-/// Goroutines of two kinds, which come, wait, run and go as fast as they can, are each shown as one of theirs.
+/// Goroutines of two kinds, which come, wait, run and go as fast as they can, are each shown as one of their kind.
 fn goroutines_that_go_on_are_shown_whole() {
     for mode in ["own", "shared"] {
         child("moves_on").env(MODE, mode).run().code(0);

@@ -5,7 +5,7 @@
 //! the same binary again with `GMP_CHILD` naming one of its children: that function then runs on the main thread, with
 //! no other thread beside it, and the test looks at how the process ended and what it wrote.
 //!
-//! `GMP_REPEAT=200` runs each test so many times. Words on the command line choose tests, as with libtest.
+//! `GMP_REPEAT=200` runs each test that many times. Words on the command line choose tests, as with libtest.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -94,7 +94,7 @@ thread_local! {
     static SAID: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// What a failed test said stands among what its neighbours print; at the end it is said again.
+/// Keeps what failed tests say: it stands among what their neighbours print, so it is said again at the end.
 fn keep_what_panics_say() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -103,7 +103,7 @@ fn keep_what_panics_say() {
     }));
 }
 
-/// Where several files bring theirs, the second of a name would never be called.
+/// If several files bring children of the same name, the second one would never be called.
 fn no_name_twice(all: &[Named]) {
     let mut seen = HashSet::new();
     let twice = all.iter().find(|one| !seen.insert(one.name));

@@ -1,4 +1,4 @@
-//! The ways to run a goroutine: tests that hold in all of them run in all of them.
+//! The ways to run a goroutine: tests whose subject holds in all of them run in all of them.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 

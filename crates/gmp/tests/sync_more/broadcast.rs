@@ -74,7 +74,7 @@ fn values_stay_until_all_have_seen_them() {
         (0..3).for_each(|n| _ = sender.send(Counted::new(&living, n)).unwrap());
         assert_eq!((one.recv().unwrap().1, two.recv().unwrap().1), (0, 0));
         assert_eq!((sender.len(), living.load(SeqCst)), (2, 2));
-        // What it was the last to see goes with a receiver, and nothing else.
+        // A receiver that is dropped takes along what it was the last to see, and nothing else.
         assert_eq!((two.recv().unwrap().1, two.len(), one.len()), (1, 1, 2));
         drop(one);
         assert_eq!((sender.len(), living.load(SeqCst)), (1, 1));

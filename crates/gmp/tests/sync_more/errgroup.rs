@@ -116,7 +116,7 @@ fn a_panic_goes_on_in_wait() {
             if round % 2 == 0 {
                 until_waiting(3);
             }
-            // Two of them: one goes on, the other is told of by its note.
+            // There are two of them: one goes on in `wait`, the other is reported by its note.
             (0..2).for_each(|_| group.go(|| resume_unwind(Box::new("oh"))));
             assert_eq!(panic_of(&group), "oh");
             assert_eq!(ended.load(SeqCst), 3);
@@ -220,7 +220,7 @@ fn plain_threads_wait_and_start_none() {
         group.go(move || waits.recv().map_err(|_| "closed"));
         let theirs = group.clone();
         let thread = std::thread::spawn(move || {
-            // That is a call for a goroutine; it leaves nothing to wait for.
+            // That is a call that only a goroutine may make; it leaves nothing to wait for.
             assert!(catch_unwind(AssertUnwindSafe(|| theirs.go(|| Ok(())))).is_err());
             theirs.wait()
         });

@@ -1,6 +1,6 @@
-//! What is made of channels and locks: oneshot, errgroup, watch and broadcast. Each with ends that go while others wait,
-//! with plain threads beside goroutines, in a runtime that closes, and with values, closures and destructors that call
-//! back.
+//! What is built from channels and locks: oneshot, errgroup, watch and broadcast. Each is tried with ends that are
+//! dropped while others wait, with plain threads beside goroutines, in a runtime that closes, and with values, closures
+//! and destructors that call back.
 
 #[path = "../told/mod.rs"]
 mod told;
@@ -18,7 +18,7 @@ fn builder(procs: usize) -> Builder {
     told::moving(Builder::new()).procs(procs)
 }
 
-/// Runs it with one P, with several, and where goroutines are threads.
+/// Runs it with one P, with several, and with goroutines that are threads.
 fn everywhere(main: fn()) {
     for procs in [1, 3] {
         builder(procs).build().unwrap().run(main).unwrap();
@@ -33,7 +33,7 @@ fn closing(main: fn()) {
     }
 }
 
-/// Yields until so many goroutines wait.
+/// Yields until this many goroutines wait.
 fn until_waiting(goroutines: usize) {
     while gmp::stats().waiting < goroutines {
         gmp::yield_now();

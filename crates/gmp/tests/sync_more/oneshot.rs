@@ -105,8 +105,8 @@ fn a_deadline_leaves_the_receiver_usable() {
     });
 }
 
-/// A future that goes after the value has come to it: the borrowing one leaves the value where it was, the owning one
-/// takes it along.
+/// A future that is dropped after the value has come to it: the borrowing one leaves the value where it was, the owning
+/// one takes it along.
 #[test]
 fn futures_that_go_lose_nothing_of_others() {
     let mut context = Context::from_waker(Waker::noop());

@@ -152,7 +152,7 @@ fn replaced_values_are_dropped_under_no_lock() {
     });
 }
 
-/// A clone of what `ready` gives may be closed by whoever has it: that wakes the others for nothing, and no more.
+/// A clone of what `ready` returns may be closed by its owner: that wakes the others for nothing, and does no more.
 #[test]
 fn closing_the_channel_of_a_change_deceives_nobody() {
     everywhere(|| {
@@ -204,7 +204,7 @@ fn a_runtime_that_closes_ends_those_who_watch() {
     });
 }
 
-/// What is awaited goes from thread to thread with its executor's tasks.
+/// What is awaited moves from thread to thread with its executor's tasks.
 #[test]
 fn futures_may_be_sent() {
     fn sent(future: impl Future + Send) {

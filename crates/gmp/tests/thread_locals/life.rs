@@ -105,7 +105,7 @@ fn told() {
     });
 }
 
-/// As in a thread: what was registered last goes first.
+/// As in a thread, what was registered last is dropped first.
 fn order() {
     let in_thread = {
         thread::spawn(|| FIRST.with(|_| SECOND.with(|_| ()))).join().unwrap();
@@ -165,7 +165,7 @@ fn fresh() {
                 assert!(KEPT.with_borrow(Option::is_none));
                 COUNT.set(number);
                 KEPT.set(Some(Noted("kept")));
-                // What fails leaves an error number behind, which is nobody's business later.
+                // What fails leaves an error number behind, which no later goroutine may see.
                 assert!(std::fs::read("/nowhere").is_err());
                 gmp::yield_now();
                 assert_eq!(COUNT.get(), number);
@@ -243,7 +243,7 @@ fn resident() -> u64 {
     text.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// So many thousands of goroutines in turn: 10,000 make ten million.
+/// How many thousands of goroutines run in turn: 10,000 make ten million.
 const TURNS: &str = "GMP_TEST_TURNS";
 
 fn by_turns() {

@@ -1,7 +1,7 @@
 //! Goroutines with thread-locals of their own: the hazards of docs/thread-locals.md, their life, and what the system does.
 //!
 //! Each program runs in a process of its own, so that one that goes wrong spoils no other. Programs of safe code are in
-//! files that forbid the other kind. Most of them also run with shared thread-locals, where some must go wrong: that shows
+//! files that forbid `unsafe`. Most of them also run with shared thread-locals, where some must go wrong: this shows
 //! that they test something.
 
 #[path = "../harness/mod.rs"]
@@ -35,7 +35,7 @@ fn under_both(main: fn()) {
     builder().policy::<Go>().procs(2).build().unwrap().run(main).unwrap();
 }
 
-/// Runs so many goroutines, and takes each one's panic for its own.
+/// Runs this many goroutines, and raises the panics of each as its own.
 fn in_goroutines(count: u32, f: fn(u32)) {
     let handles: Vec<_> = (0..count).map(|number| gmp::go(move || f(number))).collect();
     for handle in handles {

@@ -1,5 +1,5 @@
-//! The mode that the tests' goroutines run in, unless a test is about modes: with thread-locals of their own, as is the
-//! default, or with those of their threads, as `GMP_TEST_MODE=shared` asks for. `cargo xtask ci shared` runs them so.
+//! The mode in which the tests' goroutines run, unless a test is about modes: with thread-locals of their own, as is
+//! the default, or with those of their threads, as `GMP_TEST_MODE=shared` asks. `cargo xtask ci shared` runs them so.
 
 use gmp::Builder;
 use gmp::contract::Policy;

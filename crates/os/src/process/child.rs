@@ -15,7 +15,7 @@ pub type ChildStdout = Pollable<PipeReader>;
 /// The pipe from a child's standard error.
 pub type ChildStderr = Pollable<PipeReader>;
 
-/// A pipe that a child was given, to be waited for.
+/// The pipe that a child was given, as one that can be waited for.
 fn pollable<P: From<OwnedFd> + AsFd>(pipe: Option<impl Into<OwnedFd>>) -> io::Result<Option<Pollable<P>>> {
     pipe.map(|pipe| Pollable::new(P::from(pipe.into()))).transpose()
 }
@@ -39,7 +39,7 @@ impl Child {
     pub(super) fn new(mut child: std_process::Child) -> io::Result<Self> {
         let id = child.id();
         let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
-        // Our child, which nobody has waited for: the number is its own.
+        // It is our child, and nobody has waited for it, so the number is still its own.
         let end = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         Ok(Self {
             stdin: pollable(child.stdin.take())?,
@@ -109,7 +109,7 @@ impl Child {
         }
         self.stdin = None;
         let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
-        // Both at once: it would wait for ever for room in the one that nobody reads.
+        // Both are read at once: the child would wait for ever for room in a pipe that nobody reads.
         let gone = || io::Error::other("whoever was to read what the process complains of has not come back");
         let (stdout, stderr) = match goroutine::handle() {
             Some(runtime) => {

@@ -1,7 +1,8 @@
-//! Which signals are wanted or ignored, and so what becomes of their default.
+//! Which signals are wanted or ignored, and therefore whether their default action is taken.
 //!
-//! A handler that was installed once stays, since taking it out races with those of others. So the first handler of each
-//! signal does what the system would have done, if a flag says so: that nobody wants the signal, and it is not ignored.
+//! A handler that was installed once stays, since taking it out races with those of others. So the first handler of
+//! each signal takes the system's default action if a flag says so, which means that nobody wants the signal and it is
+//! not ignored.
 
 use signal_hook::flag;
 use std::collections::BTreeMap;
@@ -33,17 +34,17 @@ fn change(signal: i32, change: impl FnOnce(&mut Entry)) -> io::Result<()> {
         }
     };
     change(entry);
-    // Relaxed: it guards nothing, and a signal that comes meanwhile may find either.
+    // Relaxed, since it guards nothing, and a signal that comes meanwhile may find either.
     entry.by_default.store(entry.wanted == 0 && !entry.ignored, Relaxed);
     Ok(())
 }
 
-/// Counts one more who wants the signal.
+/// Counts one more request for the signal.
 pub(super) fn wanted(signal: i32) -> io::Result<()> {
     change(signal, |entry| entry.wanted += 1)
 }
 
-/// Counts one less.
+/// Counts one request less.
 pub(super) fn unwanted(signal: i32) {
     // It is in the table, so nothing is installed.
     let _ = change(signal, |entry| entry.wanted -= 1);

@@ -1,5 +1,5 @@
-//! The laws of a run queue on `Block` as it is in a runtime: thieves make the owner pass a fence. A program of its own,
-//! since once a process has a heavy fence all queues made later rely on it.
+//! The laws of a run queue on `Block` as it is in a runtime, where thieves make the owner pass a fence. This is a
+//! program of its own, since once a process has a heavy fence all queues made later rely on it.
 
 use gmp_arch_amd64::Amd64;
 use gmp_core::contract::Policy;
@@ -8,10 +8,10 @@ use gmp_policy_block::Block;
 
 type Queue = QueueOf<Block>;
 
-/// One law after the heavy fence is there.
+/// Checks one law after the heavy fence is there.
 fn judge(name: &str, law: fn()) {
     gmp_core::only_p::provide::<Amd64>();
-    // A kernel without it leaves what `conformance.rs` has judged.
+    // On a kernel without it, `conformance.rs` has judged all there is.
     if gmp_core::only_p::has_heavy_fence() {
         violation::law(Block::NAME, name, law);
     }

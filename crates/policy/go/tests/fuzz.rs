@@ -161,7 +161,7 @@ fn model(ops: &[Op]) -> Vec<(usize, Left)> {
     left
 }
 
-/// A check that never fails is none: histories that break Go's order are found out.
+/// A check that never fails is no check: histories that break Go's order are found out.
 #[test]
 fn wrong_orders_are_found_out() {
     let push = Op::Push(Slot::Back);

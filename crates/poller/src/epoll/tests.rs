@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-/// Longer than anything here takes: whoever waits for this long hangs.
+/// Longer than anything here takes: whatever waits for this long hangs.
 const LONG_WAIT: Duration = Duration::from_secs(60);
 
 fn tags(epoll: &Epoll) -> Vec<(u64, bool, bool, bool)> {
@@ -43,7 +43,7 @@ fn an_interrupt_ends_the_next_wait_and_no_look_takes_it() {
     let begun = Instant::now();
     epoll.wait(Some(begun + LONG_WAIT), &mut ReadyList::new()).unwrap();
     assert!(begun.elapsed() < LONG_WAIT);
-    // Both were one.
+    // Both interrupts counted as one.
     let deadline = Instant::now() + Duration::from_millis(20);
     epoll.wait(Some(deadline), &mut ReadyList::new()).unwrap();
     assert!(Instant::now() >= deadline);

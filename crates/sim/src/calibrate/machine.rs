@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Between two nodes a line takes about so many times as long as inside one (a usual figure for two sockets).
+/// Between two nodes a line takes about this many times as long as inside one (a usual figure for two sockets).
 const FAR: f64 = 2.7;
 /// Repetitions of what takes microseconds.
 const TIMES: usize = 300;
 
-/// What can be measured here; the rest as it was.
+/// The costs that can be measured here; the others stay as they were.
 pub(super) fn measured(before: &MachineCosts) -> MachineCosts {
     let (futex_wake, wake_latency, slept) = wakes();
     let transfer_near = transfer().unwrap_or(before.transfer_near);
@@ -55,7 +55,7 @@ fn locked() -> f64 {
     (0..30).map(|_| round()).fold(f64::INFINITY, f64::min)
 }
 
-/// A line to and fro between two CPUs; `None`: there is one CPU.
+/// The time that a line takes to and fro between two CPUs; `None`: there is one CPU.
 fn transfer() -> Option<f64> {
     const ROUND_TRIPS: u64 = 200;
     if thread::available_parallelism().ok()?.get() < 2 {
@@ -84,7 +84,7 @@ fn transfer() -> Option<f64> {
             nanoseconds(trips) / (2 * ROUND_TRIPS) as f64
         })
     };
-    // Where others keep a CPU busy, the two threads wait for each other's turn: a few quick rounds are enough.
+    // Where others keep a CPU busy, the two threads wait for each other's turn, so a few quick rounds are enough.
     let begin = Instant::now();
     let rounds = (0..500).take_while(|_| begin.elapsed() < Duration::from_secs(2)).map(|_| round());
     Some(rounds.fold(f64::INFINITY, f64::min))
@@ -123,26 +123,26 @@ fn wakes() -> (f64, f64, Option<f64>) {
     })
 }
 
-/// The calling thread's CPU time in nanoseconds, by the kernel's own books.
+/// The calling thread's CPU time in nanoseconds, as the kernel counts it.
 fn cpu_time() -> Option<f64> {
     std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
 
-/// CPU time of a thread that sleeps for a while.
+/// The CPU time of a thread that sleeps for a while.
 fn timed_sleep() -> Option<f64> {
     let before = cpu_time()?;
     (0..TIMES).for_each(|_| thread::park_timeout(Duration::from_micros(500)));
     Some((cpu_time()? - before) / TIMES as f64)
 }
 
-/// What three lines of a page take that was last used so many pages ago: a goroutine's stack is a page.
+/// How long three lines of a page take that was last used this many pages ago: a goroutine's stack is a page.
 fn cold() -> Vec<[f64; 2]> {
     const PAGE: usize = 4096;
     const COUNTS: [usize; 5] = [64, 1024, 4096, 16384, 32768];
     let mut memory = vec![1_u8; PAGE * COUNTS[COUNTS.len() - 1]];
     let mut round = |pages: usize| {
         let visit = || {
-            // In the order in which they were handed out, as goroutines mostly come back.
+            // They are taken in the order in which they were handed out, as goroutines mostly come back.
             for page in 0..pages {
                 // Stacks begin at different lines, or they would share cache sets.
                 let line = page * PAGE + page % 61 * 64;

@@ -7,9 +7,9 @@ use gmp_core::contract::{
 };
 use std::time::{Duration, Instant};
 
-/// Tickets at a time: they fit into every queue.
+/// How many tickets are used at a time: they fit into every queue.
 const BATCH: usize = 100;
-/// Rounds; the quickest counts, since a machine only ever makes things slower.
+/// How many rounds there are; the quickest counts, since a machine only ever makes things slower.
 const ROUNDS: usize = 3000;
 /// A look that may take anything.
 const LOOK: StealRound = StealRound { last: true, victim_runs: false, backed_off: true };
@@ -17,7 +17,7 @@ const LOOK: StealRound = StealRound { last: true, victim_runs: false, backed_off
 type QueueOf<P> = <P as Policy>::Queue<Ticket>;
 type ThiefOf<P> = <QueueOf<P> as RunQueue<Ticket>>::Thief;
 
-/// A pair of queues to play with, and the tickets that are in neither. No other thread has any of them.
+/// A pair of queues to measure, and the tickets that are in neither. No other thread has any of them.
 struct Toy<P: Policy> {
     own: QueueOf<P>,
     thief: ThiefOf<P>,
@@ -32,7 +32,7 @@ pub(crate) fn queues<P: Policy>() -> QueueCosts {
     let mut toy = Toy::<P>::new();
     let [push_next, push_back, pop, shared_push, shared_pop] = toy.five(false);
     let alone = toy.five(true);
-    // The push in it is next to nothing: it writes the same slot each time.
+    // The push in it costs next to nothing: it writes the same slot each time.
     let one = toy.push_and_steal();
     let (many, moved) = toy.steal_half();
     QueueCosts {
@@ -81,7 +81,7 @@ impl<P: Policy> Toy<P> {
             while self.pop(alone) {}
             start.elapsed()
         });
-        // One at a time, as goroutines do that wake each other.
+        // One at a time is pushed and popped, as goroutines do that wake each other.
         let next_and_pop = quickest(BATCH, || {
             self.gather(alone);
             let start = Instant::now();
@@ -148,7 +148,7 @@ impl<P: Policy> Toy<P> {
         (took, moved)
     }
 
-    /// Everything back into the hand.
+    /// Takes everything out of the queues.
     fn gather(&mut self, alone: bool) {
         self.hand.extend(std::mem::take(&mut self.spilled));
         while self.pop(alone) || self.pop_shared(alone) {}

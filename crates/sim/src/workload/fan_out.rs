@@ -10,9 +10,9 @@ const WOKEN: u8 = 2;
 const PER_WAKER: u64 = 100;
 /// A round of a waker: it begins, wakes each, waits.
 const ROUND: u64 = PER_WAKER + 2;
-/// Wakes of a whole run, about.
+/// The number of wakes in a whole run, about.
 const WAKES: u64 = 20_000;
-/// What a woken one works: as in the bench.
+/// How long a woken goroutine works, as in the bench.
 const WORK: f64 = 20.0;
 
 struct FanOut {
@@ -24,9 +24,9 @@ struct FanOut {
 #[derive(Clone, Default)]
 struct Waker {
     goroutine: usize,
-    /// How many have yet to run in this round.
+    /// How many goroutines have yet to run in this round.
     left: u64,
-    /// Whether this round sends them home.
+    /// Whether this round is the last, after which they end.
     over: bool,
 }
 
@@ -69,7 +69,7 @@ impl FanOut {
             0 => Do::Park,
             1 => Do::Work(self.work),
             2 => {
-                // As a wait group's `done`: whether this round is the last is looked up before it is over.
+                // As a wait group's `done` does, it finds out whether this round is the last before the round is over.
                 task.b = u64::from(waker.over);
                 waker.left -= 1;
                 if waker.left > 0 { Do::Work(0.0) } else { Do::Unpark(waker.goroutine) }

@@ -3,7 +3,7 @@
 /// What a goroutine does next.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Do {
-    /// Computes for so many nanoseconds.
+    /// Computes for this many nanoseconds.
     Work(f64),
     /// Starts a goroutine, which becomes the next of its task's children.
     Spawn(Task),
@@ -13,13 +13,13 @@ pub(crate) enum Do {
     Unpark(usize),
     /// Sleeps until it is woken.
     Park,
-    /// Sleeps for so many nanoseconds.
+    /// Sleeps for this many nanoseconds.
     Sleep(f64),
     /// Ends.
     Exit,
 }
 
-/// What a goroutine is to do, and how far it is.
+/// What a goroutine is to do, and how far it has come.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Task {
     pub(crate) kind: u8,
@@ -54,7 +54,7 @@ pub(crate) trait Program {
     /// How many operations the whole is.
     fn operations(&self) -> u64;
 
-    /// Whether the figure is CPU time, and not time on the wall.
+    /// Whether the figure is CPU time, and not elapsed time.
     fn counts_cpu(&self) -> bool {
         false
     }

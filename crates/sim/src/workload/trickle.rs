@@ -1,4 +1,4 @@
-//! A runtime with nothing to do but to start an empty goroutine each millisecond.
+//! A runtime that has nothing to do but start an empty goroutine each millisecond.
 
 use super::program::{Do, Program, Size, Task};
 

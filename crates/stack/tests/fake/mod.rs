@@ -23,7 +23,7 @@ pub(crate) struct History {
     pub(crate) reserved: usize,
     /// Reservations of more bytes than this fail.
     pub(crate) most_bytes: Option<usize>,
-    /// So many calls of `guard` fail from now on.
+    /// This many calls of `guard` fail from now on.
     pub(crate) refuse_guards: usize,
 }
 

@@ -33,8 +33,8 @@ struct Counted<T> {
     skipped: usize,
 }
 
-/// The alignment that every allocator gives. Some are slow where more is asked for, such as a whole cache line; so
-/// enough memory is asked for that a cache line begins in it.
+/// The alignment that every allocator gives. Some are slow where more is asked for, such as a whole cache line, so this
+/// asks for enough memory that a cache line begins in it.
 const COMMON: usize = 16;
 
 impl<T> Counted<T> {
@@ -189,8 +189,8 @@ impl<T> Share<T> {
         self.0 == other.0
     }
 
-    /// Gives the share back. The last share of a side runs `last`, unless nobody could tell; the last share of both
-    /// sides frees the channel.
+    /// Gives the share back. The last share of a side runs `last`, unless there is nobody to notice; the last share of
+    /// both sides frees the channel.
     #[inline]
     pub(super) fn give_back(&self, side: Side, last: impl FnOnce(&Self)) {
         let count = self.count(side);

@@ -22,8 +22,8 @@ impl<T: Copy> Chan<T> {
         true
     }
 
-    /// A timer is stopped or reset: this does so under the lock, and takes the value that it has left in the buffer
-    /// away. `true`: an expiry was still to come, or its value still to be received. Never suspends.
+    /// Stops or resets a timer, by `stop`, under the lock, and takes away the value that the timer has left in the
+    /// buffer. `true`: an expiry was still to come, or its value still to be received. Never suspends.
     #[doc(alias = "timerchandrain")]
     pub(crate) fn undo(&self, stop: impl FnOnce() -> bool) -> bool {
         let state = self.lock.lock();

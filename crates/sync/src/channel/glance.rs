@@ -21,8 +21,8 @@ impl<T> State<T> {
         (sends || self.has_nothing_for(sends)).then_some(Refusal::Closed)
     }
 
-    /// Whether a send finds no room, or a receive no value. On an unbuffered channel: whether nobody waits on the
-    /// other side.
+    /// Whether a send finds no room, or a receive no value; on an unbuffered channel, whether nobody waits on the other
+    /// side.
     #[inline(always)]
     fn has_nothing_for(&self, sends: bool) -> bool {
         let (others, unready) = match sends {

@@ -8,8 +8,9 @@
 //! Threads: at most three. Preemptions: 3 with two threads, 2 with three, or what `LOOM_MAX_PREEMPTIONS` says. Time: 10
 //! s.
 //!
-//! Caught when broken: `fire` Relaxed; `close` that leaves the senders; a lock given back Relaxed; a glance that looks
-//! at `closed` first, or at `len` Relaxed; a receive that takes a value out before it puts the waiting sender's in.
+//! Caught when broken: `fire` Relaxed; a `close` that leaves the senders waiting; a lock given back Relaxed; a glance
+//! that looks at `closed` first, or at `len` Relaxed; a receive that takes a value out before it puts the waiting
+//! sender's in.
 
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, chan};
 use loom::cell::UnsafeCell;
@@ -26,7 +27,7 @@ pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'stat
 /// Written by the sender, read by the receiver; leaked or freed twice if it is not handed over once.
 pub(crate) struct Message(Arc<UnsafeCell<u32>>);
 
-// SAFETY: what the models are to prove; loom complains if it is not so.
+// SAFETY: this is what the models are to prove; loom complains if it is not so.
 unsafe impl Send for Message {}
 
 impl Message {
@@ -149,7 +150,7 @@ fn loom_chan_a_time_out_among_others() {
         let hasty = from.clone();
         let hasty = thread::spawn(move || hasty.recv_timeout(SOON).map_or(0, Message::read));
         let patient = thread::spawn(move || from.recv().map_or(0, Message::read));
-        // Reaches one of them, whether the hasty one is in line, on its way out, or gone.
+        // The message reaches one of them, whether the hasty one is in line, on its way out, or gone.
         to.send(Message::new(1)).unwrap();
         drop(to);
         assert_eq!(hasty.join().unwrap() + patient.join().unwrap(), 1);
@@ -190,7 +191,7 @@ fn loom_chan_a_glance_knows_what_came_before() {
             assert!(closer.close());
             other.recv().map(Message::read).ok()
         });
-        // Empty it never is before it is closed.
+        // It is never empty before it is closed.
         match (from.try_recv().map(Message::read), closer.join().unwrap()) {
             (Ok(7), None) | (Err(TryRecvError::Closed), Some(7)) => {}
             other => panic!("{other:?}"),
@@ -205,11 +206,11 @@ fn loom_chan_what_stays_full_is_never_seen_empty() {
         to.try_send(Message::new(1)).map_err(drop).unwrap();
         let other = from.clone();
         let sender = thread::spawn(move || to.send(Message::new(2)).is_ok());
-        // Under the lock: a glance may be one at what was.
+        // We look under the lock, since a glance may see what was true a moment ago.
         let waits = !from.chan().lock.lock().senders.is_empty();
         let looker = thread::spawn(move || other.try_recv().map(Message::read));
         let mut got = from.recv().map_or(0, Message::read);
-        // With a sender in line there is one for each.
+        // With a sender in line there is a message for each receiver.
         match looker.join().unwrap() {
             Ok(number) => got += number,
             Err(refusal) => {

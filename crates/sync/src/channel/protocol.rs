@@ -171,7 +171,7 @@ impl<T> Chan<T> {
     /// Sends if that needs no wait. Never suspends.
     ///
     /// # Safety
-    /// As [`Chan::send`].
+    /// The same as for [`Chan::send`].
     #[inline]
     pub(crate) unsafe fn try_send(&self, slot: *mut T) -> Result<(), Refusal> {
         // SAFETY: as the caller promises.
@@ -182,7 +182,7 @@ impl<T> Chan<T> {
     /// back.
     ///
     /// # Safety
-    /// As [`Chan::send`].
+    /// The same as for [`Chan::send`].
     #[inline(always)]
     pub(crate) unsafe fn send_now(
         &self,
@@ -207,7 +207,7 @@ impl<T> Chan<T> {
     /// Gives the value to the receiver that has waited longest, if one waits.
     ///
     /// # Safety
-    /// As [`Chan::send`], under the lock.
+    /// The same as for [`Chan::send`], under the lock.
     #[inline(always)]
     pub(super) unsafe fn hand_over(&self, state: &State<T>, slot: *mut T) -> Option<WakeHandle> {
         while let Some(receiver) = state.receivers.pop() {
@@ -235,7 +235,7 @@ impl<T> Chan<T> {
     /// Receives if that needs no wait. Never suspends.
     ///
     /// # Safety
-    /// As [`Chan::receive`].
+    /// The same as for [`Chan::receive`].
     #[inline]
     pub(crate) unsafe fn try_receive(&self, slot: *mut T) -> Result<(), Refusal> {
         // SAFETY: as the caller promises.
@@ -246,7 +246,7 @@ impl<T> Chan<T> {
     /// back.
     ///
     /// # Safety
-    /// As [`Chan::receive`].
+    /// The same as for [`Chan::receive`].
     #[inline(always)]
     pub(crate) unsafe fn receive_now(
         &self,
@@ -281,7 +281,7 @@ impl<T> Chan<T> {
     }
 
     /// # Safety
-    /// As [`Direction::now`].
+    /// The same as for [`Direction::now`].
     #[inline(always)]
     unsafe fn operate<D: Direction>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
         foreign::refuse(D::CALL);
@@ -301,7 +301,7 @@ impl<T> Chan<T> {
     }
 
     /// # Safety
-    /// As [`Direction::now`].
+    /// The same as for [`Direction::now`].
     #[inline]
     unsafe fn try_operate<D: Direction>(&self, slot: *mut T) -> Result<(), Refusal> {
         foreign::refuse(D::CALL);
@@ -318,7 +318,7 @@ impl<T> Chan<T> {
     }
 
     /// # Safety
-    /// As [`Direction::now`].
+    /// The same as for [`Direction::now`].
     #[inline(never)]
     unsafe fn wait_to<'a, D: Direction>(
         &'a self,

@@ -96,7 +96,7 @@ impl<T> Ring<T> {
     /// The slot before the first value, for one that comes before all others.
     ///
     /// # Safety
-    /// As [`Ring::push`].
+    /// The same as for [`Ring::push`].
     pub(super) unsafe fn push_front(&self) -> *mut T {
         let first = self.first.get().checked_sub(1).unwrap_or(self.capacity - 1);
         self.first.set(first);

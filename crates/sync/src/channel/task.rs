@@ -10,16 +10,16 @@
 //!                               the next receiver, or the front of the buffer
 //! ```
 //!
-//! **Invariant.** A task's node does not lie in a frame, which an executor may drop at any time, but in memory of its own
-//! ([`TaskWait`]) with counted references: the future's, and while the node is queued one that the waiter keeps
-//! ([`Outsider::Task`]). Whoever fires the waiter takes that one out, and drops it after the wake. The slot's value is the
-//! future's business alone: the memory goes without dropping it.
+//! **Invariant.** A task's node does not lie in a frame, which an executor may drop at any time, but in memory of its
+//! own ([`TaskWait`]) with counted references: one is the future's, and while the node is queued, one is kept by the
+//! waiter ([`Outsider::Task`]). Whoever fires the waiter takes that one out, and drops it after the wake. Only the
+//! future takes or drops the value in the slot: the memory is freed without looking at it.
 //!
-//! **Values given back.** Whoever sent it was told that the value was received, so it must not be lost with a future that
-//! lost a race against a time-out. It comes before all that is buffered. If the buffer is full (or there is none), the last
-//! value of all waits at the front of the senders' queue, in a node that nobody waits for: a sender that has gone already.
-//! So the channel's invariant holds as it is. Closing the channel leaves such nodes where they are, since what they
-//! hold was sent before; they go with the last receiver.
+//! **Values given back.** Whoever sent such a value was told that it was received, so it must not be lost with a future
+//! that lost a race against a time-out. It comes before all that is buffered. If the buffer is full (or there is none),
+//! the last value of all waits at the front of the senders' queue, in a node that nobody waits for, as if its sender
+//! had already gone. So the channel's invariant holds unchanged. Closing the channel leaves such nodes where they are,
+//! since what they hold was sent before; they go with the last receiver.
 
 use super::protocol::{Chan, Direction, Receiving as Receive, Refusal, Sending as Send_, Slot, wake};
 use super::ring::drop_all;
@@ -77,7 +77,7 @@ impl<T> TaskWait<T> {
         unsafe { self.slot().read() }
     }
 
-    /// Whom to wake, and a reference for the waiter to keep.
+    /// The task to wake, and a reference for the waiter to keep.
     fn outsider(self: &Arc<Self>, waker: Option<Waker>) -> Outsider {
         let memory: Arc<dyn Memory + '_> = self.clone();
         // SAFETY: the lifetime is that of `T`, of which nothing is touched through this but by a value that was given back:
@@ -135,7 +135,7 @@ impl<T> Queued<T> {
         }
     }
 
-    /// How the wait has ended; if it has not, `waker` is rung when it does.
+    /// How the wait has ended; if it has not, `waker` is woken when it does.
     fn ended(&mut self, chan: &Chan<T>, waker: &Waker) -> Option<Fired> {
         if self.0.waiter.fired().is_none() && !self.1.will_wake(waker) {
             let outsider = self.0.outsider(Some(waker.clone()));
@@ -149,7 +149,7 @@ impl<T> Queued<T> {
         self.0.waiter.fired().map(|(_, fired)| fired)
     }
 
-    /// Takes the task off the queue. How its wait has ended, if it had.
+    /// Takes the task off the queue. Returns how its wait has ended, if it had.
     fn leave<D: Direction>(&self, chan: &Chan<T>) -> Option<Fired> {
         let state = chan.lock.lock();
         let fired = self.0.waiter.fired().map(|(_, fired)| fired);
@@ -206,7 +206,7 @@ impl<T> Receiving<T> {
         })
     }
 
-    /// Ends a receive that nobody waits for any more. A value that has come meanwhile.
+    /// Ends a receive that nobody waits for any more. Returns a value that has come meanwhile.
     pub(crate) fn cancel(&mut self, chan: &Chan<T>) -> Option<T> {
         let queued = self.0.take()?;
         let fired = queued.leave::<Receive>(chan);
@@ -257,7 +257,7 @@ impl<T> Sending<T> {
         })
     }
 
-    /// Ends a send that nobody waits for any more. The value, if it was not sent.
+    /// Ends a send that nobody waits for any more. Returns the value, if it was not sent.
     pub(super) fn cancel(&mut self, chan: &Chan<T>) -> Option<T> {
         match core::mem::replace(self, Self::Over) {
             Self::New(value) => Some(value),
@@ -281,8 +281,8 @@ impl<T> Drop for Chan<T> {
 }
 
 impl<T> Chan<T> {
-    /// Drops the values that were given back: nobody can receive from the channel any more, so nobody else is left of the
-    /// senders.
+    /// Drops the values that were given back: nobody can receive from the channel any more, and nothing else is left in
+    /// the senders' queue.
     #[cold]
     pub(super) fn drop_returned(&self) {
         drop_all(|| self.lock.lock().senders.pop().map(|node| node.fire(Fired::Closed)));
@@ -295,7 +295,7 @@ impl<T> Chan<T> {
         let wait = TaskWait::<T>::new(None);
         let outsider = wait.outsider(None);
         let state = self.lock.lock();
-        // SAFETY: the slot holds the value, which is moved out once, on whichever way.
+        // SAFETY: the slot holds the value, which is moved out once, whichever way it takes.
         unsafe {
             if let Some(receiver) = self.hand_over(&state, slot) {
                 drop(state);

@@ -103,19 +103,19 @@ impl Context {
         self.with_deadline_cause(at, ContextError::DeadlineExceeded)
     }
 
-    /// As [`Context::with_deadline`], but `timeout` later than now. Never suspends.
+    /// Like [`Context::with_deadline`], but `timeout` later than now. Never suspends.
     ///
     /// As shown at [`Context::with_deadline`].
     ///
     /// # Panics
-    /// As [`Context::with_deadline`].
+    /// The same as for [`Context::with_deadline`].
     #[doc(alias = "WithTimeout")]
     #[track_caller]
     pub fn with_timeout(&self, timeout: Duration) -> (Self, Cancel) {
         self.with_timeout_cause(timeout, ContextError::DeadlineExceeded)
     }
 
-    /// As [`Context::with_deadline`], but with the `cause` that [`Context::cause`] returns if it is this deadline
+    /// Like [`Context::with_deadline`], but with the `cause` that [`Context::cause`] returns if it is this deadline
     /// that passes. Never suspends.
     ///
     /// ```
@@ -135,7 +135,7 @@ impl Context {
     /// ```
     ///
     /// # Panics
-    /// As [`Context::with_deadline`].
+    /// The same as for [`Context::with_deadline`].
     #[doc(alias = "WithDeadlineCause")]
     #[track_caller]
     pub fn with_deadline_cause(
@@ -152,12 +152,12 @@ impl Context {
         derived
     }
 
-    /// As [`Context::with_deadline_cause`], but `timeout` later than now. Never suspends.
+    /// Like [`Context::with_deadline_cause`], but `timeout` later than now. Never suspends.
     ///
     /// As shown at [`Context::with_deadline_cause`].
     ///
     /// # Panics
-    /// As [`Context::with_deadline`].
+    /// The same as for [`Context::with_deadline`].
     #[doc(alias = "WithTimeoutCause")]
     #[track_caller]
     pub fn with_timeout_cause(

@@ -36,7 +36,7 @@ fn parent_finishes_child() {
     assert_eq!((children(&parent), child.err()), (0, Some(ContextError::Canceled)));
 }
 
-/// What has ended and is out of hand is freed: parent and child no longer hold each other.
+/// A node that has ended and has no handle left is freed: parent and child no longer hold each other.
 #[test]
 fn ended_nodes_are_freed() {
     let (parent, cancel) = Context::background().with_cancel();
@@ -48,8 +48,8 @@ fn ended_nodes_are_freed() {
     assert!(nodes[0].upgrade().is_none());
 }
 
-/// Whoever cancelled while another was at it returned at once, before what was derived had ended. In Go the second
-/// waits for the first's lock.
+/// The second of two concurrent cancels returned at once, before everything derived from the node had ended. In Go the
+/// second one waits for the first one's lock.
 #[test]
 fn a_second_cancel_returns_when_all_have_ended() {
     for _ in 0..50 {

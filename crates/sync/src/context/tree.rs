@@ -100,7 +100,7 @@ impl Node {
         });
         if let Some((parent, place)) = &node.parent {
             match parent.add_child(Child::Node(node.clone())) {
-                // Nobody else sets it; and whoever reads it has the node from us, or from the parent's list.
+                // Nobody else sets it, and whoever reads it got the node from us, or from the parent's list.
                 Ok(slot) => drop(place.set(slot)),
                 Err(_) => {
                     if let Some(Ended { error, cause }) = parent.ended() {
@@ -155,7 +155,7 @@ impl Node {
         if let Some(done) = self.done.get() {
             return &done.closed;
         }
-        // Under the lock, so that an end meanwhile closes this channel, or is seen here.
+        // We look under the lock, so that an end meanwhile closes this channel, or is seen here.
         let state = self.lock();
         let done = self.done.get_or_init(make);
         if state.ended.is_some() {
@@ -173,7 +173,7 @@ impl Node {
     /// Lets a child go, unless the end has come first. It is called once for each child.
     pub(super) fn remove_child(&self, slot: Slot) -> bool {
         let child = self.lock().children.remove(slot);
-        // Dropped without the lock: a function may drop anything.
+        // It is dropped without the lock: a function may drop anything.
         child.is_some()
     }
 
@@ -192,7 +192,8 @@ impl Node {
             self.finish();
             found.iter().for_each(|(node, ..)| node.finish());
         }
-        // Not before: until all under it have ended, an end of the parent must find the way to them.
+        // This is not done earlier: until all under the node have ended, an end of the parent must find the way to
+        // them.
         if first
             && let Some((parent, slot)) = &self.parent
             && let Some(&slot) = slot.get()
@@ -228,7 +229,7 @@ impl Node {
     /// Called when all below have ended.
     fn finish(&self) {
         let below = self.lock().below.take();
-        // Without the lock: these may be the last references.
+        // They are dropped without the lock: these may be the last references.
         drop(below);
     }
 
@@ -258,7 +259,7 @@ fn end_all(nodes: &[Arc<Node>], how: &Ended, found: &mut Vec<(Arc<Node>, Ended, 
 }
 
 impl Drop for Node {
-    /// Link by link, as the values.
+    /// It drops link by link, as the values do.
     fn drop(&mut self) {
         let mut next = self.parent.take();
         while let Some(mut last) = next.and_then(|(parent, _)| Arc::into_inner(parent)) {
@@ -340,7 +341,7 @@ impl Children {
         }
     }
 
-    /// Empties a slot, once; it may be another's afterwards.
+    /// Empties a slot, once; the slot may be another child's afterwards.
     fn remove(&mut self, slot: Slot) -> Option<Child> {
         let child = self.slots.get_mut(slot.0)?.take()?;
         self.free.push(slot.0);

@@ -35,7 +35,7 @@ impl Values {
 }
 
 impl Drop for Values {
-    /// Link by link: a long chain that dropped itself by recursion would not fit on a goroutine's stack.
+    /// It drops link by link: a long chain that dropped itself by recursion would not fit on a goroutine's stack.
     fn drop(&mut self) {
         let mut next = self.0.take();
         while let Some(mut last) = next.and_then(Arc::into_inner) {

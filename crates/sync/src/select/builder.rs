@@ -224,7 +224,7 @@ impl<'a> Select<'a> {
     /// Shown at [`Select`].
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[doc(alias = "selectgo")]
     #[track_caller]
     pub fn select(&mut self) -> SelectedOperation<'_, 'a> {
@@ -242,7 +242,7 @@ impl<'a> Select<'a> {
         self.select_with(Timeout::immediate())
     }
 
-    /// As [`Select::select`], but waits for at most `timeout`. **Suspends.**
+    /// Like [`Select::select`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -257,18 +257,18 @@ impl<'a> Select<'a> {
     /// ```
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn select_timeout(&mut self, timeout: Duration) -> Option<SelectedOperation<'_, 'a>> {
         self.select_with(Timeout::after(timeout))
     }
 
-    /// As [`Select::select`], but waits until `deadline` at most. **Suspends.**
+    /// Like [`Select::select`], but waits until `deadline` at most. **Suspends.**
     ///
     /// As shown at [`Select::select_timeout`].
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn select_deadline(&mut self, deadline: Instant) -> Option<SelectedOperation<'_, 'a>> {
         self.select_with(Timeout::at(deadline))
@@ -296,7 +296,7 @@ impl<'a> Select<'a> {
     /// ```
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn ready(&mut self) -> usize {
         self.ready_with(Timeout::never()).unwrap_or_else(|| round::block_forever())
@@ -310,7 +310,7 @@ impl<'a> Select<'a> {
         self.ready_with(Timeout::immediate())
     }
 
-    /// As [`Select::ready`], but waits for at most `timeout`. **Suspends.**
+    /// Like [`Select::ready`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -325,18 +325,18 @@ impl<'a> Select<'a> {
     /// ```
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn ready_timeout(&mut self, timeout: Duration) -> Option<usize> {
         self.ready_with(Timeout::after(timeout))
     }
 
-    /// As [`Select::ready`], but waits until `deadline` at most. **Suspends.**
+    /// Like [`Select::ready`], but waits until `deadline` at most. **Suspends.**
     ///
     /// As shown at [`Select::ready_timeout`].
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn ready_deadline(&mut self, deadline: Instant) -> Option<usize> {
         self.ready_with(Timeout::at(deadline))

@@ -12,7 +12,7 @@ use std::time::Instant;
 /// # Safety
 /// Only a [`Chan`] implements it: a select casts its address to that of an [`ErasedChannel`].
 pub(super) unsafe trait SelectHandle {
-    /// The part of the operation that needs no wait. Without a slot: whether there is such a part.
+    /// Performs the part of the operation that needs no wait. Without a slot it only says whether there is such a part.
     ///
     /// # Safety
     /// The channel's lock is held. The slot holds a value to send, or has room for the value to receive.

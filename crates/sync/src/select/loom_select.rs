@@ -6,8 +6,8 @@
 //! that have always passed. Each model runs with two random words, so that selects look from either end. Threads: at
 //! most three. Preemptions: 3 with two threads, 2 with three, or what `LOOM_MAX_PREEMPTIONS` says. Time: 20 s.
 //!
-//! Caught when broken: a claim that counts as fired (the one who waits goes on while the value is being moved); the
-//! nodes of the other cases left where they are; locks waited for in the order of looking.
+//! Caught when broken: a claim that counts as fired (the waiter goes on while the value is being moved); the nodes of
+//! the other cases left where they are; locks waited for in the order of looking.
 
 use crate::channel::loom_chan::{Message, explore};
 use crate::channel::{TrySendError, chan};
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_millis(1);
 
-/// Explores the model with cases looked at in the order they stand in, and the other way round.
+/// Explores the model with the cases looked at in the order in which they stand, and the other way round.
 fn both_ways(preemptions: usize, model: fn()) {
     for word in [0, u64::MAX] {
         explore(preemptions, move || {
@@ -134,7 +134,7 @@ fn loom_select_is_claimed_once() {
     });
 }
 
-/// What a select leaves behind at a channel is off its queue: the next one in line is served.
+/// A select that has ended is off the queues of its other channels: the next one in line is served.
 #[test]
 fn loom_select_leaves_the_line() {
     both_ways(2, || {
@@ -195,7 +195,7 @@ fn loom_select_has_a_channel_twice() {
     });
 }
 
-/// One who only wants to know is told, and the value is still there.
+/// A select that only asks whether a case is ready is told, and the value is still there.
 #[test]
 fn loom_select_ready() {
     both_ways(2, || {

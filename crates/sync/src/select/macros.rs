@@ -71,7 +71,7 @@
 /// first arm, as if closed.
 ///
 /// # Panics
-/// As [`Sender::send`](crate::channel::Sender::send).
+/// The same as for [`Sender::send`](crate::channel::Sender::send).
 #[macro_export]
 macro_rules! select {
     () => {

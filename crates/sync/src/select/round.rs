@@ -14,9 +14,9 @@
 //! other. A channel of several cases is locked by the first of them that comes to it, and given back by the same.
 //!
 //! **The danger** is the frame: entries and nodes are in it, and once the last lock is given back, a waker may have
-//! ended our wait. So the commit reads what it needs of a entry before it gives that entry's lock back, and the first
-//! entry's, which always has one, comes last. Go: `selectgo`, `sellock`, `selparkcommit` (select.go, Go 1.27), which
-//! look under all locks even if the first case is ready.
+//! ended our wait. So the commit reads what it needs of an entry before it gives that entry's lock back, and the lock
+//! of the first entry, which always has one, comes last. Go: `selectgo`, `sellock`, `selparkcommit` (select.go, Go
+//! 1.27), which look under all locks even if the first case is ready.
 
 use super::case::Case;
 use super::rng::Rng;
@@ -65,7 +65,7 @@ impl Timeout {
         Self(Kind::At(deadline))
     }
 
-    /// What each select does first, for as long as it may take, is to heed the end of the caller's time slice.
+    /// Heeds the end of the caller's time slice. Each select does this first, whether or not it may wait.
     pub(super) fn begun(self) -> Self {
         crate::seam::begin(!matches!(self.0, Kind::Immediate));
         self
@@ -299,7 +299,7 @@ impl<'s, 'a> Round<'s, 'a> {
         let ended = waiter.fired();
         // The waker has taken off the node that it claimed.
         self.unlink_all_but(ended.map(|(turn, _)| turn as usize));
-        // If no waker came: nobody can reach us any more, so this answer is final.
+        // If no waker came, nobody can reach us any more, so this answer is final.
         let (turn, fired) = ended.or_else(|| waiter.fired()).ok_or(woken)?;
         Ok((self.entries[turn as usize].case.get(), fired))
     }
@@ -430,7 +430,7 @@ fn wait_for_nothing(caller: &Caller, deadline: Option<Instant>) -> Wake {
 /// # let runtime = gmp::Builder::new().build().unwrap();
 /// runtime.run(|| {
 ///     gmp::go(|| gmp::block_forever());
-///     // Main's end is the program's, whoever waits.
+///     // When main ends, so does the program, whoever still waits.
 ///     gmp::yield_now();
 /// }).unwrap();
 /// ```

@@ -82,7 +82,7 @@ impl Barrier {
         result.unwrap_or(BarrierResult { leader: false })
     }
 
-    /// As [`Barrier::wait`], but waits for at most `timeout`. If that was not enough it returns `None`, and the
+    /// Like [`Barrier::wait`], but waits for at most `timeout`. If that was not enough it returns `None`, and the
     /// caller does not count as having come. **Suspends.**
     ///
     /// ```
@@ -93,18 +93,18 @@ impl Barrier {
     /// ```
     ///
     /// # Panics
-    /// As [`Barrier::wait`].
+    /// The same as for [`Barrier::wait`].
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Option<BarrierResult> {
         self.wait_until(crate::seam::after_now(timeout))
     }
 
-    /// As [`Barrier::wait_timeout`], but with the moment at which it gives up. **Suspends.**
+    /// Like [`Barrier::wait_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`Barrier::wait_timeout`].
     ///
     /// # Panics
-    /// As [`Barrier::wait`].
+    /// The same as for [`Barrier::wait`].
     #[track_caller]
     pub fn wait_deadline(&self, deadline: Instant) -> Option<BarrierResult> {
         self.wait_until(Some(deadline))

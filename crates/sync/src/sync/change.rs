@@ -1,23 +1,23 @@
-//! `Changing`: something that changes, and whose changes can be waited for in every way in which one can wait for a
-//! channel.
+//! `Changing`: a value whose changes can be waited for in every way in which one can wait for a channel.
 //!
 //! ```text
 //!   next: locked: found what was looked for? done, else: the channel of the next change, made by whoever comes first
 //!   change: locked: change it; locked: take the channel out; then drop its sender, which closes it and wakes all who wait
 //! ```
 //!
-//! **Invariant.** Whoever has looked in vain has, from under the same lock, the channel that is closed after the next
-//! change: so none is missed. A channel is made only if somebody waits, and serves for one change: Go's way to tell many
-//! at once.
+//! **Invariant.** Whoever has looked in vain gets, under the same lock, the channel that is closed after the next
+//! change, so no change is missed. A channel is made only if somebody waits, and serves for one change: closing a
+//! channel is Go's way to tell many at once.
 //!
-//! No code of the user's runs under the lock, and none is dropped there: what changes take out they give to their callers.
+//! No code of the user's runs under the lock, and no value of theirs is dropped there: what a change takes out, it
+//! returns to its caller.
 
 use crate::channel::{Receiver, RecvTimeoutError, Sender, chan};
 use crate::context::Never;
 use crate::wait::Lock;
 use std::time::Instant;
 
-/// A value of our own, and whoever waits for it to change.
+/// A value of this crate's, and whoever waits for it to change.
 pub(super) struct Changing<S>(Lock<State<S>>);
 
 /// What the lock protects.
@@ -55,7 +55,7 @@ impl<S> Changing<S> {
         let mut look = |state: &mut State<S>| match find(&mut state.value) {
             Some(found) => Some(Ok(found)),
             None => {
-                // Who was given it may have closed it.
+                // Somebody who was given it may have closed it.
                 let open = state.next.as_ref().filter(|(_, changed)| !changed.chan().is_closed());
                 open.map(|(_, changed)| Err(changed.clone()))
             }
@@ -75,7 +75,7 @@ impl<S> Changing<S> {
     }
 }
 
-/// A channel that is closed, for what need not be waited for. Never suspends.
+/// A channel that is closed already, for something that needs no wait. Never suspends.
 pub(super) fn closed() -> Receiver<Never> {
     chan(0).1
 }

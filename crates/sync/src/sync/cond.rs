@@ -101,7 +101,7 @@ impl Cond {
     /// Shown at [`Cond`].
     ///
     /// # Panics
-    /// As [`Cond::wait`], and as `condition` does.
+    /// The same as for [`Cond::wait`]; also if `condition` panics.
     #[track_caller]
     pub fn wait_while<T: ?Sized>(
         &self,
@@ -113,7 +113,7 @@ impl Cond {
         }
     }
 
-    /// As [`Cond::wait`], but waits for a notification for at most `timeout`; taking the mutex back may take longer.
+    /// Like [`Cond::wait`], but waits for a notification for at most `timeout`; taking the mutex back may take longer.
     /// `false`: no notification came in time. **Suspends.**
     ///
     /// ```
@@ -126,18 +126,18 @@ impl Cond {
     /// ```
     ///
     /// # Panics
-    /// As [`Cond::wait`].
+    /// The same as for [`Cond::wait`].
     #[track_caller]
     pub fn wait_timeout<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, timeout: Duration) -> bool {
         self.wait_until(guard, crate::seam::after_now(timeout))
     }
 
-    /// As [`Cond::wait_timeout`], but with the moment at which it gives up. **Suspends.**
+    /// Like [`Cond::wait_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`Cond::wait_timeout`]. It is useful in a loop, which then has one deadline for all rounds.
     ///
     /// # Panics
-    /// As [`Cond::wait`].
+    /// The same as for [`Cond::wait`].
     #[track_caller]
     pub fn wait_deadline<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
         self.wait_until(guard, Some(deadline))

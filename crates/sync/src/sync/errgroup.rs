@@ -1,10 +1,10 @@
-//! `errgroup`: goroutines that work on parts of one task, the first error of which is the task's.
+//! `errgroup`: goroutines that work on parts of one task, whose first error is the task's.
 //!
 //! It is a [`WaitGroup`] that counts them, a [`Semaphore`] if their number is limited, a place for the first error, and a
 //! context's [`Cancel`] that the first error uses. Go: `golang.org/x/sync/errgroup`, of 2026.
 //!
-//! A panic is its goroutine's result here, so [`Group::wait`] finds it there: each goroutine is sent its own handle by a
-//! [`oneshot`], and one that does not return leaves that for `wait` to join.
+//! Here a panic is the result of its goroutine, and [`Group::wait`] gets it by joining that goroutine. For this each
+//! goroutine is sent its own handle by a [`oneshot`], and one that does not return leaves the handle for `wait`.
 
 use super::oneshot;
 use super::semaphore::Semaphore;
@@ -48,8 +48,8 @@ use std::sync::Arc;
 /// | Go | here |
 /// | --- | --- |
 /// | `Wait` gives the first error, each time | the first [`Group::wait`] after it takes it, and the group begins anew |
-/// | a panic ends the process | it goes on in `wait`, after all goroutines have ended. Go did so for a while in 2025 ([golang/go#53757](https://github.com/golang/go/issues/53757)) |
-/// | a negative limit is none | `None` is |
+/// | a panic ends the process | it is raised again in `wait`, after all goroutines have ended. Go did so for a while in 2025 ([golang/go#53757](https://github.com/golang/go/issues/53757)) |
+/// | a negative limit means no limit | `None` does |
 #[doc(alias = "errgroup.Group")]
 #[doc(alias = "JoinSet")]
 pub struct Group<E = Box<dyn Error + Send + Sync>>(Arc<Shared<E>>);
@@ -87,9 +87,10 @@ impl<E> Group<E> {
         Self::cancelling(None)
     }
 
-    /// A group, and a context derived from `context` that the group's first error cancels: its text is the context's
-    /// [`cause`](Context::cause). So do a goroutine that panics or exits, the end of [`Group::wait`], and the drop of the
-    /// group's last handle, of which each goroutine has one. Never suspends.
+    /// A group, and a context derived from `context`. The group's first error cancels the context, and its text is the
+    /// context's [`cause`](Context::cause). The context is also cancelled by a goroutine that panics or exits, by the
+    /// end of [`Group::wait`], and by the drop of the group's last handle, of which each goroutine has one. Never
+    /// suspends.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -126,7 +127,7 @@ impl<E> Group<E> {
         Self(Arc::new(Shared { tasks: WaitGroup::new(), state, cancels }))
     }
 
-    /// Lets at most so many goroutines of this group exist at once, or any number with `None`. Never suspends.
+    /// Lets at most this many goroutines of the group exist at once, or any number with `None`. Never suspends.
     ///
     /// With a limit of 0 none can be started: [`Group::go`] waits for ever, as in Go.
     ///
@@ -153,7 +154,7 @@ impl<E> Group<E> {
     /// ```
     ///
     /// # Panics
-    /// While goroutines that count against the limit before are still there.
+    /// If goroutines that count against the previous limit still exist.
     #[doc(alias = "SetLimit")]
     #[track_caller]
     pub fn set_limit(&self, limit: Option<usize>) {
@@ -215,10 +216,10 @@ impl<E> Group<E> {
     /// ```
     ///
     /// # Errors
-    /// As many goroutines exist as the limit allows. The closure comes back; Go says `false`.
+    /// As many goroutines exist as the limit allows. The closure comes back; Go returns `false`.
     ///
     /// # Panics
-    /// As [`Group::go`].
+    /// The same as for [`Group::go`].
     #[doc(alias = "TryGo")]
     #[track_caller]
     pub fn try_go<F>(&self, f: F) -> Result<(), F>
@@ -256,7 +257,7 @@ impl<E> Group<E> {
             drop(handle);
         };
         match gmp_core::goroutine::spawn(call, None, counted) {
-            // It comes back, and lets the goroutine go its own way, if that has returned by now.
+            // If the goroutine has returned by now, the handle comes back and is dropped, which detaches the goroutine.
             Ok(handle) => drop(sender.send(handle)),
             Err(NoRecord(counted)) => {
                 drop(counted);
@@ -265,7 +266,7 @@ impl<E> Group<E> {
         }
     }
 
-    /// Waits until all goroutines of the group have ended, cancels the group's context, and gives the first error.
+    /// Waits until all goroutines of the group have ended, cancels the group's context, and returns the first error.
     /// **Suspends.**
     ///
     /// If several wait at once, one of them gets it. A goroutine that calls `exit` counts as one without an error. If the
@@ -277,9 +278,9 @@ impl<E> Group<E> {
     /// The first that a goroutine of the group has returned since the last `wait`.
     ///
     /// # Panics
-    /// With the panic of the first goroutine that panicked, if one did, whatever errors there were; and if no stack could
-    /// be had for one, so that it never ran. Where nobody may wait: in a policy, an event sink or a call on the system
-    /// stack.
+    /// With the panic of the first goroutine that panicked, if one did, whatever errors there were; also if there was
+    /// no stack for a goroutine, which then never ran. Where nobody may wait: in a policy, an event sink or a call on
+    /// the system stack.
     #[doc(alias = "Wait")]
     #[track_caller]
     pub fn wait(&self) -> Result<(), E> {
@@ -289,7 +290,7 @@ impl<E> Group<E> {
         let (error, unreturned) = (state.error.take(), state.unreturned.take());
         drop(state);
         self.0.cancel(None);
-        // There is no handle of one that could not be started.
+        // A goroutine that could not be started has no handle.
         if let Some(Ok(handle)) = unreturned.map(oneshot::Receiver::recv) {
             match handle.join() {
                 Err(JoinError::Panicked(payload)) => resume_unwind(payload.into_inner()),
@@ -341,7 +342,7 @@ impl<E> Drop for Task<E> {
             drop(later);
             self.shared.cancel(None);
         }
-        // Before it counts as done: after `wait` the limit may be set.
+        // This comes before the goroutine counts as done: after `wait` the limit may be set.
         if let Some(limit) = &self.limit {
             limit.free.add_permits(1);
         }

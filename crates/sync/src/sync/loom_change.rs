@@ -2,8 +2,9 @@
 //!
 //! `cargo xtask loom change`
 //!
-//! Modelled: changes against those who look and wait, in one step or with the wake behind; two who wait, one of whom
-//! makes the channel for both; a channel that somebody closes who should not. Whoever is not woken is a deadlock to loom.
+//! Modelled: changes against threads that look and wait, the change and its wake being one step or two; two threads
+//! that wait, one of which makes the channel for both; a channel closed by somebody who should not. A waiter that is
+//! not woken is a deadlock to loom.
 //! Threads: three at most. Preemptions: 2, or what `LOOM_MAX_PREEMPTIONS` says. Time: 3 s.
 //!
 //! Caught when broken: `next` without its second look; a channel that others have closed given out again.

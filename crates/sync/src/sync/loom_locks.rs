@@ -100,7 +100,7 @@ fn a_writer_that_gives_up_leaves_no_trace() {
     rw_lock(3, || None, at_once);
 }
 
-/// Two that are done, one that waits, and then uses the group once more.
+/// Two threads are done; a third waits for both, and then uses the group once more.
 #[test]
 fn the_last_done_wakes_who_waits() {
     explore(3, || {
@@ -128,7 +128,7 @@ fn the_last_done_wakes_who_waits() {
     });
 }
 
-/// One that waits and one that gives up, against the last that is done.
+/// One thread waits and one gives up, against the last that is done.
 #[test]
 fn a_waiter_that_gives_up_leaves_no_trace() {
     explore(3, || {

@@ -33,7 +33,7 @@ impl Protected {
         self.add_and_unlock();
     }
 
-    /// With a deadline; whether it came in time.
+    /// Adds with a deadline; returns whether the lock came in time.
     fn add_in_time(&self) -> bool {
         let locked = self.mutex.lock_with(WaitMode::new(WaitReason::Mutex, Some(Instant::now())));
         if locked {
@@ -49,7 +49,7 @@ impl Protected {
         unsafe { self.mutex.unlock() };
     }
 
-    /// At the end: free, with nobody counted as waiting, and this often added.
+    /// Checks the end: the lock is free, nobody is counted as waiting, and this often was added.
     fn is_free_after(&self, times: u32) {
         assert!(self.mutex.is_idle(), "nobody holds it and nobody waits: {self:?}");
         self.value.with(|value| {
@@ -100,7 +100,7 @@ fn three_exclude_each_other() {
     });
 }
 
-/// One that stays and one that comes again turn the fair mode on.
+/// One thread that stays and one that comes again turn the fair mode on.
 #[test]
 fn the_fair_mode_ends() {
     explore(2, || {
@@ -131,7 +131,7 @@ fn a_deadline_leaves_no_trace() {
     });
 }
 
-/// One leaves while others wait, are woken, or are handed the lock.
+/// One thread leaves while others wait, are woken, or are handed the lock.
 #[test]
 fn a_deadline_among_waiters() {
     explore(2, || {

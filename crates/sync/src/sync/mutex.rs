@@ -115,7 +115,7 @@ impl<T: ?Sized> Mutex<T> {
         self.raw.try_lock().then(|| MutexGuard::of(self))
     }
 
-    /// As [`Mutex::lock`], but waits for at most `timeout`, and returns `None` if that was not enough. **Suspends.**
+    /// Like [`Mutex::lock`], but waits for at most `timeout`, and returns `None` if that was not enough. **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -128,19 +128,19 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`Mutex::lock`].
+    /// The same as for [`Mutex::lock`].
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
         self.lock_until(crate::seam::after_now(timeout))
     }
 
-    /// As [`Mutex::lock`], but waits until `deadline` at most, and returns `None` if that was not enough.
+    /// Like [`Mutex::lock`], but waits until `deadline` at most, and returns `None` if that was not enough.
     /// **Suspends.**
     ///
     /// As shown at [`Mutex::lock_timeout`].
     ///
     /// # Panics
-    /// As [`Mutex::lock`].
+    /// The same as for [`Mutex::lock`].
     #[track_caller]
     pub fn lock_deadline(&self, deadline: Instant) -> Option<MutexGuard<'_, T>> {
         self.lock_until(Some(deadline))

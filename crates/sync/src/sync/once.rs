@@ -55,7 +55,7 @@ impl Once {
     /// Shown at [`Once`].
     ///
     /// # Panics
-    /// As `f` does; and where nobody may wait, if somebody else's call is running.
+    /// If `f` panics; and where nobody may wait, if somebody else's call is running.
     #[doc(alias = "Do")]
     #[track_caller]
     #[inline]

@@ -65,7 +65,7 @@ impl<T> Sender<T> {
     pub fn send(self, value: T) -> Result<(), SendError<T>> {
         match self.0.try_send(value) {
             Ok(()) => Ok(()),
-            // There is room for the only value; whoever sees no room has the error that he can do something about.
+            // `Full` cannot come up, since there is room for the only value.
             Err(TrySendError::Closed(value) | TrySendError::Full(value)) => Err(SendError(value)),
         }
     }
@@ -137,7 +137,7 @@ impl<T> Receiver<T> {
         self.0.try_recv()
     }
 
-    /// As [`Receiver::recv`], but waits for at most `timeout`, and may be called again. **Suspends.**
+    /// Like [`Receiver::recv`], but waits for at most `timeout`, and may be called again. **Suspends.**
     ///
     /// ```
     /// use gmp::channel::RecvTimeoutError;
@@ -155,28 +155,28 @@ impl<T> Receiver<T> {
     /// The time has run out, or the value will not come.
     ///
     /// # Panics
-    /// As [`Receiver::recv`].
+    /// The same as for [`Receiver::recv`].
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.0.recv_timeout(timeout)
     }
 
-    /// As [`Receiver::recv_timeout`], but with the moment at which it gives up. **Suspends.**
+    /// Like [`Receiver::recv_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`Receiver::recv_timeout`].
     ///
     /// # Errors
-    /// As [`Receiver::recv_timeout`].
+    /// The same as for [`Receiver::recv_timeout`].
     ///
     /// # Panics
-    /// As [`Receiver::recv`].
+    /// The same as for [`Receiver::recv`].
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.0.recv_deadline(deadline)
     }
 
-    /// From now on the value cannot be sent; one that was sent before can be received. `false`: it was so already. Never
-    /// suspends.
+    /// Closes the channel: from now on the value cannot be sent, but one that was sent before can be received. `false`:
+    /// it was closed already. Never suspends.
     ///
     /// ```
     /// let (sender, receiver) = gmp::sync::oneshot::channel();
@@ -188,8 +188,8 @@ impl<T> Receiver<T> {
         self.0.close()
     }
 
-    /// The channel by which the value comes, for a select. A clone of it is another receiver, which gets the value or does
-    /// not, and keeps the sender from noticing that this one has gone. Never suspends.
+    /// The channel by which the value comes, for a select. A clone of it is another receiver, which may get the value
+    /// in place of this one, and keeps the sender from noticing that this one has gone. Never suspends.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();

@@ -97,7 +97,7 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.try_read().then(|| RwLockReadGuard::of(self))
     }
 
-    /// As [`RwLock::read`], but waits for at most `timeout`, and returns `None` if that was not enough. **Suspends.**
+    /// Like [`RwLock::read`], but waits for at most `timeout`, and returns `None` if that was not enough. **Suspends.**
     ///
     /// ```
     /// use std::time::Duration;
@@ -108,20 +108,20 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`RwLock::read`].
+    /// The same as for [`RwLock::read`].
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Option<RwLockReadGuard<'_, T>> {
         give_way();
         self.raw.read(crate::seam::after_now(timeout)).then(|| RwLockReadGuard::of(self))
     }
 
-    /// As [`RwLock::read`], but waits until `deadline` at most, and returns `None` if that was not enough.
+    /// Like [`RwLock::read`], but waits until `deadline` at most, and returns `None` if that was not enough.
     /// **Suspends.**
     ///
     /// As shown at [`RwLock::read_timeout`].
     ///
     /// # Panics
-    /// As [`RwLock::read`].
+    /// The same as for [`RwLock::read`].
     #[track_caller]
     pub fn read_deadline(&self, deadline: Instant) -> Option<RwLockReadGuard<'_, T>> {
         give_way();
@@ -135,7 +135,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Shown at [`RwLock`].
     ///
     /// # Panics
-    /// As [`RwLock::read`].
+    /// The same as for [`RwLock::read`].
     #[doc(alias = "Lock")]
     #[track_caller]
     #[inline]
@@ -162,7 +162,7 @@ impl<T: ?Sized> RwLock<T> {
         self.raw.try_write().then(|| RwLockWriteGuard::of(self))
     }
 
-    /// As [`RwLock::write`], but waits for at most `timeout`. If that was not enough it returns `None`, and readers
+    /// Like [`RwLock::write`], but waits for at most `timeout`. If that was not enough it returns `None`, and readers
     /// that waited behind it go on. **Suspends.**
     ///
     /// ```
@@ -175,19 +175,19 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`RwLock::read`].
+    /// The same as for [`RwLock::read`].
     #[track_caller]
     pub fn write_timeout(&self, timeout: Duration) -> Option<RwLockWriteGuard<'_, T>> {
         give_way();
         self.raw.write(crate::seam::after_now(timeout)).then(|| RwLockWriteGuard::of(self))
     }
 
-    /// As [`RwLock::write_timeout`], but with the moment at which it gives up. **Suspends.**
+    /// Like [`RwLock::write_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`RwLock::write_timeout`].
     ///
     /// # Panics
-    /// As [`RwLock::read`].
+    /// The same as for [`RwLock::read`].
     #[track_caller]
     pub fn write_deadline(&self, deadline: Instant) -> Option<RwLockWriteGuard<'_, T>> {
         give_way();

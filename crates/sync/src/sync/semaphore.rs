@@ -80,7 +80,7 @@ impl Semaphore {
     /// ```
     ///
     /// # Panics
-    /// As [`Semaphore::acquire`].
+    /// The same as for [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
         give_way();
@@ -110,7 +110,7 @@ impl Semaphore {
         self.take_now(n).then(|| Permit { semaphore: self, n })
     }
 
-    /// As [`Semaphore::acquire`], but waits for at most `timeout`, and returns `None` if that was not enough.
+    /// Like [`Semaphore::acquire`], but waits for at most `timeout`, and returns `None` if that was not enough.
     /// **Suspends.**
     ///
     /// ```
@@ -121,41 +121,41 @@ impl Semaphore {
     /// ```
     ///
     /// # Panics
-    /// As [`Semaphore::acquire`].
+    /// The same as for [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
         self.acquire_many_until(1, crate::seam::after_now(timeout))
     }
 
-    /// As [`Semaphore::acquire`], but waits until `deadline` at most, and returns `None` if that was not enough.
+    /// Like [`Semaphore::acquire`], but waits until `deadline` at most, and returns `None` if that was not enough.
     /// **Suspends.**
     ///
     /// As shown at [`Semaphore::acquire_timeout`].
     ///
     /// # Panics
-    /// As [`Semaphore::acquire`].
+    /// The same as for [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_deadline(&self, deadline: Instant) -> Option<Permit<'_>> {
         self.acquire_many_until(1, Some(deadline))
     }
 
-    /// As [`Semaphore::acquire_many`], but waits for at most `timeout`. **Suspends.**
+    /// Like [`Semaphore::acquire_many`], but waits for at most `timeout`. **Suspends.**
     ///
     /// As shown at [`Semaphore::acquire_timeout`].
     ///
     /// # Panics
-    /// As [`Semaphore::acquire`].
+    /// The same as for [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many_timeout(&self, n: usize, timeout: Duration) -> Option<Permit<'_>> {
         self.acquire_many_until(n, crate::seam::after_now(timeout))
     }
 
-    /// As [`Semaphore::acquire_many`], but waits until `deadline` at most. **Suspends.**
+    /// Like [`Semaphore::acquire_many`], but waits until `deadline` at most. **Suspends.**
     ///
     /// As shown at [`Semaphore::acquire_timeout`].
     ///
     /// # Panics
-    /// As [`Semaphore::acquire`].
+    /// The same as for [`Semaphore::acquire`].
     #[track_caller]
     pub fn acquire_many_deadline(&self, n: usize, deadline: Instant) -> Option<Permit<'_>> {
         self.acquire_many_until(n, Some(deadline))

@@ -108,8 +108,8 @@ proptest::proptest! {
         }
     }
 
-    /// Goroutines ask for permits, some give them back: at each moment those have them whom a queue in the order of
-    /// asking gives them.
+    /// Goroutines ask for permits, and some give them back: at each moment the permits are held by those to whom a
+    /// queue in the order of asking gives them.
     #[test]
     fn semaphore_histories(steps in proptest::collection::vec((0_u8..2, 0_usize..5), 0..40)) {
         let (seen, expected) = run(1, move || semaphore_history(&steps));
@@ -119,7 +119,7 @@ proptest::proptest! {
 
 type Moments = Vec<BTreeSet<usize>>;
 
-/// Who holds permits after each step, in truth and by the model.
+/// The holders of permits after each step: the real ones, and those by the model.
 fn semaphore_history(steps: &[(u8, usize)]) -> (Moments, Moments) {
     const PERMITS: usize = 4;
     let semaphore = Arc::new(Semaphore::new(PERMITS));

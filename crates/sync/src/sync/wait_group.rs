@@ -176,7 +176,7 @@ impl WaitGroup {
         must_have(self.0.wait(None));
     }
 
-    /// As [`WaitGroup::wait`], but waits for at most `timeout`. `false`: something is left to be done. **Suspends.**
+    /// Like [`WaitGroup::wait`], but waits for at most `timeout`. `false`: something is left to be done. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -193,20 +193,20 @@ impl WaitGroup {
     /// ```
     ///
     /// # Panics
-    /// As [`WaitGroup::wait`].
+    /// The same as for [`WaitGroup::wait`].
     #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         give_way();
         self.0.wait(crate::seam::after_now(timeout))
     }
 
-    /// As [`WaitGroup::wait`], but waits until `deadline` at most. `false`: something is left to be done.
+    /// Like [`WaitGroup::wait`], but waits until `deadline` at most. `false`: something is left to be done.
     /// **Suspends.**
     ///
     /// As shown at [`WaitGroup::wait_timeout`].
     ///
     /// # Panics
-    /// As [`WaitGroup::wait`].
+    /// The same as for [`WaitGroup::wait`].
     #[track_caller]
     pub fn wait_deadline(&self, deadline: Instant) -> bool {
         give_way();

@@ -1,12 +1,13 @@
-//! `watch`: a value that some change and others watch. Who watches sees the last value, and not each one on the way.
+//! `watch`: a value that some change and others watch. Whoever watches it sees the last value, and not every value on
+//! the way.
 //!
 //! ```text
 //!   Shared ── value: RwLock<T>            the user's code runs under it: closures, borrows
 //!          └─ versions: Changing<Versions>  the number of the last value, who is left; never waited for long
 //! ```
 //!
-//! **Invariant.** The number goes up while the value is locked for writing. So whoever has the value to read has, with the
-//! number of that moment, the number of what he reads.
+//! **Invariant.** The number goes up while the value is locked for writing. So whoever holds the value for reading
+//! finds the number of the value that it reads.
 
 mod receiver;
 mod sender;

@@ -1,8 +1,8 @@
 //! `ChannelTimer`: a timer and the channel on which it delivers the time.
 //!
 //! ```text
-//!   M, on g0                                       who stops or resets
-//!   ────────                                       ───────────────────
+//!   M, on g0                                       stop or reset
+//!   ────────                                       ─────────────
 //!   take the timer out of its heap                 lock the channel
 //!   lock the channel                               stop or set the timer
 //!   claim the expiry; if it counts, send           take what is buffered

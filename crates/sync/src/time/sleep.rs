@@ -43,8 +43,8 @@ pub fn sleep_until(at: Instant) {
 
 /// A future that ends after `duration`, counted from this call. Never suspends.
 ///
-/// The caller's runtime keeps the timer, on whatever executor the future is awaited: if the runtime closes first, it never
-/// ends. Dropping the future stops the timer.
+/// The caller's runtime keeps the timer, on whatever executor the future is awaited: if the runtime closes first, the
+/// future never ends. Dropping the future stops the timer.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -83,7 +83,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         step_aside();
         let this = &mut *self;
-        // It stays over, for those who ask again.
+        // It stays over when it is polled again.
         this.over = this.over || this.receiving.poll(this.timer.receiver.chan(), context.waker()).is_ready();
         if this.over { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -91,7 +91,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        // The moment that may have come is nobody's.
+        // If the time has come meanwhile, nobody is there to get it.
         self.receiving.cancel(self.timer.receiver.chan());
     }
 }

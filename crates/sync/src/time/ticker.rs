@@ -88,7 +88,7 @@ impl Ticker {
     /// ```
     ///
     /// # Panics
-    /// As [`Ticker::new`].
+    /// The same as for [`Ticker::new`].
     #[doc(alias = "Reset")]
     #[track_caller]
     pub fn reset(&self, period: Duration) {

@@ -81,7 +81,7 @@ impl<'a, S> Held<'a, S> {
         self.lock
     }
 
-    /// Where the lock is: what dumps call what it guards by.
+    /// The lock's address, by which dumps name what it guards.
     #[inline(always)]
     pub(crate) fn address(self) -> usize {
         core::ptr::from_ref(self.lock).addr()

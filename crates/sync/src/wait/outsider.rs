@@ -1,4 +1,5 @@
-//! `Outsider`: whom to wake that is no goroutine. One box, so that the handles of goroutines stay as small as they are.
+//! `Outsider`: what to wake if it is no goroutine. It is one box, so that the handles of goroutines stay as small as
+//! they are.
 
 #[cfg(loom)]
 use crate::seam::Thread;
@@ -10,7 +11,7 @@ use std::thread::Thread;
 /// Memory in which a task's waiter lies.
 pub(crate) trait Memory: Send + Sync {}
 
-/// Whom to wake.
+/// What to wake.
 pub(crate) enum Outsider {
     /// A plain thread, which looks at its waiter's state each time it is unparked.
     Thread(Thread),

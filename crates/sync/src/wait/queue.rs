@@ -121,7 +121,7 @@ impl<E> Queue<E> {
     /// Puts a node at the front.
     ///
     /// # Safety
-    /// As [`Queue::push_back`].
+    /// The same as for [`Queue::push_back`].
     pub(crate) unsafe fn push_front(&self, node: &Node<E>) {
         match self.first() {
             Some(first) => node.prev.set(first.prev.replace(node)),

@@ -47,7 +47,7 @@ impl WaitMode {
         Self { reason, deadline, uninterruptible: false }
     }
 
-    /// The same wait with an end that does not come before it is fired.
+    /// The same wait, except that it does not end before it is fired.
     pub(crate) fn uninterruptible(self) -> Self {
         Self { deadline: None, uninterruptible: true, ..self }
     }
@@ -118,7 +118,7 @@ fn leave<'a, S, E>(
         let queued = node.is_queued();
         #[cfg(not(loom))]
         if wake == Wake::Closing && queued && is_uninterruptible(caller, mode) {
-            // It was asleep when the closing began. Nobody is to take it for gone from here on.
+            // The goroutine was asleep when the closing began. From here on nobody is to take it for gone.
             waiter.awake();
             drop(guard);
             wake = wait_uninterruptibly(caller, lock, waiter, mode.deadline);

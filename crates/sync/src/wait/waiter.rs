@@ -137,20 +137,20 @@ impl Waiter {
         thread
     }
 
-    /// Says whom to wake, and gives back who it was before. Called under the lock of the node's queue, or before the
+    /// Sets what is woken, and returns what was set before. Called under the lock of the node's queue, or before the
     /// node is queued; not while a waker has claimed the wait.
     pub(crate) fn set_outsider(&self, outsider: Outsider) -> Option<Box<Outsider>> {
         self.outsider.replace(Some(Box::new(outsider)))
     }
 
-    /// Whether it is here only for its value: nobody is woken when it is fired. Called under the queue's lock.
+    /// Whether it is here only for its value, so that nobody is woken when it is fired. Called under the queue's lock.
     pub(super) fn wakes_nobody(&self) -> bool {
         // SAFETY: whoever changes it holds the lock of the node's queue.
         let outsider = unsafe { &*self.outsider.as_ptr() };
         outsider.as_ref().is_some_and(|outsider| matches!(**outsider, Outsider::Task(None, _)))
     }
 
-    /// Nobody is to be woken any more. As [`Waiter::set_outsider`].
+    /// From now on nobody is woken. To be called as [`Waiter::set_outsider`] is.
     pub(crate) fn take_outsider(&self) -> Option<Box<Outsider>> {
         self.outsider.take()
     }

@@ -9,8 +9,8 @@ pub(super) const INK: RGBColor = BLACK;
 /// Lines behind everything.
 pub(super) const FAINT: RGBColor = RGBColor(0x88, 0x88, 0x88);
 
-/// Contestants' colours, told apart by most people and on both backgrounds (after M. Okabe and K. Ito, "Color universal
-/// design", 2008; the yellow, which is pale on white, is left out), and some more for large contests.
+/// Contestants' colours, which most people can tell apart on both backgrounds (after M. Okabe and K. Ito, "Color
+/// universal design", 2008; the yellow, which is pale on white, is left out), and some more for large contests.
 const PALETTE: [RGBColor; 12] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
@@ -33,7 +33,7 @@ pub(super) fn colour(at: usize) -> RGBColor {
 /// The area that pictures are drawn on.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws a picture of so many pixels; it shrinks with the page.
+/// Draws a picture of this many pixels; it shrinks with the page.
 pub(super) fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
     let mut text = String::new();
     {

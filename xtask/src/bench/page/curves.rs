@@ -1,4 +1,4 @@
-//! Curves: figures against the number of processors, and latencies against the share that is not later.
+//! Curves: figures against the number of processors, and latencies against the share of operations that were no slower.
 
 use crate::bench::page::canvas::{self, FAINT, INK, colour, drawn, words};
 use crate::bench::page::parts::{escaped, figure, part, tiled};
@@ -59,7 +59,7 @@ pub(crate) fn against_procs(
     Ok(part(title, about, &keyed(report, &tiled(&text))))
 }
 
-/// The name of a latency at so many per cent begins with this.
+/// What the name of a latency begins with; the percentage follows.
 const LATENCY: &str = "latency_";
 
 /// A picture for each contest whose cells print latencies.
@@ -105,7 +105,7 @@ fn distribution(row: &Row) -> Vec<(f64, f64)> {
     points
 }
 
-/// One over the share that takes longer than so many per cent. The longest latency of all stands at 99.99.
+/// One divided by the share that takes longer than this many per cent. The longest latency of all stands at 99.99.
 fn later(percent: f64) -> f64 {
     1.0 / (1.0 - percent.min(99.99) / 100.0)
 }
@@ -119,7 +119,7 @@ fn curves(report: &Report, points: impl Fn(&str) -> Vec<(f64, f64)>) -> Vec<Curv
     report.contestants.iter().enumerate().map(curve).filter(|curve| !curve.points.is_empty()).collect()
 }
 
-/// Pictures below a list of who has which colour: inside them it would lie over the curves.
+/// Pictures below a list that says which contestant has which colour: inside them it would lie over the curves.
 fn keyed(report: &Report, pictures: &str) -> String {
     if pictures.is_empty() {
         return String::new();

@@ -12,13 +12,13 @@ const WIDTH: i32 = 760;
 const NAMES: i32 = 230;
 const ROW: i32 = 16;
 const TOP: i32 = 48;
-/// What a name in the list of colours takes.
+/// How much room a name in the list of colours takes.
 const KEY: i32 = 90;
 
 /// A document shows the picture as an image, which does not know the colour of the text around it.
 const STYLE: &str = "<style>svg{color:#1b1f24}@media(prefers-color-scheme:dark){svg{color:#e6edf3}}</style>";
 
-/// One contest, and the multiples of those who take part, by their number.
+/// One contest, and the multiples of its contestants, by their numbers.
 type Line = (String, Vec<(usize, f64)>);
 
 pub(crate) fn svg(report: &Report) -> Result<String> {

@@ -1,4 +1,4 @@
-//! The page is whole, and a real browser draws it without a word.
+//! The page is whole, and a real browser draws it without a complaint.
 
 use super::*;
 use crate::bench::cell::CellSpec;
@@ -63,7 +63,7 @@ fn every_part_is_there_and_nothing_is_taken_for_markup() {
     );
 }
 
-/// In the gate `browser`, which says in `GMP_BROWSER` what to start; elsewhere it is skipped.
+/// It runs in the gate `browser`, which names in `GMP_BROWSER` the program to start; elsewhere it is skipped.
 #[test]
 fn a_browser_draws_it_without_a_word() {
     let Some(browser) = std::env::var_os("GMP_BROWSER") else {

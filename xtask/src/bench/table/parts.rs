@@ -7,10 +7,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// Columns in front of the others, in each of the tables.
 const KEYS: [&str; 3] = ["workload", "procs", "n"];
-/// What a column takes beside its text.
+/// How much room a column takes beside its text.
 const FRAME: usize = 3;
 
-/// A line for each row, and columns, each with its heading first. They stand flush right but for the one named `words`,
+/// A line for each row, and columns, each with its heading first. All stand flush right except the one named `words`,
 /// which is broken into lines where it does not fit.
 pub(super) fn render(rows: &[&Row], columns: &[Vec<String>], words: &str, width: usize) -> String {
     let keys: Vec<[String; 3]> = rows.iter().map(|row| key(row)).collect();

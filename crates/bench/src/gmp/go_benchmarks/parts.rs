@@ -5,7 +5,7 @@ use crate::measure;
 use crate::workload::{Benchmark, Run, Workload, sized, timed};
 use std::time::{Duration, Instant};
 
-/// What Go's program knows as well says there what it does.
+/// Go's program, which has these loops too, says what each does.
 pub(super) const ABOUT: &str = "the loop of Go's benchmark of this name";
 
 /// A benchmark that is calibrated by time, on one processor and on two.
@@ -13,7 +13,7 @@ pub(super) const fn any(name: &'static str, run: Run) -> Benchmark {
     Benchmark { workload: timed(name, &[1, 2], ABOUT), run }
 }
 
-/// A benchmark that is calibrated by time and means something on so many processors only.
+/// A benchmark that is calibrated by time and means something on these numbers of processors only.
 pub(super) const fn only(name: &'static str, procs: &'static [usize], run: Run) -> Benchmark {
     Benchmark { workload: timed(name, procs, ABOUT), run }
 }
@@ -30,7 +30,7 @@ pub(super) const fn fixed(
     Benchmark { workload, run }
 }
 
-/// What a producer takes from the common counter at once.
+/// How many items a producer takes from the common counter at once.
 pub(super) const BATCH: u64 = 1000;
 
 /// Shares `n` operations among goroutines and adds what they return.
@@ -54,7 +54,7 @@ pub(super) fn in_parallel<F: Fn(u64) -> u64 + Clone + Send + 'static>(
     measure::looped(cell, |n| expect("operations", parallel(cell.procs * excess, n, setup()), n))
 }
 
-/// A body that does one operation so many times.
+/// A body that does one operation this many times.
 pub(super) fn each(mut count: u64, mut operation: impl FnMut()) -> u64 {
     let all = count;
     while count > 0 {
@@ -64,7 +64,8 @@ pub(super) fn each(mut count: u64, mut operation: impl FnMut()) -> u64 {
     all
 }
 
-/// Takes some 4 cycles a step, in every language: each step needs the one before, and no compiler makes one of two.
+/// Takes some 4 cycles for each step, in every language: each step needs the one before, and no compiler merges two of
+/// them.
 #[inline(never)]
 pub(super) fn work(steps: u64, mut x: u64) -> u64 {
     for _ in 0..steps {
@@ -73,7 +74,7 @@ pub(super) fn work(steps: u64, mut x: u64) -> u64 {
     x
 }
 
-/// Burns CPU for so long.
+/// Burns CPU for this long.
 pub(super) fn spin(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {}

@@ -46,7 +46,7 @@ pub(super) const ALL: &[Benchmark] = &[
     any("BenchmarkContendedSemaphore", |cell| hammer(cell, 2)),
 ];
 
-/// One lock for all, taken for writing every so many times; readers work while they hold it.
+/// One lock for all, taken for writing once in `every` times; readers work while they hold it.
 fn rw_lock(cell: &Cell, steps: u64, every: u64) -> Result<Figures> {
     in_parallel(cell, 1, || {
         let lock = Arc::new(RwLock::new(0u64));
@@ -99,7 +99,7 @@ fn hammer(cell: &Cell, workers: usize) -> Result<Figures> {
         parallel(workers, n, move |count| {
             each(count, || {
                 let permit = theirs.0.acquire();
-                // No locked instruction: the permit is the lock.
+                // This needs no locked instruction: the permit is the lock.
                 let held = theirs.1.load(Ordering::Relaxed);
                 theirs.1.store(held + 1, Ordering::Relaxed);
                 drop(permit);

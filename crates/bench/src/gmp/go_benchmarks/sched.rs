@@ -35,7 +35,7 @@ pub(super) const ALL: &[Benchmark] = &[
     fixed("BenchmarkMatmult", &[1, 2], &[1_000_000], 30_000, matmult),
 ];
 
-/// So many goroutines each start the next, n in all.
+/// This many goroutines each start the next, n in all.
 fn chains(cell: &Cell, many: u64) -> Result<Figures> {
     fn link(left: u64, done: u64, ended: Sender<u64>) {
         if left == 0 {
@@ -76,7 +76,7 @@ fn single(cell: &Cell) -> Result<Figures> {
     measure::looped(cell, |n| {
         let latch = Latch::new(n)?;
         (0..n).for_each(|_| drop(gmp::go(|| latch.done())));
-        // The check: it returns after n calls and never before.
+        // This is the check: it returns after n calls and never before.
         latch.wait();
         Ok(())
     })
@@ -85,7 +85,7 @@ fn single(cell: &Cell) -> Result<Figures> {
 /// A time slice. Go takes the processor from the hog then; ours must look at the clock and yield.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// A round trip of two goroutines on one processor, beside one that looks for its end all the time.
+/// A round trip of two goroutines on one processor, beside a third that all the time looks whether it may end.
 fn ping_pong_hog(cell: &Cell) -> Result<Figures> {
     // Where all stand in one line each hand-over waits for a slice of the hog: too long for a smoke run's thousand.
     let length = if cell.quick { SLICE / 10 } else { SLICE };
@@ -157,7 +157,8 @@ fn wakeup(cell: &Cell, micros: u64, busy: fn(Duration)) -> Result<Figures> {
     })
 }
 
-/// Multiplies matrices with n multiplications in all, split down to sides of 8, in parallel but along the sums.
+/// Multiplies matrices, with n multiplications in all. The work is split down to sides of 8, and is parallel except
+/// along the sums.
 fn matmult(cell: &Cell) -> Result<Figures> {
     let side = (cell.n as f64).cbrt().round() as usize;
     let numbers: Vec<f64> = (0..side * side).map(|i| i as f64).collect();

@@ -80,7 +80,7 @@ fn touch(data: &mut [u64]) {
     data.iter_mut().step_by(4).for_each(|word| *word = word.wrapping_add(1));
 }
 
-/// Most of the time is spent without the lock, and goroutines yield there: to spin for it does not pay.
+/// Most of the time is spent without the lock, and goroutines yield there, so spinning for it does not pay.
 fn no_spin(cell: &Cell) -> Result<Figures> {
     in_parallel(cell, 4, || {
         let lock = Arc::new(Mutex::new(0u64));
@@ -103,7 +103,7 @@ fn no_spin(cell: &Cell) -> Result<Figures> {
     })
 }
 
-/// A goroutine for each processor, with so much data of its own that to be descheduled costs cache misses.
+/// A goroutine for each processor, with so much data of its own that it costs cache misses to be descheduled.
 fn spin(cell: &Cell) -> Result<Figures> {
     in_parallel(cell, 1, || {
         let lock = Arc::new(Mutex::new(0u64));
@@ -125,7 +125,7 @@ struct Meeting {
     over: bool,
 }
 
-/// So many goroutines and one more meet n times: the last of them to come wakes the others.
+/// This many goroutines and one more meet n times: the last of them to come wakes the others.
 fn cond(cell: &Cell, waiters: u64) -> Result<Figures> {
     measure::looped(cell, |n| {
         let shared = Arc::new((Mutex::new(Meeting::default()), Cond::new()));

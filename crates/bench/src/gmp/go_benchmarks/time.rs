@@ -155,7 +155,7 @@ fn chained(count: u64) -> u64 {
     fired
 }
 
-/// Makes so many timers, hands out the last one and says how many of them could be stopped.
+/// Makes this many timers, hands out the last one, and returns how many of them could be stopped.
 fn start_stop(many: u64, meanwhile: impl FnOnce(&Timer)) -> u64 {
     let timers: Vec<_> = (0..many).map(|_| time::after_func(HOUR, || ())).collect();
     meanwhile(&timers[timers.len() - 1]);
@@ -168,7 +168,7 @@ fn resets(timer: &Timer, count: u64) -> u64 {
     active as u64
 }
 
-/// How much later than expected it is now, in nanoseconds.
+/// By how much it is later now than expected, in nanoseconds.
 fn late(expected: Instant) -> u64 {
     expected.elapsed().as_nanos() as u64
 }

@@ -1,6 +1,6 @@
 //! `bystander`: two goroutines hand a message to and fro on one processor, and a third yields. The figure is the 99th
-//! percentile of how long a yield lasts, in nanoseconds: what it costs the third that the two always run next
-//! (golang/go#52934 tells of programs that this brought down).
+//! percentile of how long a yield lasts, in nanoseconds: this is what the third pays if the two always run next
+//! (golang/go#52934 describes programs that suffered from this).
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure::{self, Latencies};

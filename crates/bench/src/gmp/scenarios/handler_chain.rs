@@ -1,6 +1,6 @@
 //! `handler_chain`: one operation is one hand-over. 32 requests are always under way, each through 4 handlers that pass
-//! 4 KiB on over unbuffered channels and read all of it. Whoever is readied last finds its data in the cache, if it runs
-//! next and where it was readied.
+//! 4 KiB on over unbuffered channels and read all of it. The goroutine that was readied last finds its data in the
+//! cache, if it runs next and where it was readied.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;
@@ -20,7 +20,7 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
     })
 }
 
-/// One chain: as many requests one after the other; the sum of what its handlers counted.
+/// One chain: it passes this many requests, one after the other, and returns the sum of what its handlers counted.
 fn chain(rounds: u64) -> u64 {
     let (first, mut last) = gmp::chan::<Request>(0);
     for _ in 0..HANDLERS {

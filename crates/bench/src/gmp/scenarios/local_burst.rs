@@ -1,5 +1,5 @@
-//! `local_burst`: one operation is one of 200 empty goroutines that are spawned together and then awaited. They fit into
-//! a P's queue, so this is its owner's path: pushes, pops, and a thief that comes by where there are two.
+//! `local_burst`: one operation is one of 200 empty goroutines that are spawned together and then awaited. They fit
+//! into a P's queue, so this measures its owner's path: pushes, pops, and on two processors a thief that comes by.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;

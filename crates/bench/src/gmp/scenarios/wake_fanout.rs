@@ -1,6 +1,6 @@
-//! `wake_fanout`: one operation is the wake of a parked goroutine. Each of two wakers wakes its 100, each of these works
-//! for 20 ns and parks again, and the last one wakes the waker. Both processors are at work all the time and have a
-//! queue full of their own, so there is nothing to steal: this is the owner's path.
+//! `wake_fanout`: one operation is the wake of a parked goroutine. Each of two wakers wakes its 100; each of these
+//! works for 20 ns and parks again, and the last one wakes the waker. Both processors are at work all the time and have
+//! a full queue of their own, so there is nothing to steal: this measures the owner's path.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::{measure, work};
@@ -31,7 +31,7 @@ pub(super) fn main(cell: &Cell) -> Result<Figures> {
     })
 }
 
-/// Wakes its goroutines so many times; how often they ran.
+/// Wakes its goroutines this many times; returns how often they ran.
 fn waker(rounds: u64) -> u64 {
     let shared = Arc::new(Shared::default());
     let (tell, told) = gmp::chan(WOKEN as usize);
@@ -47,7 +47,7 @@ fn waker(rounds: u64) -> u64 {
     }
     let unparkers: Vec<Unparker> = told.iter().take(WOKEN as usize).collect();
     for round in 0..=rounds {
-        // The last round sends them home.
+        // After the last round they end.
         shared.over.store(round == rounds, Ordering::Relaxed);
         shared.round.add(WOKEN as usize);
         unparkers.iter().for_each(Unparker::unpark);

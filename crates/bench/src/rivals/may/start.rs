@@ -4,8 +4,8 @@ use crate::cell::Result;
 use may::coroutine::{self, JoinHandle};
 
 pub(super) fn go<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    // SAFETY: what these coroutines run holds no borrow of a thread-local over a suspension and no more of the stack
-    // than may gives by default, but for `maps`, which reads a file from the thread outside.
+    // SAFETY: what these coroutines run holds no borrow of a thread-local over a suspension, and needs no more stack
+    // than may gives by default. `maps`, which reads a file, does so on the thread outside.
     unsafe { coroutine::spawn(f) }
 }
 

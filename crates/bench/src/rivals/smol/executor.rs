@@ -27,7 +27,7 @@ pub(super) fn enter<T: Send + 'static>(main: impl Future<Output = T> + Send + 's
     block_on(go(main))
 }
 
-/// Waits for all and adds what they give.
+/// Waits for all and adds up what they return.
 pub(super) async fn sum(all: Vec<Task<u64>>) -> u64 {
     let mut sum = 0u64;
     for one in all {

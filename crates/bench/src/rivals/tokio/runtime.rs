@@ -12,7 +12,7 @@ pub(super) fn new(cell: &Cell) -> Result<Runtime> {
     let mut builder =
         if cell.lib == SINGLE { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     if cell.workload.starts_with("tcp_") {
-        // Only here: its driver for sockets takes part in every sleep of a worker.
+        // Its driver for sockets takes part in every sleep of a worker, so it is on only here.
         builder.enable_io();
     }
     Ok(builder.worker_threads(cell.procs).enable_time().build()?)

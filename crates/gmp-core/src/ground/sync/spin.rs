@@ -43,7 +43,7 @@ impl<T> SpinLock<T> {
         Self { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
-    /// Runs `critical` while no other thread can, and gives back what it gives. Calling the same lock from inside
+    /// Runs `critical` while no other thread can, and returns what it returns. Calling the same lock from inside
     /// waits for ever; keep the closure to a few instructions.
     #[inline]
     pub fn with<R>(&self, critical: impl FnOnce(&mut T) -> R) -> R {

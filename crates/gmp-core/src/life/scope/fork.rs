@@ -11,9 +11,9 @@
 //! and then it is the thief who makes the goroutine; or when its own goroutine suspends in `a`, since what `a` waits
 //! for may be what `b` does. Else it is a call. `records/m/jobs.rs` tells how the two sides agree.
 //!
-//! **Invariant.** The frame of `join` stays until `b` has been called, here or there, and what it borrows is touched no
-//! more: the scope word in the frame counts `b` as a child from the beginning, and only whoever takes the job back need
-//! not wait for it.
+//! **Invariant.** The frame of `join` stays until `b` has been called, here or there, and what `b` borrows is not
+//! touched any more: the scope word in the frame counts `b` as a child from the beginning, and only if the caller takes
+//! the job back need it not wait.
 //!
 //! The caller waits by parking, and never runs other goroutines' work on its own stack meanwhile. So a lock that it holds
 //! is met by others on stacks of their own, and a thief's stack does not grow with what it steals

@@ -71,7 +71,7 @@ impl Locals {
     /// Fills an empty slot.
     ///
     /// # Safety
-    /// As [`Locals::find`], which has said `Nothing`.
+    /// The same as for [`Locals::find`], which has said `Nothing`.
     pub(crate) unsafe fn put<T: 'static>(&self, slot: usize, value: T) -> NonNull<T> {
         unsafe fn free<T>(value: *mut ()) {
             // SAFETY: made of such a box, below, and freed once.

@@ -31,7 +31,7 @@ impl G {
     /// [`G::drop_outcome`]; a panic of the destructor stays here.
     ///
     /// # Safety
-    /// As there.
+    /// The same as for [`G::drop_outcome`].
     pub(crate) unsafe fn drop_unwanted(&self) {
         // SAFETY: the caller says so.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { self.drop_outcome() }));

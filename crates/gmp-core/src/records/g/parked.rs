@@ -1,4 +1,4 @@
-//! `Parked`: the right to ready a parked goroutine, once. What readying does stands in `waiting/ready.rs`.
+//! `Parked`: the right to ready a parked goroutine, once. `waiting/ready.rs` says what readying does.
 
 use super::G;
 use super::join::Joiner;

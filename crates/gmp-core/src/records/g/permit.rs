@@ -47,7 +47,7 @@ pub(crate) enum Unpark {
 }
 
 impl Permit {
-    /// Of a record without a goroutine.
+    /// The word of a record without a goroutine.
     pub(crate) fn new() -> Self {
         Self { word: AtomicU64::new(EMPTY), owner: AtomicU64::new(0) }
     }

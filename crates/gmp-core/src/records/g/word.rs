@@ -31,7 +31,7 @@ use core::sync::atomic::Ordering;
 
 const STATE: u64 = 0x7;
 const SCAN: u64 = 0x8;
-/// The rest of the word. Not so much as one more bit may be taken from it without a look at `docs/counters.md`.
+/// The rest of the word. Before even one more bit is taken from it, `docs/counters.md` has to be looked at.
 const SERIAL: u64 = !(STATE | SCAN);
 /// One serial number.
 const NEXT: u64 = 0x10;
@@ -83,7 +83,7 @@ pub(crate) struct Serial(u64);
 pub(crate) const TAG: u64 = !SERIAL;
 
 impl Serial {
-    /// With a tag in the free bits.
+    /// The number with a tag in the free bits.
     #[inline]
     pub(crate) fn tagged(self, tag: u64) -> u64 {
         self.0 | tag
@@ -109,7 +109,7 @@ impl Wait {
         Wait(serial.0 | Status::Waiting as u64)
     }
 
-    /// As a number, and back.
+    /// The wait as a number, and back.
     #[inline]
     pub(crate) fn into_raw(self) -> u64 {
         self.0
@@ -127,7 +127,7 @@ impl Wait {
 pub(crate) struct GWord(AtomicU64);
 
 impl GWord {
-    /// Of a record that holds no goroutine yet.
+    /// The word of a record that holds no goroutine yet.
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
@@ -152,7 +152,7 @@ impl GWord {
         Serial(self.0.load(Ordering::Relaxed) & SERIAL)
     }
 
-    /// As if there had been so many waits since.
+    /// Makes the word as it would be after this many more waits.
     #[cfg(test)]
     pub(crate) fn skip(&self, waits: u64) {
         self.0.fetch_add(waits * NEXT, Ordering::Relaxed);

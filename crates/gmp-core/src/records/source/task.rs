@@ -31,7 +31,7 @@ impl Task {
     pub(crate) fn new(key: u64, waker: &Waker, tasks: &Tasks) -> Self {
         // Before it is counted: a clone is foreign code, and may unwind.
         let waker = waker.clone();
-        // Relaxed: who lists it does so on an M, and that M asks before it sleeps.
+        // Relaxed: whoever lists it does so on an M, and that M asks before it sleeps.
         tasks.fetch_add(1, Ordering::Relaxed);
         Self { key, waker, _counted: Counted(Arc::clone(tasks)) }
     }

@@ -23,7 +23,7 @@ const OF_CORE: &[&str] = &[
     "scope",
 ];
 
-/// A public function that says neither is found here, and so is one that changes its mind.
+/// A public function that says neither is found here, and so is one whose documentation changes.
 pub(crate) fn the_documentation_says_who_suspends() {
     let said = documented();
     let listed: BTreeSet<String> = LIST.lines().map(str::to_owned).collect();

@@ -12,8 +12,9 @@ use core::task::{Context, Poll};
 impl<T> Receiver<T> {
     /// [`Receiver::recv`] for async code, on any executor. Never suspends: the future does the waiting.
     ///
-    /// Such a receive stands in line with those of goroutines and threads. If the future is dropped when a value has come
-    /// that it has not given yet, the value goes to the next in line, or back to the front of the channel: none is lost.
+    /// Such a receive stands in line with those of goroutines and threads. If the future is dropped after a value has
+    /// come and before a poll has returned it, the value goes to the next in line, or back to the front of the channel:
+    /// none is lost.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -80,8 +81,8 @@ impl<T> Drop for RecvFuture<'_, T> {
     }
 }
 
-/// Ends a receive: a value that has come meanwhile goes back to its channel. Not to a timer's, where nothing may appear
-/// after a stop.
+/// Ends a receive: a value that has come meanwhile goes back to its channel, unless that is a timer's, in which nothing
+/// may appear after a stop.
 fn give_back<T>(chan: &Share<T>, receiving: &mut Receiving<T>) {
     match receiving.cancel(chan) {
         Some(value) if !chan.is_timers() => chan.return_value(value),

@@ -49,7 +49,7 @@ impl<T> Receiver<T> {
     /// runtime closes gets this error, too, if it would have to wait.
     ///
     /// # Panics
-    /// As [`Sender::send`](crate::channel::Sender::send).
+    /// The same as for [`Sender::send`](crate::channel::Sender::send).
     #[doc(alias = "chanrecv")]
     #[track_caller]
     #[inline(always)]
@@ -93,7 +93,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// As [`Receiver::recv`], but waits for at most `timeout`. **Suspends.**
+    /// Like [`Receiver::recv`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -114,13 +114,13 @@ impl<T> Receiver<T> {
     /// The time has run out, or the channel is closed and empty.
     ///
     /// # Panics
-    /// As [`Sender::send`](crate::channel::Sender::send).
+    /// The same as for [`Sender::send`](crate::channel::Sender::send).
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_until(crate::seam::after_now(timeout))
     }
 
-    /// As [`Receiver::recv`], but waits until `deadline` at most. **Suspends.**
+    /// Like [`Receiver::recv`], but waits until `deadline` at most. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -140,10 +140,10 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`Receiver::recv_timeout`].
+    /// The same as for [`Receiver::recv_timeout`].
     ///
     /// # Panics
-    /// As [`Sender::send`](crate::channel::Sender::send).
+    /// The same as for [`Sender::send`](crate::channel::Sender::send).
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_until(Some(deadline))
@@ -173,7 +173,7 @@ impl<T> Receiver<T> {
         self.chan.tie(Some(timer));
     }
 
-    /// The last receiver has gone.
+    /// Called when the last receiver has gone.
     pub(super) fn last(chan: &Share<T>) {
         if let Some(timer) = chan.tie(None) {
             timer.stop();

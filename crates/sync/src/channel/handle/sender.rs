@@ -95,7 +95,7 @@ impl<T> Sender<T> {
         }
     }
 
-    /// As [`Sender::send`], but waits for at most `timeout`. **Suspends.**
+    /// Like [`Sender::send`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -113,13 +113,13 @@ impl<T> Sender<T> {
     /// The time has run out, or the channel is closed; the value comes back.
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.send_until(value, crate::seam::after_now(timeout))
     }
 
-    /// As [`Sender::send`], but waits until `deadline` at most. **Suspends.**
+    /// Like [`Sender::send`], but waits until `deadline` at most. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -137,10 +137,10 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`Sender::send_timeout`].
+    /// The same as for [`Sender::send_timeout`].
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.send_until(value, Some(deadline))
@@ -164,7 +164,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// The last sender has gone.
+    /// Called when the last sender has gone.
     pub(super) fn last(chan: &Share<T>) {
         if !chan.is_timers() {
             chan.close();

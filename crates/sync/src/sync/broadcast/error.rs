@@ -23,10 +23,10 @@ pub enum TryRecvError {
     /// All values that were sent were seen.
     #[error("receive from a broadcast, all values of which were seen")]
     Empty,
-    /// As [`RecvError::Closed`].
+    /// The same as [`RecvError::Closed`].
     #[error("receive from a broadcast that is closed, all values of which were seen")]
     Closed,
-    /// As [`RecvError::Lagged`].
+    /// The same as [`RecvError::Lagged`].
     #[error("the receiver of a broadcast was too slow and has missed {0} values")]
     Lagged(u64),
 }
@@ -39,10 +39,10 @@ pub enum RecvTimeoutError {
     /// The deadline passed first.
     #[error("timed out receiving from a broadcast")]
     TimedOut,
-    /// As [`RecvError::Closed`].
+    /// The same as [`RecvError::Closed`].
     #[error("receive from a broadcast that is closed, all values of which were seen")]
     Closed,
-    /// As [`RecvError::Lagged`].
+    /// The same as [`RecvError::Lagged`].
     #[error("the receiver of a broadcast was too slow and has missed {0} values")]
     Lagged(u64),
 }

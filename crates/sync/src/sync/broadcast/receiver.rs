@@ -1,4 +1,4 @@
-//! `Receiver`: who gets every value.
+//! `Receiver`: the side that gets every value.
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::ring::{Found, Ring, Shared};
@@ -43,8 +43,8 @@ impl<T> Receiver<T> {
         Self::subscribe(&self.shared)
     }
 
-    /// How many values this receiver has still to see, those included that it has missed and was not told of yet. Never
-    /// suspends.
+    /// How many values this receiver has still to see, including those that it has missed and has not been told of yet.
+    /// Never suspends.
     ///
     /// Shown at [`Sender::len`](super::Sender::len).
     pub fn len(&self) -> usize {
@@ -68,8 +68,8 @@ impl<T> Receiver<T> {
         self.shared.with(|ring| ring.senders)
     }
 
-    /// A channel that closes when [`Receiver::recv`] would not wait any more, for a select. It tells of one value at most,
-    /// and takes none. Never suspends.
+    /// A channel, for a select, that closes when [`Receiver::recv`] would not wait any more. It closes once, and takes
+    /// no value. Never suspends.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -117,8 +117,8 @@ impl<T: Clone> Receiver<T> {
     /// that is unwinding because its runtime closes gets that error, too, if it would have to wait.
     ///
     /// # Panics
-    /// Where nobody may wait: in a policy, an event sink or a call on the system stack. As `clone` does: the value counts
-    /// as seen then.
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack. Also if the value's `clone`
+    /// panics: then the value counts as seen.
     #[track_caller]
     pub fn recv(&mut self) -> Result<T, RecvError> {
         self.recv_until(None).map_err(|error| match error {
@@ -127,7 +127,7 @@ impl<T: Clone> Receiver<T> {
         })
     }
 
-    /// Receives the next value if there is one. Never suspends, but for the value's `clone`.
+    /// Receives the next value if there is one. Never suspends, unless the value's `clone` does.
     ///
     /// ```
     /// use gmp::sync::broadcast::{self, TryRecvError};
@@ -140,7 +140,7 @@ impl<T: Clone> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// There is none now, or as [`Receiver::recv`].
+    /// There is no value now, or an error of [`Receiver::recv`].
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         step_aside();
         let next = &mut self.next;
@@ -148,7 +148,7 @@ impl<T: Clone> Receiver<T> {
         Ok(found.ok_or(TryRecvError::Empty)?.map(Arc::unwrap_or_clone)?)
     }
 
-    /// As [`Receiver::recv`], but waits for at most `timeout`. **Suspends.**
+    /// Like [`Receiver::recv`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
     /// use gmp::sync::broadcast::{self, RecvTimeoutError};
@@ -159,24 +159,24 @@ impl<T: Clone> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// The time has run out, or as [`Receiver::recv`].
+    /// The time has run out, or an error of [`Receiver::recv`].
     ///
     /// # Panics
-    /// As [`Receiver::recv`].
+    /// The same as for [`Receiver::recv`].
     #[track_caller]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_until(crate::seam::after_now(timeout))
     }
 
-    /// As [`Receiver::recv_timeout`], but with the moment at which it gives up. **Suspends.**
+    /// Like [`Receiver::recv_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`Receiver::recv_timeout`].
     ///
     /// # Errors
-    /// As [`Receiver::recv_timeout`].
+    /// The same as for [`Receiver::recv_timeout`].
     ///
     /// # Panics
-    /// As [`Receiver::recv`].
+    /// The same as for [`Receiver::recv`].
     #[track_caller]
     pub fn recv_deadline(&mut self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_until(Some(deadline))
@@ -232,7 +232,7 @@ impl<T> Drop for Receiver<T> {
         if last {
             self.shared.wake();
         }
-        // One at a time: each is dropped with the lock given back.
+        // They are taken out one at a time: each is dropped after the lock was given back.
         let unwanted = |ring: &mut Ring<T>| ring.places.front().is_some_and(|place| place.to_see == 0);
         while let Some(value) = self.shared.with(|ring| if unwanted(ring) { ring.pop() } else { None }) {
             drop(value);

@@ -39,7 +39,7 @@ impl<T> Ring<T> {
         Some(place.value)
     }
 
-    /// What a receiver finds that gets the value of this number next; `None`: nothing yet.
+    /// What a receiver finds whose next value has this number; `None`: nothing yet.
     pub(super) fn find(&mut self, next: &mut u64) -> Option<Found<T>> {
         if *next < self.first {
             let missed = self.first - *next;
@@ -52,8 +52,8 @@ impl<T> Ring<T> {
         };
         *next += 1;
         place.to_see -= 1;
-        // One that nobody has to see any more and that is not the first is taken out by the receiver that goes, which is
-        // just doing so.
+        // A value that nobody has to see any more, but that is not the first, is taken out by the receiver that is just
+        // being dropped: it counts its values down before it takes them out.
         let found = if at == 0 && place.to_see == 0 { self.pop() } else { Some(place.value.clone()) };
         found.map(Ok)
     }

@@ -1,4 +1,4 @@
-//! `Sender`: who sends to all.
+//! `Sender`: the side that sends to all.
 
 use super::receiver::Receiver;
 use super::ring::{Place, Ring, Shared};
@@ -16,8 +16,8 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends a value to all who receive now, and gives their number. There is always room: if the ring is full, the oldest
-    /// value makes room, and is dropped. Never suspends, but for the destructor of that value.
+    /// Sends a value to all who receive now, and returns how many they are. There is always room: if the ring is full,
+    /// the oldest value makes room, and is dropped. Never suspends, unless that value's destructor does.
     ///
     /// ```
     /// let (sender, mut receiver) = gmp::sync::broadcast::channel(1);
@@ -34,7 +34,7 @@ impl<T> Sender<T> {
         if self.shared.with(|ring| ring.receivers) == 0 {
             return Err(SendError(value));
         }
-        // The last receiver may go just now: then it comes back all the same.
+        // The last receiver may go just now; the value then comes back all the same.
         let value = Arc::new(value);
         let (receivers, gone) = self.shared.change(|ring| {
             if ring.receivers == 0 {
@@ -58,7 +58,7 @@ impl<T> Sender<T> {
         Receiver::subscribe(&self.shared)
     }
 
-    /// How many values are there that some receiver has still to see. Never suspends.
+    /// How many values there are that some receiver has still to see. Never suspends.
     ///
     /// ```
     /// let (sender, mut receiver) = gmp::sync::broadcast::channel(2);

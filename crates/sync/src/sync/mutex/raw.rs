@@ -35,7 +35,7 @@ const WAITER: u32 = 8;
 /// A waiter that waits for longer than this turns the fair mode on. Go: `starvationThresholdNs`.
 #[cfg(not(loom))]
 const STARVATION_THRESHOLD: Duration = Duration::from_millis(1);
-/// A model's clock must not decide anything: whoever was woken once counts as starving.
+/// A model's clock must not decide anything: a waiter that was woken once counts as starving.
 #[cfg(loom)]
 const STARVATION_THRESHOLD: Duration = Duration::ZERO;
 

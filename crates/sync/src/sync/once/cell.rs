@@ -64,7 +64,7 @@ impl<T> OnceCell<T> {
     /// Shown at [`OnceCell`].
     ///
     /// # Panics
-    /// As `init` does; and where nobody may wait, if somebody else is making the value.
+    /// If `init` panics; and where nobody may wait, if somebody else is making the value.
     #[track_caller]
     #[inline]
     pub fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
@@ -74,7 +74,7 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// As [`OnceCell::get_or_init`], but with an `init` that may fail and then leaves the cell empty. **Suspends.**
+    /// Like [`OnceCell::get_or_init`], but with an `init` that may fail and then leaves the cell empty. **Suspends.**
     ///
     /// ```
     /// let port = gmp::sync::OnceCell::<u16>::new();
@@ -86,7 +86,7 @@ impl<T> OnceCell<T> {
     /// The error of `init`.
     ///
     /// # Panics
-    /// As [`OnceCell::get_or_init`].
+    /// The same as for [`OnceCell::get_or_init`].
     #[track_caller]
     #[inline]
     pub fn get_or_try_init<E>(&self, init: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {

@@ -49,7 +49,7 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
     /// ```
     ///
     /// # Panics
-    /// As the function does. If the function has panicked, every later call panics, since it cannot be called again.
+    /// If the function panics. If it has panicked, every later call panics, since the function cannot be called again.
     #[track_caller]
     #[inline]
     pub fn force(this: &Self) -> &T {

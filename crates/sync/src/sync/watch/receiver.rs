@@ -1,4 +1,4 @@
-//! `Receiver`: who watches a value.
+//! `Receiver`: the side that watches a value.
 
 use super::shared::Shared;
 use crate::channel::{self, RecvError, RecvTimeoutError};
@@ -21,11 +21,11 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// The value, to read for as long as the result lives, while which nobody changes it. It waits while somebody does:
-    /// **Suspends.**
+    /// Borrows the value for reading. Nobody changes it while the result lives, and this waits while somebody changes
+    /// it. **Suspends.**
     ///
-    /// A sender waits for the borrow to end, and then whoever borrows after that waits for the sender. So do not keep it
-    /// over a wait, and do not borrow again meanwhile.
+    /// A sender waits for the borrow to end, and whoever borrows after that waits for the sender. So do not keep the
+    /// borrow over a wait, and do not borrow again while you have it.
     ///
     /// ```
     /// let (sender, receiver) = gmp::sync::watch::channel(1);
@@ -36,7 +36,7 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`Receiver::changed`].
+    /// The same as for [`Receiver::changed`].
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         let guard = self.shared.value.read();
@@ -49,7 +49,7 @@ impl<T> Receiver<T> {
     /// Shown at [`channel`](super::channel).
     ///
     /// # Panics
-    /// As [`Receiver::changed`].
+    /// The same as for [`Receiver::changed`].
     #[track_caller]
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
         let guard = self.shared.value.read();
@@ -114,7 +114,7 @@ impl<T> Receiver<T> {
         self.changed_until(None).map_err(|_| RecvError)
     }
 
-    /// As [`Receiver::changed`], but waits for at most `timeout`. **Suspends.**
+    /// Like [`Receiver::changed`], but waits for at most `timeout`. **Suspends.**
     ///
     /// ```
     /// use gmp::channel::RecvTimeoutError;
@@ -125,24 +125,24 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// The time has run out, or as [`Receiver::changed`].
+    /// The time has run out, or an error of [`Receiver::changed`].
     ///
     /// # Panics
-    /// As [`Receiver::changed`].
+    /// The same as for [`Receiver::changed`].
     #[track_caller]
     pub fn changed_timeout(&mut self, timeout: Duration) -> Result<(), RecvTimeoutError> {
         self.changed_until(crate::seam::after_now(timeout))
     }
 
-    /// As [`Receiver::changed_timeout`], but with the moment at which it gives up. **Suspends.**
+    /// Like [`Receiver::changed_timeout`], but with the moment at which it gives up. **Suspends.**
     ///
     /// As shown at [`Receiver::changed_timeout`].
     ///
     /// # Errors
-    /// As [`Receiver::changed_timeout`].
+    /// The same as for [`Receiver::changed_timeout`].
     ///
     /// # Panics
-    /// As [`Receiver::changed`].
+    /// The same as for [`Receiver::changed`].
     #[track_caller]
     pub fn changed_deadline(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
         self.changed_until(Some(deadline))
@@ -175,8 +175,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// A channel that closes when [`Receiver::changed`] would not wait any more, for a select. It tells of one change;
-    /// nothing counts as seen by it. Never suspends.
+    /// A channel, for a select, that closes when [`Receiver::changed`] would not wait any more. It closes for one
+    /// change, which does not count as seen by that. Never suspends.
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -197,8 +197,8 @@ impl<T> Receiver<T> {
         ready.err().unwrap_or_else(closed)
     }
 
-    /// Waits until the value is one for which `fits` says so, and borrows it; it counts as seen. The present value is
-    /// looked at first, then those that come, but not each of them. **Suspends.**
+    /// Waits until `fits` holds for the value, and borrows it, so that it counts as seen. The present value is looked
+    /// at first, then those that come, but not each of them. **Suspends.**
     ///
     /// ```
     /// # let runtime = gmp::Builder::new().build().unwrap();
@@ -210,10 +210,10 @@ impl<T> Receiver<T> {
     /// ```
     ///
     /// # Errors
-    /// No sender is left, and the last value does not fit; and as [`Receiver::changed`].
+    /// No sender is left, and the last value does not fit; or an error of [`Receiver::changed`].
     ///
     /// # Panics
-    /// As `fits` does, and as [`Receiver::changed`].
+    /// If `fits` panics; also in the cases of [`Receiver::changed`].
     #[track_caller]
     pub fn wait_for(&mut self, mut fits: impl FnMut(&T) -> bool) -> Result<Ref<'_, T>, RecvError> {
         let Self { shared, seen } = self;

@@ -1,4 +1,4 @@
-//! `Sender`: who changes a watched value.
+//! `Sender`: the side that changes a watched value.
 
 use super::receiver::{Receiver, Ref};
 use super::shared::{Shared, Versions};
@@ -18,9 +18,9 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Replaces the value and wakes those who wait for that. It waits while the value is borrowed: **Suspends.**
+    /// Replaces the value and wakes those who wait for that. It waits while the value is borrowed. **Suspends.**
     ///
-    /// The value before it is dropped when the lock has been given back.
+    /// The old value is dropped after the lock has been given back.
     ///
     /// ```
     /// let (sender, receiver) = gmp::sync::watch::channel(1);
@@ -31,8 +31,8 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Errors
-    /// Nobody watches: there is no receiver. The value comes back, and what is watched stays as it is;
-    /// [`Sender::send_replace`] does not mind.
+    /// Nobody watches: there is no receiver. The value comes back, and the watched value stays as it is;
+    /// [`Sender::send_replace`] replaces it all the same.
     ///
     /// # Panics
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
@@ -45,7 +45,7 @@ impl<T> Sender<T> {
         Ok(())
     }
 
-    /// As [`Sender::send`], but also if nobody watches, and gives the value before. **Suspends.**
+    /// Like [`Sender::send`], but replaces the value even if nobody watches, and returns the old one. **Suspends.**
     ///
     /// ```
     /// let (sender, _) = gmp::sync::watch::channel(1);
@@ -54,7 +54,7 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn send_replace(&self, value: T) -> T {
         let mut guard = self.shared.value.write();
@@ -63,7 +63,7 @@ impl<T> Sender<T> {
         before
     }
 
-    /// Changes the value where it lies, also if nobody watches, and wakes those who wait for that. **Suspends.**
+    /// Changes the value in place, even if nobody watches, and wakes those who wait for that. **Suspends.**
     ///
     /// ```
     /// let (sender, mut receiver) = gmp::sync::watch::channel(vec![1]);
@@ -72,7 +72,8 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Panics
-    /// As `modify` does: then nobody is woken, and what it has changed by then can be seen by all. As [`Sender::send`].
+    /// If `modify` panics: then nobody is woken, and what it has changed until then stays changed. Also in the cases of
+    /// [`Sender::send`].
     #[track_caller]
     pub fn send_modify(&self, modify: impl FnOnce(&mut T)) {
         self.send_if_modified(|value| {
@@ -81,8 +82,8 @@ impl<T> Sender<T> {
         });
     }
 
-    /// As [`Sender::send_modify`], but wakes nobody if the closure says `false`: that it has changed nothing that those who
-    /// watch need to know. Gives what it says. **Suspends.**
+    /// Like [`Sender::send_modify`], but wakes nobody if the closure returns `false`, to say that it has changed
+    /// nothing that those who watch need to know. Returns what the closure returns. **Suspends.**
     ///
     /// ```
     /// let (sender, receiver) = gmp::sync::watch::channel(1);
@@ -92,7 +93,7 @@ impl<T> Sender<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`Sender::send_modify`].
+    /// The same as for [`Sender::send_modify`].
     #[track_caller]
     pub fn send_if_modified(&self, modify: impl FnOnce(&mut T) -> bool) -> bool {
         let mut guard = self.shared.value.write();
@@ -103,20 +104,20 @@ impl<T> Sender<T> {
         modified
     }
 
-    /// Tells that there is another value, which those who wait find free to read.
+    /// Says that there is another value, which those who wait find free to read.
     fn tell(&self, guard: RwLockWriteGuard<'_, T>) {
         self.shared.versions.with(|versions| versions.last += 1);
         drop(guard);
         self.shared.versions.wake();
     }
 
-    /// The value, to read for as long as the result lives, while which nobody changes it. It waits while somebody does:
-    /// **Suspends.**
+    /// Borrows the value for reading. Nobody changes it while the result lives, and this waits while somebody changes
+    /// it. **Suspends.**
     ///
-    /// As [`Receiver::borrow`].
+    /// What is said at [`Receiver::borrow`] holds here, too.
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         Ref::of(self.shared.value.read(), false)
@@ -157,7 +158,7 @@ impl<T> Sender<T> {
     /// A goroutine that is unwinding because its runtime closes does not wait.
     ///
     /// # Panics
-    /// As [`Sender::send`].
+    /// The same as for [`Sender::send`].
     #[track_caller]
     pub fn closed(&self) {
         crate::seam::give_way();

@@ -54,7 +54,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// A handle goes; `last` says whether it is the last of its side, of which the other side is told.
+    /// A handle is dropped; `last` says whether it is the last of its side, in which case the other side is told.
     pub(super) fn leave(&self, last: impl Fn(&mut Versions) -> bool) {
         if self.versions.with(last) {
             self.versions.wake();

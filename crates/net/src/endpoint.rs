@@ -23,7 +23,7 @@ use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -44,6 +44,7 @@ pub(crate) struct Endpoint<T: AsFd> {
 impl<T: AsFd> Endpoint<T> {
     /// Makes one from `io`, which is in non-blocking mode.
     pub(crate) fn new(io: T) -> io::Result<Self> {
+        nobody()?;
         Ok(Self {
             io: ManuallyDrop::new(io),
             descriptor: ManuallyDrop::new(Descriptor::new()?),
@@ -207,14 +208,8 @@ impl<T: AsFd> Endpoint<T> {
 
     /// Closes it for everybody. Never suspends.
     pub(crate) fn close(&self) -> io::Result<()> {
-        /// What stands in for a file that was closed: a socket that nobody can reach.
-        static NOBODY: LazyLock<io::Result<UnixDatagram>> = LazyLock::new(|| {
-            let socket = UnixDatagram::unbound()?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
         step_aside();
-        let nobody = NOBODY.as_ref().map_err(|error| io::Error::from(error.kind()))?;
+        let nobody = nobody()?;
         if self.closed.swap(true, Relaxed) {
             return Err(closed());
         }
@@ -250,6 +245,18 @@ impl<T: AsFd> Drop for Endpoint<T> {
             ManuallyDrop::drop(&mut self.io);
         }
     }
+}
+
+/// What stands in for a file that was closed: a socket that nobody can reach. It is made before the first endpoint, so
+/// that no close fails for want of a descriptor.
+fn nobody() -> io::Result<&'static UnixDatagram> {
+    static NOBODY: OnceLock<UnixDatagram> = OnceLock::new();
+    if let Some(nobody) = NOBODY.get() {
+        return Ok(nobody);
+    }
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    Ok(NOBODY.get_or_init(|| socket))
 }
 
 /// What a call returns on a socket that was closed.

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const CLOSING_PERIOD: Duration = Duration::from_micros(50);
 /// How long it lets goroutines run that may be in their destructors: long against those, short for a program's end.
 const GRACE: Duration = Duration::from_millis(100);
+/// How long it goes on looking for runnable goroutines in queues: long against the moment between one and the other.
+const GRACE_OF_KEPT: Duration = Duration::from_secs(1);
 
 impl<C: Config> G0<'_, C> {
     /// Runs one goroutine that is pinned or locked to m0, while the rest unwinds and m0 is no M like any other any more:
@@ -204,12 +206,29 @@ impl<C: Config> Sched<C> {
             match self.wake_to_unwind() {
                 (0, 0, running) if running == 0 || settled.elapsed() >= GRACE => return,
                 (0, 0, _) => {}
+                // A policy keeps those that are runnable, or has dropped them: they would be waited for for ever.
+                (0, ..) if self.nothing_is_queued() => {
+                    if settled.elapsed() >= GRACE_OF_KEPT {
+                        return;
+                    }
+                }
                 _ => settled = Instant::now(),
             }
             if !g0.serve_own() {
                 std::thread::sleep(CLOSING_PERIOD);
             }
         }
+    }
+
+    /// Whether all Ps are idle and nobody is in any queue.
+    fn nothing_is_queued(&self) -> bool {
+        let lists = self.lock();
+        lists.idle_ps.len() == self.procs()
+            && lists.without_stack.is_empty()
+            && lists.without_thread.is_empty()
+            && lists.all_m.iter().all(|m| m.inbox.is_empty())
+            && self.shared_is_empty()
+            && !self.any_has_work(&lists.every_p)
     }
 
     /// Wakes all that waits, to unwind, except goroutines at the end of a scope. Returns how many waited, how many are

@@ -5,10 +5,12 @@ mod blocking_go;
 mod bounded_threads;
 mod broken_code;
 mod builder_values;
+mod foreign_looks;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod hogs;
 mod kept_stacks;
+mod last_destructors;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
@@ -32,6 +34,7 @@ mod unheard_attention;
 mod unrun_join;
 #[cfg(feature = "dump")]
 mod unseen;
+mod wakers;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -45,8 +48,10 @@ const FAULTS: &[Fault] = &[
     bounded_threads::FAULT,
     broken_code::FAULT,
     builder_values::FAULT,
+    foreign_looks::FAULT,
     hogs::FAULT,
     kept_stacks::FAULT,
+    last_destructors::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     lost_p::FAULT,
@@ -68,6 +73,7 @@ const FAULTS: &[Fault] = &[
     unrun_join::FAULT,
     #[cfg(feature = "dump")]
     unseen::FAULT,
+    wakers::FAULT,
 ];
 
 fn main() -> ExitCode {

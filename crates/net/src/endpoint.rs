@@ -23,7 +23,7 @@ use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -75,6 +75,7 @@ impl<T: AsFd> Endpoint<T> {
     }
 
     pub(crate) fn set_timeout(&self, side: Side, timeout: Option<std::time::Duration>) -> io::Result<()> {
+        step_aside();
         self.terms(side).set_timeout(timeout)
     }
 
@@ -83,6 +84,14 @@ impl<T: AsFd> Endpoint<T> {
         self.nonblocking.store(nonblocking, Relaxed);
         self.descriptor.wake(Side::Read);
         self.descriptor.wake(Side::Write);
+    }
+
+    /// Makes a call that never waits. It may be made on what stands in for a file that was closed; then it fails.
+    pub(crate) fn call<R>(&self, call: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+        step_aside();
+        let done = call(&self.io);
+        // Asked afterwards, since whoever closes says so first.
+        if self.closed.load(Relaxed) { Err(closed()) } else { done }
     }
 
     /// Marks it as one whose file has, or may have, another descriptor.
@@ -120,7 +129,8 @@ impl<T: AsFd> Endpoint<T> {
         asked: usize,
         read: impl FnOnce() -> io::Result<usize>,
     ) -> io::Result<usize> {
-        if self.descriptor.is_drained(Side::Read, ticket) {
+        // A caller that would not wait until an edge comes is to see for itself.
+        if !self.nonblocking.load(Relaxed) && self.descriptor.is_drained(Side::Read, ticket) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let got = read()?;
@@ -207,14 +217,8 @@ impl<T: AsFd> Endpoint<T> {
 
     /// Closes it for everybody. Never suspends.
     pub(crate) fn close(&self) -> io::Result<()> {
-        /// What stands in for a file that was closed: a socket that nobody can reach.
-        static NOBODY: LazyLock<io::Result<UnixDatagram>> = LazyLock::new(|| {
-            let socket = UnixDatagram::unbound()?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
         step_aside();
-        let nobody = NOBODY.as_ref().map_err(|error| io::Error::from(error.kind()))?;
+        let nobody = nobody()?;
         if self.closed.swap(true, Relaxed) {
             return Err(closed());
         }
@@ -250,6 +254,18 @@ impl<T: AsFd> Drop for Endpoint<T> {
             ManuallyDrop::drop(&mut self.io);
         }
     }
+}
+
+/// What stands in for a file that was closed: a socket that nobody can reach. If the system refuses it, the next close asks
+/// again.
+fn nobody() -> io::Result<&'static UnixDatagram> {
+    static NOBODY: OnceLock<UnixDatagram> = OnceLock::new();
+    if let Some(nobody) = NOBODY.get() {
+        return Ok(nobody);
+    }
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    Ok(NOBODY.get_or_init(|| socket))
 }
 
 /// What a call returns on a socket that was closed.

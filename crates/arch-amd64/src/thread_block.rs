@@ -59,7 +59,7 @@ mod pool;
 mod symbols;
 mod trial;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 pub(crate) use base::{CARRIED, base, call_on};
 pub(crate) use blueprint::describe_stack;
@@ -68,13 +68,22 @@ pub(crate) use fork::HomeGuard;
 pub use missing::Missing;
 pub(crate) use pool::{flush, make_fresh, put, take};
 
-/// Tries, once in a process, whether blocks can be made and behave as threads' do.
+/// Tries, once in a process, whether blocks can be made and behave as threads' do; again if the operating system has only
+/// refused something.
 ///
 /// # Errors
 /// [`Missing`]: it says what is not as it would have to be.
 pub fn available() -> Result<(), Missing> {
-    static ANSWER: OnceLock<Result<(), Missing>> = OnceLock::new();
-    ANSWER.get_or_init(find_out).clone()
+    static ANSWER: Mutex<Option<Result<(), Missing>>> = Mutex::new(None);
+    let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = &*answer {
+        return known.clone();
+    }
+    let found = find_out();
+    if !found.as_ref().is_err_and(Missing::is_refusal) {
+        *answer = Some(found.clone());
+    }
+    found
 }
 
 fn find_out() -> Result<(), Missing> {

@@ -80,8 +80,11 @@ pub(super) fn blueprint() -> &'static Blueprint {
     }
 }
 
-/// Makes the experiments.
+/// Makes the experiments, unless they have been made.
 pub(super) fn draw() -> Result<(), Missing> {
+    if BLUEPRINT.get().is_some() {
+        return Ok(());
+    }
     let symbols = symbols::find()?;
     let key = Key::make(symbols)?;
     // Another thread of the program may be born between the two, and then they are not neighbours.
@@ -400,10 +403,8 @@ impl Key {
         // SAFETY: a valid place and a function that does nothing.
         let error = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) };
         if error != 0 {
-            return Err(Missing::new(format!(
-                "no pthread key: {}",
-                std::io::Error::from_raw_os_error(error)
-            )));
+            let error = std::io::Error::from_raw_os_error(error);
+            return Err(Missing::refused(format!("no pthread key: {error}")));
         }
         let key = Self(key);
         // SAFETY: the table has an entry for each key.

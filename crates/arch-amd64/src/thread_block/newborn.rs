@@ -95,8 +95,9 @@ pub(super) fn visitor(key: libc::pthread_key_t) -> Result<Newborn, Missing> {
 }
 
 fn sit(key: libc::pthread_key_t, leaves: bool, tries_malloc: bool) -> Result<Newborn, Missing> {
-    let failed =
-        |what: &str, error: io::Error| Missing::new(format!("{what} for a look at a new thread: {error}"));
+    let failed = |what: &str, error: io::Error| {
+        Missing::refused(format!("{what} for a look at a new thread: {error}"))
+    };
     // SAFETY: a fresh private mapping.
     let low = unsafe {
         libc::mmap(
@@ -151,6 +152,8 @@ fn sit(key: libc::pthread_key_t, leaves: bool, tries_malloc: bool) -> Result<New
         error
     };
     if error != 0 {
+        // SAFETY: mapped above, and no thread has it.
+        unsafe { libc::munmap(low, STACK) };
         return Err(failed("no thread", io::Error::from_raw_os_error(error)));
     }
     if leaves {

@@ -42,16 +42,17 @@ struct Trial {
 
 /// Uses a block twice.
 pub(super) fn run() -> Result<(), Missing> {
-    let memory = |error| Missing::new(format!("no memory for a block: {error}"));
+    let memory = |error| Missing::refused(format!("no memory for a block: {error}"));
     let mut key = 0;
     // SAFETY: a valid place and a function of our own.
     if unsafe { libc::pthread_key_create(&raw mut key, Some(key_ended)) } != 0 {
-        return Err(Missing::new("no pthread key for a trial"));
+        return Err(Missing::refused("no pthread key for a trial"));
     }
     PLAIN.set(7);
     let mut wrong = None;
     for round in 1..=2 {
-        let block = pool::take().map_err(memory)?;
+        let block = pool::take().map_err(memory);
+        let block = block.inspect_err(|_| end(key))?;
         let shares_malloc = shares_malloc();
         let mut trial = Trial {
             block,
@@ -72,10 +73,15 @@ pub(super) fn run() -> Result<(), Missing> {
         pool::make_fresh(block);
         pool::put(block);
     }
-    PLAIN.set(FIRST);
-    // SAFETY: made above.
-    unsafe { libc::pthread_key_delete(key) };
+    end(key);
     wrong.map_or(Ok(()), |what| Err(Missing::new(format!("a block was tried, and in it {what}"))))
+}
+
+/// The calling thread is as it was before the trial.
+fn end(key: libc::pthread_key_t) {
+    PLAIN.set(FIRST);
+    // SAFETY: made for the trial, which is over.
+    unsafe { libc::pthread_key_delete(key) };
 }
 
 /// Whether what was freed on the block is what malloc has at hand on this one.

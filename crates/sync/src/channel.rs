@@ -1,5 +1,6 @@
 //! Channels: typed queues between goroutines, and plain threads, with Go's order of events.
 
+mod close;
 mod counter;
 pub(crate) mod erased;
 mod error;

@@ -14,7 +14,7 @@
 //! Values move by plain copies under the lock: into a receiver's frame, out of a sender's frame, or through the buffer.
 //! None is dropped under it. Go: `chansend`, `chanrecv`, `closechan` (chan.go, Go 1.27).
 
-use super::ring::{Ring, drop_all};
+use super::ring::Ring;
 use crate::seam::{AtomicBool, own};
 use crate::wait::{Caller, Fired, Guard, Lock, Me, Node, Queue, Waiter, WakeHandle, check_unfired};
 use core::ptr::NonNull;
@@ -49,7 +49,7 @@ impl Closed {
     }
 
     /// Closes it, under the lock. `false`: it was closed already.
-    fn close(&self) -> bool {
+    pub(super) fn close(&self) -> bool {
         let open = !own!(self.0);
         // ORDER: glance. Pairs with `is`.
         self.0.store(true, Release);
@@ -389,38 +389,6 @@ impl<T> Chan<T> {
             gmp_core::goroutine::unwind_if_closing(wake);
         }
         fired
-    }
-
-    /// Closes the channel. `false`: it was closed already. Never suspends.
-    #[doc(alias = "closechan")]
-    pub(crate) fn close(&self) -> bool {
-        let state = self.lock.lock();
-        if !state.closed.close() {
-            return false;
-        }
-        // Go readies its list from the end: the goroutine that has waited longest is readied last, and so runs next.
-        let (mut woken, mut returned) = (Vec::new(), Vec::new());
-        for queue in [&state.receivers, &state.senders] {
-            while let Some(node) = queue.pop() {
-                // What was sent before is still to be received (`channel/task.rs`).
-                if node.wakes_nobody() { returned.push(node) } else { woken.push(node.fire(Fired::Closed)) }
-            }
-        }
-        for node in returned {
-            // SAFETY: it was in this queue a moment ago.
-            unsafe { state.senders.push_back(node) };
-        }
-        drop(state);
-        woken.into_iter().rev().for_each(WakeHandle::wake);
-        true
-    }
-
-    /// Closes the channel and drops what is buffered: nobody can receive from it any more.
-    pub(crate) fn close_and_empty(&self) {
-        self.close();
-        // This happens under no lock, since destructors are the user's code.
-        drop_all(|| self.lock.lock().ring.pop());
-        self.drop_returned();
     }
 }
 

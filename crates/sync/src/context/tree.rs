@@ -18,8 +18,9 @@
 //! matter who began: a second caller helps the first, where Go's second caller waits for the first one's lock.
 //!
 //! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No lock
-//! is held while another is taken, and none over a suspension; closing a channel under the lock only readies
-//! goroutines. The list of those to cancel next is on the heap: a tree may be deeper than a goroutine's stack.
+//! is held while another is taken, and none over a suspension. A channel is closed under the node's lock, and those who
+//! wait at it are woken without it. The list of those to cancel next is on the heap: a tree may be deeper than a
+//! goroutine's stack.
 
 use super::call::Call;
 use super::error::{Cause, ContextError, Never};
@@ -209,14 +210,16 @@ impl Node {
         }
         state.ended = Some(how.clone());
         self.ending.store(true, Ordering::Relaxed);
-        if let Some(done) = self.done.get() {
-            done.closes.close();
-        }
+        let waiting = self.done.get().and_then(|done| done.closes.chan().close_and_leave());
         let (nodes, calls) = state.children.take();
         let below: Option<Below> = (!nodes.is_empty()).then(|| nodes.into());
         state.below.clone_from(&below);
         let timer = state.timer.take();
         drop(state);
+        // Without the lock: a task's waker may ask this very context why it is done.
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
         if let Some(timer) = timer {
             cancel_timer(&timer);
         }

@@ -321,7 +321,8 @@ impl<P: Policy> Builder<P> {
     /// Dumps all goroutines to standard error on each such signal while the runtime runs: [`dump()`](crate::dump()), by
     /// a thread of its own, which answers when every other one is stuck, too. The program goes on. With
     /// `GMP_DEBUG=dump` in the environment a program that does not say this does it on SIGQUIT (3), which a terminal
-    /// sends for Ctrl-\\. The signal's handler is replaced; [`Runtime::run`](crate::Runtime::run) says if it cannot be.
+    /// sends for Ctrl-\\. The signal's handler is replaced; [`Runtime::run`](crate::Runtime::run) says if it cannot be, as
+    /// with a fault's signal, or SIGURG, by which dumps are made.
     /// With the feature `dump`.
     #[cfg(feature = "dump")]
     #[doc(alias = "SIGQUIT")]
@@ -373,7 +374,10 @@ impl<P: Policy> Builder<P> {
         let stacks = Stacks::new(Guarded::new(guard_mode), stacks).map_err(BuildError::Guard)?;
         report_overflows(guard_size);
         if mode == Mode::OwnThreadLocals {
-            own_thread_locals_available().map_err(BuildError::OwnThreadLocals)?;
+            own_thread_locals_available().map_err(|missing| match missing.is_refusal() {
+                true => BuildError::Refused(std::io::Error::other(missing)),
+                false => BuildError::OwnThreadLocals(missing),
+            })?;
         }
         Ok(match mode {
             Mode::OwnThreadLocals => Runtime::own_thread_locals(settings, stacks, debug),

@@ -58,7 +58,8 @@ pub enum BuildError {
     /// The thread name has a zero byte.
     #[error("Builder::thread_name({0:?}): a thread's name cannot have a zero byte in it")]
     ThreadName(String),
-    /// The operating system refused the thread on which [`Builder::build`](crate::Builder::build) checks the machine.
+    /// The operating system refused a thread, or memory, for what [`Builder::build`](crate::Builder::build) tries before it
+    /// relies on it. It may be asked again.
     #[error("the operating system refused a thread for a check of the machine: {0}")]
     Refused(std::io::Error),
     /// The machine does not keep the current goroutine where we put it.

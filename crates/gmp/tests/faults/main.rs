@@ -7,8 +7,11 @@ mod broken_code;
 mod builder_values;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod held_stderr;
 mod hogs;
+mod kept_answers;
 mod kept_stacks;
+mod left_running;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
@@ -33,6 +36,7 @@ mod unheard_attention;
 mod unrun_join;
 #[cfg(feature = "dump")]
 mod unseen;
+mod waker_under_lock;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -46,8 +50,11 @@ const FAULTS: &[Fault] = &[
     bounded_threads::FAULT,
     broken_code::FAULT,
     builder_values::FAULT,
+    held_stderr::FAULT,
     hogs::FAULT,
+    kept_answers::FAULT,
     kept_stacks::FAULT,
+    left_running::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     lost_p::FAULT,
@@ -70,6 +77,7 @@ const FAULTS: &[Fault] = &[
     unrun_join::FAULT,
     #[cfg(feature = "dump")]
     unseen::FAULT,
+    waker_under_lock::FAULT,
 ];
 
 fn main() -> ExitCode {

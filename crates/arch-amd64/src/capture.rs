@@ -84,6 +84,15 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// the signal, does not answer within `patience`, or its current-G slot holds something else than `slot`. A thread
 /// answers in microseconds if a CPU is free for it.
 pub fn capture(thread: i32, slot: usize, patience: Duration, into: &mut Vec<u8>) -> Option<Registers> {
+    let (registers, held) = capture_any(thread, patience, into)?;
+    if held != slot {
+        into.clear();
+    }
+    (held == slot).then_some(registers)
+}
+
+/// [`capture`], whatever the thread's current-G slot holds; that comes beside the registers.
+pub fn capture_any(thread: i32, patience: Duration, into: &mut Vec<u8>) -> Option<(Registers, usize)> {
     into.clear();
     let began = Instant::now();
     let _one = loop {
@@ -113,13 +122,10 @@ pub fn capture(thread: i32, slot: usize, patience: Duration, into: &mut Vec<u8>)
     }
     // SAFETY: Done: the handler is through, and no other begins before somebody asks.
     let answer = unsafe { &*ANSWER.0.get() };
-    let ours = answer.slot == slot;
-    if ours {
-        into.extend_from_slice(&answer.stack[..answer.copied]);
-    }
-    let registers = answer.registers;
+    into.extend_from_slice(&answer.stack[..answer.copied]);
+    let (registers, slot) = (answer.registers, answer.slot);
     STATE.store(IDLE, Ordering::Relaxed);
-    ours.then_some(registers)
+    Some((registers, slot))
 }
 
 /// Copies memory of this process that may be missing, or may change meanwhile. Returns how many bytes were copied.

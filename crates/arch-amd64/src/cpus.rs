@@ -2,6 +2,7 @@
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
+use std::time::Duration;
 
 /// How many processors the calling thread may run on; at least 1.
 ///
@@ -21,7 +22,7 @@ pub(crate) fn current_cpu() -> Option<usize> {
 }
 
 /// The kernel's number of the calling thread.
-pub(crate) fn thread_id() -> i32 {
+pub fn thread_id() -> i32 {
     // The kernel is asked, since libc's books may be about a flow with thread-locals of its own.
     // SAFETY: takes no arguments and changes nothing.
     let id = unsafe { libc::syscall(libc::SYS_gettid) };
@@ -43,6 +44,13 @@ pub(crate) fn time_of(clock: i32) -> Option<u64> {
     Some(seconds * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
 }
 
+/// The CPU time of a thread of this process, by the kernel's number of it; `None`: it has ended.
+pub fn cpu_time_of_thread(thread: i32) -> Option<Duration> {
+    /// That the clock is of one thread, and counts the time for which it runs (`make_thread_cpuclock` of Linux).
+    const OF_A_THREAD: i32 = 0b110;
+    time_of((!thread << 3) | OF_A_THREAD).map(Duration::from_nanos)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,12 +65,13 @@ mod tests {
             while time_of(clock).unwrap() < 20_000_000 {
                 assert!(start.elapsed().as_secs() < 60, "the clock stands still");
             }
-            tell.send(clock).unwrap();
+            tell.send((clock, thread_id())).unwrap();
             wait.recv().unwrap();
         });
-        let clock = hear.recv().unwrap();
+        let (clock, id) = hear.recv().unwrap();
         let worked = time_of(clock).unwrap();
         assert!(worked >= 20_000_000);
+        assert!(cpu_time_of_thread(id).unwrap() >= Duration::from_millis(20));
         std::thread::sleep(std::time::Duration::from_millis(50));
         assert!(time_of(clock).unwrap() < worked + 40_000_000, "it sleeps");
         go_on.send(()).unwrap();

@@ -51,8 +51,8 @@ mod thread_block;
 mod valgrind;
 
 pub use alternate::AttachedThread;
-pub use capture::{MOST_COPIED, Registers, capture, copy_memory};
-pub use cpus::available_cpus;
+pub use capture::{MOST_COPIED, Registers, capture, capture_any, copy_memory};
+pub use cpus::{available_cpus, cpu_time_of_thread, thread_id};
 pub use overflow::{Describe, Fault, set_overflow_describer};
 pub use own::{OwnAmd64, OwnThread};
 pub use region::{GuardMode, Guarded};

@@ -45,13 +45,15 @@
 //! # When it is refused
 //!
 //! [`available`] makes the experiments once in a process and tries a block (`trial.rs`). Anything that is not as
-//! expected leads to a refusal that says what it was: nothing is guessed.
+//! expected leads to a refusal that says what it was: nothing is guessed. Only if the system refused memory or a thread
+//! for an experiment is it made again the next time.
 
 mod base;
 mod blueprint;
 mod chain;
 mod ending;
 mod fork;
+mod key;
 mod missing;
 mod modules;
 mod newborn;
@@ -59,7 +61,7 @@ mod pool;
 mod symbols;
 mod trial;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) use base::{CARRIED, base, call_on};
 pub(crate) use blueprint::describe_stack;
@@ -68,24 +70,29 @@ pub(crate) use fork::HomeGuard;
 pub use missing::Missing;
 pub(crate) use pool::{flush, make_fresh, put, take};
 
-/// Tries, once in a process, whether blocks can be made and behave as threads' do; again if the operating system has only
-/// refused something.
+/// Tries, once in a process, whether blocks can be made and behave as threads' do; anew if the system refused what the
+/// trial needs.
 ///
 /// # Errors
 /// [`Missing`]: it says what is not as it would have to be.
 pub fn available() -> Result<(), Missing> {
-    static ANSWER: Mutex<Option<Result<(), Missing>>> = Mutex::new(None);
-    let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = &*answer {
-        return known.clone();
+    static ANSWER: OnceLock<Result<(), Missing>> = OnceLock::new();
+    static LOOKING: Mutex<()> = Mutex::new(());
+    if let Some(answer) = ANSWER.get() {
+        return answer.clone();
     }
-    let found = find_out();
-    if !found.as_ref().is_err_and(Missing::is_refusal) {
-        *answer = Some(found.clone());
+    let _one = LOOKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(answer) = ANSWER.get() {
+        return answer.clone();
     }
-    found
+    let answer = find_out();
+    if answer.as_ref().is_err_and(Missing::is_for_now) {
+        return answer;
+    }
+    ANSWER.get_or_init(|| answer).clone()
 }
 
+/// What it has done before a refusal for now is not done again. One at a time.
 fn find_out() -> Result<(), Missing> {
     if cfg!(not(target_env = "gnu")) {
         return Err(Missing::new("this program is built for another C library than glibc"));

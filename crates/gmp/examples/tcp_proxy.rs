@@ -8,7 +8,7 @@
 use gmp::net::{Shutdown, TcpListener, TcpStream};
 use gmp::signal::{Signal, notify};
 use gmp::sync::WaitGroup;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,17 +95,8 @@ fn relay(client: TcpStream, settings: Settings) -> io::Result<()> {
 }
 
 /// Passes on what comes in one direction. An end goes on as an end, an error as one in both directions.
-fn pump(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
-    let mut buf = vec![0; 16 << 10];
-    let mut pass = || {
-        loop {
-            match from.read(&mut buf)? {
-                0 => return Ok(()),
-                n => to.write_all(&buf[..n])?,
-            }
-        }
-    };
-    let passed = pass();
+fn pump(from: &TcpStream, to: &TcpStream) -> io::Result<()> {
+    let passed = gmp::io::copy(from, to).map(drop);
     let _ = to.shutdown(Shutdown::Write);
     if passed.is_err() {
         // A goroutine that waits in the other direction need not wait any more.

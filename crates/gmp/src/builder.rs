@@ -16,6 +16,7 @@ use gmp_core::event::EventSink;
 use gmp_core::goroutine::MAX_PROCS;
 use gmp_core::settings::{DEFAULT_STACK_SIZE, Settings};
 use gmp_stack::{LEAST_SIZE, MOST_SIZE, Stacks};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -374,8 +375,8 @@ impl<P: Policy> Builder<P> {
         let stacks = Stacks::new(Guarded::new(guard_mode), stacks).map_err(BuildError::Guard)?;
         report_overflows(guard_size);
         if mode == Mode::OwnThreadLocals {
-            own_thread_locals_available().map_err(|missing| match missing.is_refusal() {
-                true => BuildError::Refused(std::io::Error::other(missing)),
+            own_thread_locals_available().map_err(|missing| match missing.is_for_now() {
+                true => BuildError::Refused(io::Error::other(missing)),
                 false => BuildError::OwnThreadLocals(missing),
             })?;
         }

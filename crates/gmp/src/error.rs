@@ -58,9 +58,9 @@ pub enum BuildError {
     /// The thread name has a zero byte.
     #[error("Builder::thread_name({0:?}): a thread's name cannot have a zero byte in it")]
     ThreadName(String),
-    /// The operating system refused a thread, or memory, for what [`Builder::build`](crate::Builder::build) tries before it
-    /// relies on it. It may be asked again.
-    #[error("the operating system refused a thread for a check of the machine: {0}")]
+    /// The operating system refused the thread on which [`Builder::build`](crate::Builder::build) checks the machine, or
+    /// memory for it. It may grant it the next time.
+    #[error("the operating system refused what a check of the machine needs: {0}")]
     Refused(std::io::Error),
     /// The machine does not keep the current goroutine where we put it.
     #[error("the current-goroutine slot does not work on this system: {0}")]

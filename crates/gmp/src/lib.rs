@@ -70,6 +70,8 @@ pub mod hyper;
 mod leaks;
 mod make;
 pub mod metrics;
+#[cfg(feature = "profile")]
+pub mod profile;
 mod run;
 mod runtime;
 mod spawn;
@@ -153,7 +155,7 @@ pub mod net {
 
 #[cfg(feature = "os")]
 #[doc(inline)]
-pub use gmp_os::{fs, process, signal};
+pub use gmp_os::{fs, io, process, signal};
 
 /// Sleeping, timers and tickers; see the table in [`gmp_sync::time`].
 pub mod time {

@@ -1,4 +1,5 @@
-//! Dumps: every goroutine of a runtime with what it does or waits for and its stack, while the program runs on.
+//! Dumps: every goroutine of a runtime with what it does or waits for and its stack, while the program runs on. And
+//! profiles: where a program's CPU time goes, and where its goroutines stand.
 //!
 //! | file | is |
 //! | --- | --- |
@@ -8,6 +9,8 @@
 //! | `modules.rs` | the unwind tables of what is loaded |
 //! | `symbols.rs` | from addresses to functions and lines, and which of them are shown: the crate backtrace does the first |
 //! | `signals.rs` | dumps on a signal |
+//! | `profile.rs` | [`Profile`](profile::Profile): samples with their stacks and labels, and how they are taken. With the feature `profile` |
+//! | `pprof.rs` | a profile as pprof reads it |
 //! | `schedtrace.rs` | Go's line about the scheduler, once a period |
 //!
 //! How goroutines are read while they run is gmp-core's part (`watching/look.rs`); how a thread's stack is read,
@@ -16,6 +19,10 @@
 mod dump;
 mod json;
 mod modules;
+#[cfg(feature = "profile")]
+mod pprof;
+#[cfg(feature = "profile")]
+pub mod profile;
 mod report;
 mod schedtrace;
 mod signals;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A function on a stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Frame {
     /// Its name, with the hash left out; `?` if there is none.
@@ -36,14 +36,16 @@ pub(crate) struct Symbols(HashMap<usize, Arc<[Frame]>>);
 impl Symbols {
     /// All frames of a stack, innermost first, inlined ones too.
     pub(crate) fn resolve(&mut self, addresses: &[usize]) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        for (i, &address) in addresses.iter().enumerate() {
+        self.by_address(addresses).flat_map(|frames| frames.to_vec()).collect()
+    }
+
+    /// The frames of each address of a stack, innermost first: more than one if calls were inlined.
+    pub(crate) fn by_address(&mut self, addresses: &[usize]) -> impl Iterator<Item = Arc<[Frame]>> {
+        addresses.iter().enumerate().map(|(i, &address)| {
             // A return address may already belong to the next line, or to the next function.
             let address = if i == 0 { address } else { address - 1 };
-            let found = self.0.entry(address).or_insert_with(|| look_up(address));
-            frames.extend_from_slice(found);
-        }
-        frames
+            self.0.entry(address).or_insert_with(|| look_up(address)).clone()
+        })
     }
 }
 

@@ -75,6 +75,16 @@ impl Walk {
         self.at = capture(thread, slot, PATIENCE, &mut self.copy).map(|registers| (registers.sp, registers));
     }
 
+    /// Copies what a thread executes, goroutine or not, and returns what its current-G slot held. `None`: the thread does
+    /// not show itself so soon.
+    #[cfg(feature = "profile")]
+    pub(crate) fn capture_any(&mut self, thread: i32, patience: Duration) -> Option<usize> {
+        self.at = None;
+        let (registers, slot) = gmp_arch_amd64::capture_any(thread, patience, &mut self.copy)?;
+        self.at = Some((registers.sp, registers));
+        Some(slot)
+    }
+
     /// Forgets the copy.
     pub(crate) fn forget(&mut self) {
         self.at = None;

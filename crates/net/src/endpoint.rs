@@ -44,6 +44,7 @@ pub(crate) struct Endpoint<T: AsFd> {
 impl<T: AsFd> Endpoint<T> {
     /// Makes one from `io`, which is in non-blocking mode.
     pub(crate) fn new(io: T) -> io::Result<Self> {
+        nobody()?;
         Ok(Self {
             io: ManuallyDrop::new(io),
             descriptor: ManuallyDrop::new(Descriptor::new()?),
@@ -256,8 +257,8 @@ impl<T: AsFd> Drop for Endpoint<T> {
     }
 }
 
-/// What stands in for a file that was closed: a socket that nobody can reach. If the system refuses it, the next close asks
-/// again.
+/// What stands in for a file that was closed: a socket that nobody can reach. It is made before the first endpoint, so
+/// that no close fails for want of a descriptor.
 fn nobody() -> io::Result<&'static UnixDatagram> {
     static NOBODY: OnceLock<UnixDatagram> = OnceLock::new();
     if let Some(nobody) = NOBODY.get() {

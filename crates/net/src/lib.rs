@@ -53,6 +53,7 @@ mod adapters;
 mod addr;
 mod endpoint;
 mod pollable;
+mod raw;
 mod socket;
 mod task;
 mod tcp;
@@ -62,6 +63,7 @@ mod udp;
 mod unix;
 
 pub use pollable::Pollable;
+pub use raw::RawConn;
 pub use std::net::Shutdown;
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;

@@ -50,6 +50,16 @@ impl<T: AsFd> Pollable<T> {
     /// The system's. If epoll does not know the descriptor (a regular file, a folder), the first wait says so.
     pub fn new(io: T) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&io, true)?;
+        Self::keeping_mode(io)
+    }
+
+    /// The same for a descriptor that other processes use as well, and with it the mode: it is left in the one that it has.
+    /// Where that is the blocking one `Read` and `Write` block the thread, so operations for [`Pollable::read_with`] have
+    /// to ask the system first whether they would. Never suspends.
+    ///
+    /// # Errors
+    /// As [`Pollable::new`].
+    pub fn keeping_mode(io: T) -> io::Result<Self> {
         let endpoint = Endpoint::new(PollableIo(io))?;
         endpoint.set_duplicated();
         Ok(Self(endpoint))
@@ -113,7 +123,7 @@ impl<T: AsFd> Pollable<T> {
     /// and its number is free again when this is dropped. Never suspends.
     ///
     /// # Errors
-    /// It was closed already.
+    /// It was closed already; or the system's.
     pub fn close(&self) -> io::Result<()> {
         self.0.close()
     }

@@ -20,6 +20,7 @@
 //! ```
 
 use gmp_core::blocking;
+use gmp_net::RawConn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -199,6 +200,16 @@ impl File {
     #[track_caller]
     pub fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         blocking(|| std::os::unix::fs::FileExt::write_at(&self.0, buf, offset))
+    }
+}
+
+impl RawConn for File {
+    fn read_raw(&self, call: &mut dyn FnMut(BorrowedFd<'_>) -> io::Result<usize>) -> io::Result<usize> {
+        blocking(|| call(self.as_fd()))
+    }
+
+    fn write_raw(&self, call: &mut dyn FnMut(BorrowedFd<'_>) -> io::Result<usize>) -> io::Result<usize> {
+        blocking(|| call(self.as_fd()))
     }
 }
 

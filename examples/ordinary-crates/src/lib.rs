@@ -5,13 +5,12 @@
 /// # Panics
 /// As `f` does.
 pub fn on_goroutines(name: &'static str, f: fn()) {
-    // SAFETY: the code under test does not suspend.
-    let builder = unsafe { gmp::Builder::new().share_thread_locals() };
     let main = move || {
         f();
         let all: Vec<_> =
             (0..4).map(|_| gmp::spawn().name(name).go(f).expect("memory for a record")).collect();
         all.into_iter().for_each(|each| each.join().expect("the code under test does not panic"));
     };
-    builder.procs(4).build().expect("the system gives what a runtime needs").run(main).expect("main returns");
+    let runtime = gmp::Builder::new().procs(4).build();
+    runtime.expect("the system gives what a runtime needs").run(main).expect("main returns");
 }

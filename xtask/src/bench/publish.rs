@@ -56,7 +56,7 @@ fn text(report: &Report, name: &str) -> String {
     let first = &report.contestants[0];
     let modes: Vec<&str> = head.args.mode.iter().map(|mode| mode.name()).collect();
     let mut text = format!(
-        "One run of `{}` \nat commit `{}`: {}, {} cores, {}, {}; {} thread-locals; medians of {} processes\ntaken in turn; the machine wavered by {}.\n\n\
+        "One run of `{}`\nat commit `{}`: {}, {} cores, {}, {}; {} thread-locals; medians of {} processes\ntaken in turn; the machine wavered by {}.\n\n\
          Under `{first}` stands its figure, under the others the multiple of it that they take; what is smallest is\nbold, \
          and `=` says that no difference has been shown. Two values are those on the two numbers of processors.\nIntervals, \
          latencies and raw figures are on the page [{FOLDER}/{name}.html]({FOLDER}/{name}.html).\n\n\

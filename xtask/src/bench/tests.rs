@@ -22,14 +22,18 @@ fn args(line: &str) -> Args {
     Line::try_parse_from(line).map_err(|error| error.to_string()).unwrap().args
 }
 
+fn record_of(args: &Args, events: &Events) -> Result<(Record, Option<Stop>)> {
+    measure(args, events).map(|Measured { record, stop, .. }| (record, stop))
+}
+
 fn measured(line: &str) -> Report {
-    let (record, stop) = measure(&args(line), &Events::new()).unwrap();
+    let (record, stop) = record_of(&args(line), &Events::new()).unwrap();
     assert!(stop.is_none(), "{stop:?}");
     Report::new(&record)
 }
 
 fn refused(line: &str) -> String {
-    format!("{:#}", measure(&args(line), &Events::new()).unwrap_err())
+    format!("{:#}", record_of(&args(line), &Events::new()).unwrap_err())
 }
 
 /// A file for figures that is not there yet, and goes with the test.
@@ -158,7 +162,7 @@ fn wrong_names_are_answered_with_the_nearest_one_and_all_others() {
 fn figures_go_to_the_file_as_they_come() {
     let file = Scratch::new("as-they-come");
     let (record, stop) =
-        measure(&args(&format!("--workload good,last {}", file.option("--json"))), &Events::new()).unwrap();
+        record_of(&args(&format!("--workload good,last {}", file.option("--json"))), &Events::new()).unwrap();
     assert!(stop.is_none());
     let lines: Vec<serde_json::Value> =
         file.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -185,7 +189,7 @@ fn an_interrupted_run_keeps_its_figures_and_goes_on() {
             }
             interrupt();
         });
-        measure(&args(&format!("--workload good,hang,last {}", file.option("--json"))), &events).unwrap()
+        record_of(&args(&format!("--workload good,hang,last {}", file.option("--json"))), &events).unwrap()
     });
     assert!(matches!(stop, Some(Stop::Interrupted)), "{stop:?}");
     let report = Report::new(&record);
@@ -195,7 +199,7 @@ fn an_interrupted_run_keeps_its_figures_and_goes_on() {
     let half = file.text() + r#"{"sample":{"cell":{"lib""#;
     std::fs::write(&file.0, half).unwrap();
     let (record, stop) =
-        measure(&args(&format!("--timeout 1 {}", file.option("--resume"))), &events).unwrap();
+        record_of(&args(&format!("--timeout 1 {}", file.option("--resume"))), &events).unwrap();
     assert!(stop.is_none());
     assert_eq!(Report::new(&record).missing(), 0);
     assert_eq!(log::read(&file.0).unwrap().samples.len(), 3);
@@ -211,7 +215,7 @@ fn a_file_that_cannot_be_written_is_found_out_first() {
 
 #[test]
 fn a_full_disk_ends_the_run_with_what_there_is() {
-    let (record, _) = measure(&args("--workload good,last"), &Events::new()).unwrap();
+    let (record, _) = record_of(&args("--workload good,last"), &Events::new()).unwrap();
     let record = Record { samples: Vec::new(), ..record };
     let (record, stop) = run::run(&[Program::new(FAKE)], record, &mut Log::full(), &Events::new()).unwrap();
     assert!(matches!(&stop, Some(Stop::Unwritable(_))), "{stop:?}");
@@ -240,6 +244,15 @@ fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
         "{}",
         slower.text()
     );
+    // Measured once more, it has moved again, or it has not.
+    let again = baseline::compare(&first, &report([22.1, 22.0, 22.2], 2.0)).unwrap();
+    assert!(slower.clone().confirmed_by(&again).is_slower());
+    let wavered = slower.confirmed_by(&same);
+    assert!(
+        !wavered.is_slower() && wavered.text().contains("1 had moved, but not when"),
+        "{}",
+        wavered.text()
+    );
     // The whole machine runs a tenth slower, which says nothing about the program.
     let drifted = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.2)).unwrap();
     assert!(!drifted.is_slower(), "{}", drifted.text());
@@ -255,7 +268,7 @@ fn precise_runs_go_on_until_the_ratio_is_known() {
 
 #[test]
 fn whoever_is_alone_is_measured_until_the_figure_is_known() {
-    let (mut record, _) = measure(&args("--workload good --precise"), &Events::new()).unwrap();
+    let (mut record, _) = record_of(&args("--workload good --precise"), &Events::new()).unwrap();
     assert_eq!(record.samples.len(), 3);
     let cells = record.head.cells.clone();
     assert!(run::is_precise(&record, &cells));
@@ -275,10 +288,10 @@ fn whoever_is_alone_is_measured_until_the_figure_is_known() {
 #[test]
 fn an_earlier_run_is_made_precise_without_a_new_start() {
     let file = Scratch::new("precise");
-    measure(&args(&format!("--workload good {}", file.option("--json"))), &Events::new()).unwrap();
+    record_of(&args(&format!("--workload good {}", file.option("--json"))), &Events::new()).unwrap();
     let first = file.text();
     let line = format!("--precise {}", file.option("--resume"));
-    let (record, stop) = measure(&args(&line), &Events::new()).unwrap();
+    let (record, stop) = record_of(&args(&line), &Events::new()).unwrap();
     assert!(stop.is_none());
     assert_eq!(record.samples.len(), 3);
     assert!(file.text().starts_with(&first), "what was measured stays");

@@ -7,8 +7,10 @@
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::base::{CARRIED, PER_LEVEL, at};
+use super::key::Key;
 use super::missing::Missing;
 use super::newborn::{self, Module, Newborn};
 use super::symbols::{self, Symbols};
@@ -67,6 +69,9 @@ pub(super) struct Image {
     pub(super) adds: u64,
 }
 
+/// So long the system may refuse the thread that shows a new library's thread-locals. No goroutine begins before.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 static BLUEPRINT: OnceLock<Blueprint> = OnceLock::new();
 /// The present image. An old one is never freed: somebody may be copying from it.
 static IMAGE: AtomicPtr<Image> = AtomicPtr::new(ptr::null_mut());
@@ -89,7 +94,7 @@ pub(super) fn draw() -> Result<(), Missing> {
     let key = Key::make(symbols)?;
     // Another thread of the program may be born between the two, and then they are not neighbours.
     for _ in 0..8 {
-        let (older, newer) = (newborn::bookend(key.0, true)?, newborn::bookend(key.0, false)?);
+        let (older, newer) = (newborn::bookend(key.number(), true)?, newborn::bookend(key.number(), false)?);
         if !older.shows_all() || !newer.shows_all() {
             return Err(Missing::new("the block of a new thread does not lie at the top of its stack"));
         }
@@ -105,10 +110,10 @@ pub(super) fn draw() -> Result<(), Missing> {
         // With another malloc, or one that keeps its caches elsewhere, each block has its own.
         let carried =
             if let [one, other] = older.filled_by_malloc[..] { [one, other] } else { [spare_word(); 2] };
-        // SAFETY: nobody reads it before the first block, and this runs once.
+        // SAFETY: nobody reads it before the first block, which is made after the blueprint, and this comes here once.
         unsafe { *CARRIED.0.get() = carried };
         modules::watch();
-        // Set once: `draw` runs once.
+        // Set once: one at a time draws, and there was none.
         let _ = BLUEPRINT.set(blueprint);
         return Ok(());
     }
@@ -125,9 +130,16 @@ pub(super) fn renew_image() -> &'static Image {
     if present.adds == adds {
         return present;
     }
-    let made = Key::make(blueprint().symbols)
-        .and_then(|key| newborn::visitor(key.0))
-        .and_then(|newborn| Image::of(&newborn, blueprint().errno));
+    let make = || {
+        let newborn = newborn::visitor(Key::make(blueprint().symbols)?.number())?;
+        Image::of(&newborn, blueprint().errno)
+    };
+    let begun = Instant::now();
+    let mut made = make();
+    while made.as_ref().is_err_and(Missing::is_for_now) && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+        made = make();
+    }
     match made {
         Ok(mut image) => {
             image.adds = adds;
@@ -375,7 +387,7 @@ fn find_tid(older: &Newborn, newer: &Newborn) -> Result<isize, Missing> {
 /// Finds where the values of keys lie, from where the value of one lies.
 fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
     let unclear = || Missing::new("it is not clear where a thread keeps the values of pthread keys");
-    let number = key.0 as usize;
+    let number = key.number() as usize;
     let level = 8 * (number / PER_LEVEL).cast_signed();
     let (levels, sequence) = if let Some(value) = newborn.key_value {
         // The first ones lie in the block. A value has its key's sequence number in front.
@@ -389,40 +401,6 @@ fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
     match flags[..] {
         [&used] => Ok(Keys { used, levels }),
         _ => Err(unclear()),
-    }
-}
-
-/// A pthread key, for the duration of an experiment.
-pub(super) struct Key(libc::pthread_key_t);
-
-impl Key {
-    /// Makes one, and checks that glibc's table of keys is what we take it for.
-    fn make(symbols: Symbols) -> Result<Self, Missing> {
-        unsafe extern "C" fn destructor(_: *mut core::ffi::c_void) {}
-        let mut key = 0;
-        // SAFETY: a valid place and a function that does nothing.
-        let error = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) };
-        if error != 0 {
-            let error = std::io::Error::from_raw_os_error(error);
-            return Err(Missing::refused(format!("no pthread key: {error}")));
-        }
-        let key = Self(key);
-        // SAFETY: the table has an entry for each key.
-        let entry = unsafe { symbols.keys.add(key.0 as usize).as_ref() };
-        let same = entry
-            .destructor
-            .is_some_and(|found| ptr::fn_addr_eq(found, destructor as unsafe extern "C" fn(_)));
-        if same && entry.sequence & 1 == 1 {
-            return Ok(key);
-        }
-        Err(Missing::new("glibc's table of pthread keys is not what it was"))
-    }
-}
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        // SAFETY: made by `make`, and nobody else knows it.
-        unsafe { libc::pthread_key_delete(self.0) };
     }
 }
 

@@ -9,7 +9,6 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use std::sync::Once;
 
 use super::base::{base, set_base};
 use super::blueprint::blueprint;
@@ -112,15 +111,17 @@ thread_local! {
     static LEFT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Makes forks and changes of the user work in flows with blocks.
+/// Makes forks and changes of the user work in flows with blocks. One thread at a time calls this.
 pub(super) fn install() -> Result<(), Missing> {
-    static ONCE: Once = Once::new();
-    let mut error = 0;
-    // SAFETY: the handlers use nothing but the FS register and thread-locals without destructors.
-    ONCE.call_once(|| error = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) });
-    if error != 0 {
-        let error = std::io::Error::from_raw_os_error(error);
-        return Err(Missing::new(format!("no handlers around fork: {error}")));
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.load(Ordering::Relaxed) {
+        // SAFETY: the handlers use nothing but the FS register and thread-locals without destructors.
+        let error = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+        if error != 0 {
+            let error = std::io::Error::from_raw_os_error(error);
+            return Err(Missing::for_now(format!("no handlers around fork: {error}")));
+        }
+        INSTALLED.store(true, Ordering::Relaxed);
     }
     wrap_setxid();
     Ok(())

@@ -6,22 +6,23 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     what: String,
-    refused: bool,
+    for_now: bool,
 }
 
 impl Missing {
+    /// It will not be here the next time either.
     pub(super) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), refused: false }
+        Self { what: what.into(), for_now: false }
     }
 
-    /// The operating system has refused something, which it may give another time.
-    pub(super) fn refused(what: impl Into<String>) -> Self {
-        Self { what: what.into(), refused: true }
+    /// The system refused memory, a thread or the like, which it may grant the next time.
+    pub(super) fn for_now(what: impl Into<String>) -> Self {
+        Self { what: what.into(), for_now: true }
     }
 
-    /// Whether it is only that the operating system has refused memory or a thread: it may be asked again.
-    pub fn is_refusal(&self) -> bool {
-        self.refused
+    /// Whether the system only refused memory, a thread or the like for the look, which it may grant the next time.
+    pub fn is_for_now(&self) -> bool {
+        self.for_now
     }
 }
 

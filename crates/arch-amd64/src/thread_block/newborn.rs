@@ -96,7 +96,7 @@ pub(super) fn visitor(key: libc::pthread_key_t) -> Result<Newborn, Missing> {
 
 fn sit(key: libc::pthread_key_t, leaves: bool, tries_malloc: bool) -> Result<Newborn, Missing> {
     let failed = |what: &str, error: io::Error| {
-        Missing::refused(format!("{what} for a look at a new thread: {error}"))
+        Missing::for_now(format!("{what} for a look at a new thread: {error}"))
     };
     // SAFETY: a fresh private mapping.
     let low = unsafe {
@@ -152,7 +152,7 @@ fn sit(key: libc::pthread_key_t, leaves: bool, tries_malloc: bool) -> Result<New
         error
     };
     if error != 0 {
-        // SAFETY: mapped above, and no thread has it.
+        // SAFETY: mapped above, and no thread runs on it.
         unsafe { libc::munmap(low, STACK) };
         return Err(failed("no thread", io::Error::from_raw_os_error(error)));
     }

@@ -42,17 +42,25 @@ struct Trial {
 
 /// Uses a block twice.
 pub(super) fn run() -> Result<(), Missing> {
-    let memory = |error| Missing::refused(format!("no memory for a block: {error}"));
     let mut key = 0;
     // SAFETY: a valid place and a function of our own.
     if unsafe { libc::pthread_key_create(&raw mut key, Some(key_ended)) } != 0 {
-        return Err(Missing::refused("no pthread key for a trial"));
+        return Err(Missing::for_now("no pthread key for a trial"));
     }
     PLAIN.set(7);
+    let result = try_twice(key);
+    PLAIN.set(FIRST);
+    // SAFETY: made above.
+    unsafe { libc::pthread_key_delete(key) };
+    result
+}
+
+fn try_twice(key: libc::pthread_key_t) -> Result<(), Missing> {
+    let before = [&DROPPED, &KEYS_ENDED].map(|count| count.load(Ordering::Relaxed));
     let mut wrong = None;
     for round in 1..=2 {
-        let block = pool::take().map_err(memory);
-        let block = block.inspect_err(|_| end(key))?;
+        let memory = |error| Missing::for_now(format!("no memory for a block: {error}"));
+        let block = pool::take().map_err(memory)?;
         let shares_malloc = shares_malloc();
         let mut trial = Trial {
             block,
@@ -65,7 +73,8 @@ pub(super) fn run() -> Result<(), Missing> {
         // SAFETY: nobody else has the block, and the trial does not suspend.
         unsafe { call_on(block, try_block, (&raw mut trial).cast()) };
         let outside = PLAIN.get() == 7 && base() != block && thread::current().id() == trial.outside;
-        let dropped = DROPPED.load(Ordering::Relaxed) >= round && KEYS_ENDED.load(Ordering::Relaxed) >= round;
+        let after = [&DROPPED, &KEYS_ENDED].map(|count| count.load(Ordering::Relaxed));
+        let dropped = before.iter().zip(after).all(|(before, after)| after - before >= round);
         wrong = trial.wrong;
         wrong = wrong.or((!outside).then_some("the thread's own thread-locals changed"));
         wrong = wrong.or((!dropped).then_some("destructors did not run"));
@@ -73,15 +82,7 @@ pub(super) fn run() -> Result<(), Missing> {
         pool::make_fresh(block);
         pool::put(block);
     }
-    end(key);
     wrong.map_or(Ok(()), |what| Err(Missing::new(format!("a block was tried, and in it {what}"))))
-}
-
-/// The calling thread is as it was before the trial.
-fn end(key: libc::pthread_key_t) {
-    PLAIN.set(FIRST);
-    // SAFETY: made for the trial, which is over.
-    unsafe { libc::pthread_key_delete(key) };
 }
 
 /// Whether what was freed on the block is what malloc has at hand on this one.

@@ -70,13 +70,11 @@ impl<C: Config> Sched<C> {
         let m = m_of(g);
         let began = m.call_began.replace(0);
         let was_taken = m.door.way() == Way::Taken;
-        let (p, call) = m.come_back();
-        // SAFETY: set by `enter_blocking_here`; Ps live as long as the runtime.
-        if unsafe { &*p }.word.leave_blocking(call) {
-            m.hold(p);
+        let (p, kept) = m.come_back();
+        if kept {
             g.word.to_unblocked();
             if began != 0 {
-                // SAFETY: as above.
+                // SAFETY: Ps live as long as the runtime.
                 self.note_length(unsafe { &*p }, began);
             }
             self.emit(EventKind::GoSyscallEnd, g, Some(m), 0);

@@ -1,8 +1,8 @@
 //! Declared blocking calls: the P is lent out while its goroutine sits in the operating system.
 //!
-//! Entering is one release store to the P word; leaving is one compare-and-swap, because sysmon may have retaken the P
-//! for others in the meantime. The goroutine that comes back to a lost P takes any idle one, and queues if there is
-//! none.
+//! Entering and leaving are plain stores to the P word: sysmon may retake the P for others in the meantime, and the fence
+//! between the two is sysmon's to make (`records/p/word.rs`). The goroutine that comes back to a lost P takes any idle
+//! one, and queues if there is none.
 //!
 //! sysmon takes a P only from a call that it sees twice. Where many goroutines make calls that block shortly, as servers
 //! do, each of them would keep its P through call after call, idle half of the time, while the others wait. So a P

@@ -27,7 +27,7 @@ use crate::records::g::shown::{ShownAddress, ShownBool, ShownNumber};
 use crate::records::g::{G, WaitReason};
 use crate::records::p::PCore;
 use crate::records::p::slice::NOTICES;
-use crate::records::p::word::Call;
+use crate::records::p::word::{Call, PStatus};
 use crate::records::rt;
 use core::cell::Cell;
 use core::ptr;
@@ -117,7 +117,8 @@ pub(crate) struct M {
     ending: AtomicBool,
     /// Whether its goroutine's own code runs, and whether it holds a P.
     pub(crate) door: Door,
-    /// The P it holds: null whenever the door says that there is none.
+    /// The P it holds: null whenever the door says that there is none, but for the moment in which it comes back from a
+    /// blocking call: it announces itself here to whoever would take the P (`p/word.rs`).
     p: AtomicPtr<PCore>,
     pub(crate) next_p: Cell<*const PCore>,
     /// The locked goroutine that comes with `next_p` goes on in the time slice of the one before it.
@@ -251,7 +252,8 @@ impl M {
     #[inline]
     pub(crate) fn take_p(&self) -> *const PCore {
         let p = self.p();
-        self.p.store(ptr::null_mut(), Ordering::Relaxed);
+        // ORDER: back. Release pairs with `lent_is_back`: whoever sees that we hold no P sees how the last call ended.
+        self.p.store(ptr::null_mut(), Ordering::Release);
         self.door.set_way(Way::NoP);
         p
     }
@@ -269,13 +271,35 @@ impl M {
         NOTICES.add();
     }
 
-    /// Its goroutine, which is in `blocking` or aside, comes back: the P that was lent, and the call.
-    pub(crate) fn come_back(&self) -> (*const PCore, Call) {
+    /// Its goroutine, which is in `blocking` or aside, comes back: the P that was lent, and whether the M holds it again,
+    /// since nobody took it.
+    pub(crate) fn come_back(&self) -> (*const PCore, bool) {
         if self.door.way() != Way::NoP {
             NOTICES.take();
             self.door.set_way(Way::NoP);
         }
-        self.lent.replace((ptr::null(), Call::NONE))
+        let (p, call) = self.lent.replace((ptr::null(), Call::NONE));
+        // SAFETY: `lent` is set by whoever lends the P, and Ps live as long as their runtime.
+        let core = unsafe { &*p };
+        let kept = core.word.leave_blocking(call, || self.p.store(p.cast_mut(), Ordering::Relaxed));
+        if kept {
+            self.hold(p);
+        } else {
+            self.p.store(ptr::null_mut(), Ordering::Relaxed);
+        }
+        (p, kept)
+    }
+
+    /// Takes the P that is lent out for `call`, unless its M is back. By whoever holds the scheduler's lock.
+    pub(crate) fn take_lent(core: &PCore, call: Call, to: PStatus) -> bool {
+        let is_back = || {
+            // SAFETY: while the call lasted the M lived. It ends the call only after us, or it has ended it already; then
+            // it may end, too, but is forgotten under the lock alone.
+            let m = unsafe { &*core.holder.load(Ordering::Relaxed).cast::<M>() };
+            // ORDER: back. Acquire pairs with `take_p`.
+            ptr::eq(m.p.load(Ordering::Acquire), core)
+        };
+        core.word.take(call, to, is_back)
     }
 
     /// The runtime, of whatever type it is.

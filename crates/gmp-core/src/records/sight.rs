@@ -2,8 +2,8 @@
 
 use crate::contract::{Context, SavedRegisters};
 use crate::ground::frames::describe_by;
-use crate::records::g::WaitReason;
-use crate::records::g::extra::Ancestor;
+use crate::records::g::extra::{Ancestor, Extra, Reader};
+use crate::records::g::{Flags, G, WaitReason};
 use core::ops::Range;
 use core::panic::Location;
 use std::sync::{Arc, OnceLock};
@@ -31,6 +31,41 @@ pub struct Sight {
     pub system: bool,
     /// What it does.
     pub state: State,
+}
+
+impl Sight {
+    /// What is written down about `g`, of which the caller has seen the state.
+    pub(crate) fn of(g: &G, extra: Option<&Extra>, state: State) -> Self {
+        Self {
+            number: g.number.get(),
+            parent: g.parent.get(),
+            name: extra.and_then(|extra| extra.name.clone()),
+            labels: extra.filter(|extra| !extra.labels.is_empty()).map(|extra| extra.labels.clone()),
+            ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
+            created_at: g.created_at.get(),
+            system: g.flags.get().has(Flags::SYSTEM),
+            state,
+        }
+    }
+
+    /// The goroutine that a thread's current-G slot held a moment ago; `None`: the thread ran no goroutine's code. If the
+    /// goroutine has ended since, its record may be another one's by now, and so is what is seen.
+    ///
+    /// # Safety
+    /// The slot is the one that the process's runtimes use, and held this.
+    pub unsafe fn in_slot(held: usize) -> Option<Self> {
+        let g = core::ptr::with_exposed_provenance::<G>(held);
+        // The scheduler marks the address of an M.
+        if g.is_null() || !g.is_aligned() {
+            return None;
+        }
+        // SAFETY: the caller says that the slot held it; what is no mark is a record, and those are never freed.
+        let g = unsafe { &*g };
+        let reader = Reader::enter();
+        let sight = Self::of(g, reader.look(&g.extra), State::Running(None));
+        drop(reader);
+        Some(sight)
+    }
 }
 
 /// What a goroutine does.

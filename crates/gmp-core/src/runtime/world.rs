@@ -117,7 +117,7 @@ impl<C: Config> Sched<C> {
     fn stop_blocked_ps(&self, lists: &mut Lists<C>) {
         let Lists { every_p, stop_wait, .. } = lists;
         for p in every_p.iter() {
-            if p.core.word.call().is_some_and(|call| p.core.word.stop_blocked(call)) {
+            if p.core.word.call().is_some_and(|call| M::take_lent(&p.core, call, PStatus::Stopped)) {
                 self.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);
                 *stop_wait -= 1;
             }

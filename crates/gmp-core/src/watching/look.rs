@@ -83,7 +83,7 @@ impl<C: Config> Sched<C> {
             _ => Object::At(at),
         });
         // SAFETY: it is frozen.
-        let sight = self.sight(g, unsafe { g.extra.get() }, State::Waiting { reason, age, at });
+        let sight = Sight::of(g, unsafe { g.extra.get() }, State::Waiting { reason, age, at });
         let thread = match C::Switch::SAVED {
             Some(saved) => {
                 look.copy(g.context.get(), saved, g.stack.addresses());
@@ -133,22 +133,9 @@ impl<C: Config> Sched<C> {
             _ => {}
         }
         let reader = Reader::enter();
-        let sight = self.sight(g, reader.look(&g.extra), state);
+        let sight = Sight::of(g, reader.look(&g.extra), state);
         drop(reader);
         g.word.still(before).then_some(sight)
-    }
-
-    fn sight(&self, g: &G, extra: Option<&crate::records::g::extra::Extra>, state: State) -> Sight {
-        Sight {
-            number: g.number.get(),
-            parent: g.parent.get(),
-            name: extra.and_then(|extra| extra.name.clone()),
-            labels: extra.filter(|extra| !extra.labels.is_empty()).map(|extra| extra.labels.clone()),
-            ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
-            created_at: g.created_at.get(),
-            system: g.flags.get().has(Flags::SYSTEM),
-            state,
-        }
     }
 }
 

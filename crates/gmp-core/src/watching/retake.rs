@@ -166,13 +166,8 @@ impl<C: Config> Sched<C> {
         let g = unsafe { &*m.running() };
         self.emit(EventKind::GoSyscallBegin, g, Some(m), 0);
         g.word.to_blocked();
-        let call = p.core.word.enter_blocking();
-        m.taken(call);
+        m.taken(p.core.word.take_running());
         m.lent_since.set(self.header.now());
-        // Nobody has seen the call: a stop of the world looks under the lock.
-        if !p.core.word.retake(call) {
-            crate::fatal!("a P is taken by one", "P {} was taken while sysmon took it", p.core.id);
-        }
         lists.taken += 1;
         self.tell_only_p(lists);
         match why {

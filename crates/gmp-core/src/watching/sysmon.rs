@@ -9,6 +9,7 @@ use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::ground::threads;
 use crate::records::attention;
+use crate::records::m::M;
 use crate::records::p::timers::NEVER;
 use crate::records::p::word::PStatus;
 use crate::records::p::{OwnedP, P};
@@ -281,7 +282,10 @@ fn retake_one<C: Config>(sched: &Sched<C>, p: &P<C>, seen: &mut Seen, now: u64) 
     if young && !slice_over && is_unwanted(sched, p, now) {
         return false;
     }
-    if !p.core.word.retake(call) {
+    let lists = sched.lock();
+    let taken = M::take_lent(&p.core, call, PStatus::Idle);
+    drop(lists);
+    if !taken {
         return false;
     }
     sched.emit_proc(EventKind::ProcSteal, None, Some(p.core.id), 0);

@@ -7,6 +7,8 @@ use core::ffi::c_int;
 use core::fmt;
 use fastrand::Rng;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::fs::File;
+use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -102,7 +104,7 @@ fn front(rng: &mut Rng) {
     if kinds & 2 != 0 {
         MAPPINGS.set(odds);
     }
-    let before = (kinds & 4 != 0).then(no_more_descriptors);
+    let taken = (kinds & 4 != 0).then(no_more_descriptors);
     if kinds & 8 != 0 {
         storm(span);
     } else {
@@ -110,17 +112,27 @@ fn front(rng: &mut Rng) {
     }
     THREADS.set(0);
     MAPPINGS.set(0);
-    if let Some((now, most)) = before {
+    if let Some(Taken { now, most, .. }) = taken {
         setrlimit(Resource::RLIMIT_NOFILE, now, most).expect("it was so before");
     }
 }
 
-/// Only those that are closed can be had again. Returns the limits as they were.
-fn no_more_descriptors() -> (u64, u64) {
+/// All descriptors that there may be.
+struct Taken {
+    _rest: Vec<File>,
+    /// The limits as they were.
+    now: u64,
+    most: u64,
+}
+
+/// Takes them: only those that others close can be had again. The limit is above every number that is in use, or the
+/// system would not let a file be put in the place of another there.
+fn no_more_descriptors() -> Taken {
     let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits can be read");
-    let open = std::fs::read_dir("/proc/self/fd").map_or(3, Iterator::count);
-    setrlimit(Resource::RLIMIT_NOFILE, open as u64, most).expect("it may be lowered");
-    (now, most)
+    let numbers = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let highest = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
+    setrlimit(Resource::RLIMIT_NOFILE, highest.unwrap_or(2) + 1, most).expect("it may be lowered");
+    Taken { _rest: iter::from_fn(|| File::open("/dev/null").ok()).collect(), now, most }
 }
 
 extern "C" fn heard(_: c_int) {

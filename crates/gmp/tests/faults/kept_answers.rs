@@ -1,54 +1,24 @@
-//! An answer was kept for longer than it was true: what the system refused once counted as refused for ever, a socket that
-//! had been read empty counted as empty though nobody would have told of more, and what stood in for a closed socket was
-//! given away as a socket. The kind: whatever is remembered of the outside.
+//! An answer was kept for longer than it was true: a socket that had been read empty counted as empty
+//! though nobody would have told of more, and what stood in for a closed socket was given away as a socket. The kind: whatever is remembered of the outside.
 
-use super::refusals::{in_use, limit_to, no_limit};
 use crate::harness::{child, named};
-use gmp::net::{TcpStream, UnixStream};
-use gmp::{BuildError, Builder};
+use gmp::Builder;
+use gmp::net::TcpStream;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
 pub(crate) const FAULT: crate::Fault = (
     named![
-        a_refused_close_may_be_tried_again,
         a_plain_thread_reads_on_after_a_short_read,
         a_socket_that_does_not_wait_reads_on,
         nothing_comes_of_a_closed_socket,
-        a_refused_check_of_the_machine_is_made_again,
     ],
-    named![refused_close, plain_thread, nonblocking, closed_socket, refused_check],
+    named![plain_thread, nonblocking, closed_socket],
 );
 
 fn run<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> T {
     Builder::new().policy::<gmp::policy::Go>().procs(2).build().unwrap().run(main).unwrap().value
-}
-
-/// Lets the process have so many descriptors, and takes all of them.
-fn take_all_descriptors(most: u64) -> Vec<std::fs::File> {
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-    // SAFETY: the pointer is valid; a limit changes no memory.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
-    std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect()
-}
-
-/// The first close of all takes a descriptor of the process's own.
-fn refused_close() {
-    run(|| {
-        let (one, other) = UnixStream::pair().unwrap();
-        let all = take_all_descriptors(100);
-        one.close().unwrap_err();
-        (&one).write_all(b"x").unwrap();
-        drop(all);
-        one.close().unwrap();
-        assert_eq!((&other).read(&mut [0; 2]).unwrap(), 1);
-        assert_eq!((&other).read(&mut [0; 2]).unwrap(), 0);
-    });
-}
-
-fn a_refused_close_may_be_tried_again() {
-    child("refused_close").run().code(0);
 }
 
 /// A stream of gmp's, and the other side of it, which is std's.
@@ -134,39 +104,4 @@ fn closed_socket() {
 
 fn nothing_comes_of_a_closed_socket() {
     child("closed_socket").run().code(0);
-}
-
-/// Whatever the first check of a process was refused, the next one has.
-fn refused_check() {
-    let extra: u64 = std::env::var("GMP_TEST_EXTRA").unwrap().parse().unwrap();
-    limit_to(in_use() + extra);
-    let first = Builder::new().build();
-    no_limit();
-    let missing = matches!(first, Err(BuildError::OwnThreadLocals(_)));
-    match first {
-        Ok(_) => println!("built"),
-        Err(BuildError::Refused(_)) => println!("refused"),
-        Err(error) => println!("{error}"),
-    }
-    if !missing {
-        assert_eq!(Builder::new().build().unwrap().run(|| gmp::go(|| 3).join().unwrap()).unwrap().value, 3);
-    }
-}
-
-fn a_refused_check_of_the_machine_is_made_again() {
-    if gmp_arch_amd64::own_thread_locals_available().is_err() {
-        return;
-    }
-    for kib in (0..64).map(|n| 64 * n) {
-        let done = child("refused_check")
-            .env("MALLOC_ARENA_MAX", "1")
-            .env("GMP_TEST_EXTRA", (kib << 10).to_string())
-            .run();
-        let of_std = ["memory allocation of", "failed to allocate an alternative stack"];
-        if of_std.iter().any(|message| done.stderr.contains(message)) {
-            continue;
-        }
-        let told = ["built\n", "refused\n"].contains(&done.stdout.as_str());
-        done.code(0).check(told, "comes to a runtime, or says that something was refused");
-    }
 }

@@ -25,7 +25,6 @@ mod sink_channel;
 mod stack_size;
 mod stackless_drops;
 mod stopped_world;
-mod system_stack;
 mod thread_limit;
 mod timer_sweep_uaf;
 #[path = "../told/mod.rs"]
@@ -68,7 +67,6 @@ const FAULTS: &[Fault] = &[
     stack_size::FAULT,
     stackless_drops::FAULT,
     stopped_world::FAULT,
-    system_stack::FAULT,
     thread_limit::FAULT,
     timer_sweep_uaf::FAULT,
     undeclared_blocking::FAULT,

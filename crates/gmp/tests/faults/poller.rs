@@ -6,7 +6,10 @@ use crate::harness::{child, named};
 use gmp::context::Context;
 use gmp::net::{Pollable, TcpListener, TcpStream, UnixStream};
 use gmp::{AtMainReturn, DeadlockRule, RunError};
+use std::fs::File;
 use std::io::{PipeReader, Read, Write, pipe};
+use std::iter;
+use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -24,6 +27,7 @@ pub(crate) const FAULT: crate::Fault = (
         a_runtime_ends_beside_waits_outside,
         two_runtimes_share_a_socket,
         too_many_open_files_are_told_and_no_connection_is_lost,
+        a_close_needs_no_descriptor,
     ],
     named![
         waits_outside,
@@ -36,6 +40,7 @@ pub(crate) const FAULT: crate::Fault = (
         ends_beside,
         shared_socket,
         too_many_files,
+        closes_at_the_limit,
     ],
 );
 
@@ -348,4 +353,25 @@ fn too_many_files() {
 
 fn too_many_open_files_are_told_and_no_connection_is_lost() {
     child("too_many_files").run().code(0).prints("true\ntrue\n");
+}
+
+fn closes_at_the_limit() {
+    use nix::sys::resource::{Resource, setrlimit};
+    run(builder(1), || {
+        let (here, there) = UnixStream::pair().expect("a pair");
+        // No lower than the numbers in use: the system puts no file in a place beyond the limit.
+        let highest = here.as_raw_fd().max(there.as_raw_fd());
+        setrlimit(Resource::RLIMIT_NOFILE, highest as u64 + 1, 40).expect("it may be lowered");
+        let rest: Vec<_> = iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        println!("{:?}", here.close());
+        setrlimit(Resource::RLIMIT_NOFILE, 40, 40).expect("it may be raised again");
+        println!("{:?}", there.close());
+        drop(rest);
+    });
+}
+
+/// The first close of a process makes what it puts in the place of a file. Without a descriptor for it, it failed, and so
+/// did every close after it.
+fn a_close_needs_no_descriptor() {
+    child("closes_at_the_limit").run().code(0).prints("Ok(())\nOk(())\n");
 }

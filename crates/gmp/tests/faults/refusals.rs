@@ -6,7 +6,7 @@
 //! number of a process's threads is limited (`ulimit -u`, a cgroup's `pids.max`) the same calls fail.
 
 use crate::harness::{child, named};
-use gmp::{Builder, RunError};
+use gmp::{BuildError, Builder, RunError};
 use std::time::Duration;
 
 pub(crate) const FAULT: crate::Fault = (
@@ -14,8 +14,9 @@ pub(crate) const FAULT: crate::Fault = (
         without_a_worker_run_is_an_error,
         a_refused_worker_is_not_missed_while_others_work,
         every_limit_of_memory_ends_in_a_result_or_an_error,
+        a_mode_that_was_refused_once_is_there_when_the_pressure_is_over,
     ],
-    named![main_waits_without_a_worker, second_worker_is_refused, at_each_limit],
+    named![main_waits_without_a_worker, second_worker_is_refused, at_each_limit, a_look_is_refused],
 );
 
 fn builder() -> Builder<gmp::policy::Go> {
@@ -73,6 +74,23 @@ fn second_worker_is_refused() {
     assert_eq!(result.unwrap().value, 4950);
 }
 
+/// The first look at what thread-locals of one's own need comes to nothing for want of memory.
+fn a_look_is_refused() {
+    // Its stack is kept for the thread of the next check. What that thread's signal stack needs is left.
+    std::thread::spawn(|| ()).join().unwrap();
+    limit_to(in_use() + (128 << 10));
+    let refused = Builder::new().build().map(drop);
+    no_limit();
+    match (Builder::new().build(), refused) {
+        (Ok(runtime), Err(BuildError::Refused(why))) if why.to_string().contains("look at a new thread") => {
+            println!("{}", runtime.run(|| gmp::go(|| 3).join().unwrap()).unwrap().value)
+        }
+        // There is no such mode here.
+        (Err(BuildError::OwnThreadLocals(_)), _) => println!("3"),
+        (_, refused) => println!("{refused:?}"),
+    }
+}
+
 /// One program under limits from hopeless to enough.
 fn at_each_limit() {
     let extra: u64 = std::env::var("GMP_TEST_EXTRA").unwrap().parse().unwrap();
@@ -107,6 +125,11 @@ fn without_a_worker_run_is_an_error() {
 
 fn a_refused_worker_is_not_missed_while_others_work() {
     child("second_worker_is_refused").env("MALLOC_ARENA_MAX", "1").run().code(0);
+}
+
+/// The refusal was kept, and refused the default mode for as long as the process lived.
+fn a_mode_that_was_refused_once_is_there_when_the_pressure_is_over() {
+    child("a_look_is_refused").env("MALLOC_ARENA_MAX", "1").run().code(0).prints("3\n");
 }
 
 /// Memory for the program's own values is std's business, and so is a thread's signal stack, if others have taken the

@@ -99,6 +99,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Permit::forget",
     "Pollable::get_ref",
     "Pollable::into_inner",
+    "Pollable::keeping_mode",
     "Pollable::new",
     "Receiver::channel",
     "Receiver::has_changed",
@@ -154,5 +155,9 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "channel",
     "ignore",
     "is_completed",
+    "pipe",
     "reset",
+    "stderr",
+    "stdin",
+    "stdout",
 ];

@@ -2,17 +2,12 @@
 //! goroutines are threads), and overflowed the stack that it was to spare.
 //!
 //! The kind: every function that is called on another stack than the code around it, or in its stead on the same one,
-//! has a frame of its own. Only an optimised build shows it, so `cargo xtask ci stacks` runs this file in release, too.
+//! has a frame of its own. Only an optimised build shows it, and this package is the one whose tests run in release, too.
 
-use crate::harness::{child, named};
 use std::hint::black_box;
 
-pub(crate) const FAULT: crate::Fault =
-    (named![a_large_frame_is_made_on_the_system_stack], named![large_frame_on_the_system_stack]);
-
-/// A frame of 512 KiB where a goroutine has 64 KiB.
-fn large_frame_on_the_system_stack() {
-    let builder = crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>());
+/// A frame of 512 KiB where a goroutine has 64 KiB: an overflow ends the process.
+fn a_large_frame_is_made_on_the_system_stack(builder: gmp::Builder) {
     let runtime = builder.procs(1).stack_size(64 << 10).build().unwrap();
     runtime
         .run(|| {
@@ -26,6 +21,13 @@ fn large_frame_on_the_system_stack() {
     assert_eq!(gmp::on_system_stack(|| black_box([7_u8; 1 << 19])[0]), 7);
 }
 
-fn a_large_frame_is_made_on_the_system_stack() {
-    child("large_frame_on_the_system_stack").run().code(0);
+#[test]
+fn a_large_frame_is_made_on_the_system_stack_with_own_thread_locals() {
+    a_large_frame_is_made_on_the_system_stack(gmp::Builder::new());
+}
+
+#[test]
+fn a_large_frame_is_made_on_the_system_stack_with_shared_thread_locals() {
+    // SAFETY: nothing in the test uses thread-locals across a suspension.
+    a_large_frame_is_made_on_the_system_stack(unsafe { gmp::Builder::new().share_thread_locals() });
 }

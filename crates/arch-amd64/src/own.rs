@@ -36,6 +36,22 @@ use crate::{Amd64, Amd64Slot, AttachedThread, first_frame};
 
 /// The context switch of x86-64 Linux with glibc for flows with thread-locals of their own. It may be used only where
 /// [`own_thread_locals_available`](crate::own_thread_locals_available) says so.
+///
+/// Only who ends a flow may end its thread-locals:
+///
+/// ```compile_fail,E0133
+/// use gmp_core::contract::Switch;
+/// std::thread_local! { static TEXT: String = String::from("still borrowed") }
+/// TEXT.with(|text| {
+///     gmp_arch_amd64::OwnAmd64::end_of_flow();
+///     println!("{text}");
+/// });
+/// ```
+///
+/// ```compile_fail,E0133
+/// use gmp_core::contract::Switch;
+/// gmp_arch_amd64::OwnAmd64::make_fresh();
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnAmd64;
 
@@ -140,12 +156,12 @@ unsafe impl Switch for OwnAmd64 {
     }
 
     #[inline]
-    fn end_of_flow() {
+    unsafe fn end_of_flow() {
         thread_block::end_of_flow();
     }
 
     #[inline]
-    fn make_fresh() {
+    unsafe fn make_fresh() {
         thread_block::make_fresh(thread_block::base());
     }
 

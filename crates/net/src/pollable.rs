@@ -4,7 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::socket::terms;
 use gmp_core::contract::Side;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// A descriptor that goroutines can wait for: a pipe, an eventfd, a timerfd, inotify, the socket of a C library. It is put
@@ -118,9 +118,18 @@ impl<T: AsFd> Pollable<T> {
     pub fn write_with<R>(&self, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.0.when_ready(Side::Write, |io| operation(&io.0))
     }
+}
 
+impl<T: AsFd + Into<OwnedFd>> Pollable<T> {
     /// Closes it while others wait for it: they get an error, and so does every later call. The descriptor is closed,
     /// and its number is free again when this is dropped. Never suspends.
+    ///
+    /// Only what owns its descriptor can be closed: a borrowed one is somebody else's.
+    ///
+    /// ```compile_fail,E0599
+    /// let standard_input = gmp_net::Pollable::new(std::io::stdin()).unwrap();
+    /// let _everybodys = standard_input.close();
+    /// ```
     ///
     /// # Errors
     /// It was closed already; or the system's.

@@ -111,6 +111,8 @@ impl Default for ReadyList {
 /// - **N4** Any of it may be called by several threads at once; at most one is in `wait`.
 /// - **N5** What is told may be old: the descriptor may have been closed, and its tag be another's.
 /// - **N6** A signal handler that runs meanwhile is no error.
+/// - **N7** None of it calls the runtime or unwinds: it may be called on a goroutine's stack or the scheduler's, and under
+///   locks of either.
 #[doc(alias = "netpoll")]
 pub trait Poller: Send + Sync + 'static {
     /// Begins to watch a descriptor, N1.
@@ -146,6 +148,6 @@ pub trait Poller: Send + Sync + 'static {
 
 /// What wakes a plain thread that waits for a descriptor.
 pub trait Alarm: Send + Sync + 'static {
-    /// Wakes it, now or when it goes to sleep. Must not block.
+    /// Wakes it, now or when it goes to sleep. Must not block, call the runtime or unwind.
     fn ring(&self);
 }

@@ -132,13 +132,19 @@ pub unsafe trait Switch: Send + Sync + 'static {
 
     /// Ends what the calling flow has of its own: called once by each, on its stack, when its code is over. Destructors
     /// of its thread-locals run here; they are anybody's code, and may suspend.
+    ///
+    /// # Safety
+    /// The calling flow was made by `init` or `init_again`, and its code is over: nothing refers to its thread-locals.
     #[inline(always)]
-    fn end_of_flow() {}
+    unsafe fn end_of_flow() {}
 
     /// Makes what the calling flow has of its own as it is in a new one. Called on its stack, last of all before its entry
     /// returns.
+    ///
+    /// # Safety
+    /// As [`Switch::end_of_flow`], which was called before.
     #[inline(always)]
-    fn make_fresh() {}
+    unsafe fn make_fresh() {}
 
     /// Calls `f` here, on the calling thread's stack, with the thread-locals of a suspended flow that has its own.
     ///

@@ -9,7 +9,7 @@
 //! Calls that need a goroutine pass the gate, which asks. Others ask [`refuse`] at once, if there may be a sink or a
 //! hook. Asking for policies would cost every channel operation a look, so that is done only where a lock is not free.
 
-use crate::entering::caller::caller;
+use crate::entering::caller::{Caller, caller};
 use crate::records::m::M;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +67,15 @@ pub(crate) fn refuse_whom(call: &str, (kind, name): Foreigner) -> ! {
 /// Which foreign code is calling, if any is.
 pub(crate) fn who() -> Option<Foreigner> {
     caller().m().map_or_else(|| ON_PLAIN.get(), on)
+}
+
+/// The M on whose own stack the scheduler's code calls, or a timer's callback: no place for the destructor of a value that
+/// happens to go here. `None`: the caller drops what is its own, be it a goroutine, a plain thread, a policy or a sink.
+pub(crate) fn own_place<'a>() -> Option<&'a M> {
+    match caller() {
+        Caller::Scheduler(m) => (!m.in_policy.get()).then_some(m),
+        Caller::G(_) | Caller::Plain => None,
+    }
 }
 
 /// Which foreign code is called on `m`, if any is.

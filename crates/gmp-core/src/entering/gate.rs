@@ -338,9 +338,9 @@ impl Inside {
         if self.g().has(Flags::PANICKING) {
             self.g().unset(Flags::PANICKING);
             crate::entering::locked::unlock(self.g(), self.m());
-        } else {
+        } else if crate::entering::locked::try_lock(self.g(), self.m()) {
+            // One that holds all the locks is at home, and asks again when it has given some back.
             self.g().set(Flags::PANICKING);
-            crate::entering::locked::lock(self.g(), self.m());
         }
     }
 }

@@ -8,13 +8,21 @@ use crate::records::m::M;
 use core::ptr;
 
 /// Locks the calling goroutine `g` to its M once more.
+///
+/// # Panics
+/// If it holds all the locks that there may be.
 pub(crate) fn lock(g: &G, m: &M) {
-    let locks =
-        g.locks.get().checked_add(1).expect("a goroutine is locked to its thread at most 65,535 times over");
+    assert!(try_lock(g, m), "a goroutine is locked to its thread at most 65,535 times over");
+}
+
+/// [`lock`], or `false` if it holds all the locks that there may be.
+pub(crate) fn try_lock(g: &G, m: &M) -> bool {
+    let Some(locks) = g.locks.get().checked_add(1) else { return false };
     g.locks.set(locks);
     g.set(Flags::LOCKED);
     g.set_home(m);
     m.locked_g.set(g);
+    true
 }
 
 /// Takes back one lock of the calling goroutine `g` to its M.

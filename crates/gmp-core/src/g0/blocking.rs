@@ -2,7 +2,7 @@
 //! queue. `life/blocking.rs` has what users call, and says how the two sides agree.
 
 use super::switch::leave_stack;
-use crate::contract::{Config, SharedQueue, Thief};
+use crate::contract::Config;
 use crate::entering::gate;
 use crate::ground::event::EventKind;
 use crate::records::attention;
@@ -24,7 +24,9 @@ impl<C: Config> Sched<C> {
         // SAFETY: a goroutine that begins a call has a P, whose core is its first field, and Ps live as long as the
         // runtime.
         let p = unsafe { &*m.p().cast::<P<C>>() };
-        if p.thief.is_empty() && self.shared.is_empty() {
+        // SAFETY: it keeps the P during this call.
+        let queues = unsafe { self.queues() };
+        if self.policy(m, || queues.are_empty_at(p)) {
             p.core.held_up.set(false);
         } else if !p.core.held_up.get() {
             m.call_began.set(self.header.now());

@@ -256,6 +256,7 @@ impl<C: Config> G0<'_, C> {
 
     /// Whether the local queue is empty.
     pub(crate) fn local_is_empty(&self) -> bool {
-        self.p().owner().queue.is_empty()
+        let mut p = self.p();
+        self.sched.policy(self.m, || p.owner().queue.is_empty())
     }
 }

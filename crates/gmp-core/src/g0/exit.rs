@@ -16,7 +16,7 @@
 //! arrived.
 
 use super::G0;
-use crate::contract::{Config, Context, SharedQueue, Slot};
+use crate::contract::{Config, Context, Slot};
 use crate::entering::caller::set_scheduler;
 use crate::entering::foreign;
 use crate::ground::event::EventKind;
@@ -182,7 +182,7 @@ impl<C: Config> G0<'_, C> {
         if let Some(waiter) = lists.without_stack.pop_front() {
             self.sched.waiting_for_stack.store(lists.without_stack.len(), Ordering::Relaxed);
             drop(lists);
-            self.sched.shared.push(waiter);
+            self.sched.push_shared_on(self.m, waiter);
             self.sched.wake_for_submission(self.m);
         }
     }
@@ -226,12 +226,7 @@ impl<C: Config> Sched<C> {
     }
 
     fn finish_detached(&self, m: &M, g: &'static G) {
-        // A payload may be of any type, so its destructor may matter.
-        let matters = match g.outcome.get() {
-            Outcome::Value => g.table.get().drop_matters,
-            outcome => outcome == Outcome::Panicked,
-        };
-        if matters {
+        if g.outcome_matters() {
             return self.drop_on_a_stack(m, g);
         }
         let Some(p) = m.p_core() else { crate::fatal!("a goroutine ends on a P", "{} has none", g.title()) };
@@ -245,6 +240,7 @@ impl<C: Config> Sched<C> {
     fn drop_on_a_stack(&self, m: &M, g: &'static G) {
         g.set(Flags::DROPPING);
         g.unset(Flags::STARTED);
+        g.unset(Flags::CODE_OVER);
         // Unparkers of the goroutine that has ended must not reach this one.
         g.unset(Flags::OWNS_PERMIT);
         g.join.reset_detached();

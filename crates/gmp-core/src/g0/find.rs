@@ -2,7 +2,7 @@
 //! (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{Config, Policy, Popped, Rules, RunQueue, SharedQueue};
+use crate::contract::{Config, Policy, Popped, Rules, RunQueue};
 use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
@@ -47,7 +47,7 @@ impl<C: Config> Sched<C> {
                 p.owner().queue.push_batch(&mut batch);
                 p.core.counters.book((rest - batch.len()) as i64);
                 if !batch.is_empty() {
-                    self.shared.push_front(batch);
+                    queues.push_front(batch);
                 }
             }
             (first, took)
@@ -122,7 +122,7 @@ impl<C: Config> G0<'_, C> {
             return false;
         }
         self.sched.wake_to_unwind();
-        !self.local_is_empty() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty()
+        !self.local_is_empty() || !self.sched.shared_is_empty_on(self.m) || !self.m.inbox.is_empty()
     }
 
     /// Pinned goroutines and the P's own queue take turns.
@@ -152,7 +152,7 @@ impl<C: Config> G0<'_, C> {
     fn end_slice(&self, token: Runnable) {
         self.p_shared().core.slice.forget();
         self.sched.emit(EventKind::GoPreempt, token.g(), Some(self.m), 0);
-        self.sched.shared.push(token);
+        self.sched.push_shared_on(self.m, token);
         self.sched.wake_for_submission(self.m);
     }
 
@@ -234,7 +234,7 @@ impl<C: Config> Sources for G0<'_, C> {
 
     #[inline(always)]
     fn shared_is_empty(&self) -> bool {
-        self.sched.shared.is_empty()
+        self.sched.shared_is_empty_on(self.m)
     }
 
     #[inline(never)]

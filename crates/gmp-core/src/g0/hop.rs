@@ -28,7 +28,7 @@
 //!
 //! Go goes by way of g0 each time: `park_m`, `gosched_m`, `schedule` (proc.go, Go 1.27).
 
-use crate::contract::{Config, Policy, Popped, SharedQueue, Switch};
+use crate::contract::{Config, Policy, Popped, Switch};
 use crate::g0::arrive::arrive;
 use crate::g0::carry;
 use crate::g0::switch::{leave_stack, next_context};
@@ -139,7 +139,7 @@ impl<C: Config> Sched<C> {
         if !queues.of_only_p() {
             return Next::Unknown;
         }
-        if to_local || self.shared.is_empty() {
+        if to_local || self.shared_is_empty_on(m) {
             p.slice.begin();
             return Next::Itself;
         }
@@ -230,6 +230,6 @@ impl<C: Config> Sched<C> {
             || p.slice.is_over()
             || !m.inbox.is_empty()
             || (p.slice.tick().is_multiple_of(<C::Policy as Policy>::RULES.shared_tick)
-                && !self.shared.is_empty())
+                && !self.shared_is_empty_on(m))
     }
 }

@@ -3,7 +3,7 @@
 #![doc = include_str!("idle/README.md")]
 
 use super::G0;
-use crate::contract::{Config, Popped, SharedQueue};
+use crate::contract::{Config, Popped};
 use crate::ground::sync::full_fence;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
@@ -16,7 +16,7 @@ impl<C: Config> G0<'_, C> {
     #[inline(never)]
     pub(super) fn give_up_p(&self) -> Option<Popped<Runnable>> {
         let mut lists = self.sched.lock();
-        if self.is_wanted() || !self.sched.shared.is_empty() || !self.m.inbox.is_empty() {
+        if self.is_wanted() || !self.sched.shared_is_empty_on(self.m) || !self.m.inbox.is_empty() {
             return None;
         }
         if !self.m.spinning.get() && self.sched.idle.take_wanted() {
@@ -39,8 +39,8 @@ impl<C: Config> G0<'_, C> {
 
     /// Looks at every source once more after the P is gone. `true`: there is work, and a P for it is in hand.
     fn last_look(&self) -> bool {
-        let work = !self.sched.shared.is_empty()
-            || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| p.has_work()));
+        let work = !self.sched.shared_is_empty_on(self.m)
+            || self.sched.with_all_p(&self.epoch, |all| self.sched.any_has_work(&all.ps));
         if !work {
             return false;
         }

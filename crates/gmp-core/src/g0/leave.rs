@@ -1,7 +1,7 @@
 //! What becomes of a goroutine that left its stack. Go: `goschedImpl`, `park_m`, `goexit0` (proc.go, Go 1.27).
 
 use super::G0;
-use crate::contract::{Config, SharedQueue, Slot};
+use crate::contract::{Config, Slot};
 use crate::ground::event::EventKind;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
@@ -150,7 +150,7 @@ impl<C: Config> G0<'_, C> {
         let mut lists = self.sched.lock();
         // We look under the lock: a P that goes idle from here on is released after our push, and its M looks again.
         let idle = self.sched.take_idle_p(&mut lists);
-        self.sched.shared.push(runnable);
+        self.sched.push_shared_on(self.m, runnable);
         drop(lists);
         if let Some(p) = idle {
             self.acquire(p);
@@ -159,7 +159,7 @@ impl<C: Config> G0<'_, C> {
 
     fn lost_p_at_home(&self, g: &'static G, runnable: Runnable) {
         if g.has(Flags::LOCKED) {
-            self.sched.shared.push(runnable);
+            self.sched.push_shared_on(self.m, runnable);
             self.sched.wake_from_outside();
         } else {
             self.m.inbox.push(runnable);

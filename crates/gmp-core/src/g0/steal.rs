@@ -6,10 +6,12 @@ use crate::contract::{
 };
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
+use crate::records::m::M;
 use crate::records::p::add_own;
 use crate::records::p::word::PStatus;
 use crate::search::{self, Victims as _, steal_rounds};
-use crate::shared::sched::{AllP, OrderOf};
+use crate::shared::sched::{AllP, OrderOf, Sched};
+use core::mem::ManuallyDrop;
 use std::time::Duration;
 
 /// A thief and the Ps of this moment.
@@ -77,10 +79,24 @@ impl<C: Config> Raid<'_, '_, C> {
     }
 }
 
+/// A walk in the policy's order. All of it is the policy's code, its end too.
+struct Walk<'a, C: Config> {
+    sched: &'a Sched<C>,
+    m: &'a M,
+    steps: ManuallyDrop<<OrderOf<C> as VictimOrder>::Walk<'a>>,
+}
+
+impl<C: Config> Drop for Walk<'_, C> {
+    fn drop(&mut self) {
+        // SAFETY: used no more.
+        self.sched.policy(self.m, || unsafe { ManuallyDrop::drop(&mut self.steps) });
+    }
+}
+
 impl<C: Config> search::Victims for Raid<'_, '_, C> {
     type Token = Runnable;
     type Walk<'a>
-        = <OrderOf<C> as VictimOrder>::Walk<'a>
+        = Walk<'a, C>
     where
         Self: 'a;
 
@@ -88,13 +104,15 @@ impl<C: Config> search::Victims for Raid<'_, '_, C> {
         self.all.ps.len()
     }
 
-    fn walk(&self) -> Self::Walk<'_> {
-        let from = WalkStart { seed: self.g0.m.random(), own: self.own, victims: self.all };
-        self.g0.sched.policy(self.g0.m, || self.all.order.walk(from))
+    fn walk(&self) -> Walk<'_, C> {
+        let (sched, m) = (self.g0.sched, self.g0.m);
+        let from = WalkStart { seed: m.random(), own: self.own, victims: self.all };
+        let steps = ManuallyDrop::new(sched.policy(m, || self.all.order.walk(from)));
+        Walk { sched, m, steps }
     }
 
     fn step<'a>(&'a self, walk: &mut Self::Walk<'a>) -> Option<usize> {
-        self.g0.sched.policy(self.g0.m, || walk.next())
+        self.g0.sched.policy(self.g0.m, || walk.steps.next())
     }
 
     fn is_called_away(&self) -> bool {
@@ -120,14 +138,17 @@ impl<C: Config> search::Victims for Raid<'_, '_, C> {
     fn steal_from(&self, p: usize, look: StealRound) -> Steal<Runnable> {
         let mut p_of_thief = self.g0.p();
         let victim = &self.all.ps[p].thief;
-        let steal =
-            self.g0.sched.policy(self.g0.m, || victim.steal_into(&mut p_of_thief.owner().queue, look));
-        if let Steal::Taken(_) = steal {
+        let (steal, moved) = self.g0.sched.policy(self.g0.m, || {
+            match victim.steal_into(&mut p_of_thief.owner().queue, look) {
+                // Counted at home: the victim's own words are best left in its cache. Our queue was empty.
+                taken @ Steal::Taken(_) => (taken, self.g0.p_shared().thief.len().saturating_add(1)),
+                nothing => (nothing, 0),
+            }
+        });
+        if moved != 0 {
             let counters = &p_of_thief.core.counters;
             counters.book(-1);
             add_own(&counters.steals, 1);
-            // Counted at home: the victim's own words are best left in its cache. Our queue was empty.
-            let moved = 1 + self.g0.p_shared().thief.len();
             add_own(&counters.stolen, moved as u64);
         }
         steal

@@ -106,7 +106,9 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
     }
     end_locals(g);
     if C::Switch::OWN_THREAD_LOCALS {
-        C::Switch::end_of_flow();
+        g.set(Flags::CODE_OVER);
+        // SAFETY: a goroutine is a flow that `init` or `init_again` has made, and its code is over.
+        unsafe { C::Switch::end_of_flow() };
         // The destructors of thread-locals may have made goroutine-locals anew.
         end_locals(g);
     }
@@ -124,7 +126,8 @@ unsafe extern "C" fn goroutine_main<C: Config>(g: Carry) -> Context {
     let sched = unsafe { &*m.untyped_rt().cast::<Sched<C>>() };
     // SAFETY: this is the end of its stack's use.
     let ended = unsafe { sched.exit_from(m, g) };
-    C::Switch::make_fresh();
+    // SAFETY: as above, and destructors have run.
+    unsafe { C::Switch::make_fresh() };
     match ended {
         Ended::Left(to) => to,
         Ended::Again(next) => {

@@ -55,7 +55,8 @@ impl<C: Config> G0<'_, C> {
         let enough = <C::Policy as Policy>::RULES.timers_wait_at;
         let mut ran = false;
         while timers.next() <= now {
-            let full = enough != usize::MAX && self.p_shared().thief.len() >= enough;
+            let queued = || self.sched.policy(self.m, || self.p_shared().thief.len());
+            let full = enough != usize::MAX && queued() >= enough;
             let mut due = Batch::new();
             timers.take_due(now, if full { 1 } else { usize::MAX }, &mut due);
             ran |= self.run_batch(due, now, timers);

@@ -1,7 +1,7 @@
 //! `JoinHandle`: the right to a goroutine's result.
 
 use crate::entering::caller::{Caller, caller};
-use crate::entering::gate;
+use crate::entering::{foreign, gate};
 use crate::life::panics::Payload;
 use crate::records::g::body::Outcome;
 use crate::records::g::join::{Joiner, Waiter};
@@ -9,6 +9,7 @@ use crate::records::g::parked::Parked;
 use crate::records::g::{Flags, G, WaitReason, Wake, registry};
 use crate::records::p::timers::NEVER;
 use crate::waiting::park::{Commit, park_inside};
+use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use std::fmt;
@@ -169,8 +170,13 @@ impl<T> JoinHandle<T> {
         wake != Wake::Closing || !self.g.join.withdraw(&waiter) || self.g.join.is_done()
     }
 
+    /// `false`: this thread is abandoning the runtime's goroutines, so the result will not be waited for.
     #[cold]
     fn wait_as_thread(&self) -> bool {
+        let abandoned = ABANDONS.get();
+        if !abandoned.is_null() && [abandoned, core::ptr::null()].contains(&self.g.runtime_address()) {
+            return false;
+        }
         let waiter = Waiter::new(Some(Joiner::Thread(std::thread::current())));
         // SAFETY: filled in, and this frame stays until the finisher has set `taken`.
         if unsafe { self.g.join.wait(&waiter) } {
@@ -182,8 +188,38 @@ impl<T> JoinHandle<T> {
     }
 }
 
+thread_local! {
+    /// Where the runtime is whose goroutines this plain thread abandons.
+    static ABANDONS: Cell<*const ()> = const { Cell::new(core::ptr::null()) };
+}
+
+/// Runs the destructor of what a goroutine was to do in the runtime at `rt`, whose goroutines the caller abandons one by
+/// one. On a plain thread it may join another of them, and is told at once what that one is to be told a moment later.
+pub(crate) fn while_abandoning(rt: *const (), destructor: impl FnOnce()) {
+    if !matches!(caller(), Caller::Plain) {
+        return destructor();
+    }
+    let before = ABANDONS.replace(rt);
+    destructor();
+    ABANDONS.set(before);
+}
+
 impl<T> Drop for JoinHandle<T> {
     #[inline]
+    fn drop(&mut self) {
+        if self.g.join.detach() {
+            let unwanted = Unwanted(self.g);
+            if self.g.outcome_matters() {
+                drop_off_g0(unwanted);
+            }
+        }
+    }
+}
+
+/// An ended goroutine's record with the outcome that nobody took: its handle was dropped.
+struct Unwanted(&'static G);
+
+impl Drop for Unwanted {
     fn drop(&mut self) {
         /// Also if the result's destructor unwinds.
         struct Free(&'static G);
@@ -192,11 +228,18 @@ impl<T> Drop for JoinHandle<T> {
                 free_record(self.0);
             }
         }
-        if self.g.join.detach() {
-            let _free = Free(self.g);
-            // SAFETY: it has ended, and the handle owns the outcome that nobody took.
-            unsafe { self.g.drop_outcome() };
-        }
+        let _free = Free(self.0);
+        // SAFETY: it has ended, and the handle owned the outcome that nobody took.
+        unsafe { self.0.drop_outcome() };
+    }
+}
+
+/// Drops it here, or in a goroutine if this is g0, where a timer's callback may have dropped the handle.
+#[cold]
+fn drop_off_g0(unwanted: Unwanted) {
+    match foreign::own_place() {
+        Some(m) => m.rt().drop_elsewhere(Box::new(unwanted)),
+        None => drop(unwanted),
     }
 }
 

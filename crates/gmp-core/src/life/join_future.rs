@@ -71,10 +71,12 @@ impl<T> Future for JoinFuture<T> {
             panic!("a JoinFuture was polled again after it had given its result")
         };
         if this.offered.is_none() && !handle.g.join.is_done() {
-            let waiter = Box::new(Waiter::new(Some(Joiner::Task(waker.clone()))));
+            // Both clones first: a clone is foreign code, and one that unwound would leave an offer that nobody withdraws.
+            let (rung, last) = (waker.clone(), waker.clone());
+            let waiter = Box::new(Waiter::new(Some(Joiner::Task(rung))));
             // SAFETY: filled in, and it stays where it is until it is withdrawn.
             if unsafe { handle.g.join.wait(&waiter) } {
-                this.offered = Some((waiter, waker.clone()));
+                this.offered = Some((waiter, last));
             }
         }
         if !handle.g.join.is_done() {

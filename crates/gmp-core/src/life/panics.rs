@@ -2,7 +2,7 @@
 
 use crate::entering::caller::{Caller, caller};
 use crate::records::g::body::{Goexit, Outcome};
-use crate::records::g::{Flags, G};
+use crate::records::g::{Flags, G, Wake};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
@@ -83,7 +83,8 @@ fn note(info: &std::panic::PanicHookInfo<'_>) {
     if backtrace.status() == BacktraceStatus::Captured {
         text += &format!("{backtrace}\n");
     }
-    LAST.set(Some(text));
+    // A destructor of a thread-local may panic when this one is gone.
+    let _ = LAST.try_with(|last| last.set(Some(text)));
 }
 
 /// Says which goroutine panicked, after std's hook has said why. With `abort_on_panic`, says it as Go does and ends
@@ -95,7 +96,7 @@ pub(crate) fn report(g: &G, payload: &(dyn Any + Send)) {
     let (title, created_at) = (g.title(), g.created_at.get());
     let abort = g.header().abort_on_panic;
     let text = if abort {
-        let at = LAST.take().unwrap_or_default();
+        let at = LAST.try_with(Cell::take).ok().flatten().unwrap_or_default();
         format!("panic: {}\n\ngoroutine {title} [running]:\n{at}created by {created_at}\n", message(payload))
     } else {
         format!("note: that was goroutine {title}, created by {created_at}\n")
@@ -154,4 +155,19 @@ pub(crate) fn end_in_panic(g: &G, payload: Box<dyn Any + Send>) {
 #[doc(alias = "Goexit")]
 pub(crate) fn unwind_goroutine() -> ! {
     std::panic::resume_unwind(Box::new(Goexit))
+}
+
+/// Unwinds the calling goroutine if its wait ended because the runtime is closing, and if it [may be](may_unwind).
+pub fn unwind_if_closing(wake: Wake) {
+    if wake == Wake::Closing && may_unwind() {
+        unwind_goroutine();
+    }
+}
+
+/// Whether the caller may be unwound because its runtime closes: not one that unwinds already, nor a goroutine whose code
+/// is over and whose thread-locals are being dropped, since what unwinds out of such a destructor ends the process. Never
+/// suspends.
+pub fn may_unwind() -> bool {
+    let code_is_over = || matches!(caller(), Caller::G(here) if here.g().has(Flags::CODE_OVER));
+    !std::thread::panicking() && !code_is_over()
 }

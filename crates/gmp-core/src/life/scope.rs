@@ -35,7 +35,7 @@ pub use fork::join;
 use crate::entering::gate;
 use crate::life::handle::{JoinError, JoinHandle};
 use crate::life::spawn::{NoRecord, Spec, spawn_unchecked};
-use crate::records::g::{G, WaitReason};
+use crate::records::g::{G, WaitReason, Wake};
 use child::Child;
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -129,7 +129,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// could be had for it, and nobody joined it. Always after all of them have ended.
 ///
 /// In a runtime that closes, `scope` ends its goroutine, as `exit` does, if a goroutine of the scope was dropped before it
-/// ran.
+/// ran; in a destructor of a goroutine that unwinds already it returns.
 #[track_caller]
 pub fn scope<'env, F, R>(f: F) -> R
 where
@@ -151,18 +151,24 @@ where
         Ok(_) if scope.panics.load(Ordering::Relaxed) != 0 => {
             panic!("gmp::scope: a goroutine of the scope panicked, and its panic was not joined")
         }
-        Ok(_) if scope.unrun.load(Ordering::Relaxed) != 0 => never_ran(),
-        Ok(value) => value,
+        Ok(value) => {
+            if scope.unrun.load(Ordering::Relaxed) != 0 {
+                never_ran();
+            }
+            value
+        }
     }
 }
 
-/// Panics because part of what the scope was to do has not been done, and nobody has been told.
+/// Panics, or unwinds in a runtime that closes, because part of what the scope was to do has not been done, and nobody has
+/// been told. Returns only if the runtime closes and the caller can end no more than it does already: the scope is in a
+/// destructor.
 #[cold]
 #[track_caller]
-fn never_ran() -> ! {
+fn never_ran() {
     let header = gate::pass("scope").g().header();
     if header.is_unwinding() || header.is_closing() {
-        crate::life::panics::unwind_goroutine();
+        return crate::life::panics::unwind_if_closing(Wake::Closing);
     }
     panic!("gmp::scope: a goroutine of the scope never ran: {}", JoinError::OutOfStacks)
 }

@@ -23,6 +23,8 @@ use crate::records::p::plan::Plan;
 use crate::records::p::timer::{Expiry, Head, Table};
 use crate::records::p::timers::{NEVER, Timers};
 
+pub(crate) use remains::drop_in_a_goroutine;
+
 pub use crate::records::p::timer::AnyTimer;
 
 use crate::ground::clock::{epoch, nanos};

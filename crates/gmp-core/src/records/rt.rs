@@ -11,6 +11,7 @@ use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::PCore;
+use crate::records::p::timer::Remains;
 use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::source::task::Tasks;
@@ -88,6 +89,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Counts a goroutine of the runtime's own, which counts itself out at its end.
     fn count_system(&self);
+
+    /// Has a goroutine of the runtime's own drop what must not be dropped where the caller is, on g0.
+    fn drop_elsewhere(&self, remains: Remains);
 
     /// Sets the number of Ps, on g0 of the calling goroutine's M. `false`: another stop of the world is under way.
     fn try_resize(&self, m: &M, procs: usize) -> bool;

@@ -3,7 +3,7 @@
 //! Those that never started lose their closures, those that are suspended keep their stacks for ever (a stack may hold
 //! guards that others rely on), and whoever waits for either is told `Abandoned`.
 
-use crate::contract::{Config, QueueConfig, RunQueue, SharedQueue, Steal, StealRound, Thief};
+use crate::contract::{Config, QueueConfig, RunQueue, Steal, StealRound, Thief};
 use crate::records::g::body::Outcome;
 use crate::records::g::join::{Finish, Joiner, Waiter};
 use crate::records::g::parked::Parked;
@@ -44,6 +44,9 @@ impl<C: Config> Sched<C> {
         if lost != Leftover::default() {
             // Whoever has the `Runnable` may still look at its runtime.
             core::mem::forget(self.arc());
+            if late == 0 {
+                self.give_up_what_is_kept();
+            }
         }
         let mut lists = self.lock();
         lists.left.suspended += left.suspended;
@@ -81,6 +84,25 @@ impl<C: Config> Sched<C> {
         (late, lost)
     }
 
+    /// A policy has kept goroutines of a runtime that has run and is over: no M is left that could bring them. Those who
+    /// wait for them are told.
+    fn give_up_what_is_kept(&self) {
+        let mut kept = Vec::new();
+        registry::for_each(|g| {
+            if g.is_of(&self.header) && g.word.status() == Status::Runnable && !g.has(Flags::KEPT) {
+                kept.push(g);
+            }
+        });
+        for g in kept {
+            g.set(Flags::KEPT);
+            if !g.has(Flags::STARTED) && !g.has(Flags::DROPPING) {
+                // SAFETY: it never ran, and nobody runs it any more: its runtime is over, and no other would.
+                unsafe { self.drop_closure_of(g) };
+            }
+            self.abandon(g);
+        }
+    }
+
     /// Ends what is queued, in a runtime that will not run it.
     pub(crate) fn abandon_the_queued(&self) {
         self.abandon_queued(&mut Leftover::default());
@@ -101,7 +123,7 @@ impl<C: Config> Sched<C> {
         for g in kept {
             g.set(Flags::KEPT);
             // SAFETY: it never ran in a runtime that goes: one that has left a started goroutine behind stays.
-            unsafe { g.drop_closure() };
+            unsafe { self.drop_closure_of(g) };
             self.abandon(g);
         }
     }
@@ -119,23 +141,23 @@ impl<C: Config> Sched<C> {
         let (every_p, all_m) = {
             let mut lists = self.lock();
             while let Some(token) = lists.without_stack.pop_front() {
-                self.shared.push(token);
+                self.push_shared(token);
             }
             while let Some(token) = lists.without_thread.pop_front() {
-                self.shared.push(token);
+                self.push_shared(token);
             }
             (lists.every_p.clone(), [&lists.all_m[..], &lists.ended_ms[..]].concat())
         };
         // No more than there are: a goroutine that runs on beside this may spawn without end, and ends at its next call.
-        let mut most = self.shared.len() + SLACK;
+        let mut most = self.shared_len().saturating_add(SLACK);
         while most != 0
-            && let Some(token) = self.shared.pop()
+            && let Some(token) = self.pop_shared()
         {
             most -= 1;
             self.abandon_runnable(token, left);
         }
         // A P that a running goroutine's M still holds has no other way in than a thief's.
-        let (mut own, _thief) = QueueOf::<C>::new(&QueueConfig { seed: 0 });
+        let (mut own, its_thief) = self.policy_from_anywhere(|| QueueOf::<C>::new(&QueueConfig { seed: 0 }));
         let round = StealRound { last: true, victim_runs: false, backed_off: true };
         for p in &every_p {
             p.core.timers.clear();
@@ -143,13 +165,15 @@ impl<C: Config> Sched<C> {
                 // The holder of the only P takes no heed of thieves. It empties the queue when it comes back.
                 continue;
             }
-            while let Steal::Taken(token) = p.thief.steal_into(&mut own, round) {
+            while let Steal::Taken(token) = self.policy_from_anywhere(|| p.thief.steal_into(&mut own, round))
+            {
                 self.abandon_runnable(token, left);
-                while let Some(popped) = own.pop() {
+                while let Some(popped) = self.policy_from_anywhere(|| own.pop()) {
                     self.abandon_runnable(popped.token, left);
                 }
             }
         }
+        self.policy_from_anywhere(|| drop((own, its_thief)));
         for m in &all_m {
             while let Some(token) = m.inbox.pop() {
                 self.abandon_runnable(token, left);
@@ -171,10 +195,18 @@ impl<C: Config> Sched<C> {
         } else {
             left.never_started += counts;
             // SAFETY: it never started, and the only Runnable was used up here.
-            unsafe { g.drop_closure() };
+            unsafe { self.drop_closure_of(g) };
         }
         g.word.to_discarded();
         self.abandon(g);
+    }
+
+    /// # Safety
+    /// As [`G::drop_closure`].
+    unsafe fn drop_closure_of(&self, g: &G) {
+        let rt = (&raw const self.header).cast();
+        // SAFETY: as the caller says.
+        crate::life::handle::while_abandoning(rt, || unsafe { g.drop_closure() });
     }
 
     /// It has ended and is counted, and was to run once more to drop its outcome: that is done here, or not at all.

@@ -27,6 +27,8 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How long it waits for some of those that are runnable to come to their ends: long against the destructors of one, for
 /// which others may have to wait.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it goes on looking for runnable goroutines in queues: long against the moment between one and the other.
+const GRACE_OF_KEPT: Duration = Duration::from_secs(1);
 
 impl<C: Config> G0<'_, C> {
     /// Runs one goroutine that is pinned or locked to m0, while the rest unwinds and m0 is no M like any other any more:
@@ -229,9 +231,14 @@ impl<C: Config> Sched<C> {
             match self.wake_to_unwind() {
                 (0, 0, 0) => return true,
                 (0, runnable, _) if runnable >= least => {
-                    let bound = if runnable == 0 { GRACE } else { PATIENCE };
+                    let bound = match runnable {
+                        0 => GRACE,
+                        // A policy keeps them, or has dropped them: they would be waited for for ever.
+                        _ if self.nothing_is_queued() => GRACE_OF_KEPT,
+                        _ => PATIENCE,
+                    };
                     if settled.elapsed() >= bound {
-                        return runnable == 0;
+                        return bound != PATIENCE;
                     }
                 }
                 (woken, runnable, _) => {
@@ -243,6 +250,17 @@ impl<C: Config> Sched<C> {
                 std::thread::sleep(CLOSING_PERIOD);
             }
         }
+    }
+
+    /// Whether all Ps are idle and nobody is in any queue.
+    fn nothing_is_queued(&self) -> bool {
+        let lists = self.lock();
+        lists.idle_ps.len() == self.procs()
+            && lists.without_stack.is_empty()
+            && lists.without_thread.is_empty()
+            && lists.all_m.iter().all(|m| m.inbox.is_empty())
+            && self.shared_is_empty()
+            && !self.any_has_work(&lists.every_p)
     }
 
     /// Wakes all that waits, to unwind, except goroutines at the end of a scope. Returns how many waited, how many are

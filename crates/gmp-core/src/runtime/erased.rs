@@ -1,11 +1,12 @@
 //! `AnyRuntime` for `Sched`: where the types are forgotten.
 
-use crate::contract::{Config, IdlePolicy, Poller, SharedQueue, StackAllocator};
+use crate::contract::{Config, IdlePolicy, Poller, StackAllocator};
 use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{G, registry};
 use crate::records::m::{AnyRuntime, Header, M};
+use crate::records::p::timer::Remains;
 use crate::records::p::word::PStatus;
 use crate::records::p::{NUMBER_BATCH, PCore};
 use crate::records::schedule::Schedule;
@@ -41,7 +42,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     fn submit_from_outside(&self, g: Runnable) {
         self.track_runnable(g.g());
         self.emit(EventKind::GoCreate, g.g(), None, 0);
-        self.policy_from_anywhere(|| self.shared.push(g));
+        self.push_shared(g);
         self.wake_from_outside();
     }
 
@@ -101,6 +102,11 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
 
     fn count_system(&self) {
         self.system.fetch_add(1, Relaxed);
+    }
+
+    #[cold]
+    fn drop_elsewhere(&self, remains: Remains) {
+        crate::life::timer::drop_in_a_goroutine(self, remains);
     }
 
     fn try_resize(&self, m: &M, procs: usize) -> bool {

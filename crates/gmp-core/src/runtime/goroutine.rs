@@ -16,6 +16,7 @@ use crate::waiting::park::{Commit, park_inside};
 use crate::waiting::ready::ready;
 
 pub use crate::ground::procs::MAX_PROCS;
+pub use crate::life::panics::{may_unwind, unwind_if_closing};
 use core::marker::PhantomData;
 use core::panic::Location;
 use std::any::Any;
@@ -290,13 +291,6 @@ pub fn with_runtime<R>(call: &'static str, look: impl FnOnce(&Handle) -> R) -> R
     look(&Handle::of(gate::pass(call).g().header().runtime()))
 }
 
-/// Unwinds the calling goroutine if its wait ended because the runtime is closing, unless it unwinds already.
-pub fn unwind_if_closing(wake: Wake) {
-    if wake == Wake::Closing && !std::thread::panicking() {
-        crate::life::panics::unwind_goroutine();
-    }
-}
-
 /// Lets other goroutines run: the caller goes to the shared queue's tail. **Suspends.**
 ///
 /// # Panics
@@ -306,7 +300,7 @@ pub fn unwind_if_closing(wake: Wake) {
 #[track_caller]
 pub fn yield_now() {
     let inside = gate::enter("yield_now");
-    if inside.g().header().is_unwinding() && !std::thread::panicking() {
+    if inside.g().header().is_unwinding() && may_unwind() {
         drop(inside);
         crate::life::panics::unwind_goroutine();
     }

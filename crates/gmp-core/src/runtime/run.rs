@@ -6,6 +6,7 @@
 
 use crate::contract::Config;
 use crate::entering::caller::{Caller, caller};
+use crate::entering::foreign;
 use crate::g0::G0;
 use crate::ground::settings::AtMainReturn;
 use crate::life::handle::{JoinError, JoinHandle};
@@ -61,7 +62,7 @@ impl fmt::Display for RunError {
             Self::Deadlock(report) => write!(f, "fatal error: {report}"),
             Self::Panicked(payload) => write!(f, "the main goroutine panicked: {payload}"),
             Self::Nested => f.write_str(
-                "Runtime::run was called inside a goroutine, whose thread it would block; \
+                "Runtime::run was called inside a goroutine, whose thread it would block, or inside the scheduler; \
                  spawn with gmp::go instead, or run the other runtime on a thread of its own",
             ),
             Self::Os(error) => write!(f, "the operating system refused {error}"),
@@ -83,7 +84,8 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    if !matches!(caller(), Caller::Plain) {
+    // A sink or a policy may be called on a plain thread, too.
+    if !matches!(caller(), Caller::Plain) || foreign::who().is_some() {
         return Err(RunError::Nested);
     }
     let m0 = {

@@ -6,7 +6,7 @@
 //! its slice otherwise. Goroutines are not interrupted: one that computes without ever calling the runtime delays the stop
 //! until sysmon takes its P or, where sysmon may not, until it calls.
 
-use crate::contract::{Config, List, Policy, RunQueue, SharedQueue};
+use crate::contract::{Config, List, Policy, RunQueue, Thief};
 use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::registry;
@@ -127,7 +127,8 @@ impl<C: Config> Sched<C> {
     /// Sets the number of Ps with the world stopped; the caller's M keeps its P, or gets P 0.
     fn resize(&self, lists: &mut Lists<C>, m: &M, procs: usize) {
         // SAFETY: the world is stopped, and the stopper's M holds its P.
-        unsafe { self.queues() }.settle();
+        let queues = unsafe { self.queues() };
+        self.policy(m, || queues.settle());
         lists.p_time = self.p_time(lists);
         lists.resized_at = self.header.now();
         self.grow(lists, procs);
@@ -156,8 +157,8 @@ impl<C: Config> Sched<C> {
     fn grow(&self, lists: &mut Lists<C>, procs: usize) {
         while lists.every_p.len() < procs {
             let id = u32::try_from(lists.every_p.len()).expect("the number of Ps fits in 32 bits");
-            let p = P::new(id, self.header.serial, self.settings.seed, &self.stacks);
-            lists.every_p.push(Arc::new(p));
+            let made = || Arc::new(P::new(id, self.header.serial, self.settings.seed, &self.stacks));
+            lists.every_p.push(self.policy_from_anywhere(made));
         }
     }
 
@@ -167,11 +168,13 @@ impl<C: Config> Sched<C> {
         // SAFETY: the world is stopped, so the right to every P is the stopper's, and its M holds the heir by now.
         let mut owned = unsafe { OwnedP::new(p) };
         let mut left = List::new();
-        while let Some(popped) = owned.owner().queue.pop() {
+        while let Some(popped) = self.policy_from_anywhere(|| owned.owner().queue.pop()) {
             owned.core.counters.book(-1);
             left.push_back(popped.token);
         }
-        self.shared.push_front(left);
+        // SAFETY: as above.
+        let queues = unsafe { self.queues() };
+        self.policy_from_anywhere(|| queues.push_front(left));
         p.core.timers.move_to(&heir.core.timers);
         heir.core.counters.count_at_descriptors(p.core.counters.at_descriptors.swap(0, Ordering::Relaxed));
         owned.flush_stacks(&self.stacks);
@@ -200,7 +203,7 @@ impl<C: Config> Sched<C> {
             p.core.word.release();
             // SAFETY: the world is stopped: the right to every other P is ours to give away.
             let owned = unsafe { OwnedP::new(&p) };
-            if !p.thief_is_empty() {
+            if !self.policy(m, || p.thief.is_empty()) {
                 with_work.push(owned);
             } else {
                 self.retire_p(lists, owned);
@@ -233,12 +236,5 @@ impl<C: Config> Sched<C> {
     /// The name of the policy.
     pub(crate) fn policy_name_here(&self) -> &'static str {
         C::Policy::NAME
-    }
-}
-
-impl<C: Config> P<C> {
-    fn thief_is_empty(&self) -> bool {
-        use crate::contract::Thief;
-        self.thief.is_empty()
     }
 }

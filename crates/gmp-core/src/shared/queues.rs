@@ -3,11 +3,17 @@
 //! operations, here and nowhere else.
 //!
 //! **Invariant.** `only_p` is evidence of `sched`'s own Ps, so it may be shown to any of its queues.
+//!
+//! A queue is the policy's code, and each call of it is announced (`entering/foreign.rs`), a mere look too: it may be made
+//! on a goroutine's stack, under the scheduler's lock, or while another call of the same queue is under way. The methods of
+//! [`Queues`] are called where that is done; those of the runtime do it themselves.
 
-use crate::contract::{Config, List, OnlyP, Popped, RunQueue, SharedQueue, Slot, Spill};
+use crate::contract::{Config, List, OnlyP, Popped, RunQueue, SharedQueue, Slot, Spill, Thief};
 use crate::records::g::runnable::Runnable;
-use crate::records::p::QueueOf;
+use crate::records::m::M;
+use crate::records::p::{P, QueueOf};
 use crate::shared::sched::Sched;
+use std::sync::Arc;
 
 /// The queues of a runtime, for the holder of one of its Ps.
 pub(crate) struct Queues<'a, C: Config> {
@@ -35,6 +41,44 @@ impl<C: Config> Sched<C> {
         // queue as a thief only if nobody holds that P (`abandon_queued`).
         let only_p = (self.procs() == 1).then(|| unsafe { OnlyP::new() });
         Queues { sched: self, only_p }
+    }
+}
+
+impl<C: Config> Sched<C> {
+    /// Whether nothing is in the shared queue, asked on `m`.
+    #[inline(always)]
+    pub(crate) fn shared_is_empty_on(&self, m: &M) -> bool {
+        self.policy(m, || self.shared.is_empty())
+    }
+
+    /// Whether nothing is in the shared queue, asked anywhere.
+    pub(crate) fn shared_is_empty(&self) -> bool {
+        self.policy_from_anywhere(|| self.shared.is_empty())
+    }
+
+    /// How many are in the shared queue, asked anywhere.
+    pub(crate) fn shared_len(&self) -> usize {
+        self.policy_from_anywhere(|| self.shared.len())
+    }
+
+    /// Whether a thief would find something at one of these Ps, asked anywhere.
+    pub(crate) fn any_has_work(&self, ps: &[Arc<P<C>>]) -> bool {
+        self.policy_from_anywhere(|| ps.iter().any(|p| p.has_work()))
+    }
+
+    /// Pushes to the shared queue's tail, on `m`.
+    pub(crate) fn push_shared_on(&self, m: &M, g: Runnable) {
+        self.policy(m, || self.shared.push(g));
+    }
+
+    /// Pushes to the shared queue's tail, anywhere.
+    pub(crate) fn push_shared(&self, g: Runnable) {
+        self.policy_from_anywhere(|| self.shared.push(g));
+    }
+
+    /// Takes one out of the shared queue, in a runtime that closes.
+    pub(crate) fn pop_shared(&self) -> Option<Runnable> {
+        self.policy_from_anywhere(|| self.shared.pop())
     }
 }
 
@@ -87,6 +131,21 @@ impl<C: Config> Queues<'_, C> {
             Some(_) => batch.for_each(|g| self.push_shared(g)),
             None => self.sched.shared.push_batch(batch),
         }
+    }
+
+    /// How many are in the queue of `p`, which is the caller's, and in the shared one.
+    pub(crate) fn len_at(self, p: &P<C>) -> usize {
+        p.thief.len().saturating_add(self.sched.shared.len())
+    }
+
+    /// Whether nothing is in the queue of `p`, which is the caller's, nor in the shared one.
+    pub(crate) fn are_empty_at(self, p: &P<C>) -> bool {
+        p.thief.is_empty() && self.sched.shared.is_empty()
+    }
+
+    /// Pushes to the shared queue's head.
+    pub(crate) fn push_front(self, batch: List<Runnable>) {
+        self.sched.shared.push_front(batch);
     }
 
     /// Takes one out of the shared queue.

@@ -41,7 +41,8 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) header: Header,
     pub(crate) settings: Settings,
     pub(crate) stacks: C::Stacks,
-    pub(crate) shared: ManuallyDrop<SharedOf<C>>,
+    /// Policy code: `queues.rs` alone calls it.
+    pub(super) shared: ManuallyDrop<SharedOf<C>>,
     pub(crate) idle: IdleWord,
     pub(crate) idle_policy: ManuallyDrop<IdleOf<C>>,
     pub(crate) procs: AtomicUsize,
@@ -157,7 +158,7 @@ impl<C: Config> Sched<C> {
 
     /// Replaces the table of Ps. With the world stopped.
     pub(crate) fn publish_all_p(&self, ps: Vec<Arc<P<C>>>, epoch: &LocalHandle) {
-        let order = ManuallyDrop::new(OrderOf::<C>::new(ps.len()));
+        let order = ManuallyDrop::new(self.policy_from_anywhere(|| OrderOf::<C>::new(ps.len())));
         self.procs.store(ps.len(), Ordering::Relaxed);
         let guard = epoch.pin();
         // ORDER: allp. Release pairs with the acquire in `with_all_p`.
@@ -281,7 +282,7 @@ impl<C: Config> Sched<C> {
 /// Runs a policy's destructor, on any thread and in the middle of anything: it may not call the runtime, nor unwind.
 #[cold]
 pub(crate) fn as_guest<P: Policy>(call: impl FnOnce()) {
-    crate::entering::foreign::called(("policy", P::NAME), || {
+    crate::entering::foreign::called(("policy ", P::NAME), || {
         let guard = PolicyGuard::<P>(core::marker::PhantomData);
         call();
         core::mem::forget(guard);

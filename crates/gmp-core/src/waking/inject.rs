@@ -1,7 +1,7 @@
 //! Inject: how goroutines that a look into the poller has made runnable get into queues. Go: `injectglist` (proc.go, 1.27),
 //! which gives each idle P one of them and an M at once; here one M is woken, and wakes the next as long as there is work.
 
-use crate::contract::{Config, List, Popped, SharedQueue, Slot};
+use crate::contract::{Config, List, Popped, Slot};
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::shared::sched::Sched;
@@ -29,7 +29,7 @@ impl<C: Config> Sched<C> {
         }
         ready.for_each(|g| {
             self.observe_ready(g.g(), None);
-            self.policy_from_anywhere(|| self.shared.push(g));
+            self.push_shared(g);
         });
         self.wake_from_outside();
     }

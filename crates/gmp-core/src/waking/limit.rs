@@ -36,7 +36,7 @@
 //! Attention's `LIMIT` is set, under the lock, while the reserve has a P or somebody waits for a thread, so that every M
 //! looks here before it looks for work.
 
-use crate::contract::{Config, SharedQueue};
+use crate::contract::Config;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
@@ -124,7 +124,7 @@ impl<C: Config> Sched<C> {
     /// the lock.
     pub(crate) fn mind_ended_reserve(&self, lists: &mut Lists<C>) {
         self.clear_limit(lists);
-        let work = !self.shared.is_empty() || lists.every_p.iter().any(|p| p.has_work());
+        let work = !self.shared_is_empty() || self.any_has_work(&lists.every_p);
         if lists.thread_limit_hit
             && work
             && let Some(p) = self.take_idle_p(lists)

@@ -3,7 +3,7 @@
 //! Every submission is *push, fence, look*: whoever goes idle does *release the P, fence, look at all queues* (see
 //! `idle`), so of the two fences one comes first, and either the submitter sees the idle P or the idler the work.
 
-use crate::contract::{Config, IdlePolicy, IdleView, List, SharedQueue, Slot, Spill, Thief};
+use crate::contract::{Config, IdlePolicy, IdleView, List, Slot, Spill};
 use crate::entering::foreign;
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
@@ -53,7 +53,7 @@ impl<C: Config> Sched<C> {
         if g.g().is_inboxed() {
             return self.ready_pinned(g);
         }
-        self.policy_from_anywhere(|| self.shared.push(g));
+        self.push_shared(g);
         self.wake_from_outside();
     }
 
@@ -144,7 +144,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn wake_from_outside(&self) {
         full_fence();
         let view = self.view();
-        let agree = |idle: &IdleOf<C>, view| idle.wake_on_submit(view, || self.shared.len());
+        let agree = |idle: &IdleOf<C>, view| idle.wake_on_submit(view, || self.shared_len());
         if view.idle > 0 && (view.busy() == 0 || self.opinion(|idle| agree(idle, view))) {
             self.wake_spinner(agree);
         }
@@ -154,7 +154,8 @@ impl<C: Config> Sched<C> {
     fn queued_at(&self, m: &M) -> usize {
         // SAFETY: the callers hold a P, whose core is its first field, and Ps live as long as the runtime.
         let p = unsafe { &*m.p().cast::<P<C>>() };
-        p.thief.len() + self.shared.len()
+        // SAFETY: as above; it is the policy that asks, so its code is announced.
+        unsafe { self.queues() }.len_at(p)
     }
 
     /// Whether a goroutine that waits for one on another P may do so by spinning: some other P runs goroutines. Go:

@@ -1,6 +1,6 @@
 //! Waking and making Ms. Go: `wakep`, `startm`, `newm`, `allocm`, `handoffp` (proc.go, Go 1.27).
 
-use crate::contract::{Config, IdleView, RunQueue, SharedQueue};
+use crate::contract::{Config, IdleView, RunQueue};
 use crate::entering::caller::{Caller, caller};
 use crate::entering::gate::{in_own_frame, on_g0};
 use crate::ground::event::EventKind;
@@ -115,7 +115,7 @@ impl<C: Config> Sched<C> {
             return false;
         }
         let Some(mut p) = self.give_p_if_wanted(lists, p) else { return false };
-        if !p.owner().queue.is_empty() {
+        if !self.policy_from_anywhere(|| p.owner().queue.is_empty()) {
             crate::fatal!("an idle P has an empty queue", "P {} of policy {}", p.core.id, self.header.policy);
         }
         p.core.slice.forget();
@@ -244,12 +244,13 @@ impl<C: Config> Sched<C> {
 
     /// Takes a P that may still have work out of use: what it holds goes to the shared queue.
     pub(crate) fn park_p(&self, lists: &mut Lists<C>, mut p: OwnedP<C>) {
-        while let Some(popped) = p.owner().queue.pop() {
+        while let Some(popped) = self.policy_from_anywhere(|| p.owner().queue.pop()) {
             p.core.counters.book(-1);
-            self.shared.push(popped.token);
+            self.push_shared(popped.token);
         }
         // SAFETY: the right to the P is ours until it is on the list.
-        unsafe { self.queues() }.settle();
+        let queues = unsafe { self.queues() };
+        self.policy_from_anywhere(|| queues.settle());
         self.retire_p(lists, p);
     }
 
@@ -268,7 +269,7 @@ impl<C: Config> Sched<C> {
     /// Finds a new M for a P whose own is about to block, or lets it go idle if there is nothing to do.
     #[doc(alias = "handoffp")]
     pub(crate) fn hand_off(&self, mut p: OwnedP<C>) {
-        let busy = !p.owner().queue.is_empty() || !self.shared.is_empty();
+        let busy = !self.policy_from_anywhere(|| p.owner().queue.is_empty()) || !self.shared_is_empty();
         let nobody_looks = || self.idle.try_spin(self.procs(), |view| view.idle == 0 && view.spinning == 0);
         let spinner = !busy && nobody_looks();
         let mut lists = self.lock();
@@ -278,7 +279,7 @@ impl<C: Config> Sched<C> {
             }
             return self.stop_p(&mut lists, p);
         }
-        if busy || spinner || !self.shared.is_empty() {
+        if busy || spinner || !self.shared_is_empty() {
             return self.start_m(&mut lists, p, spinner);
         }
         let next_timer = p.core.timers.next();
@@ -297,14 +298,14 @@ impl<C: Config> Sched<C> {
             self.timer_added(next_timer);
         }
         full_fence();
-        if !self.shared.is_empty() || self.some_p_has_work() {
+        if !self.shared_is_empty() || self.some_p_has_work() {
             self.wake_for_old_work();
         }
     }
 
     /// Whether any P's queue has work, by a thread without an epoch handle. Under no lock.
     pub(crate) fn some_p_has_work(&self) -> bool {
-        self.lock().every_p.iter().any(|p| p.has_work())
+        self.any_has_work(&self.lock().every_p)
     }
 
     /// Called when an earlier timer was added: the M that sleeps until the next timer must not sleep longer.

@@ -1,6 +1,6 @@
 //! Deadlock: all goroutines are asleep, and nobody is left to wake them. Go: `checkdead` (proc.go, Go 1.27).
 
-use crate::contract::{Config, SharedQueue, StackAllocator, Switch};
+use crate::contract::{Config, StackAllocator, Switch};
 use crate::ground::settings::DeadlockRule;
 use crate::records::attention;
 use crate::records::g::word::Status;
@@ -35,7 +35,7 @@ impl<C: Config> Sched<C> {
         }
         let timers =
             |p: &Arc<crate::records::p::P<C>>| p.core.timers.next() != NEVER && p.core.timers.live() > 0;
-        if !self.shared.is_empty() || lists.every_p.iter().any(timers) || self.somebody_waits_outside(lists) {
+        if !self.shared_is_empty() || lists.every_p.iter().any(timers) || self.somebody_waits_outside(lists) {
             return self.rescue(lists);
         }
         if self.replace_ended_thread(lists) || self.revive_stack_waiters(lists) {
@@ -116,7 +116,7 @@ impl<C: Config> Sched<C> {
         lists.idle_ps.iter_mut().for_each(|p| p.flush_stacks(&self.stacks));
         for waiter in waiters {
             waiter.g().set(Flags::STACKLESS);
-            self.shared.push(waiter);
+            self.push_shared(waiter);
         }
         if let Some(p) = self.take_idle_p(lists) {
             self.start_m(lists, p, false);

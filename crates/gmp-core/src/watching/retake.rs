@@ -24,7 +24,7 @@
 //! to ask for, as where goroutines are threads. Then a blocked goroutine keeps its P until it comes back, as it does
 //! under `Builder::retake(false)`.
 
-use crate::contract::{Config, SharedQueue, Switch};
+use crate::contract::{Config, Switch};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::ground::fence::heavy_fence;
@@ -104,7 +104,10 @@ pub(super) enum Why {
 /// Whether nobody could use this P: there is nothing to run on it, and others look for work.
 pub(super) fn is_unwanted<C: Config>(sched: &Sched<C>, p: &P<C>, now: u64) -> bool {
     let view = sched.view();
-    !p.has_work() && sched.shared.is_empty() && p.core.timers.next() > now && view.spinning + view.idle > 0
+    !sched.policy_from_anywhere(|| p.has_work())
+        && sched.shared_is_empty()
+        && p.core.timers.next() > now
+        && view.spinning + view.idle > 0
 }
 
 impl<C: Config> Sched<C> {

@@ -1,6 +1,6 @@
 //! The scheduler as `schedtrace` shows it. Go: `schedtrace` (proc.go, Go 1.27).
 
-use crate::contract::{Config, SharedQueue, Thief};
+use crate::contract::{Config, Thief};
 use crate::records::g::word::Status;
 use crate::records::g::{G, registry};
 use crate::records::m::M;
@@ -26,7 +26,7 @@ impl<C: Config> Sched<C> {
             spinning: self.view().spinning,
             idle_threads: lists.idle_ms.len(),
             idle_locked: usize::try_from(lists.locked_idle).unwrap_or(0),
-            shared_queue: self.shared.len(),
+            shared_queue: self.shared_len(),
             stop_wait: lists.stop_wait,
             sysmon_asleep: lists.sysmon_asleep,
             ..Schedule::default()
@@ -41,7 +41,7 @@ impl<C: Config> Sched<C> {
                 tick: p.core.slice.tick(),
                 calls: p.core.word.calls(),
                 m: holder(p),
-                queue: p.thief.len(),
+                queue: self.policy_from_anywhere(|| p.thief.len()),
                 timers: if detail { p.core.timers.live() } else { 0 },
             })
             .collect();

@@ -1,7 +1,7 @@
 //! Stack waiters: goroutines that have got no stack wait until another one ends and leaves its own. But the system may have
 //! memory again though nobody ends: so sysmon has some of them ask again every 10 ms.
 
-use crate::contract::{Config, SharedQueue};
+use crate::contract::Config;
 use crate::ground::clock::nanos;
 use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
@@ -39,7 +39,7 @@ impl StackWaiters {
         while asking < many
             && let Some(waiter) = lists.without_stack.pop_front()
         {
-            sched.shared.push(waiter);
+            sched.push_shared(waiter);
             asking += 1;
         }
         *self = Self { asked_at: now, asking, left: lists.without_stack.len() };

@@ -4,7 +4,7 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{Config, SharedQueue, StackAllocator};
+use crate::contract::{Config, StackAllocator};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::ground::threads;
@@ -156,7 +156,7 @@ impl<C: Config> Sysmon<'_, C> {
     /// Nothing runs, and nobody waits for what the system has refused.
     fn all_is_idle(&self, lists: &Lists<C>) -> bool {
         lists.idle_ps.len() == self.sched.procs()
-            && self.sched.shared.is_empty()
+            && self.sched.shared_is_empty()
             && lists.without_stack.is_empty()
     }
 
@@ -237,8 +237,8 @@ impl<C: Config> Sysmon<'_, C> {
             }
         }
         let waiting = view.idle > 0
-            && (!self.sched.shared.is_empty()
-                || self.sched.with_all_p(&self.epoch, |all| all.ps.iter().any(|p| p.has_work())));
+            && (!self.sched.shared_is_empty()
+                || self.sched.with_all_p(&self.epoch, |all| self.sched.any_has_work(&all.ps)));
         if !waiting {
             self.waiting_since = None;
             return until;

@@ -302,6 +302,14 @@ fn passed_limits() {
         // The count is right again: one more lock and its drop leave it at none.
         drop(gmp::lock_os_thread());
         gmp::yield_now();
+        // Who holds them all may suspend while it unwinds, for which it is locked once more otherwise.
+        let unwinds = || {
+            let _locks: Vec<_> = (0..65_535).map(|_| gmp::lock_os_thread()).collect();
+            let _yields = Yields;
+            panic!("with all locks");
+        };
+        assert_eq!(message(unwinds), "with all locks");
+        gmp::yield_now();
 
         let permits = gmp::sync::Semaphore::new(usize::MAX - 1);
         permits.add_permits(1);
@@ -334,6 +342,14 @@ fn passed_limits() {
 
 fn a_limit_that_is_passed_says_so_and_breaks_nothing() {
     child("passed_limits").run().code(0).prints("done\n");
+}
+
+struct Yields;
+
+impl Drop for Yields {
+    fn drop(&mut self) {
+        gmp::yield_now();
+    }
 }
 
 /// Suspends in its destructor, so that a goroutine that unwinds through it keeps its thread.

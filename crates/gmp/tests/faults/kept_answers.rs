@@ -1,5 +1,6 @@
-//! An answer was kept for longer than it was true: a socket that had been read empty counted as empty
-//! though nobody would have told of more, and what stood in for a closed socket was given away as a socket. The kind: whatever is remembered of the outside.
+//! An answer was kept for longer than it was true: a socket that had been read empty counted as empty though nobody
+//! would have told of more, and what stood in for a closed socket was given away as a socket. The kind: whatever is
+//! remembered of the outside.
 
 use crate::harness::{child, named};
 use gmp::Builder;

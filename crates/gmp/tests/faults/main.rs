@@ -5,12 +5,14 @@ mod blocking_go;
 mod bounded_threads;
 mod broken_code;
 mod builder_values;
+mod foreign_looks;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod held_stderr;
 mod hogs;
 mod kept_answers;
 mod kept_stacks;
+mod last_destructors;
 mod left_running;
 mod locked_and_pinned;
 mod lost_in_resize;
@@ -36,6 +38,7 @@ mod unrun_join;
 #[cfg(feature = "dump")]
 mod unseen;
 mod waker_under_lock;
+mod wakers;
 
 use harness::Named;
 use std::process::ExitCode;
@@ -50,10 +53,12 @@ const FAULTS: &[Fault] = &[
     broken_code::FAULT,
     builder_values::FAULT,
     held_stderr::FAULT,
+    foreign_looks::FAULT,
     hogs::FAULT,
     kept_answers::FAULT,
     kept_stacks::FAULT,
     left_running::FAULT,
+    last_destructors::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
     lost_p::FAULT,
@@ -76,6 +81,7 @@ const FAULTS: &[Fault] = &[
     #[cfg(feature = "dump")]
     unseen::FAULT,
     waker_under_lock::FAULT,
+    wakers::FAULT,
 ];
 
 fn main() -> ExitCode {

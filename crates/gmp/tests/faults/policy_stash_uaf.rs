@@ -16,8 +16,15 @@ pub(crate) const FAULT: crate::Fault = (
         what_is_kept_and_queued_elsewhere_is_refused,
         what_is_dropped_in_a_runtime_is_named,
         what_a_queue_drops_with_its_runtime_is_harmless,
+        what_is_kept_when_main_returns_is_told,
     ],
-    named![kept_beyond, kept_and_queued_elsewhere, dropped_in_a_runtime, dropped_with_its_runtime],
+    named![
+        kept_beyond,
+        kept_and_queued_elsewhere,
+        dropped_in_a_runtime,
+        dropped_with_its_runtime,
+        kept_when_main_returns,
+    ],
 );
 
 type Kept = Box<dyn Any + Send>;
@@ -197,4 +204,26 @@ fn dropped_with_its_runtime() {
 
 fn what_a_queue_drops_with_its_runtime_is_harmless() {
     child("dropped_with_its_runtime").run().code(0);
+}
+
+fn kept_when_main_returns() {
+    for at_return in [gmp::AtMainReturn::Leak, gmp::AtMainReturn::Unwind] {
+        let runtime =
+            Builder::new().one_thread_each().policy::<Keeps>().at_main_return(at_return).build().unwrap();
+        let captured = Arc::new(());
+        let ours = captured.clone();
+        // Inside `blocking` what is started goes to the shared queue, which keeps it.
+        let spawn = move || gmp::blocking(|| gmp::go(move || drop(captured)));
+        let done = runtime.run(spawn).unwrap();
+        assert_eq!(done.left.never_started, 1, "{:?}", done.left);
+        assert!(matches!(done.value.join(), Err(JoinError::Abandoned)));
+        assert_eq!(Arc::strong_count(&ours), 1, "its closure is dropped");
+        STASH.lock().unwrap().clear();
+    }
+    println!("done");
+}
+
+/// Whoever joined it waited for ever.
+fn what_is_kept_when_main_returns_is_told() {
+    child("kept_when_main_returns").run().code(0).prints("done\n");
 }

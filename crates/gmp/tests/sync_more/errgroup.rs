@@ -16,6 +16,26 @@ fn panic_of<E>(group: &Group<E>) -> String {
     }
 }
 
+/// An error that cannot say what it is.
+struct Speechless;
+
+impl std::fmt::Display for Speechless {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no words for it")
+    }
+}
+
+/// A context's cause is made of the error's text. `wait` once said that all had gone well.
+#[test]
+fn an_error_whose_text_panics_is_no_success() {
+    everywhere(|| {
+        let (group, context) = Group::with_context(&Context::background());
+        group.go(|| Err(Speechless));
+        assert_eq!(panic_of(&group), "no words for it");
+        assert_eq!(context.err(), Some(ContextError::Canceled));
+    });
+}
+
 #[test]
 fn the_first_error_is_the_groups() {
     everywhere(|| {

@@ -1,30 +1,19 @@
-//! The end of a channel. Go: `closechan` (chan.go, Go 1.27).
+//! Close: the end of a channel, in two steps for those who hold a lock of their own.
 
 use super::protocol::Chan;
 use super::ring::drop_all;
 use crate::wait::{Fired, WakeHandle};
 
-/// Those whose waits a close has ended, the first first.
-#[must_use = "they sleep until they are woken"]
-pub(crate) struct Left(Vec<WakeHandle>);
-
-impl Left {
-    /// Wakes them. Never suspends.
-    pub(crate) fn wake(self) {
-        self.0.into_iter().rev().for_each(WakeHandle::wake);
-    }
-}
-
 impl<T> Chan<T> {
     /// Closes the channel. `false`: it was closed already. Never suspends.
     #[doc(alias = "closechan")]
     pub(crate) fn close(&self) -> bool {
-        self.close_and_leave().map(Left::wake).is_some()
+        self.close_quietly().map(Closing::wake).is_some()
     }
 
-    /// Closes the channel, and leaves it to the caller to wake those whose waits that has ended, for a caller that holds a
-    /// lock: a task's waker is anybody's code. `None`: it was closed already. Never suspends.
-    pub(crate) fn close_and_leave(&self) -> Option<Left> {
+    /// [`Chan::close`] that leaves it to the caller to wake those who waited: for who closes a channel under a lock of its
+    /// own, where a task's waker, which is foreign code, must not be rung. `None`: it was closed already.
+    pub(crate) fn close_quietly(&self) -> Option<Closing> {
         let state = self.lock.lock();
         if !state.closed.close() {
             return None;
@@ -41,7 +30,8 @@ impl<T> Chan<T> {
             // SAFETY: it was in this queue a moment ago.
             unsafe { state.senders.push_back(node) };
         }
-        Some(Left(woken))
+        drop(state);
+        Some(Closing(woken))
     }
 
     /// Closes the channel and drops what is buffered: nobody can receive from it any more.
@@ -50,5 +40,16 @@ impl<T> Chan<T> {
         // This happens under no lock, since destructors are the user's code.
         drop_all(|| self.lock.lock().ring.pop());
         self.drop_returned();
+    }
+}
+
+/// Those who waited at a channel that was closed, and are still to be woken.
+#[must_use = "nobody else wakes them"]
+pub(crate) struct Closing(Vec<WakeHandle>);
+
+impl Closing {
+    /// Wakes them, with no lock held.
+    pub(crate) fn wake(self) {
+        self.0.into_iter().rev().for_each(WakeHandle::wake);
     }
 }

@@ -17,10 +17,10 @@
 //! ended node has nothing below, all nodes under it have ended. So whoever cancels returns when all have ended, no
 //! matter who began: a second caller helps the first, where Go's second caller waits for the first one's lock.
 //!
-//! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No lock
-//! is held while another is taken, and none over a suspension. A channel is closed under the node's lock, and those who
-//! wait at it are woken without it. The list of those to cancel next is on the heap: a tree may be deeper than a
-//! goroutine's stack.
+//! A node and its parent hold each other until the node ends, which [`Cancel`](super::Cancel)'s drop sees to. No node's
+//! lock is held while another's is taken, and none over a suspension. The channel is closed under the lock, but whoever
+//! waits at it is woken when the lock is free: a task's waker is foreign code, and may ask the very context that ends. The
+//! list of those to cancel next is on the heap: a tree may be deeper than a goroutine's stack.
 
 use super::call::Call;
 use super::error::{Cause, ContextError, Never};
@@ -210,15 +210,14 @@ impl Node {
         }
         state.ended = Some(how.clone());
         self.ending.store(true, Ordering::Relaxed);
-        let waiting = self.done.get().and_then(|done| done.closes.chan().close_and_leave());
+        let told = self.done.get().and_then(|done| done.closes.chan().close_quietly());
         let (nodes, calls) = state.children.take();
         let below: Option<Below> = (!nodes.is_empty()).then(|| nodes.into());
         state.below.clone_from(&below);
         let timer = state.timer.take();
         drop(state);
-        // Without the lock: a task's waker may ask this very context why it is done.
-        if let Some(waiting) = waiting {
-            waiting.wake();
+        if let Some(told) = told {
+            told.wake();
         }
         if let Some(timer) = timer {
             cancel_timer(&timer);

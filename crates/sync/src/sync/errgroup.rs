@@ -248,11 +248,11 @@ impl<E> Group<E> {
         let (sender, handle) = oneshot::channel();
         let mut task = Task { shared: self.0.clone(), limit, handle: Some(handle) };
         let counted = move || {
-            let result = f();
-            let handle = task.handle.take();
-            if let Err(error) = result {
+            if let Err(error) = f() {
                 task.shared.failed(error);
             }
+            // Not before: it has not returned if the error's own code, of which a cause is made, has panicked.
+            let handle = task.handle.take();
             drop(task);
             drop(handle);
         };

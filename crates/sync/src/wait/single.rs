@@ -135,7 +135,7 @@ fn leave<'a, S, E>(
 #[inline]
 fn is_uninterruptible(caller: &Caller, mode: WaitMode) -> bool {
     matches!(&caller.0, Place::Goroutine(goroutine) if goroutine.is_closing())
-        && (mode.uninterruptible || std::thread::panicking())
+        && (mode.uninterruptible || !gmp_core::goroutine::may_unwind())
 }
 
 /// In a model there is no runtime to close.

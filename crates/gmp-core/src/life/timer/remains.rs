@@ -1,6 +1,7 @@
 //! What is left of a timer that nobody refers to any more, and where its callback's destructor may run.
 
-use crate::entering::caller::{Caller, caller};
+use crate::entering::caller::caller;
+use crate::entering::foreign;
 use crate::life::spawn::NoRecord;
 use crate::records::m::AnyRuntime;
 use crate::records::p::timer::{AnyTimer, Remains};
@@ -11,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Has a goroutine drop what must not be dropped here. A closed runtime will run none, so then it is dropped here after
 /// all.
 #[cold]
-fn drop_in_a_goroutine(rt: &AnyRuntime, remains: Remains) {
+pub(crate) fn drop_in_a_goroutine(rt: &AnyRuntime, remains: Remains) {
     if rt.is_closed() {
         return drop_caught(remains);
     }
@@ -60,13 +61,14 @@ impl AnyTimer {
 
 impl Drop for AnyTimer {
     /// If a user drops the last reference, the callback's destructor runs right here. If a callback on g0 does so, or
-    /// the scheduler, it runs elsewhere.
+    /// the scheduler, it runs elsewhere. A sink or a policy is a user: it may be called under the scheduler's lock, where
+    /// no goroutine can be started.
     fn drop(&mut self) {
         // SAFETY: the count is used up in place of this one's.
         let this = unsafe { Self::from_head(self.head()) };
-        match caller() {
-            Caller::Scheduler(_) => this.let_go(),
-            Caller::G(_) | Caller::Plain => drop(this.release()),
+        match foreign::own_place() {
+            Some(_) => this.let_go(),
+            None => drop(this.release()),
         }
     }
 }

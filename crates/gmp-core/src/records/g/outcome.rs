@@ -6,6 +6,14 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl G {
+    /// Whether to drop its outcome, which it has left, runs anybody's code. A payload may be of any type.
+    pub(crate) fn outcome_matters(&self) -> bool {
+        match self.outcome.get() {
+            Outcome::Value => self.table.get().drop_matters,
+            outcome => outcome == Outcome::Panicked,
+        }
+    }
+
     /// Drops an outcome that nobody wants.
     ///
     /// # Safety

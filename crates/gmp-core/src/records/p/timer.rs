@@ -21,7 +21,7 @@ pub(crate) struct Table {
     pub(crate) light: bool,
 }
 
-/// The memory of a timer that nobody refers to any more.
+/// What nobody refers to any more, such as a timer's memory: to be dropped where foreign code may run.
 pub(crate) type Remains = Box<dyn Send>;
 
 /// One expiry, on its way to the callback.

@@ -29,9 +29,11 @@ impl Drop for Counted {
 
 impl Task {
     pub(crate) fn new(key: u64, waker: &Waker, tasks: &Tasks) -> Self {
+        // Before it is counted: a clone is foreign code, and may unwind.
+        let waker = waker.clone();
         // Relaxed: whoever lists it does so on an M, and that M asks before it sleeps.
         tasks.fetch_add(1, Ordering::Relaxed);
-        Self { key, waker: waker.clone(), _counted: Counted(Arc::clone(tasks)) }
+        Self { key, waker, _counted: Counted(Arc::clone(tasks)) }
     }
 
     pub(crate) fn is(&self, key: u64) -> bool {

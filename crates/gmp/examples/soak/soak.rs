@@ -59,7 +59,11 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
     let mut rng = Rng::with_seed(options.seed);
     let (mut runtimes, mut rounds, mut closings) = (0, 0, closing::Closings::default());
     let mut totals = gmp::Stats::default();
-    let mut growth = Growth::of(options.seconds);
+    let mut growth = {
+        // To look at the process it opens files.
+        let _fair = weather::fair();
+        Growth::of(options.seconds)
+    };
     while Instant::now() < deadline {
         let until = deadline.min(Instant::now() + LIFE);
         let (done, stats) = generation::<P>(options, &mut rng, until)?;

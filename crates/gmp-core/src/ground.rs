@@ -11,4 +11,5 @@ pub(crate) mod overrun;
 pub mod procs;
 pub mod settings;
 pub mod sync;
+pub(crate) mod tell;
 pub(crate) mod threads;

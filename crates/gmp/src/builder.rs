@@ -322,7 +322,8 @@ impl<P: Policy> Builder<P> {
     /// Dumps all goroutines to standard error on each such signal while the runtime runs: [`dump()`](crate::dump()), by
     /// a thread of its own, which answers when every other one is stuck, too. The program goes on. With
     /// `GMP_DEBUG=dump` in the environment a program that does not say this does it on SIGQUIT (3), which a terminal
-    /// sends for Ctrl-\\. The signal's handler is replaced; [`Runtime::run`](crate::Runtime::run) says if it cannot be.
+    /// sends for Ctrl-\\. The signal's handler is replaced; [`Runtime::run`](crate::Runtime::run) says if it cannot be, as
+    /// with a fault's signal, or SIGURG, by which dumps are made.
     /// With the feature `dump`.
     #[cfg(feature = "dump")]
     #[doc(alias = "SIGQUIT")]

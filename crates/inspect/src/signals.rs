@@ -46,9 +46,11 @@ impl Drop for Watched {
 /// handler is replaced for the rest of the program.
 ///
 /// # Errors
-/// The operating system's: there is no such signal, or it cannot be caught; there is no pipe, or no thread.
+/// The signal means something else to this process; or the operating system's: there is no such signal, or it cannot be
+/// caught; there is no pipe, or no thread.
 pub fn dump_on(signal: i32, handle: Handle) -> io::Result<Watched> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    refuse_taken(signal)?;
     let mut requests = requests();
     start()?;
     if !requests.iter().any(|request| request.signal == signal) {
@@ -57,6 +59,20 @@ pub fn dump_on(signal: i32, handle: Handle) -> io::Result<Watched> {
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     requests.push(Request { id, signal, handle });
     Ok(Watched(id))
+}
+
+/// Signals that mean something else to this very process: a fault comes again as soon as its handler has returned, and a
+/// dump asks threads for their stacks by SIGURG.
+fn refuse_taken(signal: c_int) -> io::Result<()> {
+    let why = match signal {
+        libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE => {
+            "it says that the program has gone wrong"
+        }
+        libc::SIGURG => "dumps ask threads for their stacks by it",
+        _ => return Ok(()),
+    };
+    let error = format!("a handler for signal {signal} (Builder::dump_on): {why}; take another one");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 /// Makes the pipe and the thread, once; under the lock.

@@ -76,6 +76,7 @@ impl<T: AsFd> Endpoint<T> {
     }
 
     pub(crate) fn set_timeout(&self, side: Side, timeout: Option<std::time::Duration>) -> io::Result<()> {
+        step_aside();
         self.terms(side).set_timeout(timeout)
     }
 
@@ -84,6 +85,14 @@ impl<T: AsFd> Endpoint<T> {
         self.nonblocking.store(nonblocking, Relaxed);
         self.descriptor.wake(Side::Read);
         self.descriptor.wake(Side::Write);
+    }
+
+    /// Makes a call that never waits. It may be made on what stands in for a file that was closed; then it fails.
+    pub(crate) fn call<R>(&self, call: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+        step_aside();
+        let done = call(&self.io);
+        // Asked afterwards, since whoever closes says so first.
+        if self.closed.load(Relaxed) { Err(closed()) } else { done }
     }
 
     /// Marks it as one whose file has, or may have, another descriptor.
@@ -121,7 +130,8 @@ impl<T: AsFd> Endpoint<T> {
         asked: usize,
         read: impl FnOnce() -> io::Result<usize>,
     ) -> io::Result<usize> {
-        if self.descriptor.is_drained(Side::Read, ticket) {
+        // A caller that would not wait until an edge comes is to see for itself.
+        if !self.nonblocking.load(Relaxed) && self.descriptor.is_drained(Side::Read, ticket) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let got = read()?;

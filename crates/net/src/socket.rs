@@ -100,11 +100,11 @@ macro_rules! socket {
             /// suspends.
             ///
             /// # Errors
-            /// The system's: too many open files, mostly.
+            /// It was closed; or the system's: too many open files, mostly.
             pub fn try_clone(&self) -> io::Result<Self> {
                 // The mark is set before the duplicate exists: from then on both are marked.
                 self.0.set_duplicated();
-                let twin = Self::over(self.0.io().try_clone()?)?;
+                let twin = Self::over(self.0.call(|socket| socket.try_clone())?)?;
                 twin.0.set_duplicated();
                 Ok(twin)
             }
@@ -133,9 +133,9 @@ macro_rules! socket {
             /// The socket's error, which is cleared by this. Never suspends.
             ///
             /// # Errors
-            /// The system's.
+            /// It was closed; or the system's.
             pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-                self.0.io().take_error()
+                self.0.call(|socket| socket.take_error())
             }
         }
 
@@ -164,9 +164,9 @@ macro_rules! passed_on {
                 /// As in std. Never suspends.
                 ///
                 /// # Errors
-                /// The system's.
+                /// It was closed; or the system's.
                 pub fn $call(&self $(, $arg: $type)*) -> io::Result<$result> {
-                    self.0.io().$call($($arg),*)
+                    self.0.call(|socket| socket.$call($($arg),*))
                 }
             )*
         }

@@ -34,7 +34,7 @@ impl UdpSocket {
     /// The name has no address; or the system's.
     #[track_caller]
     pub fn connect(&self, address: impl ToSocketAddrs) -> io::Result<()> {
-        first_that_does(address, |address| self.0.io().connect(address))
+        first_that_does(address, |address| self.0.call(|socket| socket.connect(address)))
     }
 
     /// Sends to the first of the addresses. **Suspends.**

@@ -191,7 +191,7 @@ impl UnixDatagram {
     /// # Errors
     /// The system's.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        self.0.io().connect(path)
+        self.0.call(|socket| socket.connect(path))
     }
 
     /// Receives, and says from whom. **Suspends.**

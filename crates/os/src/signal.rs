@@ -212,6 +212,7 @@ pub fn reset(signals: &[Signal]) -> io::Result<()> {
 }
 
 fn set_ignored(signals: &[Signal], ignored: bool) -> io::Result<()> {
+    gmp_core::step_aside();
     for &signal in signals {
         refuse_forbidden(signal)?;
         table::set_ignored(signal.0, ignored)?;

@@ -118,6 +118,9 @@ impl<C: Config> G0<'_, C> {
     /// M unwinds it now. Only what this M can run counts. It must not wait for a goroutine that itself waits for others
     /// on other Ms (at the end of its scope), since it would keep a P from them.
     fn has_left_some_to_unwind(&self) -> bool {
+        if self.sched.has_closed_for_long() {
+            return false;
+        }
         self.sched.wake_to_unwind();
         !self.local_is_empty() || !self.sched.shared_is_empty_on(self.m) || !self.m.inbox.is_empty()
     }

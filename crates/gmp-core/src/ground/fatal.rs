@@ -16,10 +16,7 @@ macro_rules! fatal {
 #[cold]
 #[inline(never)]
 pub fn abort(invariant: &str, what: core::fmt::Arguments<'_>) -> ! {
-    use std::io::Write;
-    let message = format!("fatal error: gmp: broken invariant: {invariant}: {what}\n");
-    // Nothing is left to be done about a failing standard error.
-    let _ = std::io::stderr().write_all(message.as_bytes());
+    crate::ground::tell::tell(&format!("fatal error: gmp: broken invariant: {invariant}: {what}\n"));
     std::process::abort()
 }
 

@@ -17,7 +17,8 @@ pub enum AtMainReturn {
     /// `run` returns when all have ended.
     Wait,
     /// Those that wait are woken and unwind; those that never started are dropped. Whoever waits at the end of a scope
-    /// unwinds after the scope's goroutines have ended, and `run` waits for that.
+    /// unwinds after the scope's goroutines have ended, and `run` waits for that. Those that go on without a wait, however
+    /// often they give way, are left behind after two seconds, as by `Leak`.
     Unwind,
 }
 

@@ -17,6 +17,9 @@ use crate::shared::reports::Leftover;
 use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 
+/// So many may come into the queue meanwhile.
+const SLACK: usize = 1024;
+
 impl<C: Config> Sched<C> {
     /// Ends every goroutine that is queued or waits, and counts them in `Lists::left`. With the runtime closing; once by
     /// `run`, and by each M that comes late for that.
@@ -145,7 +148,12 @@ impl<C: Config> Sched<C> {
             }
             (lists.every_p.clone(), [&lists.all_m[..], &lists.ended_ms[..]].concat())
         };
-        while let Some(token) = self.pop_shared() {
+        // No more than there are: a goroutine that runs on beside this may spawn without end, and ends at its next call.
+        let mut most = self.shared_len().saturating_add(SLACK);
+        while most != 0
+            && let Some(token) = self.pop_shared()
+        {
+            most -= 1;
             self.abandon_runnable(token, left);
         }
         // A P that a running goroutine's M still holds has no other way in than a thief's.

@@ -6,6 +6,7 @@
 
 use crate::contract::Config;
 use crate::g0::G0;
+use crate::ground::clock::nanos;
 use crate::ground::settings::AtMainReturn;
 use crate::records::attention;
 use crate::records::g::word::Status;
@@ -15,6 +16,7 @@ use crate::shared::lists::MRef;
 use crate::shared::reports::Leftover;
 use crate::shared::sched::Sched;
 use core::ptr;
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,9 @@ use std::time::{Duration, Instant};
 const CLOSING_PERIOD: Duration = Duration::from_micros(50);
 /// How long it lets goroutines run that may be in their destructors: long against those, short for a program's end.
 const GRACE: Duration = Duration::from_millis(100);
+/// How long it waits for some of those that are runnable to come to their ends: long against the destructors of one, for
+/// which others may have to wait.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it goes on looking for runnable goroutines in queues: long against the moment between one and the other.
 const GRACE_OF_KEPT: Duration = Duration::from_secs(1);
 
@@ -57,12 +62,15 @@ impl<C: Config> Sched<C> {
     /// Ends the runtime, on m0, which has no P any more.
     pub(crate) fn close(&self, g0: &G0<'_, C>, sysmon: std::thread::JoinHandle<()>) -> Leftover {
         let deadlocked = self.lock().deadlock.is_some();
+        let mut in_time = true;
         if self.settings.at_main_return == AtMainReturn::Unwind && !deadlocked {
-            self.unwind_the_rest(g0);
+            in_time = self.unwind_the_rest(g0);
         }
         {
             // Under the lock: an M that sleeps for a P has seen this, or is seen by `wake_everyone`.
             let _lists = self.lock();
+            let since = if in_time { self.header.now().max(1) } else { 1 };
+            self.closing_since.store(since, Ordering::Relaxed);
             self.call_attention(attention::CLOSING);
         }
         self.wake_everyone();
@@ -72,7 +80,7 @@ impl<C: Config> Sched<C> {
         {
             // This comes before the rest is abandoned: an M that comes too late for that finds this and does it again.
             let _lists = self.lock();
-            self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
+            self.closed.store(true, Ordering::Relaxed);
         }
         crate::ground::sync::full_fence();
         self.abandon_the_rest();
@@ -99,8 +107,8 @@ impl<C: Config> Sched<C> {
             if self.attention() & attention::CLOSING != 0 {
                 return;
             }
-            self.never_ran.store(true, core::sync::atomic::Ordering::Relaxed);
-            self.closed.store(true, core::sync::atomic::Ordering::Relaxed);
+            self.never_ran.store(true, Ordering::Relaxed);
+            self.closed.store(true, Ordering::Relaxed);
             self.call_attention(attention::CLOSING);
         }
         crate::ground::sync::full_fence();
@@ -131,13 +139,20 @@ impl<C: Config> Sched<C> {
         }
     }
 
-    /// Waits until every M has ended or is in user code, where nobody can stop it.
+    /// Waits until every M has ended or is in user code, where nobody can stop it. Whoever is there comes with the next
+    /// call that suspends, even one that need not wait: sysmon, which would see to that, has ended or is about to. While
+    /// they unwind, not at once: what is still in its destructors then is to come to their end.
     fn wait_for_ms(&self, m0: &M) {
         loop {
             let in_scheduler = |m: &Arc<M>| !ptr::eq(&**m, m0) && m.running().is_null();
-            if !self.lock().all_m.iter().any(in_scheduler) {
+            let lists = self.lock();
+            if !self.unwinding() || self.has_closed_for_long() {
+                self.preempt_all(&lists);
+            }
+            if !lists.all_m.iter().any(in_scheduler) {
                 return;
             }
+            drop(lists);
             std::thread::sleep(CLOSING_PERIOD);
             self.wake_everyone();
         }
@@ -194,25 +209,42 @@ impl<C: Config> Sched<C> {
     /// not yet done so has left everything where it will be found.
     fn is_closed_for_good(&self) -> bool {
         let _lists = self.lock();
-        self.closed.load(core::sync::atomic::Ordering::Relaxed)
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether Ms have had their time for what still unwinds. There is always one more where goroutines spawn without end.
+    pub(crate) fn has_closed_for_long(&self) -> bool {
+        let since = self.closing_since.load(Ordering::Relaxed);
+        since != 0 && self.header.now().saturating_sub(since) >= nanos(PATIENCE)
     }
 
     /// Wakes what waits, again and again, until the rest has only run for [`GRACE`]. It unwinds at its next suspension;
     /// what never started is dropped. One at the end of its scope is left to its children: for them this waits.
-    fn unwind_the_rest(&self, g0: &G0<'_, C>) {
+    ///
+    /// Goroutines that never wait, but compute, or make blocking calls, may keep each other runnable, or keep all Ps, for
+    /// as long as they like: so nor does it wait any longer once as many have been runnable for [`PATIENCE`].
+    /// `false`: then nobody is to take more time.
+    fn unwind_the_rest(&self, g0: &G0<'_, C>) -> bool {
         debug_assert!(self.unwinding());
-        let mut settled = Instant::now();
+        let (mut settled, mut least) = (Instant::now(), usize::MAX);
         loop {
             match self.wake_to_unwind() {
-                (0, 0, running) if running == 0 || settled.elapsed() >= GRACE => return,
-                (0, 0, _) => {}
-                // A policy keeps those that are runnable, or has dropped them: they would be waited for for ever.
-                (0, ..) if self.nothing_is_queued() => {
-                    if settled.elapsed() >= GRACE_OF_KEPT {
-                        return;
+                (0, 0, 0) => return true,
+                (0, runnable, _) if runnable >= least => {
+                    let bound = match runnable {
+                        0 => GRACE,
+                        // A policy keeps them, or has dropped them: they would be waited for for ever.
+                        _ if self.nothing_is_queued() => GRACE_OF_KEPT,
+                        _ => PATIENCE,
+                    };
+                    if settled.elapsed() >= bound {
+                        return bound != PATIENCE;
                     }
                 }
-                _ => settled = Instant::now(),
+                (woken, runnable, _) => {
+                    settled = Instant::now();
+                    least = if woken == 0 { runnable } else { usize::MAX };
+                }
             }
             if !g0.serve_own() {
                 std::thread::sleep(CLOSING_PERIOD);

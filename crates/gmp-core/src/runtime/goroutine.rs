@@ -233,7 +233,13 @@ pub fn on_system_stack<R>(f: impl FnOnce() -> R) -> R {
         // The stack is a thread's already, and g0 is on another thread, where an `f` that is not `Send` must not go.
         return in_own_frame(f);
     }
-    let result = on_g0(here.g(), |_| catch_unwind(AssertUnwindSafe(f)));
+    let result = on_g0(here.g(), |m| {
+        // The goroutine's own code, though on our stack: its P may be taken from it.
+        m.door.go_out();
+        let result = catch_unwind(AssertUnwindSafe(f));
+        core::mem::forget(m.door.hold());
+        result
+    });
     result.unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload))
 }
 

@@ -1,7 +1,7 @@
 //! `Runtime` and `Handle`: a runtime from outside.
 
 use crate::contract::Config;
-use crate::entering::foreign;
+use crate::entering::{foreign, gate};
 use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
@@ -101,7 +101,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        foreign::refuse_all("Handle::go");
+        enter("Handle::go");
         // A closing runtime waits for us, and then abandons what we have queued.
         let _outsider =
             crate::records::outsiders::Outsider::enter(core::ptr::from_ref(self.rt.header()).cast());
@@ -119,25 +119,26 @@ impl Handle {
     /// How many goroutines have not ended.
     #[doc(alias = "NumGoroutine")]
     pub fn num_goroutines(&self) -> usize {
-        foreign::refuse_all("Handle::num_goroutines");
+        enter("Handle::num_goroutines");
         self.rt.num_goroutines()
     }
 
     /// How many Ps there are.
     #[doc(alias = "GOMAXPROCS")]
     pub fn max_procs(&self) -> usize {
+        gate::step_aside();
         self.rt.procs()
     }
 
     /// Statistics of this moment.
     pub fn stats(&self) -> Stats {
-        foreign::refuse_all("Handle::stats");
+        enter("Handle::stats");
         self.rt.stats()
     }
 
     /// The scheduler at this moment: its lists and Ps, and with `detail` its Ms and goroutines.
     pub fn schedule(&self, detail: bool) -> Schedule {
-        foreign::refuse_all("Handle::schedule");
+        enter("Handle::schedule");
         self.rt.schedule(detail)
     }
 
@@ -155,13 +156,22 @@ impl Handle {
 
     /// Whether the runtime has closed, or was dropped before it ran: what is spawned now never runs.
     pub fn is_closed(&self) -> bool {
+        gate::step_aside();
         self.rt.is_closed()
     }
 
     /// Switches the events on or off while the program runs. `false`: the runtime was built without a sink.
     pub fn trace(&self, on: bool) -> bool {
+        gate::step_aside();
         self.rt.header().events.switch(on)
     }
+}
+
+/// What each call does first: a goroutine may make it in a loop, and foreign code not at all.
+#[track_caller]
+fn enter(call: &'static str) {
+    gate::step_aside();
+    foreign::refuse_all(call);
 }
 
 impl fmt::Debug for Handle {

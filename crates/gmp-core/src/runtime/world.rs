@@ -109,7 +109,7 @@ impl<C: Config> Sched<C> {
     /// Ends the time slices of all Ps that are in use. An M that was on its way to the next goroutine begins another
     /// one, so this is done again and again until all have come. Go: `preemptall`.
     #[doc(alias = "preemptall")]
-    fn preempt_all(&self, lists: &Lists<C>) {
+    pub(crate) fn preempt_all(&self, lists: &Lists<C>) {
         let running = |p: &&Arc<P<C>>| p.core.word.status() == PStatus::Running;
         lists.every_p.iter().filter(running).for_each(|p| p.core.slice.end());
     }

@@ -62,6 +62,8 @@ pub(crate) struct Sched<C: Config> {
     pub(crate) overruns: AtomicU64,
     pub(crate) waiting_for_stack: AtomicUsize,
     pub(crate) closed: AtomicBool,
+    /// When CLOSING was set (1 if there is no more time to unwind anything); 0 before that.
+    pub(crate) closing_since: AtomicU64,
     /// Whether it has closed without having run.
     pub(crate) never_ran: AtomicBool,
     /// The life of an M on a thread of its own: the scheduler, which stands above.
@@ -107,6 +109,7 @@ impl<C: Config> Sched<C> {
             overruns: AtomicU64::new(0),
             waiting_for_stack: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            closing_since: AtomicU64::new(0),
             never_ran: AtomicBool::new(false),
             machine,
         });

@@ -71,10 +71,11 @@ impl Descriptor {
         self.source.half(side).ticket()
     }
 
-    /// Whether a try with this ticket would come to nothing, as far as is known.
+    /// Whether a try with this ticket would come to nothing, as far as is known. Never to a caller that is no goroutine:
+    /// edges come by a poller, which is asked only while a goroutine waits, so a plain thread is to try.
     #[inline]
     pub fn is_drained(&self, side: Side, ticket: Ticket) -> bool {
-        self.source.half(side).is_drained(ticket)
+        self.source.half(side).is_drained(ticket) && matches!(caller(), Caller::G(_))
     }
 
     /// Says that a try with this ticket has left nothing. Only for descriptors that tell anew of everything that comes

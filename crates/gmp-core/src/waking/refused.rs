@@ -14,6 +14,7 @@
 
 use crate::contract::Config;
 use crate::ground::clock::nanos;
+use crate::ground::tell::tell;
 use crate::records::m::M;
 use crate::records::p::OwnedP;
 use crate::shared::lists::Lists;
@@ -34,12 +35,12 @@ impl<C: Config> Sched<C> {
     pub(crate) fn thread_refused(&self, lists: &mut Lists<C>, m: &Arc<M>, error: io::Error) {
         lists.forget_m(m);
         if !core::mem::replace(&mut lists.refusal_told, true) {
-            eprintln!(
+            tell(&format!(
                 "runtime: the operating system refused {error}; there are {}\nwarning: goroutines wait for a thread that \
-                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max){}",
+                 comes back, or for the system to give one (see ulimit -u and -v, and the cgroup's pids.max){}\n",
                 lists.all_m.len() + 1,
                 self.holders(lists)
-            );
+            ));
         }
         lists.refused = Some(error);
         let now = self.header.now();

@@ -5,6 +5,7 @@ use crate::entering::caller::{Caller, caller};
 use crate::entering::gate::{in_own_frame, on_g0};
 use crate::ground::event::EventKind;
 use crate::ground::sync::full_fence;
+use crate::ground::tell::tell;
 use crate::ground::threads;
 use crate::records::attention;
 use crate::records::m::{AnyRuntime, M};
@@ -231,13 +232,13 @@ impl<C: Config> Sched<C> {
     fn tell_of_limit(&self, lists: &mut Lists<C>) {
         if !core::mem::replace(&mut lists.thread_limit_hit, true) {
             let max = self.settings.max_threads;
-            eprintln!(
+            tell(&format!(
                 "runtime: program exceeds {max}-thread limit\nwarning: thread exhaustion: no more than {} threads \
                  by the limit of Builder::max_threads; goroutines wait for one that comes back (see \
-                 Builder::max_threads){}",
+                 Builder::max_threads){}\n",
                 lists.all_m.len() + 1,
                 self.holders(lists)
-            );
+            ));
         }
     }
 

@@ -112,7 +112,7 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bo
     let handle = runtime.handle();
     let closed = Arc::new(AtomicBool::new(false));
     let (unparkers, targets) = std::sync::mpsc::channel::<gmp::Unparker>();
-    let (book, waits) = (Book::default(), how == AtMainReturn::Wait);
+    let (book, waits, leaks) = (Book::default(), how == AtMainReturn::Wait, how == AtMainReturn::Leak);
     let nuisance = {
         let (closed, book) = (closed.clone(), book.clone());
         spared(|| {
@@ -135,7 +135,7 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bo
     let finished = runtime.run(move || {
         let mut rng = Rng::with_seed(seed);
         for i in 0..rng.u32(4..40) {
-            let (ticket, unparkers, kind) = (books.ticket(), unparkers.clone(), rng.u32(..9));
+            let (ticket, unparkers, kind) = (books.ticket(), unparkers.clone(), rng.u32(..10));
             // Dropped handles: results that matter are dropped by the runtime.
             drop(gmp::go(move || {
                 let _ticket = ticket;
@@ -182,6 +182,10 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bo
                             gmp::park_timeout(Duration::from_millis(3));
                         }
                     }
+                    // Never waits, and runs no more once the runtime has closed.
+                    8 if leaks => loop {
+                        gmp::checkpoint();
+                    },
                     _ => drop(gmp::go(move || i.to_string())),
                 }
                 vec![i]

@@ -101,8 +101,13 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         29 if rng.u32(..20) == 0 => resize(world, rng),
         30 => compute(rng),
         31 => {
-            let word = rng.u64(..);
-            assert_eq!(gmp::on_system_stack(move || black_box(word)), word);
+            // It may lose its P there.
+            let (word, pause) = (rng.u64(..), rng.bool().then(|| micros(rng, 300)));
+            let call = move || {
+                pause.into_iter().for_each(std::thread::sleep);
+                black_box(word)
+            };
+            assert_eq!(gmp::on_system_stack(call), word);
         }
         32 if may_start => race_a_timeout(rng),
         33 => deep(rng),

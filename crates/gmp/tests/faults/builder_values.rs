@@ -322,6 +322,14 @@ fn passed_limits() {
         (0..10).for_each(|_| group.done());
 
         assert!(message(|| drop(gmp::chan::<u64>(usize::MAX))).contains("capacity"));
+        // 128 TiB, which is all that a process has addresses for.
+        assert!(
+            message(|| drop(gmp::chan::<u64>(1 << 44))).contains("no memory: a channel for 17592186044416")
+        );
+        let news = |capacity| message(move || drop(gmp::sync::broadcast::channel::<u64>(capacity)));
+        for capacity in [1 << 44, usize::MAX] {
+            assert!(news(capacity).contains(&format!("broadcast::channel({capacity}): ")));
+        }
         for procs in [0, (1 << 20) + 1] {
             let said = message(|| _ = gmp::set_max_procs(procs));
             assert!(said.contains("must be from 1 to 1048576"), "{said}");

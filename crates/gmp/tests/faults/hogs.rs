@@ -26,6 +26,7 @@ pub(crate) const FAULT: crate::Fault = (
         threads_as_goroutines_end,
         an_overrun_is_reported,
         a_polite_loop_overruns_nothing,
+        the_system_stack_hides_nobody,
     ],
     named![
         ticks,
@@ -41,6 +42,7 @@ pub(crate) const FAULT: crate::Fault = (
         hosted,
         reported,
         polite,
+        on_system_stack,
     ],
 );
 
@@ -363,4 +365,38 @@ fn polite() {
 
 fn a_polite_loop_overruns_nothing() {
     child("polite").run().code(0).prints("0\n0\n");
+}
+
+/// What computes, or sleeps, on the thread's own stack has its P taken, too, and goes on where it was.
+fn on_system_stack() {
+    moving(|| {
+        for (ticks, pause) in [(20, Duration::ZERO), (10, MS)] {
+            let ticked = Arc::new(AtomicU32::new(0));
+            let hog = go({
+                let ticked = Arc::clone(&ticked);
+                move || {
+                    let thread = std::thread::current().id();
+                    let done = || ticked.load(SeqCst) >= ticks;
+                    gmp::on_system_stack(|| {
+                        while !done() {
+                            spin_loop();
+                            std::thread::sleep(pause);
+                        }
+                    });
+                    assert_eq!(std::thread::current().id(), thread);
+                    gmp::yield_now();
+                }
+            });
+            while ticked.load(SeqCst) < ticks {
+                gmp::sleep(MS);
+                ticked.fetch_add(1, SeqCst);
+            }
+            hog.join().unwrap();
+        }
+    });
+    println!("done");
+}
+
+fn the_system_stack_hides_nobody() {
+    child("on_system_stack").run().code(0).prints("done\n");
 }

@@ -8,9 +8,12 @@ mod builder_values;
 mod foreign_looks;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod held_stderr;
 mod hogs;
+mod kept_answers;
 mod kept_stacks;
 mod last_destructors;
+mod left_running;
 mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
@@ -34,6 +37,7 @@ mod unheard_attention;
 mod unrun_join;
 #[cfg(feature = "dump")]
 mod unseen;
+mod waker_under_lock;
 mod wakers;
 
 use harness::Named;
@@ -48,9 +52,12 @@ const FAULTS: &[Fault] = &[
     bounded_threads::FAULT,
     broken_code::FAULT,
     builder_values::FAULT,
+    held_stderr::FAULT,
     foreign_looks::FAULT,
     hogs::FAULT,
+    kept_answers::FAULT,
     kept_stacks::FAULT,
+    left_running::FAULT,
     last_destructors::FAULT,
     locked_and_pinned::FAULT,
     lost_in_resize::FAULT,
@@ -73,6 +80,7 @@ const FAULTS: &[Fault] = &[
     unrun_join::FAULT,
     #[cfg(feature = "dump")]
     unseen::FAULT,
+    waker_under_lock::FAULT,
     wakers::FAULT,
 ];
 

@@ -7,9 +7,10 @@ use gmp::context::Context;
 use gmp::sync::{Barrier, Cond, Mutex, Once, OnceCell, RwLock, Semaphore, WaitGroup};
 use gmp::{chan, select};
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 pub(crate) const FAULT: crate::Fault = (
     named![
@@ -29,6 +30,7 @@ fn builder() -> gmp::Builder<gmp::policy::Go> {
 }
 
 const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A call, and what it needs.
 type Call = (&'static str, fn() -> Box<dyn FnMut() + Send>);
@@ -87,7 +89,66 @@ const CALLS: &[Call] = &[
     call!("Cond", let c = Cond::new() => { c.notify_one(); c.notify_all(); }),
     call!("Barrier", let b = Barrier::new(1) => _ = b.wait()),
     call!("Context::err", let (c, cancel) = Context::background().with_cancel() => { let _on = &cancel; _ = c.err(); }),
+    call!("Context::deadline", let c = Context::background() => _ = c.deadline()),
+    call!("Context::with_cancel", let c = Context::background() => drop(c.with_cancel())),
+    call!("Cancel::cancel", let (_, cancel) = Context::background().with_cancel() => cancel.cancel()),
+    call!("sleep_until what is past", let at = Instant::now() => gmp::time::sleep_until(at)),
+    call!("Timer::stop", let timer = gmp::time::Timer::new(HOUR) => _ = timer.stop()),
+    call!("Ticker::stop", let ticker = gmp::time::Ticker::new(HOUR) => ticker.stop()),
+    call!("close", let (tx, _) = chan::<()>(0) => _ = tx.close()),
+    call!("capacity", let (tx, _) = chan::<()>(0) => _ = tx.capacity()),
+    call!("Semaphore::available", let s = Semaphore::new(1) => _ = s.available()),
+    call!("Semaphore::add_permits", let s = Semaphore::new(0) => s.add_permits(1)),
+    call!("Handle::go", || drop(handle().go(|| ()))),
+    call!("Handle::num_goroutines", || _ = handle().num_goroutines()),
+    call!("Handle::stats", || _ = handle().stats()),
+    call!("Handle::max_procs", || _ = handle().max_procs()),
+    call!("Handle::is_closed", || _ = handle().is_closed()),
+    call!("Handle::trace", || _ = handle().trace(false)),
+    call!("block_on a future that wakes itself", || gmp::block_on(async {
+        for _ in 0..1000 {
+            let mut woken = false;
+            std::future::poll_fn(|context| {
+                if std::mem::replace(&mut woken, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
+    })),
+    call!("Child::try_wait", || _ = child_process().try_wait()),
+    call!("local_addr", || _ = listener().local_addr()),
+    call!("set_read_timeout", || socket().set_read_timeout(Some(HOUR)).unwrap()),
 ];
+
+/// One of the runtime that a loop over calls runs in.
+static HANDLE: std::sync::Mutex<Option<gmp::Handle>> = std::sync::Mutex::new(None);
+
+fn handle() -> gmp::Handle {
+    HANDLE.lock().unwrap().clone().unwrap()
+}
+
+/// A process that has ended.
+fn child_process() -> &'static gmp::process::Child {
+    static CHILD: OnceLock<gmp::process::Child> = OnceLock::new();
+    CHILD.get_or_init(|| {
+        let mut child = gmp::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        child
+    })
+}
+
+fn listener() -> &'static gmp::net::TcpListener {
+    static LISTENER: OnceLock<gmp::net::TcpListener> = OnceLock::new();
+    LISTENER.get_or_init(|| gmp::net::TcpListener::bind("127.0.0.1:0").unwrap())
+}
+
+fn socket() -> &'static gmp::net::UdpSocket {
+    static SOCKET: OnceLock<gmp::net::UdpSocket> = OnceLock::new();
+    SOCKET.get_or_init(|| gmp::net::UdpSocket::bind("127.0.0.1:0").unwrap())
+}
 
 /// As many loops over each call as there are Ps end when a sleeper has slept three times.
 fn loops_end(
@@ -95,7 +156,10 @@ fn loops_end(
     procs: usize,
     calls: impl Iterator<Item = Call> + Send + 'static,
 ) {
-    let finished = builder.procs(procs).build().unwrap().run(move || {
+    // sysmon takes no P: whoever does not give way keeps it.
+    let runtime = builder.procs(procs).retake(false).build().unwrap();
+    *HANDLE.lock().unwrap() = Some(runtime.handle());
+    let finished = runtime.run(move || {
         for (name, prepare) in calls {
             let over = Arc::new(AtomicBool::new(false));
             let loops: Vec<_> = (0..procs)
@@ -126,10 +190,10 @@ fn two_ps() {
     loops_end(builder(), 2, CALLS.iter().copied());
 }
 
-/// Without the loop over `go` alone, which leaves some hundred thousand threads to be made: minutes that tell nothing which
+/// Without the loops over `go` alone, which leave some hundred thousand threads to be made: minutes that tell nothing which
 /// `go and join` does not.
 fn on_threads() -> impl Iterator<Item = Call> + Send + 'static {
-    CALLS.iter().copied().filter(|&(name, _)| name != "go")
+    CALLS.iter().copied().filter(|&(name, _)| !["go", "Handle::go"].contains(&name))
 }
 
 fn threads() {

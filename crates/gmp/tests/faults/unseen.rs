@@ -19,10 +19,11 @@ pub(crate) const FAULT: crate::Fault = (
         a_deadlock_shows_stacks,
         what_main_leaves_behind_is_shown,
         a_word_that_means_nothing_is_refused,
+        a_signal_that_means_something_else_is_refused,
         a_leak_fails_a_test,
         the_scheduler_prints_gos_line
     ],
-    named![stands, moves_on, stuck, deadlocked, leaves, leaks, traced],
+    named![stands, moves_on, stuck, deadlocked, leaves, leaks, traced, dumps_on_faults],
 );
 
 const MODE: &str = "GMP_UNSEEN_MODE";
@@ -279,6 +280,25 @@ fn leaves() {
 fn a_word_that_means_nothing_is_refused() {
     let done = child("leaves").env("GMP_DEBUG", "dumb").run();
     done.code(101).says("\"dumb\" in GMP_DEBUG, which means nothing");
+}
+
+/// The fault would come again and again, and SIGURG is how a dump is made.
+fn dumps_on_faults() {
+    for signal in
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGURG, libc::SIGKILL, 0, 1000]
+    {
+        match builder().dump_on(signal).build().unwrap().run(|| ()) {
+            Err(RunError::Os(error)) => {
+                assert!(error.to_string().contains(&format!("signal {signal} ")), "{error}")
+            }
+            other => panic!("{signal}: {other:?}"),
+        }
+    }
+    builder().dump_on(libc::SIGUSR1).build().unwrap().run(|| ()).unwrap();
+}
+
+fn a_signal_that_means_something_else_is_refused() {
+    child("dumps_on_faults").run().code(0);
 }
 
 fn a_leak_fails_a_test() {

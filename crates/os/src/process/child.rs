@@ -1,6 +1,6 @@
 //! `Child`: a process that was started.
 
-use gmp_core::{blocking, goroutine};
+use gmp_core::{blocking, goroutine, step_aside};
 use gmp_net::Pollable;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io::{self, PipeReader, PipeWriter, Read};
@@ -65,6 +65,7 @@ impl Child {
     /// # Errors
     /// The system's.
     pub fn kill(&self) -> io::Result<()> {
+        step_aside();
         self.with(std_process::Child::kill)
     }
 
@@ -73,6 +74,7 @@ impl Child {
     /// # Errors
     /// The system's.
     pub fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
+        step_aside();
         self.with(std_process::Child::try_wait)
     }
 

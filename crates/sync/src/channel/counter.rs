@@ -57,13 +57,15 @@ impl<T> Counted<T> {
         fit().unwrap_or_else(|_: LayoutError| panic!("capacity overflow: a channel for {capacity} values"))
     }
 
+    /// Makes a channel with one receiver.
+    ///
+    /// # Panics
+    /// If there is no memory for that many values.
     #[inline]
     fn make(capacity: usize, senders: usize, kind: Kind) -> NonNull<Self> {
         let (layout, spare, slots) = Self::layout(capacity);
         // SAFETY: not of size zero.
-        let Some(base) = NonNull::new(unsafe { alloc::alloc(layout) }) else {
-            alloc::handle_alloc_error(layout)
-        };
+        let Some(base) = NonNull::new(unsafe { alloc::alloc(layout) }) else { no_memory(capacity, layout) };
         let skipped = if spare == 0 { 0 } else { base.addr().get().wrapping_neg() % align_of::<Self>() };
         // SAFETY: the layout has room for it at the next aligned address, and for the slots behind it.
         unsafe {
@@ -96,6 +98,12 @@ impl<T> Counted<T> {
             this.drop_in_place();
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_memory(capacity: usize, layout: Layout) -> ! {
+    panic!("no memory: a channel for {capacity} values takes {} bytes", layout.size())
 }
 
 /// What kind of channel it is.

@@ -92,6 +92,7 @@ macro_rules! side {
             /// ```
             #[doc(alias = "closechan")]
             pub fn close(&self) -> bool {
+                crate::seam::step_aside();
                 !self.chan.is_never() && self.chan.close()
             }
 
@@ -125,6 +126,7 @@ macro_rules! side {
             /// Shown at [`len`](Self::len).
             #[doc(alias = "cap")]
             pub fn capacity(&self) -> usize {
+                crate::seam::step_aside();
                 if self.chan.is_timers() { 0 } else { self.chan.capacity() }
             }
 

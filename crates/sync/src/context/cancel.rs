@@ -2,6 +2,7 @@
 
 use super::error::{Cause, ContextError};
 use super::tree::Node;
+use crate::seam::step_aside;
 use core::fmt;
 use std::error::Error;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ impl Cancel {
     ///
     /// Shown at [`Context`](super::Context).
     pub fn cancel(&self) {
+        step_aside();
         self.0.cancel(None);
     }
 
@@ -54,6 +56,7 @@ impl Cancel {
     /// assert_eq!(context.cause().unwrap().to_string(), "the user went away");
     /// ```
     pub fn cancel_because(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
+        step_aside();
         self.0.cancel(Some(Arc::from(cause.into())));
     }
 

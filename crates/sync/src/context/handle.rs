@@ -76,6 +76,7 @@ impl Context {
     #[doc(alias = "WithCancel")]
     #[doc(alias = "WithCancelCause")]
     pub fn with_cancel(&self) -> (Self, Cancel) {
+        step_aside();
         self.derive(Node::under(self.node.as_ref(), None))
     }
 
@@ -278,6 +279,7 @@ impl Context {
     /// Shown at [`Context::with_deadline_cause`].
     #[doc(alias = "Deadline")]
     pub fn deadline(&self) -> Option<Instant> {
+        step_aside();
         self.node.as_ref()?.deadline()
     }
 

@@ -1,6 +1,7 @@
 //! `Bell`: what a future rings, and its goroutine waits for. It remembers one ring, so none between a poll and the wait
 //! after it is lost.
 
+use crate::seam::give_way;
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
 use gmp_core::WaitReason;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ impl Bell {
     /// Waits until it rings, or has rung. **Suspends.**
     #[track_caller]
     pub(super) fn wait(&self) {
+        // A future that wakes itself has rung already, and would never wait.
+        give_way();
         let caller = Caller::enter("block_on");
         let mut mode = WaitMode::new(WaitReason::Future, None);
         let mut state = self.0.lock();

@@ -171,6 +171,7 @@ impl Semaphore {
     ///
     /// Shown at [`Semaphore::acquire_many`].
     pub fn available(&self) -> usize {
+        step_aside();
         self.0.lock().free
     }
 
@@ -196,6 +197,7 @@ impl Semaphore {
     #[doc(alias = "Release")]
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
+        step_aside();
         let mut permits = self.0.lock();
         let Some(free) = permits.free.checked_add(n) else {
             drop(permits);

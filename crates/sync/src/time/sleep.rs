@@ -2,7 +2,7 @@
 
 use super::channel_timer::ChannelTimer;
 use crate::channel::Receiving;
-use crate::seam::step_aside;
+use crate::seam::{give_way, step_aside};
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 #[doc(alias = "Sleep")]
 #[track_caller]
 pub fn sleep_until(at: Instant) {
+    give_way();
     let left = at.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return;

@@ -2,6 +2,7 @@
 
 use super::channel_timer::ChannelTimer;
 use crate::channel::{Receiver, never};
+use crate::seam::step_aside;
 use core::fmt;
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,7 @@ impl Ticker {
     /// ```
     #[doc(alias = "Stop")]
     pub fn stop(&self) {
+        step_aside();
         self.0.stop();
     }
 }

@@ -3,6 +3,7 @@
 use super::channel_timer::ChannelTimer;
 use super::func_timer::FuncTimer;
 use crate::channel::Receiver;
+use crate::seam::step_aside;
 use core::fmt;
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,7 @@ impl Timer {
     /// ```
     #[doc(alias = "Stop")]
     pub fn stop(&self) -> bool {
+        step_aside();
         match &self.0 {
             Kind::Channel(timer) => timer.stop(),
             Kind::Func(timer) => timer.stop(),

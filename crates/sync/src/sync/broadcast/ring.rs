@@ -60,7 +60,14 @@ impl<T> Ring<T> {
 }
 
 /// An empty ring with one sender and one receiver.
+///
+/// # Panics
+/// If there is no memory for that many values.
+#[track_caller]
 pub(super) fn of<T>(capacity: usize) -> Shared<T> {
-    let places = VecDeque::with_capacity(capacity);
+    let mut places = VecDeque::new();
+    if let Err(error) = places.try_reserve_exact(capacity) {
+        panic!("gmp::sync::broadcast::channel({capacity}): {error}");
+    }
     Arc::new(Changing::new(Ring { places, capacity, first: 0, senders: 1, receivers: 1 }))
 }

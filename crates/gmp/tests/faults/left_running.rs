@@ -1,0 +1,115 @@
+//! `run` waited for ever for goroutines that block again and again: some were always runnable. And those that it left
+//! behind went on, since nobody ended their slices any more. The kind: what goes on without a wait while a runtime closes.
+
+use crate::harness::{child, named};
+use gmp::{AtMainReturn, Builder, go};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+pub(crate) const FAULT: crate::Fault = (
+    named![run_returns_beside_what_never_waits, what_is_left_behind_runs_no_more],
+    named![polite_left, spawner_left, blockers_left, left_behind],
+);
+
+const MS: Duration = Duration::from_millis(1);
+
+fn builder(procs: usize, at_return: AtMainReturn) -> Builder<gmp::policy::Go> {
+    crate::told::moving(Builder::new().policy::<gmp::policy::Go>()).procs(procs).at_main_return(at_return)
+}
+
+/// Main leaves what `start` has started, and one that sleeps and has something to unwind.
+fn unwinds_beside(procs: usize, start: impl FnOnce() + Send + 'static) {
+    static UNWOUND: AtomicUsize = AtomicUsize::new(0);
+    struct Unwound;
+    impl Drop for Unwound {
+        fn drop(&mut self) {
+            UNWOUND.fetch_add(1, SeqCst);
+        }
+    }
+    let finished = builder(procs, AtMainReturn::Unwind).build().unwrap().run(move || {
+        go(|| {
+            let _unwound = Unwound;
+            gmp::park();
+        });
+        gmp::yield_now();
+        start();
+    });
+    finished.unwrap();
+    println!("{}", UNWOUND.load(SeqCst));
+}
+
+/// They give way, to each other.
+fn polite_left() {
+    unwinds_beside(1, || {
+        (0..3).for_each(|_| {
+            go(|| {
+                let mutex = gmp::sync::Mutex::new(0);
+                loop {
+                    *mutex.lock() += 1;
+                }
+            });
+        });
+        gmp::sleep(50 * MS);
+    });
+}
+
+/// There is always one that has not started yet.
+fn spawner_left() {
+    unwinds_beside(2, || {
+        go(|| {
+            loop {
+                drop(go(|| ()));
+            }
+        });
+        gmp::sleep(50 * MS);
+    });
+}
+
+/// There is always one that has come back and has no P.
+fn blockers_left() {
+    unwinds_beside(1, || {
+        (0..30).for_each(|_| {
+            go(|| {
+                loop {
+                    gmp::blocking(|| std::thread::sleep(MS));
+                }
+            });
+        });
+        gmp::sleep(50 * MS);
+    });
+}
+
+fn run_returns_beside_what_never_waits() {
+    for name in ["polite_left", "spawner_left", "blockers_left"] {
+        child(name).run().code(0).prints("1\n");
+    }
+}
+
+/// Both Ps are kept by loops of calls that need not wait.
+fn left_behind() {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let finished = builder(2, AtMainReturn::Leak).build().unwrap().run(|| {
+        (0..2).for_each(|_| {
+            go(|| {
+                let (send, receive) = gmp::chan(1);
+                loop {
+                    send.send(COUNT.fetch_add(1, SeqCst)).unwrap();
+                    receive.recv().unwrap();
+                }
+            });
+        });
+        gmp::sleep(20 * MS);
+    });
+    finished.unwrap();
+    loop {
+        let before = COUNT.load(SeqCst);
+        std::thread::sleep(20 * MS);
+        if COUNT.load(SeqCst) == before {
+            return;
+        }
+    }
+}
+
+fn what_is_left_behind_runs_no_more() {
+    child("left_behind").run().code(0);
+}

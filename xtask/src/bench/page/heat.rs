@@ -26,7 +26,7 @@ pub(crate) fn section(report: &Report) -> String {
     text += "</tbody></table></div>\n";
     part(
         "Who is fastest where",
-        "Multiples of the smallest figure in the row: 1 is the fastest, darker is slower.",
+        "Multiples of the smallest figure in the row: 1 is the fastest, and the stronger the colour, the slower.",
         &text,
     )
 }
@@ -40,7 +40,7 @@ fn entry(contest: &Contest, name: &str) -> String {
         None => "<td class=\"failed\">failed</td>".to_owned(),
         Some(figure) => {
             let multiple = figure / best;
-            // Sixteen times as slow is as dark as it gets.
+            // Sixteen times as slow has the strongest colour.
             let heat = (multiple.log2() / 4.0).clamp(0.0, 1.0) * 100.0;
             format!("<td style=\"--heat:{heat:.0}%\">{multiple:.2}</td>")
         }

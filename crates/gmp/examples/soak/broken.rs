@@ -158,7 +158,8 @@ fn ends_holding(rng: &mut Rng) {
 /// Handles, scoped handles, guards.
 fn leaks(rng: &mut Rng) {
     static LEAKED: AtomicUsize = AtomicUsize::new(0);
-    if LEAKED.fetch_add(1, Relaxed) < MOST_LEAKED {
+    let may_leak = LEAKED.fetch_add(1, Relaxed) < MOST_LEAKED;
+    if may_leak {
         let ticket = Ticket::new();
         forget(gmp::go(move || drop(ticket)));
     }
@@ -166,10 +167,13 @@ fn leaks(rng: &mut Rng) {
     gmp::scope(|s| {
         for _ in 0..3 {
             let ticket = Ticket::new();
-            forget(s.go(|| {
+            let child = s.go(|| {
                 let _ticket = ticket;
                 ran.fetch_add(1, Relaxed)
-            }));
+            });
+            if may_leak {
+                forget(child);
+            }
         }
     });
     let (lock, ticket) = (Arc::new(Mutex::new(0)), Ticket::new());

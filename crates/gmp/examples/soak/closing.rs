@@ -18,6 +18,9 @@ const AT_ONCE: u32 = 12;
 /// Leaked stacks are never freed: no more runtimes than this leak any.
 const MOST_LEAKS: u32 = 60;
 
+/// The plain thread starts no more goroutines while so many have not ended.
+const FAR_AHEAD: usize = 500;
+
 /// Goroutines of one runtime: some may end long after it has closed, so these are books of their own.
 #[derive(Clone, Default)]
 struct Book(Arc<(AtomicUsize, AtomicUsize)>);
@@ -121,8 +124,9 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bo
                 while !closed.load(Relaxed) {
                     sleepers.extend(targets.try_iter().take(4));
                     sleepers.iter().for_each(gmp::Unparker::unpark);
-                    let ticket = book.ticket();
-                    if !waits {
+                    // On a busy machine it would get ever farther ahead of the runtime.
+                    if !waits && book.live() < FAR_AHEAD {
+                        let ticket = book.ticket();
                         // It runs, or is given back, or is dropped with the runtime.
                         drop(handle.go(move || drop(ticket)));
                     }

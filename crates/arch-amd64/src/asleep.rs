@@ -1,5 +1,6 @@
-//! Whether another thread of this process sleeps in the kernel.
+//! Whether another thread of this process runs, or sleeps in the kernel.
 
+use crate::cpus::thread_of;
 use std::fs::File;
 use std::io::Read;
 
@@ -10,13 +11,20 @@ const HEAD: usize = 64;
 /// it early. A thread that waits for a CPU is R, however long it waits. `None`: the thread has ended, or there is no
 /// such file. It takes 5 us.
 pub(crate) fn sleeps(clock: i32) -> Option<bool> {
-    // Linux names the clock of a thread by the number's complement, above three bits (`CPUCLOCK_PID`).
-    let thread = !(clock >> 3);
+    state_of(thread_of(clock)).map(|state| matches!(state, b'S' | b'D'))
+}
+
+/// Whether a thread, by the kernel's number of it, runs or would if it had a CPU. It takes 5 us.
+pub fn thread_runs(thread: i32) -> bool {
+    state_of(thread) == Some(b'R')
+}
+
+fn state_of(thread: i32) -> Option<u8> {
     let mut head = [0; HEAD];
     let read = File::open(format!("/proc/self/task/{thread}/stat"))
         .and_then(|mut file| file.read(&mut head))
         .ok()?;
-    state(&head[..read]).map(|state| matches!(state, b'S' | b'D'))
+    state(&head[..read])
 }
 
 /// The letter after the name; the name may have any bytes, brackets too.

@@ -48,8 +48,16 @@ pub(crate) fn time_of(clock: i32) -> Option<u64> {
 pub fn cpu_time_of_thread(thread: i32) -> Option<Duration> {
     /// That the clock is of one thread, and counts the time for which it runs (`make_thread_cpuclock` of Linux).
     const OF_A_THREAD: i32 = 0b110;
-    time_of((!thread << 3) | OF_A_THREAD).map(Duration::from_nanos)
+    time_of((!thread << CLOCK_BITS) | OF_A_THREAD).map(Duration::from_nanos)
 }
+
+/// The kernel's number of the thread to which a clock belongs.
+pub(crate) fn thread_of(clock: i32) -> i32 {
+    !(clock >> CLOCK_BITS)
+}
+
+/// Linux names the clock of a thread by the number's complement, above three bits (`CPUCLOCK_PID`).
+const CLOCK_BITS: u32 = 3;
 
 #[cfg(test)]
 mod tests {

@@ -51,6 +51,7 @@ mod thread_block;
 mod valgrind;
 
 pub use alternate::AttachedThread;
+pub use asleep::thread_runs;
 pub use capture::{MOST_COPIED, Registers, capture, capture_any, copy_memory};
 pub use cpus::{available_cpus, cpu_time_of_thread, thread_id};
 pub use overflow::{Describe, Fault, set_overflow_describer};

@@ -1,5 +1,6 @@
 //! `Dump`: all goroutines of a runtime, grouped.
 
+use crate::elsewhere::elsewhere;
 use crate::symbols::{Frame, Symbols, without_runtime};
 use crate::walk::Walk;
 use core::mem::{Discriminant, discriminant};
@@ -10,7 +11,6 @@ use gmp_core::contract::{Context, SavedRegisters};
 use gmp_core::runtime::Handle;
 use gmp_core::sight::{Look, Sight, State};
 use std::collections::HashMap;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Every goroutine of a runtime, each as it was at some moment while the dump was made. Those with equal stacks stand
@@ -81,15 +81,7 @@ pub fn dump(handle: &Handle) -> Dump {
 /// If the operating system refuses a thread.
 #[must_use]
 pub fn dump_elsewhere(handle: &Handle) -> Dump {
-    let dumped = thread::scope(|scope| {
-        let thread = thread::Builder::new().name("gmp-dump".into());
-        thread.spawn_scoped(scope, || dump(handle)).map(thread::ScopedJoinHandle::join)
-    });
-    match dumped {
-        Ok(Ok(dump)) => dump,
-        Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Err(error) => panic!("gmp::dump: the operating system refused a thread: {error}"),
-    }
+    elsewhere("gmp-dump", "gmp::dump", || dump(handle))
 }
 
 /// What goroutines of one group have in common, with their stack by its number.

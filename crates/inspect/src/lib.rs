@@ -4,6 +4,7 @@
 //! | file | is |
 //! | --- | --- |
 //! | `dump.rs` | [`Dump`]: goroutines grouped by equal stacks, and how they are collected |
+//! | `elsewhere.rs` | the threads on which that is done |
 //! | `text.rs`, `json.rs` | a dump as Go prints one, and for programs |
 //! | `walk.rs` | from a copied stack to addresses: framehop does that |
 //! | `modules.rs` | the unwind tables of what is loaded |
@@ -17,6 +18,7 @@
 //! gmp-arch-amd64's (`capture.rs`). What is here works on copies, and takes its time.
 
 mod dump;
+mod elsewhere;
 mod json;
 mod modules;
 #[cfg(feature = "profile")]

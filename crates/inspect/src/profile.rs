@@ -7,10 +7,11 @@
 //! threads of libraries as well.
 
 use crate::dump::Dump;
+use crate::elsewhere::elsewhere;
 use crate::symbols::{Frame, Symbols};
 use crate::walk::Walk;
 use core::fmt;
-use gmp_arch_amd64::{cpu_time_of_thread, thread_id};
+use gmp_arch_amd64::{cpu_time_of_thread, thread_id, thread_runs};
 use gmp_core::sight::Sight;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -86,15 +87,7 @@ fn sample(duration: Duration) -> Profile {
 /// If the operating system refuses a thread.
 #[must_use]
 pub fn cpu(duration: Duration) -> Profile {
-    let sampled = thread::scope(|scope| {
-        let thread = thread::Builder::new().name("gmp-profile".into());
-        thread.spawn_scoped(scope, || sample(duration)).map(thread::ScopedJoinHandle::join)
-    });
-    match sampled {
-        Ok(Ok(profile)) => profile,
-        Ok(Err(panic)) => std::panic::resume_unwind(panic),
-        Err(error) => panic!("gmp::profile::cpu: the operating system refused a thread: {error}"),
-    }
+    elsewhere("gmp-profile", "gmp::profile::cpu", || sample(duration))
 }
 
 /// The goroutines of a dump as a profile.
@@ -146,7 +139,7 @@ impl Sampler {
             let Some(now) = cpu_time_of_thread(thread) else { continue };
             let before = self.before.entry(thread).or_default();
             let used = now.saturating_sub(*before);
-            if used < LEAST || !runs(thread) {
+            if used < LEAST || !thread_runs(thread) {
                 continue;
             }
             let Some(slot) = self.walk.capture_any(thread, PATIENCE) else { continue };
@@ -177,12 +170,6 @@ impl Sampler {
 fn threads() -> impl Iterator<Item = i32> {
     let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-/// Whether a thread runs, or would if it had a CPU.
-fn runs(thread: i32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
-    status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'))
 }
 
 impl Profile {
@@ -313,10 +300,10 @@ mod tests {
             let _ = wait.recv();
         });
         let id = hear.recv().unwrap();
-        while runs(id) {
+        while thread_runs(id) {
             thread::sleep(Duration::from_millis(1));
         }
-        assert!(runs(thread_id()));
+        assert!(thread_runs(thread_id()));
         drop(end);
         sleeper.join().unwrap();
     }

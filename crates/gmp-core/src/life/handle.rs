@@ -173,8 +173,8 @@ impl<T> JoinHandle<T> {
     /// `false`: this thread is abandoning the runtime's goroutines, so the result will not be waited for.
     #[cold]
     fn wait_as_thread(&self) -> bool {
-        let abandoned = ABANDONS.get();
-        if !abandoned.is_null() && [abandoned, core::ptr::null()].contains(&self.g.runtime_address()) {
+        let (abandoned, its_own) = (ABANDONS.get(), self.g.runtime_address());
+        if !abandoned.is_null() && (its_own.is_null() || its_own == abandoned) {
             return false;
         }
         let waiter = Waiter::new(Some(Joiner::Thread(std::thread::current())));

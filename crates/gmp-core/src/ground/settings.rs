@@ -18,7 +18,8 @@ pub enum AtMainReturn {
     Wait,
     /// Those that wait are woken and unwind; those that never started are dropped. Whoever waits at the end of a scope
     /// unwinds after the scope's goroutines have ended, and `run` waits for that. Those that go on without a wait, however
-    /// often they give way, are left behind after two seconds, as by `Leak`.
+    /// often they give way, are left behind after two seconds, as by `Leak`, and with them whoever waits at the end of
+    /// their scopes.
     Unwind,
 }
 

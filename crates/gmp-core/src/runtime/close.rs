@@ -30,6 +30,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it goes on looking for runnable goroutines in queues: long against the moment between one and the other.
 const GRACE_OF_KEPT: Duration = Duration::from_secs(1);
 
+/// What is left of a runtime that unwinds.
+#[derive(Default)]
+pub(crate) struct StillThere {
+    /// Waited, and was woken to unwind, or will be in the next round.
+    woken: usize,
+    /// Waits at the end of a scope, for the scope's goroutines.
+    at_ends: usize,
+    runnable: usize,
+    running: usize,
+    /// Is in a blocking call, or runs without a P.
+    blocked: usize,
+}
+
 impl<C: Config> G0<'_, C> {
     /// Runs one goroutine that is pinned or locked to m0, while the rest unwinds and m0 is no M like any other any more:
     /// nobody else could. `false`: none can run now.
@@ -221,29 +234,31 @@ impl<C: Config> Sched<C> {
     /// Wakes what waits, again and again, until the rest has only run for [`GRACE`]. It unwinds at its next suspension;
     /// what never started is dropped. One at the end of its scope is left to its children: for them this waits.
     ///
-    /// Goroutines that never wait, but compute, or make blocking calls, may keep each other runnable, or keep all Ps, for
-    /// as long as they like: so nor does it wait any longer once as many have been runnable for [`PATIENCE`].
-    /// `false`: then nobody is to take more time.
+    /// Goroutines that never wait, but compute, or make blocking calls, may keep each other runnable, or keep all Ps, or
+    /// keep the goroutine whose scope they belong to, for as long as they like: so nor does it wait any longer once as
+    /// many have been left for [`PATIENCE`]. `false`: then nobody is to take more time.
     fn unwind_the_rest(&self, g0: &G0<'_, C>) -> bool {
         debug_assert!(self.unwinding());
         let (mut settled, mut least) = (Instant::now(), usize::MAX);
         loop {
-            match self.wake_to_unwind() {
-                (0, 0, 0) => return true,
-                (0, runnable, _) if runnable >= least => {
-                    let bound = match runnable {
-                        0 => GRACE,
-                        // A policy keeps them, or has dropped them: they would be waited for for ever.
-                        _ if self.nothing_is_queued() => GRACE_OF_KEPT,
-                        _ => PATIENCE,
-                    };
-                    if settled.elapsed() >= bound {
-                        return bound != PATIENCE;
-                    }
-                }
-                (woken, runnable, _) => {
-                    settled = Instant::now();
-                    least = if woken == 0 { runnable } else { usize::MAX };
+            let seen = self.wake_to_unwind();
+            let left = seen.runnable + seen.at_ends;
+            if left == 0 && seen.woken == 0 && seen.running == 0 {
+                return true;
+            }
+            if seen.woken != 0 || left < least {
+                settled = Instant::now();
+                least = if seen.woken == 0 { left } else { usize::MAX };
+            } else {
+                let busy = seen.at_ends != 0 && seen.running + seen.blocked != 0;
+                let bound = match left {
+                    0 => GRACE,
+                    // A policy keeps them, or has dropped them: they would be waited for for ever.
+                    _ if !busy && self.nothing_is_queued() => GRACE_OF_KEPT,
+                    _ => PATIENCE,
+                };
+                if settled.elapsed() >= bound {
+                    return bound != PATIENCE;
                 }
             }
             if !g0.serve_own() {
@@ -263,29 +278,30 @@ impl<C: Config> Sched<C> {
             && !self.any_has_work(&lists.every_p)
     }
 
-    /// Wakes all that waits, to unwind, except goroutines at the end of a scope. Returns how many waited, how many are
-    /// runnable otherwise, and how many run.
-    pub(crate) fn wake_to_unwind(&self) -> (usize, usize, usize) {
-        let (mut woken, mut runnable, mut running) = (0, 0, 0);
+    /// Wakes all that waits, to unwind, except goroutines at the end of a scope.
+    pub(crate) fn wake_to_unwind(&self) -> StillThere {
+        let mut seen = StillThere::default();
         registry::for_each(|g| {
             if !g.is_of(&self.header) {
                 return;
             }
             match g.word.status() {
-                Status::Waiting => {
-                    woken += 1;
-                    if !crate::life::scope::waits_at_end(g)
-                        && let Some(wait) = self.settled_wait(g)
-                    {
-                        crate::waiting::ready::ready(g, wait, Wake::Closing);
+                Status::Waiting => match self.settled_wait(g) {
+                    Some(_) if crate::life::scope::waits_at_end(g) => seen.at_ends += 1,
+                    wait => {
+                        seen.woken += 1;
+                        if let Some(wait) = wait {
+                            crate::waiting::ready::ready(g, wait, Wake::Closing);
+                        }
                     }
-                }
-                Status::Runnable => runnable += 1,
-                Status::Running => running += 1,
-                Status::Free | Status::Blocked => {}
+                },
+                Status::Runnable => seen.runnable += 1,
+                Status::Running => seen.running += 1,
+                Status::Blocked => seen.blocked += 1,
+                Status::Free => {}
             }
         });
-        (woken, runnable, running)
+        seen
     }
 
     /// The wait that `g` is in, if its park is through: while an M makes the commit it reads the goroutine's stack, and

@@ -1,5 +1,5 @@
-//! `run` waited for ever for goroutines that block again and again: some were always runnable. And those that it left
-//! behind went on, since nobody ended their slices any more. The kind: what goes on without a wait while a runtime closes.
+//! `run` waited for ever for goroutines that block again and again: some were always runnable; and for one whose scope's
+//! goroutine never waits. And those that it left behind went on, since nobody ended their slices any more. The kind: what goes on without a wait while a runtime closes.
 
 use crate::harness::{child, named};
 use gmp::{AtMainReturn, Builder, go};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub(crate) const FAULT: crate::Fault = (
     named![run_returns_beside_what_never_waits, what_is_left_behind_runs_no_more],
-    named![polite_left, spawner_left, blockers_left, left_behind],
+    named![polite_left, spawner_left, blockers_left, scope_left, blocked_scope_left, left_behind],
 );
 
 const MS: Duration = Duration::from_millis(1);
@@ -79,8 +79,42 @@ fn blockers_left() {
     });
 }
 
+/// The goroutine at the end of the scope waits for one that never waits.
+fn scope_left() {
+    unwinds_beside(1, || {
+        go(|| {
+            gmp::scope(|s| {
+                s.go(|| {
+                    loop {
+                        gmp::yield_now();
+                    }
+                });
+            });
+        });
+        gmp::sleep(50 * MS);
+    });
+}
+
+/// The goroutine at the end of the scope waits for one that is in the kernel.
+fn blocked_scope_left() {
+    unwinds_beside(1, || {
+        go(|| {
+            gmp::scope(|s| {
+                s.go(|| {
+                    gmp::blocking(|| {
+                        loop {
+                            std::thread::sleep(1000 * MS);
+                        }
+                    })
+                });
+            });
+        });
+        gmp::sleep(50 * MS);
+    });
+}
+
 fn run_returns_beside_what_never_waits() {
-    for name in ["polite_left", "spawner_left", "blockers_left"] {
+    for name in ["polite_left", "spawner_left", "blockers_left", "scope_left", "blocked_scope_left"] {
         child(name).run().code(0).prints("1\n");
     }
 }

@@ -29,7 +29,7 @@ impl Fire for Beats {
 /// the heap of a P: a later stop wrote to that P's freed memory.
 #[test]
 fn a_beat_during_the_unwind_leaves_no_plan_behind() {
-    /// Holds the unwinding up for some ticks.
+    /// Holds the unwinding up for some ticks. It is waited for, even where its P is taken meanwhile.
     struct Slow;
     impl Drop for Slow {
         fn drop(&mut self) {

@@ -154,6 +154,9 @@ pub(crate) fn end_in_panic(g: &G, payload: Box<dyn Any + Send>) {
 /// Ends the calling goroutine: unwinds it, running every destructor, without the panic hook.
 #[doc(alias = "Goexit")]
 pub(crate) fn unwind_goroutine() -> ! {
+    if let Caller::G(here) = caller() {
+        here.g().set(Flags::UNWINDS);
+    }
     std::panic::resume_unwind(Box::new(Goexit))
 }
 

@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 const CLOSING_PERIOD: Duration = Duration::from_micros(50);
 /// How long it lets goroutines run that may be in their destructors: long against those, short for a program's end.
 const GRACE: Duration = Duration::from_millis(100);
-/// How long it waits for some of those that are runnable to come to their ends: long against the destructors of one, for
-/// which others may have to wait.
+/// How long it waits for some of those that are runnable, or unwind already, to come to their ends: long against the
+/// destructors of one, for which others may have to wait.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it goes on looking for runnable goroutines in queues: long against the moment between one and the other.
 const GRACE_OF_KEPT: Duration = Duration::from_secs(1);
@@ -38,8 +38,11 @@ pub(crate) struct StillThere {
     /// Waits at the end of a scope, for the scope's goroutines.
     at_ends: usize,
     runnable: usize,
+    /// Unwinds already, with a P or without one.
+    unwinding: usize,
+    /// Runs, and unwinds at its next suspension.
     running: usize,
-    /// Is in a blocking call, or runs without a P.
+    /// Blocks, or runs without a P. Only who waits at the end of a scope is kept by them.
     blocked: usize,
 }
 
@@ -235,31 +238,27 @@ impl<C: Config> Sched<C> {
     /// what never started is dropped. One at the end of its scope is left to its children: for them this waits.
     ///
     /// Goroutines that never wait, but compute, or make blocking calls, may keep each other runnable, or keep all Ps, or
-    /// keep the goroutine whose scope they belong to, for as long as they like: so nor does it wait any longer once as
-    /// many have been left for [`PATIENCE`]. `false`: then nobody is to take more time.
+    /// the goroutine whose scope they belong to, or stay in a destructor, for as long as they like: so nor does it wait
+    /// any longer once as many have been left for [`PATIENCE`]. `false`: then nobody is to take more time.
     fn unwind_the_rest(&self, g0: &G0<'_, C>) -> bool {
         debug_assert!(self.unwinding());
         let (mut settled, mut least) = (Instant::now(), usize::MAX);
         loop {
             let seen = self.wake_to_unwind();
-            let left = seen.runnable + seen.at_ends;
-            if left == 0 && seen.woken == 0 && seen.running == 0 {
-                return true;
-            }
+            let left = seen.runnable + seen.at_ends + seen.unwinding;
             if seen.woken != 0 || left < least {
                 settled = Instant::now();
                 least = if seen.woken == 0 { left } else { usize::MAX };
-            } else {
-                let busy = seen.at_ends != 0 && seen.running + seen.blocked != 0;
-                let bound = match left {
-                    0 => GRACE,
-                    // A policy keeps them, or has dropped them: they would be waited for for ever.
-                    _ if !busy && self.nothing_is_queued() => GRACE_OF_KEPT,
-                    _ => PATIENCE,
-                };
-                if settled.elapsed() >= bound {
-                    return bound != PATIENCE;
-                }
+            }
+            let bound = match (left, seen.running) {
+                (0, 0) if seen.woken == 0 => return true,
+                (0, _) => GRACE,
+                // A policy keeps them, or has dropped them: they would be waited for for ever.
+                (_, 0) if seen.unwinding + seen.blocked == 0 && self.nothing_is_queued() => GRACE_OF_KEPT,
+                _ => PATIENCE,
+            };
+            if settled.elapsed() >= bound {
+                return bound != PATIENCE;
             }
             if !g0.serve_own() {
                 std::thread::sleep(CLOSING_PERIOD);
@@ -296,6 +295,7 @@ impl<C: Config> Sched<C> {
                     }
                 },
                 Status::Runnable => seen.runnable += 1,
+                Status::Running | Status::Blocked if g.has(Flags::UNWINDS) => seen.unwinding += 1,
                 Status::Running => seen.running += 1,
                 Status::Blocked => seen.blocked += 1,
                 Status::Free => {}

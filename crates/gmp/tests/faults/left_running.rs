@@ -7,8 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 pub(crate) const FAULT: crate::Fault = (
-    named![run_returns_beside_what_never_waits, what_is_left_behind_runs_no_more],
-    named![polite_left, spawner_left, blockers_left, scope_left, blocked_scope_left, left_behind],
+    named![
+        run_returns_beside_what_never_waits,
+        what_is_left_behind_runs_no_more,
+        a_destructor_that_blocks_is_waited_for,
+    ],
+    named![
+        polite_left,
+        spawner_left,
+        blockers_left,
+        scope_left,
+        blocked_scope_left,
+        left_behind,
+        blocks_in_destructor,
+    ],
 );
 
 const MS: Duration = Duration::from_millis(1);
@@ -146,4 +158,28 @@ fn left_behind() {
 
 fn what_is_left_behind_runs_no_more() {
     child("left_behind").run().code(0);
+}
+
+/// Its P is taken while it is in its destructor.
+fn blocks_in_destructor() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    struct Blocks;
+    impl Drop for Blocks {
+        fn drop(&mut self) {
+            gmp::blocking(|| std::thread::sleep(30 * MS));
+            DROPPED.fetch_add(1, SeqCst);
+        }
+    }
+    let finished = builder(1, AtMainReturn::Unwind).build().unwrap().run(|| {
+        go(|| {
+            let _blocks = Blocks;
+            gmp::park();
+        });
+        gmp::yield_now();
+    });
+    println!("{} {}", finished.unwrap().left.is_clean(), DROPPED.load(SeqCst));
+}
+
+fn a_destructor_that_blocks_is_waited_for() {
+    child("blocks_in_destructor").run().code(0).prints("true 1\n");
 }

@@ -29,6 +29,8 @@ impl Flags {
     pub(crate) const KEPT: Flags = Flags(1024);
     /// Its code is over, and the destructors of its thread-locals run: nothing may unwind out of those.
     pub(crate) const CODE_OVER: Flags = Flags(2048);
+    /// Its code unwinds, by `exit` or since its runtime closes.
+    pub(crate) const UNWINDS: Flags = Flags(4096);
     /// Either of the two, for those who free records.
     pub(crate) const EXTRA_OR_KEPT: Flags = Flags(Flags::EXTRA.0 | Flags::KEPT.0);
     /// Runs to drop something, and its closure no more.

@@ -10,12 +10,15 @@ use std::process::Command;
 const KEPT: usize = 120;
 /// How many lines are kept of what the failed tests of one program say.
 const OF_FAILURES: usize = 40;
+/// How many lines are kept from one on that says `error`: Cargo's, of a program that a signal has ended or that does not
+/// build.
+const OF_ERRORS: usize = 8;
 
 /// What is kept of what a gate prints.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) last: Vec<String>,
-    /// What failed tests say, with their names.
+    /// What failed tests say, with their names, and what Cargo says of programs that failed otherwise.
     pub(super) failures: Vec<String>,
 }
 
@@ -36,7 +39,7 @@ pub(super) fn run(mut command: Command) -> Result<(bool, Said)> {
 fn pass_on(from: impl Read, to: &mut impl Write) -> Result<Said> {
     let mut from = BufReader::new(from);
     let mut last = VecDeque::with_capacity(KEPT);
-    let (mut failures, mut room) = (Vec::new(), None);
+    let (mut failures, mut room, mut of_error) = (Vec::new(), None, 0);
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line).context("cannot read what a gate prints")? > 0 {
         to.write_all(&line)?;
@@ -47,7 +50,15 @@ fn pass_on(from: impl Read, to: &mut impl Write) -> Result<Said> {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         // A test program tells of its failures at its end, between these two lines, and then lists their names again.
         match (text.as_str(), &mut room) {
-            ("failures:", None) => room = Some(OF_FAILURES),
+            ("failures:", _) => room = Some(OF_FAILURES),
+            (text, None) if text.starts_with("error") => {
+                failures.push(text.to_owned());
+                of_error = OF_ERRORS;
+            }
+            (text, None) if of_error > 0 && !text.is_empty() => {
+                of_error -= 1;
+                failures.push(text.to_owned());
+            }
             (text, Some(_)) if text.starts_with("test result: ") => room = None,
             (text, Some(left)) if *left > 0 && !text.is_empty() => {
                 *left -= 1;
@@ -95,6 +106,13 @@ mod tests {
         let failures = pass_on(said.as_bytes(), &mut Vec::new()).unwrap().failures;
         assert_eq!(failures.len(), 2 * OF_FAILURES);
         assert_eq!((failures[0].as_str(), failures[OF_FAILURES].as_str()), ("---- a ----", "---- c ----"));
+    }
+
+    #[test]
+    fn what_cargo_says_of_a_program_that_died_is_kept() {
+        let said = "test a ... ok\nerror: test failed\n\nCaused by:\n  signal: 11, SIGSEGV\n";
+        let failures = pass_on(said.as_bytes(), &mut Vec::new()).unwrap().failures;
+        assert_eq!(failures, ["error: test failed", "Caused by:", "  signal: 11, SIGSEGV"]);
     }
 
     #[test]

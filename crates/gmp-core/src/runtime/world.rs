@@ -137,7 +137,14 @@ impl<C: Config> Sched<C> {
             _ => Arc::clone(&lists.every_p[0]),
         };
         // Before anything is moved: whatever is readied or spawned from here on is queued on a P that stays.
+        let moves = m.p_id() != Some(keep.core.id);
+        if moves {
+            self.emit_proc(EventKind::ProcStop, Some(m), m.p_id(), 0);
+        }
         m.hold(&raw const keep.core);
+        if moves {
+            self.emit_proc(EventKind::ProcStart, Some(m), m.p_id(), 0);
+        }
         keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         let removed: Vec<Arc<P<C>>> = lists.every_p[procs..self.procs().max(procs)].to_vec();
         for p in &removed {
@@ -158,7 +165,9 @@ impl<C: Config> Sched<C> {
         while lists.every_p.len() < procs {
             let id = u32::try_from(lists.every_p.len()).expect("the number of Ps fits in 32 bits");
             let made = || Arc::new(P::new(id, self.header.serial, self.settings.seed, &self.stacks));
-            lists.every_p.push(self.policy_from_anywhere(made));
+            let p = self.policy_from_anywhere(made);
+            self.header.events.equip(&p.core);
+            lists.every_p.push(p);
         }
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod g;
 pub(crate) mod m;
 pub(crate) mod outsiders;
 pub(crate) mod p;
+pub(crate) mod record;
 pub(crate) mod recorder;
 pub(crate) mod rt;
 pub mod schedule;

@@ -1,5 +1,5 @@
-//! Traces: what the scheduler did, event by event, as Go's `go tool trace` shows it. With the feature `trace`, which is on by
-//! default.
+//! Traces: what the scheduler did, event by event, as Go's `go tool trace` shows it. With the feature `trace`, which is
+//! on by default.
 //!
 //! | to | use |
 //! | --- | --- |
@@ -79,8 +79,8 @@ impl SnapshotHere for core_runtime::Handle {
 }
 
 impl Handle {
-    /// The last events of this runtime, as [`trace::snapshot`](snapshot) takes them, on any thread. **Suspends** a goroutine,
-    /// as [`blocking`](crate::blocking) does.
+    /// The last events of this runtime, as [`trace::snapshot`](snapshot) takes them, on any thread. **Suspends** a
+    /// goroutine, as [`blocking`](crate::blocking) does.
     ///
     /// # Errors
     /// [`NotRecorded`].
@@ -91,8 +91,8 @@ impl Handle {
         self.0.snapshot_here()
     }
 
-    /// Writes all events of this runtime to `out` from now on, as [`trace::start`](start) does, on any thread. **Suspends** a
-    /// goroutine, as [`blocking`](crate::blocking) does.
+    /// Writes all events of this runtime to `out` from now on, as [`trace::start`](start) does, on any thread.
+    /// **Suspends** a goroutine, as [`blocking`](crate::blocking) does.
     ///
     /// # Errors
     /// The operating system refused a thread.
@@ -101,8 +101,8 @@ impl Handle {
     }
 }
 
-/// A region of the caller's work, which ends when the result is dropped: a bar on the goroutine's track. Regions nest. Where
-/// nothing is recorded, and outside goroutines, it is nothing. Never suspends.
+/// A region of the caller's work, which ends when the result is dropped: a bar on the goroutine's track. Regions nest.
+/// Where nothing is recorded, and outside goroutines, it is nothing. Never suspends.
 #[doc(alias = "WithRegion")]
 #[doc(alias = "StartRegion")]
 #[must_use = "the region ends when this is dropped"]
@@ -124,8 +124,8 @@ impl Drop for Region {
     }
 }
 
-/// A message on the goroutine's track, with a category to find it by; cut after 1,800 bytes. Where nothing is recorded, and
-/// outside goroutines, it is nothing: [`is_enabled`] tells before a message is put together. Never suspends.
+/// A message on the goroutine's track, with a category to find it by; cut after 1,800 bytes. Where nothing is recorded,
+/// and outside goroutines, it is nothing: [`is_enabled`] tells before a message is put together. Never suspends.
 #[doc(alias = "Log")]
 #[doc(alias = "Logf")]
 pub fn log(category: &str, message: &str) {

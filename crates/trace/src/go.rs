@@ -7,51 +7,24 @@
 //! | a batch | events of one M, at most 64 KiB |
 //! | a number of sequence | of a G or P: by these, and not by time, a reader puts the batches of the Ms in order |
 //!
-//! A goroutine is known by the outermost function of the first stack that names it: here that of the closure with which it was
-//! spawned, at the line where it was. What it waits for stands above that in the stacks of waits, so that Go's profiles of
-//! waiting tell kinds of waits apart.
+//! A goroutine is known by the outermost function of the first stack that names it: here that of the closure with which
+//! it was spawned, at the line where it was. What it waits for stands above that in the stacks of waits, so that Go's
+//! profiles of waiting tell kinds of waits apart.
 
 mod bytes;
 #[cfg(test)]
 mod check;
+mod names;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 use crate::step::{Act, GState, Mid, Origin, PState, Step};
-use bytes::Batch;
-use gmp_core::WaitReason;
+use bytes::{Batch, NOBODY};
+use names::{ev, words};
 use std::collections::HashMap;
 use tables::{Frame, Tables};
 
-/// The numbers of events (`internal/trace/tracev2`).
-mod ev {
-    pub(super) const PROCS_CHANGE: u8 = 9;
-    pub(super) const PROC_START: u8 = 10;
-    pub(super) const PROC_STOP: u8 = 11;
-    pub(super) const PROC_STEAL: u8 = 12;
-    pub(super) const PROC_STATUS: u8 = 13;
-    pub(super) const GO_CREATE: u8 = 14;
-    pub(super) const GO_START: u8 = 16;
-    pub(super) const GO_DESTROY: u8 = 17;
-    pub(super) const GO_STOP: u8 = 19;
-    pub(super) const GO_BLOCK: u8 = 20;
-    pub(super) const GO_UNBLOCK: u8 = 21;
-    pub(super) const GO_SYSCALL_BEGIN: u8 = 22;
-    pub(super) const GO_SYSCALL_END: u8 = 23;
-    pub(super) const GO_SYSCALL_END_BLOCKED: u8 = 24;
-    pub(super) const STW_BEGIN: u8 = 26;
-    pub(super) const STW_END: u8 = 27;
-    pub(super) const GO_LABEL: u8 = 39;
-    pub(super) const REGION_BEGIN: u8 = 42;
-    pub(super) const REGION_END: u8 = 43;
-    pub(super) const LOG: u8 = 44;
-    pub(super) const GO_CREATE_BLOCKED: u8 = 47;
-    pub(super) const GO_STATUS_STACK: u8 = 48;
-}
-
-/// No M.
-const NOBODY: u64 = u64::MAX;
 /// A P that nobody has, for goroutines that were not mentioned when it was time.
 const NURSERY_P: u32 = 1 << 24;
 const NURSERY_M: Mid = 3 << 32;
@@ -463,30 +436,4 @@ impl Writer {
 /// The M's number in the file, where 0 would look like none.
 fn thread(m: Mid) -> u64 {
     m + 1
-}
-
-/// Go's word for what a goroutine waits for, which its tools know, and the call that waits.
-fn words(reason: WaitReason) -> (&'static str, &'static str) {
-    match reason {
-        WaitReason::Sleep => ("sleep", "gmp.sleep"),
-        WaitReason::Join => ("sync", "gmp.JoinHandle::join"),
-        WaitReason::ChanSend => ("chan send", "gmp.Sender::send"),
-        WaitReason::ChanReceive => ("chan receive", "gmp.Receiver::recv"),
-        WaitReason::Select => ("select", "gmp.select"),
-        WaitReason::SelectNoCases => ("forever", "gmp.block_forever"),
-        WaitReason::Mutex => ("sync", "gmp.sync.Mutex::lock"),
-        WaitReason::RwLockRead => ("sync", "gmp.sync.RwLock::read"),
-        WaitReason::RwLockWrite => ("sync", "gmp.sync.RwLock::write"),
-        WaitReason::WaitGroup => ("sync", "gmp.sync.WaitGroup::wait"),
-        WaitReason::Cond => ("sync.(*Cond).Wait", "gmp.sync.Cond::wait"),
-        WaitReason::Once => ("sync", "gmp.sync.Once::call_once"),
-        WaitReason::Semaphore => ("sync", "gmp.sync.Semaphore::acquire"),
-        WaitReason::Barrier => ("sync", "gmp.sync.Barrier::wait"),
-        WaitReason::Scope => ("sync", "gmp.scope"),
-        WaitReason::Io => ("network", "gmp.net"),
-        WaitReason::Future => ("sync", "gmp.block_on"),
-        WaitReason::Park => ("sync", "gmp.park"),
-        WaitReason::LockedThread | WaitReason::Thread => ("system goroutine wait", "gmp.thread"),
-        _ => ("sync", "gmp.wait"),
-    }
 }

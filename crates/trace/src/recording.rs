@@ -43,11 +43,12 @@ pub struct Summary {
 /// The operating system refused a thread.
 pub fn record(handle: &Handle, out: Box<dyn Write + Send>) -> io::Result<Recording> {
     handle.record(RECORDS);
+    let begun = Clock::now().made_at();
     let ((stop, stopped), (tell, told)) = (channel::<()>(), channel());
     let of_thread = handle.clone();
     let thread = gmp_core::helpers::spawn("gmp-trace", move || {
         let period = || stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout);
-        let _ = tell.send(Scribe::new(of_thread, out).write(period));
+        let _ = tell.send(Scribe::new(of_thread, out, begun).write(period));
     });
     match thread {
         Ok(()) => Ok(Recording { ends: Some((stop, told)), handle: handle.clone() }),
@@ -93,13 +94,16 @@ struct Scribe {
 }
 
 impl Scribe {
-    fn new(handle: Handle, out: Box<dyn Write + Send>) -> Self {
-        let mut from = Positions::default();
-        // What other readers wanted to have recorded before.
-        drop(handle.recorded(&mut from));
+    fn new(handle: Handle, out: Box<dyn Write + Send>, begun: u64) -> Self {
         let mut story = Story::default();
         note_living(&handle, &mut story);
-        Self { handle, out, from, story, writer: go::Writer::new(), summary: Summary::default() }
+        let (from, writer) = (Positions::default(), go::Writer::new());
+        let mut scribe = Self { handle, out, from, story, writer, summary: Summary::default() };
+        // Others may have wanted events before.
+        scribe.look();
+        scribe.story.begin_at(begun);
+        scribe.summary.lost = 0;
+        scribe
     }
 
     fn write(mut self, goes_on: impl Fn() -> bool) -> io::Result<Summary> {

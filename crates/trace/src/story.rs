@@ -6,11 +6,12 @@
 //!   shared ring  ─┘  one that never fits: what is missing is made up                 └─► Perfetto's
 //! ```
 //!
-//! An event is recorded before others can know of what happened, so by time alone the order is right but for what the clocks
-//! of two processors differ. So an event that does not fit yet waits for one that makes it fit, up to [`PATIENCE`]. What
-//! never fits has a cause: events that were overwritten, or recorded before the recording began everywhere. Then the missing
-//! steps are made up ([`Story::make_fit`]), and whatever is made of the steps is sound. Go's parser orders events in the same
-//! way, by numbers that its runtime counts (`internal/trace/order.go`, Go 1.27), and refuses the file if it cannot.
+//! An event is recorded before others can know of what happened, so by time alone the order is right but for what the
+//! clocks of two processors differ. So an event that does not fit yet waits for one that makes it fit, up to
+//! [`PATIENCE`]. What never fits has a cause: events that were overwritten, or recorded before the recording began
+//! everywhere. Then the missing steps are made up ([`Story::make_fit`]), and whatever is made of the steps is sound. Go's
+//! parser orders events in the same way, by numbers that its runtime counts (`internal/trace/order.go`, Go 1.27), and
+//! refuses the file if it cannot.
 
 mod fit;
 
@@ -59,13 +60,17 @@ pub(crate) struct Story {
 impl Story {
     /// Takes what was recorded.
     pub(crate) fn take(&mut self, recorded: Recorded, clock: &Clock) {
+        let begun = if recorded.begun == 0 { 0 } else { clock.nanos(recorded.begun) };
         for (at, ring) in recorded.rings.into_iter().enumerate() {
             for event in ring {
                 let source = match at.checked_sub(1) {
                     Some(p) => Source::P(p as u32),
                     None => Source::NoP(event.m),
                 };
-                self.queue(source, clock.nanos(event.ticks), event);
+                let time = clock.nanos(event.ticks);
+                if time >= begun {
+                    self.queue(source, time, event);
+                }
             }
         }
     }

@@ -12,8 +12,8 @@ use crate::shared::sched::Sched;
 use core::ptr;
 
 impl<C: Config> Sched<C> {
-    /// Makes `g`, which left its stack on `m`, for `next` or for g0, wait. Returns the wait, and whether it stands; if it does not, the
-    /// caller has to end it.
+    /// Makes `g`, which left its stack on `m`, for `next` or for g0, wait. Returns the wait, and whether it stands; if it
+    /// does not, the caller has to end it.
     ///
     /// # Safety
     /// Called on `m`'s thread, off the stack of `g`; `request` is what `g` left its stack with.

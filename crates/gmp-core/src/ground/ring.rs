@@ -1,4 +1,5 @@
-//! `Ring`: where one writer leaves records that others may copy at any time: the last ones stay, older ones are overwritten.
+//! `Ring`: where one writer leaves records that others may copy at any time: the last ones stay, older ones are
+//! overwritten.
 //!
 //! ```text
 //!   writer                                     reader
@@ -9,12 +10,13 @@
 //!                                              keep what lies less than N - SLACK before `again`
 //! ```
 //!
-//! **Invariant.** A record that is kept is one that was written, whole. A reader that has met a word of record `j` in a slot
-//! sees, behind its fence, all that the writer stored before that word: a `written` of at least `j - SLACK`, since at most
-//! `SLACK` records are written before they are counted. So the older record that it was after, `j - N`, is not kept.
+//! **Invariant.** A record that is kept is one that was written, whole. A reader that has met a word of record `j` in a
+//! slot sees, behind its fence, all that the writer stored before that word: a `written` of at least `j - SLACK`, since
+//! at most `SLACK` records are written before they are counted. So the older record that it was after, `j - N`, is not
+//! kept.
 //!
-//! Nobody waits for anybody, and the writer's stores are plain ones on x86. Who the writer is the caller decides: the holder
-//! of a P, or of a lock. Two at once would mix their records up, and nothing worse: all words are atomic.
+//! Nobody waits for anybody, and the writer's stores are plain ones on x86. Who the writer is the caller decides: the
+//! holder of a P, or of a lock. Two at once would mix their records up, and nothing worse: all words are atomic.
 
 use crate::ground::sync::AtomicU64;
 use crate::ground::ticks::ticks;
@@ -37,7 +39,8 @@ pub(crate) const SLACK: u64 = 2;
 /// How many records there are between two that say who writes.
 const BETWEEN_SIGNS: u64 = 512;
 
-/// The kind of such a record: the second word is the writer's M, and the record behind it has the goroutine that runs there.
+/// The kind of such a record: the second word is the writer's M, and the record behind it has the goroutine that runs
+/// there.
 pub(crate) const SIGN: u8 = 1;
 /// The kind of a record that goes with the one before it: a number.
 pub(crate) const MORE: u8 = 2;
@@ -111,6 +114,11 @@ impl Ring {
         at + 2
     }
 
+    /// The next event is to say who writes it. By anybody: the writer may miss it once.
+    pub(crate) fn sign_soon(&self) {
+        self.next_sign.store(0, Relaxed);
+    }
+
     #[inline(always)]
     fn put(&self, at: u64, [first, second]: Record) {
         let slot = &self.slots[at as usize & (self.slots.len() - 1)];
@@ -146,7 +154,8 @@ impl Ring {
     }
 }
 
-/// Slots that nobody has written. The system gives zeroed memory when it is first touched, so what is not used costs nothing.
+/// Slots that nobody has written. The system gives zeroed memory when it is first touched, so what is not used costs
+/// nothing.
 #[cfg(not(loom))]
 fn zeroed(records: usize) -> Box<[[AtomicU64; 2]]> {
     // SAFETY: a zeroed atomic number is a number.

@@ -91,8 +91,8 @@ pub struct Settings {
     pub on_out_of_stacks: Option<OutOfStacksHook>,
     /// Receives events.
     pub events: Option<Arc<dyn EventSink>>,
-    /// How far back a snapshot of recorded events goes; `None`: as far as there are any. Whether they are recorded is said by
-    /// `Handle::record`.
+    /// How far back a snapshot of recorded events goes; `None`: as far as there are any. Whether they are recorded is
+    /// said by `Handle::record`.
     pub flight_recorder: Option<Duration>,
 }
 

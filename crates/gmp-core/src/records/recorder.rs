@@ -5,15 +5,15 @@
 //! | an M that holds a P | that P's ring: the P's holder alone writes there |
 //! | whoever holds none: plain threads, sysmon, an M that comes back from a call and has lost its P | the shared ring, under a lock |
 //!
-//! In a P's ring the M and the running goroutine are told once in a while, and follow from the events between. In the shared
-//! ring each event says whose it is.
+//! In a P's ring the M and the running goroutine are told once in a while, and follow from the events between. In the
+//! shared ring each event says whose it is.
 
 use crate::ground::event::EventSink;
 use crate::ground::ring::{MORE, Record, Ring};
 use crate::ground::sync::SpinLock;
-use crate::records::m::M;
+use crate::ground::ticks::ticks;
 use crate::records::p::PCore;
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub(crate) struct EventSeam {
     /// The records of each ring; 0 before the first reader.
     records: AtomicUsize,
     shared: OnceLock<Shared>,
+    /// The ticks at which the first of the present readers came.
+    begun: AtomicU64,
     /// How far back a snapshot goes, if the builder said so.
     pub(crate) window: Option<Duration>,
 }
@@ -77,6 +79,7 @@ impl EventSeam {
             readers: AtomicUsize::new(0),
             records: AtomicUsize::new(0),
             shared: OnceLock::new(),
+            begun: AtomicU64::new(0),
             window,
         }
     }
@@ -126,9 +129,16 @@ impl EventSeam {
         records
     }
 
-    /// The rings are there: events are recorded from now on.
+    /// The rings are there: events are recorded from now on. Under the scheduler's lock.
     pub(crate) fn begin(&self) {
+        if !self.records() {
+            self.begun.store(ticks(), Ordering::Relaxed);
+        }
         self.on.fetch_or(RING, Ordering::Relaxed);
+    }
+
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// One reader less; the last one ends it.
@@ -142,47 +152,13 @@ impl EventSeam {
     pub(crate) fn equip(&self, p: &PCore) {
         let records = self.records.load(Ordering::Relaxed);
         if records != 0 {
-            p.ring.get_or_init(|| Ring::new(records));
+            // If it has been used before, what stands there is old: it is to say again who writes.
+            p.ring.get_or_init(|| Ring::new(records)).sign_soon();
         }
     }
 
     pub(crate) fn shared_ring(&self) -> Option<&Ring> {
         self.shared.get().map(|shared| &shared.ring)
-    }
-
-    /// Writes an event: in the ring of the P that `m` holds, or in the shared one.
-    ///
-    /// The right to the M's P is the caller's: it is on the M's thread, inside, or has taken the P from it.
-    #[inline]
-    pub(crate) fn write(&self, m: Option<&M>, kind: u8, number: u8, value: u64) {
-        match m.and_then(|m| Some((m, m.p_core()?.ring.get()?))) {
-            Some((m, ring)) => ring.push(kind, number, value, || writer(m)),
-            None => self.write_shared(m.map(|m| m.id), None, kind, number, value, []),
-        }
-    }
-
-    /// [`EventSeam::write`] by an M that has gone from one goroutine straight to another. The M holds a P.
-    #[inline]
-    pub(crate) fn write_hop(&self, m: &M, kind: u8, number: u8, from: u64, to: u64) {
-        if let Some(ring) = m.p_core().and_then(|p| p.ring.get()) {
-            ring.push(kind, number, to, || (m.id, from));
-        }
-    }
-
-    /// [`EventSeam::write`] of an event with more to it.
-    #[cold]
-    pub(crate) fn write_with(
-        &self,
-        m: Option<&M>,
-        kind: u8,
-        number: u8,
-        value: u64,
-        more: impl IntoIterator<Item = Record>,
-    ) {
-        match m.and_then(|m| Some((m, m.p_core()?.ring.get()?))) {
-            Some((m, ring)) => ring.push_with(kind, number, value, || writer(m), more),
-            None => self.write_shared(m.map(|m| m.id), None, kind, number, value, more),
-        }
     }
 
     /// Writes an event into the shared ring, of whom it may concern.
@@ -205,13 +181,6 @@ impl EventSeam {
             shared.ring.push_with(kind, number, value, || (0, 0), more);
         });
     }
-}
-
-/// Who writes on `m`: the M and the goroutine that it runs.
-#[cold]
-fn writer(m: &M) -> (u64, u64) {
-    // SAFETY: records are never freed.
-    (m.id, unsafe { m.running().as_ref() }.map_or(0, |g| g.number.get()))
 }
 
 /// A text as records, fifteen bytes each, filled up with zeros.

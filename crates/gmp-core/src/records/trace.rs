@@ -18,6 +18,8 @@ pub struct Recorded {
     pub rings: Vec<Vec<Event>>,
     /// How many records were overwritten before they could be read.
     pub lost: u64,
+    /// The ticks at which the recording began that is under way: what is older is of an earlier one.
+    pub begun: u64,
 }
 
 /// A recorded event.
@@ -48,8 +50,8 @@ pub struct Origin {
     pub system: bool,
 }
 
-/// What happened, mostly to the goroutine of this number. `slice`: the lower bits of a count of time slices; where they are
-/// those of the start before on the same P, the goroutine was run next in the same slice.
+/// What happened, mostly to the goroutine of this number. `slice`: the lower bits of a count of time slices; where they
+/// are those of the start before on the same P, the goroutine was run next in the same slice.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum What {
@@ -151,19 +153,19 @@ pub fn event_for_test(ticks: u64, what: What) -> Event {
 /// What separates a message's category from the message.
 pub(crate) const SEPARATOR: char = '\u{1f}';
 
-/// The events of a ring, shared or a P's.
+/// The events of a ring, shared or a P's. `cut`: what was before is lost.
 ///
 /// # Safety
 /// The records were copied from a ring, whole, and not changed since.
-pub(crate) unsafe fn parse(copied: &Copied, shared: bool) -> Vec<Event> {
+pub(crate) unsafe fn parse(copied: &Copied, shared: bool, cut: bool) -> Vec<Event> {
     let mut events = Vec::with_capacity(copied.records.len());
     let mut rest = &copied.records[..];
     // Of the oldest event the beginning may be gone. A P's ring is understood from where it says who writes.
     let begins = |record: &Record| match record[0] as u8 {
         MORE | kind::TEXT => false,
-        of => shared || copied.first == 0 || of == SIGN,
+        of => shared || of == SIGN,
     };
-    if copied.first != 0 || shared {
+    if cut {
         rest = &rest[rest.iter().position(begins).unwrap_or(rest.len())..];
     }
     while let Some((head, behind)) = rest.split_first() {
@@ -270,7 +272,7 @@ mod tests {
 
     fn parsed(records: Vec<Record>, shared: bool) -> Vec<Event> {
         // SAFETY: the tests below make whole records.
-        unsafe { parse(&Copied { first: 0, records }, shared) }
+        unsafe { parse(&Copied { first: 0, records }, shared, false) }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use crate::contract::{Config, IdlePolicy, Poller, StackAllocator};
 use crate::ground::event::EventKind;
-use crate::ground::ring::Copied;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{G, registry};
@@ -195,8 +194,8 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         let lists = self.lock();
         self.header.events.open(records);
         lists.every_p.iter().for_each(|p| self.header.events.equip(&p.core));
-        drop(lists);
         self.header.events.begin();
+        drop(lists);
     }
 
     fn recorded(&self, from: &mut Positions) -> Recorded {
@@ -208,14 +207,18 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             if from.0.len() <= at {
                 from.0.push(0);
             }
-            let copied = ring.map_or_else(Copied::default, |ring| ring.copy(from.0[at]));
-            if ring.is_some() {
-                recorded.lost += copied.first - from.0[at];
-                from.0[at] = copied.first + copied.records.len() as u64;
-            }
+            let Some(ring) = ring else {
+                recorded.rings.push(Vec::new());
+                continue;
+            };
+            let copied = ring.copy(from.0[at]);
+            let lost = copied.first - from.0[at];
+            recorded.lost += lost;
+            from.0[at] = copied.first + copied.records.len() as u64;
             // SAFETY: just copied.
-            recorded.rings.push(unsafe { trace::parse(&copied, at == 0) });
+            recorded.rings.push(unsafe { trace::parse(&copied, at == 0, lost != 0) });
         }
+        recorded.begun = self.header.events.begun();
         recorded
     }
 

@@ -2,6 +2,7 @@
 
 use crate::entering::caller::{Caller, caller};
 use crate::entering::gate;
+use crate::records::record::write_with;
 use crate::records::recorder::{kind, text};
 use crate::records::trace::SEPARATOR;
 
@@ -45,11 +46,11 @@ pub fn mark(mark: Mark<'_>) {
     }
     let number = g.number.get();
     match mark {
-        Mark::RegionBegin(name) => events.write_with(Some(m), kind::REGION_BEGIN, 0, number, text(name)),
-        Mark::RegionEnd(name) => events.write_with(Some(m), kind::REGION_END, 0, number, text(name)),
+        Mark::RegionBegin(name) => write_with(events, Some(m), kind::REGION_BEGIN, 0, number, text(name)),
+        Mark::RegionEnd(name) => write_with(events, Some(m), kind::REGION_END, 0, number, text(name)),
         Mark::Log(category, message) => {
             let line = format!("{category}{SEPARATOR}{message}");
-            events.write_with(Some(m), kind::LOG, 0, number, text(&line));
+            write_with(events, Some(m), kind::LOG, 0, number, text(&line));
         }
     }
 }

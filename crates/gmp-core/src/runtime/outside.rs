@@ -143,8 +143,8 @@ impl Handle {
         self.rt.schedule(detail)
     }
 
-    /// Shows every goroutine that has not ended, and its stack, while the program runs on. For a thread that is no M of any
-    /// runtime and has stack to spare.
+    /// Shows every goroutine that has not ended, and its stack, while the program runs on. For a thread that is no M of
+    /// any runtime and has stack to spare.
     pub fn look(&self, look: &mut dyn Look) {
         foreign::refuse_all("Handle::look");
         self.rt.look(look);
@@ -161,8 +161,8 @@ impl Handle {
         self.rt.is_closed()
     }
 
-    /// Records events from now on, in rings of this many records of 16 bytes for each P, until [`Handle::end_recording`] was
-    /// called as often as this. Rings that are there already stay as large as they are.
+    /// Records events from now on, in rings of this many records of 16 bytes for each P, until [`Handle::end_recording`]
+    /// was called as often as this. Rings that are there already stay as large as they are.
     pub fn record(&self, records: usize) {
         enter("Handle::record");
         self.rt.record(records);

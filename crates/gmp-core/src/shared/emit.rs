@@ -6,6 +6,7 @@ use crate::entering::foreign::without_runtime;
 use crate::ground::event::{Event, EventKind};
 use crate::records::g::{Flags, G};
 use crate::records::m::M;
+use crate::records::record;
 use crate::records::recorder::{kind, text};
 use crate::records::trace::origin_of;
 use crate::shared::sched::Sched;
@@ -67,7 +68,7 @@ impl<C: Config> Sched<C> {
 
     #[inline]
     fn record(&self, kind: EventKind, m: Option<&M>, number: u8, value: u64) {
-        self.header.events.write(m, kind::OF_EVENTS + kind as u8, number, value);
+        record::write(&self.header.events, m, kind::OF_EVENTS + kind as u8, number, value);
     }
 
     #[cold]
@@ -76,7 +77,7 @@ impl<C: Config> Sched<C> {
         let more = core::iter::once(origin_of(g.created_at.get(), g.table.get()));
         let more = more.chain(text(name.as_deref().unwrap_or("")));
         let system = u8::from(g.has(Flags::SYSTEM));
-        self.header.events.write_with(m, kind::OF_EVENTS, system, g.number.get(), more);
+        record::write_with(&self.header.events, m, kind::OF_EVENTS, system, g.number.get(), more);
     }
 
     /// Says that `hopped`, which `m` ran, has parked, and that `next` runs there now.
@@ -86,13 +87,13 @@ impl<C: Config> Sched<C> {
         if !self.header.events.records() {
             return self.send_event(EventKind::GoBlock, hopped, Some(m), 0);
         }
-        let (events, reason) = (&self.header.events, hopped.reason.get() as u8);
-        events.write_hop(m, kind::HOP_PARK, reason, hopped.number.get(), next.number.get());
+        let reason = hopped.reason.get() as u8;
+        record::write_hop(m, kind::HOP_PARK, reason, hopped.number.get(), next.number.get());
     }
 
     /// Says that the goroutine of number `from` has yielded or ended (`kind`), and that `next` runs there now.
     pub(crate) fn record_hop(&self, kind: u8, from: u64, next: &G, m: &M) {
-        self.header.events.write_hop(m, kind, slice_of(Some(m)), from, next.number.get());
+        record::write_hop(m, kind, slice_of(Some(m)), from, next.number.get());
     }
 
     /// Says that the goroutine of this number has ended on `m`, and that g0 goes on.
@@ -124,7 +125,7 @@ impl<C: Config> Sched<C> {
     #[inline]
     pub(crate) fn emit_decision(&self, kind: u8, m: Option<&M>, value: u64) {
         if self.header.events.records() {
-            self.header.events.write(m, kind, 0, value);
+            record::write(&self.header.events, m, kind, 0, value);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Bytes: numbers and batches as Go's trace has them.
 
+/// No M.
+pub(super) const NOBODY: u64 = u64::MAX;
 /// The most bytes of a batch's data.
 const MOST: usize = 60 << 10;
 

@@ -5,19 +5,19 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 /// What a sound file holds.
 #[derive(Debug, Default)]
-pub struct Read {
+pub(crate) struct Read {
     /// How many events.
-    pub events: usize,
+    pub(crate) events: usize,
     /// How many generations.
-    pub generations: usize,
+    pub(crate) generations: usize,
     /// The functions of the outermost frames by goroutine, as far as stacks tell.
-    pub goroutines: HashMap<u64, String>,
+    pub(crate) goroutines: HashMap<u64, String>,
     /// How often each kind of event stands there, by its number.
-    pub kinds: HashMap<u8, usize>,
+    pub(crate) kinds: HashMap<u8, usize>,
     /// Why goroutines waited.
-    pub reasons: HashSet<String>,
+    pub(crate) reasons: HashSet<String>,
     /// Regions and messages of the user's.
-    pub marks: Vec<String>,
+    pub(crate) marks: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,7 @@ fn arguments(kind: u8) -> Option<usize> {
         38 | 39 => 1,
         9 | 10 | 13 | 16 | 19 | 20 | 22 | 26 => 2,
         12 | 14 | 21 | 42 | 43 | 47 => 3,
-        25 | 44 => 4,
-        48 => 4,
+        25 | 44 | 48 => 4,
         _ => return None,
     })
 }
@@ -87,7 +86,7 @@ type Event = (u8, u64, Vec<u64>);
 #[derive(Default)]
 struct Generation {
     strings: HashMap<u64, String>,
-    stacks: HashMap<u64, Vec<(u64, u64)>>,
+    stacks: HashMap<u64, Vec<u64>>,
     events: HashMap<u64, VecDeque<Event>>,
     synced: bool,
 }
@@ -96,7 +95,7 @@ struct Generation {
 ///
 /// # Errors
 /// Which rule it breaks.
-pub fn read(file: &[u8]) -> Result<Read, String> {
+pub(crate) fn read(file: &[u8]) -> Result<Read, String> {
     let mut bytes = Bytes(file.strip_prefix(b"go 1.23 trace\0\0\0").ok_or("not the header of such a file")?);
     let mut generations: Vec<(u64, Generation)> = Vec::new();
     while !bytes.0.is_empty() {
@@ -155,9 +154,8 @@ fn read_batch(generation: &mut Generation, m: u64, mut time: u64, data: &[u8]) -
                 let (id, frames) = (bytes.number()?, bytes.number()?);
                 let mut stack = Vec::new();
                 for _ in 0..frames {
-                    let [pc, function, _file, _line] =
-                        [bytes.number()?, bytes.number()?, bytes.number()?, bytes.number()?];
-                    stack.push((pc, function));
+                    let [_pc, function, ..] = [(); 4].map(|()| bytes.number());
+                    stack.push(function?);
                 }
                 if id == 0 || frames > 128 || generation.stacks.insert(id, stack).is_some() {
                     return Err(format!("stack {id} is told once, and short"));
@@ -190,6 +188,7 @@ struct State {
 }
 
 impl State {
+    /// Orders the events of a generation, as they become possible.
     fn run(&mut self, number: u64, mut generation: Generation) -> Result<(), String> {
         if !generation.synced {
             return Err("no frequency".into());
@@ -231,8 +230,7 @@ impl State {
         let need_g = || g.ok_or("it needs a goroutine");
         match kind {
             9 => {
-                need_p()?;
-                need_g()?;
+                need_p().and(need_g())?;
             }
             10 => {
                 let idle = self.ps.get(&args[0]) == Some(&P::Idle);
@@ -368,15 +366,9 @@ impl State {
             19 | 20 => (args[1], 0),
             _ => return Ok(()),
         };
-        if stack == 0 {
-            return Ok(());
-        }
-        let frames = of.stacks.get(&stack).ok_or("no such stack")?;
-        let outermost = frames.last().ok_or("an empty stack")?;
-        let name = text(of, outermost.1)?;
-        if g != 0 {
-            self.read.goroutines.entry(g).or_insert(name);
-        }
+        let outermost = of.stacks.get(&stack).and_then(|stack| stack.last()).ok_or("no such stack")?;
+        let name = text(of, *outermost)?;
+        self.read.goroutines.entry(g).or_insert(name);
         Ok(())
     }
 
@@ -453,8 +445,6 @@ fn next(last: &mut HashMap<u64, u64>, of: u64, number: u64) -> bool {
 }
 
 fn text(of: &Generation, id: u64) -> Result<String, String> {
-    if id == 0 {
-        return Ok(String::new());
-    }
-    of.strings.get(&id).cloned().ok_or_else(|| format!("no such string: {id}"))
+    let text = if id == 0 { Some(String::new()) } else { of.strings.get(&id).cloned() };
+    text.ok_or_else(|| format!("no such string: {id}"))
 }

@@ -1,7 +1,6 @@
 //! Tables: strings and stacks, which a generation names by numbers.
 
-use super::NOBODY;
-use super::bytes::{Batch, number};
+use super::bytes::{Batch, NOBODY, number};
 use std::collections::HashMap;
 
 /// The longest string that Go's parser reads.

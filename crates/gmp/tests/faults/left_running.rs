@@ -1,5 +1,6 @@
-//! `run` waited for ever for goroutines that block again and again: some were always runnable; and for one whose scope's
-//! goroutine never waits. And those that it left behind went on, since nobody ended their slices any more. The kind: what goes on without a wait while a runtime closes.
+//! `run` waited for ever for goroutines that block again and again, since some were always runnable, and for one whose
+//! scope's goroutine never waits. Those that it left behind went on, since nobody ended their slices any more. One that
+//! blocks in a destructor was not waited for. The kind: what goes on without a wait while a runtime closes.
 
 use crate::harness::{child, named};
 use gmp::{AtMainReturn, Builder, go};

@@ -332,6 +332,19 @@ impl<P: Policy> Builder<P> {
         self
     }
 
+    /// While the runtime runs, answers at a socket of this path: to `gmp-top PATH`, which shows the goroutines, the Ps and
+    /// their queues in a terminal, and to whoever speaks its protocol (crate `gmp-inspect`, `server.rs`). Only processes of
+    /// the same user, and root, are answered, by threads of their own. Off by default.
+    /// [`Runtime::run`](crate::Runtime::run) says if the socket cannot be made; one of a program that is gone is replaced.
+    /// With the feature `dump`.
+    #[cfg(feature = "dump")]
+    pub fn inspect(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        const ANSWERS: gmp_inspect::Answers =
+            &[("metrics", |handle, _| Ok(crate::metrics::Metrics::of(handle).to_string().into_bytes()))];
+        self.choices.debug.inspect = Some((path.into(), ANSWERS));
+        self
+    }
+
     /// Builds the runtime. Its threads are made when it runs.
     ///
     /// # Errors

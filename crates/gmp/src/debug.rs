@@ -4,7 +4,8 @@ use crate::BuildError;
 use gmp_core::runtime::Handle;
 
 /// What `GMP_DEBUG` asks for: words between commas.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Debug {
     /// Signals on which all goroutines are dumped to standard error.
     pub(crate) dump_on: Vec<i32>,
@@ -14,6 +15,10 @@ pub(crate) struct Debug {
     pub(crate) schedtrace: Option<u64>,
     /// Whether it is followed by lines about every P, M and goroutine.
     pub(crate) scheddetail: bool,
+    /// The path of the socket at which the program answers, and what it answers beyond what gmp-inspect does. `GMP_DEBUG` has
+    /// no word for it.
+    #[cfg(feature = "dump")]
+    pub(crate) inspect: Option<(std::path::PathBuf, gmp_inspect::Answers)>,
 }
 
 /// SIGQUIT, which a terminal sends for Ctrl-\\; its number on Linux.
@@ -36,6 +41,10 @@ impl Debug {
         self.leftovers |= other.leftovers;
         self.schedtrace = other.schedtrace.or(self.schedtrace);
         self.scheddetail |= other.scheddetail;
+        #[cfg(feature = "dump")]
+        {
+            self.inspect = other.inspect.or(self.inspect.take());
+        }
     }
 
     fn parse(text: &str) -> Result<Debug, BuildError> {
@@ -75,7 +84,9 @@ impl Debug {
             let period = self.schedtrace.map(std::time::Duration::from_millis);
             let traced =
                 period.map(|period| gmp_inspect::schedtrace(handle.clone(), period, self.scheddetail));
-            Ok(Begun((watched, traced.transpose()?)))
+            let served = self.inspect.as_ref();
+            let served = served.map(|(path, answers)| gmp_inspect::serve(handle.clone(), path, answers));
+            Ok(Begun((watched, traced.transpose()?, served.transpose()?)))
         }
         #[cfg(not(feature = "dump"))]
         {

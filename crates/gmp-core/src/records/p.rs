@@ -13,6 +13,7 @@ mod loom_hand_off;
 use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator, Switch, Thief};
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
+use crate::records::latency::Latency;
 use crate::records::m::jobs::Jobs;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
@@ -56,6 +57,7 @@ pub(crate) struct PCore {
     /// The owner's: goroutine numbers not handed out yet.
     #[doc(alias = "goidcache")]
     numbers: Cell<(u64, u64)>,
+    pub(crate) latency: Latency,
 }
 
 /// A CPU's number, or none yet. A hint: relaxed, and old by the time it is read.
@@ -129,7 +131,8 @@ impl Counters {
     }
 }
 
-// SAFETY: `free`, `numbers` and `held_up` belong to the M that holds the P (see `OwnedP`); all else is atomic or locked.
+// SAFETY: `free`, `numbers`, `held_up` and the cells of `latency` belong to the M that holds the P (see `OwnedP`); all else
+// is atomic or locked.
 unsafe impl Sync for PCore {}
 
 impl PCore {
@@ -241,6 +244,7 @@ impl<C: Config> P<C> {
                 jobs: AtomicPtr::new(core::ptr::null_mut()),
                 free: UnsafeCell::new(FreeGs::new()),
                 numbers: Cell::new((0, 0)),
+                latency: Latency::new(),
             },
             thief: ManuallyDrop::new(thief),
             owner: UnsafeCell::new(Owner {

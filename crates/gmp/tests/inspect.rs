@@ -29,13 +29,17 @@ impl Client {
     }
 
     fn ask(&mut self, request: &str) -> Result<String, String> {
+        self.ask_bytes(request).map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    fn ask_bytes(&mut self, request: &str) -> Result<Vec<u8>, String> {
         self.0.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
         let mut head = String::new();
         self.0.read_line(&mut head).unwrap();
         let Some(length) = head.strip_prefix("ok ") else { return Err(head) };
         let mut text = vec![0; length.trim().parse().unwrap()];
         self.0.read_exact(&mut text).unwrap();
-        Ok(String::from_utf8(text).unwrap())
+        Ok(text)
     }
 }
 
@@ -103,7 +107,13 @@ fn every_request_is_answered() {
         assert!(client.ask("dump").unwrap().contains("[reader] [chan receive at 0x"));
         assert!(client.ask("dump json").unwrap().starts_with("{\"policy\": \"go\""));
         assert!(client.ask("metrics").unwrap().contains("\ngmp_sched_latencies_seconds_count "));
-        assert_eq!(client.ask("trace 1").unwrap_err(), "error this program was built without a tracer\n");
+        if cfg!(feature = "trace") {
+            assert!(client.ask_bytes("trace 1").unwrap().starts_with(b"go 1."));
+            let why = "error trace wants a number of seconds from 1 to 60\n";
+            assert_eq!(client.ask("trace 0").unwrap_err(), why);
+        } else {
+            assert_eq!(client.ask("trace 1").unwrap_err(), "error this program was built without a tracer\n");
+        }
         assert_eq!(client.ask("stack x").unwrap_err(), "error stack wants a number, not \"x\"\n");
         assert_eq!(client.ask("colour").unwrap_err(), "error nothing is known of \"colour\"\n");
     });

@@ -118,9 +118,9 @@ impl<C: Config> Sched<C> {
     }
 
     #[inline(always)]
-    pub(super) fn observe_ready(&self, g: &G, m: Option<&M>) {
+    pub(crate) fn observe_ready(&self, g: &G, m: Option<&M>) {
         if self.header.events.is_on() {
-            self.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
+            self.send_event(EventKind::GoUnblock, g, m, 0);
         }
     }
 
@@ -201,7 +201,7 @@ impl<C: Config> Sched<C> {
     #[inline(never)]
     fn time_for_round(&self, p: &PCore, g: &G) {
         let now = self.header.now();
-        self.time(g, now, p.latency.begin_round(now, self.header.events.is_on()));
+        self.time(g, now, p.latency.begin_round(now, self.header.events.tells()));
     }
 
     /// Begins to time a goroutine that becomes runnable by one who holds no P.

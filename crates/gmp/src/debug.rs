@@ -14,8 +14,8 @@ pub(crate) struct Debug {
     pub(crate) schedtrace: Option<u64>,
     /// Whether it is followed by lines about every P, M and goroutine.
     pub(crate) scheddetail: bool,
-    /// The path of the socket at which the program answers, and what it answers beyond what gmp-inspect does. `GMP_DEBUG` has
-    /// no word for it.
+    /// The path of the socket at which the program answers, and what it answers beyond what gmp-inspect does. `GMP_DEBUG`
+    /// has no word for it.
     #[cfg(feature = "dump")]
     pub(crate) inspect: Option<(std::path::PathBuf, gmp_inspect::Answers)>,
     /// The file that events go to.

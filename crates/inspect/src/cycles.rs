@@ -41,8 +41,8 @@ pub(crate) fn find(handle: &Handle, all: &mut [&mut Sight]) -> Vec<Vec<u64>> {
     found.into_iter().filter(lasts).collect()
 }
 
-/// Those of these goroutines that will never go on, as far as can be told: those in a circle, those that wait for nothing, and
-/// all that wait for such ones.
+/// Those of these goroutines that will never go on, as far as can be told: those in a circle, those that wait for
+/// nothing, and all that wait for such ones.
 #[cfg(feature = "profile")]
 pub(crate) fn stuck(all: &[&Sight], cycles: &[Vec<u64>]) -> BTreeSet<u64> {
     let nothing =

@@ -62,7 +62,7 @@ pub fn snapshot() -> Result<Trace, NotRecorded> {
 #[track_caller]
 pub fn start(out: impl Write + Send + 'static, format: Format) -> io::Result<Recording> {
     let handle = gmp_core::goroutine::with_runtime("trace::start", core_runtime::Handle::clone);
-    crate::blocking(|| gmp_trace::record(&handle, Box::new(out), format))
+    crate::blocking(|| gmp_trace::record_as(&handle, Box::new(out), format))
 }
 
 trait SnapshotHere {
@@ -97,7 +97,7 @@ impl Handle {
     /// # Errors
     /// The operating system refused a thread.
     pub fn start_trace(&self, out: impl Write + Send + 'static, format: Format) -> io::Result<Recording> {
-        crate::blocking(|| gmp_trace::record(&self.0, Box::new(out), format))
+        crate::blocking(|| gmp_trace::record_as(&self.0, Box::new(out), format))
     }
 }
 
@@ -187,7 +187,7 @@ pub(crate) mod by_environment {
         pub(crate) fn begin(self, handle: &Handle) -> io::Result<Begun> {
             let Self(name, file) = self;
             let format = format_of(&name);
-            Ok(Begun(name, Some(gmp_trace::record(handle, Box::new(file), format)?)))
+            Ok(Begun(name, Some(gmp_trace::record_as(handle, Box::new(file), format)?)))
         }
     }
 

@@ -21,5 +21,5 @@ mod step;
 mod story;
 mod trace;
 
-pub use recording::{Format, Recording, Summary, record};
+pub use recording::{Format, Recording, Summary, record, record_as};
 pub use trace::{NotRecorded, RECORDS, Trace, snapshot};

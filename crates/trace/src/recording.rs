@@ -92,11 +92,19 @@ impl Writer {
     }
 }
 
+/// Writes all events from now on to `out`, in Go's format, until the result is dropped or stopped.
+///
+/// # Errors
+/// The operating system refused a thread.
+pub fn record(handle: &Handle, out: Box<dyn Write + Send>) -> io::Result<Recording> {
+    record_as(handle, out, Format::Go)
+}
+
 /// Writes all events from now on to `out`, in this format, until the result is dropped or stopped.
 ///
 /// # Errors
 /// The operating system refused a thread.
-pub fn record(handle: &Handle, out: Box<dyn Write + Send>, format: Format) -> io::Result<Recording> {
+pub fn record_as(handle: &Handle, out: Box<dyn Write + Send>, format: Format) -> io::Result<Recording> {
     handle.record(RECORDS);
     let begun = Clock::now().made_at();
     let ((stop, stopped), (tell, told)) = (channel::<()>(), channel());

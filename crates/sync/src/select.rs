@@ -11,14 +11,15 @@
 //! ```
 //!
 //! [`select!`](crate::select!) is for cases that are known when the program is written, and allocates nothing on the
-//! heap; [`Select`] is for sets of cases that change. Go: `selectgo` (select.go, Go 1.27).
+//! heap if none of them is a future (those are `future/arm.rs`); [`Select`] is for sets of cases that change. Go: `selectgo` (select.go, Go 1.27).
 
 mod arm;
-mod builder;
-mod case;
+pub(crate) mod builder;
+pub(crate) mod case;
 mod macros;
-mod rng;
-mod round;
+pub(crate) mod rng;
+pub(crate) mod round;
+pub(crate) mod timeout;
 
 #[cfg(all(test, loom))]
 mod loom_select;
@@ -31,5 +32,5 @@ pub use round::block_forever;
 #[doc(hidden)]
 pub mod expansion {
     pub use super::arm::{InPlace, RecvSlot, SendSlot, indexes, outlive, run, sent};
-    pub use super::round::Timeout;
+    pub use super::timeout::Timeout;
 }

@@ -1,7 +1,8 @@
 //! `Select`: a set of cases that is made while the program runs.
 
 use super::case::Case;
-use super::round::{self, LockedCase, Timeout};
+use super::round::{self, LockedCase};
+use super::timeout::Timeout;
 use crate::channel::{Receiver, RecvError, SendError, Sender};
 use core::cell::Cell;
 use core::fmt;
@@ -357,8 +358,9 @@ impl<'a> Select<'a> {
     }
 }
 
+/// A select over cases whose number is not known when the program is written.
 #[track_caller]
-fn run(cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
+pub(crate) fn run(cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
     let Some(first) = cases.first() else { return round::select_in(cases, &[], timeout) };
     if cases.len() <= INLINE_CASES {
         let entries: [_; INLINE_CASES] =

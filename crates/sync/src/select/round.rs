@@ -20,67 +20,14 @@
 
 use super::case::Case;
 use super::rng::Rng;
+use super::timeout::{Kind, Timeout};
 use crate::channel::protocol::{Refusal, Slot, wake};
 use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter, check_unfired};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use gmp_core::goroutine::unwind_if_closing;
 use gmp_core::{WaitReason, Wake};
-use std::time::{Duration, Instant};
-
-/// How long a select waits.
-#[derive(Clone, Copy)]
-pub struct Timeout(Kind);
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Never,
-    Immediate,
-    After(Duration),
-    At(Instant),
-}
-
-impl Timeout {
-    /// No default: it waits until a case comes up.
-    #[inline]
-    pub fn never() -> Self {
-        Self(Kind::Never)
-    }
-
-    /// `default`: it does not wait at all.
-    #[inline]
-    pub fn immediate() -> Self {
-        Self(Kind::Immediate)
-    }
-
-    /// `default(timeout)`: it waits for this long at most.
-    #[inline]
-    pub fn after(timeout: Duration) -> Self {
-        Self(Kind::After(timeout))
-    }
-
-    /// It waits until this moment at most.
-    #[inline]
-    pub fn at(deadline: Instant) -> Self {
-        Self(Kind::At(deadline))
-    }
-
-    /// Heeds the end of the caller's time slice. Each select does this first, whether or not it may wait.
-    pub(super) fn begun(self) -> Self {
-        crate::seam::begin(!matches!(self.0, Kind::Immediate));
-        self
-    }
-
-    /// The deadline. It is asked for once, when there is something to wait for, so most selects never look at the
-    /// clock.
-    fn deadline(self) -> Option<Instant> {
-        match self.0 {
-            Kind::Never | Kind::Immediate => None,
-            Kind::After(timeout) => crate::seam::after_now(timeout),
-            Kind::At(deadline) => Some(deadline),
-        }
-    }
-}
+use std::time::Instant;
 
 /// What a round records of one turn. It lies in the frame of whoever selects.
 pub(super) struct LockedCase<'s, 'a> {
@@ -115,7 +62,7 @@ pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) ->
 /// A select with one case.
 #[track_caller]
 #[inline]
-pub(super) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
+pub(crate) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
     let Some(slot) = case.slot else {
         return select_in(core::slice::from_ref(case), &[LockedCase::new(case)], timeout).is_some();
     };

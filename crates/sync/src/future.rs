@@ -1,18 +1,10 @@
 //! Futures awaited by goroutines and plain threads.
 
-mod arm;
-mod bell;
 #[cfg(all(test, loom))]
 mod loom_task;
 
-/// What [`select!`](crate::select!) expands to if an arm awaits a future. It is not for use by hand.
-#[doc(hidden)]
-pub mod expansion {
-    pub use super::arm::{Arm, FutureSlot, finish, run};
-}
-
 use crate::context::{Context as Scope, ContextError};
-use bell::Bell;
+use crate::wait::Bell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;

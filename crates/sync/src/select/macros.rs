@@ -105,8 +105,8 @@
 /// # }).unwrap();
 /// ```
 ///
-/// It is polled by the calling goroutine, with no lock held. A select with such an arm allocates memory, and costs a poll of
-/// each of its futures and some hundred nanoseconds more. Its channels are looked at one by one before it waits.
+/// It is polled by the calling goroutine, with no lock held. A select with such an arm allocates memory. Its channels are
+/// looked at one by one before it waits.
 ///
 /// A select with one arm is the plain operation, and one with an arm and `default` is the `try_` operation. A
 /// goroutine that unwinds because its runtime closes waits for nothing: `default` comes up if there is one, else the
@@ -126,8 +126,8 @@ macro_rules! select {
 }
 
 /// The parts of `select!`. `@head` takes one arm up to its arrow, `@body` takes the rest of it, and `@emit` writes
-/// the code, with a call of `$run`, which is another function if an arm awaits a future. The names of each arm are made in a step of their own, so that hygiene keeps those of different arms
-/// apart.
+/// the code, with a call of `$run`, which is another function if an arm awaits a future. The names of each arm are made
+/// in a step of their own, so that hygiene keeps those of different arms apart.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
@@ -145,7 +145,7 @@ macro_rules! __select {
     };
     (@head $run:tt $arms:tt $default:tt await($future:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
         $crate::__select!(
-            @body {$crate::future::expansion::run} $arms $default
+            @body {$crate::select::expansion::run_awaiting} $arms $default
             [awaited slot index handle {$future} {} {$result}] $($rest)+
         )
     };
@@ -242,7 +242,7 @@ macro_rules! __select {
 
     (@begin awaited $slot:ident $handle:ident {$future:expr}) => {
         let $handle = ::core::pin::pin!(::core::future::IntoFuture::into_future($future));
-        let mut $handle = $crate::future::expansion::FutureSlot::new($handle, &mut $slot);
+        let mut $handle = $crate::select::expansion::FutureSlot::new($handle, &mut $slot);
     };
     (@begin $kind:ident $slot:ident $handle:ident {$channel:expr}) => {};
 
@@ -276,7 +276,7 @@ macro_rules! __select {
         $slot.finish()
     };
     (@finish awaited $slot:ident {}) => {
-        $crate::future::expansion::finish($slot)
+        $crate::select::expansion::finish($slot)
     };
     (@finish send_slot $slot:ident {$value:expr}) => {
         $slot.finish()

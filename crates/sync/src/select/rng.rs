@@ -4,21 +4,21 @@
 const DRAWS: u32 = 8;
 
 /// A generator of random numbers for one shuffle.
-pub(crate) struct Rng {
+pub(super) struct Rng {
     word: u64,
     draws: u32,
 }
 
 impl Rng {
     #[inline]
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { word: crate::seam::random(), draws: 0 }
     }
 
     /// A number below `bound`.
     #[doc(alias = "cheaprandn")]
     #[inline]
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         if self.draws == DRAWS {
             *self = Self::new();
         }

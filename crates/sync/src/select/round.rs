@@ -29,8 +29,11 @@ use gmp_core::goroutine::unwind_if_closing;
 use gmp_core::{WaitReason, Wake};
 use std::time::Instant;
 
+/// Up to this many cases a round allocates nothing on the heap. The rounds of `select!` never do.
+const INLINE_CASES: usize = 16;
+
 /// What a round records of one turn. It lies in the frame of whoever selects.
-pub(super) struct LockedCase<'s, 'a> {
+struct LockedCase<'s, 'a> {
     /// The case that is locked in this turn. It is also looked at, unless `poll` names another.
     case: Cell<&'s Case<'a>>,
     /// The case that is looked at in this turn, when all are locked in the order of their addresses.
@@ -43,7 +46,7 @@ pub(super) struct LockedCase<'s, 'a> {
 
 impl<'s, 'a> LockedCase<'s, 'a> {
     #[inline(always)]
-    pub(super) fn new(case: &'s Case<'a>) -> Self {
+    fn new(case: &'s Case<'a>) -> Self {
         let node = UnsafeCell::new(MaybeUninit::uninit());
         Self { case: Cell::new(case), poll: Cell::new(case), took: Cell::new(None), node }
     }
@@ -62,7 +65,7 @@ pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) ->
 /// A select with one case.
 #[track_caller]
 #[inline]
-pub(crate) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
+pub(super) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
     let Some(slot) = case.slot else {
         return select_in(core::slice::from_ref(case), &[LockedCase::new(case)], timeout).is_some();
     };
@@ -93,10 +96,24 @@ fn several<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) -> Option<us
     select_in(cases, &entries, timeout)
 }
 
+/// A select over cases whose number is not known when the program is written.
+#[track_caller]
+pub(super) fn select_any(cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
+    let Some(first) = cases.first() else { return select_in(cases, &[], timeout) };
+    if cases.len() <= INLINE_CASES {
+        let entries: [_; INLINE_CASES] =
+            core::array::from_fn(|at| LockedCase::new(cases.get(at).unwrap_or(first)));
+        select_in(cases, &entries, timeout)
+    } else {
+        let entries: Vec<_> = cases.iter().map(LockedCase::new).collect();
+        select_in(cases, &entries, timeout)
+    }
+}
+
 /// [`select`] with the entries for the cases given by the caller.
 #[track_caller]
 #[inline(always)]
-pub(super) fn select_in<'s, 'a>(
+fn select_in<'s, 'a>(
     cases: &'s [Case<'a>],
     entries: &'s [LockedCase<'s, 'a>],
     timeout: Timeout,

@@ -40,13 +40,13 @@ impl Timeout {
     }
 
     /// Heeds the end of the caller's time slice. Each select does this first, whether or not it may wait.
-    pub(crate) fn begun(self) -> Self {
+    pub(super) fn begun(self) -> Self {
         crate::seam::begin(!self.is_immediate());
         self
     }
 
     /// What is left of it now, for a select that waits in several rounds: none, or the same moment in each.
-    pub(crate) fn of_rounds(self) -> Self {
+    pub(super) fn of_rounds(self) -> Self {
         match (self.0, self.deadline()) {
             (Kind::Immediate, _) => self,
             (_, Some(deadline)) if deadline <= Instant::now() => Self::immediate(),
@@ -55,11 +55,11 @@ impl Timeout {
         }
     }
 
-    pub(crate) fn is_immediate(self) -> bool {
+    pub(super) fn is_immediate(self) -> bool {
         matches!(self.0, Kind::Immediate)
     }
 
-    pub(crate) fn is_never(self) -> bool {
+    pub(super) fn is_never(self) -> bool {
         matches!(self.0, Kind::Never)
     }
 

@@ -44,8 +44,8 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 #[must_use = "dropping it tells the receiver that no value comes"]
 pub struct Sender<T> {
     chan: channel::Sender<T>,
-    /// A task that awaits the end. It is kept here, so that it is out of the line when the value is sent, even if its future
-    /// was leaked.
+    /// A task that awaits the end. It is kept here, so that it is out of the line when the value is sent, even if its
+    /// future was leaked.
     ending: Ending<T>,
 }
 

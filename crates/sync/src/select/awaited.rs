@@ -9,14 +9,13 @@
 //! **Invariant.** The bell is a channel with room for one ring, so one between a poll and the wait after it is not lost.
 //! Futures are polled with no lock held.
 
-use super::block_on;
+use super::arm::RecvSlot;
+use super::case::Case;
+use super::rng::Rng;
+use super::round;
+use super::timeout::Timeout;
 use crate::channel::{Sender, chan};
-use crate::select::builder;
-use crate::select::case::Case;
-use crate::select::expansion::{RecvSlot, Timeout};
-use crate::select::rng::Rng;
-use crate::select::round;
-use std::future::poll_fn;
+use crate::wait::Bell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -78,9 +77,9 @@ impl<'a> From<Case<'a>> for Arm<'a> {
 }
 
 /// What the futures' waker rings.
-struct Bell(Sender<()>);
+struct Ringer(Sender<()>);
 
-impl Wake for Bell {
+impl Wake for Ringer {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -117,9 +116,25 @@ impl Arms<'_> {
     }
 }
 
+impl Arms<'_> {
+    /// Waits for one of the futures. It need not be a select, and goes on even in a goroutine that unwinds.
+    #[track_caller]
+    fn first_future(&mut self) -> usize {
+        let bell = Arc::new(Bell::new());
+        let waker = Waker::from(Arc::clone(&bell));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Some(number) = self.look(&mut context) {
+                return number;
+            }
+            bell.wait();
+        }
+    }
+}
+
 /// Selects, and returns the number of the arm that came up, or `None` for the default. **Suspends**, if it may wait.
 #[track_caller]
-pub fn run<const N: usize>(arms: [Arm<'_>; N], timeout: Timeout) -> Option<usize> {
+pub fn run_awaiting<const N: usize>(arms: [Arm<'_>; N], timeout: Timeout) -> Option<usize> {
     let mut timeout = timeout.begun();
     let (ring, rings) = chan(1);
     let mut rung = RecvSlot::new();
@@ -134,10 +149,9 @@ pub fn run<const N: usize>(arms: [Arm<'_>; N], timeout: Timeout) -> Option<usize
         }
     }
     if all.numbers.is_empty() && timeout.is_never() {
-        // It need not be a select, and goes on even in a goroutine that unwinds.
-        return Some(block_on(poll_fn(|context| all.look(context).map_or(Poll::Pending, Poll::Ready))));
+        return Some(all.first_future());
     }
-    let waker = Waker::from(Arc::new(Bell(ring)));
+    let waker = Waker::from(Arc::new(Ringer(ring)));
     let mut context = Context::from_waker(&waker);
     all.cases.push(rung.case(&rings));
     loop {
@@ -147,7 +161,7 @@ pub fn run<const N: usize>(arms: [Arm<'_>; N], timeout: Timeout) -> Option<usize
         timeout = timeout.of_rounds();
         // Whoever does not wait has polled once, and asks all channels again, at one moment.
         let bell = usize::from(!timeout.is_immediate());
-        match builder::run(&all.cases[..all.numbers.len() + bell], timeout) {
+        match round::select_any(&all.cases[..all.numbers.len() + bell], timeout) {
             None => return None,
             Some(at) if at < all.numbers.len() => return Some(all.numbers[at]),
             Some(_) => timeout = timeout.begun(),

@@ -34,6 +34,6 @@ pub use round::block_forever;
 #[doc(hidden)]
 pub mod expansion {
     pub use super::arm::{InPlace, RecvSlot, SendSlot, indexes, outlive, run, sent};
-    pub use super::awaited::{Arm, FutureSlot, finish, run_awaiting};
+    pub use super::awaited::{Arm, FutureSlot, awaiting, finish};
     pub use super::timeout::Timeout;
 }

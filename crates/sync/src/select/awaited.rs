@@ -134,7 +134,7 @@ impl Arms<'_> {
 
 /// Selects, and returns the number of the arm that came up, or `None` for the default. **Suspends**, if it may wait.
 #[track_caller]
-pub fn run_awaiting<const N: usize>(arms: [Arm<'_>; N], timeout: Timeout) -> Option<usize> {
+pub fn awaiting<const N: usize>(arms: [Arm<'_>; N], timeout: Timeout) -> Option<usize> {
     let mut timeout = timeout.begun();
     let (ring, rings) = chan(1);
     let mut rung = RecvSlot::new();

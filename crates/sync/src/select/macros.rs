@@ -145,7 +145,7 @@ macro_rules! __select {
     };
     (@head $run:tt $arms:tt $default:tt await($future:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
         $crate::__select!(
-            @body {$crate::select::expansion::run_awaiting} $arms $default
+            @body {$crate::select::expansion::awaiting} $arms $default
             [awaited slot index handle {$future} {} {$result}] $($rest)+
         )
     };

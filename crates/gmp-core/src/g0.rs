@@ -18,6 +18,7 @@ mod timers;
 mod watch;
 
 use crate::contract::{Carry, Config, Switch, VictimOrder};
+use crate::ground::event::EventKind;
 use crate::records::g::G;
 use crate::records::m::M;
 use crate::records::p::{OwnedP, P};
@@ -104,8 +105,9 @@ impl<'a, C: Config> G0<'a, C> {
         debug_assert!(!self.m.has_p());
         p.core.word.acquire();
         p.core.cpu_clock.store(self.m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.sched.emit_proc(crate::ground::event::EventKind::ProcStart, Some(self.m), Some(p.core.id), 0);
+        let id = p.core.id;
         self.m.hold(p.into_core());
+        self.sched.emit_proc(EventKind::ProcStart, Some(self.m), Some(id), 0);
         self.note_cpu();
     }
 
@@ -118,12 +120,12 @@ impl<'a, C: Config> G0<'a, C> {
 
     /// Lets go of the P in hand: it is nobody's until the caller gives it away.
     pub(crate) fn release(&self) -> OwnedP<C> {
+        self.sched.emit_proc(EventKind::ProcStop, Some(self.m), self.m.p_id(), 0);
         let core = self.m.take_p();
         debug_assert!(!core.is_null());
         // SAFETY: the M held it.
         let p = unsafe { OwnedP::from_core(core) };
         p.core.word.release();
-        self.sched.emit_proc(crate::ground::event::EventKind::ProcStop, Some(self.m), Some(p.core.id), 0);
         p
     }
 

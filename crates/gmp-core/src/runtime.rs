@@ -4,6 +4,7 @@ pub(crate) mod abandon;
 pub(crate) mod close;
 pub(crate) mod erased;
 pub mod goroutine;
+pub mod marks;
 mod outside;
 pub(crate) mod run;
 mod world;

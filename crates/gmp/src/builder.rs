@@ -319,6 +319,16 @@ impl<P: Policy> Builder<P> {
         self
     }
 
+    /// Records the events of the scheduler all the time, so that [`trace::snapshot`](crate::trace::snapshot) has those of
+    /// the last `window`, as far as they are not more than 260,000 for a P. It costs a switch between goroutines about a
+    /// tenth. With the feature `trace`.
+    #[cfg(feature = "trace")]
+    #[doc(alias = "FlightRecorder")]
+    pub fn flight_recorder(mut self, window: Duration) -> Self {
+        self.choices.settings.flight_recorder = Some(window);
+        self
+    }
+
     /// Dumps all goroutines to standard error on each such signal while the runtime runs: [`dump()`](crate::dump()), by
     /// a thread of its own, which answers when every other one is stuck, too. The program goes on. With
     /// `GMP_DEBUG=dump` in the environment a program that does not say this does it on SIGQUIT (3), which a terminal
@@ -336,7 +346,7 @@ impl<P: Policy> Builder<P> {
     ///
     /// # Errors
     /// [`BuildError`]: goroutines cannot have thread-locals of their own here, a value is out of range, or a bad
-    /// `GOMAXPROCS`, `GMP_SEED`, `GMP_STACK_SIZE` or `GMP_DEBUG`.
+    /// `GOMAXPROCS`, `GMP_SEED`, `GMP_STACK_SIZE` or `GMP_DEBUG`, or a `GMP_TRACE` that cannot be written.
     #[doc(alias = "schedinit")]
     pub fn build(self) -> Result<Runtime<P>, BuildError> {
         let Choices { mode, stacks, guard_mode, procs, stack_size, seed, mut debug, mut settings } =
@@ -379,6 +389,10 @@ impl<P: Policy> Builder<P> {
                 true => BuildError::Refused(io::Error::other(missing)),
                 false => BuildError::OwnThreadLocals(missing),
             })?;
+        }
+        #[cfg(feature = "trace")]
+        {
+            debug.trace = crate::trace::by_environment::asked()?;
         }
         Ok(match mode {
             Mode::OwnThreadLocals => Runtime::own_thread_locals(settings, stacks, debug),

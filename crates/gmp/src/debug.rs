@@ -4,7 +4,7 @@ use crate::BuildError;
 use gmp_core::runtime::Handle;
 
 /// What `GMP_DEBUG` asks for: words between commas.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Debug {
     /// Signals on which all goroutines are dumped to standard error.
     pub(crate) dump_on: Vec<i32>,
@@ -14,6 +14,9 @@ pub(crate) struct Debug {
     pub(crate) schedtrace: Option<u64>,
     /// Whether it is followed by lines about every P, M and goroutine.
     pub(crate) scheddetail: bool,
+    /// The file that events go to.
+    #[cfg(feature = "trace")]
+    pub(crate) trace: Option<crate::trace::by_environment::Asked>,
 }
 
 /// SIGQUIT, which a terminal sends for Ctrl-\\; its number on Linux.
@@ -66,7 +69,16 @@ impl Debug {
     ///
     /// # Errors
     /// What the operating system said.
-    pub(crate) fn begin(&self, handle: &Handle) -> std::io::Result<impl Drop + use<>> {
+    pub(crate) fn begin(&mut self, handle: &Handle) -> std::io::Result<impl Drop + use<>> {
+        #[cfg(feature = "trace")]
+        let trace = {
+            if handle.flight_recorder().is_some() {
+                handle.record(gmp_trace::RECORDS);
+            }
+            self.trace.take().map(|asked| asked.begin(handle)).transpose()?
+        };
+        #[cfg(not(feature = "trace"))]
+        let trace = ();
         #[cfg(feature = "dump")]
         {
             gmp_inspect::install();
@@ -75,12 +87,12 @@ impl Debug {
             let period = self.schedtrace.map(std::time::Duration::from_millis);
             let traced =
                 period.map(|period| gmp_inspect::schedtrace(handle.clone(), period, self.scheddetail));
-            Ok(Begun((watched, traced.transpose()?)))
+            Ok(Begun((watched, traced.transpose()?, trace)))
         }
         #[cfg(not(feature = "dump"))]
         {
             let _ = handle;
-            Ok(Begun(()))
+            Ok(Begun(trace))
         }
     }
 
@@ -111,12 +123,12 @@ mod tests {
 
     #[test]
     fn words_stand_between_commas() {
-        let asked = Debug { dump_on: vec![QUIT], leftovers: true, ..Debug::default() };
-        assert_eq!(Debug::parse("dump, leftovers,").unwrap(), asked);
-        let asked = Debug { schedtrace: Some(1000), scheddetail: true, ..Debug::default() };
-        assert_eq!(Debug::parse("schedtrace=1000,scheddetail=1").unwrap(), asked);
+        let asked = Debug::parse("dump, leftovers,").unwrap();
+        assert_eq!((&*asked.dump_on, asked.leftovers, asked.schedtrace), (&[QUIT][..], true, None));
+        let asked = Debug::parse("schedtrace=1000,scheddetail=1").unwrap();
+        assert_eq!((asked.schedtrace, asked.scheddetail, asked.dump_on.len()), (Some(1000), true, 0));
         assert!(Debug::parse("schedtrace=often").is_err());
-        assert_eq!(Debug::parse("").unwrap(), Debug::default());
+        assert!(Debug::parse("").unwrap().dump_on.is_empty());
         let refused = Debug::parse("dump,dumb").unwrap_err().to_string();
         assert!(refused.contains("GMP_DEBUG") && refused.contains("\"dumb\""), "{refused}");
     }

@@ -40,6 +40,11 @@ pub enum BuildError {
         without = if cfg!(feature = "dump") { "" } else { ", but not in a build of gmp without its feature `dump`" }
     )]
     Debug(String),
+    /// The file that the environment's `GMP_TRACE` names cannot be written.
+    #[error(
+        "the environment says GMP_TRACE={0:?}, and that file cannot be written: {1}; correct it or unset it"
+    )]
+    Trace(std::ffi::OsString, std::io::Error),
     /// A number is out of range.
     #[error("Builder::{setting}({value}): allowed are {least} to {most}")]
     OutOfRange {

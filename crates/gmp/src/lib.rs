@@ -20,7 +20,7 @@
 //! | use the system | [`fs`], [`process`], [`signal`] |
 //! | await a future, or be awaited | [`block_on`], [`future`] |
 //! | block | [`blocking`] around calls that sit in the operating system |
-//! | look | [`dump()`], [`metrics`], [`current`], [`stats`], [`num_goroutines`] |
+//! | look | [`dump()`], [`trace`](mod@trace), [`metrics`], [`current`], [`stats`], [`num_goroutines`] |
 //! | choose a scheduler | [`Builder::policy`] with [`policy::Go`], [`policy::Random`], [`policy::WithIdle`] or your own [`contract::Policy`] |
 //!
 //! # Suspends
@@ -48,13 +48,13 @@
 //!
 //! `dump` is on by default: [`dump()`], [`Builder::dump_on`], and stacks in the report of a deadlock. Without it
 //! (`default-features = false`) a program is built without the crates that read unwind tables and symbols. `net`, on
-//! by default, adds [`net`]; `futures-io`, `tokio` and `hyper` give its streams the traits of those crates, and `hyper`
-//! adds an executor and a timer. `os`, on by default, adds [`fs`], [`process`] and [`signal`]. All but these and
-//! `suite` choose the [`DefaultPolicy`], and nothing else changes with them. `randomize-scheduler` (also called
-//! `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it [`policy::Random`], [`policy::Block`],
-//! [`policy::Lifo`] or [`policy::Global`], and if several are on the first of these counts; `idle-eager` and
-//! `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if both are on the first counts.
-//! `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
+//! by default, adds [`net`]; `trace`, on by default, adds [`trace`](mod@trace); `futures-io`, `tokio` and `hyper` give
+//! its streams the traits of those crates, and `hyper` adds an executor and a timer. `os`, on by default, adds [`fs`],
+//! [`process`] and [`signal`]. All but these and `suite` choose the [`DefaultPolicy`], and nothing else changes with
+//! them. `randomize-scheduler` (also called `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it
+//! [`policy::Random`], [`policy::Block`], [`policy::Lifo`] or [`policy::Global`], and if several are on the first of
+//! these counts; `idle-eager` and `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if
+//! both are on the first counts. `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
 
 mod builder;
 mod debug;
@@ -75,6 +75,8 @@ pub mod profile;
 mod run;
 mod runtime;
 mod spawn;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 pub use builder::{Builder, Retention};
 pub use default_policy::DefaultPolicy;

@@ -69,14 +69,15 @@ impl<P: Policy> Runtime<P> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let _begun = self.debug.begin(&self.handle().0).map_err(RunError::Os)?;
-        let debug = self.debug;
+        let handle = self.handle();
+        let Self { make, mut debug } = self;
+        let _begun = debug.begin(&handle.0).map_err(RunError::Os)?;
         let main = move || {
             let value = main();
             debug.at_main_return();
             value
         };
-        match self.make {
+        match make {
             Make::OwnThreadLocals(runtime) => runtime.run(main),
             Make::Native(runtime) => runtime.run(main),
             Make::OneThreadEach(runtime) => runtime.run(main),

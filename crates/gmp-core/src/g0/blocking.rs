@@ -103,7 +103,12 @@ impl<C: Config> Sched<C> {
         if let Some(p) = idle {
             p.core.word.acquire();
             p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
+            let id = p.core.id;
             m.hold(p.into_core());
+            if self.header.events.records() {
+                self.emit_proc(EventKind::ProcStart, Some(m), Some(id), 0);
+                self.emit_recorded(EventKind::GoStart, g, m);
+            }
             g.word.to_unblocked();
             return;
         }

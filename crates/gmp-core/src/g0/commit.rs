@@ -12,16 +12,26 @@ use crate::shared::sched::Sched;
 use core::ptr;
 
 impl<C: Config> Sched<C> {
-    /// Makes `g`, which left its stack on `m`, wait. Returns the wait, and whether it stands; if it does not, the
-    /// caller has to end it.
+    /// Makes `g`, which left its stack on `m`, for `next` or for g0, wait. Returns the wait, and whether it stands; if it
+    /// does not, the caller has to end it.
     ///
     /// # Safety
     /// Called on `m`'s thread, off the stack of `g`; `request` is what `g` left its stack with.
     #[inline(always)]
-    pub(crate) unsafe fn commit_park(&self, m: &M, g: &'static G, request: ParkRequest) -> (Wait, bool) {
+    pub(crate) unsafe fn commit_park(
+        &self,
+        m: &M,
+        g: &'static G,
+        next: Option<&G>,
+        request: ParkRequest,
+    ) -> (Wait, bool) {
         g.reason.set(request.reason);
         g.since.set(self.header.coarse_now());
-        self.emit(EventKind::GoBlock, g, Some(m), 0);
+        match next {
+            Some(next) if self.header.events.is_on() => self.send_hop_of_parked(g, next, m),
+            Some(_) => {}
+            None => self.emit(EventKind::GoBlock, g, Some(m), 0),
+        }
         m.set_parking(g);
         let wait = g.word.to_waiting();
         // SAFETY: `park_inside` made the request on the goroutine's stack, which nobody else uses before the token
@@ -56,7 +66,7 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(super) unsafe fn commit_for(&self, m: &M, g: &G, hopped: &'static G) {
         // SAFETY: it is off its stack, and has asked for this.
-        let (wait, stays) = unsafe { self.commit_park(m, hopped, m.park.get()) };
+        let (wait, stays) = unsafe { self.commit_park(m, hopped, Some(g), m.park.get()) };
         m.set_running(g);
         if !stays && hopped.word.to_ready(wait) {
             // Another goroutine runs in its place already, so it comes next.

@@ -27,6 +27,7 @@ use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
 use crate::records::m::M;
 use crate::records::m::hopped::Errand;
+use crate::records::recorder::kind;
 use crate::shared::sched::{Sched, SlotOf};
 use core::ptr;
 use core::sync::atomic::Ordering;
@@ -49,6 +50,33 @@ impl<C: Config> Sched<C> {
     /// Nothing of the goroutine is used afterwards but its stack, which is left at once as the result says.
     #[inline]
     pub(super) unsafe fn exit_from(&self, m: &M, g: &'static G) -> Ended {
+        if self.header.events.is_on() {
+            // SAFETY: as the caller promises.
+            return unsafe { self.exit_observed(m, g) };
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.exit_as::<false>(m, g) }
+    }
+
+    /// [`Sched::exit_from`] where events are recorded, or told to a sink.
+    ///
+    /// # Safety
+    /// The same as there.
+    #[cold]
+    #[inline(never)]
+    unsafe fn exit_observed(&self, m: &M, g: &'static G) -> Ended {
+        if self.tells_sinks() {
+            return Ended::ByG0;
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.exit_as::<true>(m, g) }
+    }
+
+    /// # Safety
+    /// As for [`Sched::exit_from`].
+    #[inline(always)]
+    unsafe fn exit_as<const RECORDED: bool>(&self, m: &M, g: &'static G) -> Ended {
+        let number = g.number.get();
         let plain = !g.has(Flags::ENDS_BY_G0) && g.locks.get() == 0 && g.number.get() != 1 && !m.doomed.get();
         let Some(p) = self.p_to_hop_on(m).filter(|_| plain) else { return Ended::ByG0 };
         // SAFETY: we are on this M's thread, and it holds a P.
@@ -73,6 +101,12 @@ impl<C: Config> Sched<C> {
         } else {
             self.take_next(m)
         };
+        if RECORDED {
+            match next {
+                Some(next) => self.record_hop(kind::HOP_EXIT, number, next, m),
+                None => self.record_end(number, m),
+            }
+        }
         match next {
             Some(next) if !next.has(Flags::STARTED) => {
                 m.hopped.set(g, Errand::Ended);

@@ -7,6 +7,7 @@ use crate::ground::event::EventKind;
 use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
+use crate::records::recorder::kind;
 use crate::search::{Sources, look_everywhere};
 use crate::shared::queues::Queues;
 use crate::shared::sched::Sched;
@@ -253,7 +254,10 @@ impl<C: Config> Sources for G0<'_, C> {
     #[inline]
     fn take_shared(&self) -> Option<Popped<Runnable>> {
         // SAFETY: this M holds a P during all of this.
-        let (token, _) = self.sched.take_batch(self.m, unsafe { self.sched.queues() });
+        let (token, took) = self.sched.take_batch(self.m, unsafe { self.sched.queues() });
+        if took != 0 {
+            self.sched.emit_decision(kind::FROM_SHARED, Some(self.m), took as u64);
+        }
         Some(Popped { token: token?, inherits: false })
     }
 

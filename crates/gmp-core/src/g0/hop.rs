@@ -38,6 +38,7 @@ use crate::records::m::hopped::Errand;
 use crate::records::m::{Leave, M};
 use crate::records::p::PCore;
 use crate::records::p::timers::NEVER;
+use crate::records::recorder::kind;
 use crate::shared::sched::Sched;
 use core::ptr;
 
@@ -61,7 +62,8 @@ impl<C: Config> Sched<C> {
         // SAFETY: the M that runs the caller lives.
         let m = unsafe { &*g.m() };
         m.set_running(ptr::null());
-        let Some(next) = self.next_at_hand(m) else {
+        let by_g0 = self.header.events.is_on() && self.tells_sinks();
+        let Some(next) = (if by_g0 { None } else { self.next_at_hand(m) }) else {
             m.set_running(g);
             m.leave.set(Leave::Park);
             // SAFETY: as the caller promises, and the reason is set.
@@ -77,12 +79,44 @@ impl<C: Config> Sched<C> {
     /// The same as there.
     #[inline(always)]
     pub(crate) unsafe fn yield_from(&self, g: &'static G) {
+        if self.header.events.is_on() {
+            // SAFETY: as the caller promises.
+            return unsafe { self.yield_observed(g) };
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.yield_as::<false>(g) };
+    }
+
+    /// [`Sched::yield_from`] where events are recorded, or told to a sink.
+    ///
+    /// # Safety
+    /// The same as there.
+    #[cold]
+    #[inline(never)]
+    unsafe fn yield_observed(&self, g: &'static G) {
+        if self.tells_sinks() {
+            // SAFETY: as the caller promises.
+            return unsafe { leave_stack::<C>(g) };
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.yield_as::<true>(g) };
+    }
+
+    /// # Safety
+    /// As for [`Sched::yield_from`].
+    #[inline(always)]
+    unsafe fn yield_as<const RECORDED: bool>(&self, g: &'static G) {
         // SAFETY: the M that runs the caller lives.
         let m = unsafe { &*g.m() };
         m.set_running(ptr::null());
         match self.next_for_a_yield(m, g) {
-            // SAFETY: as the caller promises; `next` was taken from a queue for this.
-            Next::Other(next, errand) => unsafe { self.hop(m, g, next, errand) },
+            Next::Other(next, errand) => {
+                if RECORDED {
+                    self.record_hop(kind::HOP_YIELD, g.number.get(), next, m);
+                }
+                // SAFETY: as the caller promises; `next` was taken from a queue for this.
+                unsafe { self.hop(m, g, next, errand) };
+            }
             Next::Itself => m.set_running(g),
             Next::Unknown => {
                 m.set_running(g);
@@ -220,12 +254,18 @@ impl<C: Config> Sched<C> {
         self.keep_or_run(m, p, popped, |next| !next.has(Flags::ENDS_BY_G0))
     }
 
+    /// Whether a sink is told of events: g0 does that, at each of its steps.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn tells_sinks(&self) -> bool {
+        self.header.events.tells()
+    }
+
     /// Whether g0 would do anything else before it looks into the P's own queue, or would do anything to the goroutine
     /// that comes out of it before it runs that.
     #[inline(always)]
     fn is_more_to_do(&self, m: &M, p: &PCore) -> bool {
         self.attention() != 0
-            || self.header.events.is_on()
             || p.timers.next() != NEVER
             || p.slice.is_over()
             || !m.inbox.is_empty()

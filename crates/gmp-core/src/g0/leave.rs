@@ -83,7 +83,7 @@ impl<C: Config> G0<'_, C> {
     #[inline]
     fn park(&self, g: &'static G, request: ParkRequest) -> After {
         // SAFETY: the goroutine is off its stack, and has asked for this.
-        let (wait, stays) = unsafe { self.sched.commit_park(self.m, g, request) };
+        let (wait, stays) = unsafe { self.sched.commit_park(self.m, g, None, request) };
         if !stays {
             return self.resume(g, wait);
         }
@@ -109,6 +109,7 @@ impl<C: Config> G0<'_, C> {
         if !g.word.to_resumed(wait) {
             return After::Next;
         }
+        self.sched.emit_recorded(EventKind::GoUnblock, g, self.m);
         if let Some(popped) = self.m.at_hand.take() {
             self.sched.push_local(self.m, popped.token, Slot::Next);
             self.sched.wake_for_submission(self.m);
@@ -127,6 +128,7 @@ impl<C: Config> G0<'_, C> {
             g.wake.set(crate::records::g::Wake::Woken);
             // SAFETY: the wait was ours to end, so this is the only Runnable for it.
             let runnable = unsafe { Runnable::new(g) };
+            self.sched.emit_recorded(EventKind::GoUnblock, g, self.m);
             if g.is_inboxed() {
                 self.m.inbox.push(runnable);
             } else {

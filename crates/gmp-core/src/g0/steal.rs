@@ -9,6 +9,7 @@ use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::p::add_own;
 use crate::records::p::word::PStatus;
+use crate::records::recorder::kind;
 use crate::search::{self, Victims as _, steal_rounds};
 use crate::shared::sched::{AllP, OrderOf, Sched};
 use core::mem::ManuallyDrop;
@@ -150,6 +151,8 @@ impl<C: Config> search::Victims for Raid<'_, '_, C> {
             counters.book(-1);
             add_own(&counters.steals, 1);
             add_own(&counters.stolen, moved as u64);
+            let value = (p as u64) << 32 | moved as u64;
+            self.g0.sched.emit_decision(kind::STEAL, Some(self.g0.m), value);
         }
         steal
     }

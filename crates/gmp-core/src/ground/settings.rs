@@ -91,6 +91,9 @@ pub struct Settings {
     pub on_out_of_stacks: Option<OutOfStacksHook>,
     /// Receives events.
     pub events: Option<Arc<dyn EventSink>>,
+    /// How far back a snapshot of recorded events goes; `None`: as far as there are any. Whether they are recorded is
+    /// said by `Handle::record`.
+    pub flight_recorder: Option<Duration>,
 }
 
 /// One P, and for everything else what Go does; stacks of 1 MiB.
@@ -115,6 +118,7 @@ impl Default for Settings {
             ancestors: 0,
             on_out_of_stacks: None,
             events: None,
+            flight_recorder: None,
         }
     }
 }

@@ -33,7 +33,7 @@ mod loom_join;
 mod loom_park;
 
 use crate::contract::Link;
-use body::{Body, BodyTable, Outcome};
+use body::{Body, Outcome};
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -41,7 +41,7 @@ use extra::{Extra, ExtraCell};
 pub(crate) use flags::Flags;
 use join::JoinWord;
 use permit::Permit;
-use shown::{ShownContext, ShownFlags, ShownNumber, ShownPlace, ShownStack};
+use shown::{ShownContext, ShownFlags, ShownNumber, ShownPlace, ShownStack, ShownTable};
 use word::{GWord, Serial};
 
 /// A goroutine's record.
@@ -57,7 +57,7 @@ pub(crate) struct G {
     pub(in crate::records) m: Cell<*const ()>,
     pub(crate) stack: ShownStack,
     pub(in crate::records) rt: HeaderRef,
-    pub(crate) table: Cell<&'static BodyTable>,
+    pub(crate) table: ShownTable,
     // Second line: what spawn and join touch, and the first two words of the body, so that a goroutine with a small
     // closure that never parks costs two lines of cache.
     pub(crate) join: JoinWord,
@@ -166,6 +166,40 @@ pub enum WaitReason {
     Future,
 }
 
+impl WaitReason {
+    /// All of them, each at the place of its number.
+    pub(crate) const ALL: [Self; 20] = [
+        Self::Park,
+        Self::Sleep,
+        Self::Join,
+        Self::ChanSend,
+        Self::ChanReceive,
+        Self::Select,
+        Self::SelectNoCases,
+        Self::Mutex,
+        Self::RwLockRead,
+        Self::RwLockWrite,
+        Self::WaitGroup,
+        Self::Cond,
+        Self::Once,
+        Self::Semaphore,
+        Self::Barrier,
+        Self::Scope,
+        Self::LockedThread,
+        Self::Thread,
+        Self::Io,
+        Self::Future,
+    ];
+}
+
+const _: () = {
+    let mut at = 0;
+    while at < WaitReason::ALL.len() {
+        assert!(WaitReason::ALL[at] as usize == at, "each reason stands at the place of its number");
+        at += 1;
+    }
+};
+
 impl core::fmt::Display for WaitReason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -202,7 +236,7 @@ impl G {
             m: Cell::new(ptr::null()),
             stack: ShownStack::new(),
             rt: HeaderRef(AtomicPtr::new(ptr::null_mut())),
-            table: Cell::new(&body::NOTHING),
+            table: ShownTable::new(),
             join: JoinWord::new(),
             number: ShownNumber::new(),
             parent: ShownNumber::new(),

@@ -11,6 +11,7 @@ pub(crate) mod word;
 mod loom_hand_off;
 
 use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocator, Switch, Thief};
+use crate::ground::ring::Ring;
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::jobs::Jobs;
@@ -21,7 +22,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicI32, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use slice::Slice;
 use spares::Spares;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use timers::Timers;
 use word::PWord;
 
@@ -56,6 +57,8 @@ pub(crate) struct PCore {
     /// The owner's: goroutine numbers not handed out yet.
     #[doc(alias = "goidcache")]
     numbers: Cell<(u64, u64)>,
+    /// Where its holder records events, once that was asked for.
+    pub(crate) ring: OnceLock<Ring>,
 }
 
 /// A CPU's number, or none yet. A hint: relaxed, and old by the time it is read.
@@ -241,6 +244,7 @@ impl<C: Config> P<C> {
                 jobs: AtomicPtr::new(core::ptr::null_mut()),
                 free: UnsafeCell::new(FreeGs::new()),
                 numbers: Cell::new((0, 0)),
+                ring: OnceLock::new(),
             },
             thief: ManuallyDrop::new(thief),
             owner: UnsafeCell::new(Owner {

@@ -6,16 +6,17 @@
 
 use crate::contract::Poller;
 use crate::ground::clock::{epoch, nanos};
-use crate::ground::event::EventSink;
 use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
 use crate::records::p::PCore;
 use crate::records::p::timer::Remains;
+use crate::records::recorder::EventSeam;
 use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::source::task::Tasks;
 use crate::records::stats::Stats;
+use crate::records::trace::{Positions, Recorded};
 use core::cell::UnsafeCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -120,6 +121,12 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Shows every goroutine that has not ended, and its stack. From a thread that is no M and has stack to spare.
     fn look(&self, look: &mut dyn Look);
 
+    /// Records events from now on, in rings for so many records each.
+    fn record(&self, records: usize);
+
+    /// Copies what has been recorded since the positions, and moves them.
+    fn recorded(&self, from: &mut Positions) -> Recorded;
+
     /// What its goroutines' records point to.
     fn header(&self) -> &Header<M>;
 
@@ -197,7 +204,7 @@ impl<M> Header<M> {
             attention: AtomicU32::new(0),
             some_p_idle: AtomicBool::new(false),
             coarse: AtomicU64::new(nanos(epoch().elapsed())),
-            events: EventSeam::new(settings.events.clone()),
+            events: EventSeam::new(settings.events.clone(), settings.flight_recorder),
         }
     }
 
@@ -259,34 +266,4 @@ fn next_serial() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     // A runtime takes microseconds to make: 2^64 of them, half a million years.
     NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// Where events leave the scheduler: one relaxed load and a cold branch a point while nobody listens.
-pub(crate) struct EventSeam {
-    on: AtomicBool,
-    sink: Option<Arc<dyn EventSink>>,
-}
-
-impl EventSeam {
-    fn new(sink: Option<Arc<dyn EventSink>>) -> Self {
-        Self { on: AtomicBool::new(sink.is_some()), sink }
-    }
-
-    /// Whether somebody listens.
-    #[inline(always)]
-    pub(crate) fn is_on(&self) -> bool {
-        self.on.load(Ordering::Relaxed)
-    }
-
-    /// Switches the events on or off; `false`: there is no sink.
-    pub(crate) fn switch(&self, on: bool) -> bool {
-        self.on.store(on && self.sink.is_some(), Ordering::Relaxed);
-        self.sink.is_some()
-    }
-
-    /// The sink, if somebody listens.
-    #[inline(always)]
-    pub(crate) fn listener(&self) -> Option<&Arc<dyn EventSink>> {
-        if self.on.load(Ordering::Relaxed) { self.sink.as_ref() } else { None }
-    }
 }

@@ -27,6 +27,8 @@ pub struct Sight {
     pub ancestors: Vec<Ancestor>,
     /// Where it was spawned.
     pub created_at: &'static Location<'static>,
+    /// The type of the closure that it was spawned with, which names the function that has it: `demo::main::{{closure}}`.
+    pub function: &'static str,
     /// One of the runtime's own.
     pub system: bool,
     /// What it does.
@@ -43,6 +45,7 @@ impl Sight {
             labels: extra.filter(|extra| !extra.labels.is_empty()).map(|extra| extra.labels.clone()),
             ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
             created_at: g.created_at.get(),
+            function: (g.table.get().name)(),
             system: g.flags.get().has(Flags::SYSTEM),
             state,
         }

@@ -13,6 +13,7 @@ use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::source::task::Tasks;
 use crate::records::stats::Stats;
+use crate::records::trace::{self, Positions, Recorded};
 use crate::records::{attention, rt};
 use crate::shared::sched::{IdleOf, Sched};
 use core::sync::atomic::Ordering::Relaxed;
@@ -187,6 +188,38 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
 
     fn look(&self, look: &mut dyn Look) {
         self.look_at_all(look);
+    }
+
+    fn record(&self, records: usize) {
+        let lists = self.lock();
+        self.header.events.open(records);
+        lists.every_p.iter().for_each(|p| self.header.events.equip(&p.core));
+        self.header.events.begin();
+        drop(lists);
+    }
+
+    fn recorded(&self, from: &mut Positions) -> Recorded {
+        let ps = self.lock().every_p.clone();
+        let shared = self.header.events.shared_ring();
+        let rings = core::iter::once(shared).chain(ps.iter().map(|p| p.core.ring.get()));
+        let mut recorded = Recorded::default();
+        for (at, ring) in rings.enumerate() {
+            if from.0.len() <= at {
+                from.0.push(0);
+            }
+            let Some(ring) = ring else {
+                recorded.rings.push(Vec::new());
+                continue;
+            };
+            let copied = ring.copy(from.0[at]);
+            let lost = copied.first - from.0[at];
+            recorded.lost += lost;
+            from.0[at] = copied.first + copied.records.len() as u64;
+            // SAFETY: just copied.
+            recorded.rings.push(unsafe { trace::parse(&copied, at == 0, lost != 0) });
+        }
+        recorded.begun = self.header.events.begun();
+        recorded
     }
 
     fn header(&self) -> &Header {

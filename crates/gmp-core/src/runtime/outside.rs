@@ -9,6 +9,7 @@ use crate::records::m::AnyRuntime;
 use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
 use crate::records::stats::Stats;
+use crate::records::trace::{Positions, Recorded};
 use crate::runtime::run::{Finished, RunError};
 use crate::shared::sched::Sched;
 use core::fmt;
@@ -142,8 +143,8 @@ impl Handle {
         self.rt.schedule(detail)
     }
 
-    /// Shows every goroutine that has not ended, and its stack, while the program runs on. For a thread that is no M of any
-    /// runtime and has stack to spare.
+    /// Shows every goroutine that has not ended, and its stack, while the program runs on. For a thread that is no M of
+    /// any runtime and has stack to spare.
     pub fn look(&self, look: &mut dyn Look) {
         foreign::refuse_all("Handle::look");
         self.rt.look(look);
@@ -158,6 +159,37 @@ impl Handle {
     pub fn is_closed(&self) -> bool {
         gate::step_aside();
         self.rt.is_closed()
+    }
+
+    /// Records events from now on, in rings of this many records of 16 bytes for each P, until [`Handle::end_recording`]
+    /// was called as often as this. Rings that are there already stay as large as they are.
+    pub fn record(&self, records: usize) {
+        enter("Handle::record");
+        self.rt.record(records);
+    }
+
+    /// Takes back one call of [`Handle::record`].
+    pub fn end_recording(&self) {
+        gate::step_aside();
+        self.rt.header().events.close();
+    }
+
+    /// Whether events are recorded. Never suspends.
+    pub fn is_recording(&self) -> bool {
+        gate::step_aside();
+        self.rt.header().events.records()
+    }
+
+    /// How far back a snapshot of what was recorded goes, if the builder said so. Never suspends.
+    pub fn flight_recorder(&self) -> Option<std::time::Duration> {
+        gate::step_aside();
+        self.rt.header().events.window
+    }
+
+    /// Copies what was recorded since `from`, which then says where to go on.
+    pub fn recorded(&self, from: &mut Positions) -> Recorded {
+        enter("Handle::recorded");
+        self.rt.recorded(from)
     }
 
     /// Switches the events on or off while the program runs. `false`: the runtime was built without a sink.

@@ -137,7 +137,11 @@ impl<C: Config> Sched<C> {
             _ => Arc::clone(&lists.every_p[0]),
         };
         // Before anything is moved: whatever is readied or spawned from here on is queued on a P that stays.
-        m.hold(&raw const keep.core);
+        if self.header.events.records() && m.p_id() != Some(keep.core.id) {
+            self.move_recorded(m, &keep);
+        } else {
+            m.hold(&raw const keep.core);
+        }
         keep.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
         let removed: Vec<Arc<P<C>>> = lists.every_p[procs..self.procs().max(procs)].to_vec();
         for p in &removed {
@@ -145,6 +149,22 @@ impl<C: Config> Sched<C> {
         }
         self.publish_all_p(lists.every_p[..procs].to_vec(), &self.collector.register());
         self.tell_only_p(lists);
+    }
+
+    /// The stopper's M takes another P in hand, and its goroutine with it, for who reads the record of events.
+    #[cold]
+    fn move_recorded(&self, m: &M, keep: &P<C>) {
+        // SAFETY: records are never freed.
+        let stopper = unsafe { m.running().as_ref() };
+        if let Some(g) = stopper {
+            self.emit_recorded(EventKind::GoStop, g, m);
+        }
+        self.emit_proc(EventKind::ProcStop, Some(m), m.p_id(), 0);
+        m.hold(&raw const keep.core);
+        self.emit_proc(EventKind::ProcStart, Some(m), m.p_id(), 0);
+        if let Some(g) = stopper {
+            self.emit_recorded(EventKind::GoStart, g, m);
+        }
     }
 
     /// The CPU time that the Ps could have used so far, in nanoseconds.
@@ -158,7 +178,9 @@ impl<C: Config> Sched<C> {
         while lists.every_p.len() < procs {
             let id = u32::try_from(lists.every_p.len()).expect("the number of Ps fits in 32 bits");
             let made = || Arc::new(P::new(id, self.header.serial, self.settings.seed, &self.stacks));
-            lists.every_p.push(self.policy_from_anywhere(made));
+            let p = self.policy_from_anywhere(made);
+            self.header.events.equip(&p.core);
+            lists.every_p.push(p);
         }
     }
 

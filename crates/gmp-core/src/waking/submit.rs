@@ -94,10 +94,10 @@ impl<C: Config> Sched<C> {
     }
 
     #[inline(always)]
-    pub(super) fn observe_ready(&self, g: &G, m: Option<&M>) {
+    pub(crate) fn observe_ready(&self, g: &G, m: Option<&M>) {
         if self.header.events.is_on() {
             self.track(g);
-            self.send_event(EventKind::GoUnblock, g.number.get(), m, 0);
+            self.send_event(EventKind::GoUnblock, g, m, 0);
         }
     }
 
@@ -175,6 +175,9 @@ impl<C: Config> Sched<C> {
 
     #[cold]
     fn track(&self, g: &G) {
+        if !self.header.events.tells() {
+            return;
+        }
         let seq = g.tracking.get().wrapping_add(1);
         g.tracking.set(seq);
         if seq & TRACKING_MASK == 0 {

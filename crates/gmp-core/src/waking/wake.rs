@@ -11,6 +11,7 @@ use crate::records::attention;
 use crate::records::m::{AnyRuntime, M};
 use crate::records::p::timers::NEVER;
 use crate::records::p::{OwnedP, PCore};
+use crate::records::recorder::kind;
 use crate::shared::lists::{Lists, MRef};
 use crate::shared::sched::{IdleOf, Sched};
 use core::ptr;
@@ -161,6 +162,7 @@ impl<C: Config> Sched<C> {
         // SAFETY: it sleeps until we wake it.
         let m = unsafe { m.get() };
         debug_assert!(m.next_p.get().is_null(), "M {} was given one P already", m.id);
+        self.emit_decision_about(kind::WAKE, Some(p.core.id), m.id);
         m.next_p.set(p.into_core());
         lists.rouse_soon(m.note.set());
     }
@@ -269,6 +271,7 @@ impl<C: Config> Sched<C> {
     /// Finds a new M for a P whose own is about to block, or lets it go idle if there is nothing to do.
     #[doc(alias = "handoffp")]
     pub(crate) fn hand_off(&self, mut p: OwnedP<C>) {
+        self.emit_decision_about(kind::HAND_OFF, Some(p.core.id), 0);
         let busy = !self.policy_from_anywhere(|| p.owner().queue.is_empty()) || !self.shared_is_empty();
         let nobody_looks = || self.idle.try_spin(self.procs(), |view| view.idle == 0 && view.spinning == 0);
         let spinner = !busy && nobody_looks();

@@ -103,11 +103,18 @@ pub(crate) struct BodyTable {
     pub(crate) drop_value: unsafe fn(&Body),
     /// Whether dropping a value runs anybody's code.
     pub(crate) drop_matters: bool,
+    /// The closure's type, which says where it was written.
+    pub(crate) name: fn() -> &'static str,
 }
 
 /// The table of a record without a goroutine.
-pub(crate) static NOTHING: BodyTable =
-    BodyTable { run: |_| Ok(()), drop_closure: nothing, drop_value: nothing, drop_matters: false };
+pub(crate) static NOTHING: BodyTable = BodyTable {
+    run: |_| Ok(()),
+    drop_closure: nothing,
+    drop_value: nothing,
+    drop_matters: false,
+    name: || "",
+};
 
 unsafe fn nothing(_: &Body) {}
 
@@ -119,6 +126,7 @@ impl<F: FnOnce() -> T, T> TableFor<F, T> {
         drop_closure: drop_content::<F>,
         drop_value: drop_content::<T>,
         drop_matters: needs_drop::<T>(),
+        name: core::any::type_name::<F>,
     };
 }
 

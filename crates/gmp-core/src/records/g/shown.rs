@@ -4,6 +4,7 @@
 //! What is read is a true value of some moment. Whether several were of one goroutine the reader learns from the word:
 //! if it names the same serial number before and after, they were (`GWord::still`).
 
+use super::body::{BodyTable, NOTHING};
 use super::flags::Flags;
 use crate::contract::{Context, Stack};
 use core::ops::Range;
@@ -51,6 +52,28 @@ impl ShownPlace {
     #[inline(always)]
     pub(crate) fn set(&self, place: &'static Location<'static>) {
         self.0.store(core::ptr::from_ref(place).cast_mut(), Relaxed);
+    }
+}
+
+/// What can be done with a goroutine's body.
+#[derive(Debug)]
+pub(crate) struct ShownTable(AtomicPtr<BodyTable>);
+
+impl ShownTable {
+    pub(crate) fn new() -> Self {
+        Self(AtomicPtr::new(core::ptr::from_ref(&NOTHING).cast_mut()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> &'static BodyTable {
+        // SAFETY: only tables are stored here, and they live as long as the program.
+        unsafe { &*self.0.load(Relaxed) }
+    }
+
+    /// By the owner.
+    #[inline(always)]
+    pub(crate) fn set(&self, table: &'static BodyTable) {
+        self.0.store(core::ptr::from_ref(table).cast_mut(), Relaxed);
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::deadlock",
     "Builder::dump_on",
     "Builder::events",
+    "Builder::flight_recorder",
     "Builder::guard_size",
     "Builder::lock_main",
     "Builder::max_overruns",

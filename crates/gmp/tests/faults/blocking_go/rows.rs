@@ -106,6 +106,10 @@ pub(crate) const ROWS: &[Row] = rows! {
     "num_goroutines": {} gmp::num_goroutines();
     "stats": {} gmp::stats();
     "read": {} gmp::metrics::read();
+    "region": {} gmp::trace::region("r");
+    "drop Region": { let region = gmp::trace::region("r"); } region;
+    "log": {} gmp::trace::log("category", "message");
+    "is_enabled": {} gmp::trace::is_enabled();
     "Handle::metrics": { let handle = handle(); } handle.metrics();
     "Unparker::unpark": { let me = gmp::current().unwrap().unparker(); } me.unpark();
     "Unparker::unpark another": { let other = parked(); } other.unpark();

@@ -1,0 +1,35 @@
+//! Models of the ring of records. Two threads, a ring of four slots of which two may be written before they are counted;
+//! below a minute.
+
+use super::ring::Ring;
+use crate::ground::sync::Arc;
+use loom::thread;
+
+/// Whoever copies while the writer goes round the ring keeps whole records only, the last ones in their order.
+#[test]
+fn a_reader_keeps_whole_records() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.check(|| {
+        let ring = Arc::new(Ring::new(4));
+        let writer = ring.clone();
+        let writes = thread::spawn(move || {
+            for n in 1..=5 {
+                writer.push(9, n as u8, n, || (7, 8));
+            }
+        });
+        let copied = ring.copy(0);
+        for [first, second] in copied.records {
+            let number = (first >> 8) as u8;
+            match first as u8 {
+                1 => assert_eq!(second, 7),
+                2 => assert_eq!(second, 8),
+                9 => assert_eq!(u64::from(number), second, "a torn record was kept"),
+                kind => panic!("nobody wrote a record of kind {kind}"),
+            }
+        }
+        writes.join().unwrap();
+        let last = ring.copy(0).records;
+        assert_eq!(last.last().unwrap()[1], 5);
+    });
+}

@@ -1,0 +1,56 @@
+//! Marks: what users write into the record of events, for the goroutine that runs.
+
+use crate::entering::caller::{Caller, caller};
+use crate::entering::gate;
+use crate::records::record::write_with;
+use crate::records::recorder::{kind, text};
+use crate::records::trace::SEPARATOR;
+
+/// What is marked.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Mark<'a> {
+    /// A region of this name begins.
+    RegionBegin(&'a str),
+    /// The innermost one of this name ends.
+    RegionEnd(&'a str),
+    /// A message, with its category.
+    Log(&'a str, &'a str),
+}
+
+/// Whether the caller is a goroutine whose events are recorded. Never suspends.
+#[must_use]
+pub fn is_recorded() -> bool {
+    gate::step_aside();
+    match caller() {
+        Caller::G(here) => here.g().header().events.records(),
+        _ => false,
+    }
+}
+
+/// Writes a mark, if the caller is a goroutine whose events are recorded and that holds a P. Longer texts than 1,800 bytes
+/// are cut. Never suspends.
+pub fn mark(mark: Mark<'_>) {
+    gate::step_aside();
+    let Caller::G(here) = caller() else { return };
+    let g = here.g();
+    let events = &g.header().events;
+    if !events.records() {
+        return;
+    }
+    let m = here.m();
+    // The P stays where it is meanwhile, so its ring is ours.
+    let hold = m.door.hold();
+    if !hold.found_p() {
+        return;
+    }
+    let number = g.number.get();
+    match mark {
+        Mark::RegionBegin(name) => write_with(events, Some(m), kind::REGION_BEGIN, 0, number, text(name)),
+        Mark::RegionEnd(name) => write_with(events, Some(m), kind::REGION_END, 0, number, text(name)),
+        Mark::Log(category, message) => {
+            let line = format!("{category}{SEPARATOR}{message}");
+            write_with(events, Some(m), kind::LOG, 0, number, text(&line));
+        }
+    }
+}

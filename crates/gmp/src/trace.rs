@@ -1,0 +1,198 @@
+//! Traces: what the scheduler did, event by event, as Go's `go tool trace` shows it. With the feature `trace`, which is
+//! on by default.
+//!
+//! | to | use |
+//! | --- | --- |
+//! | trace a program from its beginning | `GMP_TRACE=FILE` in the environment |
+//! | have the last seconds at hand, when something goes wrong | [`Builder::flight_recorder`](crate::Builder::flight_recorder), [`snapshot`] |
+//! | trace a part of a program | [`start`], [`Recording::stop`] |
+//! | see one's own work in it | [`region`], [`log`] |
+//!
+//! ```
+//! let builder = gmp::Builder::new().flight_recorder(std::time::Duration::from_secs(5));
+//! builder.build().unwrap().run(|| {
+//!     gmp::go(|| {
+//!         let _region = gmp::trace::region("decode");
+//!     }).join().unwrap();
+//!     let trace = gmp::trace::snapshot().unwrap();
+//!     println!("{trace}");
+//!     let file = std::env::temp_dir().join(format!("{}.trace", std::process::id()));
+//!     std::fs::write(&file, trace.to_go()).unwrap(); // go tool trace FILE
+//! # std::fs::remove_file(file).unwrap();
+//! }).unwrap();
+//! ```
+//!
+//! While nothing is recorded a program pays nothing for this. An event costs one look at the processor's clock and three
+//! stores; each P has a ring of 262,144 records of 16 bytes, whose memory is used as it fills.
+
+use crate::Handle;
+use core::marker::PhantomData;
+use gmp_core::runtime as core_runtime;
+use gmp_core::runtime::marks::{Mark, mark};
+use std::io::{self, Write};
+use std::time::Duration;
+
+#[doc(inline)]
+pub use gmp_trace::{NotRecorded, Recording, Summary, Trace};
+
+/// The last events of the caller's runtime: of the time that [`Builder::flight_recorder`](crate::Builder::flight_recorder)
+/// was given, or of as long as the rings go back. The program runs on meanwhile. **Suspends**, as
+/// [`blocking`](crate::blocking) does.
+///
+/// # Errors
+/// [`NotRecorded`]: there is no flight recorder, and no recording is under way.
+///
+/// # Panics
+/// Outside a goroutine, where [`Handle::snapshot`] is at hand, and if the operating system refuses a thread.
+#[doc(alias = "FlightRecorder")]
+#[track_caller]
+pub fn snapshot() -> Result<Trace, NotRecorded> {
+    gmp_core::goroutine::with_runtime("trace::snapshot", core_runtime::Handle::clone).snapshot_here()
+}
+
+/// Writes all events of the caller's runtime to `out` from now on, in Go's format, until the result is stopped or dropped.
+/// A thread made for it does that, about once a second. **Suspends**, as [`blocking`](crate::blocking) does.
+///
+/// # Errors
+/// The operating system refused the thread.
+///
+/// # Panics
+/// Outside a goroutine, where [`Handle::start_trace`] is at hand.
+#[doc(alias = "trace.Start")]
+#[track_caller]
+pub fn start(out: impl Write + Send + 'static) -> io::Result<Recording> {
+    let handle = gmp_core::goroutine::with_runtime("trace::start", core_runtime::Handle::clone);
+    crate::blocking(|| gmp_trace::record(&handle, Box::new(out)))
+}
+
+trait SnapshotHere {
+    fn snapshot_here(&self) -> Result<Trace, NotRecorded>;
+}
+
+impl SnapshotHere for core_runtime::Handle {
+    /// On a thread with stack to spare, which is no M.
+    fn snapshot_here(&self) -> Result<Trace, NotRecorded> {
+        let window = self.flight_recorder().unwrap_or(Duration::MAX);
+        let taken = || std::thread::scope(|scope| scope.spawn(|| gmp_trace::snapshot(self, window)).join());
+        crate::blocking(taken).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Handle {
+    /// The last events of this runtime, as [`trace::snapshot`](snapshot) takes them, on any thread. **Suspends** a
+    /// goroutine, as [`blocking`](crate::blocking) does.
+    ///
+    /// # Errors
+    /// [`NotRecorded`].
+    ///
+    /// # Panics
+    /// If the operating system refuses a thread.
+    pub fn snapshot(&self) -> Result<Trace, NotRecorded> {
+        self.0.snapshot_here()
+    }
+
+    /// Writes all events of this runtime to `out` from now on, as [`trace::start`](start) does, on any thread.
+    /// **Suspends** a goroutine, as [`blocking`](crate::blocking) does.
+    ///
+    /// # Errors
+    /// The operating system refused a thread.
+    pub fn start_trace(&self, out: impl Write + Send + 'static) -> io::Result<Recording> {
+        crate::blocking(|| gmp_trace::record(&self.0, Box::new(out)))
+    }
+}
+
+/// A region of the caller's work, which ends when the result is dropped: a bar on the goroutine's track. Regions nest.
+/// Where nothing is recorded, and outside goroutines, it is nothing. Never suspends.
+#[doc(alias = "WithRegion")]
+#[doc(alias = "StartRegion")]
+#[must_use = "the region ends when this is dropped"]
+pub fn region(name: &'static str) -> Region {
+    mark(Mark::RegionBegin(name));
+    Region { name, of_goroutine: PhantomData }
+}
+
+/// A region that is under way: see [`region`]. It stays in its goroutine.
+#[derive(Debug)]
+pub struct Region {
+    name: &'static str,
+    of_goroutine: PhantomData<*mut ()>,
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        mark(Mark::RegionEnd(self.name));
+    }
+}
+
+/// A message on the goroutine's track, with a category to find it by; cut after 1,800 bytes. Where nothing is recorded,
+/// and outside goroutines, it is nothing: [`is_enabled`] tells before a message is put together. Never suspends.
+#[doc(alias = "Log")]
+#[doc(alias = "Logf")]
+pub fn log(category: &str, message: &str) {
+    mark(Mark::Log(category, message));
+}
+
+/// Whether the caller is a goroutine whose events are recorded. Never suspends.
+#[doc(alias = "IsEnabled")]
+#[must_use]
+pub fn is_enabled() -> bool {
+    gmp_core::runtime::marks::is_recorded()
+}
+
+/// The trace that the environment asks for.
+pub(crate) mod by_environment {
+    use crate::BuildError;
+    use gmp_core::runtime::Handle;
+    use std::ffi::OsString;
+    use std::fs::File;
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    /// A file that is open, for the first runtime of the process.
+    #[derive(Debug)]
+    pub(crate) struct Asked(OsString, File);
+
+    /// A recording that goes to it.
+    pub(crate) struct Begun(OsString, Option<gmp_trace::Recording>);
+
+    /// Opens the file that `GMP_TRACE` names, once in a process.
+    pub(crate) fn asked() -> Result<Option<Asked>, BuildError> {
+        static ASKED: AtomicBool = AtomicBool::new(false);
+        let Some(name) = std::env::var_os("GMP_TRACE").filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        if ASKED.swap(true, Relaxed) {
+            return Ok(None);
+        }
+        match File::create(&name) {
+            Ok(file) => Ok(Some(Asked(name, file))),
+            Err(error) => {
+                ASKED.store(false, Relaxed);
+                Err(BuildError::Trace(name, error))
+            }
+        }
+    }
+
+    impl Asked {
+        pub(crate) fn begin(self, handle: &Handle) -> io::Result<Begun> {
+            let Self(name, file) = self;
+            Ok(Begun(name, Some(gmp_trace::record(handle, Box::new(file))?)))
+        }
+    }
+
+    impl Drop for Begun {
+        fn drop(&mut self) {
+            let Some(recording) = self.1.take() else { return };
+            match recording.stop() {
+                Err(error) => eprintln!("GMP_TRACE={:?}: the trace is not whole: {error}", self.0),
+                Ok(summary) if summary.lost != 0 => {
+                    eprintln!(
+                        "GMP_TRACE={:?}: {} events came too fast and are missing",
+                        self.0, summary.lost
+                    );
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What is written can be read, whatever was recorded.
+
+use super::check::read;
+use crate::clock::Clock;
+use crate::go::Writer;
+use crate::step::{MADE_UP, Step};
+use crate::story::Story;
+use gmp_core::WaitReason;
+use gmp_core::trace::{What, event_for_test as event};
+
+/// Writes what the rings tell, in so many parts.
+fn written(rings: Vec<Vec<What>>, parts: usize) -> (Vec<u8>, Vec<Step>) {
+    let clock = Clock::now();
+    let mut story = Story::default();
+    let mut writer = Writer::new();
+    let mut all = Vec::new();
+    let mut out = Vec::new();
+    let mut time = 1_000;
+    let longest = rings.iter().map(Vec::len).max().unwrap_or(0);
+    let share = longest.div_ceil(parts).max(1);
+    for part in 0..parts {
+        let mut recorded = gmp_core::trace::Recorded::default();
+        for ring in &rings {
+            let of = ring.iter().skip(part * share).take(share).cloned();
+            let mut own = time;
+            let of = of.map(|what| {
+                own += 10;
+                event(clock.ticks_for_test(own), what)
+            });
+            recorded.rings.push(of.collect());
+        }
+        time += 10 * share as u64;
+        story.take(recorded, &clock);
+        let steps = if part + 1 == parts { story.rest() } else { story.until(time) };
+        steps.iter().for_each(|step| writer.step(step, &story.origins));
+        out.extend(writer.flip());
+        all.extend(steps);
+    }
+    (out, all)
+}
+
+#[test]
+fn a_hop_is_a_wait_and_a_start() {
+    let p0 = vec![
+        What::Writer { m: 3, g: 0 },
+        What::ProcStart(3),
+        What::GoStart { g: 1, slice: 1 },
+        What::GoUnblock(2),
+        What::HopPark { to: 2, reason: WaitReason::ChanReceive },
+        What::GoUnblock(1),
+        What::HopExit { to: 1, slice: 1 },
+        What::RegionBegin(1, "work".into()),
+        What::Log(1, "kind".into(), "message".into()),
+        What::RegionEnd(1, "work".into()),
+        What::GoSyscallBegin(1),
+        What::GoSyscallEnd(1),
+        What::GoDestroy(1),
+    ];
+    let (file, steps) = written(vec![Vec::new(), p0], 1);
+    let read = read(&file).unwrap();
+    assert!(read.reasons.contains("chan receive"), "{read:?}");
+    assert_eq!(read.marks, ["work", "kind: message", "work"]);
+    assert_eq!((read.kinds[&16], read.kinds[&17], read.kinds[&22], read.kinds[&23]), (3, 2, 1, 1));
+    assert!(steps.iter().all(|step| step.m < MADE_UP), "nothing had to be made up: {steps:?}");
+}
+
+/// Any event at any time, as if the rings had lost the rest.
+fn any(random: &mut fastrand::Rng) -> What {
+    let g = random.u64(1..8);
+    let to = random.u64(1..8);
+    let m = random.u64(0..4);
+    match random.u8(0..19) {
+        0 => What::Writer { m, g: random.u64(0..4) },
+        1 => What::GoStart { g, slice: 0 },
+        2 => What::GoDestroy(g),
+        3 => What::GoStop(g),
+        4 => What::GoPreempt(g),
+        5 => What::GoBlock(g, WaitReason::Sleep),
+        6 => What::GoUnblock(g),
+        7 => What::GoSyscallBegin(g),
+        8 => What::GoSyscallEnd(g),
+        9 => What::GoSyscallEndBlocked(g),
+        10 => What::HopPark { to, reason: WaitReason::Select },
+        11 => What::HopYield { to, slice: 0 },
+        12 => What::HopExit { to, slice: 0 },
+        13 => What::ProcStart(m),
+        14 => What::ProcStop(m),
+        15 => What::ProcSteal,
+        16 => What::RegionBegin(g, "region".into()),
+        17 => What::RegionEnd(g, "region".into()),
+        _ => What::StwBegin,
+    }
+}
+
+#[test]
+fn whatever_was_recorded_what_is_written_is_sound() {
+    for seed in 0..2_000 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let parts = random.usize(1..4);
+        let rings = (0..4).map(|_| (0..random.usize(0..60)).map(|_| any(&mut random)).collect()).collect();
+        let (file, steps) = written(rings, parts);
+        if let Err(error) = read(&file) {
+            panic!("seed {seed}, {parts} parts: {error}\n{steps:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_file_is_refused() {
+    let p0 = vec![
+        What::Writer { m: 1, g: 0 },
+        What::GoStart { g: 1, slice: 0 },
+        What::GoBlock(1, WaitReason::Park),
+    ];
+    let (file, _) = written(vec![Vec::new(), p0], 1);
+    read(&file).unwrap();
+    // The sequence of the start: its event's last byte.
+    let start = file.windows(4).position(|at| at[0] == 16 && at[2] == 1 && at[3] == 1).unwrap();
+    let mut broken = file.clone();
+    broken[start + 3] = 2;
+    assert!(read(&broken).unwrap_err().contains("failed to advance"));
+    assert!(read(&file[..file.len() - 3]).is_err());
+}

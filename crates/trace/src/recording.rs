@@ -1,0 +1,147 @@
+//! `Recording`: all events of a runtime, written while it runs, by a thread that empties the rings.
+
+use crate::clock::Clock;
+use crate::go;
+use crate::story::Story;
+use crate::trace::{RECORDS, note_living};
+use gmp_core::runtime::Handle;
+use gmp_core::trace::Positions;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// How often the rings are emptied: one of 262,144 records is full after that if its P has an event each 38 ns.
+const PERIOD: Duration = Duration::from_millis(10);
+/// How long a part of the file is. Go: one second.
+const PART: Duration = Duration::from_secs(1);
+/// How much later, in nanoseconds, an event may be seen than it was timed.
+const LATE: u64 = 1_000_000;
+
+/// A recording that is under way. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Recording {
+    /// Ends the thread, and brings what it has to say.
+    ends: Option<(Sender<()>, Receiver<io::Result<Summary>>)>,
+    handle: Handle,
+}
+
+/// What a recording has written.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// How many events.
+    pub events: u64,
+    /// How many bytes.
+    pub bytes: u64,
+    /// How many records were overwritten before they could be read.
+    pub lost: u64,
+}
+
+/// Writes all events from now on to `out`, in Go's format, until the result is dropped or stopped.
+///
+/// # Errors
+/// The operating system refused a thread.
+pub fn record(handle: &Handle, out: Box<dyn Write + Send>) -> io::Result<Recording> {
+    handle.record(RECORDS);
+    let begun = Clock::now().made_at();
+    let ((stop, stopped), (tell, told)) = (channel::<()>(), channel());
+    let of_thread = handle.clone();
+    let thread = gmp_core::helpers::spawn("gmp-trace", move || {
+        let period = || stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout);
+        let _ = tell.send(Scribe::new(of_thread, out, begun).write(period));
+    });
+    match thread {
+        Ok(()) => Ok(Recording { ends: Some((stop, told)), handle: handle.clone() }),
+        Err(error) => {
+            handle.end_recording();
+            Err(error)
+        }
+    }
+}
+
+impl Recording {
+    /// Ends the recording when everything is written. Blocks the thread for that long.
+    ///
+    /// # Errors
+    /// What the writer said, at its first error.
+    pub fn stop(mut self) -> io::Result<Summary> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<Summary> {
+        let Some((stop, told)) = self.ends.take() else { return Ok(Summary::default()) };
+        drop(stop);
+        let summary = told.recv();
+        self.handle.end_recording();
+        summary.unwrap_or_else(|_| Err(io::Error::other("the thread that wrote the trace has panicked")))
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // Who wants to know calls `stop`.
+        let _ = self.end();
+    }
+}
+
+struct Scribe {
+    handle: Handle,
+    out: Box<dyn Write + Send>,
+    from: Positions,
+    story: Story,
+    writer: go::Writer,
+    summary: Summary,
+}
+
+impl Scribe {
+    fn new(handle: Handle, out: Box<dyn Write + Send>, begun: u64) -> Self {
+        let mut story = Story::default();
+        note_living(&handle, &mut story);
+        let (from, writer) = (Positions::default(), go::Writer::new());
+        let mut scribe = Self { handle, out, from, story, writer, summary: Summary::default() };
+        // Others may have wanted events before.
+        scribe.look();
+        scribe.story.begin_at(begun);
+        scribe.summary.lost = 0;
+        scribe
+    }
+
+    fn write(mut self, goes_on: impl Fn() -> bool) -> io::Result<Summary> {
+        let mut part = Instant::now();
+        while goes_on() {
+            let horizon = self.look().saturating_sub(LATE);
+            self.tell(|story| story.until(horizon));
+            if part.elapsed() >= PART || self.writer.is_full() {
+                part = Instant::now();
+                self.flip()?;
+            }
+        }
+        self.look();
+        self.tell(Story::rest);
+        self.flip()?;
+        self.out.flush()?;
+        Ok(self.summary)
+    }
+
+    /// Empties the rings; returns a moment before which everything was recorded.
+    fn look(&mut self) -> u64 {
+        let clock = Clock::now();
+        let recorded = self.handle.recorded(&mut self.from);
+        self.summary.lost += recorded.lost;
+        self.story.take(recorded, &clock);
+        clock.made_at()
+    }
+
+    fn tell(&mut self, steps: impl FnOnce(&mut Story) -> Vec<crate::step::Step>) {
+        let steps = steps(&mut self.story);
+        self.summary.events += steps.len() as u64;
+        steps.iter().for_each(|step| self.writer.step(step, &self.story.origins));
+    }
+
+    fn flip(&mut self) -> io::Result<()> {
+        let bytes = self.writer.flip();
+        self.story.forget_ended();
+        self.summary.bytes += bytes.len() as u64;
+        self.out.write_all(&bytes)
+    }
+}

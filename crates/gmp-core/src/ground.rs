@@ -2,6 +2,7 @@
 //! settings, the machine's CPUs.
 
 pub(crate) mod clock;
+pub mod contention;
 pub mod event;
 pub mod fatal;
 pub(crate) mod fence;

@@ -28,10 +28,10 @@ pub mod queue;
 pub mod suite;
 
 pub use entering::{foreign, only_p, overflow};
-pub use ground::{event, fatal, helpers, procs, settings, sync, ticks};
+pub use ground::{contention, event, fatal, helpers, procs, settings, sync, ticks};
 pub use life::{local, scope, timer};
 pub use queue::idle;
-pub use records::{schedule, sight, stats, trace};
+pub use records::{latency, schedule, sight, stats, trace};
 pub use runtime::goroutine;
 pub use waiting::{descriptor, park};
 

@@ -342,6 +342,17 @@ impl<P: Policy> Builder<P> {
         self
     }
 
+    /// While the runtime runs, answers at a socket of this path: to `gmp-top PATH`, which shows the goroutines, the Ps and
+    /// their queues in a terminal, and to whoever speaks its protocol (crate `gmp-inspect`, `server.rs`). Only processes of
+    /// the same user, and root, are answered, by threads of their own. Off by default.
+    /// [`Runtime::run`](crate::Runtime::run) says if the socket cannot be made; one of a program that is gone is replaced.
+    /// With the feature `dump`.
+    #[cfg(feature = "dump")]
+    pub fn inspect(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.choices.debug.inspect = Some((path.into(), crate::answers::ANSWERS));
+        self
+    }
+
     /// Builds the runtime. Its threads are made when it runs.
     ///
     /// # Errors

@@ -14,6 +14,10 @@ pub(crate) struct Debug {
     pub(crate) schedtrace: Option<u64>,
     /// Whether it is followed by lines about every P, M and goroutine.
     pub(crate) scheddetail: bool,
+    /// The path of the socket at which the program answers, and what it answers beyond what gmp-inspect does. `GMP_DEBUG`
+    /// has no word for it.
+    #[cfg(feature = "dump")]
+    pub(crate) inspect: Option<(std::path::PathBuf, gmp_inspect::Answers)>,
     /// The file that events go to.
     #[cfg(feature = "trace")]
     pub(crate) trace: Option<crate::trace::by_environment::Asked>,
@@ -39,6 +43,10 @@ impl Debug {
         self.leftovers |= other.leftovers;
         self.schedtrace = other.schedtrace.or(self.schedtrace);
         self.scheddetail |= other.scheddetail;
+        #[cfg(feature = "dump")]
+        {
+            self.inspect = other.inspect.or(self.inspect.take());
+        }
     }
 
     fn parse(text: &str) -> Result<Debug, BuildError> {
@@ -87,7 +95,9 @@ impl Debug {
             let period = self.schedtrace.map(std::time::Duration::from_millis);
             let traced =
                 period.map(|period| gmp_inspect::schedtrace(handle.clone(), period, self.scheddetail));
-            Ok(Begun((watched, traced.transpose()?, trace)))
+            let served = self.inspect.as_ref();
+            let served = served.map(|(path, answers)| gmp_inspect::serve(handle.clone(), path, answers));
+            Ok(Begun((watched, traced.transpose()?, served.transpose()?, trace)))
         }
         #[cfg(not(feature = "dump"))]
         {

@@ -56,6 +56,8 @@
 //! these counts; `idle-eager` and `idle-frugal` give it the idle rule [`policy::Eager`] or [`policy::Frugal`], and if
 //! both are on the first counts. `suite` adds the tests that judge a policy: `gmp::suite` and `gmp::policy_conformance!`.
 
+#[cfg(feature = "dump")]
+mod answers;
 mod builder;
 mod debug;
 mod default_policy;

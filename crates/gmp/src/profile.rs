@@ -1,5 +1,5 @@
-//! Profiles: where a program's CPU time goes, by function and label, and where its goroutines stand, as `go tool pprof`
-//! reads them. With the feature `profile`.
+//! Profiles: where a program's CPU time goes, by function and label, where its goroutines stand, where they wait and who
+//! makes them wait, as `go tool pprof` reads them. With the feature `profile`.
 //!
 //! ```
 //! # let runtime = gmp::Builder::new().build().unwrap();
@@ -20,6 +20,77 @@
 //! | `go tool pprof -http=: cpu.pb.gz` | graphs and flames in a browser |
 
 use std::time::Duration;
+
+/// From now on [`block`] samples the waits of goroutines, and of plain threads, at channels, in selects and at what is in
+/// [`sync`](crate::sync): on average one for each `rate` nanoseconds that are waited. 1: every one. 0, as at first: none.
+/// Never suspends.
+///
+/// A wait that is at least as long as the rate is always taken. Whoever is sampled walks its own stack, for some
+/// microseconds.
+#[doc(alias = "SetBlockProfileRate")]
+pub fn set_block_rate(rate: u64) {
+    gmp_inspect::contention::set_block_rate(rate);
+}
+
+/// From now on [`mutex`] samples one of so many releases of a [`Mutex`](crate::sync::Mutex) or an
+/// [`RwLock`](crate::sync::RwLock) for which others wait. 1: every one. 0, as at first: none. Returns what it was before.
+/// Never suspends.
+#[doc(alias = "SetMutexProfileFraction")]
+pub fn set_mutex_fraction(fraction: u64) -> u64 {
+    gmp_inspect::contention::set_mutex_fraction(fraction)
+}
+
+/// How long was waited so far, by where: with the stacks of those who waited, sampled as [`set_block_rate`] says.
+/// **Suspends** a goroutine, as [`blocking`](crate::blocking) does.
+///
+/// ```
+/// # let runtime = gmp::Builder::new().build().unwrap();
+/// # runtime.run(|| {
+/// gmp::profile::set_block_rate(10_000); // one for each 10 us that are waited
+/// // ...
+/// let profile = gmp::profile::block();
+/// println!("{profile}"); // a table of functions
+/// std::fs::write(std::env::temp_dir().join("block.pb.gz"), profile.to_pprof())?;
+/// # std::io::Result::Ok(())
+/// # }).unwrap().value.unwrap();
+/// ```
+///
+/// # Panics
+/// If the operating system refuses a thread.
+#[must_use]
+#[track_caller]
+pub fn block() -> Profile {
+    crate::blocking(gmp_inspect::contention::block)
+}
+
+/// How long was waited for locks so far, by who let the lock go that others waited for, with its stack there: sampled as
+/// [`set_mutex_fraction`] says. **Suspends** a goroutine, as [`blocking`](crate::blocking) does.
+///
+/// # Panics
+/// If the operating system refuses a thread.
+#[must_use]
+#[track_caller]
+pub fn mutex() -> Profile {
+    crate::blocking(gmp_inspect::contention::mutex)
+}
+
+/// The goroutines of the caller's runtime that will never go on, by where they stand. **Suspends**, as
+/// [`blocking`](crate::blocking) does.
+///
+/// These are named: goroutines that wait for each other in a circle, at mutexes of [`sync`](crate::sync) and at joins;
+/// those in [`block_forever`](crate::block_forever) and in a select without cases; and whoever waits for one of them at a
+/// mutex or a join. Go's collector also finds those that wait at channels that nobody else can reach. Here nobody knows
+/// where the handles of a channel are: one whose last handle on the other side is dropped is closed, and whoever waits at
+/// it goes on; one whose handles are kept by goroutines that wait themselves is not found.
+///
+/// # Panics
+/// As [`dump`](crate::dump()).
+#[doc(alias = "goroutineleak")]
+#[must_use]
+#[track_caller]
+pub fn goroutine_leaks() -> Profile {
+    gmp_inspect::profile::goroutine_leaks(&crate::dump())
+}
 
 #[doc(inline)]
 pub use gmp_inspect::profile::{Kind, Profile, Sample};

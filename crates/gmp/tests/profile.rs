@@ -109,3 +109,105 @@ fn goroutines_are_counted_where_they_stand() {
         })
         .unwrap();
 }
+
+/// Of the waits of three goroutines: one at a channel, one at a lock, one that does not wait. Block and mutex profiles are
+/// the process's, so both are asked for in one test.
+#[test]
+fn waits_are_told_by_where_and_by_who_ends_them() {
+    #[inline(never)]
+    fn waits_for_a_value(values: &gmp::Receiver<u32>) {
+        values.recv().unwrap();
+    }
+    #[inline(never)]
+    fn waits_for_the_lock(lock: &gmp::sync::Mutex<u32>) {
+        *lock.lock() += 1;
+    }
+    #[inline(never)]
+    fn lets_go(guard: gmp::sync::MutexGuard<'_, u32>) {
+        drop(guard);
+    }
+    const SHORT: Duration = Duration::from_millis(20);
+    let runtime = gmp::Builder::new().procs(2).build().unwrap();
+    runtime
+        .run(|| {
+            gmp::profile::set_block_rate(1);
+            assert_eq!(gmp::profile::set_mutex_fraction(1), 0);
+            let (sender, receiver) = gmp::chan(0);
+            let reader = gmp::go(move || waits_for_a_value(&receiver));
+            let lock = Arc::new(gmp::sync::Mutex::new(0));
+            let guard = lock.lock();
+            let waiters: Vec<_> = (0..3)
+                .map(|_| {
+                    let lock = lock.clone();
+                    gmp::go(move || waits_for_the_lock(&lock))
+                })
+                .collect();
+            gmp::sleep(SHORT);
+            sender.send(1).unwrap();
+            lets_go(guard);
+            reader.join().unwrap();
+            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+            assert_eq!(gmp::profile::set_mutex_fraction(0), 1);
+            gmp::profile::set_block_rate(0);
+            let (block, mutex) = (gmp::profile::block(), gmp::profile::mutex());
+            assert_eq!((block.kind, mutex.kind), (Kind::Block, Kind::Mutex));
+            let innermost = |profile: &gmp::profile::Profile, function: &str| {
+                let here = |sample: &&Sample| sample.stack[0][0].function.contains(function);
+                let found = profile.samples.iter().filter(here);
+                found.fold((0, Duration::ZERO), |(count, time), one| (count + one.count, time + one.time))
+            };
+            let (count, time) = innermost(&block, "waits_for_a_value");
+            assert!(count == 1 && time >= SHORT / 2, "{block}");
+            let (count, time) = innermost(&block, "waits_for_the_lock");
+            assert!(count >= 3 && time >= SHORT, "{block}");
+            // All three are held up when the guard goes, and two of them once more when the first lets go.
+            let (count, time) = innermost(&mutex, "lets_go");
+            assert!(count == 1 && time >= SHORT, "{mutex}");
+            assert!(block.to_string().contains("waits_for_a_value") && !block.to_pprof().is_empty());
+        })
+        .unwrap();
+}
+
+/// Two that lock what the other holds, one that joins one of them, one that waits for nothing; and others that go on.
+#[test]
+fn who_never_goes_on_is_told() {
+    #[inline(never)]
+    fn takes_both(first: &gmp::sync::Mutex<()>, second: &gmp::sync::Mutex<()>) {
+        let _first = first.lock();
+        gmp::sleep(Duration::from_millis(5));
+        let _second = second.lock();
+    }
+    #[inline(never)]
+    fn joins(handle: gmp::JoinHandle<()>) {
+        let _ = handle.join();
+    }
+    let runtime = gmp::Builder::new().procs(1).build().unwrap();
+    runtime
+        .run(|| {
+            let _goes_on = gmp::go(|| gmp::sleep(Duration::from_secs(1_000)));
+            assert!(gmp::profile::goroutine_leaks().samples.is_empty());
+            let locks = Arc::new([gmp::sync::Mutex::new(()), gmp::sync::Mutex::new(())]);
+            let (here, there) = (locks.clone(), locks);
+            let _one = gmp::go(move || takes_both(&here[0], &here[1]));
+            let other = gmp::go(move || takes_both(&there[1], &there[0]));
+            let _joiner = gmp::go(move || joins(other));
+            let _idle = gmp::go(|| gmp::block_forever());
+            let mut leaks = gmp::profile::goroutine_leaks();
+            while leaks.samples.iter().map(|sample| sample.count).sum::<u64>() < 4 {
+                gmp::sleep(Duration::from_millis(10));
+                leaks = gmp::profile::goroutine_leaks();
+            }
+            assert_eq!(leaks.kind, Kind::Goroutine);
+            assert_eq!(
+                leaks
+                    .samples
+                    .iter()
+                    .filter(|sample| stands_in(sample, "takes_both"))
+                    .map(|s| s.count)
+                    .sum::<u64>(),
+                2
+            );
+            assert!(leaks.samples.iter().any(|sample| stands_in(sample, "joins")), "{leaks}");
+        })
+        .unwrap();
+}

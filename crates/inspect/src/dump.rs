@@ -28,6 +28,9 @@ pub struct Dump {
     pub took: Duration,
     /// The groups.
     pub groups: Vec<Group>,
+    /// Goroutines that wait for each other in a circle, each for the next and the last for the first: at mutexes, and at
+    /// joins. None of them will ever go on, unless by a deadline.
+    pub cycles: Vec<Vec<u64>>,
 }
 
 /// Goroutines that do the same at the same place, were started at the same place and have equal stacks.
@@ -71,8 +74,17 @@ pub fn dump(handle: &Handle) -> Dump {
     let began = Instant::now();
     let mut collector = Collector::new();
     handle.look(&mut collector);
-    let groups = collector.into_groups();
-    Dump { policy: handle.policy(), procs: handle.max_procs(), took: began.elapsed(), groups }
+    let mut groups = collector.into_groups();
+    let mut all: Vec<_> = groups.iter_mut().flat_map(|group| &mut group.goroutines).collect();
+    let cycles = crate::cycles::find(handle, &mut all);
+    Dump { policy: handle.policy(), procs: handle.max_procs(), took: began.elapsed(), groups, cycles }
+}
+
+/// The goroutine of this number, as a dump shows it. To be called as [`dump()`] is.
+pub(crate) fn one(handle: &Handle, number: u64) -> Option<Group> {
+    let mut collector = Collector { only: Some(number), ..Collector::new() };
+    handle.look(&mut collector);
+    collector.into_groups().pop()
 }
 
 /// [`dump()`] on a thread made for it, since tables of symbols need more stack than a goroutine may have.
@@ -98,11 +110,13 @@ struct Collector {
     /// The different stacks, and the number of each.
     stacks: HashMap<Box<[usize]>, usize>,
     kinds: HashMap<Kind, Vec<Sight>>,
+    /// The number of the only one that is wanted.
+    only: Option<u64>,
 }
 
 impl Collector {
     fn new() -> Self {
-        Self { walk: Walk::new(), stacks: HashMap::new(), kinds: HashMap::new() }
+        Self { walk: Walk::new(), stacks: HashMap::new(), kinds: HashMap::new(), only: None }
     }
 
     fn into_groups(self) -> Vec<Group> {
@@ -137,6 +151,9 @@ impl Look for Collector {
     }
 
     fn see(&mut self, sight: Sight) {
+        if self.only.is_some_and(|only| only != sight.number) {
+            return self.walk.forget();
+        }
         let addresses = self.walk.addresses();
         let next = self.stacks.len();
         let stack = match self.stacks.get(addresses) {

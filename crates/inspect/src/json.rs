@@ -13,11 +13,11 @@ impl Dump {
     ///   "created_at": "src/main.rs:40:9",
     ///   "goroutines": [{"number": 17, "parent": 1, "name": "parser", "labels": {"file": "a.txt"}, "ancestors": [],
     ///     "system": false, "state": "waiting", "reason": "chan receive", "age_ns": 1200, "at": "0x7f0000001000"}]
-    /// }]}
+    /// }], "cycles": []}
     /// ```
     ///
-    /// `name`, `labels`, `reason`, `age_ns`, `at`, `joins` (a goroutine's number) and `m` stand only where there is such a
-    /// thing; the states are `runnable`, `running`, `blocked` and `waiting`.
+    /// `name`, `labels`, `reason`, `age_ns`, `at`, `holder` (of a mutex: a goroutine's number), `joins` (the same) and
+    /// `m` stand only where there is such a thing; the states are `runnable`, `running`, `blocked` and `waiting`.
     pub fn to_json(&self) -> String {
         let mut out = String::from("{\"policy\": ");
         text(&mut out, self.policy);
@@ -25,6 +25,10 @@ impl Dump {
         let _ =
             write!(out, ", \"procs\": {procs}, \"goroutines\": {count}, \"took_ns\": {took}, \"groups\": ");
         list(&mut out, &self.groups, group);
+        out.push_str(", \"cycles\": ");
+        list(&mut out, &self.cycles, |out, cycle| {
+            list(out, cycle, |out, number| _ = write!(out, "{number}"))
+        });
         out.push('}');
         out
     }
@@ -51,7 +55,7 @@ fn group(out: &mut String, group: &Group) {
     out.push('}');
 }
 
-fn goroutine(out: &mut String, sight: &Sight) {
+pub(crate) fn goroutine(out: &mut String, sight: &Sight) {
     let _ = write!(out, "{{\"number\": {}, \"parent\": {}", sight.number, sight.parent);
     if let Some(name) = &sight.name {
         out.push_str(", \"name\": ");
@@ -94,11 +98,14 @@ fn goroutine(out: &mut String, sight: &Sight) {
             Some(Object::Goroutine(number)) => write!(out, ", \"joins\": {number}"),
             _ => Ok(()),
         };
+        if let Some(holder) = sight.holder {
+            let _ = write!(out, ", \"holder\": {holder}");
+        }
     }
     out.push('}');
 }
 
-fn list<T>(out: &mut String, items: &[T], item: impl Fn(&mut String, &T)) {
+pub(crate) fn list<T>(out: &mut String, items: &[T], item: impl Fn(&mut String, &T)) {
     out.push('[');
     for (i, each) in items.iter().enumerate() {
         out.push_str(if i == 0 { "" } else { ", " });
@@ -108,7 +115,7 @@ fn list<T>(out: &mut String, items: &[T], item: impl Fn(&mut String, &T)) {
 }
 
 /// A string as JSON has it.
-fn text(out: &mut String, text: &str) {
+pub(crate) fn text(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         let _ = match c {

@@ -4,22 +4,29 @@
 //! | file | is |
 //! | --- | --- |
 //! | `dump.rs` | [`Dump`]: goroutines grouped by equal stacks, and how they are collected |
+//! | `cycles.rs` | who holds what others wait for, and who waits in a circle |
 //! | `elsewhere.rs` | the threads on which that is done |
 //! | `text.rs`, `json.rs` | a dump as Go prints one, and for programs |
 //! | `walk.rs` | from a copied stack to addresses: framehop does that |
 //! | `modules.rs` | the unwind tables of what is loaded |
 //! | `symbols.rs` | from addresses to functions and lines, and which of them are shown: the crate backtrace does the first |
 //! | `signals.rs` | dumps on a signal |
+//! | `server.rs`, `look.rs`, `sights.rs` | a socket on which a running program answers; what it tells but for stacks |
 //! | `profile.rs` | [`Profile`](profile::Profile): samples with their stacks and labels, and how they are taken. With the feature `profile` |
+//! | `contention.rs` | profiles of waits and of locks that are held up. With the feature `profile` |
 //! | `pprof.rs` | a profile as pprof reads it |
 //! | `schedtrace.rs` | Go's line about the scheduler, once a period |
 //!
 //! How goroutines are read while they run is gmp-core's part (`watching/look.rs`); how a thread's stack is read,
 //! gmp-arch-amd64's (`capture.rs`). What is here works on copies, and takes its time.
 
+#[cfg(feature = "profile")]
+pub mod contention;
+mod cycles;
 mod dump;
 mod elsewhere;
 mod json;
+mod look;
 mod modules;
 #[cfg(feature = "profile")]
 mod pprof;
@@ -27,6 +34,8 @@ mod pprof;
 pub mod profile;
 mod report;
 mod schedtrace;
+mod server;
+mod sights;
 mod signals;
 mod symbols;
 mod text;
@@ -35,5 +44,6 @@ mod walk;
 pub use dump::{Dump, Group, dump, dump_elsewhere};
 pub use report::install;
 pub use schedtrace::{Traced, schedtrace};
+pub use server::{Answer, Answers, Served, serve};
 pub use signals::{Watched, dump_on};
 pub use symbols::Frame;

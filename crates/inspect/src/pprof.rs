@@ -177,6 +177,10 @@ impl Profile {
                 let cpu = writer.value_type("cpu", "nanoseconds");
                 (vec![writer.value_type("samples", "count"), cpu], cpu, nanos(PERIOD))
             }
+            Kind::Block | Kind::Mutex => {
+                let contentions = writer.value_type("contentions", "count");
+                (vec![contentions, writer.value_type("delay", "nanoseconds")], contentions, 1)
+            }
             Kind::Goroutine => {
                 let goroutine = writer.value_type("goroutine", "count");
                 (vec![goroutine], goroutine, 1)
@@ -191,7 +195,7 @@ impl Profile {
         for sample in &self.samples {
             let location_id = sample.stack.iter().map(|frames| writer.location(frames)).collect();
             let value = match self.kind {
-                Kind::Cpu => vec![sample.count as i64, nanos(sample.time)],
+                Kind::Cpu | Kind::Block | Kind::Mutex => vec![sample.count as i64, nanos(sample.time)],
                 Kind::Goroutine => vec![sample.count as i64],
             };
             let mut label = Vec::new();

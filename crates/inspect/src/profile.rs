@@ -33,6 +33,10 @@ pub enum Kind {
     Cpu,
     /// Goroutines, by where they stand.
     Goroutine,
+    /// Time that goroutines and threads have waited, by where they did.
+    Block,
+    /// Time that they have waited for locks, by where the locks were let go.
+    Mutex,
 }
 
 /// Labels of a goroutine, its name among them as `goroutine`.
@@ -47,13 +51,13 @@ pub struct Sample {
     pub stack: Vec<Arc<[Frame]>>,
     /// The labels of the goroutine, and its name as the label `goroutine`.
     pub labels: Labels,
-    /// How often it was found: goroutines, in a profile of them.
+    /// How often it was found: goroutines, in a profile of them; waits, where waits are counted.
     pub count: u64,
-    /// The CPU time that this stands for; none in a profile of goroutines.
+    /// The CPU time, or the time of waits, that this stands for; none in a profile of goroutines.
     pub time: Duration,
 }
 
-/// Where a program's CPU time goes, or where its goroutines stand.
+/// Where a program's CPU time goes, where its goroutines stand, where they wait, or who makes them wait.
 ///
 /// Its `Display` is a table of functions, the most expensive first; [`Profile::to_pprof`] is for `go tool pprof`, which
 /// draws graphs and flames.
@@ -90,13 +94,25 @@ pub fn cpu(duration: Duration) -> Profile {
     elsewhere("gmp-profile", "gmp::profile::cpu", || sample(duration))
 }
 
+/// The goroutines of a dump that will never go on, as far as can be told, as a profile.
+#[must_use]
+pub fn goroutine_leaks(dump: &Dump) -> Profile {
+    let all: Vec<_> = dump.groups.iter().flat_map(|group| &group.goroutines).collect();
+    let stuck = crate::cycles::stuck(&all, &dump.cycles);
+    of_goroutines(dump, |sight| stuck.contains(&sight.number))
+}
+
 /// The goroutines of a dump as a profile.
 #[must_use]
 pub fn goroutines(dump: &Dump) -> Profile {
+    of_goroutines(dump, |_| true)
+}
+
+fn of_goroutines(dump: &Dump, wanted: impl Fn(&Sight) -> bool) -> Profile {
     let mut samples = Vec::new();
     for group in &dump.groups {
         let mut by_labels = BTreeMap::<Labels, u64>::new();
-        for sight in &group.goroutines {
+        for sight in group.goroutines.iter().filter(|sight| wanted(sight)) {
             *by_labels.entry(labels_of(sight)).or_default() += 1;
         }
         let stack: Vec<Arc<[Frame]>> = group.stack().iter().map(|frame| Arc::from([frame.clone()])).collect();
@@ -176,12 +192,12 @@ impl Profile {
     /// What `sample` weighs: nanoseconds, or goroutines.
     fn weight(&self, sample: &Sample) -> u64 {
         match self.kind {
-            Kind::Cpu => sample.time.as_nanos() as u64,
+            Kind::Cpu | Kind::Block | Kind::Mutex => sample.time.as_nanos() as u64,
             Kind::Goroutine => sample.count,
         }
     }
 
-    /// All CPU time that was seen, in nanoseconds, or all goroutines.
+    /// All time that was seen, in nanoseconds, or all goroutines.
     fn whole(&self) -> u64 {
         self.samples.iter().map(|sample| self.weight(sample)).sum()
     }
@@ -214,6 +230,13 @@ impl fmt::Display for Profile {
                 writeln!(f, "{whole:.2?} of CPU time in {:.2?}", self.took)?;
                 writeln!(f, "{:>10} {:>6} {:>10} {:>6}", "own", "own%", "with calls", "all%")?;
             }
+            Kind::Block | Kind::Mutex => {
+                let (whole, count) =
+                    (Duration::from_nanos(whole), self.samples.iter().map(|one| one.count).sum::<u64>());
+                let how = if self.kind == Kind::Block { "waits" } else { "waits for locks" };
+                writeln!(f, "{whole:.2?} of {how} in {:.2?}, {count} times", self.took)?;
+                writeln!(f, "{:>10} {:>6} {:>10} {:>6}", "here", "here%", "on stack", "all%")?;
+            }
             Kind::Goroutine => {
                 writeln!(f, "{whole} goroutines")?;
                 writeln!(f, "{:>10} {:>6} {:>10} {:>6}", "here", "here%", "on stack", "all%")?;
@@ -221,7 +244,7 @@ impl fmt::Display for Profile {
         }
         for (name, (own, all)) in rows.iter().take(ROWS) {
             let told = |part: u64| match self.kind {
-                Kind::Cpu => format!("{:.2?}", Duration::from_nanos(part)),
+                Kind::Cpu | Kind::Block | Kind::Mutex => format!("{:.2?}", Duration::from_nanos(part)),
                 Kind::Goroutine => part.to_string(),
             };
             let (own_share, all_share) = (share(*own), share(*all));

@@ -77,6 +77,13 @@ pub(crate) fn without_runtime(frames: &[Frame], suspended: bool) -> Range<usize>
     if shown.is_empty() { 0..frames.len() } else { shown }
 }
 
+/// The frames without std's in front, by which a guard is dropped; all if there are no others.
+#[cfg(feature = "profile")]
+pub(crate) fn without_inner_std(frames: &[Frame]) -> &[Frame] {
+    let first = frames.iter().position(|frame| !is_std(frame)).unwrap_or(0);
+    &frames[first..]
+}
+
 /// The crate that a name begins with: of `<a::B as c::D>::e` that is `a`.
 fn crate_of(function: &str) -> &str {
     let name = function.trim_start_matches(['<', '&', '*', '(', '[']);
@@ -89,7 +96,7 @@ fn crate_of(function: &str) -> &str {
 fn is_runtimes(frame: &Frame) -> bool {
     let name = crate_of(&frame.function);
     name == "gmp"
-        || ["gmp_core", "gmp_sync", "gmp_arch_amd64", "gmp_arch_hosted"].contains(&name)
+        || ["gmp_core", "gmp_sync", "gmp_inspect", "gmp_arch_amd64", "gmp_arch_hosted"].contains(&name)
         || frame.file.as_deref().is_some_and(|file| is_sibling(file, file!()))
 }
 

@@ -14,8 +14,34 @@ impl fmt::Display for Dump {
         let plural = |count| if count == 1 { "" } else { "s" };
         write!(f, "{goroutines} goroutine{} in {groups} group{}", plural(goroutines), plural(groups))?;
         writeln!(f, ", {} P{}, policy {}", self.procs, plural(self.procs), self.policy)?;
+        self.cycles.iter().try_for_each(|cycle| circle(f, self, cycle))?;
         self.groups.iter().try_for_each(|group| write!(f, "\n{group}"))
     }
+}
+
+/// A circle, each goroutine with what it waits at and the innermost function of its own.
+fn circle(f: &mut fmt::Formatter<'_>, dump: &Dump, cycle: &[u64]) -> fmt::Result {
+    f.write_str("\ndeadlock: these wait for each other in a circle:\n")?;
+    for (i, number) in cycle.iter().enumerate() {
+        let next = cycle[(i + 1) % cycle.len()];
+        let Some((sight, stack)) = dump.goroutines().find(|(sight, _)| sight.number == *number) else {
+            continue;
+        };
+        write!(f, "\tgoroutine {number}")?;
+        if let Some(name) = &sight.name {
+            write!(f, " [{name}]")?;
+        }
+        if let Some(frame) = stack.first() {
+            write!(f, ", in {},", frame.function)?;
+        }
+        match sight.state {
+            State::Waiting { reason, at: Some(Object::At(address)), .. } => {
+                writeln!(f, " waits: {reason} at {address:#x}, which goroutine {next} holds")?;
+            }
+            _ => writeln!(f, " waits for the end of goroutine {next}")?,
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Group {
@@ -63,6 +89,10 @@ fn state(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
                 Some(Object::At(address)) => write!(f, " at {address:#x}")?,
                 Some(Object::Goroutine(number)) => write!(f, " of goroutine {number}")?,
                 _ => {}
+            }
+            let holder = goroutines[0].holder;
+            if let Some(holder) = holder.filter(|_| goroutines.iter().all(|sight| sight.holder == holder)) {
+                write!(f, " held by goroutine {holder}")?;
             }
             let ages = || {
                 goroutines.iter().filter_map(|sight| match sight.state {

@@ -61,7 +61,7 @@ impl<C: Config> Sched<C> {
             let queues = unsafe { self.queues() };
             self.policy(m, || queues.push_shared(runnable));
         } else {
-            self.push_local(m, runnable, Slot::Back);
+            self.push_uncounted(m, runnable, Slot::Back);
         }
         m.set_running(g);
         self.wake_for_submission(m);

@@ -44,7 +44,7 @@ impl<C: Config> G0<'_, C> {
         if !g.home().is_null() {
             return self.execute_at_home(runnable, inherits);
         }
-        if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
+        if !g.has(Flags::AT_ONCE) && self.prepare(g).is_err() {
             return self.wait_for_stack(runnable, inherits);
         }
         self.run(runnable.into_g(), inherits)
@@ -57,13 +57,16 @@ impl<C: Config> G0<'_, C> {
     fn execute_at_home(&self, runnable: Runnable, inherits: bool) -> bool {
         let g = runnable.g();
         let home = g.home();
+        if g.has(Flags::TIMED) {
+            self.book_latency(g);
+        }
         let inherits = inherits && g.has(Flags::PANICKING) && g.locks.get() == 1;
         if !ptr::eq(home, self.m) {
             // SAFETY: an M with a locked or pinned goroutine lives on.
             self.hand_to_home(runnable, inherits, unsafe { &*home });
             return true;
         }
-        if !g.has(Flags::STARTED) && self.bind_stack(g).is_err() {
+        if !g.has(Flags::AT_ONCE) && self.prepare(g).is_err() {
             return self.wait_for_stack(runnable, inherits);
         }
         self.run(runnable.into_g(), inherits)
@@ -117,6 +120,15 @@ impl<C: Config> G0<'_, C> {
         unsafe { C::Switch::call_for(g.context.get(), make::<C>, ptr::from_ref(self.m).cast_mut().cast()) };
     }
 
+    /// Sees to what comes before a goroutine runs that is not to be run at once.
+    #[inline]
+    fn prepare(&self, g: &G) -> Result<(), Unbound> {
+        if g.has(Flags::TIMED) {
+            self.book_latency(g);
+        }
+        if g.has(Flags::STARTED) { Ok(()) } else { self.bind_stack(g) }
+    }
+
     /// Gives a goroutine that runs for the first time its stack.
     #[inline]
     fn bind_stack(&self, g: &G) -> Result<(), Unbound> {
@@ -126,7 +138,7 @@ impl<C: Config> G0<'_, C> {
         let (stack, context) = self.take_stack(g)?;
         g.context.set(context);
         g.stack.set(Some(stack));
-        g.set(Flags::STARTED);
+        g.set(Flags::BEGUN);
         if g.has(Flags::PINNED) {
             g.set_home(self.m);
             self.m.pinned.set(self.m.pinned.get() + 1);
@@ -222,12 +234,19 @@ impl<C: Config> G0<'_, C> {
 
     #[cold]
     fn observe_start(&self, g: &G) {
-        let since = g.since.get();
         self.sched.emit(EventKind::GoStart, g, Some(self.m), 0);
-        if since != 0 && g.tracking.get() & crate::waking::submit::TRACKING_MASK == 0 {
-            let waited = self.sched.header.now().saturating_sub(since);
-            self.sched.emit(EventKind::SchedLatency, g, Some(self.m), waited);
+    }
+
+    /// Books how long a goroutine has been runnable that is about to run. It is timed no more.
+    #[cold]
+    fn book_latency(&self, g: &G) {
+        g.unset(Flags::TIMED);
+        if g.has(Flags::STARTED) {
+            g.set(Flags::AT_ONCE);
         }
+        let waited = self.sched.header.now().saturating_sub(g.since.get());
+        self.p_shared().core.latency.book(waited, g.stands_for.get());
+        self.sched.emit(EventKind::SchedLatency, g, Some(self.m), waited);
     }
 
     /// Hands over a locked or pinned goroutine that was found by an M that is not its own. Go: `startlockedm`.

@@ -108,10 +108,10 @@ impl<C: Config> Sched<C> {
             }
         }
         match next {
-            Some(next) if !next.has(Flags::STARTED) => {
+            Some(next) if !next.has(Flags::AT_ONCE) => {
                 m.hopped.set(g, Errand::Ended);
                 next.stack.set(Some(stack));
-                next.set(Flags::STARTED);
+                next.set(Flags::BEGUN);
                 next.set_m(m);
                 next.word.to_running();
                 Ended::Again(next)
@@ -273,7 +273,7 @@ impl<C: Config> Sched<C> {
     #[cold]
     fn drop_on_a_stack(&self, m: &M, g: &'static G) {
         g.set(Flags::DROPPING);
-        g.unset(Flags::STARTED);
+        g.unset(Flags::BEGUN);
         g.unset(Flags::CODE_OVER);
         // Unparkers of the goroutine that has ended must not reach this one.
         g.unset(Flags::OWNS_PERMIT);

@@ -190,9 +190,13 @@ impl<C: Config> Sched<C> {
         self.hop_to_popped(m, p, popped, errand)
     }
 
-    /// Which goroutine runs after a yield that has popped this one.
+    /// Which goroutine runs after a yield that has popped this one. If the caller is to be timed, g0 sees to it.
     #[inline(always)]
     fn hop_to_popped(&self, m: &M, p: &PCore, popped: Popped<Runnable>, errand: Errand) -> Next {
+        if p.latency.is_at_zero_with_this() {
+            m.at_hand.set(Some(popped));
+            return Next::Unknown;
+        }
         let next = self.keep_or_run(m, p, popped, |next| self.starts_on_a_spare(m, next));
         next.map_or(Next::Unknown, |next| Next::Other(next, errand))
     }
@@ -219,7 +223,7 @@ impl<C: Config> Sched<C> {
     ) -> Option<&'static G> {
         let next = popped.token.g();
         let at_home = next.is_of(&self.header) && next.home().is_null();
-        if !at_home || !(next.has(Flags::STARTED) || may_start(next)) {
+        if !at_home || !(next.has(Flags::AT_ONCE) || may_start(next)) {
             m.at_hand.set(Some(popped));
             return None;
         }
@@ -233,14 +237,14 @@ impl<C: Config> Sched<C> {
     /// it.
     #[inline]
     fn starts_on_a_spare(&self, m: &M, next: &G) -> bool {
-        if next.has(Flags::ENDS_BY_G0) {
+        if next.has(Flags::BEGINS_BY_G0) {
             return false;
         }
         // SAFETY: we are on this M's thread, and it holds a P.
         let Some(spare) = unsafe { self.p_of(m) }.take_spare() else { return false };
         next.context.set(next_context::<C>(&spare));
         next.stack.set(Some(spare));
-        next.set(Flags::STARTED);
+        next.set(Flags::BEGUN);
         true
     }
 
@@ -251,7 +255,7 @@ impl<C: Config> Sched<C> {
         let p = self.p_to_hop_on(m)?;
         // SAFETY: we are on this M's thread, and it holds a P.
         let popped = unsafe { self.pop_local(m) }?;
-        self.keep_or_run(m, p, popped, |next| !next.has(Flags::ENDS_BY_G0))
+        self.keep_or_run(m, p, popped, |next| !next.has(Flags::BEGINS_BY_G0))
     }
 
     /// Whether a sink is told of events: g0 does that, at each of its steps.

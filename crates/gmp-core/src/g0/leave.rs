@@ -49,6 +49,7 @@ impl<C: Config> G0<'_, C> {
     #[inline(always)]
     fn yielded(&self, g: &'static G, how: EventKind) {
         let runnable = self.to_runnable(g, how);
+        self.sched.count_runnable(&self.p_shared().core, g);
         if g.is_inboxed() {
             return self.m.inbox.push(runnable);
         }
@@ -72,7 +73,6 @@ impl<C: Config> G0<'_, C> {
 
     #[inline(always)]
     pub(super) fn to_runnable(&self, g: &'static G, how: EventKind) -> Runnable {
-        self.sched.track_runnable(g);
         self.sched.emit(how, g, Some(self.m), 0);
         g.word.to_yielded();
         // SAFETY: we have just made it Runnable.
@@ -142,7 +142,7 @@ impl<C: Config> G0<'_, C> {
     /// A goroutine came back from a blocking call, and there was no P for it: it queues, and its M sleeps.
     #[cold]
     fn lost_p(&self, g: &'static G) {
-        self.sched.track_runnable(g);
+        self.sched.time_runnable(g);
         g.word.to_requeued();
         // SAFETY: we have just made it Runnable.
         let runnable = unsafe { Runnable::new(g) };

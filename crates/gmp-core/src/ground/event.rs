@@ -51,8 +51,8 @@ pub enum EventKind {
     /// It goes on.
     #[doc(alias = "EvSTWEnd")]
     StwEnd,
-    /// A goroutine waited `value` nanoseconds on queues before it ran; one in eight is measured, as in Go
-    /// (`gTrackingPeriod`).
+    /// A goroutine waited `value` nanoseconds on queues before it ran; of those that became runnable on a P one in eight is
+    /// measured, as in Go (`gTrackingPeriod`), and each of those that others made runnable.
     #[doc(alias = "/sched/latencies:seconds")]
     SchedLatency,
 }

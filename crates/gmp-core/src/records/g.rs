@@ -67,7 +67,8 @@ pub(crate) struct G {
     pub(crate) reason: Cell<WaitReason>,
     pub(crate) outcome: Cell<Outcome>,
     pub(crate) wake: Cell<Wake>,
-    pub(crate) tracking: Cell<u8>,
+    /// While it is timed: for how many it stands, as a power of two.
+    pub(crate) stands_for: Cell<u8>,
     pub(crate) flags: ShownFlags,
     pub(crate) locks: Cell<u16>,
     /// The M that this goroutine is locked or pinned to; null for none.
@@ -248,7 +249,7 @@ impl G {
             wake: Cell::new(Wake::Woken),
             flags: ShownFlags::new(),
             locks: Cell::new(0),
-            tracking: Cell::new(0),
+            stands_for: Cell::new(0),
             home: Cell::new(ptr::null()),
             extra: ExtraCell::new(),
             body: Body::new(),

@@ -14,6 +14,7 @@ use crate::contract::{Config, Policy, QueueConfig, RunQueue, Stack, StackAllocat
 use crate::ground::ring::Ring;
 use crate::records::g::registry::FreeGs;
 use crate::records::g::runnable::Runnable;
+use crate::records::latency::Latency;
 use crate::records::m::jobs::Jobs;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
@@ -57,6 +58,7 @@ pub(crate) struct PCore {
     /// The owner's: goroutine numbers not handed out yet.
     #[doc(alias = "goidcache")]
     numbers: Cell<(u64, u64)>,
+    pub(crate) latency: Latency,
     /// Where its holder records events, once that was asked for.
     pub(crate) ring: OnceLock<Ring>,
 }
@@ -132,7 +134,8 @@ impl Counters {
     }
 }
 
-// SAFETY: `free`, `numbers` and `held_up` belong to the M that holds the P (see `OwnedP`); all else is atomic or locked.
+// SAFETY: `free`, `numbers`, `held_up` and the cells of `latency` belong to the M that holds the P (see `OwnedP`); all else
+// is atomic or locked.
 unsafe impl Sync for PCore {}
 
 impl PCore {
@@ -244,6 +247,7 @@ impl<C: Config> P<C> {
                 jobs: AtomicPtr::new(core::ptr::null_mut()),
                 free: UnsafeCell::new(FreeGs::new()),
                 numbers: Cell::new((0, 0)),
+                latency: Latency::new(),
                 ring: OnceLock::new(),
             },
             thief: ManuallyDrop::new(thief),

@@ -9,6 +9,7 @@ use crate::ground::clock::{epoch, nanos};
 use crate::records::attention;
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
+use crate::records::latency::Latencies;
 use crate::records::p::PCore;
 use crate::records::p::timer::Remains;
 use crate::records::recorder::EventSeam;
@@ -114,6 +115,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
 
     /// Statistics of this moment.
     fn stats(&self) -> Stats;
+
+    /// How long goroutines were runnable before they ran.
+    fn latencies(&self) -> Latencies;
 
     /// The scheduler at this moment; with Ms and goroutines if `detail` is wanted.
     fn schedule(&self, detail: bool) -> Schedule;

@@ -6,6 +6,7 @@ use crate::records::g::extra::{Ancestor, Extra, Reader};
 use crate::records::g::{Flags, G, WaitReason};
 use core::ops::Range;
 use core::panic::Location;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +34,13 @@ pub struct Sight {
     pub system: bool,
     /// What it does.
     pub state: State,
+    /// The addresses of its stack; none if it has none yet, or a thread's.
+    pub stack: Range<usize>,
+    /// If it waits for a `Mutex`: an address on the stack of whoever took that last. If nobody has it at this moment,
+    /// whoever is woken will be the next.
+    pub held_from: Option<usize>,
+    /// The goroutine whose stack that is; filled in by whoever has seen them all.
+    pub holder: Option<u64>,
 }
 
 impl Sight {
@@ -48,6 +56,9 @@ impl Sight {
             function: (g.table.get().name)(),
             system: g.flags.get().has(Flags::SYSTEM),
             state,
+            stack: g.stack.addresses(),
+            held_from: None,
+            holder: None,
         }
     }
 
@@ -69,6 +80,52 @@ impl Sight {
         drop(reader);
         Some(sight)
     }
+}
+
+/// Finds goroutines by addresses on their stacks.
+#[derive(Clone, Debug, Default)]
+pub struct ByStack(Vec<(usize, usize, u64)>);
+
+impl ByStack {
+    /// Of these: where each one's stack lies, and its number.
+    pub fn new(stacks: impl Iterator<Item = (Range<usize>, u64)>) -> Self {
+        let mut all: Vec<_> = stacks.map(|(stack, number)| (stack.start, stack.end, number)).collect();
+        all.retain(|&(start, end, _)| start < end);
+        all.sort_unstable();
+        Self(all)
+    }
+
+    /// The one on whose stack this address is.
+    pub fn find(&self, address: usize) -> Option<u64> {
+        let after = self.0.partition_point(|&(start, ..)| start <= address);
+        let &(_, end, number) = self.0.get(after.checked_sub(1)?)?;
+        (address < end).then_some(number)
+    }
+}
+
+/// The cycles among goroutines each of which waits for one other: of `waits`, which says for whom each does, by number.
+/// Each begins with its lowest number, and the next is the one that it waits for.
+pub fn cycles(waits: &BTreeMap<u64, u64>) -> Vec<Vec<u64>> {
+    let mut done = BTreeSet::new();
+    let mut found = Vec::new();
+    for &first in waits.keys() {
+        let (mut path, mut at) = (Vec::new(), first);
+        while done.insert(at) {
+            path.push(at);
+            let Some(&next) = waits.get(&at) else { break };
+            at = next;
+        }
+        // Where the path came back to itself; a path into one that was walked before has no cycle of its own.
+        if let Some(start) = path.iter().position(|&number| number == at).filter(|_| waits.contains_key(&at))
+        {
+            let mut cycle = path.split_off(start);
+            let lowest = (0..cycle.len()).min_by_key(|&i| cycle[i]).unwrap_or(0);
+            cycle.rotate_left(lowest);
+            found.push(cycle);
+        }
+    }
+    found.sort();
+    found
 }
 
 /// What a goroutine does.
@@ -159,4 +216,21 @@ pub fn inspect_by(inspector: &Inspector) {
 /// The process's inspector, if it has one.
 pub(crate) fn inspector() -> Option<&'static Inspector> {
     INSPECTOR.get()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cycles_are_found_once_and_paths_into_them_are_none() {
+        let waits = BTreeMap::from([(1, 3), (3, 9), (9, 4), (4, 3), (5, 4), (6, 6), (7, 8), (10, 7)]);
+        let stacks = ByStack::new([(100..200, 7), (0..0, 9), (300..400, 8)].into_iter());
+        assert_eq!(
+            [50, 100, 199, 200, 399].map(|at| stacks.find(at)),
+            [None, Some(7), Some(7), None, Some(8)]
+        );
+        assert_eq!(cycles(&waits), [vec![3, 9, 4], vec![6]]);
+        assert!(cycles(&BTreeMap::from([(1, 2), (2, 3)])).is_empty());
+    }
 }

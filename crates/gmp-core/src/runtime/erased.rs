@@ -5,6 +5,7 @@ use crate::ground::event::EventKind;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::word::Status;
 use crate::records::g::{G, registry};
+use crate::records::latency::Latencies;
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::timer::Remains;
 use crate::records::p::word::PStatus;
@@ -33,7 +34,6 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         if !m.has_p() {
             return rt::AnyRuntime::submit_from_outside(self, g);
         }
-        self.track_runnable(g.g());
         self.emit(EventKind::GoCreate, g.g(), Some(m), 0);
         self.push_local(m, g, crate::life::spawn::SPAWN_SLOT);
         self.wake_for_submission(m);
@@ -41,7 +41,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
 
     #[cold]
     fn submit_from_outside(&self, g: Runnable) {
-        self.track_runnable(g.g());
+        self.time_runnable(g.g());
         self.emit(EventKind::GoCreate, g.g(), None, 0);
         self.push_shared(g);
         self.wake_from_outside();
@@ -180,6 +180,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
             }
         });
         stats
+    }
+
+    fn latencies(&self) -> Latencies {
+        let mut sum = Latencies::default();
+        self.lock().every_p.iter().for_each(|p| p.core.latency.add_to(&mut sum));
+        sum
     }
 
     fn schedule(&self, detail: bool) -> Schedule {

@@ -5,6 +5,7 @@ use crate::entering::{foreign, gate};
 use crate::ground::settings::Settings;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::{NoRecord, Spec, spawn_outside};
+use crate::records::latency::Latencies;
 use crate::records::m::AnyRuntime;
 use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
@@ -135,6 +136,12 @@ impl Handle {
     pub fn stats(&self) -> Stats {
         enter("Handle::stats");
         self.rt.stats()
+    }
+
+    /// How long goroutines have been runnable so far before they ran.
+    pub fn latencies(&self) -> Latencies {
+        enter("Handle::latencies");
+        self.rt.latencies()
     }
 
     /// The scheduler at this moment: its lists and Ps, and with `detail` its Ms and goroutines.

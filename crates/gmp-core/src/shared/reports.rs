@@ -52,6 +52,9 @@ pub struct WaitingGoroutine {
 pub struct DeadlockReport {
     /// The goroutines, by number.
     pub waiting: Vec<WaitingGoroutine>,
+    /// Goroutines that wait for each other in a circle, each for the next and the last for the first: at mutexes, and at
+    /// joins.
+    pub cycles: Vec<Vec<u64>>,
     /// Main called `exit`, and the others have ended too: nobody is left at all.
     pub main_exited: bool,
 }
@@ -62,6 +65,21 @@ impl fmt::Display for DeadlockReport {
             return f.write_str("no goroutines (main called runtime.Goexit) - deadlock!");
         }
         f.write_str("all goroutines are asleep - deadlock!")?;
+        for cycle in &self.cycles {
+            f.write_str("\n\nin a circle:")?;
+            for (i, number) in cycle.iter().enumerate() {
+                let next = cycle[(i + 1) % cycle.len()];
+                let sleeper = self.waiting.iter().find(|sleeper| sleeper.number == *number);
+                let (title, what) = match sleeper {
+                    Some(WaitingGoroutine { name: Some(name), reason, .. }) => {
+                        (format!("{number} [{name}]"), *reason)
+                    }
+                    Some(sleeper) => (number.to_string(), sleeper.reason),
+                    None => continue,
+                };
+                write!(f, "{} goroutine {title} waits ({what}) for {next}", if i == 0 { "" } else { "," })?;
+            }
+        }
         for sleeper in &self.waiting {
             write!(f, "\n\ngoroutine {}", sleeper.number)?;
             if let Some(name) = &sleeper.name {

@@ -163,6 +163,8 @@ impl AtGate {
     ///
     /// # Safety
     /// The same as for [`park`]; and `commit` calls nothing that suspends or readies, nor anything that needs much stack.
+    /// Where the reason is [`WaitReason::Mutex`], `at` is the address of an `AtomicUsize` that lives as long as the wait,
+    /// exposed.
     #[inline]
     pub unsafe fn park(
         &self,

@@ -29,6 +29,7 @@ impl<C: Config> Sched<C> {
         }
         ready.for_each(|g| {
             self.observe_ready(g.g(), None);
+            self.time_runnable(g.g());
             self.push_shared(g);
         });
         self.wake_from_outside();

@@ -11,7 +11,7 @@ use crate::records::attention;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
 use crate::records::m::M;
-use crate::records::p::P;
+use crate::records::p::{P, PCore};
 use crate::shared::lists::MRef;
 use crate::shared::queues::Queues;
 use crate::shared::sched::{IdleOf, Sched};
@@ -21,6 +21,15 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(crate) fn push_local(&self, m: &M, g: Runnable, slot: Slot) {
         // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
+        let p = unsafe { self.p_of(m) };
+        self.count_runnable(&p.core, g.g());
+        self.push_uncounted(m, g, slot);
+    }
+
+    /// [`Sched::push_local`] of a goroutine that has been counted as runnable.
+    #[inline(always)]
+    pub(crate) fn push_uncounted(&self, m: &M, g: Runnable, slot: Slot) {
+        // SAFETY: as in `push_local`.
         let mut p = unsafe { self.p_of(m) };
         // SAFETY: the caller is on `m`, which holds a P and keeps it during this call.
         let queues = unsafe { self.queues() };
@@ -39,17 +48,32 @@ impl<C: Config> Sched<C> {
         if hold.was_inside() && m.in_policy.get() {
             foreign::has_readied_on(m);
         }
-        if !hold.found_p() || g.g().is_inboxed() {
+        if !hold.found_p() {
             return self.ready_outside(g);
+        }
+        if g.g().is_inboxed() {
+            return self.ready_inboxed(m, g);
         }
         self.ready_unpinned(m, g);
     }
 
-    /// Readies a goroutine that is not for the caller's P: it is pinned elsewhere, or the caller has no P of ours.
+    /// Readies a goroutine that is for its own M's inbox, from `m`, which holds a P.
+    #[cold]
+    #[inline(never)]
+    fn ready_inboxed(&self, m: &M, g: Runnable) {
+        self.observe_ready(g.g(), Some(m));
+        // SAFETY: the caller is on `m` and `m` holds a P; no other borrow of it is in use.
+        let p = unsafe { self.p_of(m) };
+        self.count_runnable(&p.core, g.g());
+        self.ready_pinned(g);
+    }
+
+    /// Readies a goroutine from where there is no P of its runtime.
     #[cold]
     #[inline(never)]
     pub(crate) fn ready_outside(&self, g: Runnable) {
         self.observe_ready(g.g(), None);
+        self.time_runnable(g.g());
         if g.g().is_inboxed() {
             return self.ready_pinned(g);
         }
@@ -96,7 +120,6 @@ impl<C: Config> Sched<C> {
     #[inline(always)]
     pub(crate) fn observe_ready(&self, g: &G, m: Option<&M>) {
         if self.header.events.is_on() {
-            self.track(g);
             self.send_event(EventKind::GoUnblock, g, m, 0);
         }
     }
@@ -165,23 +188,35 @@ impl<C: Config> Sched<C> {
         view.procs > view.idle + view.spinning + 1
     }
 
-    /// Starts the latency clock of one goroutine in eight. Go: `casgstatus` with `gTrackingPeriod`.
-    #[inline]
-    pub(crate) fn track_runnable(&self, g: &G) {
-        if self.header.events.is_on() {
-            self.track(g);
+    /// Counts a goroutine that becomes runnable, by the holder of `p`, and begins to time one in some. Go: `casgstatus`
+    /// with `gTrackingPeriod`.
+    #[inline(always)]
+    pub(crate) fn count_runnable(&self, p: &PCore, g: &G) {
+        if p.latency.counts_to_zero() {
+            self.time_for_round(p, g);
         }
     }
 
     #[cold]
-    fn track(&self, g: &G) {
-        if !self.header.events.tells() {
-            return;
-        }
-        let seq = g.tracking.get().wrapping_add(1);
-        g.tracking.set(seq);
-        if seq & TRACKING_MASK == 0 {
-            g.since.set(self.header.now());
+    #[inline(never)]
+    fn time_for_round(&self, p: &PCore, g: &G) {
+        let now = self.header.now();
+        self.time(g, now, p.latency.begin_round(now, self.header.events.tells()));
+    }
+
+    /// Begins to time a goroutine that becomes runnable by one who holds no P.
+    pub(crate) fn time_runnable(&self, g: &G) {
+        self.time(g, self.header.now(), 0);
+    }
+
+    /// From here on, until it runs, only g0 runs it.
+    fn time(&self, g: &G, now: u64, stands_for: u8) {
+        // One that only moves is timed already.
+        if !g.has(Flags::TIMED) {
+            g.since.set(now);
+            g.stands_for.set(stands_for);
+            g.set(Flags::TIMED);
+            g.unset(Flags::AT_ONCE);
         }
     }
 }
@@ -198,6 +233,3 @@ impl<C: Config> Spill<Runnable> for ToShared<'_, C> {
         self.queues.spill(batch);
     }
 }
-
-/// One transition to runnable in eight is timed. Go: `gTrackingPeriod`.
-pub(crate) const TRACKING_MASK: u8 = 7;

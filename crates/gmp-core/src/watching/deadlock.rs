@@ -6,11 +6,12 @@ use crate::records::attention;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
-use crate::records::sight::{Stack, inspector};
+use crate::records::sight::{ByStack, Object, Stack, cycles, inspector};
 use crate::shared::lists::{Lists, MRef};
 use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
 use crate::shared::sched::Sched;
 use crate::shared::watch_post::Watcher;
+use crate::watching::look::{mutex_held_from, waits_at_something};
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl<C: Config> Sched<C> {
     fn report_waiting(&self) -> DeadlockReport {
         let now = self.header.now();
         let mut report = DeadlockReport { main_exited: true, ..DeadlockReport::default() };
-        let mut stacks = 0;
+        let (mut stacks, mut stacks_of, mut waits) = (0, Vec::new(), Vec::new());
         let mut unwind = inspector().map(|inspector| (inspector.unwind)());
         registry::for_each(|g| {
             if !g.is_of(&self.header) {
@@ -175,6 +176,18 @@ impl<C: Config> Sched<C> {
                 return;
             }
             report.main_exited &= g.number.get() != 1;
+            stacks_of.push((g.stack.addresses(), g.number.get()));
+            if scan.is_some() && !in_inbox && waits_at_something(g.reason.get()) {
+                // SAFETY: it is frozen, and says for each wait of these reasons what it waits at.
+                let at = unsafe { g.body.waits_at() };
+                let seen = match g.reason.get() {
+                    _ if at == 0 => None,
+                    WaitReason::Join => Some(Seen::Goroutine(at as u64)),
+                    // SAFETY: it is frozen, so what it waits at is there.
+                    reason => unsafe { mutex_held_from(reason, Object::At(at)) }.map(Seen::Stack),
+                };
+                waits.extend(seen.map(|seen| (g.number.get(), seen)));
+            }
             report.waiting.push(WaitingGoroutine {
                 number: g.number.get(),
                 name: g.extra().and_then(|extra| extra.name.clone()),
@@ -192,9 +205,23 @@ impl<C: Config> Sched<C> {
                 },
             });
         });
+        let stacks = ByStack::new(stacks_of.into_iter());
+        let next = |(number, at): (u64, Seen)| match at {
+            Seen::Goroutine(joined) => Some((number, joined)),
+            Seen::Stack(address) => Some((number, stacks.find(address)?)),
+        };
+        report.cycles = cycles(&waits.into_iter().filter_map(next).collect());
         report.waiting.sort_by_key(|sleeper| sleeper.number);
         report
     }
+}
+
+/// For whom a goroutine waits.
+enum Seen {
+    /// The goroutine of this number.
+    Goroutine(u64),
+    /// The one on whose stack this address is.
+    Stack(usize),
 }
 
 /// How many threads the process has, where the system says so.

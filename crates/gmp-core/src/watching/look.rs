@@ -24,6 +24,7 @@ use crate::records::m::M;
 use crate::records::sight::{Look, Object, Sight, State};
 use crate::shared::sched::Sched;
 use core::ptr;
+use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
@@ -82,8 +83,11 @@ impl<C: Config> Sched<C> {
             WaitReason::Join => Object::Goroutine(at as u64),
             _ => Object::At(at),
         });
+        // SAFETY: as above; it is frozen, so what it waits at is there, and for a mutex that is such a word.
+        let held_from = at.and_then(|at| unsafe { mutex_held_from(reason, at) });
         // SAFETY: it is frozen.
-        let sight = Sight::of(g, unsafe { g.extra.get() }, State::Waiting { reason, age, at });
+        let mut sight = Sight::of(g, unsafe { g.extra.get() }, State::Waiting { reason, age, at });
+        sight.held_from = held_from;
         let thread = match C::Switch::SAVED {
             Some(saved) => {
                 look.copy(g.context.get(), saved, g.stack.addresses());
@@ -139,8 +143,20 @@ impl<C: Config> Sched<C> {
     }
 }
 
+/// An address on the stack of whoever took the mutex last that a goroutine waits at.
+///
+/// # Safety
+/// The goroutine waits at this and cannot go on meanwhile. Whoever waits for a `Mutex` says to wait at a word that holds
+/// such an address, or 0.
+pub(super) unsafe fn mutex_held_from(reason: WaitReason, at: Object) -> Option<usize> {
+    let (WaitReason::Mutex, Object::At(at)) = (reason, at) else { return None };
+    // SAFETY: as the caller promises.
+    let holder = unsafe { &*ptr::with_exposed_provenance::<AtomicUsize>(at) };
+    Some(holder.load(Relaxed)).filter(|&address| address != 0)
+}
+
 /// Whether a goroutine that waits for this says at what (`Body::set_waits_at`).
-fn waits_at_something(reason: WaitReason) -> bool {
+pub(super) fn waits_at_something(reason: WaitReason) -> bool {
     !matches!(
         reason,
         WaitReason::Park

@@ -19,7 +19,8 @@
 use crate::seam::const_fn;
 use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, WakeHandle, wait};
 use core::cell::Cell;
-use gmp_core::Wake;
+use gmp_core::{Wake, contention};
+use std::time::{Duration, Instant};
 
 /// The semaphore.
 #[doc(alias = "semaRoot")]
@@ -30,8 +31,16 @@ struct Units {
     count: u32,
     /// Whether the one unit of `count` is a ticket, released before its receiver had queued.
     ticket: bool,
-    /// The node's cell says whether the waiter was woken with a ticket.
-    queue: Queue<Cell<bool>>,
+    queue: Queue<Waits>,
+}
+
+/// What a waiter's node says.
+#[derive(Default)]
+struct Waits {
+    /// Whether it was woken with a ticket.
+    ticket: Cell<bool>,
+    /// Since when it waits, if unlocks are profiled.
+    since: Option<Instant>,
 }
 
 /// How a caller got its unit.
@@ -81,18 +90,19 @@ impl Sema {
         mut mode: WaitMode,
         leave: impl Fn() -> bool,
     ) -> Result<Unit, Wake> {
+        let since = (contention::mutex_fraction() != 0).then(Instant::now);
         let mut units = self.0.lock();
         loop {
             if let Some(unit) = units.take() {
                 return Ok(unit);
             }
             let waiter = Waiter::alone();
-            let node = Node::new(&waiter, 0, Cell::new(false));
+            let node = Node::new(&waiter, 0, Waits { since, ..Waits::default() });
             // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
             unsafe { if first { units.queue.push_front(&node) } else { units.queue.push_back(&node) } }
             // SAFETY: the node is queued, and the waiter's only one.
             match unsafe { wait(caller, units, |units| &units.queue, &waiter, &node, mode) } {
-                Ok(_) if node.extra.get() => return Ok(Unit::Ticket),
+                Ok(_) if node.extra.ticket.get() => return Ok(Unit::Ticket),
                 Ok(_) => units = self.0.lock(),
                 Err(Unfired { wake, guard, queued }) => {
                     if !queued || leave() {
@@ -114,11 +124,15 @@ impl Sema {
         // The waiters that are gone are removed first, so that `grant` sees what is owed to the others.
         let _ = units.queue.pop_if(|_| false, |_| gone());
         let Some(grant) = grant() else { return false };
+        let drawn = contention::draws_unlock().map(|drawn| (units.held_up(), drawn));
         let handle = units.give(grant);
         drop(units);
         let handed = grant == Grant::Ticket && handle.as_ref().is_some_and(WakeHandle::is_goroutine);
         if let Some(handle) = handle {
             handle.wake();
+        }
+        if let Some((time, drawn)) = drawn {
+            contention::held_up(time, drawn);
         }
         handed
     }
@@ -128,6 +142,10 @@ impl Sema {
     ///
     /// The caller sees to it that nobody comes meanwhile who is not owed one of these units.
     pub(crate) fn release_to_all(&self, owed: u32) -> u32 {
+        let drawn = contention::draws_unlock().map(|drawn| (self.0.lock().held_up(), drawn));
+        if let Some((time, drawn)) = drawn {
+            contention::held_up(time, drawn);
+        }
         let mut gone = 0;
         for given in 0..owed {
             let mut units = self.0.lock();
@@ -149,6 +167,13 @@ impl Sema {
 }
 
 impl Units {
+    /// How long all have waited who wait now. Go charges the mean of the first and the last for those between.
+    fn held_up(&self) -> Duration {
+        let mut all = Duration::ZERO;
+        self.queue.for_each(|waits| all += waits.since.map_or(Duration::ZERO, |since| since.elapsed()));
+        all
+    }
+
     #[inline]
     fn take(&mut self) -> Option<Unit> {
         self.count = self.count.checked_sub(1)?;
@@ -161,7 +186,7 @@ impl Units {
             Some(node) => {
                 self.queue.unlink(node);
                 match grant {
-                    Grant::Ticket => node.extra.set(true),
+                    Grant::Ticket => node.extra.ticket.set(true),
                     Grant::Count => self.count += 1,
                 }
                 Some(node.fire(Fired::Done))

@@ -190,6 +190,16 @@ impl<E> Queue<E> {
         false
     }
 
+    /// Shows what each node says, in order.
+    pub(crate) fn for_each(&self, mut see: impl FnMut(&E)) {
+        let mut next = self.first();
+        while let Some(node) = next {
+            see(&node.extra);
+            // SAFETY: queued nodes live.
+            next = unsafe { node.next.get().as_ref() };
+        }
+    }
+
     /// Takes a node off the queue; does nothing if it is off already.
     #[doc(alias = "dequeueSudoG")]
     #[inline]

@@ -39,12 +39,14 @@ pub(crate) struct WaitMode {
     pub(crate) deadline: Option<Instant>,
     /// Whether the wait must not end because the runtime closes.
     pub(crate) uninterruptible: bool,
+    /// The address that dumps show; 0: the queue's lock.
+    pub(crate) at: usize,
 }
 
 impl WaitMode {
     /// A wait until the deadline, or without one, that a closing runtime ends.
     pub(crate) fn new(reason: WaitReason, deadline: Option<Instant>) -> Self {
-        Self { reason, deadline, uninterruptible: false }
+        Self { reason, deadline, uninterruptible: false, at: 0 }
     }
 
     /// The same wait, except that it does not end before it is fired.
@@ -90,8 +92,9 @@ pub(crate) unsafe fn wait<'a, S, E>(
         unsafe { held.unlock() };
         wait_uninterruptibly(caller, held.lock(), waiter, mode.deadline)
     } else {
+        let at = if mode.at == 0 { held.address() } else { mode.at };
         // SAFETY: the node is queued and its lock held; giving it back touches nothing after the lock itself.
-        unsafe { caller.sleep(waiter, mode.reason, held.address(), mode.deadline, move || held.unlock()) }
+        unsafe { caller.sleep(waiter, mode.reason, at, mode.deadline, move || held.unlock()) }
     };
     leave(caller, held.lock(), queue, waiter, node, mode, wake)
 }

@@ -294,6 +294,47 @@ impl Caller {
         deadline: Option<Instant>,
         unlock: impl FnOnce(),
     ) -> Wake {
+        if gmp_core::contention::waits_are_told() {
+            // SAFETY: as the caller promises.
+            return unsafe { self.sleep_and_tell(waiter, reason, at, deadline, unlock) };
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.sleep_untold(waiter, reason, at, deadline, unlock) }
+    }
+
+    /// [`Caller::sleep`], told to who profiles waits.
+    ///
+    /// # Safety
+    /// The same as for [`Caller::sleep`].
+    #[cold]
+    unsafe fn sleep_and_tell(
+        &self,
+        waiter: &Waiter,
+        reason: WaitReason,
+        at: usize,
+        deadline: Option<Instant>,
+        unlock: impl FnOnce(),
+    ) -> Wake {
+        let began = Instant::now();
+        // SAFETY: as the caller promises.
+        let wake = unsafe { self.sleep_untold(waiter, reason, at, deadline, unlock) };
+        gmp_core::contention::waited(began.elapsed());
+        wake
+    }
+
+    /// [`Caller::sleep`], told to nobody.
+    ///
+    /// # Safety
+    /// The same as for [`Caller::sleep`].
+    #[inline(always)]
+    unsafe fn sleep_untold(
+        &self,
+        waiter: &Waiter,
+        reason: WaitReason,
+        at: usize,
+        deadline: Option<Instant>,
+        unlock: impl FnOnce(),
+    ) -> Wake {
         #[cfg(not(loom))]
         if let Place::Goroutine(goroutine) = &self.0 {
             if goroutine.is_closing() {

@@ -29,6 +29,12 @@ impl Flags {
     pub(crate) const KEPT: Flags = Flags(1024);
     /// Its code is over, and the destructors of its thread-locals run: nothing may unwind out of those.
     pub(crate) const CODE_OVER: Flags = Flags(2048);
+    /// It is being timed until it runs: g0 has to run it (`records/latency.rs`).
+    pub(crate) const TIMED: Flags = Flags(4096);
+    /// Has run, and nothing is to be seen to before it goes on. Asked on hot paths in place of the two.
+    pub(crate) const AT_ONCE: Flags = Flags(8192);
+    /// What a goroutine is from its first run on.
+    pub(crate) const BEGUN: Flags = Flags(Flags::STARTED.0 | Flags::AT_ONCE.0);
     /// Either of the two, for those who free records.
     pub(crate) const EXTRA_OR_KEPT: Flags = Flags(Flags::EXTRA.0 | Flags::KEPT.0);
     /// Runs to drop something, and its closure no more.
@@ -36,6 +42,9 @@ impl Flags {
     /// Has a stack of its own kind, a home, or is not counted: g0 sees to its beginning and its end.
     pub(crate) const ENDS_BY_G0: Flags =
         Flags(Flags::EXTRA.0 | Flags::PINNED.0 | Flags::PANICKING.0 | Flags::LOCKED.0 | Flags::SYSTEM.0);
+
+    /// For one that has never run: g0 sees to its beginning.
+    pub(crate) const BEGINS_BY_G0: Flags = Flags(Flags::ENDS_BY_G0.0 | Flags::TIMED.0);
 
     #[inline(always)]
     pub(crate) fn has(self, flag: Flags) -> bool {

@@ -22,6 +22,7 @@
 use crate::seam::{AtomicU32, const_fn, spin_loop};
 use crate::sync::sema::{Grant, Sema, Unit};
 use crate::wait::{Caller, WaitMode, must_have};
+use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
@@ -47,8 +48,31 @@ const STARVATION_THRESHOLD: Duration = Duration::ZERO;
 const SPINS: u32 = 4;
 const PAUSES: u32 = 30;
 
+/// Where the stack of a lock's holder is. The address is written by the new holder right after it has the lock, so it may
+/// be the last one's for some instructions, and it stays when the lock is free.
+struct Holder(AtomicUsize);
+
+impl Holder {
+    const_fn! {
+        const fn new() -> Self {
+            Self(AtomicUsize::new(0))
+        }
+    }
+
+    /// The caller has the lock.
+    #[inline(always)]
+    fn is_here(&self) {
+        let here = 0_u8;
+        self.0.store(core::ptr::from_ref(&here).addr(), Relaxed);
+    }
+}
+
 /// The lock.
+#[repr(C)]
 pub(crate) struct RawMutex {
+    /// An address on the stack of whoever took it last: dumps find the holder by it. What waits for the lock waits at the
+    /// address of this.
+    holder: Holder,
     state: AtomicU32,
     sema: Sema,
 }
@@ -56,7 +80,7 @@ pub(crate) struct RawMutex {
 impl RawMutex {
     const_fn! {
         pub(crate) const fn new() -> Self {
-            Self { state: AtomicU32::new(0), sema: Sema::new() }
+            Self { holder: Holder::new(), state: AtomicU32::new(0), sema: Sema::new() }
         }
     }
 
@@ -67,6 +91,7 @@ impl RawMutex {
         if !self.take_free() {
             must_have(self.lock_slow(WaitMode::new(WaitReason::Mutex, None)));
         }
+        self.holder.is_here();
     }
 
     /// Takes the lock in the given mode. `false`: the wait ended without it. **Suspends.**
@@ -74,13 +99,21 @@ impl RawMutex {
     #[track_caller]
     #[inline]
     pub(crate) fn lock_with(&self, mode: WaitMode) -> bool {
-        self.take_free() || self.lock_slow(mode)
+        let locked = self.take_free() || self.lock_slow(mode);
+        if locked {
+            self.holder.is_here();
+        }
+        locked
     }
 
     /// Takes the lock if it is free. Never suspends.
     #[must_use]
     pub(crate) fn try_lock(&self) -> bool {
-        self.barge(self.state.load(Relaxed)).is_ok()
+        let locked = self.barge(self.state.load(Relaxed)).is_ok();
+        if locked {
+            self.holder.is_here();
+        }
+        locked
     }
 
     /// Whether the lock is free and nobody waits, by its own account.
@@ -118,6 +151,7 @@ impl RawMutex {
     #[track_caller]
     fn lock_slow(&self, mut mode: WaitMode) -> bool {
         let Err(mut old) = self.barge(self.state.load(Relaxed)) else { return true };
+        mode.at = core::ptr::from_ref(&self.holder).expose_provenance();
         let caller = Caller::enter("Mutex::lock");
         let mut attempt = Attempt::default();
         loop {

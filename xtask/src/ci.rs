@@ -2,6 +2,7 @@
 
 mod browser;
 mod child;
+mod databases;
 mod features;
 mod outside;
 mod simulator;
@@ -72,6 +73,11 @@ const GATES: &[Gate] = &[
         name: "ecosystem",
         about: "libraries that live by thread-locals take a goroutine for a thread",
         run: ecosystem,
+    },
+    Gate {
+        name: "databases",
+        about: "SQLite, PostgreSQL and reqwest, used by a hundred goroutines",
+        run: databases::run,
     },
     Gate { name: "loom", about: "the models of the protocols", run: models },
     Gate { name: "soak", about: "ten seconds of random work in each of two modes", run: soak },
@@ -157,8 +163,9 @@ fn table(results: &[Passage]) -> String {
 
 fn fmt() -> Result<bool> {
     let mut good = root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))?;
-    for outsider in ["examples/custom-policy/Cargo.toml", "examples/ordinary-crates/Cargo.toml"] {
-        good &= root::succeeds(&mut root::cargo(&["fmt", "--check", "--manifest-path", outsider]))?;
+    for outsider in ["custom-policy", "databases", "ordinary-crates"] {
+        let manifest = format!("examples/{outsider}/Cargo.toml");
+        good &= root::succeeds(&mut root::cargo(&["fmt", "--check", "--manifest-path", &manifest]))?;
     }
     Ok(good)
 }

@@ -57,6 +57,8 @@ var workloads = []workload{
 	{"blocking_sys_declared", []int{2}, []int{64}, 8, blockingSys},
 	{"blocking_often", []int{2}, []int{2_000}, 50, blockingOften},
 	{"blocking_short", []int{1, 2}, []int{100_000}, 1_000, blockingShort},
+	{"tcp_echo", []int{1, 2}, []int{200_000}, 2_000, func(c cell) (figures, error) { return tcpEcho(c, 100) }},
+	{"tcp_echo_1", []int{1, 2}, []int{50_000}, 500, func(c cell) (figures, error) { return tcpEcho(c, 1) }},
 	{"matmul_steal", []int{2}, []int{4096}, 128, matmulSteal},
 }
 

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | a future | [`block_on`] |
 //! | a future, or the end of a context | [`block_on_with`] |
-//! | a future, as a case of a select | [`receiver`] |
+//! | a future, as a case of a select | `await(future) -> output => ...` in [`select!`](crate::select!) |
+//! | a future in a goroutine of its own, by a channel | [`receiver`] |
 //!
 //! | async code waits for | by |
 //! | --- | --- |
@@ -29,7 +30,7 @@ pub use gmp_sync::future::{block_on, block_on_with};
 pub use gmp_sync::time::Sleep;
 
 /// Awaits a future in a goroutine of its own, and returns a channel that gets the future's output, so that a future can
-/// be a case of a select. Never suspends.
+/// be a case of a [`Select`](crate::Select). Never suspends. In [`select!`](crate::select!) a future is a case as it is.
 ///
 /// The future goes on when nobody receives any more, until it ends or its goroutine's runtime closes. If it panics, the
 /// channel closes.

@@ -3,7 +3,7 @@
 //!
 //! | to | use |
 //! | --- | --- |
-//! | trace a program from its beginning | `GMP_TRACE=FILE` in the environment |
+//! | trace a program from its beginning | `GMP_TRACE=FILE` in the environment; for Perfetto a file that ends in `.pftrace` |
 //! | have the last seconds at hand, when something goes wrong | [`Builder::flight_recorder`](crate::Builder::flight_recorder), [`snapshot`] |
 //! | trace a part of a program | [`start`], [`Recording::stop`] |
 //! | see one's own work in it | [`region`], [`log`] |
@@ -33,7 +33,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 #[doc(inline)]
-pub use gmp_trace::{NotRecorded, Recording, Summary, Trace};
+pub use gmp_trace::{Format, NotRecorded, Recording, Summary, Trace};
 
 /// The last events of the caller's runtime: of the time that [`Builder::flight_recorder`](crate::Builder::flight_recorder)
 /// was given, or of as long as the rings go back. The program runs on meanwhile. **Suspends**, as
@@ -50,7 +50,7 @@ pub fn snapshot() -> Result<Trace, NotRecorded> {
     gmp_core::goroutine::with_runtime("trace::snapshot", core_runtime::Handle::clone).snapshot_here()
 }
 
-/// Writes all events of the caller's runtime to `out` from now on, in Go's format, until the result is stopped or dropped.
+/// Writes all events of the caller's runtime to `out` from now on, in this format, until the result is stopped or dropped.
 /// A thread made for it does that, about once a second. **Suspends**, as [`blocking`](crate::blocking) does.
 ///
 /// # Errors
@@ -60,9 +60,9 @@ pub fn snapshot() -> Result<Trace, NotRecorded> {
 /// Outside a goroutine, where [`Handle::start_trace`] is at hand.
 #[doc(alias = "trace.Start")]
 #[track_caller]
-pub fn start(out: impl Write + Send + 'static) -> io::Result<Recording> {
+pub fn start(out: impl Write + Send + 'static, format: Format) -> io::Result<Recording> {
     let handle = gmp_core::goroutine::with_runtime("trace::start", core_runtime::Handle::clone);
-    crate::blocking(|| gmp_trace::record(&handle, Box::new(out)))
+    crate::blocking(|| gmp_trace::record_as(&handle, Box::new(out), format))
 }
 
 trait SnapshotHere {
@@ -96,8 +96,8 @@ impl Handle {
     ///
     /// # Errors
     /// The operating system refused a thread.
-    pub fn start_trace(&self, out: impl Write + Send + 'static) -> io::Result<Recording> {
-        crate::blocking(|| gmp_trace::record(&self.0, Box::new(out)))
+    pub fn start_trace(&self, out: impl Write + Send + 'static, format: Format) -> io::Result<Recording> {
+        crate::blocking(|| gmp_trace::record_as(&self.0, Box::new(out), format))
     }
 }
 
@@ -143,6 +143,7 @@ pub fn is_enabled() -> bool {
 pub(crate) mod by_environment {
     use crate::BuildError;
     use gmp_core::runtime::Handle;
+    use gmp_trace::Format;
     use std::ffi::OsString;
     use std::fs::File;
     use std::io;
@@ -173,10 +174,20 @@ pub(crate) mod by_environment {
         }
     }
 
+    /// Perfetto's, if the file is called as its files are.
+    fn format_of(name: &OsString) -> Format {
+        match std::path::Path::new(name).extension().and_then(|of| of.to_str()) {
+            #[cfg(feature = "perfetto")]
+            Some("pftrace" | "perfetto-trace") => Format::Perfetto,
+            _ => Format::Go,
+        }
+    }
+
     impl Asked {
         pub(crate) fn begin(self, handle: &Handle) -> io::Result<Begun> {
             let Self(name, file) = self;
-            Ok(Begun(name, Some(gmp_trace::record(handle, Box::new(file))?)))
+            let format = format_of(&name);
+            Ok(Begun(name, Some(gmp_trace::record_as(handle, Box::new(file), format)?)))
         }
     }
 

@@ -2,6 +2,8 @@
 
 #[path = "../examples/soak/account.rs"]
 mod account;
+#[path = "../examples/soak/answers.rs"]
+mod answers;
 #[path = "../examples/soak/broken.rs"]
 mod broken;
 #[path = "../examples/soak/closing.rs"]

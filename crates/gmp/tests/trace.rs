@@ -6,6 +6,7 @@
 mod check;
 
 use gmp::sync::WaitGroup;
+use gmp::trace::Format;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -96,7 +97,7 @@ fn a_recording_is_sound_and_whole() {
         let file = out.clone();
         let summary = runtime
             .run(move || {
-                let recording = gmp::trace::start(file).unwrap();
+                let recording = gmp::trace::start(file, Format::Go).unwrap();
                 work();
                 gmp::blocking(|| recording.stop().unwrap())
             })
@@ -126,7 +127,7 @@ fn goroutines_that_are_threads_are_recorded_too() {
     let file = out.clone();
     runtime
         .run(move || {
-            let recording = gmp::trace::start(file).unwrap();
+            let recording = gmp::trace::start(file, Format::Go).unwrap();
             assert_eq!(skynet(1), 10);
             gmp::blocking(|| recording.stop().unwrap());
         })
@@ -220,7 +221,7 @@ fn worlds_that_stop_and_ps_that_come_and_go_are_sound() {
     let file = out.clone();
     runtime
         .run(move || {
-            let recording = gmp::trace::start(file).unwrap();
+            let recording = gmp::trace::start(file, Format::Go).unwrap();
             for procs in [4, 1, 3, 2] {
                 gmp::set_max_procs(procs);
                 work();

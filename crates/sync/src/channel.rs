@@ -2,6 +2,7 @@
 
 mod close;
 mod counter;
+mod ending;
 pub(crate) mod erased;
 mod error;
 mod expiry;
@@ -15,6 +16,7 @@ mod task;
 #[cfg(all(test, loom))]
 pub(crate) mod loom_chan;
 
+pub(crate) use ending::Ending;
 pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub(crate) use handle::of_timer;
 pub use handle::{Receiver, RecvFuture, SendFuture, Sender, chan, never};

@@ -1,9 +1,10 @@
 //! Futures awaited by goroutines and plain threads.
 
-mod bell;
+#[cfg(all(test, loom))]
+mod loom_task;
 
 use crate::context::{Context as Scope, ContextError};
-use bell::Bell;
+use crate::wait::Bell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;

@@ -11,14 +11,17 @@
 //! ```
 //!
 //! [`select!`](crate::select!) is for cases that are known when the program is written, and allocates nothing on the
-//! heap; [`Select`] is for sets of cases that change. Go: `selectgo` (select.go, Go 1.27).
+//! heap if none of them is a future (`select/awaited.rs`); [`Select`] is for sets of cases that change. Go: `selectgo`
+//! (select.go, Go 1.27).
 
 mod arm;
+mod awaited;
 mod builder;
 mod case;
 mod macros;
 mod rng;
 mod round;
+mod timeout;
 
 #[cfg(all(test, loom))]
 mod loom_select;
@@ -31,5 +34,6 @@ pub use round::block_forever;
 #[doc(hidden)]
 pub mod expansion {
     pub use super::arm::{InPlace, RecvSlot, SendSlot, indexes, outlive, run, sent};
-    pub use super::round::Timeout;
+    pub use super::awaited::{Arm, FutureSlot, awaiting, finish};
+    pub use super::timeout::Timeout;
 }

@@ -19,6 +19,7 @@
 //! A waiter whose runtime was closed stays suspended for ever, and so does its frame: its node stays valid memory, and
 //! wakers pass over it ([`Queue::pop`]).
 
+mod bell;
 mod lock;
 mod outsider;
 mod queue;
@@ -26,6 +27,7 @@ mod raw;
 mod single;
 mod waiter;
 
+pub(crate) use bell::Bell;
 pub(crate) use lock::{Guard, Lock};
 pub(crate) use outsider::{Memory, Outsider};
 pub(crate) use queue::{Node, Queue};

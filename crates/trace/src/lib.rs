@@ -5,6 +5,7 @@
 //! | `story.rs`, `story/fit.rs` | from what each ring recorded to one order of steps, each of which was possible |
 //! | `step.rs`, `clock.rs` | the steps; from ticks to nanoseconds |
 //! | `go.rs`, `go/` | steps as Go's `go tool trace` reads them |
+//! | `perfetto.rs`, `perfetto/` | steps as Perfetto reads them, with what the policy decided. With the feature `perfetto` |
 //! | `trace.rs` | [`Trace`]: the last events of a program that runs on |
 //! | `recording.rs` | [`Recording`]: all events, into a file, while the program runs |
 //!
@@ -13,10 +14,12 @@
 
 mod clock;
 mod go;
+#[cfg(feature = "perfetto")]
+mod perfetto;
 mod recording;
 mod step;
 mod story;
 mod trace;
 
-pub use recording::{Recording, Summary, record};
+pub use recording::{Format, Recording, Summary, record, record_as};
 pub use trace::{NotRecorded, RECORDS, Trace, snapshot};

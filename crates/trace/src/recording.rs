@@ -2,10 +2,12 @@
 
 use crate::clock::Clock;
 use crate::go;
+use crate::step::{Origin, Step};
 use crate::story::Story;
 use crate::trace::{RECORDS, note_living};
 use gmp_core::runtime::Handle;
 use gmp_core::trace::Positions;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -37,18 +39,79 @@ pub struct Summary {
     pub lost: u64,
 }
 
+/// How a recording is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// As `go tool trace` reads it.
+    #[default]
+    Go,
+    /// As Perfetto reads it. With the feature `perfetto`.
+    #[cfg(feature = "perfetto")]
+    Perfetto,
+}
+
+/// Who writes in one of the formats.
+enum Writer {
+    Go(Box<go::Writer>),
+    #[cfg(feature = "perfetto")]
+    Perfetto(Box<crate::perfetto::Writer>),
+}
+
+impl Writer {
+    fn new(format: Format) -> Self {
+        match format {
+            Format::Go => Self::Go(Box::new(go::Writer::new())),
+            #[cfg(feature = "perfetto")]
+            Format::Perfetto => Self::Perfetto(Box::default()),
+        }
+    }
+
+    fn step(&mut self, step: &Step, origins: &HashMap<u64, Origin>) {
+        match self {
+            Self::Go(writer) => writer.step(step, origins),
+            #[cfg(feature = "perfetto")]
+            Self::Perfetto(writer) => writer.step(step, origins),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Go(writer) => writer.is_full(),
+            #[cfg(feature = "perfetto")]
+            Self::Perfetto(_) => false,
+        }
+    }
+
+    fn flip(&mut self) -> Vec<u8> {
+        match self {
+            Self::Go(writer) => writer.flip(),
+            #[cfg(feature = "perfetto")]
+            Self::Perfetto(writer) => writer.flip(),
+        }
+    }
+}
+
 /// Writes all events from now on to `out`, in Go's format, until the result is dropped or stopped.
 ///
 /// # Errors
 /// The operating system refused a thread.
 pub fn record(handle: &Handle, out: Box<dyn Write + Send>) -> io::Result<Recording> {
+    record_as(handle, out, Format::Go)
+}
+
+/// Writes all events from now on to `out`, in this format, until the result is dropped or stopped.
+///
+/// # Errors
+/// The operating system refused a thread.
+pub fn record_as(handle: &Handle, out: Box<dyn Write + Send>, format: Format) -> io::Result<Recording> {
     handle.record(RECORDS);
     let begun = Clock::now().made_at();
     let ((stop, stopped), (tell, told)) = (channel::<()>(), channel());
     let of_thread = handle.clone();
     let thread = gmp_core::helpers::spawn("gmp-trace", move || {
         let period = || stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout);
-        let _ = tell.send(Scribe::new(of_thread, out, begun).write(period));
+        let _ = tell.send(Scribe::new(of_thread, out, format, begun).write(period));
     });
     match thread {
         Ok(()) => Ok(Recording { ends: Some((stop, told)), handle: handle.clone() }),
@@ -89,15 +152,15 @@ struct Scribe {
     out: Box<dyn Write + Send>,
     from: Positions,
     story: Story,
-    writer: go::Writer,
+    writer: Writer,
     summary: Summary,
 }
 
 impl Scribe {
-    fn new(handle: Handle, out: Box<dyn Write + Send>, begun: u64) -> Self {
+    fn new(handle: Handle, out: Box<dyn Write + Send>, format: Format, begun: u64) -> Self {
         let mut story = Story::default();
         note_living(&handle, &mut story);
-        let (from, writer) = (Positions::default(), go::Writer::new());
+        let (from, writer) = (Positions::default(), Writer::new(format));
         let mut scribe = Self { handle, out, from, story, writer, summary: Summary::default() };
         // Others may have wanted events before.
         scribe.look();
@@ -132,7 +195,7 @@ impl Scribe {
         clock.made_at()
     }
 
-    fn tell(&mut self, steps: impl FnOnce(&mut Story) -> Vec<crate::step::Step>) {
+    fn tell(&mut self, steps: impl FnOnce(&mut Story) -> Vec<Step>) {
         let steps = steps(&mut self.story);
         self.summary.events += steps.len() as u64;
         steps.iter().for_each(|step| self.writer.step(step, &self.story.origins));

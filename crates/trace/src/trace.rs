@@ -18,7 +18,8 @@ pub const RECORDS: usize = 1 << 18;
 
 /// The last events of a runtime's scheduler.
 ///
-/// Its `Display` says how many events of which kind there are; [`Trace::to_go`] is for `go tool trace`.
+/// Its `Display` says how many events of which kind there are; [`Trace::to_go`] is for `go tool trace`, and `to_perfetto`
+/// for Perfetto.
 #[derive(Debug)]
 pub struct Trace {
     pub(crate) steps: Vec<Step>,
@@ -87,6 +88,16 @@ impl Trace {
     #[must_use]
     pub fn to_go(&self) -> Vec<u8> {
         let mut writer = go::Writer::new();
+        self.steps.iter().for_each(|step| writer.step(step, &self.origins));
+        writer.flip()
+    }
+
+    /// The trace as Perfetto reads it, in a file that is called `it.pftrace`, say. With the feature `perfetto`. Never
+    /// suspends.
+    #[cfg(feature = "perfetto")]
+    #[must_use]
+    pub fn to_perfetto(&self) -> Vec<u8> {
+        let mut writer = crate::perfetto::Writer::default();
         self.steps.iter().for_each(|step| writer.step(step, &self.origins));
         writer.flip()
     }

@@ -7,6 +7,7 @@
 //! and the system refuses threads, stacks and descriptors, all at random. `cargo xtask soak` runs it for two minutes.
 
 mod account;
+mod answers;
 mod broken;
 mod closing;
 mod growth;

@@ -2,7 +2,7 @@
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
-use crate::{broken, outside, scopes, sockets, timers, traffic};
+use crate::{answers, broken, outside, scopes, sockets, timers, traffic};
 use fastrand::Rng;
 use gmp::{JoinError, JoinHandle, Unparker};
 use std::hint::black_box;
@@ -83,7 +83,7 @@ fn may_start(world: &World, depth: u32) -> bool {
 
 pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
     let may_start = may_start(world, depth);
-    match rng.u32(..46) {
+    match rng.u32(..48) {
         0..=5 => gmp::yield_now(),
         6..=10 if may_start => join(start(world, rng, depth - 1)),
         11..=13 if may_start => drop(start(world, rng, depth - 1)),
@@ -120,7 +120,8 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         41 => timers::calls_beside_one(rng),
         42 if may_start => sockets::read_and_end(rng),
         43 => lose_the_p(rng),
-        44..=45 if may_start && world.faults => broken::step(world, rng),
+        44..=45 if may_start => answers::step(rng),
+        46..=47 if may_start && world.faults => broken::step(world, rng),
         _ => {
             black_box(gmp::current().unwrap().number);
         }

@@ -6,6 +6,7 @@ use gmp::sync::errgroup::Group;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 /// What a panic of `wait` says.
 fn panic_of<E>(group: &Group<E>) -> String {
@@ -249,5 +250,31 @@ fn a_runtime_that_closes_ends_groups() {
         gmp::go(move || ends.wait());
         until_waiting(4);
         std::mem::forget((kept, context));
+    });
+}
+
+#[test]
+fn a_wait_that_times_out_takes_nothing() {
+    everywhere(|| {
+        let (group, context) = Group::with_context(&Context::background());
+        let (go_on, waits) = gmp::chan::<()>(0);
+        for n in 0..3 {
+            let waits = waits.clone();
+            group.go(move || match waits.recv() {
+                Ok(()) => Ok(()),
+                Err(_) => Err(format!("{n}")),
+            });
+        }
+        assert_eq!(group.wait_timeout(Duration::from_millis(1)), None);
+        assert_eq!(group.wait_deadline(Instant::now()), None);
+        assert!(context.err().is_none(), "those who work on are not cancelled");
+        drop(go_on);
+        let error = group.wait_timeout(Duration::from_secs(60)).unwrap().unwrap_err();
+        assert!(["0", "1", "2"].contains(&error.as_str()), "{error}");
+        assert_eq!(context.err(), Some(ContextError::Canceled));
+        assert_eq!(group.wait_timeout(Duration::ZERO), Some(Ok(())));
+        group.go(|| resume_unwind(Box::new("oh")));
+        let far = Instant::now() + Duration::from_secs(60);
+        assert!(catch_unwind(AssertUnwindSafe(|| group.wait_deadline(far))).is_err());
     });
 }

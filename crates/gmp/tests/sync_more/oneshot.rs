@@ -155,3 +155,86 @@ fn a_runtime_that_closes_ends_those_who_wait() {
         std::mem::forget((kept, also_kept));
     });
 }
+
+#[test]
+fn a_sender_learns_that_nobody_waits() {
+    everywhere(|| {
+        for round in 0..100 {
+            let (mut sender, receiver) = oneshot::channel::<u32>();
+            assert!(!sender.closed_timeout(Duration::ZERO));
+            let waits = gmp::go(move || match round % 4 {
+                0 => sender.closed(),
+                1 => assert!(sender.closed_timeout(Duration::from_secs(60))),
+                2 => gmp::block_on(sender.closed_async()),
+                _ => gmp::select! {
+                    recv(gmp::never::<u32>()) -> _ => unreachable!(),
+                    await(sender.closed_async()) -> () => {}
+                },
+            });
+            if round % 3 == 0 {
+                until_waiting(1);
+            }
+            if round % 5 == 0 {
+                receiver.close();
+                waits.join().unwrap();
+                assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+            } else {
+                drop(receiver);
+                waits.join().unwrap();
+            }
+        }
+    });
+}
+
+/// A receiver that waits, and a sender that waits for it to go, do not see each other; the value comes all the same.
+#[test]
+fn a_wait_for_the_end_takes_no_value() {
+    everywhere(|| {
+        for round in 0..100 {
+            let (mut sender, receiver) = oneshot::channel();
+            assert!(!sender.closed_deadline(Instant::now()));
+            let mut context = Context::from_waker(Waker::noop());
+            match round % 3 {
+                0 => assert!(pin!(sender.closed_async()).poll(&mut context).is_pending()),
+                // Its end is never told: the sender takes it out of the line.
+                1 => {
+                    let mut leaked = Box::pin(sender.closed_async());
+                    assert!(leaked.as_mut().poll(&mut context).is_pending());
+                    std::mem::forget(leaked);
+                }
+                _ => {}
+            }
+            let waits = gmp::go(move || receiver.recv());
+            if round % 2 == 0 {
+                until_waiting(1);
+            }
+            if round % 5 == 0 {
+                drop(sender);
+                assert_eq!(waits.join().unwrap(), Err(RecvError));
+            } else {
+                sender.send(round).unwrap();
+                assert_eq!(waits.join().unwrap(), Ok(round));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_runtime_that_closes_ends_a_sender_that_waits() {
+    closing(|| {
+        struct Waits(Option<oneshot::Sender<u32>>);
+        impl Drop for Waits {
+            fn drop(&mut self) {
+                self.0.take().unwrap().closed();
+            }
+        }
+        let (sender, kept) = oneshot::channel::<u32>();
+        let (second, also_kept) = oneshot::channel::<u32>();
+        gmp::go(move || {
+            let _waits = Waits(Some(second));
+            sender.closed();
+        });
+        until_waiting(1);
+        std::mem::forget((kept, also_kept));
+    });
+}

@@ -281,9 +281,13 @@ impl<T> Chan<T> {
     }
 
     /// # Safety
-    /// The same as for [`Direction::now`].
+    /// The same as for [`Direction::now`]; the slot is null if no value is to be moved.
     #[inline(always)]
-    unsafe fn operate<D: Direction>(&self, slot: *mut T, deadline: Option<Instant>) -> Result<(), Refusal> {
+    pub(super) unsafe fn operate<D: Direction>(
+        &self,
+        slot: *mut T,
+        deadline: Option<Instant>,
+    ) -> Result<(), Refusal> {
         foreign::refuse(D::CALL);
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);

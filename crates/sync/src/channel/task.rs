@@ -32,7 +32,7 @@ use gmp_core::foreign;
 use std::sync::Arc;
 
 /// Where a task waits.
-struct TaskWait<T> {
+pub(super) struct TaskWait<T> {
     waiter: Waiter,
     node: UnsafeCell<MaybeUninit<Node<Slot>>>,
     slot: UnsafeCell<MaybeUninit<T>>,
@@ -50,10 +50,19 @@ impl<T> Memory for TaskWait<T> {}
 
 impl<T> TaskWait<T> {
     fn new(value: Option<T>) -> Arc<Self> {
+        Self::with_node(value, |this| NonNull::new(this.slot().cast()))
+    }
+
+    /// A wait for which no value is moved.
+    pub(super) fn without_slot() -> Arc<Self> {
+        Self::with_node(None, |_| None)
+    }
+
+    fn with_node(value: Option<T>, place: impl FnOnce(&Self) -> Slot) -> Arc<Self> {
         let slot = UnsafeCell::new(value.map_or(MaybeUninit::uninit(), MaybeUninit::new));
         let node = UnsafeCell::new(MaybeUninit::uninit());
         let this = Arc::new(Self { waiter: Waiter::alone(), node, slot, given_back: Cell::new(false) });
-        let node = Node::new(&this.waiter, 0, NonNull::new(this.slot().cast()));
+        let node = Node::new(&this.waiter, 0, place(&this));
         // SAFETY: nobody else has it yet.
         unsafe { (*this.node.get()).write(node) };
         this
@@ -97,14 +106,14 @@ impl<T> Drop for TaskWait<T> {
 }
 
 /// A queued task, and the waker that it has left.
-struct Queued<T>(Arc<TaskWait<T>>, Waker);
+pub(super) struct Queued<T>(Arc<TaskWait<T>>, Waker);
 
 impl<T> Queued<T> {
     /// Queues a task, unless the operation takes place at once.
     ///
     /// # Safety
     /// The slot holds a value if it is to be sent.
-    unsafe fn enter<D: Direction>(
+    pub(super) unsafe fn enter<D: Direction>(
         chan: &Chan<T>,
         wait: Arc<TaskWait<T>>,
         waker: &Waker,
@@ -136,7 +145,7 @@ impl<T> Queued<T> {
     }
 
     /// How the wait has ended; if it has not, `waker` is woken when it does.
-    fn ended(&mut self, chan: &Chan<T>, waker: &Waker) -> Option<Fired> {
+    pub(super) fn ended(&mut self, chan: &Chan<T>, waker: &Waker) -> Option<Fired> {
         if self.0.waiter.fired().is_none() && !self.1.will_wake(waker) {
             let outsider = self.0.outsider(Some(waker.clone()));
             let state = chan.lock.lock();
@@ -150,7 +159,7 @@ impl<T> Queued<T> {
     }
 
     /// Takes the task off the queue. Returns how its wait has ended, if it had.
-    fn leave<D: Direction>(&self, chan: &Chan<T>) -> Option<Fired> {
+    pub(super) fn leave<D: Direction>(&self, chan: &Chan<T>) -> Option<Fired> {
         let state = chan.lock.lock();
         let fired = self.0.waiter.fired().map(|(_, fired)| fired);
         let outsider = match fired {

@@ -5,7 +5,8 @@
 //! its own ([`SendSlot`]).
 
 use super::case::Case;
-use super::round::{self, Timeout};
+use super::round;
+use super::timeout::Timeout;
 use crate::channel::{Receiver, RecvError, SendError, Sender};
 use core::cell::Cell;
 use core::mem::MaybeUninit;

@@ -1,16 +1,14 @@
 //! `Select`: a set of cases that is made while the program runs.
 
 use super::case::Case;
-use super::round::{self, LockedCase, Timeout};
+use super::round;
+use super::timeout::Timeout;
 use crate::channel::{Receiver, RecvError, SendError, Sender};
 use core::cell::Cell;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use std::time::{Duration, Instant};
-
-/// Up to this many cases a round allocates nothing on the heap. The rounds of `select!` never do.
-const INLINE_CASES: usize = 16;
 
 /// One case's value, or the place for it.
 struct CaseValue<T> {
@@ -350,23 +348,10 @@ impl<'a> Select<'a> {
 
     #[track_caller]
     fn run(&self, cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
-        let index = run(cases, timeout.begun())?;
+        let index = round::select_any(cases, timeout.begun())?;
         // A removed case comes up only in a goroutine that unwinds because its runtime closes; any other case will do
         // instead.
         if self.has(index) { Some(index) } else { self.values.iter().position(Option::is_some) }
-    }
-}
-
-#[track_caller]
-fn run(cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
-    let Some(first) = cases.first() else { return round::select_in(cases, &[], timeout) };
-    if cases.len() <= INLINE_CASES {
-        let entries: [_; INLINE_CASES] =
-            core::array::from_fn(|at| LockedCase::new(cases.get(at).unwrap_or(first)));
-        round::select_in(cases, &entries, timeout)
-    } else {
-        let entries: Vec<_> = cases.iter().map(LockedCase::new).collect();
-        round::select_in(cases, &entries, timeout)
     }
 }
 

@@ -30,6 +30,7 @@
 /// | --- | --- | --- |
 /// | `recv(receiver) -> pattern => ...` | a value is there, or the channel is closed and empty | `Result<T, RecvError>` |
 /// | `send(sender, value) -> pattern => ...` | a receiver takes the value, or the buffer has room, or the channel is closed | `Result<(), SendError<T>>` |
+/// | `await(future) -> pattern => ...` | the future is ready | its output |
 /// | `default => ...` | no other is ready | |
 /// | `default(timeout) => ...` | no other has become ready within this [`Duration`](std::time::Duration) | |
 ///
@@ -39,8 +40,9 @@
 /// [`block_forever`](crate::select::block_forever).
 ///
 /// Senders, receivers and values are evaluated once, from top to bottom, before anything else, and temporaries are
-/// dropped after the arm. A value that is a plain variable is moved only if its arm comes up; the value of any other
-/// expression is dropped if it was not sent. A variable must have exactly the type that the channel carries.
+/// dropped after the arm; then come the futures. A value that is a plain variable is moved only if its arm comes up; the
+/// value of any other expression is dropped if it was not sent. A variable must have exactly the type that the channel
+/// carries.
 ///
 /// A variable that is sent must not own what another arm uses, since its receiver may drop it before the select is over:
 ///
@@ -66,98 +68,150 @@
 /// }
 /// ```
 ///
+/// ```compile_fail,E0505
+/// let text = String::from("on its way");
+/// let (strings, _receiver) = gmp::chan::<String>(0);
+/// gmp::select! {
+///     send(strings, text) -> _ => {},
+///     await(async { text.len() }) -> _ => {},
+/// }
+/// ```
+///
+/// A future that is given by value ends with the select: it is dropped before an arm runs. One that is to go on is given as
+/// a reference, and pinned beforehand if it is not [`Unpin`]:
+///
+/// ```
+/// # let runtime = gmp::Builder::new().build().unwrap();
+/// # runtime.run(|| {
+/// use std::pin::pin;
+///
+/// let (sender, numbers) = gmp::chan(0);
+/// gmp::go(move || (1..=3).for_each(|n| sender.send(n).unwrap()));
+/// let mut answer = pin!(async {
+///     gmp::time::sleep_async(std::time::Duration::from_millis(5)).await;
+///     42
+/// });
+/// let (mut numbers, mut sum) = (numbers, 0);
+/// let answer = loop {
+///     gmp::select! {
+///         recv(numbers) -> n => match n {
+///             Ok(n) => sum += n,
+///             Err(_) => numbers = gmp::never(),
+///         },
+///         await(&mut answer) -> answer => break answer,
+///     }
+/// };
+/// assert_eq!((sum, answer), (6, 42));
+/// # }).unwrap();
+/// ```
+///
+/// It is polled by the calling goroutine, with no lock held. A select with such an arm allocates memory. Its channels are
+/// looked at one by one before it waits.
+///
 /// A select with one arm is the plain operation, and one with an arm and `default` is the `try_` operation. A
 /// goroutine that unwinds because its runtime closes waits for nothing: `default` comes up if there is one, else the
-/// first arm, as if closed.
+/// first arm with a channel, as if closed. If there are only futures it waits for them, as
+/// [`block_on`](crate::future::block_on) does.
 ///
 /// # Panics
-/// The same as for [`Sender::send`](crate::channel::Sender::send).
+/// If a future does. Also the same as for [`Sender::send`](crate::channel::Sender::send).
 #[macro_export]
 macro_rules! select {
     () => {
         $crate::select::block_forever()
     };
     ($($arms:tt)+) => {
-        $crate::__select!(@head [] [] $($arms)+)
+        $crate::__select!(@head {$crate::select::expansion::run} [] [] $($arms)+)
     };
 }
 
 /// The parts of `select!`. `@head` takes one arm up to its arrow, `@body` takes the rest of it, and `@emit` writes
-/// the code. The names of each arm are made in a step of their own, so that hygiene keeps those of different arms
-/// apart.
+/// the code, with a call of `$run`, which is another function if an arm awaits a future. The names of each arm are made
+/// in a step of their own, so that hygiene keeps those of different arms apart.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
-    (@head $arms:tt $default:tt) => {
-        $crate::__select!(@emit $arms $default)
+    (@head $run:tt $arms:tt $default:tt) => {
+        $crate::__select!(@emit $run $arms $default)
     };
-    (@head $arms:tt $default:tt recv($receiver:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
-        $crate::__select!(@body $arms $default [recv_slot slot index handle {$receiver} {} {$result}] $($rest)+)
+    (@head $run:tt $arms:tt $default:tt recv($receiver:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $run $arms $default [recv_slot slot index handle {$receiver} {} {$result}] $($rest)+)
     };
-    (@head $arms:tt $default:tt send($sender:expr, $value:ident $(,)?) -> $result:pat => $($rest:tt)+) => {
-        $crate::__select!(@body $arms $default [in_place slot index handle {$sender} {$value} {$result}] $($rest)+)
+    (@head $run:tt $arms:tt $default:tt send($sender:expr, $value:ident $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $run $arms $default [in_place slot index handle {$sender} {$value} {$result}] $($rest)+)
     };
-    (@head $arms:tt $default:tt send($sender:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
-        $crate::__select!(@body $arms $default [send_slot slot index handle {$sender} {$value} {$result}] $($rest)+)
+    (@head $run:tt $arms:tt $default:tt send($sender:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $run $arms $default [send_slot slot index handle {$sender} {$value} {$result}] $($rest)+)
     };
-    (@head $arms:tt [] default $(())? => $($rest:tt)+) => {
-        $crate::__select!(@body $arms [] [default {$crate::select::expansion::Timeout::immediate()}] $($rest)+)
-    };
-    (@head $arms:tt [] default($timeout:expr $(,)?) => $($rest:tt)+) => {
+    (@head $run:tt $arms:tt $default:tt await($future:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
         $crate::__select!(
-            @body $arms [] [default {$crate::select::expansion::Timeout::after($timeout)}] $($rest)+
+            @body {$crate::select::expansion::awaiting} $arms $default
+            [awaited slot index handle {$future} {} {$result}] $($rest)+
         )
     };
-    (@head $arms:tt [$($default:tt)+] default $($rest:tt)*) => {
+    (@head $run:tt $arms:tt [] default $(())? => $($rest:tt)+) => {
+        $crate::__select!(@body $run $arms [] [default {$crate::select::expansion::Timeout::immediate()}] $($rest)+)
+    };
+    (@head $run:tt $arms:tt [] default($timeout:expr $(,)?) => $($rest:tt)+) => {
+        $crate::__select!(
+            @body $run $arms [] [default {$crate::select::expansion::Timeout::after($timeout)}] $($rest)+
+        )
+    };
+    (@head $run:tt $arms:tt [$($default:tt)+] default $($rest:tt)*) => {
         ::core::compile_error!("`select!` has more than one `default`")
     };
-    (@head $arms:tt $default:tt $($rest:tt)+) => {
+    (@head $run:tt $arms:tt $default:tt $($rest:tt)+) => {
         ::core::compile_error!(::core::concat!(
             "`select!` expects `recv(receiver) -> pattern => ...`, `send(sender, value) -> pattern => ...`, ",
-            "`default => ...` or `default(timeout) => ...`, but here is: ",
+            "`await(future) -> pattern => ...`, `default => ...` or `default(timeout) => ...`, but here is: ",
             ::core::stringify!($($rest)+)
         ))
     };
 
-    (@body $arms:tt $default:tt $head:tt $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@push $arms $default $head {$body} $($rest)*)
+    (@body $run:tt $arms:tt $default:tt $head:tt $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@push $run $arms $default $head {$body} $($rest)*)
     };
-    (@body $arms:tt $default:tt $head:tt $body:expr) => {
-        $crate::__select!(@push $arms $default $head {$body})
+    (@body $run:tt $arms:tt $default:tt $head:tt $body:expr) => {
+        $crate::__select!(@push $run $arms $default $head {$body})
     };
-    (@body $arms:tt $default:tt $head:tt $body:block $($rest:tt)*) => {
-        $crate::__select!(@push $arms $default $head {$body} $($rest)*)
+    (@body $run:tt $arms:tt $default:tt $head:tt $body:block $($rest:tt)*) => {
+        $crate::__select!(@push $run $arms $default $head {$body} $($rest)*)
     };
-    (@body $arms:tt $default:tt $head:tt $($rest:tt)*) => {
+    (@body $run:tt $arms:tt $default:tt $head:tt $($rest:tt)*) => {
         ::core::compile_error!("an arm of `select!` that is no block ends with a comma")
     };
 
-    (@push $arms:tt [] [default $timeout:tt] $body:tt $($rest:tt)*) => {
-        $crate::__select!(@head $arms [$timeout $body] $($rest)*)
+    (@push $run:tt $arms:tt [] [default $timeout:tt] $body:tt $($rest:tt)*) => {
+        $crate::__select!(@head $run $arms [$timeout $body] $($rest)*)
     };
-    (@push [$($arms:tt)*] $default:tt [$($head:tt)*] $body:tt $($rest:tt)*) => {
-        $crate::__select!(@head [$($arms)* [$($head)* $body]] $default $($rest)*)
+    (@push $run:tt [$($arms:tt)*] $default:tt [$($head:tt)*] $body:tt $($rest:tt)*) => {
+        $crate::__select!(@head $run [$($arms)* [$($head)* $body]] $default $($rest)*)
     };
 
-    (@emit $arms:tt []) => {
+    (@emit $run:tt $arms:tt []) => {
         $crate::__select!(
-            @emit $arms [
+            @emit $run $arms [
                 {$crate::select::expansion::Timeout::never()}
                 {::core::unreachable!("a select without a default ends with one of its cases")}
             ]
         )
     };
-    (@emit [
+    (@emit {$run:expr} [
         $([$kind:ident $slot:ident $index:ident $handle:ident
             {$channel:expr} {$($value:tt)?} {$result:pat} {$body:expr}])*
     ] [{$timeout:expr} {$default:expr}]) => {{
         $($crate::__select!(@prepare $kind $slot $handle {$channel} {$($value)?});)*
-        // What is sent may be gone before this select is over, so neither a channel nor another value may be a part of
-        // it: that is for the compiler to see.
-        let _others = ($($crate::__select!(@borrows $kind $slot $handle),)*);
-        $($crate::__select!(@apart $kind _others {$($value)?});)*
         let [$($index),*] = $crate::select::expansion::indexes();
-        match $crate::select::expansion::run([$($slot.case($handle)),*], $timeout) {
+        let came = {
+            // Futures that were given by value are gone before the arm runs.
+            $($crate::__select!(@begin $kind $slot $handle {$channel});)*
+            // What is sent may be gone before this select is over, so neither a channel nor a future nor another value may
+            // be a part of it: that is for the compiler to see.
+            let _others = ($($crate::__select!(@borrows $kind $slot $handle),)*);
+            $($crate::__select!(@apart $kind _others {$($value)?});)*
+            $run([$($crate::__select!(@case $kind $slot $handle)),*], $timeout)
+        };
+        match came {
             $(::core::option::Option::Some(at) if at == $index => {
                 let $result = $crate::__select!(@finish $kind $slot {$($value)?});
                 $body
@@ -182,6 +236,26 @@ macro_rules! __select {
         let $slot = unsafe { $crate::select::expansion::InPlace::new(&$value) };
     };
 
+    (@prepare awaited $slot:ident $handle:ident {$future:expr} {}) => {
+        let mut $slot = ::core::option::Option::None;
+    };
+
+    (@begin awaited $slot:ident $handle:ident {$future:expr}) => {
+        let $handle = ::core::pin::pin!(::core::future::IntoFuture::into_future($future));
+        let mut $handle = $crate::select::expansion::FutureSlot::new($handle, &mut $slot);
+    };
+    (@begin $kind:ident $slot:ident $handle:ident {$channel:expr}) => {};
+
+    (@case awaited $slot:ident $handle:ident) => {
+        $handle.case()
+    };
+    (@case $kind:ident $slot:ident $handle:ident) => {
+        ::core::convert::From::from($slot.case($handle))
+    };
+
+    (@borrows awaited $slot:ident $handle:ident) => {
+        &$handle
+    };
     (@borrows send_slot $slot:ident $handle:ident) => {
         ($handle, &$slot)
     };
@@ -200,6 +274,9 @@ macro_rules! __select {
 
     (@finish recv_slot $slot:ident {}) => {
         $slot.finish()
+    };
+    (@finish awaited $slot:ident {}) => {
+        $crate::select::expansion::finish($slot)
     };
     (@finish send_slot $slot:ident {$value:expr}) => {
         $slot.finish()

@@ -20,70 +20,20 @@
 
 use super::case::Case;
 use super::rng::Rng;
+use super::timeout::{Kind, Timeout};
 use crate::channel::protocol::{Refusal, Slot, wake};
 use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter, check_unfired};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use gmp_core::goroutine::unwind_if_closing;
 use gmp_core::{WaitReason, Wake};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long a select waits.
-#[derive(Clone, Copy)]
-pub struct Timeout(Kind);
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Never,
-    Immediate,
-    After(Duration),
-    At(Instant),
-}
-
-impl Timeout {
-    /// No default: it waits until a case comes up.
-    #[inline]
-    pub fn never() -> Self {
-        Self(Kind::Never)
-    }
-
-    /// `default`: it does not wait at all.
-    #[inline]
-    pub fn immediate() -> Self {
-        Self(Kind::Immediate)
-    }
-
-    /// `default(timeout)`: it waits for this long at most.
-    #[inline]
-    pub fn after(timeout: Duration) -> Self {
-        Self(Kind::After(timeout))
-    }
-
-    /// It waits until this moment at most.
-    #[inline]
-    pub fn at(deadline: Instant) -> Self {
-        Self(Kind::At(deadline))
-    }
-
-    /// Heeds the end of the caller's time slice. Each select does this first, whether or not it may wait.
-    pub(super) fn begun(self) -> Self {
-        crate::seam::begin(!matches!(self.0, Kind::Immediate));
-        self
-    }
-
-    /// The deadline. It is asked for once, when there is something to wait for, so most selects never look at the
-    /// clock.
-    fn deadline(self) -> Option<Instant> {
-        match self.0 {
-            Kind::Never | Kind::Immediate => None,
-            Kind::After(timeout) => crate::seam::after_now(timeout),
-            Kind::At(deadline) => Some(deadline),
-        }
-    }
-}
+/// Up to this many cases a round allocates nothing on the heap. The rounds of `select!` never do.
+const INLINE_CASES: usize = 16;
 
 /// What a round records of one turn. It lies in the frame of whoever selects.
-pub(super) struct LockedCase<'s, 'a> {
+struct LockedCase<'s, 'a> {
     /// The case that is locked in this turn. It is also looked at, unless `poll` names another.
     case: Cell<&'s Case<'a>>,
     /// The case that is looked at in this turn, when all are locked in the order of their addresses.
@@ -96,7 +46,7 @@ pub(super) struct LockedCase<'s, 'a> {
 
 impl<'s, 'a> LockedCase<'s, 'a> {
     #[inline(always)]
-    pub(super) fn new(case: &'s Case<'a>) -> Self {
+    fn new(case: &'s Case<'a>) -> Self {
         let node = UnsafeCell::new(MaybeUninit::uninit());
         Self { case: Cell::new(case), poll: Cell::new(case), took: Cell::new(None), node }
     }
@@ -146,10 +96,24 @@ fn several<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) -> Option<us
     select_in(cases, &entries, timeout)
 }
 
+/// A select over cases whose number is not known when the program is written.
+#[track_caller]
+pub(super) fn select_any(cases: &[Case<'_>], timeout: Timeout) -> Option<usize> {
+    let Some(first) = cases.first() else { return select_in(cases, &[], timeout) };
+    if cases.len() <= INLINE_CASES {
+        let entries: [_; INLINE_CASES] =
+            core::array::from_fn(|at| LockedCase::new(cases.get(at).unwrap_or(first)));
+        select_in(cases, &entries, timeout)
+    } else {
+        let entries: Vec<_> = cases.iter().map(LockedCase::new).collect();
+        select_in(cases, &entries, timeout)
+    }
+}
+
 /// [`select`] with the entries for the cases given by the caller.
 #[track_caller]
 #[inline(always)]
-pub(super) fn select_in<'s, 'a>(
+fn select_in<'s, 'a>(
     cases: &'s [Case<'a>],
     entries: &'s [LockedCase<'s, 'a>],
     timeout: Timeout,

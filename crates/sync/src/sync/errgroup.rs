@@ -16,6 +16,7 @@ use gmp_core::{JoinError, JoinHandle, NoRecord};
 use std::error::Error;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Goroutines that work on parts of one task. Clones are handles on the same group.
 ///
@@ -285,6 +286,54 @@ impl<E> Group<E> {
     #[track_caller]
     pub fn wait(&self) -> Result<(), E> {
         self.0.tasks.wait();
+        self.outcome()
+    }
+
+    /// Like [`Group::wait`], but waits for at most `timeout`. `None`: not all goroutines have ended; nothing is cancelled,
+    /// and no error is taken. **Suspends.**
+    ///
+    /// ```
+    /// # let runtime = gmp::Builder::new().build().unwrap();
+    /// use gmp::sync::errgroup::Group;
+    /// use std::time::Duration;
+    ///
+    /// runtime.run(|| {
+    ///     let group = Group::new();
+    ///     let (go_on, waits) = gmp::chan::<()>(0);
+    ///     group.go(move || waits.recv().map_err(|_| "nobody sends"));
+    ///     assert_eq!(group.wait_timeout(Duration::from_millis(1)), None);
+    ///     drop(go_on);
+    ///     assert_eq!(group.wait_timeout(Duration::from_secs(60)), Some(Err("nobody sends")));
+    /// }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The same as for [`Group::wait`].
+    ///
+    /// # Panics
+    /// The same as for [`Group::wait`].
+    #[track_caller]
+    pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<(), E>> {
+        self.0.tasks.wait_timeout(timeout).then(|| self.outcome())
+    }
+
+    /// Like [`Group::wait_timeout`], but with the moment at which it gives up. **Suspends.**
+    ///
+    /// As shown at [`Group::wait_timeout`].
+    ///
+    /// # Errors
+    /// The same as for [`Group::wait`].
+    ///
+    /// # Panics
+    /// The same as for [`Group::wait`].
+    #[track_caller]
+    pub fn wait_deadline(&self, deadline: Instant) -> Option<Result<(), E>> {
+        self.0.tasks.wait_deadline(deadline).then(|| self.outcome())
+    }
+
+    /// What the goroutines have left since the last time. They have all ended.
+    #[track_caller]
+    fn outcome(&self) -> Result<(), E> {
         let mut state = self.0.state.lock();
         state.failed = false;
         let (error, unreturned) = (state.error.take(), state.unreturned.take());

@@ -23,10 +23,11 @@
 //! ```
 
 use crate::channel::{
-    self, Receiving, RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError, chan,
+    self, Ending, Receiving, RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError, chan,
 };
-use crate::seam::step_aside;
+use crate::seam::{after_now, give_way, step_aside};
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -36,12 +37,21 @@ use std::time::{Duration, Instant};
 /// Shown at [`oneshot`](self) and [`Sender::send`].
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = chan(1);
-    (Sender(sender), Receiver(receiver))
+    (Sender { chan: sender, ending: Ending::new() }, Receiver(receiver))
 }
 
 /// The right to send the one value. If it is dropped instead, the receiver gets an error.
 #[must_use = "dropping it tells the receiver that no value comes"]
-pub struct Sender<T>(channel::Sender<T>);
+pub struct Sender<T> {
+    chan: channel::Sender<T>,
+    /// A task that awaits the end. It is kept here, so that it is out of the line when the value is sent, even if its
+    /// future was leaked.
+    ending: Ending<T>,
+}
+
+// As its channel's sender.
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
 
 impl<T> Sender<T> {
     /// Sends the value, for which there is always room. Never suspends.
@@ -62,8 +72,9 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The receiver was dropped or closed; the value comes back.
-    pub fn send(self, value: T) -> Result<(), SendError<T>> {
-        match self.0.try_send(value) {
+    pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
+        self.ending.cancel(self.chan.chan());
+        match self.chan.try_send(value) {
             Ok(()) => Ok(()),
             // `Full` cannot come up, since there is room for the only value.
             Err(TrySendError::Closed(value) | TrySendError::Full(value)) => Err(SendError(value)),
@@ -79,7 +90,123 @@ impl<T> Sender<T> {
     /// assert!(sender.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.chan.is_closed()
+    }
+
+    /// Waits until nobody can receive the value any more. **Suspends.**
+    ///
+    /// ```
+    /// # let runtime = gmp::Builder::new().build().unwrap();
+    /// runtime.run(|| {
+    ///     let (sender, receiver) = gmp::sync::oneshot::channel::<u32>();
+    ///     gmp::go(move || {
+    ///         // Whoever asked has given up.
+    ///         gmp::yield_now();
+    ///         drop(receiver);
+    ///     });
+    ///     sender.closed();
+    ///     assert!(sender.is_closed());
+    /// }).unwrap();
+    /// ```
+    ///
+    /// A goroutine that is unwinding because its runtime closes does not wait.
+    ///
+    /// # Panics
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
+    #[track_caller]
+    pub fn closed(&self) {
+        give_way();
+        self.chan.chan().wait_closed(None);
+    }
+
+    /// Like [`Sender::closed`], but waits for at most `timeout`. `false`: the value is still wanted. **Suspends.**
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = gmp::sync::oneshot::channel::<u32>();
+    /// assert!(!sender.closed_timeout(Duration::from_millis(1)));
+    /// drop(receiver);
+    /// assert!(sender.closed_timeout(Duration::from_secs(3600)));
+    /// ```
+    ///
+    /// # Panics
+    /// The same as for [`Sender::closed`].
+    #[track_caller]
+    pub fn closed_timeout(&self, timeout: Duration) -> bool {
+        give_way();
+        self.chan.chan().wait_closed(after_now(timeout))
+    }
+
+    /// Like [`Sender::closed_timeout`], but with the moment at which it gives up. **Suspends.**
+    ///
+    /// As shown at [`Sender::closed_timeout`].
+    ///
+    /// # Panics
+    /// The same as for [`Sender::closed`].
+    #[track_caller]
+    pub fn closed_deadline(&self, deadline: Instant) -> bool {
+        give_way();
+        self.chan.chan().wait_closed(Some(deadline))
+    }
+
+    /// [`Sender::closed`] for async code, or as an arm of a select. Never suspends: the future does the waiting.
+    ///
+    /// ```
+    /// # let runtime = gmp::Builder::new().build().unwrap();
+    /// runtime.run(|| {
+    ///     let (mut sender, receiver) = gmp::sync::oneshot::channel();
+    ///     let (digits, computed) = gmp::chan(0);
+    ///     gmp::go(move || [3, 1, 4].into_iter().for_each(|digit| _ = digits.send(digit)));
+    ///     drop(receiver);
+    ///     let mut sum = 0;
+    ///     loop {
+    ///         gmp::select! {
+    ///             recv(computed) -> digit => match digit {
+    ///                 Ok(digit) => sum += digit,
+    ///                 Err(_) => break assert!(sender.send(sum).is_err()),
+    ///             },
+    ///             await(sender.closed_async()) -> () => break,
+    ///         }
+    ///     }
+    /// }).unwrap();
+    /// ```
+    pub fn closed_async(&mut self) -> Closed<'_, T> {
+        Closed { sender: self }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.ending.cancel(self.chan.chan());
+    }
+}
+
+/// The end of a [`Receiver`], awaited. Made by [`Sender::closed_async`].
+#[must_use = "a future does nothing until it is awaited"]
+pub struct Closed<'a, T> {
+    sender: &'a mut Sender<T>,
+}
+
+impl<T> Future for Closed<'_, T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        step_aside();
+        let Sender { chan, ending } = &mut *self.sender;
+        ending.poll(chan.chan(), context.waker())
+    }
+}
+
+impl<T> Drop for Closed<'_, T> {
+    fn drop(&mut self) {
+        self.sender.ending.cancel(self.sender.chan.chan());
+    }
+}
+
+impl<T> fmt::Debug for Closed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Closed").field(self.sender).finish()
     }
 }
 

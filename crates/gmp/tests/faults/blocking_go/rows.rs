@@ -238,6 +238,11 @@ pub(crate) const ROWS: &[Row] = rows! {
         let (to, from) = oneshot::channel::<u32>();
         let _reader = waits(move || from.recv());
     } to;
+    "Sender::closed_async": { let (mut to, _from) = oneshot::channel::<u32>(); } poll(to.closed_async());
+    "drop Receiver of a oneshot": {
+        let (to, from) = oneshot::channel::<u32>();
+        let _waits = waits(move || to.closed());
+    } from;
     "Group::with_context": {} errgroup::Group::<String>::with_context(&Context::background());
     "Group::set_limit": { let group = errgroup::Group::<String>::new(); } group.set_limit(Some(1));
     "Group::try_go": {

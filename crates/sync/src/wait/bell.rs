@@ -1,14 +1,17 @@
 //! `Bell`: what a future rings, and its goroutine waits for. It remembers one ring, so none between a poll and the wait
 //! after it is lost.
 
+use super::lock::Lock;
+use super::queue::{Node, Queue};
+use super::single::{Unfired, WaitMode, wait};
+use super::waiter::{Caller, Fired, Waiter};
 use crate::seam::give_way;
-use crate::wait::{Caller, Fired, Lock, Node, Queue, Unfired, WaitMode, Waiter, wait};
 use gmp_core::WaitReason;
 use std::sync::Arc;
 use std::task::Wake;
 
 /// The bell.
-pub(super) struct Bell(Lock<State>);
+pub(crate) struct Bell(Lock<State>);
 
 struct State {
     /// It has rung, and nobody has waited since.
@@ -17,13 +20,13 @@ struct State {
 }
 
 impl Bell {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Lock::new(State { rung: false, queue: Queue::new() }))
     }
 
     /// Waits until it rings, or has rung. **Suspends.**
     #[track_caller]
-    pub(super) fn wait(&self) {
+    pub(crate) fn wait(&self) {
         // A future that wakes itself has rung already, and would never wait.
         give_way();
         let caller = Caller::enter("block_on");

@@ -1,4 +1,4 @@
-//! Models of the ring of records. Two threads, a ring of four slots of which two may be written before they are counted;
+//! Models of the ring of records. Two threads, a ring of eight slots, three of which may be written before they are counted;
 //! below a minute.
 
 use super::ring::Ring;
@@ -14,7 +14,7 @@ fn a_reader_keeps_whole_records() {
         let ring = Arc::new(Ring::new(4));
         let writer = ring.clone();
         let writes = thread::spawn(move || {
-            for n in 1..=5 {
+            for n in 1..=8 {
                 writer.push(9, n as u8, n, || (7, 8));
             }
         });
@@ -30,6 +30,6 @@ fn a_reader_keeps_whole_records() {
         }
         writes.join().unwrap();
         let last = ring.copy(0).records;
-        assert_eq!(last.last().unwrap()[1], 5);
+        assert_eq!(last.last().unwrap()[1], 8);
     });
 }

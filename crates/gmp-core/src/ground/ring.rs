@@ -65,7 +65,7 @@ pub(crate) struct Copied {
 impl Ring {
     /// A ring for this many records, rounded up to a power of two.
     pub(crate) fn new(records: usize) -> Self {
-        let records = records.next_power_of_two().max(2 * SLACK as usize);
+        let records = records.max(2 * SLACK as usize).next_power_of_two();
         Self { slots: zeroed(records), written: AtomicU64::new(0), next_sign: AtomicU64::new(0) }
     }
 
@@ -97,12 +97,24 @@ impl Ring {
     #[inline(always)]
     fn begin(&self, kind: u8, number: u8, value: u64, writer: impl FnOnce() -> (u64, u64)) -> u64 {
         let time = ticks() << 16;
-        let mut at = self.written.load(Relaxed);
+        let mut at = self.written_by_us();
         if at >= self.next_sign.load(Relaxed) {
             at = self.sign(at, time, writer());
         }
         self.put(at, [time | u64::from(number) << 8 | u64::from(kind), value]);
         at + 1
+    }
+
+    /// The writer's own count.
+    #[inline(always)]
+    fn written_by_us(&self) -> u64 {
+        #[cfg(not(loom))]
+        return self.written.load(Relaxed);
+        // loom takes a store for a rival of the latest load alone: if that is the writer's own, it does not try the
+        // reader's before and after the store.
+        // SAFETY: nobody stores at the same time, since this is the one writer.
+        #[cfg(loom)]
+        return unsafe { self.written.unsync_load() };
     }
 
     #[cold]

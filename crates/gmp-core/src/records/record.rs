@@ -15,7 +15,7 @@ pub(crate) fn write(events: &EventSeam, m: Option<&M>, kind: u8, number: u8, val
     }
 }
 
-/// [`write`] by an M that has gone from goroutine `from` straight to another. The M holds a P.
+/// [`write()`] by an M that has gone from goroutine `from` straight to another. The M holds a P.
 #[inline]
 pub(crate) fn write_hop(m: &M, kind: u8, number: u8, from: u64, to: u64) {
     if let Some(ring) = ring_of(m) {
@@ -23,7 +23,7 @@ pub(crate) fn write_hop(m: &M, kind: u8, number: u8, from: u64, to: u64) {
     }
 }
 
-/// [`write`] of an event with more to it.
+/// [`write()`] of an event with more to it.
 #[cold]
 pub(crate) fn write_with(
     events: &EventSeam,

@@ -54,7 +54,7 @@ fn blocking() -> u32 {
 }
 
 #[gmp::main]
-fn main() {
+pub(crate) fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("server") => println!("{:?} bytes came back", server()),
         Some("blocking") => println!("{} goroutines have slept", blocking()),

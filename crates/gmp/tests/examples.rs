@@ -28,6 +28,9 @@ mod prime_sieve;
 mod rate_limiter;
 #[path = "../examples/stats.rs"]
 mod stats;
+#[cfg(all(feature = "net", feature = "trace"))]
+#[path = "../examples/traced.rs"]
+mod traced;
 
 /// Name, program, and parts of what it prints.
 type Example = (&'static str, fn(), &'static [&'static str]);
@@ -66,6 +69,8 @@ const EXAMPLES: &[Example] = &[
     ("prime_sieve", prime_sieve::main, &["22 goroutines, then 1", "[2, 3, 5, 7, 11", "61, 67, 71]"]),
     ("rate_limiter", rate_limiter::main, &["8 requests served", "kept to the rate: true"]),
     ("stats", stats::main, &["101 goroutines, 100 of them wait", "goroutine 1 was", "101 spawned, 0 left"]),
+    #[cfg(all(feature = "net", feature = "trace"))]
+    ("traced", traced::main, &["10000 goroutines at the leaves"]),
 ];
 
 /// Tells the child process which example it is.

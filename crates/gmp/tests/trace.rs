@@ -109,7 +109,8 @@ fn a_recording_is_sound_and_whole() {
         // 110 of skynet's, 8 workers, 32 that these start.
         // One whose spawner had to do without its P a moment ago has no event for its birth.
         assert!((1..=150).contains(&read.kinds[&14]), "{:?}", read.kinds);
-        assert!(read.kinds[&16] > read.kinds[&17] && read.kinds[&17] >= 150, "{:?}", read.kinds);
+        // Whoever has said that it is done may end after the recording.
+        assert!(read.kinds[&16] > read.kinds[&17] && read.kinds[&17] >= 100, "{:?}", read.kinds);
         assert_eq!(read.kinds[&42], read.kinds[&43]);
         assert_eq!(read.marks.iter().filter(|mark| *mark == "worker: works").count(), 32);
         for reason in ["chan receive", "sleep", "sync"] {

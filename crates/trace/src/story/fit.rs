@@ -1,7 +1,7 @@
 //! Fit: whether an event is possible as things stand, and what is made up so that it is.
 
 use super::{Source, Story};
-use crate::step::{Act, GState, MADE_UP, Mid, OUTSIDE, PState};
+use crate::step::{Act, GState, MADE_UP, Mid, OUTSIDE, Origin, PState};
 use gmp_core::WaitReason;
 use gmp_core::trace::What;
 
@@ -122,14 +122,24 @@ impl Story {
                 true
             }
             What::GoUnblock(g) => self.make_waiting(*g),
-            What::GoCreate(g, _) => !self.gs.contains_key(g),
+            What::GoCreate(g, origin) => self.is_new(*g, origin),
             _ => true,
         }
+    }
+
+    /// Whether this goroutine has not been met. If it has, what its birth tells of it is kept all the same.
+    fn is_new(&mut self, g: u64, origin: &gmp_core::trace::Origin) -> bool {
+        let met = self.gs.contains_key(&g);
+        if met {
+            self.note_origin(g, Origin::from(origin.clone()));
+        }
+        !met
     }
 
     fn make_fit_outside(&mut self, what: &What) -> bool {
         match what {
             What::GoUnblock(g) => self.make_waiting(*g),
+            What::GoCreate(g, origin) => self.is_new(*g, origin),
             What::GoSyscallEndBlocked(g) => {
                 let Some(&GState::Syscall(m)) = self.gs.get(g) else { return false };
                 self.lose_p(m);

@@ -17,7 +17,8 @@ use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// The kinds of records beyond those of [`EventKind`](crate::ground::event::EventKind), which follow from [`kind::OF_EVENTS`].
+/// The kinds of records beyond those of [`EventKind`](crate::ground::event::EventKind), which follow from
+/// [`kind::OF_EVENTS`].
 pub(crate) mod kind {
     /// A record that goes with the one before it: text, fifteen bytes of it.
     pub(crate) const TEXT: u8 = 3;

@@ -6,11 +6,11 @@
 
 use crate::sights::All;
 use gmp_core::runtime::Handle;
-use gmp_core::sight::{ByStack, Object, Sight, State, cycles};
+use gmp_core::sight::{ByStack, Sight, State, cycles};
 use std::collections::BTreeMap;
 use std::time::Duration;
 #[cfg(feature = "profile")]
-use {gmp_core::WaitReason, std::collections::BTreeSet};
+use {gmp_core::WaitReason, gmp_core::sight::Object, std::collections::BTreeSet};
 
 /// How long a circle must last. The clock by which waits are timed is good to 10 ms.
 const LASTS: Duration = Duration::from_millis(30);
@@ -68,8 +68,7 @@ pub(crate) fn stuck(all: &[&Sight], cycles: &[Vec<u64>]) -> BTreeSet<u64> {
 /// For whom each goroutine waits, where that is one.
 fn waits_of<'a>(sights: impl Iterator<Item = &'a Sight>, stacks: &ByStack) -> BTreeMap<u64, u64> {
     let waits = sights.filter_map(|sight| match sight.state {
-        State::Waiting { at: Some(Object::Goroutine(joined)), .. } => Some((sight.number, joined)),
-        State::Waiting { .. } => Some((sight.number, stacks.find(sight.held_from?)?)),
+        State::Waiting { at, .. } => Some((sight.number, stacks.awaited(at, sight.held_from)?)),
         _ => None,
     });
     waits.collect()

@@ -101,6 +101,15 @@ impl ByStack {
         let &(_, end, number) = self.0.get(after.checked_sub(1)?)?;
         (address < end).then_some(number)
     }
+
+    /// For whom a goroutine waits, where that is one: whom it joins, or whoever took the mutex that it waits at from the
+    /// address `held_from`.
+    pub fn awaited(&self, at: Option<Object>, held_from: Option<usize>) -> Option<u64> {
+        match at {
+            Some(Object::Goroutine(joined)) => Some(joined),
+            _ => self.find(held_from?),
+        }
+    }
 }
 
 /// The cycles among goroutines each of which waits for one other: of `waits`, which says for whom each does, by number.

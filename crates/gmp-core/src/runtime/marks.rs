@@ -38,19 +38,21 @@ pub fn mark(mark: Mark<'_>) {
     if !events.records() {
         return;
     }
+    // What is put together here calls the allocator, which may be anybody's: before the P is held.
+    let line;
+    let (kind, said) = match mark {
+        Mark::RegionBegin(name) => (kind::REGION_BEGIN, name),
+        Mark::RegionEnd(name) => (kind::REGION_END, name),
+        Mark::Log(category, message) => {
+            line = format!("{category}{SEPARATOR}{message}");
+            (kind::LOG, line.as_str())
+        }
+    };
     let m = here.m();
     // The P stays where it is meanwhile, so its ring is ours.
     let hold = m.door.hold();
     if !hold.found_p() {
         return;
     }
-    let number = g.number.get();
-    match mark {
-        Mark::RegionBegin(name) => write_with(events, Some(m), kind::REGION_BEGIN, 0, number, text(name)),
-        Mark::RegionEnd(name) => write_with(events, Some(m), kind::REGION_END, 0, number, text(name)),
-        Mark::Log(category, message) => {
-            let line = format!("{category}{SEPARATOR}{message}");
-            write_with(events, Some(m), kind::LOG, 0, number, text(&line));
-        }
-    }
+    write_with(events, Some(m), kind, 0, g.number.get(), text(said));
 }

@@ -73,9 +73,9 @@ impl<C: Config> Sched<C> {
 
     #[cold]
     fn record_birth(&self, g: &G, m: Option<&M>) {
-        let name = g.extra().and_then(|extra| extra.name.clone());
+        let name = g.extra().and_then(|extra| extra.name.as_deref()).unwrap_or("");
         let more = core::iter::once(origin_of(g.created_at.get(), g.table.get()));
-        let more = more.chain(text(name.as_deref().unwrap_or("")));
+        let more = more.chain(text(name));
         let system = u8::from(g.has(Flags::SYSTEM));
         record::write_with(&self.header.events, m, kind::OF_EVENTS, system, g.number.get(), more);
     }

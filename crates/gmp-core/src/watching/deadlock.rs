@@ -6,12 +6,12 @@ use crate::records::attention;
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
-use crate::records::sight::{ByStack, Object, Stack, cycles, inspector};
+use crate::records::sight::{ByStack, Stack, cycles, inspector};
 use crate::shared::lists::{Lists, MRef};
 use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
 use crate::shared::sched::Sched;
 use crate::shared::watch_post::Watcher;
-use crate::watching::look::{mutex_held_from, waits_at_something};
+use crate::watching::look::waits_at;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,16 +177,9 @@ impl<C: Config> Sched<C> {
             }
             report.main_exited &= g.number.get() != 1;
             stacks_of.push((g.stack.addresses(), g.number.get()));
-            if scan.is_some() && !in_inbox && waits_at_something(g.reason.get()) {
-                // SAFETY: it is frozen, and says for each wait of these reasons what it waits at.
-                let at = unsafe { g.body.waits_at() };
-                let seen = match g.reason.get() {
-                    _ if at == 0 => None,
-                    WaitReason::Join => Some(Seen::Goroutine(at as u64)),
-                    // SAFETY: it is frozen, so what it waits at is there.
-                    reason => unsafe { mutex_held_from(reason, Object::At(at)) }.map(Seen::Stack),
-                };
-                waits.extend(seen.map(|seen| (g.number.get(), seen)));
+            if scan.is_some() && !in_inbox {
+                // SAFETY: it is frozen.
+                waits.push((g.number.get(), unsafe { waits_at(g) }));
             }
             report.waiting.push(WaitingGoroutine {
                 number: g.number.get(),
@@ -206,22 +199,11 @@ impl<C: Config> Sched<C> {
             });
         });
         let stacks = ByStack::new(stacks_of.into_iter());
-        let next = |(number, at): (u64, Seen)| match at {
-            Seen::Goroutine(joined) => Some((number, joined)),
-            Seen::Stack(address) => Some((number, stacks.find(address)?)),
-        };
+        let next = |(number, (at, held_from))| Some((number, stacks.awaited(at, held_from)?));
         report.cycles = cycles(&waits.into_iter().filter_map(next).collect());
         report.waiting.sort_by_key(|sleeper| sleeper.number);
         report
     }
-}
-
-/// For whom a goroutine waits.
-enum Seen {
-    /// The goroutine of this number.
-    Goroutine(u64),
-    /// The one on whose stack this address is.
-    Stack(usize),
 }
 
 /// How many threads the process has, where the system says so.

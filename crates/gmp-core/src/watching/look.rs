@@ -77,14 +77,8 @@ impl<C: Config> Sched<C> {
         };
         let reason = g.reason.get();
         let age = Duration::from_nanos(self.header.now().saturating_sub(g.since.get()));
-        // SAFETY: it is frozen, and says for each wait of these reasons what it waits at.
-        let at = waits_at_something(reason).then(|| unsafe { g.body.waits_at() });
-        let at = at.filter(|&at| at != 0).map(|at| match reason {
-            WaitReason::Join => Object::Goroutine(at as u64),
-            _ => Object::At(at),
-        });
-        // SAFETY: as above; it is frozen, so what it waits at is there, and for a mutex that is such a word.
-        let held_from = at.and_then(|at| unsafe { mutex_held_from(reason, at) });
+        // SAFETY: it is frozen.
+        let (at, held_from) = unsafe { waits_at(g) };
         // SAFETY: it is frozen.
         let mut sight = Sight::of(g, unsafe { g.extra.get() }, State::Waiting { reason, age, at });
         sight.held_from = held_from;
@@ -143,20 +137,30 @@ impl<C: Config> Sched<C> {
     }
 }
 
-/// An address on the stack of whoever took the mutex last that a goroutine waits at.
+/// What a goroutine waits at, and, if that is a `Mutex`, an address on the stack of whoever took it last.
 ///
 /// # Safety
-/// The goroutine waits at this and cannot go on meanwhile. Whoever waits for a `Mutex` says to wait at a word that holds
-/// such an address, or 0.
-pub(super) unsafe fn mutex_held_from(reason: WaitReason, at: Object) -> Option<usize> {
-    let (WaitReason::Mutex, Object::At(at)) = (reason, at) else { return None };
-    // SAFETY: as the caller promises.
-    let holder = unsafe { &*ptr::with_exposed_provenance::<AtomicUsize>(at) };
-    Some(holder.load(Relaxed)).filter(|&address| address != 0)
+/// The goroutine waits, and cannot go on meanwhile.
+pub(super) unsafe fn waits_at(g: &G) -> (Option<Object>, Option<usize>) {
+    let reason = g.reason.get();
+    if !waits_at_something(reason) {
+        return (None, None);
+    }
+    // SAFETY: the caller keeps it from going on, and it says for each wait of these reasons what it waits at.
+    let at = match unsafe { g.body.waits_at() } {
+        0 => return (None, None),
+        number if reason == WaitReason::Join => Object::Goroutine(number as u64),
+        address => Object::At(address),
+    };
+    let (WaitReason::Mutex, Object::At(word)) = (reason, at) else { return (Some(at), None) };
+    // SAFETY: whoever waits for a `Mutex` says to wait at a word that holds such an address, or 0, and that is there as
+    // long as the wait (`AtGate::park`).
+    let holder = unsafe { &*ptr::with_exposed_provenance::<AtomicUsize>(word) };
+    (Some(at), Some(holder.load(Relaxed)).filter(|&address| address != 0))
 }
 
 /// Whether a goroutine that waits for this says at what (`Body::set_waits_at`).
-pub(super) fn waits_at_something(reason: WaitReason) -> bool {
+fn waits_at_something(reason: WaitReason) -> bool {
     !matches!(
         reason,
         WaitReason::Park

@@ -142,8 +142,8 @@ impl Sema {
     ///
     /// The caller sees to it that nobody comes meanwhile who is not owed one of these units.
     pub(crate) fn release_to_all(&self, owed: u32) -> u32 {
-        let drawn = contention::draws_unlock().map(|drawn| (self.0.lock().held_up(), drawn));
-        if let Some((time, drawn)) = drawn {
+        if let Some(drawn) = contention::draws_unlock() {
+            let time = self.0.lock().held_up();
             contention::held_up(time, drawn);
         }
         let mut gone = 0;

@@ -102,7 +102,8 @@ impl Handle {
 }
 
 /// A region of the caller's work, which ends when the result is dropped: a bar on the goroutine's track. Regions nest.
-/// Where nothing is recorded, and outside goroutines, it is nothing. Never suspends.
+/// Where nothing is recorded, outside goroutines, and while the goroutine is without its P (in
+/// [`blocking`](crate::blocking), or once it has overrun its slice), it is nothing. Never suspends.
 #[doc(alias = "WithRegion")]
 #[doc(alias = "StartRegion")]
 #[must_use = "the region ends when this is dropped"]
@@ -124,8 +125,9 @@ impl Drop for Region {
     }
 }
 
-/// A message on the goroutine's track, with a category to find it by; cut after 1,800 bytes. Where nothing is recorded,
-/// and outside goroutines, it is nothing: [`is_enabled`] tells before a message is put together. Never suspends.
+/// A message on the goroutine's track, with a category to find it by; cut after 1,800 bytes. It is nothing where a
+/// [`region`] is nothing: [`is_enabled`] tells before a message is put together whether anything is recorded. Never
+/// suspends.
 #[doc(alias = "Log")]
 #[doc(alias = "Logf")]
 pub fn log(category: &str, message: &str) {

@@ -3,6 +3,7 @@
 
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
+use crate::records::g::word::Status;
 use crate::records::m::{Header, M};
 use crate::records::outsiders::Outsider;
 
@@ -33,6 +34,15 @@ impl G {
     #[inline(always)]
     pub(crate) fn is_of(&self, header: &Header) -> bool {
         core::ptr::eq(self.rt.get(), core::ptr::from_ref(header).cast())
+    }
+
+    /// What it is doing, for a look at all records: `None` if it does not live in the runtime of this header.
+    ///
+    /// The word comes first. A free record may go to another runtime at any moment, and one that was found to be of this
+    /// runtime before its word was read may have gone there in between: its status would then be told of a stranger.
+    pub(crate) fn status_in(&self, header: &Header) -> Option<Status> {
+        let status = self.word.status();
+        self.is_of(header).then_some(status)
     }
 
     /// Whether it lives in the runtime of another goroutine.

@@ -37,25 +37,21 @@ impl<C: Config> Sched<C> {
         lists.left.never_started += left.never_started;
     }
 
-    /// What was left behind in all, with those on the hands of Ms that are still to come counted as running.
-    pub(crate) fn count_left(&self) -> Leftover {
+    /// What was left behind in all, with those on the hands of Ms that are still to come counted as running. The second
+    /// part of them is runnable in nobody's queue: a policy keeps it, or an M that was between user code and its end had it
+    /// in hand just then, and will bring it.
+    pub(crate) fn count_left(&self) -> (Leftover, Leftover) {
         let mut left = Leftover::default();
         let (late, lost) = self.abandon_waiting(&mut left);
-        if lost != Leftover::default() {
-            // Whoever has the `Runnable` may still look at its runtime.
-            core::mem::forget(self.arc());
-            if late == 0 {
-                self.give_up_what_is_kept();
-            }
-        }
         let mut lists = self.lock();
         lists.left.suspended += left.suspended;
         let counted = lists.left;
-        Leftover {
+        let all = Leftover {
             suspended: counted.suspended + lost.suspended,
             never_started: counted.never_started + lost.never_started,
             running: late,
-        }
+        };
+        (all, lost)
     }
 
     /// Ends every goroutine that waits; counts those on the hands of Ms that come late, and those that are runnable in
@@ -63,10 +59,8 @@ impl<C: Config> Sched<C> {
     fn abandon_waiting(&self, left: &mut Leftover) -> (usize, Leftover) {
         let (mut late, mut lost) = (0, Leftover::default());
         registry::for_each(|g| {
-            if !g.is_of(&self.header) {
-                return;
-            }
-            match g.word.status() {
+            let Some(status) = g.status_in(&self.header) else { return };
+            match status {
                 Status::Free => {}
                 Status::Waiting => match self.settled_wait(g) {
                     Some(wait) if g.word.to_abandoned(wait) => {
@@ -84,12 +78,12 @@ impl<C: Config> Sched<C> {
         (late, lost)
     }
 
-    /// A policy has kept goroutines of a runtime that has run and is over: no M is left that could bring them. Those who
-    /// wait for them are told.
-    fn give_up_what_is_kept(&self) {
+    /// A policy has kept goroutines of a runtime that has run and is over: no M is left that could bring them, which the
+    /// caller has made sure of. Those who wait for them are told.
+    pub(crate) fn give_up_what_is_kept(&self) {
         let mut kept = Vec::new();
         registry::for_each(|g| {
-            if g.is_of(&self.header) && g.word.status() == Status::Runnable && !g.has(Flags::KEPT) {
+            if g.status_in(&self.header) == Some(Status::Runnable) && !g.has(Flags::KEPT) {
                 kept.push(g);
             }
         });
@@ -114,7 +108,7 @@ impl<C: Config> Sched<C> {
     pub(crate) fn disown_what_is_kept(&self) {
         let mut kept = Vec::new();
         registry::for_each(|g| {
-            if g.is_of(&self.header) && g.word.status() == Status::Runnable {
+            if g.status_in(&self.header) == Some(Status::Runnable) {
                 g.outlive_runtime();
                 kept.push(g);
             }

@@ -140,19 +140,35 @@ impl<C: Config> Sched<C> {
         self.sysmon.note.wake();
     }
 
-    /// Counts what is left behind, when no M is between user code and its end.
+    /// Counts what is left behind, when no M is between user code and its end. Only then is what a policy has kept given
+    /// up: an M in between has a runnable goroutine in hand that nothing tells from one that is kept, and it would be ended
+    /// twice.
     fn settle_the_count(&self, m0: &M) -> Leftover {
         loop {
             self.wait_for_ms(m0);
             let before = self.lock().all_m.len();
-            let left = self.count_left();
-            // An M that came out of user code meanwhile has changed what we counted, or is about to.
-            let came = |m: &Arc<M>| !ptr::eq(&**m, m0) && m.running().is_null();
-            let lists = self.lock();
-            if lists.all_m.len() == before && !lists.all_m.iter().any(came) {
-                return left;
+            let (left, lost) = self.count_left();
+            if self.has_any_come(m0, before) {
+                continue;
             }
+            if lost != Leftover::default() {
+                // Whoever has the `Runnable` may still look at its runtime.
+                core::mem::forget(self.arc());
+                if left.running == 0 {
+                    self.give_up_what_is_kept();
+                }
+            }
+            return left;
         }
+    }
+
+    /// Whether an M came out of user code since there were so many: it has changed what was counted, or is about to.
+    fn has_any_come(&self, m0: &M, before: usize) -> bool {
+        // ORDER: count. Pairs with the release of a goroutine's step to Runnable: its M had cleared `running` before that.
+        core::sync::atomic::fence(Ordering::Acquire);
+        let lists = self.lock();
+        let came = |m: &Arc<M>| !ptr::eq(&**m, m0) && m.running().is_null();
+        lists.all_m.len() != before || lists.all_m.iter().any(came)
     }
 
     /// Waits until every M has ended or is in user code, where nobody can stop it. Whoever is there comes with the next
@@ -281,10 +297,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn wake_to_unwind(&self) -> StillThere {
         let mut seen = StillThere::default();
         registry::for_each(|g| {
-            if !g.is_of(&self.header) {
-                return;
-            }
-            match g.word.status() {
+            let Some(status) = g.status_in(&self.header) else { return };
+            match status {
                 Status::Waiting => match self.settled_wait(g) {
                     Some(_) if crate::life::scope::waits_at_end(g) => seen.at_ends += 1,
                     wait => {
@@ -305,9 +319,10 @@ impl<C: Config> Sched<C> {
     }
 
     /// The wait that `g` is in, if its park is through: while an M makes the commit it reads the goroutine's stack, and
-    /// a goroutine readied without its token would be using it.
+    /// a goroutine readied without its token would be using it. `None`, too, if `g` has ended meanwhile, and its record
+    /// has gone to another runtime, which may make it wait: as long as the wait that was read first goes on, it has not.
     pub(crate) fn settled_wait(&self, g: &crate::records::g::G) -> Option<crate::records::g::word::Wait> {
-        let wait = g.word.present_wait()?;
+        let wait = g.word.present_wait().filter(|_| g.is_of(&self.header))?;
         let parks = self.lock().all_m.iter().any(|m| m.is_parking(g));
         (!parks).then_some(wait)
     }

@@ -168,16 +168,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         stats.stacks.in_use -= spare;
         stats.stacks.free += spare;
         drop(lists);
-        registry::for_each(|g| {
-            if g.is_of(&self.header) {
-                match g.word.status() {
-                    Status::Free => {}
-                    Status::Runnable => stats.runnable += 1,
-                    Status::Running => stats.running += 1,
-                    Status::Blocked => stats.blocked += 1,
-                    Status::Waiting => stats.waiting += 1,
-                }
-            }
+        registry::for_each(|g| match g.status_in(&self.header) {
+            None | Some(Status::Free) => {}
+            Some(Status::Runnable) => stats.runnable += 1,
+            Some(Status::Running) => stats.running += 1,
+            Some(Status::Blocked) => stats.blocked += 1,
+            Some(Status::Waiting) => stats.waiting += 1,
         });
         stats
     }

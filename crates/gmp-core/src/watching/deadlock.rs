@@ -89,7 +89,7 @@ impl<C: Config> Sched<C> {
     fn given_to_policy(&self) -> Vec<String> {
         let mut numbers = Vec::new();
         registry::for_each(|g| {
-            let runnable = g.word.status() == Status::Runnable && g.is_of(&self.header);
+            let runnable = g.status_in(&self.header) == Some(Status::Runnable);
             if runnable && !g.is_inboxed() && g.reason.get() != WaitReason::Thread {
                 numbers.push(g.number.get().to_string());
             }
@@ -164,11 +164,9 @@ impl<C: Config> Sched<C> {
         let (mut stacks, mut stacks_of, mut waits) = (0, Vec::new(), Vec::new());
         let mut unwind = inspector().map(|inspector| (inspector.unwind)());
         registry::for_each(|g| {
-            if !g.is_of(&self.header) {
-                return;
-            }
+            let Some(status) = g.status_in(&self.header) else { return };
             // Nobody but its own M, which sleeps, could run one that lies in an inbox.
-            let runnable = g.word.status() == Status::Runnable;
+            let runnable = status == Status::Runnable;
             let in_inbox = runnable && g.is_inboxed();
             let without_thread = runnable && g.reason.get() == WaitReason::Thread;
             let scan = g.word.scan();

@@ -40,10 +40,8 @@ impl<C: Config> Sched<C> {
         let ms = self.all_ms();
         registry::for_each(|g| {
             for _ in 0..TRIES {
-                if !g.is_of(&self.header) {
-                    return;
-                }
-                let sight = match g.word.glimpse().status() {
+                let Some(status) = g.status_in(&self.header) else { return };
+                let sight = match status {
                     Status::Free => return,
                     Status::Waiting => self.look_at_waiting(g, look),
                     _ => self.look_at_going(g, &ms, look),
@@ -75,6 +73,10 @@ impl<C: Config> Sched<C> {
             std::thread::yield_now();
             return None;
         };
+        if !g.is_of(&self.header) {
+            // It has ended, and its record has gone to another runtime.
+            return None;
+        }
         let reason = g.reason.get();
         let age = Duration::from_nanos(self.header.now().saturating_sub(g.since.get()));
         // SAFETY: it is frozen.
@@ -100,6 +102,10 @@ impl<C: Config> Sched<C> {
     /// Looks at one that is runnable, runs or is in a blocking call. `None`: what was seen is nobody's.
     fn look_at_going(&self, g: &G, ms: &[Arc<M>], look: &mut dyn Look) -> Option<Sight> {
         let before = g.word.glimpse();
+        if !g.is_of(&self.header) {
+            // As above. If not, and the word is the same afterwards, it has not gone there meanwhile.
+            return None;
+        }
         let started = g.flags.get().has(Flags::STARTED);
         let its_m = || ms.iter().find(|m| ptr::eq(m.running(), g));
         let id = |m: Option<&Arc<M>>| m.map(|m| m.id);

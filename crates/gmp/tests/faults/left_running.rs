@@ -1,9 +1,13 @@
 //! `run` waited for ever for goroutines that block again and again, since some were always runnable, and for one whose
 //! scope's goroutine never waits. Those that it left behind went on, since nobody ended their slices any more. One that
-//! blocks in a destructor was not waited for. The kind: what goes on without a wait while a runtime closes.
+//! blocks in a destructor was not waited for. One that came back while the rest was counted was taken for one that a policy
+//! keeps, and ended twice. The kind: what goes on without a wait while a runtime closes.
 
 use crate::harness::{child, named};
-use gmp::{AtMainReturn, Builder, go};
+use gmp::contract::queue::List;
+use gmp::contract::{Policy, Rules, SharedQueue, Token};
+use gmp::policy::Go;
+use gmp::{AtMainReturn, Builder, JoinError, go};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -12,6 +16,7 @@ pub(crate) const FAULT: crate::Fault = (
         run_returns_beside_what_never_waits,
         what_is_left_behind_runs_no_more,
         a_destructor_that_blocks_is_waited_for,
+        what_comes_back_meanwhile_ends_once,
     ],
     named![
         polite_left,
@@ -21,6 +26,7 @@ pub(crate) const FAULT: crate::Fault = (
         blocked_scope_left,
         left_behind,
         blocks_in_destructor,
+        come_back,
     ],
 );
 
@@ -183,4 +189,68 @@ fn blocks_in_destructor() {
 
 fn a_destructor_that_blocks_is_waited_for() {
     child("blocks_in_destructor").run().code(0).prints("true 1\n");
+}
+
+/// A shared queue that takes its time, so that a goroutine is runnable for a while before it is found anywhere.
+#[derive(Default)]
+struct Slow<Q>(Q);
+
+impl<T: Token, Q: SharedQueue<T>> SharedQueue<T> for Slow<Q> {
+    fn push(&self, token: T) {
+        std::thread::sleep(MS);
+        self.0.push(token);
+    }
+    fn push_batch(&self, batch: List<T>) {
+        self.0.push_batch(batch);
+    }
+    fn push_front(&self, batch: List<T>) {
+        self.0.push_front(batch);
+    }
+    fn pop(&self) -> Option<T> {
+        self.0.pop()
+    }
+    fn pop_batch(&self, procs: usize, most: usize) -> List<T> {
+        self.0.pop_batch(procs, most)
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+struct Slowly;
+
+impl Policy for Slowly {
+    const NAME: &'static str = "slowly";
+    const RULES: Rules = Rules::GO;
+    type Queue<T: Token> = <Go as Policy>::Queue<T>;
+    type Shared<T: Token> = Slow<<Go as Policy>::Shared<T>>;
+    type Idle = <Go as Policy>::Idle;
+    type Order = <Go as Policy>::Order;
+}
+
+/// They come back at any moment of the closing; those that are parked make the look at all of them long.
+fn come_back() {
+    for round in 0..10 {
+        let builder = Builder::new().policy::<Slowly>().procs(1).stack_size(16 << 10);
+        let runtime = builder.at_main_return(AtMainReturn::Leak).build().unwrap();
+        let handle = runtime.handle();
+        let back: Vec<_> = (0..8)
+            .map(|i| handle.go(move || gmp::blocking(|| std::thread::sleep(20 * MS + MS / 4 * i))).unwrap())
+            .collect();
+        runtime
+            .run(move || {
+                (0..500).for_each(|_| drop(go(gmp::park)));
+                gmp::sleep(19 * MS + MS / 5 * round);
+            })
+            .unwrap();
+        for goroutine in back {
+            let end = goroutine.join();
+            assert!(matches!(end, Ok(()) | Err(JoinError::Abandoned)), "{end:?}");
+        }
+    }
+    println!("done");
+}
+
+fn what_comes_back_meanwhile_ends_once() {
+    child("come_back").run().code(0).prints("done\n");
 }

@@ -136,7 +136,7 @@ impl GWord {
     #[doc(alias = "readgstatus")]
     #[inline]
     pub(crate) fn status(&self) -> Status {
-        Status::of(self.0.load(Ordering::Relaxed))
+        self.glimpse().status()
     }
 
     /// Whether it is in a blocking call, or runs without a P.

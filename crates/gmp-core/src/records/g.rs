@@ -13,6 +13,7 @@
 pub(crate) mod body;
 pub(crate) mod extra;
 mod flags;
+mod header_ref;
 pub(crate) mod join;
 pub(crate) mod locals;
 mod outcome;
@@ -27,6 +28,9 @@ pub(crate) mod word;
 mod loom_extra;
 
 #[cfg(all(test, loom))]
+mod loom_header_ref;
+
+#[cfg(all(test, loom))]
 mod loom_join;
 
 #[cfg(all(test, loom))]
@@ -36,9 +40,9 @@ use crate::contract::Link;
 use body::{Body, Outcome};
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 use extra::{Extra, ExtraCell};
 pub(crate) use flags::Flags;
+use header_ref::HeaderRef;
 use join::JoinWord;
 use permit::Permit;
 use shown::{ShownContext, ShownFlags, ShownNumber, ShownPlace, ShownStack, ShownTable};
@@ -88,24 +92,6 @@ const _: () = assert!(core::mem::size_of::<G>() == 192, "a spawned goroutine cos
 unsafe impl Sync for G {}
 // SAFETY: as above; a record belongs to no thread.
 unsafe impl Send for G {}
-
-/// The runtime that a goroutine lives in. An atomic, since whoever looks through all records, or holds a stale token of
-/// an earlier goroutine, asks for it while a spawner of another runtime fills the record; Relaxed, since such a reader
-/// compares it at most.
-#[derive(Debug)]
-pub(crate) struct HeaderRef(AtomicPtr<()>);
-
-impl HeaderRef {
-    #[inline(always)]
-    pub(crate) fn get(&self) -> *const () {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    pub(crate) fn set(&self, header: *const ()) {
-        self.0.store(header.cast_mut(), Ordering::Relaxed);
-    }
-}
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +222,7 @@ impl G {
             context: ShownContext::new(),
             m: Cell::new(ptr::null()),
             stack: ShownStack::new(),
-            rt: HeaderRef(AtomicPtr::new(ptr::null_mut())),
+            rt: HeaderRef::new(),
             table: ShownTable::new(),
             join: JoinWord::new(),
             number: ShownNumber::new(),

@@ -3,7 +3,7 @@
 
 use crate::records::g::G;
 use crate::records::g::runnable::Runnable;
-use crate::records::g::word::Status;
+use crate::records::g::word::{Status, Wait};
 use crate::records::m::{Header, M};
 use crate::records::outsiders::Outsider;
 
@@ -36,13 +36,14 @@ impl G {
         core::ptr::eq(self.rt.get(), core::ptr::from_ref(header).cast())
     }
 
-    /// What it is doing, for a look at all records: `None` if it does not live in the runtime of this header.
-    ///
-    /// The word comes first. A free record may go to another runtime at any moment, and one that was found to be of this
-    /// runtime before its word was read may have gone there in between: its status would then be told of a stranger.
+    /// What it is doing, for a look at all records; `None` if it does not live in the runtime of this header.
     pub(crate) fn status_in(&self, header: &Header) -> Option<Status> {
-        let status = self.word.status();
-        self.is_of(header).then_some(status)
+        self.rt.status(&self.word, core::ptr::from_ref(header).cast())
+    }
+
+    /// The wait that it is in, for a look at all records; `None` if it does not live in the runtime of this header.
+    pub(crate) fn wait_in(&self, header: &Header) -> Option<Wait> {
+        self.rt.wait(&self.word, core::ptr::from_ref(header).cast())
     }
 
     /// Whether it lives in the runtime of another goroutine.

@@ -319,10 +319,9 @@ impl<C: Config> Sched<C> {
     }
 
     /// The wait that `g` is in, if its park is through: while an M makes the commit it reads the goroutine's stack, and
-    /// a goroutine readied without its token would be using it. `None`, too, if `g` has ended meanwhile, and its record
-    /// has gone to another runtime, which may make it wait: as long as the wait that was read first goes on, it has not.
+    /// a goroutine readied without its token would be using it. `None`, too, if `g` has ended meanwhile.
     pub(crate) fn settled_wait(&self, g: &crate::records::g::G) -> Option<crate::records::g::word::Wait> {
-        let wait = g.word.present_wait().filter(|_| g.is_of(&self.header))?;
+        let wait = g.wait_in(&self.header)?;
         let parks = self.lock().all_m.iter().any(|m| m.is_parking(g));
         (!parks).then_some(wait)
     }

@@ -231,7 +231,11 @@ impl Policy for Slowly {
 /// They come back at any moment of the closing. Free records without number, which lie before theirs, make each look at all
 /// records long.
 fn come_back() {
-    builder(1, AtMainReturn::Leak).build().unwrap().run(|| (0..50_000).for_each(|_| drop(go(|| ())))).unwrap();
+    builder(1, AtMainReturn::Leak)
+        .build()
+        .unwrap()
+        .run(|| (0..50_000).for_each(|_| drop(go(|| ()))))
+        .unwrap();
     for round in 0..100 {
         let builder = Builder::new().policy::<Slowly>().procs(1).at_main_return(AtMainReturn::Leak);
         let runtime = builder.build().unwrap();

@@ -198,7 +198,7 @@ impl GWord {
     /// to ready it, once.
     #[inline]
     pub(crate) fn to_waiting(&self) -> Wait {
-        let word = self.0.load(Ordering::Relaxed);
+        let word = self.own();
         self.check(word, Status::Running);
         let wait = next_serial(word) | Status::Waiting as u64;
         // ORDER: park. Pairs with the acquire of `end_wait`: the saved context is seen by whoever readies the G.
@@ -229,7 +229,7 @@ impl GWord {
     /// Running to Free, by its own M.
     #[inline]
     pub(crate) fn to_exited(&self) {
-        let word = self.0.load(Ordering::Relaxed);
+        let word = self.own();
         self.check(word, Status::Running);
         // ORDER: owner-step. As in `step`.
         self.0.store(next_serial(word), Ordering::Release);
@@ -238,7 +238,7 @@ impl GWord {
     /// Runnable to Free, by the holder of the `Runnable`: it will never run, or never again.
     #[inline]
     pub(crate) fn to_discarded(&self) {
-        let word = self.0.load(Ordering::Relaxed);
+        let word = self.own();
         self.check(word, Status::Runnable);
         // ORDER: owner-step. As in `step`.
         self.0.store(next_serial(word), Ordering::Release);
@@ -302,9 +302,21 @@ impl GWord {
         }
     }
 
+    /// The word, for the one party that may move the goroutine on now.
+    #[inline(always)]
+    fn own(&self) -> u64 {
+        #[cfg(not(loom))]
+        return self.0.load(Ordering::Relaxed);
+        // loom takes a store for a rival of the latest load alone: if that is the owner's own, it does not try a reader's
+        // load before and after the store.
+        // SAFETY: nobody stores at the same time: the caller is the one party that may.
+        #[cfg(loom)]
+        return unsafe { self.0.unsync_load() };
+    }
+
     #[inline(always)]
     fn step(&self, from: Status, to: Status) {
-        let word = self.0.load(Ordering::Relaxed);
+        let word = self.own();
         self.check(word, from);
         // ORDER: owner-step. Release for readers of the status (dumps); the owner itself needs none.
         self.0.store((word & !STATE) | to as u64, Ordering::Release);

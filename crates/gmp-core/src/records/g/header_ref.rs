@@ -1,9 +1,9 @@
 //! The runtime that a goroutine lives in, as its record names it.
 //!
-//! Whoever looks through all records, or holds a stale token of an earlier goroutine, asks for it while a spawner of another
-//! runtime fills the record in. So it is an atomic. Such a reader compares it at most.
+//! Whoever looks through all records, or holds a stale token of an earlier goroutine, asks for it while a spawner of
+//! another runtime fills the record in. So it is an atomic. Such a reader compares it at most.
 //!
-//! **Invariant.** It changes only while the record's word is Free, and before the release that makes the next goroutine
+//! **Invariant.** It changes only while the record's word is Free, before the release that makes the next goroutine
 //! Runnable. So a reader asks the word first. One that asks this first may find its own runtime in a free record, which then
 //! goes to another, and takes the stranger's status for that of one of its own.
 //!

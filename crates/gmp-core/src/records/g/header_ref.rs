@@ -4,8 +4,8 @@
 //! another runtime fills the record in. So it is an atomic. Such a reader compares it at most.
 //!
 //! **Invariant.** It changes only while the record's word is Free, before the release that makes the next goroutine
-//! Runnable. So a reader asks the word first. One that asks this first may find its own runtime in a free record, which then
-//! goes to another, and takes the stranger's status for that of one of its own.
+//! Runnable. So a reader asks the word first. One that asks this first may find its own runtime in a free record, which
+//! then goes to another, and takes the stranger's status for that of one of its own.
 //!
 //! A wait that was read before this is the wait of a goroutine of this runtime for as long as it goes on: ending it by its
 //! serial number tells.

@@ -18,6 +18,9 @@ const AT_ONCE: u32 = 12;
 /// Leaked stacks are never freed: no more runtimes than this leak any.
 const MOST_LEAKS: u32 = 60;
 
+/// What a goroutine does that blocks, and is queued afterwards.
+const COMES_BACK: u32 = 3;
+
 /// The plain thread starts no more goroutines while so many have not ended.
 const FAR_AHEAD: usize = 500;
 
@@ -138,8 +141,11 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bo
     let books = book.clone();
     let finished = runtime.run(move || {
         let mut rng = Rng::with_seed(seed);
-        for i in 0..rng.u32(4..40) {
-            let (ticket, unparkers, kind) = (books.ticket(), unparkers.clone(), rng.u32(..10));
+        // Now and then one alone, which comes back from user code at about the time at which main returns.
+        let alone = rng.u32(..4) == 0;
+        for i in 0..if alone { 1 } else { rng.u32(4..40) } {
+            let (ticket, unparkers) = (books.ticket(), unparkers.clone());
+            let kind = if alone { COMES_BACK } else { rng.u32(..10) };
             // Dropped handles: results that matter are dropped by the runtime.
             drop(gmp::go(move || {
                 let _ticket = ticket;
@@ -154,7 +160,10 @@ fn close_one<P: Policy>(mode: Mode, rng: &mut Rng, how: AtMainReturn, faults: bo
                             gmp::park();
                         }
                     }
-                    3 => gmp::blocking(|| std::thread::sleep(Duration::from_micros(300))),
+                    COMES_BACK => {
+                        gmp::blocking(|| std::thread::sleep(Duration::from_micros(300)));
+                        gmp::yield_now();
+                    }
                     4 => {
                         let _lock = gmp::lock_os_thread();
                         gmp::sleep(Duration::from_micros(100));

@@ -37,9 +37,9 @@ impl<C: Config> Sched<C> {
         lists.left.never_started += left.never_started;
     }
 
-    /// What was left behind in all, with those on the hands of Ms that are still to come counted as running. The second
-    /// part of them is runnable in nobody's queue: a policy keeps it, or an M that was between user code and its end had it
-    /// in hand just then, and will bring it.
+    /// What was left behind in all, with those on the hands of Ms that are still to come counted as running; and that part
+    /// of it which is runnable in nobody's queue: a policy keeps it, or an M between user code and its end has it in hand,
+    /// and will bring it.
     pub(crate) fn count_left(&self) -> (Leftover, Leftover) {
         let mut left = Leftover::default();
         let (late, lost) = self.abandon_waiting(&mut left);

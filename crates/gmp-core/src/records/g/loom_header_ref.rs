@@ -10,7 +10,7 @@
 //! their Release; `glimpse` and `present_wait` without their Acquire.
 
 use super::header_ref::HeaderRef;
-use super::word::{GWord, Status};
+use super::word::{GWord, Status, Wait};
 use crate::ground::sync::Arc;
 use core::ptr;
 use loom::thread;
@@ -23,6 +23,13 @@ fn free_of_a() -> Arc<(HeaderRef, GWord)> {
     let record = Arc::new((HeaderRef::new(), GWord::new()));
     record.0.set(A);
     record
+}
+
+/// A goroutine begins in the record, and waits.
+fn begins_and_waits(word: &GWord) -> Wait {
+    word.to_spawned();
+    word.to_running();
+    word.to_waiting()
 }
 
 #[test]
@@ -48,9 +55,7 @@ fn loom_header_ref_ends_no_wait_of_a_stranger() {
         let of_b = record.clone();
         let spawner = thread::spawn(move || {
             of_b.0.set(B);
-            of_b.1.to_spawned();
-            of_b.1.to_running();
-            of_b.1.to_waiting()
+            begins_and_waits(&of_b.1)
         });
         let wait = record.0.wait(&record.1, A);
         assert!(wait.is_none_or(|wait| !record.1.to_abandoned(wait)));
@@ -64,11 +69,7 @@ fn loom_header_ref_finds_its_own() {
     loom::model(|| {
         let record = free_of_a();
         let of_a = record.clone();
-        let its_m = thread::spawn(move || {
-            of_a.1.to_spawned();
-            of_a.1.to_running();
-            of_a.1.to_waiting()
-        });
+        let its_m = thread::spawn(move || begins_and_waits(&of_a.1));
         let ended = record.0.wait(&record.1, A).is_some_and(|wait| record.1.to_abandoned(wait));
         let wait = its_m.join().unwrap();
         assert_eq!(record.1.to_abandoned(wait), !ended);

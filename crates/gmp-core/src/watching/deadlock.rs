@@ -169,7 +169,8 @@ impl<C: Config> Sched<C> {
             let runnable = status == Status::Runnable;
             let in_inbox = runnable && g.is_inboxed();
             let without_thread = runnable && g.reason.get() == WaitReason::Thread;
-            let scan = g.word.scan();
+            // Of one that waits now its runtime is asked again: the record may have gone to another since.
+            let scan = g.word.scan().filter(|_| g.is_of(&self.header));
             if scan.is_none() && !in_inbox && !without_thread {
                 return;
             }

@@ -1,9 +1,9 @@
-//! Traces: what the scheduler did, event by event, as Go's `go tool trace` shows it. With the feature `trace`, which is
-//! on by default.
+//! Traces: what the scheduler did, event by event, as Go's `go tool trace` shows it, or a browser by itself. With the
+//! feature `trace`, which is on by default.
 //!
 //! | to | use |
 //! | --- | --- |
-//! | trace a program from its beginning | `GMP_TRACE=FILE` in the environment; for Perfetto a file that ends in `.pftrace` |
+//! | trace a program from its beginning | `GMP_TRACE=FILE` in the environment; a page for a browser if it ends in `.html`, for Perfetto if in `.pftrace` |
 //! | have the last seconds at hand, when something goes wrong | [`Builder::flight_recorder`](crate::Builder::flight_recorder), [`snapshot`] |
 //! | trace a part of a program | [`start`], [`Recording::stop`] |
 //! | see one's own work in it | [`region`], [`log`]; spans of the crate `tracing` by `TracingLayer` |
@@ -17,7 +17,7 @@
 //!     let trace = gmp::trace::snapshot().unwrap();
 //!     println!("{trace}");
 //!     let file = std::env::temp_dir().join(format!("{}.trace", std::process::id()));
-//!     std::fs::write(&file, trace.to_go()).unwrap(); // go tool trace FILE
+//!     std::fs::write(&file, trace.to_go()).unwrap(); // go tool trace FILE; `to_html` is for a browser
 //! # std::fs::remove_file(file).unwrap();
 //! }).unwrap();
 //! ```
@@ -186,11 +186,12 @@ pub(crate) mod by_environment {
         }
     }
 
-    /// Perfetto's, if the file is called as its files are.
+    /// By how the file is called: as pages are, or as Perfetto's files are, or else.
     fn format_of(name: &OsString) -> Format {
         match std::path::Path::new(name).extension().and_then(|of| of.to_str()) {
             #[cfg(feature = "perfetto")]
             Some("pftrace" | "perfetto-trace") => Format::Perfetto,
+            Some("html" | "htm") => Format::Page,
             _ => Format::Go,
         }
     }

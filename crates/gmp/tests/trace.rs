@@ -160,6 +160,35 @@ fn a_snapshot_is_sound_while_the_program_runs_on() {
     });
 }
 
+#[test]
+fn a_page_has_the_program_in_it_and_nothing_from_elsewhere() {
+    in_each_mode(|builder| {
+        let (out, runtime) = (Memory::default(), builder.flight_recorder(HOUR).build().unwrap());
+        let file = out.clone();
+        let (summary, snapshot) = runtime
+            .run(move || {
+                let recording = gmp::trace::start(file, Format::Page).unwrap();
+                work();
+                let snapshot = gmp::trace::snapshot().unwrap().to_html();
+                (gmp::blocking(|| recording.stop().unwrap()), snapshot)
+            })
+            .unwrap()
+            .value;
+        let recorded = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(summary.bytes as usize, recorded.len());
+        for page in [recorded, snapshot] {
+            assert_eq!(page.matches("<!doctype html>").count(), 1);
+            let parts: Vec<_> = page.lines().filter(|line| line.starts_with("<script type=")).collect();
+            assert!(parts.iter().all(|part| part.ends_with("</script>")), "each part is one line");
+            let all = parts.concat();
+            for known in ["trace::skynet", "trace::work", "chan receive", "blocking call", "worker: works"] {
+                assert!(all.contains(known), "{known} is not in the page");
+            }
+            assert!(parts[0].contains("\"runs\":[[") && !page.contains("src="));
+        }
+    });
+}
+
 /// A snapshot of rings that were overwritten many times, taken from a plain thread.
 #[test]
 fn a_snapshot_has_the_last_events_only() {

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::go;
+use crate::page;
 use crate::step::{Act, Origin, Step};
 use crate::story::{Story, function_of};
 use core::fmt;
@@ -19,8 +20,8 @@ pub const RECORDS: usize = 1 << 18;
 
 /// The last events of a runtime's scheduler.
 ///
-/// Its `Display` says how many events of which kind there are; [`Trace::to_go`] is for `go tool trace`, and `to_perfetto`
-/// for Perfetto.
+/// Its `Display` says how many events of which kind there are; [`Trace::to_go`] is for `go tool trace`, `to_perfetto` for
+/// Perfetto, and [`Trace::to_html`] for a browser.
 #[derive(Debug)]
 pub struct Trace {
     pub(crate) steps: Vec<Step>,
@@ -106,6 +107,16 @@ impl Trace {
         let mut writer = crate::perfetto::Writer::default();
         self.steps.iter().for_each(|step| writer.step(step, &self.origins));
         writer.flip()
+    }
+
+    /// The trace as a page that a browser shows, by itself and without a network: a timeline by P, and goroutines by kind.
+    /// Never suspends.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        let mut writer = page::Writer::default();
+        self.steps.iter().for_each(|step| writer.step(step, &self.origins));
+        writer.end();
+        String::from_utf8_lossy(&writer.flip()).into_owned()
     }
 
     /// Whether the rings were too small for the whole time that was asked for. Never suspends.

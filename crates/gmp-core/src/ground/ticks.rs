@@ -15,7 +15,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// This moment: of three looks the one at which the two clocks were read closest to each other, since the kernel may run
+    /// This moment: of three looks the one at which the clocks were read closest to each other, since the kernel may run
     /// somebody else in between.
     #[must_use]
     pub fn now() -> Self {

@@ -19,13 +19,14 @@ mod names;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use crate::step::{Act, GState, Mid, Origin, PState, Step};
 use bytes::{Batch, NOBODY};
-use marks::Mark;
 use names::{ev, words};
 use std::collections::HashMap;
 use tables::{Frame, Tables};
+use waiting::{Mark, Marks};
 
 /// A P that nobody has, for goroutines that were not mentioned when it was time.
 const NURSERY_P: u32 = 1 << 24;
@@ -41,7 +42,7 @@ struct G {
     sequence: u64,
     /// The generation in which its state was told last.
     told: u64,
-    marks: marks::Marks,
+    marks: Marks,
     labelled: u64,
 }
 
@@ -229,7 +230,7 @@ impl Writer {
 
     fn goroutine(&self, number: u64, state: GState) -> G {
         let id = number + (self.ended.get(&number).copied().unwrap_or(0) << 40);
-        G { id, state, sequence: 0, told: 0, marks: marks::Marks::default(), labelled: 0 }
+        G { id, state, sequence: 0, told: 0, marks: Marks::default(), labelled: 0 }
     }
 
     fn open_nursery(&mut self, time: u64) {

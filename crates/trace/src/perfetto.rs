@@ -8,10 +8,12 @@
 //! | arrows | from who readied or started a goroutine to where that runs next |
 //! | counters | runnable goroutines; how many are queued on each P, and in the shared queue |
 
+mod lengths;
 mod queues;
 mod schema;
 
 use crate::step::{Act, GState, Mid, OUTSIDE, Origin, Step};
+use lengths::Queues;
 use schema::{Annotation, Counter, Packet, Process, Track, TrackEvent};
 use std::collections::{HashMap, HashSet};
 
@@ -51,7 +53,7 @@ pub(crate) struct Writer {
     gs: HashMap<u64, G>,
     ms: HashMap<Mid, (Option<u32>, Option<u64>)>,
     runnable: i64,
-    queues: queues::Queues,
+    queues: Queues,
     flows: u64,
 }
 

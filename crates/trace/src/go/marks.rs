@@ -4,38 +4,9 @@
 
 use super::Writer;
 use super::names::ev;
+use super::waiting::Mark;
 use crate::step::{GState, Mid, Origin};
 use std::collections::HashMap;
-use std::sync::Arc;
-
-#[derive(Clone, Debug)]
-pub(super) enum Mark {
-    Begin(Arc<str>),
-    End(Arc<str>),
-    Log(Arc<str>, Arc<str>),
-}
-
-/// A goroutine's marks.
-#[derive(Debug, Default)]
-pub(super) struct Marks {
-    /// The open regions that have been written, outermost first.
-    open: Vec<Arc<str>>,
-    /// What is to be written when the goroutine runs.
-    waiting: Vec<Mark>,
-}
-
-impl Marks {
-    fn wait(&mut self, mark: Mark) {
-        let begun = self.waiting.iter().rposition(|waiting| matches!(waiting, Mark::Begin(_) | Mark::End(_)));
-        match (&mark, begun) {
-            // The one that begins last ends first.
-            (Mark::End(_), Some(at)) if matches!(self.waiting[at], Mark::Begin(_)) => {
-                self.waiting.remove(at);
-            }
-            _ => self.waiting.push(mark),
-        }
-    }
-}
 
 impl Writer {
     /// Writes what the goroutine marks, now or when it runs.

@@ -10,27 +10,11 @@
 //! is passed over; but a queue never stands still for longer without its length being told.
 
 use super::Writer;
-use std::collections::HashMap;
 
 const SHARED: u64 = 6;
 
 fn queue_of_p(p: u32) -> u64 {
     1 << 34 | u64::from(p)
-}
-
-/// What has been told, and what is still to be.
-#[derive(Debug, Default)]
-pub(super) struct Queues {
-    /// Of each track: when its counter was told last, and what it said.
-    told: HashMap<u64, (u64, i64)>,
-    /// What others have taken from each P since the last look there.
-    stolen: HashMap<u32, Vec<(u64, u32)>>,
-}
-
-impl Queues {
-    pub(super) fn note_steal(&mut self, time: u64, victim: u32, amount: u32) {
-        self.stolen.entry(victim).or_default().push((time, amount));
-    }
 }
 
 impl Writer {
@@ -77,6 +61,7 @@ mod tests {
     use super::*;
     use crate::step::{Act, Step};
     use prost::Message;
+    use std::collections::HashMap;
 
     /// What the counters say, by name.
     fn counters(writer: &mut Writer) -> Vec<(String, u64, i64)> {

@@ -39,14 +39,14 @@ fn a_run_says_who_readied_it_and_how_long_it_waited() {
     let page = page(&acts, &HashMap::new());
     assert_eq!(
         list(&page, "runs"),
-        "[2,4,1,0,200,0,0,0,-1,0,0],[2,4,7,250,150,1,0,150,2,1,3],[2,4,1,420,80,2,100,120,2,7,0]"
+        "[2,4,1,0,200,2,0,0,-1,0,0],[2,4,7,250,150,3,0,150,2,1,3],[2,4,1,420,80,4,100,120,2,7,0]"
     );
     assert_eq!(
         list(&page, "texts"),
-        r#""chan receive","yield","blocking call","taken from a blocking call","steals 5 from P2""#
+        r#""main","","chan receive","yield","blocking call","taken from a blocking call","steals 5 from P2""#
     );
     assert_eq!(list(&page, "calls"), "[4,-1,1,500,400,1]");
-    assert_eq!(list(&page, "marks"), "[2,4,800,4,3],[3,4,1000,0,4]");
+    assert_eq!(list(&page, "marks"), "[2,4,800,4,5],[3,4,1000,0,6]");
     assert_eq!(list(&page, "left"), "[1,0,900],[7,0,400]");
     assert!(page.ends_with("\"until\":1000}</script>\n"));
 }
@@ -66,9 +66,9 @@ fn regions_end_with_their_goroutine_and_runs_with_the_trace() {
         (99, Act::Queues { p: 0, own: 1, shared: 0, before: None }),
     ];
     let page = page(&acts, &HashMap::new());
-    assert_eq!(list(&page, "regions"), "[1,30,10,0],[1,20,40,2]");
-    assert_eq!(list(&page, "runs"), "[0,4,1,10,50,1,0,10,0,0,2],[0,4,2,70,19,3,0,20,0,1,2]");
-    assert_eq!(list(&page, "texts"), r#""inner","ended","outer","still runs""#);
+    assert_eq!(list(&page, "regions"), "[1,30,10,2],[1,20,40,4]");
+    assert_eq!(list(&page, "runs"), "[0,4,1,10,50,3,0,10,0,0,2],[0,4,2,70,19,5,0,20,0,1,2]");
+    assert_eq!(list(&page, "texts"), r#""main","","inner","ended","outer","still runs""#);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn each_part_is_a_line_with_texts_of_its_own() {
         }
         String::from_utf8(writer.flip()).unwrap()
     };
-    let (first, second) = (flip(1), flip(2));
+    let (first, second) = (flip(2), flip(3));
     assert!(first.starts_with("<!doctype html>") && first.contains("\"program\":"));
     assert_eq!(second.lines().count(), 1);
     assert_eq!((list(&first, "texts"), list(&second, "texts")), ("\"ended\"", "\"ended\""));

@@ -81,7 +81,11 @@ const GATES: &[Gate] = &[
     },
     Gate { name: "loom", about: "the models of the protocols", run: models },
     Gate { name: "soak", about: "ten seconds of random work in each of two modes", run: soak },
-    Gate { name: "browser", about: "the bench's page in a headless Chromium", run: browser::run },
+    Gate {
+        name: "browser",
+        about: "the bench's page and pages of traces in a headless Chromium",
+        run: browser::run,
+    },
     Gate {
         name: "sim-smoke",
         about: "every policy ends every workload in the simulator, twice with the same bytes",

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy`. This crate
+//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy | trace`. This crate
 //! depends on none of the others, so it works when they do not build.
 
 mod bench;
@@ -14,6 +14,7 @@ mod root;
 mod sim;
 mod soak;
 mod tidy;
+mod trace;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     Soak(soak::Args),
     /// Check the laws of the house: floors, file heads, sizes, unsafe, orderings, links.
     Tidy,
+    /// Tell what a trace that a program wrote as a page has in it, and draw the page anew.
+    Trace(trace::Args),
 }
 
 /// Every command returns whether all was well; an error is a misuse or a broken machine.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => return exit(sim::run(&args)),
         Command::Soak(args) => soak::run(&args),
         Command::Tidy => tidy::run(),
+        Command::Trace(args) => trace::run(&args),
     };
     exit(done.map(|well| if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }

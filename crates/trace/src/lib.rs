@@ -2,10 +2,11 @@
 //!
 //! | file | is |
 //! | --- | --- |
-//! | `story.rs`, `story/fit.rs` | from what each ring recorded to one order of steps, each of which was possible |
+//! | `story.rs`, `story/fit.rs`, `story/marks.rs` | from what each ring recorded to one order of steps, each of which was possible |
 //! | `step.rs`, `clock.rs` | the steps; from ticks to nanoseconds |
 //! | `go.rs`, `go/` | steps as Go's `go tool trace` reads them |
 //! | `perfetto.rs`, `perfetto/` | steps as Perfetto reads them, with what the policy decided. With the feature `perfetto` |
+//! | `page.rs`, `page/` | steps as a page for a browser |
 //! | `trace.rs` | [`Trace`]: the last events of a program that runs on |
 //! | `recording.rs` | [`Recording`]: all events, into a file, while the program runs |
 //!
@@ -14,6 +15,7 @@
 
 mod clock;
 mod go;
+mod page;
 #[cfg(feature = "perfetto")]
 mod perfetto;
 mod recording;

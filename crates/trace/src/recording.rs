@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::go;
+use crate::page;
 use crate::step::{Origin, Step};
 use crate::story::Story;
 use crate::trace::{RECORDS, note_living};
@@ -49,6 +50,8 @@ pub enum Format {
     /// As Perfetto reads it. With the feature `perfetto`.
     #[cfg(feature = "perfetto")]
     Perfetto,
+    /// As a page that a browser shows, by itself and without a network.
+    Page,
 }
 
 /// Who writes in one of the formats.
@@ -56,6 +59,7 @@ enum Writer {
     Go(Box<go::Writer>),
     #[cfg(feature = "perfetto")]
     Perfetto(Box<crate::perfetto::Writer>),
+    Page(Box<page::Writer>),
 }
 
 impl Writer {
@@ -64,6 +68,7 @@ impl Writer {
             Format::Go => Self::Go(Box::new(go::Writer::new())),
             #[cfg(feature = "perfetto")]
             Format::Perfetto => Self::Perfetto(Box::default()),
+            Format::Page => Self::Page(Box::default()),
         }
     }
 
@@ -72,6 +77,7 @@ impl Writer {
             Self::Go(writer) => writer.step(step, origins),
             #[cfg(feature = "perfetto")]
             Self::Perfetto(writer) => writer.step(step, origins),
+            Self::Page(writer) => writer.step(step, origins),
         }
     }
 
@@ -80,6 +86,7 @@ impl Writer {
             Self::Go(writer) => writer.is_full(),
             #[cfg(feature = "perfetto")]
             Self::Perfetto(_) => false,
+            Self::Page(writer) => writer.is_full(),
         }
     }
 
@@ -88,6 +95,14 @@ impl Writer {
             Self::Go(writer) => writer.flip(),
             #[cfg(feature = "perfetto")]
             Self::Perfetto(writer) => writer.flip(),
+            Self::Page(writer) => writer.flip(),
+        }
+    }
+
+    /// No step comes any more.
+    fn end(&mut self) {
+        if let Self::Page(writer) = self {
+            writer.end();
         }
     }
 }
@@ -179,8 +194,11 @@ impl Scribe {
                 self.flip()?;
             }
         }
-        self.look();
+        // What came later has not been read from all rings.
+        let end = self.look();
+        self.story.end_at(end);
         self.tell(Story::rest);
+        self.writer.end();
         self.flip()?;
         self.out.flush()?;
         Ok(self.summary)

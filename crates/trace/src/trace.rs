@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::go;
+use crate::page;
 use crate::step::{Act, Origin, Step};
 use crate::story::{Story, function_of};
 use core::fmt;
@@ -9,6 +10,7 @@ use core::ops::Range;
 use gmp_core::contract::{Context, SavedRegisters};
 use gmp_core::runtime::Handle;
 use gmp_core::sight::{Look, Sight};
+use gmp_core::ticks::Moment;
 use gmp_core::trace::Positions;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,8 +20,8 @@ pub const RECORDS: usize = 1 << 18;
 
 /// The last events of a runtime's scheduler.
 ///
-/// Its `Display` says how many events of which kind there are; [`Trace::to_go`] is for `go tool trace`, and `to_perfetto`
-/// for Perfetto.
+/// Its `Display` says how many events of which kind there are; [`Trace::to_go`] is for `go tool trace`, `to_perfetto` for
+/// Perfetto, and [`Trace::to_html`] for a browser.
 #[derive(Debug)]
 pub struct Trace {
     pub(crate) steps: Vec<Step>,
@@ -50,14 +52,19 @@ pub fn snapshot(handle: &Handle, window: Duration) -> Result<Trace, NotRecorded>
         return Err(NotRecorded);
     }
     let mut story = Story::default();
+    // What comes later is not read from all rings.
+    let end = Moment::now().ticks;
     let recorded = handle.recorded(&mut Positions::default());
     let overwritten = recorded.lost != 0;
     // Made afterwards: every event is older.
     let clock = Clock::now();
     let window = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
+    // By the same clock as the events: two clocks differ by what happened to their makers in between.
+    let end = clock.nanos(end);
     story.take(recorded, &clock);
+    story.end_at(end);
     note_living(handle, &mut story);
-    story.begin_at(clock.made_at().saturating_sub(window));
+    story.begin_at(end.saturating_sub(window));
     let steps = story.rest();
     Ok(Trace { steps, origins: story.origins, overwritten })
 }
@@ -100,6 +107,16 @@ impl Trace {
         let mut writer = crate::perfetto::Writer::default();
         self.steps.iter().for_each(|step| writer.step(step, &self.origins));
         writer.flip()
+    }
+
+    /// The trace as a page that a browser shows, by itself and without a network: a timeline by P, and goroutines by kind.
+    /// Never suspends.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        let mut writer = page::Writer::default();
+        self.steps.iter().for_each(|step| writer.step(step, &self.origins));
+        writer.end();
+        String::from_utf8_lossy(&writer.flip()).into_owned()
     }
 
     /// Whether the rings were too small for the whole time that was asked for. Never suspends.

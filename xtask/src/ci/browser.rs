@@ -1,7 +1,9 @@
-//! The gate `browser`: a real browser draws the bench's page. The gate installs one where it can.
+//! The gate `browser`: a real browser draws the bench's page, and the pages of traces that programs have written a moment
+//! before. The gate installs one where it can.
 
 use crate::root;
 use anyhow::{Result, bail};
+use std::path::Path;
 use std::process::Command;
 
 /// The programs that will do.
@@ -12,8 +14,31 @@ pub(super) fn run() -> Result<bool> {
         Some(browser) => browser,
         None => install()?,
     };
-    let mut test = root::cargo(&["test", "-p", "xtask", "a_browser_draws_it_without_a_word"]);
-    root::succeeds(test.env("GMP_BROWSER", browser))
+    let traces = root::target().join("traces");
+    if !write_traces(&traces)? {
+        return Ok(false);
+    }
+    let mut test = root::cargo(&["test", "-p", "xtask", "a_browser_draws"]);
+    root::succeeds(test.env("GMP_BROWSER", browser).env("GMP_TRACES", traces))
+}
+
+/// Pages of each of the programs that are there to be looked at in a trace.
+fn write_traces(folder: &Path) -> Result<bool> {
+    // None that an earlier version wrote.
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    if !root::succeeds(&mut root::cargo(&["build", "-p", "gmp", "--example", "traced"]))? {
+        return Ok(false);
+    }
+    for kind in ["skynet", "server", "blocking"] {
+        let mut traced = Command::new(root::target().join("debug/examples/traced"));
+        if !root::succeeds(traced.arg(kind).env("GMP_TRACE", folder.join(format!("{kind}.html"))))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn installed() -> Option<&'static str> {

@@ -40,8 +40,8 @@ const LOOK_ONLY: [&str; 9] = [
     "servers",
     "trace",
 ];
-/// A feature whose crates the gate `test` does without, so that its tests run here.
-const TESTED_HERE: &str = "profile";
+/// Features whose crates the gate `test` does without, so that their tests run here.
+const TESTED_HERE: &str = "perfetto,profile,tracing";
 /// Up to this many features, every set is built, which takes half a second each. With more, each one alone, each pair of
 /// those that do more than move the default, and all are built: a clash of three features that no pair shows has yet to
 /// be seen.

@@ -57,9 +57,10 @@ impl Tree {
             Command::new("git").current_dir(root).args(listing).output().context("cannot start git")?;
         let mut files = Vec::new();
         for path in String::from_utf8(output.stdout)?.split('\0').filter(|path| !path.is_empty()) {
-            // A deleted file is still listed; a binary one has no text to judge.
-            if let Ok(text) = std::fs::read_to_string(root.join(path)) {
-                files.push(File { path: path.to_owned(), text });
+            // A deleted file is still listed; a picture has no text to judge, but must be named and may be linked to.
+            if let Ok(bytes) = std::fs::read(root.join(path)) {
+                files
+                    .push(File { path: path.to_owned(), text: String::from_utf8(bytes).unwrap_or_default() });
             }
         }
         let table = std::fs::read_to_string(root.join("xtask/floors.toml")).context("xtask/floors.toml")?;

@@ -1,0 +1,58 @@
+//! `cargo xtask trace FILE`: what a trace that was written as a page (`GMP_TRACE=FILE.html`, `Trace::to_html`) tells, as a
+//! table of goroutines by kind; with `--html` as a page again, which is drawn as this version draws it.
+
+mod read;
+
+use crate::bench::page::Page;
+use crate::bench::units::duration;
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use read::{Trace, viewer};
+use std::path::PathBuf;
+
+/// Which trace, and where to.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The page that a program wrote.
+    file: PathBuf,
+    /// Write a page around the same trace, as this version draws it; FILE itself will do.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    let text = std::fs::read_to_string(&args.file);
+    let text = text.with_context(|| format!("cannot read {}", args.file.display()))?;
+    let trace = Trace::read(&text)?;
+    if let Some(html) = &args.html {
+        Page::create(html)?.write_text(&page(&trace))?;
+    }
+    println!("{}", table(&trace));
+    Ok(true)
+}
+
+/// The trace's parts behind this version's page.
+fn page(trace: &Trace) -> String {
+    let mut text = viewer::HEAD.to_owned();
+    trace.lines.iter().for_each(|line| text.extend([line, "\n"]));
+    text
+}
+
+fn table(trace: &Trace) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    let heads =
+        ["function", "started at", "goroutines", "runs", "running", "runnable", "waiting", "in calls"];
+    table.set_header(heads);
+    for kind in trace.kinds() {
+        let times = [kind.running, kind.runnable, kind.waiting, kind.calls].map(|ns| duration(ns as f64));
+        let [running, runnable, waiting, calls] = times;
+        let (goroutines, runs) = (kind.goroutines.to_string(), kind.runs.to_string());
+        table.add_row([kind.function, kind.site, goroutines, runs, running, runnable, waiting, calls]);
+    }
+    table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    format!("{table}\n{}", trace.summary())
+}
+
+#[cfg(test)]
+mod tests;

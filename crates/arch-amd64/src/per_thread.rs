@@ -15,8 +15,8 @@ use crate::thread_block;
 
 /// Makes an allocator keep its caches with threads, where goroutines have thread-locals of their own.
 ///
-/// For allocators that keep a cache for each thread: mimalloc, jemalloc, snmalloc and their like. The system's allocator does not
-/// need it. Where goroutines share their threads' thread-locals, and on plain threads, it only passes the call on.
+/// For allocators that keep a cache for each thread: mimalloc, jemalloc, snmalloc and their like. The system's allocator
+/// does not need it. Where goroutines share their threads' thread-locals, and on plain threads, it only passes the call on.
 ///
 /// ```
 /// # use std::alloc::System as MiMalloc;

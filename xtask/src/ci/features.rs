@@ -29,16 +29,18 @@ const NAME_THEIR_POLICY: [&str; 9] = [
 ];
 /// Tests of what looks at a program, and of how it is called, which run under the first of the defaults only: they wait for
 /// what is to be seen, whatever the order in which it comes.
-const LOOK_ONLY: [&str; 9] = [
+const LOOK_ONLY: [&str; 11] = [
     "callers_code",
     "examples",
     "forbids_unsafe",
     "inspect",
     "metrics",
     "overflow",
+    "perfetto",
     "profile",
     "servers",
     "trace",
+    "tracing",
 ];
 /// Features whose crates the gate `test` does without, so that their tests run here.
 const TESTED_HERE: &str = "perfetto,profile,tracing";

@@ -1,5 +1,5 @@
-//! `switch_raw`: one operation is one one-way switch between two stacks, without a scheduler. There and back are two. In the mode
-//! `own` each stack has thread-locals of its own.
+//! `switch_raw`: one operation is one one-way switch between two stacks, without a scheduler. There and
+//! back are two. In the mode `own` each stack has thread-locals of its own.
 
 use crate::cell::{Cell, Figures, Result, expect};
 use crate::measure;

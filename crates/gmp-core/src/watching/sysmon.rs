@@ -268,9 +268,9 @@ impl<C: Config> Sysmon<'_, C> {
     }
 }
 
-/// Whether a timer is due before the watcher wakes, if there is one. An M that gives up a P watches its timers, but a P for
-/// which the system has refused a thread, or which was on its way to such a thread while the other Ms went to sleep, is idle
-/// without anybody having given it up.
+/// Whether a timer is due before the watcher wakes, if there is one. An M that gives up a P watches its timers, but a P
+/// for which the system has refused a thread, or which was on its way to such a thread while the other Ms went to sleep,
+/// is idle without anybody having given it up.
 fn has_unwatched_timer<C: Config>(lists: &Lists<C>) -> bool {
     let until = lists.post.watcher().map_or(NEVER, |watcher| watcher.until);
     lists.every_p.iter().any(|p| p.core.timers.next() < until)

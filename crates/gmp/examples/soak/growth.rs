@@ -28,6 +28,16 @@ impl fmt::Display for Size {
     }
 }
 
+/// Has the C library give memory back as soon as it is freed. By itself it learns from large blocks that come and go, as
+/// those of a snapshot do, to keep up to 64 MiB at the end of each of its heaps, and `malloc_trim` leaves those of all
+/// threads but the first alone.
+fn keep_nothing() {
+    for (what, bytes) in [(libc::M_TRIM_THRESHOLD, 128 << 10), (libc::M_MMAP_THRESHOLD, 128 << 10)] {
+        // SAFETY: it may be called at any time.
+        unsafe { libc::mallopt(what, bytes) };
+    }
+}
+
 impl Size {
     fn now(leaked: u32) -> Self {
         // What has been freed is given back, so that only what is kept counts.
@@ -64,6 +74,7 @@ pub(crate) struct Growth {
 impl Growth {
     /// The growth of a soak of this many seconds.
     pub(crate) fn of(seconds: u64) -> Self {
+        keep_nothing();
         Self { began: Instant::now(), seconds, looks: 0, first: None, last: Size::now(0) }
     }
 

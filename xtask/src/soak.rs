@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Code breaks meanwhile, and the system refuses threads, stacks and descriptors, all at random.
     #[arg(long)]
     faults: bool,
-    /// Without what there is otherwise: the flight recorder on, and once a second a storm of signals, a dump and a snapshot.
+    /// Without what there is otherwise: a flight recorder, and once a second a storm of signals, a dump and a snapshot.
     #[arg(long)]
     undisturbed: bool,
     /// How goroutines and threads go together: migrating, own, pinned or one-thread-each.

@@ -48,7 +48,8 @@
 //!
 //! `dump` is on by default: [`dump()`], [`Builder::dump_on`], and stacks in the report of a deadlock. Without it
 //! (`default-features = false`) a program is built without the crates that read unwind tables and symbols. `net`, on
-//! by default, adds [`net`]; `trace`, on by default, adds [`trace`](mod@trace); `futures-io`, `tokio` and `hyper` give
+//! by default, adds [`net`]; `trace`, on by default, adds [`trace`](mod@trace), and `tracing` puts spans of that crate into
+//! traces; `futures-io`, `tokio` and `hyper` give
 //! its streams the traits of those crates, and `hyper` adds an executor and a timer. `os`, on by default, adds [`fs`],
 //! [`process`] and [`signal`]. All but these and `suite` choose the [`DefaultPolicy`], and nothing else changes with
 //! them. `randomize-scheduler` (also called `policy-random`), `policy-block`, `policy-lifo` and `policy-global` make it

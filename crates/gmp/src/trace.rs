@@ -6,7 +6,7 @@
 //! | trace a program from its beginning | `GMP_TRACE=FILE` in the environment; a page for a browser if it ends in `.html`, for Perfetto if in `.pftrace` |
 //! | have the last seconds at hand, when something goes wrong | [`Builder::flight_recorder`](crate::Builder::flight_recorder), [`snapshot`] |
 //! | trace a part of a program | [`start`], [`Recording::stop`] |
-//! | see one's own work in it | [`region`], [`log`] |
+//! | see one's own work in it | [`region`], [`log`]; spans of the crate `tracing` by `TracingLayer` |
 //!
 //! ```
 //! let builder = gmp::Builder::new().flight_recorder(std::time::Duration::from_secs(5));
@@ -25,12 +25,18 @@
 //! While nothing is recorded a program pays nothing for this. An event costs one look at the processor's clock and three
 //! stores; each P has a ring of 262,144 records of 16 bytes, whose memory is used as it fills.
 
+#[cfg(feature = "tracing")]
+mod layer;
+
 use crate::Handle;
 use core::marker::PhantomData;
 use gmp_core::runtime as core_runtime;
 use gmp_core::runtime::marks::{Mark, mark};
 use std::io::{self, Write};
 use std::time::Duration;
+
+#[cfg(feature = "tracing")]
+pub use layer::TracingLayer;
 
 #[doc(inline)]
 pub use gmp_trace::{Format, NotRecorded, Recording, Summary, Trace};
@@ -101,9 +107,13 @@ impl Handle {
     }
 }
 
-/// A region of the caller's work, which ends when the result is dropped: a bar on the goroutine's track. Regions nest.
-/// Where nothing is recorded, outside goroutines, and while the goroutine is without its P (in
-/// [`blocking`](crate::blocking), or once it has overrun its slice), it is nothing. Never suspends.
+/// A region of the caller's work, which ends when the result is dropped: a bar on the goroutine's track. Regions nest: if
+/// one ends before another that began in it, that other one is shown in two parts. Where nothing is recorded, and outside
+/// goroutines, it is nothing. Never suspends.
+///
+/// Go's format knows a goroutine's marks only while that runs on a P. What begins or ends while it has none (in
+/// [`blocking`](crate::blocking), or once it has overrun its slice) is shown there from when it has one again, and what
+/// begins and ends meanwhile is left out. Perfetto's shows all of it.
 #[doc(alias = "WithRegion")]
 #[doc(alias = "StartRegion")]
 #[must_use = "the region ends when this is dropped"]
@@ -126,8 +136,8 @@ impl Drop for Region {
 }
 
 /// A message on the goroutine's track, with a category to find it by; cut after 1,800 bytes. It is nothing where a
-/// [`region`] is nothing: [`is_enabled`] tells before a message is put together whether anything is recorded. Never
-/// suspends.
+/// [`region`] is nothing: [`is_enabled`] tells before a message is put together whether anything is recorded. Go's format
+/// shows it when the goroutine runs on a P, as with regions. Never suspends.
 #[doc(alias = "Log")]
 #[doc(alias = "Logf")]
 pub fn log(category: &str, message: &str) {

@@ -14,16 +14,19 @@
 mod bytes;
 #[cfg(test)]
 mod check;
+mod marks;
 mod names;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use crate::step::{Act, GState, Mid, Origin, PState, Step};
 use bytes::{Batch, NOBODY};
 use names::{ev, words};
 use std::collections::HashMap;
 use tables::{Frame, Tables};
+use waiting::{Mark, Marks};
 
 /// A P that nobody has, for goroutines that were not mentioned when it was time.
 const NURSERY_P: u32 = 1 << 24;
@@ -39,7 +42,7 @@ struct G {
     sequence: u64,
     /// The generation in which its state was told last.
     told: u64,
-    regions: Vec<(std::sync::Arc<str>, u64)>,
+    marks: Marks,
     labelled: u64,
 }
 
@@ -227,7 +230,7 @@ impl Writer {
 
     fn goroutine(&self, number: u64, state: GState) -> G {
         let id = number + (self.ended.get(&number).copied().unwrap_or(0) << 40);
-        G { id, state, sequence: 0, told: 0, regions: Vec::new(), labelled: 0 }
+        G { id, state, sequence: 0, told: 0, marks: Marks::default(), labelled: 0 }
     }
 
     fn open_nursery(&mut self, time: u64) {
@@ -298,6 +301,7 @@ impl Writer {
                 self.set_g(g, GState::Running(m));
                 self.ms.entry(m).or_default().1 = Some(g);
                 self.label(time, m, g, origins);
+                self.catch_up(time, m, g);
             }
             Act::GoDestroy(g) => {
                 self.end_regions(time, m, g);
@@ -342,6 +346,7 @@ impl Writer {
                     self.set_p(p, PState::Running(m));
                 }
                 self.set_g(g, GState::Running(m));
+                self.catch_up(time, m, g);
             }
             Act::GoSyscallEndBlocked(g) => {
                 self.event(time, m, ev::GO_SYSCALL_END_BLOCKED, &[]);
@@ -365,44 +370,22 @@ impl Writer {
                     self.event(time, m, ev::STW_END, &[]);
                 }
             }
-            Act::RegionBegin(g, ref name) => {
-                let id = self.tables.string(name);
-                self.event(time, m, ev::REGION_BEGIN, &[0, id, 0]);
-                if let Some(g) = self.gs.get_mut(&g) {
-                    g.regions.push((name.clone(), 0));
-                }
-            }
-            Act::RegionEnd(g, ref name) => {
-                let inner =
-                    self.gs.get_mut(&g).filter(|g| g.regions.last().is_some_and(|(last, _)| last == name));
-                if inner.is_some_and(|g| g.regions.pop().is_some()) {
-                    let id = self.tables.string(name);
-                    self.event(time, m, ev::REGION_END, &[0, id, 0]);
-                }
-            }
-            Act::Log(_, ref category, ref message) => {
-                let (category, message) = (self.tables.string(category), self.tables.string(message));
-                self.event(time, m, ev::LOG, &[0, category, message, 0]);
+            Act::RegionBegin(g, ref name) => self.mark(time, g, Mark::Begin(name.clone()), origins),
+            Act::RegionEnd(g, ref name) => self.mark(time, g, Mark::End(name.clone()), origins),
+            Act::Log(g, ref category, ref message) => {
+                self.mark(time, g, Mark::Log(category.clone(), message.clone()), origins);
             }
             // The format has no place for these.
             Act::Steal { .. }
             | Act::FromShared { .. }
             | Act::HandOff(_)
             | Act::Wake { .. }
-            | Act::Queue(..) => {}
+            | Act::Queues { .. } => {}
         }
     }
 
     fn is_on_p_with_g(&self, m: Mid) -> bool {
         matches!(self.ms.get(&m), Some((Some(_), Some(_))))
-    }
-
-    fn end_regions(&mut self, time: u64, m: Mid, g: u64) {
-        let regions = self.gs.get_mut(&g).map(|g| core::mem::take(&mut g.regions)).unwrap_or_default();
-        for (name, _) in regions.into_iter().rev() {
-            let id = self.tables.string(&name);
-            self.event(time, m, ev::REGION_END, &[0, id, 0]);
-        }
     }
 
     /// A goroutine's own name, once a generation.

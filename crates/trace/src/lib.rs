@@ -2,7 +2,7 @@
 //!
 //! | file | is |
 //! | --- | --- |
-//! | `story.rs`, `story/fit.rs` | from what each ring recorded to one order of steps, each of which was possible |
+//! | `story.rs`, `story/fit.rs`, `story/marks.rs` | from what each ring recorded to one order of steps, each of which was possible |
 //! | `step.rs`, `clock.rs` | the steps; from ticks to nanoseconds |
 //! | `go.rs`, `go/` | steps as Go's `go tool trace` reads them |
 //! | `perfetto.rs`, `perfetto/` | steps as Perfetto reads them, with what the policy decided. With the feature `perfetto` |

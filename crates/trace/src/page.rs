@@ -388,7 +388,7 @@ impl Writer {
                 self.mark(self.ms.get(&m).and_then(|m| m.p), m, Kind::World, &text);
             }
             // The page counts by itself how many are runnable.
-            Act::Queue(..) => {}
+            Act::Queues { .. } => {}
             Act::RegionBegin(g, ref name) => {
                 self.gs.entry(g).or_default().regions.push((name.clone(), time));
             }

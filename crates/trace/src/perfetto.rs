@@ -6,11 +6,14 @@
 //! | each P, each M | which goroutine runs; on a P also steals, and what came from the shared queue |
 //! | each goroutine | running, runnable, waiting for what, in a blocking call; regions on a track below |
 //! | arrows | from who readied or started a goroutine to where that runs next |
-//! | counter | runnable goroutines |
+//! | counters | runnable goroutines; how many are queued on each P, and in the shared queue |
 
+mod lengths;
+mod queues;
 mod schema;
 
 use crate::step::{Act, GState, Mid, OUTSIDE, Origin, Step};
+use lengths::Queues;
 use schema::{Annotation, Counter, Packet, Process, Track, TrackEvent};
 use std::collections::{HashMap, HashSet};
 
@@ -25,14 +28,9 @@ const PS: u64 = 2;
 const MS: u64 = 3;
 const GS: u64 = 4;
 const RUNNABLE: u64 = 5;
-const SHARED: u64 = 6;
 
 fn track_of_p(p: u32) -> u64 {
     1 << 33 | u64::from(p)
-}
-
-fn queue_of_p(p: u32) -> u64 {
-    1 << 34 | u64::from(p)
 }
 
 fn track_of_m(m: Mid) -> u64 {
@@ -55,6 +53,7 @@ pub(crate) struct Writer {
     gs: HashMap<u64, G>,
     ms: HashMap<Mid, (Option<u32>, Option<u64>)>,
     runnable: i64,
+    queues: Queues,
     flows: u64,
 }
 
@@ -267,6 +266,7 @@ impl Writer {
                 self.event(time, track, INSTANT, name, TrackEvent::default());
             }
             Act::Steal { p, victim, amount } => {
+                self.queues.note_steal(time, victim, amount);
                 let told = vec![
                     Annotation::of_number("victim", victim.into()),
                     Annotation::of_number("amount", amount.into()),
@@ -285,10 +285,7 @@ impl Writer {
             Act::Wake { p, woken } => {
                 self.decision(time, p, "given to an M that slept", vec![Annotation::of_number("m", woken)]);
             }
-            Act::Queue(Some(p), length) => {
-                self.count(time, queue_of_p(p), &|| format!("queue of P{p}"), length as i64);
-            }
-            Act::Queue(None, length) => self.count(time, SHARED, &|| "shared queue".into(), length as i64),
+            Act::Queues { p, own, shared, before } => self.queues_are(time, p, own, shared, before),
             Act::RegionBegin(g, ref name) => {
                 let parent = self.g_track(g, origins);
                 self.describe(regions_of_g(g), &|| "regions".into(), parent, false);
@@ -334,7 +331,7 @@ mod tests {
             Act::RegionBegin(7, "work".into()),
             Act::RegionEnd(7, "work".into()),
             Act::GoBlock(7, WaitReason::ChanSend),
-            Act::Queue(Some(0), 5),
+            Act::Queues { p: 0, own: 5, shared: 0, before: None },
         ];
         for (at, act) in acts.into_iter().enumerate() {
             writer.step(&Step { time: 100 + at as u64, m: 1, act }, &HashMap::new());

@@ -194,7 +194,9 @@ impl Scribe {
                 self.flip()?;
             }
         }
-        self.look();
+        // What came later has not been read from all rings.
+        let end = self.look();
+        self.story.end_at(end);
         self.tell(Story::rest);
         self.writer.end();
         self.flip()?;

@@ -103,9 +103,17 @@ pub(crate) enum Act {
         p: u32,
         woken: Mid,
     },
-    /// The length of a P's queue, or of the shared one.
-    Queue(Option<u32>, u64),
+    /// How long a P's queue is, and the shared one.
+    Queues {
+        p: u32,
+        own: u32,
+        shared: u32,
+        /// Since when the P's was how long up to now, if that is known.
+        before: Option<(u64, u32)>,
+    },
+    /// A region begins in a goroutine, whatever that does: it may be in a blocking call.
     RegionBegin(u64, Arc<str>),
+    /// The innermost region ends, which has this name.
     RegionEnd(u64, Arc<str>),
     Log(u64, Arc<str>, Arc<str>),
 }

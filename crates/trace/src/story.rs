@@ -14,6 +14,7 @@
 //! refuses the file if it cannot.
 
 mod fit;
+mod marks;
 
 use crate::clock::Clock;
 use crate::step::{Act, GState, MADE_UP, Mid, OUTSIDE, Origin, PState, Step};
@@ -52,6 +53,10 @@ pub(crate) struct Story {
     ms: HashMap<Mid, (Option<u32>, Option<u64>)>,
     /// The slice in which each P's last goroutine started.
     slices: HashMap<u32, u8>,
+    /// When each P's ring told of its last two events, the later one first.
+    told: HashMap<u32, [u64; 2]>,
+    /// The regions of goroutines that are open, outermost first.
+    regions: HashMap<u64, Vec<Arc<str>>>,
     pub(crate) origins: HashMap<u64, Origin>,
     time: u64,
     steps: Vec<Step>,
@@ -96,6 +101,7 @@ impl Story {
             let about = stream.about.pop_front().flatten();
             let source = stream.source;
             self.time = self.time.max(time);
+            self.note_time(source, &what);
             if fits || self.make_fit(source, &what) {
                 self.tell(source, about, what);
             }
@@ -124,6 +130,17 @@ impl Story {
                 GState::Runnable | GState::Waiting => OUTSIDE,
             };
             self.step(m, Act::GoIs(g, state));
+        }
+        self.forget_times_before();
+        self.open_regions_again();
+    }
+
+    /// Forgets what happened later than this and has not been told.
+    pub(crate) fn end_at(&mut self, time: u64) {
+        for stream in &mut self.streams {
+            let upto = stream.events.partition_point(|(at, _)| *at <= time);
+            stream.events.truncate(upto);
+            stream.about.truncate(upto);
         }
     }
 
@@ -220,6 +237,7 @@ impl Story {
             }
             Act::GoDestroy(g) => {
                 self.gs.remove(&g);
+                self.regions.remove(&g);
                 self.ended.insert(g);
                 self.ms.entry(m).or_default().1 = None;
             }
@@ -324,9 +342,12 @@ impl Story {
             What::FromShared(amount) => Act::FromShared { p: p.unwrap_or(0), amount },
             What::HandOff => Act::HandOff(p.unwrap_or(0)),
             What::Wake(woken) => Act::Wake { p: p.unwrap_or(0), woken },
-            What::Queue(length) => Act::Queue(p, length),
-            What::RegionBegin(g, name) => Act::RegionBegin(g, name.into()),
-            What::RegionEnd(g, name) => Act::RegionEnd(g, name.into()),
+            What::Queues { own, shared, before } => match source {
+                Source::P(p) => self.queues(p, own, shared, before),
+                Source::NoP(_) => return,
+            },
+            What::RegionBegin(g, name) => return self.begin_region(m, g, name.into()),
+            What::RegionEnd(g, name) => return self.end_region(m, g, &name),
             What::Log(g, category, message) => Act::Log(g, category.into(), message.into()),
             _ => return,
         };

@@ -10,6 +10,7 @@ use core::ops::Range;
 use gmp_core::contract::{Context, SavedRegisters};
 use gmp_core::runtime::Handle;
 use gmp_core::sight::{Look, Sight};
+use gmp_core::ticks::Moment;
 use gmp_core::trace::Positions;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -51,14 +52,19 @@ pub fn snapshot(handle: &Handle, window: Duration) -> Result<Trace, NotRecorded>
         return Err(NotRecorded);
     }
     let mut story = Story::default();
+    // What comes later is not read from all rings.
+    let end = Moment::now().ticks;
     let recorded = handle.recorded(&mut Positions::default());
     let overwritten = recorded.lost != 0;
     // Made afterwards: every event is older.
     let clock = Clock::now();
     let window = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
+    // By the same clock as the events: two clocks differ by what happened to their makers in between.
+    let end = clock.nanos(end);
     story.take(recorded, &clock);
+    story.end_at(end);
     note_living(handle, &mut story);
-    story.begin_at(clock.made_at().saturating_sub(window));
+    story.begin_at(end.saturating_sub(window));
     let steps = story.rest();
     Ok(Trace { steps, origins: story.origins, overwritten })
 }

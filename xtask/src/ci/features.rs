@@ -18,8 +18,8 @@ const POLICY: &str = "policy-";
 /// gate `test` has run them; here they would be built six more times, and they are the largest.
 const NAME_THEIR_POLICY: [&str; 7] =
     ["conformance", "faults", "idle_rules", "outsider", "thread_locals", "victim_order", "wrong_policy"];
-/// A feature whose crates the gate `test` does without, so that its tests run here.
-const TESTED_HERE: &str = "profile";
+/// Features whose crates the gate `test` does without, so that their tests run here.
+const TESTED_HERE: &str = "perfetto,profile,tracing";
 /// Up to this many features, every set is built, which takes half a second each. With more, each one alone, each pair of
 /// those that do more than move the default, and all are built: a clash of three features that no pair shows has yet to
 /// be seen.

@@ -103,7 +103,7 @@ impl<C: Config> Sched<C> {
         };
         if RECORDED {
             match next {
-                Some(next) => self.record_hop(kind::HOP_EXIT, number, next, m),
+                Some(next) => self.record_hop(kind::HOP_EXIT, number, next, m, 0),
                 None => self.record_end(number, m),
             }
         }

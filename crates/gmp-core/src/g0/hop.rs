@@ -44,8 +44,8 @@ use core::ptr;
 
 /// Which goroutine runs after a yield.
 enum Next {
-    /// Another goroutine, and where the caller is to be queued.
-    Other(&'static G, Errand),
+    /// Another goroutine, where the caller is to be queued, and how many were taken from the shared queue for this.
+    Other(&'static G, Errand, usize),
     /// The caller itself: no other goroutine is queued anywhere.
     Itself,
     /// This side cannot tell: g0 has to find out.
@@ -110,9 +110,9 @@ impl<C: Config> Sched<C> {
         let m = unsafe { &*g.m() };
         m.set_running(ptr::null());
         match self.next_for_a_yield(m, g) {
-            Next::Other(next, errand) => {
+            Next::Other(next, errand, took) => {
                 if RECORDED {
-                    self.record_hop(kind::HOP_YIELD, g.number.get(), next, m);
+                    self.record_hop(kind::HOP_YIELD, g.number.get(), next, m, took);
                 }
                 // SAFETY: as the caller promises; `next` was taken from a queue for this.
                 unsafe { self.hop(m, g, next, errand) };
@@ -166,7 +166,7 @@ impl<C: Config> Sched<C> {
         // SAFETY: we are on this M's thread, and it holds a P.
         if let Some(popped) = unsafe { self.pop_local(m) } {
             let errand = if to_local { Errand::ToLocal } else { Errand::ToShared };
-            return self.hop_to_popped(m, p, popped, errand);
+            return self.hop_to_popped(m, p, popped, errand, 0);
         }
         // SAFETY: as above.
         let queues = unsafe { self.queues() };
@@ -187,18 +187,18 @@ impl<C: Config> Sched<C> {
             m.leave.set(Leave::YieldLocal);
         }
         let popped = Popped { token, inherits: false };
-        self.hop_to_popped(m, p, popped, errand)
+        self.hop_to_popped(m, p, popped, errand, took)
     }
 
     /// Which goroutine runs after a yield that has popped this one. If the caller is to be timed, g0 sees to it.
     #[inline(always)]
-    fn hop_to_popped(&self, m: &M, p: &PCore, popped: Popped<Runnable>, errand: Errand) -> Next {
+    fn hop_to_popped(&self, m: &M, p: &PCore, popped: Popped<Runnable>, errand: Errand, took: usize) -> Next {
         if p.latency.is_at_zero_with_this() {
             m.at_hand.set(Some(popped));
             return Next::Unknown;
         }
         let next = self.keep_or_run(m, p, popped, |next| self.starts_on_a_spare(m, next));
-        next.map_or(Next::Unknown, |next| Next::Other(next, errand))
+        next.map_or(Next::Unknown, |next| Next::Other(next, errand, took))
     }
 
     /// The M's P, if g0 would do nothing now but look for work.

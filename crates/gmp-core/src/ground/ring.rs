@@ -20,6 +20,7 @@
 
 use crate::ground::sync::AtomicU64;
 use crate::ground::ticks::ticks;
+use core::sync::atomic::AtomicU64 as WritersOwn;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 #[cfg(not(loom))]
@@ -39,6 +40,9 @@ pub(crate) const SLACK: u64 = 3;
 /// How many records there are between two that say who writes.
 const BETWEEN_SIGNS: u64 = 512;
 
+/// How many ticks pass before another look at the queues is due: some ten microseconds.
+const BETWEEN_LOOKS: u64 = 1 << 15;
+
 /// The kind of such a record: the second word is the writer's M, and the record behind it has the goroutine that runs
 /// there.
 pub(crate) const SIGN: u8 = 1;
@@ -52,6 +56,8 @@ pub(crate) struct Ring {
     written: AtomicU64,
     /// The writer's: when the next sign is due.
     next_sign: AtomicU64,
+    /// The writer's: from which ticks on a look at the queues is due.
+    next_look: WritersOwn,
 }
 
 /// What a reader has copied.
@@ -66,17 +72,32 @@ impl Ring {
     /// A ring for this many records, rounded up to a power of two.
     pub(crate) fn new(records: usize) -> Self {
         let records = records.max(2 * SLACK as usize).next_power_of_two();
-        Self { slots: zeroed(records), written: AtomicU64::new(0), next_sign: AtomicU64::new(0) }
+        Self {
+            slots: zeroed(records),
+            written: AtomicU64::new(0),
+            next_sign: AtomicU64::new(0),
+            next_look: WritersOwn::new(0),
+        }
     }
 
     /// Writes an event of one record. `writer` says who writes: an M and the goroutine that runs on it. By the one writer.
+    /// Returns the event's ticks if a look at the queues is due.
     #[inline(always)]
-    pub(crate) fn push(&self, kind: u8, number: u8, value: u64, writer: impl FnOnce() -> (u64, u64)) {
-        let at = self.begin(kind, number, value, writer);
+    pub(crate) fn push(
+        &self,
+        kind: u8,
+        number: u8,
+        value: u64,
+        writer: impl FnOnce() -> (u64, u64),
+    ) -> Option<u64> {
+        let now = ticks();
+        let at = self.begin(now, [u64::from(number) << 8 | u64::from(kind), value], writer);
         self.publish(at);
+        self.due(now)
     }
 
-    /// Writes an event with further records behind it, as many as there is room for. By the one writer.
+    /// Writes an event with further records behind it, as many as there is room for. By the one writer. Returns what
+    /// [`Ring::push`] does.
     #[inline]
     pub(crate) fn push_with(
         &self,
@@ -85,23 +106,44 @@ impl Ring {
         value: u64,
         writer: impl FnOnce() -> (u64, u64),
         more: impl IntoIterator<Item = Record>,
-    ) {
-        let mut at = self.begin(kind, number, value, writer);
+    ) -> Option<u64> {
+        let now = ticks();
+        let mut at = self.begin(now, [u64::from(number) << 8 | u64::from(kind), value], writer);
         for record in more.into_iter().take((SLACK as usize).saturating_sub(3)) {
             self.put(at, record);
             at += 1;
         }
         self.publish(at);
+        self.due(now)
+    }
+
+    /// Writes what a look at the queues has seen that was due, with the ticks of the event that it comes with. By the one
+    /// writer.
+    pub(crate) fn push_look(&self, now: u64, kind: u8, number: u8, value: u64) {
+        let at = self.written_by_us();
+        self.put(at, [now << 16 | u64::from(number) << 8 | u64::from(kind), value]);
+        self.publish(at + 1);
+        self.next_look.store(now.saturating_add(BETWEEN_LOOKS), Relaxed);
+    }
+
+    /// A look at the queues is due with the next event. By the one writer.
+    pub(crate) fn look_soon(&self) {
+        self.next_look.store(0, Relaxed);
     }
 
     #[inline(always)]
-    fn begin(&self, kind: u8, number: u8, value: u64, writer: impl FnOnce() -> (u64, u64)) -> u64 {
-        let time = ticks() << 16;
+    fn due(&self, now: u64) -> Option<u64> {
+        (now >= self.next_look.load(Relaxed)).then_some(now)
+    }
+
+    #[inline(always)]
+    fn begin(&self, now: u64, [first, value]: Record, writer: impl FnOnce() -> (u64, u64)) -> u64 {
+        let time = now << 16;
         let mut at = self.written_by_us();
         if at >= self.next_sign.load(Relaxed) {
             at = self.sign(at, time, writer());
         }
-        self.put(at, [time | u64::from(number) << 8 | u64::from(kind), value]);
+        self.put(at, [time | first, value]);
         at + 1
     }
 
@@ -231,6 +273,20 @@ mod tests {
         }
         all.extend(numbers(&ring.copy(from).records));
         assert!(all.iter().copied().eq(0..1_000), "{all:?}");
+    }
+
+    #[test]
+    fn a_look_is_due_once_in_a_while() {
+        let ring = Ring::new(1024);
+        let now = ring.push(9, 0, 1, || (7, 8)).expect("the first look is due at once");
+        ring.push_look(now, 10, 3, 5);
+        let records = ring.copy(0).records;
+        assert_eq!(records.last(), Some(&[now << 16 | 3 << 8 | 10, 5]));
+        // Whatever the clock says by now.
+        ring.push_look(u64::MAX, 10, 3, 5);
+        assert_eq!(ring.push(9, 0, 1, || (7, 8)), None);
+        ring.look_soon();
+        assert!(ring.push(9, 0, 1, || (7, 8)).is_some());
     }
 
     #[test]

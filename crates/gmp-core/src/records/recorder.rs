@@ -38,14 +38,26 @@ pub(crate) mod kind {
     pub(crate) const HAND_OFF: u8 = 45;
     /// An M was woken or made.
     pub(crate) const WAKE: u8 = 46;
-    /// The length of a P's queue, or of the shared one, as sysmon saw it.
-    pub(crate) const QUEUE: u8 = 47;
+    /// How long the P's queue is, in the upper half, and the shared one, in the lower; the number is a
+    /// [`Seen`](super::Seen). Behind the event with which that was looked at.
+    pub(crate) const QUEUES: u8 = 47;
     /// A region of the user's begins in this goroutine.
     pub(crate) const REGION_BEGIN: u8 = 50;
     /// It ends.
     pub(crate) const REGION_END: u8 = 51;
     /// A message of the user's.
     pub(crate) const LOG: u8 = 52;
+}
+
+/// When the length of a P's queue was looked at that comes with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Before the event changed it: as long as that the queue was ever since the P's event before.
+    Before = 0,
+    /// When the event had taken one goroutine out.
+    Popped = 1,
+    /// After the event; what was before is not known.
+    After = 2,
 }
 
 const SINK: u8 = 1;

@@ -3,7 +3,7 @@
 use crate::ground::ring::{Copied, MORE, Record, SIGN};
 use crate::records::g::WaitReason;
 use crate::records::g::body::BodyTable;
-use crate::records::recorder::kind;
+use crate::records::recorder::{Seen, kind};
 use core::panic::Location;
 
 /// Up to which record each ring has been read: the shared one's first, then those of the Ps.
@@ -133,8 +133,15 @@ pub enum What {
     HandOff,
     /// The M of this number was woken, or made.
     Wake(u64),
-    /// The length of the P's queue, or of the shared one.
-    Queue(u64),
+    /// How long the queues are, in a P's ring, once in a while.
+    Queues {
+        /// The P's.
+        own: u32,
+        /// The shared one.
+        shared: u32,
+        /// How long the P's was from the event before the last one in this ring on up to that last one, if that is known.
+        before: Option<u32>,
+    },
     /// A region of the user's begins in the goroutine of this number.
     RegionBegin(u64, String),
     /// The innermost one of this name ends.
@@ -199,7 +206,7 @@ unsafe fn event([first, value]: Record, mut with: &[Record], shared: bool) -> Op
         kind::FROM_SHARED => What::FromShared(value),
         kind::HAND_OFF => What::HandOff,
         kind::WAKE => What::Wake(value),
-        kind::QUEUE => What::Queue(value),
+        kind::QUEUES => queues(number, value),
         kind::REGION_BEGIN => What::RegionBegin(value, text_of(with)),
         kind::REGION_END => What::RegionEnd(value, text_of(with)),
         kind::LOG => {
@@ -232,6 +239,16 @@ unsafe fn event([first, value]: Record, mut with: &[Record], shared: bool) -> Op
         },
     };
     Some(Event { ticks: first >> 16, m, p, what })
+}
+
+fn queues(seen: u8, value: u64) -> What {
+    let (own, shared) = ((value >> 32) as u32, value as u32);
+    let before = match seen {
+        seen if seen == Seen::Before as u8 => Some(own),
+        seen if seen == Seen::Popped as u8 => Some(own.saturating_add(1)),
+        _ => None,
+    };
+    What::Queues { own, shared, before }
 }
 
 /// What `read_origin` reads.
@@ -297,6 +314,18 @@ mod tests {
         let What::GoCreate(12, origin) = &events[0].what else { panic!("{events:?}") };
         assert_eq!((origin.created_at, origin.name.as_deref()), (here, Some("a reader of files")));
         assert_eq!(events[0].ticks, 7);
+    }
+
+    #[test]
+    fn a_look_at_the_queues_says_what_was_before() {
+        for (seen, was) in [(Seen::Before, Some(5)), (Seen::Popped, Some(6)), (Seen::After, None)] {
+            let first = 9 << 16 | u64::from(seen as u8) << 8 | u64::from(kind::QUEUES);
+            let What::Queues { own, shared, before } = parsed(vec![[first, 5 << 32 | 7]], false)[0].what
+            else {
+                panic!("something else was read");
+            };
+            assert_eq!((own, shared, before), (5, 7, was));
+        }
     }
 
     #[test]

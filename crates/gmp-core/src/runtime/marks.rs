@@ -28,8 +28,8 @@ pub fn is_recorded() -> bool {
     }
 }
 
-/// Writes a mark, if the caller is a goroutine whose events are recorded and that holds a P. Longer texts than 1,800 bytes
-/// are cut. Never suspends.
+/// Writes a mark, if the caller is a goroutine whose events are recorded. Longer texts than 1,800 bytes are cut. Never
+/// suspends.
 pub fn mark(mark: Mark<'_>) {
     gate::step_aside();
     let Caller::G(here) = caller() else { return };
@@ -51,8 +51,9 @@ pub fn mark(mark: Mark<'_>) {
     let m = here.m();
     // The P stays where it is meanwhile, so its ring is ours.
     let hold = m.door.hold();
-    if !hold.found_p() {
-        return;
+    if hold.found_p() {
+        write_with(events, Some(m), kind, 0, g.number.get(), text(said));
+    } else {
+        events.write_shared(Some(m.id), None, kind, 0, g.number.get(), text(said));
     }
-    write_with(events, Some(m), kind, 0, g.number.get(), text(said));
 }

@@ -64,7 +64,7 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
         if options.looks {
             looks::read_symbols()?;
         }
-        Growth::of(options.seconds)
+        Growth::of(options.seconds, options.looks)
     };
     let began = Instant::now();
     let deadline = began + Duration::from_secs(options.seconds);

@@ -16,8 +16,16 @@ pub(crate) struct Read {
     pub(crate) kinds: HashMap<u8, usize>,
     /// Why goroutines waited.
     pub(crate) reasons: HashSet<String>,
-    /// Regions and messages of the user's.
+    /// Regions and messages of the user's, of all goroutines and of each.
     pub(crate) marks: Vec<String>,
+    pub(crate) marks_of: HashMap<u64, Vec<String>>,
+}
+
+impl Read {
+    fn note(&mut self, g: u64, mark: String) {
+        self.marks_of.entry(g).or_default().push(mark.clone());
+        self.marks.push(mark);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,8 +206,9 @@ impl State {
         self.read.generations += 1;
         let mut ms: Vec<u64> = generation.events.keys().copied().collect();
         ms.sort_unstable();
-        loop {
-            let mut advanced = false;
+        let mut advanced = true;
+        while advanced {
+            advanced = false;
             for &m in &ms {
                 while let Some(event) = generation.events.get(&m).and_then(VecDeque::front).cloned() {
                     let done = self.advance(number, m, &event, &generation);
@@ -211,9 +220,6 @@ impl State {
                     *self.read.kinds.entry(event.0).or_default() += 1;
                     advanced = true;
                 }
-            }
-            if !advanced {
-                break;
             }
         }
         match generation.events.iter().find_map(|(m, events)| Some((m, events.front()?))) {
@@ -229,9 +235,7 @@ impl State {
         let need_p = || p.ok_or("it needs a P");
         let need_g = || g.ok_or("it needs a goroutine");
         match kind {
-            9 => {
-                need_p().and(need_g())?;
-            }
+            9 => drop(need_p().and(need_g())?),
             10 => {
                 let idle = self.ps.get(&args[0]) == Some(&P::Idle);
                 if !idle || !next(&mut self.p_last, args[0], args[1]) {
@@ -347,12 +351,9 @@ impl State {
                 } else if open.pop().as_ref() != Some(&name) {
                     return Err("it is not the innermost region".into());
                 }
-                self.read.marks.push(name);
+                self.read.note(g, name);
             }
-            44 => {
-                need_g()?;
-                self.read.marks.push(format!("{}: {}", text(of, args[1])?, text(of, args[2])?));
-            }
+            44 => self.read.note(need_g()?, format!("{}: {}", text(of, args[1])?, text(of, args[2])?)),
             _ => drop(need_g()?),
         }
         self.note_stacks(kind, args, of)?;
@@ -435,13 +436,11 @@ impl State {
 }
 
 fn next(last: &mut HashMap<u64, u64>, of: u64, number: u64) -> bool {
-    match last.get_mut(&of) {
-        Some(last) if *last + 1 == number => {
-            *last = number;
-            true
-        }
-        _ => false,
+    let is_next = last.get(&of) == Some(&number.wrapping_sub(1));
+    if is_next {
+        last.insert(of, number);
     }
+    is_next
 }
 
 fn text(of: &Generation, id: u64) -> Result<String, String> {

@@ -3,10 +3,10 @@
 use super::check::read;
 use crate::clock::Clock;
 use crate::go::Writer;
-use crate::step::{MADE_UP, Step};
+use crate::step::{Act, MADE_UP, Step};
 use crate::story::Story;
 use gmp_core::WaitReason;
-use gmp_core::trace::{What, event_for_test as event};
+use gmp_core::trace::{Event, Recorded, What, event_for_test as event};
 
 /// Writes what the rings tell, in so many parts.
 fn written(rings: Vec<Vec<What>>, parts: usize) -> (Vec<u8>, Vec<Step>) {
@@ -19,7 +19,7 @@ fn written(rings: Vec<Vec<What>>, parts: usize) -> (Vec<u8>, Vec<Step>) {
     let longest = rings.iter().map(Vec::len).max().unwrap_or(0);
     let share = longest.div_ceil(parts).max(1);
     for part in 0..parts {
-        let mut recorded = gmp_core::trace::Recorded::default();
+        let mut told = Vec::new();
         for ring in &rings {
             let of = ring.iter().skip(part * share).take(share).cloned();
             let mut own = time;
@@ -27,16 +27,22 @@ fn written(rings: Vec<Vec<What>>, parts: usize) -> (Vec<u8>, Vec<Step>) {
                 own += 10;
                 event(clock.ticks_for_test(own), what)
             });
-            recorded.rings.push(of.collect());
+            told.push(of.collect());
         }
         time += 10 * share as u64;
-        story.take(recorded, &clock);
+        story.take(recorded(told), &clock);
         let steps = if part + 1 == parts { story.rest() } else { story.until(time) };
         steps.iter().for_each(|step| writer.step(step, &story.origins));
         out.extend(writer.flip());
         all.extend(steps);
     }
     (out, all)
+}
+
+fn recorded(rings: Vec<Vec<Event>>) -> Recorded {
+    let mut recorded = Recorded::default();
+    recorded.rings = rings;
+    recorded
 }
 
 #[test]
@@ -64,12 +70,115 @@ fn a_hop_is_a_wait_and_a_start() {
     assert!(steps.iter().all(|step| step.m < MADE_UP), "nothing had to be made up: {steps:?}");
 }
 
+/// A region that ends before one that began in it leaves that one in two parts.
+#[test]
+fn regions_end_in_any_order() {
+    let p0 = vec![
+        What::ProcStart(3),
+        What::GoStart { g: 1, slice: 1 },
+        What::RegionBegin(1, "outer".into()),
+        What::RegionBegin(1, "inner".into()),
+        What::RegionBegin(1, "inmost".into()),
+        What::RegionEnd(1, "outer".into()),
+        What::RegionEnd(1, "inmost".into()),
+        What::RegionEnd(1, "never begun".into()),
+        What::RegionEnd(1, "inner".into()),
+        What::GoDestroy(1),
+    ];
+    let (file, _) = written(vec![Vec::new(), p0], 1);
+    let [inmost, inner, outer] = ["inmost", "inner", "outer"];
+    let both = [inmost, inner, outer, inner, inmost];
+    let expected = [&[outer, inner, inmost][..], &both, &[inmost, inner]].concat();
+    assert_eq!(read(&file).unwrap().marks, expected);
+}
+
+/// Go's format knows marks of running goroutines only: those in a blocking call wait, and what is over by then is left out.
+#[test]
+fn marks_in_blocking_calls_wait() {
+    let p0 = vec![
+        What::ProcStart(3),
+        What::GoStart { g: 1, slice: 1 },
+        What::RegionBegin(1, "over".into()),
+        What::GoSyscallBegin(1),
+    ];
+    let mut story = Story::default();
+    let mut writer = Writer::new();
+    let clock = Clock::now();
+    let mut time = 1_000;
+    let mut happens = |ring: usize, whats: Vec<What>| {
+        let mut rings = vec![Vec::new(), Vec::new()];
+        for what in whats {
+            time += 10;
+            let mut event = event(clock.ticks_for_test(time), what);
+            event.m = (ring == 0).then_some(3);
+            rings[ring].push(event);
+        }
+        story.take(recorded(rings), &clock);
+    };
+    happens(1, p0);
+    happens(
+        0,
+        vec![
+            What::RegionEnd(1, "over".into()),
+            What::RegionBegin(1, "within".into()),
+            What::Log(1, "from".into(), "within".into()),
+            What::RegionEnd(1, "within".into()),
+            What::RegionBegin(1, "begun".into()),
+        ],
+    );
+    happens(1, vec![What::GoSyscallEnd(1), What::RegionEnd(1, "begun".into()), What::GoDestroy(1)]);
+    let steps = story.rest();
+    assert!(steps.iter().any(|step| step.act == Act::RegionEnd(1, "within".into())), "Perfetto shows all");
+    steps.iter().for_each(|step| writer.step(step, &story.origins));
+    let read = read(&writer.flip()).unwrap();
+    assert_eq!(read.marks, ["over", "over", "from: within", "begun", "begun"]);
+    assert!(steps.iter().all(|step| step.m < MADE_UP), "nothing had to be made up: {steps:?}");
+}
+
+/// A region that was open before what is read begins stands in it.
+#[test]
+fn regions_that_began_before_are_open() {
+    let p0 = vec![
+        What::ProcStart(3),
+        What::GoStart { g: 1, slice: 1 },
+        What::RegionBegin(1, "long".into()),
+        What::GoUnblock(2),
+        What::RegionEnd(1, "long".into()),
+    ];
+    let clock = Clock::now();
+    let events = p0.into_iter().zip(1..).map(|(what, at)| event(clock.ticks_for_test(1_000 * at), what));
+    let (mut story, mut writer) = (Story::default(), Writer::new());
+    story.take(recorded(vec![Vec::new(), events.collect()]), &clock);
+    story.begin_at(3_500);
+    story.rest().iter().for_each(|step| writer.step(step, &story.origins));
+    assert_eq!(read(&writer.flip()).unwrap().marks, ["long", "long"]);
+}
+
+#[test]
+fn a_look_at_the_queues_reaches_back_to_the_event_before_the_last() {
+    let p0 = vec![
+        What::ProcStart(3),
+        What::GoStart { g: 1, slice: 1 },
+        What::Queues { own: 1, shared: 2, before: None },
+        What::GoUnblock(2),
+        What::Writer { m: 3, g: 1 },
+        What::HopPark { to: 2, reason: WaitReason::Park },
+        What::Queues { own: 6, shared: 2, before: Some(7) },
+    ];
+    let (file, steps) = written(vec![Vec::new(), p0], 1);
+    read(&file).unwrap();
+    let at = |of: fn(&Act) -> bool| steps.iter().find(|step| of(&step.act)).unwrap().time;
+    let readied = at(|act| matches!(act, Act::GoUnblock(2)));
+    let last = steps.iter().rfind(|step| matches!(step.act, Act::Queues { .. })).unwrap();
+    assert_eq!(last.act, Act::Queues { p: 0, own: 6, shared: 2, before: Some((readied, 7)) });
+}
+
 /// Any event at any time, as if the rings had lost the rest.
 fn any(random: &mut fastrand::Rng) -> What {
     let g = random.u64(1..8);
     let to = random.u64(1..8);
     let m = random.u64(0..4);
-    match random.u8(0..19) {
+    match random.u8(0..21) {
         0 => What::Writer { m, g: random.u64(0..4) },
         1 => What::GoStart { g, slice: 0 },
         2 => What::GoDestroy(g),
@@ -88,6 +197,8 @@ fn any(random: &mut fastrand::Rng) -> What {
         15 => What::ProcSteal,
         16 => What::RegionBegin(g, "region".into()),
         17 => What::RegionEnd(g, "region".into()),
+        18 => What::Queues { own: 1, shared: 2, before: Some(3) },
+        19 => What::Log(g, "kind".into(), "message".into()),
         _ => What::StwBegin,
     }
 }

@@ -63,7 +63,7 @@ fn regions_end_with_their_goroutine_and_runs_with_the_trace() {
         (60, Act::GoCreate(2)),
         (70, Act::GoDestroy(1)),
         (80, Act::GoStart { g: 2, next: false }),
-        (99, Act::Queue(None, 1)),
+        (99, Act::Queues { p: 0, own: 1, shared: 0, before: None }),
     ];
     let page = page(&acts, &HashMap::new());
     assert_eq!(list(&page, "regions"), "[1,30,10,0],[1,20,40,2]");

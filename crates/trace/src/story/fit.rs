@@ -14,7 +14,7 @@ impl Story {
     /// Whether an event is possible now. Of a goroutine or P that is not known yet everything is.
     pub(super) fn fits(&self, source: Source, about: Option<u32>, what: &What) -> bool {
         let (Source::P(p), false) = (source, of_no_p(what)) else {
-            return self.fits_outside(about_of(source, about), what);
+            return self.fits_outside(source, about_of(source, about), what);
         };
         let state = self.ps.get(&p).copied();
         if let What::ProcStart(m) = *what {
@@ -23,7 +23,7 @@ impl Story {
             return state == Some(PState::Running(m)) || (free && matches!(state, None | Some(PState::Idle)));
         }
         let m = match (what, state) {
-            (What::Writer { .. }, _) => return true,
+            (What::Writer { .. } | What::Queues { .. }, _) => return true,
             (What::GoSyscallEnd(g), Some(PState::Syscall(m))) => {
                 return self.gs.get(g) == Some(&GState::Syscall(m));
             }
@@ -55,7 +55,7 @@ impl Story {
         matches!(self.gs.get(&g), None | Some(GState::Runnable))
     }
 
-    fn fits_outside(&self, about: Option<u32>, what: &What) -> bool {
+    fn fits_outside(&self, source: Source, about: Option<u32>, what: &What) -> bool {
         match what {
             What::GoUnblock(g) => matches!(self.gs.get(g), None | Some(GState::Waiting)),
             What::GoCreate(g, _) => !self.gs.contains_key(g),
@@ -64,7 +64,11 @@ impl Story {
                 _ => false,
             },
             What::ProcSteal => about.is_some_and(|p| matches!(self.ps.get(&p), Some(PState::Syscall(_)))),
-            What::Writer { .. } | What::HandOff | What::Wake(_) | What::Queue(_) => true,
+            // Of one that is in a blocking call, or whose P was taken.
+            What::RegionBegin(g, _) | What::RegionEnd(g, _) | What::Log(g, ..) => {
+                matches!((self.gs.get(g), source), (Some(GState::Syscall(on)), Source::NoP(Some(m))) if *on == m)
+            }
+            What::Writer { .. } | What::HandOff | What::Wake(_) => true,
             // Nothing else happens without a P; what is left was recorded before the P had a ring.
             _ => false,
         }
@@ -145,6 +149,7 @@ impl Story {
                 self.lose_p(m);
                 true
             }
+            What::RegionBegin(g, _) | What::RegionEnd(g, _) | What::Log(g, ..) => self.gs.contains_key(g),
             _ => false,
         }
     }

@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Code breaks meanwhile, and the system refuses threads, stacks and descriptors, all at random.
     #[arg(long)]
     faults: bool,
+    /// Without what there is otherwise: a flight recorder, and once a second a storm of signals, a dump and a snapshot.
+    #[arg(long)]
+    undisturbed: bool,
     /// How goroutines and threads go together: migrating, own, pinned or one-thread-each.
     #[arg(long, default_value = "migrating")]
     mode: String,
@@ -38,5 +41,6 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     };
     command.args(["--seconds", &(args.minutes * 60).to_string(), "--mode", &args.mode]);
     command.args(["--seed", &args.seed.to_string()]).args(args.faults.then_some("--faults"));
+    command.args((!args.undisturbed).then_some("--looks"));
     root::succeeds(&mut command)
 }

@@ -6,6 +6,7 @@
 //! | `first_frame.rs` | what a fresh stack looks like and how its first call begins and ends |
 //! | `own.rs` | [`OwnAmd64`]: the same for flows that have thread-locals of their own |
 //! | `thread_block.rs`, `thread_block/` | the block in which a flow's thread-locals lie: what it is, how it is made, how it ends |
+//! | `per_thread.rs` | [`PerThread`]: an allocator that keeps its caches with threads and not with flows |
 //! | `slot.rs` | [`Amd64Slot`]: one word per OS thread that the compiler can not cache |
 //! | `region.rs` | [`Guarded`]: slabs of stacks with guards, thousands in one mapping |
 //! | `place.rs` | at which addresses slabs lie: below the stacks of all threads |
@@ -41,6 +42,7 @@ mod heavy_fence;
 mod memory;
 mod overflow;
 mod own;
+mod per_thread;
 mod place;
 mod probe;
 mod region;
@@ -56,6 +58,7 @@ pub use capture::{MOST_COPIED, Registers, capture, capture_any, copy_memory};
 pub use cpus::{available_cpus, cpu_time_of_thread, thread_id};
 pub use overflow::{Describe, Fault, set_overflow_describer};
 pub use own::{OwnAmd64, OwnThread};
+pub use per_thread::PerThread;
 pub use region::{GuardMode, Guarded};
 pub use report::Report;
 pub use slot::{Amd64Slot, verify_slot};

@@ -58,7 +58,7 @@ pub struct OwnAmd64;
 /// What a thread needs while it runs flows with thread-locals of their own.
 #[derive(Debug)]
 pub struct OwnThread {
-    _home: HomeGuard,
+    home: HomeGuard,
     _signals: AttachedThread,
 }
 
@@ -113,7 +113,11 @@ unsafe impl Switch for OwnAmd64 {
 
     fn attach_thread() -> std::io::Result<OwnThread> {
         thread_block::available().map_err(std::io::Error::other)?;
-        Ok(OwnThread { _signals: AttachedThread::attach()?, _home: HomeGuard::new() })
+        Ok(OwnThread { _signals: AttachedThread::attach()?, home: HomeGuard::new() })
+    }
+
+    fn home(thread: &OwnThread) -> usize {
+        thread.home.base()
     }
 
     #[inline]

@@ -33,6 +33,7 @@
 //! | ctype tables | as a thread's that was born when the first such runtime was built | they follow the locale of that time |
 //! | resolver state, buffers of `strerror` and `dlerror` | own; the next goroutine of the block inherits the buffers | they hold memory, and no call hands out what another left |
 //! | malloc's cache and arena | shared with the thread: the switch takes the two words along | no suspension happens inside malloc; a cache for each goroutine would cost 0.8 KB and be cold |
+//! | caches of other allocators | own, or shared with the thread by `per_thread.rs` | they lie in thread-locals that nobody but them knows |
 //! | stack guard, pointer guard | the process's | frames and jump buffers are made and checked in one flow, but compared with the process's value |
 //! | dtv | own, grown by glibc | modules loaded later are found by it |
 //! | pthread keys | own; destructors run at the goroutine's end | as in every thread |

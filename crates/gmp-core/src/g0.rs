@@ -49,6 +49,7 @@ impl<'a, C: Config> G0<'a, C> {
         m.note.adopt();
         m.cpu_clock.store(C::Switch::cpu_clock().unwrap_or(0), Ordering::Relaxed);
         m.thread_id.store(C::Switch::thread_id().unwrap_or(0), Ordering::Relaxed);
+        m.home.set(C::Switch::home(&thread));
         crate::entering::caller::set_scheduler::<SlotOf<C>>(m);
         Ok(Self { sched, m, epoch: sched.collector.register(), _thread: thread })
     }

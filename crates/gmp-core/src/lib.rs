@@ -36,6 +36,7 @@ pub use runtime::goroutine;
 pub use waiting::{descriptor, park};
 
 pub use contract::Config;
+pub use entering::caller::thread_home;
 pub use entering::gate::{give_way, step_aside};
 pub use ground::overrun::{Overrun, OverrunHook};
 pub use life::blocking::blocking;

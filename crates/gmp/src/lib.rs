@@ -176,6 +176,12 @@ pub mod test {
     pub use crate::leaks::leak_check;
 }
 
+/// For allocators that keep a cache for each thread.
+pub mod alloc {
+    #[doc(inline)]
+    pub use gmp_arch_amd64::PerThread;
+}
+
 /// What a policy, or a tool beside the scheduler, is written against.
 pub mod contract {
     #[doc(inline)]

@@ -1,5 +1,6 @@
 //! `examples/thread-local-libraries`: libraries that live by thread-locals, each used by goroutines that move. And
-//! `examples/async-world`: hyper, rustls and tokio with gmp's sockets. And `gmp-top`, which draws in a terminal.
+//! `examples/async-world`: hyper, rustls and tokio with gmp's sockets. And `gmp-top`, which draws in a terminal. And
+//! `examples/allocators`: other allocators than the system's.
 //!
 //! Not with `--locked`: what the workspace has begun to use is added to their lock files, and all other versions stay.
 //!
@@ -11,11 +12,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs cargo in a folder of the repository, with a target folder of its own. Returns what it printed, if it succeeded.
-fn cargo(folder: &str, what: &str) -> String {
+fn cargo(folder: &str, what: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.current_dir(root.join(folder)).arg(what);
+    command.current_dir(root.join(folder)).args(what);
     command.env("CARGO_TARGET_DIR", root.join("target").join(folder.trim_start_matches("examples/")));
     let output = command.output().expect("cargo can be started");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -26,7 +27,7 @@ fn cargo(folder: &str, what: &str) -> String {
 #[test]
 #[ignore = "builds some hundred crates that nothing else here needs"]
 fn libraries_take_a_goroutine_for_a_thread() {
-    let out = cargo("examples/thread-local-libraries", "run");
+    let out = cargo("examples/thread-local-libraries", &["run"]);
     for library in
         ["tokio", "tracing", "rand", "parking_lot", "rayon", "regex", "arc-swap", "crossbeam-epoch"]
     {
@@ -37,11 +38,22 @@ fn libraries_take_a_goroutine_for_a_thread() {
 #[test]
 #[ignore = "builds some hundred crates that nothing else here needs"]
 fn the_async_world_runs_on_goroutines() {
-    cargo("examples/async-world", "test");
+    cargo("examples/async-world", &["test"]);
 }
 
 #[test]
 #[ignore = "builds some hundred crates that nothing else here needs"]
 fn the_terminal_view_draws_a_program_that_runs() {
-    cargo("gmp-top", "test");
+    cargo("gmp-top", &["test"]);
+}
+
+#[test]
+#[ignore = "builds allocators written in C"]
+fn memory_is_bounded_with_other_allocators() {
+    for allocator in ["mimalloc", "jemalloc"] {
+        for (what, count) in [("turns", "200000"), ("parked", "20000")] {
+            let run = ["run", "--release", "--features", allocator, "--", what, count];
+            println!("{allocator}: {}", cargo("examples/allocators", &run));
+        }
+    }
 }

@@ -6,10 +6,15 @@ mod account;
 mod answers;
 #[path = "../examples/soak/broken.rs"]
 mod broken;
+#[allow(dead_code, reason = "each program that reads traces asks something else")]
+#[path = "../../trace/src/go/check.rs"]
+mod check;
 #[path = "../examples/soak/closing.rs"]
 mod closing;
 #[path = "../examples/soak/growth.rs"]
 mod growth;
+#[path = "../examples/soak/looks.rs"]
+mod looks;
 #[path = "../examples/soak/options.rs"]
 mod options;
 #[path = "../examples/soak/outside.rs"]
@@ -63,6 +68,12 @@ fn soak_for(arguments: &str) {
 #[test]
 fn three_seconds_of_random_work() {
     soak_for("--seconds 3 --seed 1");
+}
+
+/// A storm of signals, a dump and a snapshot of the trace once a second.
+#[test]
+fn three_seconds_under_looks() {
+    soak_for("--seconds 3 --seed 4 --mode own --looks");
 }
 
 #[test]

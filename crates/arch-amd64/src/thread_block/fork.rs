@@ -92,6 +92,13 @@ impl HomeGuard {
     }
 }
 
+impl HomeGuard {
+    /// The home's base.
+    pub(crate) fn base(&self) -> usize {
+        self.0.0.base.load(Ordering::Relaxed)
+    }
+}
+
 impl Drop for HomeGuard {
     fn drop(&mut self) {
         self.0.0.tid.store(0, Ordering::Release);

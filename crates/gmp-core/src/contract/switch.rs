@@ -130,6 +130,12 @@ pub unsafe trait Switch: Send + Sync + 'static {
     #[doc(alias = "mpreinit")]
     fn attach_thread() -> std::io::Result<Self::Thread>;
 
+    /// Where the thread keeps thread-locals of its own while it runs flows that have others: a number that only this
+    /// implementation understands. 0: flows use the thread's.
+    fn home(_thread: &Self::Thread) -> usize {
+        0
+    }
+
     /// Ends what the calling flow has of its own: called once by each, on its stack, when its code is over. Destructors
     /// of its thread-locals run here; they are anybody's code, and may suspend.
     ///

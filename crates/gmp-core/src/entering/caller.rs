@@ -155,6 +155,13 @@ pub(crate) fn caller<'a>() -> Caller<'a> {
     unsafe { Who::calls() }.caller()
 }
 
+/// What the switch of the calling thread's runtime says of that thread's own thread-locals (`Switch::home`); 0: it is a
+/// plain thread, or its goroutines have no others. The answer holds until the caller next suspends. Never suspends.
+#[inline]
+pub fn thread_home() -> usize {
+    caller().m().map_or(0, |m| m.home.get())
+}
+
 /// This thread runs `g` from here on.
 pub(crate) fn set_g<S: CurrentSlot>(g: &G) {
     // SAFETY: the meaning of the slot is ours.

@@ -15,7 +15,8 @@
 //! **Invariant.** While all Ps are idle and a timer is pending or a goroutine waits for a descriptor, there is a
 //! watcher, and it knows of that. For whoever gives up a P comes here afterwards (`give_up_p`) or sees to it in another
 //! way (`hand_off`), and a goroutine begins to wait on a P that somebody gives up later. While a P is in use, its M
-//! looks whenever its queues are empty, and sysmon looks if no M did for 10 ms.
+//! looks whenever its queues are empty, and sysmon looks if no M did for 10 ms. A P that goes idle because no thread can
+//! be made for it is given up by nobody: sysmon, before it sleeps deeply, wakes an M that watches (`deep_sleep`).
 //!
 //! **The danger** is a wake that goes to the note while the M sleeps in the poller, or the other way round. The note's
 //! word says where its owner sleeps (`records/m/note.rs`), and everybody wakes the watcher by way of its note.

@@ -105,6 +105,8 @@ pub(crate) struct M {
     pub(crate) cpu_clock: AtomicI32,
     /// The operating system's number of its thread; 0: none, or it does not run yet.
     pub(crate) thread_id: AtomicI32,
+    /// What the switch says of its thread's own thread-locals (`Switch::home`).
+    pub(crate) home: Cell<usize>,
     /// The context of the M's own stack, where scheduling happens.
     pub(crate) g0: Cell<Context>,
     /// The goroutine it runs. Read by dumps and by a closing runtime.
@@ -179,6 +181,7 @@ impl M {
             note: Note::new(),
             cpu_clock: AtomicI32::new(0),
             thread_id: AtomicI32::new(0),
+            home: Cell::new(0),
             g0: Cell::new(Context::NULL),
             g: AtomicPtr::new(ptr::null_mut()),
             parking: AtomicPtr::new(ptr::null_mut()),

@@ -75,11 +75,11 @@ impl<C: Config> G0<'_, C> {
 }
 
 impl<C: Config> Sched<C> {
-    /// Ends the runtime, on m0, which has no P any more.
-    pub(crate) fn close(&self, g0: &G0<'_, C>, sysmon: std::thread::JoinHandle<()>) -> Leftover {
+    /// Ends the runtime, on m0, which has no P any more. Without sysmon main has never run, and nothing unwinds.
+    pub(crate) fn close(&self, g0: &G0<'_, C>, sysmon: Option<std::thread::JoinHandle<()>>) -> Leftover {
         let deadlocked = self.lock().deadlock.is_some();
         let mut in_time = true;
-        if self.settings.at_main_return == AtMainReturn::Unwind && !deadlocked {
+        if self.settings.at_main_return == AtMainReturn::Unwind && !deadlocked && sysmon.is_some() {
             in_time = self.unwind_the_rest(g0);
         }
         {
@@ -92,7 +92,7 @@ impl<C: Config> Sched<C> {
         self.wake_everyone();
         self.wait_for_ms(g0.m);
         // sysmon catches nothing and cannot panic; if it did, there is nothing left for it to do.
-        let _ = sysmon.join();
+        let _ = sysmon.map(std::thread::JoinHandle::join);
         {
             // This comes before the rest is abandoned: an M that comes too late for that finds this and does it again.
             let _lists = self.lock();

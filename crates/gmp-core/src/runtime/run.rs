@@ -113,14 +113,17 @@ where
         Err(error) => {
             let p = g0.release();
             sched.park_p(&mut sched.lock(), p);
+            // As soon as there are Ps a plain thread may start goroutines, and by that Ms.
+            if !sched.close(&g0, None).is_clean() {
+                core::mem::forget(Arc::clone(sched));
+            }
             g0.detach();
-            sched.forget_m0(&m0);
             return Err(RunError::Os(refusal("a thread for sysmon", &error)));
         }
     };
     let guard = Sched::<C>::no_unwind();
     let handle = g0.bring_up(at, main);
-    let left = sched.close(&g0, sysmon);
+    let left = sched.close(&g0, Some(sysmon));
     core::mem::forget(guard);
     g0.detach();
     let (deadlock, failure) = {

@@ -139,6 +139,8 @@ pub(crate) struct Lists<C: Config> {
     /// When that was, and since when no M could run anything each time, in nanoseconds since the epoch.
     pub(crate) stuck_since: Option<u64>,
     pub(crate) refused_at: u64,
+    /// Since when, and when last, all were asleep while goroutines waited for stacks.
+    pub(crate) stacks_missed: Option<(u64, u64)>,
     /// Whether such a refusal was told.
     pub(crate) refusal_told: bool,
     /// A refusal after which no M is left to run anything: `run` is to return with it.
@@ -211,6 +213,7 @@ impl<C: Config> Lists<C> {
             refused: None,
             stuck_since: None,
             refused_at: 0,
+            stacks_missed: None,
             refusal_told: false,
             failure: None,
             deadlock_suspected: false,

@@ -1,6 +1,7 @@
 //! Deadlock: all goroutines are asleep, and nobody is left to wake them. Go: `checkdead` (proc.go, Go 1.27).
 
 use crate::contract::{Config, StackAllocator, Switch};
+use crate::ground::clock::nanos;
 use crate::ground::settings::DeadlockRule;
 use crate::records::attention;
 use crate::records::g::word::Status;
@@ -18,6 +19,9 @@ use std::time::Duration;
 
 /// How often a suspected deadlock is looked at again.
 pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
+
+/// How long the system is asked for stacks while all are asleep, as it is for threads (`waking/refused.rs`).
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// How many of a deadlock's goroutines are shown with their stacks. The scheduler's lock is held meanwhile.
 const MOST_STACKS: usize = 1000;
@@ -106,12 +110,21 @@ impl<C: Config> Sched<C> {
         );
     }
 
-    /// Nothing runs that could free a stack: those that wait for one cannot get it any more. `true`: some did.
+    /// Whether goroutines wait for stacks, so that this is no deadlock. Nothing runs that could free one, but the system
+    /// may have memory again: it is asked for a while before they are told that they cannot have any.
     fn revive_stack_waiters(&self, lists: &mut Lists<C>) -> bool {
-        let waiters = core::mem::take(&mut lists.without_stack);
-        if waiters.is_empty() {
+        if lists.without_stack.is_empty() {
             return false;
         }
+        let now = self.header.now();
+        // sysmon asks every 10 ms, and each time all are asleep again afterwards: an old time was another one.
+        let goes_on = |&(_, last): &(u64, u64)| now.saturating_sub(last) < nanos(PATIENCE / 2);
+        let since = lists.stacks_missed.filter(goes_on).map_or(now, |(since, _)| since);
+        lists.stacks_missed = Some((since, now));
+        if now.saturating_sub(since) < nanos(PATIENCE) {
+            return true;
+        }
+        let waiters = core::mem::take(&mut lists.without_stack);
         self.waiting_for_stack.store(0, Ordering::Relaxed);
         // One that was freed as they began to wait may be kept by a P.
         lists.idle_ps.iter_mut().for_each(|p| p.flush_stacks(&self.stacks));

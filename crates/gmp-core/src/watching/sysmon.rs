@@ -170,8 +170,13 @@ impl<C: Config> Sysmon<'_, C> {
         if !(idle || stopped) || unwatched || self.sched.attention() & attention::CLOSING != 0 {
             return false;
         }
-        if idle && lists.has_nobody_to_wake() && lists.every_p.iter().any(|p| p.core.timers.next() != NEVER) {
-            // All Ms may be locked, or in the hands of goroutines that have stepped aside.
+        if idle && has_unwatched_timer(&lists) {
+            let wakes = !lists.has_nobody_to_wake();
+            drop(lists);
+            if wakes {
+                self.sched.wake_for_old_work();
+            }
+            // Else all Ms may be locked, or in the hands of goroutines that have stepped aside.
             return false;
         }
         lists.sysmon_asleep = true;
@@ -261,6 +266,14 @@ impl<C: Config> Sysmon<'_, C> {
         }
         self.sched.ask_again_if_refused(&mut lists);
     }
+}
+
+/// Whether a timer is due before the watcher wakes, if there is one. An M that gives up a P watches its timers, but a P
+/// for which the system has refused a thread, or which was on its way to such a thread while the other Ms went to sleep,
+/// is idle without anybody having given it up.
+fn has_unwatched_timer<C: Config>(lists: &Lists<C>) -> bool {
+    let until = lists.post.watcher().map_or(NEVER, |watcher| watcher.until);
+    lists.every_p.iter().any(|p| p.core.timers.next() < until)
 }
 
 /// Whether some P has a timer that should have gone off 10 ms ago, or a stopped one that nobody has swept since.

@@ -4,13 +4,18 @@
 //!
 //! It prints one line and exits with 0, or says what is wrong and exits with 1; a watchdog aborts with a diagnosis if
 //! nothing has moved for 30 seconds. It is also wrong if the process has grown. With `--faults` code breaks meanwhile,
-//! and the system refuses threads, stacks and descriptors, all at random. `cargo xtask soak` runs it for two minutes.
+//! and the system refuses threads, stacks and descriptors, all at random. With `--looks` the flight recorder is on, and
+//! once a second there is a storm of signals, a dump and a snapshot. `cargo xtask soak` runs it for two minutes.
 
 mod account;
 mod answers;
 mod broken;
+#[allow(dead_code, reason = "each program that reads traces asks something else")]
+#[path = "../../../trace/src/go/check.rs"]
+mod check;
 mod closing;
 mod growth;
+mod looks;
 mod options;
 mod outside;
 mod refusals;

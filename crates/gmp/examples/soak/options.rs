@@ -3,7 +3,7 @@
 use core::str::FromStr;
 
 pub(crate) const USAGE: &str = "usage: soak [--seconds N] [--seed S] [--procs-max N] \
-     [--mode migrating|own|pinned|one-thread-each] [--policy go|random] [--faults]";
+     [--mode migrating|own|pinned|one-thread-each] [--policy go|random] [--faults] [--looks]";
 
 /// How goroutines and threads go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) policy: PolicyName,
     /// Things break and are refused at random.
     pub(crate) faults: bool,
+    /// The flight recorder is on, and somebody looks at the program once a second.
+    pub(crate) looks: bool,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
             mode: Mode::Migrating,
             policy: PolicyName::Go,
             faults: false,
+            looks: false,
         }
     }
 }
@@ -48,8 +51,13 @@ impl Options {
     pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self::default();
         while let Some(name) = arguments.next() {
-            if name == "--faults" {
-                options.faults = true;
+            let switch = match name.as_str() {
+                "--faults" => Some(&mut options.faults),
+                "--looks" => Some(&mut options.looks),
+                _ => None,
+            };
+            if let Some(switch) = switch {
+                *switch = true;
                 continue;
             }
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;

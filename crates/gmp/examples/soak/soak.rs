@@ -3,6 +3,7 @@
 use crate::account::{ACCOUNT, Ticket, watchdog};
 use crate::closing;
 use crate::growth::Growth;
+use crate::looks::{self, Looks, Seen};
 use crate::options::{Mode, Options, PolicyName};
 use crate::refusals::spared;
 use crate::weather::{self, Refused, Weather};
@@ -54,16 +55,19 @@ pub(crate) fn builder<P: Policy>(mode: Mode) -> Builder<P> {
 }
 
 fn generations<P: Policy>(options: &Options) -> Result<String, String> {
-    let began = Instant::now();
-    let deadline = began + Duration::from_secs(options.seconds);
     let mut rng = Rng::with_seed(options.seed);
     let (mut runtimes, mut rounds, mut closings) = (0, 0, closing::Closings::default());
     let mut totals = gmp::Stats::default();
     let mut growth = {
         // To look at the process it opens files.
         let _fair = weather::fair();
-        Growth::of(options.seconds)
+        if options.looks {
+            looks::read_symbols()?;
+        }
+        Growth::of(options.seconds, options.looks)
     };
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(options.seconds);
     while Instant::now() < deadline {
         let until = deadline.min(Instant::now() + LIFE);
         let (done, stats) = generation::<P>(options, &mut rng, until)?;
@@ -77,10 +81,14 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
         let _fair = weather::fair();
         growth.look(closings.leaks() + ACCOUNT.refused_runs.load(Relaxed))?;
     }
+    if options.looks && !Seen.is_something() {
+        return Err(format!("nothing was seen: {Seen}"));
+    }
+    let looks = if options.looks { format!(", {Seen}") } else { String::new() };
     let faults = if options.faults { format!(", {Refused}") } else { String::new() };
     Ok(format!(
         "soak ok: {:.1} s, {:?}, {:?}, seed {}: {} goroutines, {} steps, {} parcels, {} crashes, {rounds} rounds, {runtimes} runtimes, \
-         {closings}, {} resizes, {} steals, {} wake-ups, {} hand-offs, peak {}, {} records, {growth}{faults}",
+         {closings}, {} resizes, {} steals, {} wake-ups, {} hand-offs, peak {}, {} records, {growth}{looks}{faults}",
         began.elapsed().as_secs_f64(),
         options.mode,
         options.policy,
@@ -114,7 +122,9 @@ fn generation<P: Policy>(
     let threads = max_threads(rng);
     // A refused thread ends a runtime that has no other.
     let fair = weather::fair();
-    let runtime = builder::<P>(options.mode)
+    let builder = builder::<P>(options.mode);
+    let builder = if options.looks { builder.flight_recorder(looks::WINDOW) } else { builder };
+    let runtime = builder
         .procs(rng.usize(1..=options.procs_max))
         .max_threads(threads)
         .thread_keep_alive(Duration::from_millis([0, 1, 20, 10_000][rng.usize(..4)]))
@@ -124,6 +134,7 @@ fn generation<P: Policy>(
         .map_err(|error| error.to_string())?;
     let handle = runtime.handle();
     *ACCOUNT.handle.lock().unwrap() = Some(handle.clone());
+    let looks = options.looks.then(|| Looks::begin(handle.clone(), seed));
     let (outside, errands) = mpsc::channel();
     let waits = options.mode != Mode::Pinned;
     let helper = spared(|| std::thread::spawn(move || run_errands(&handle, &errands, waits)));
@@ -143,6 +154,7 @@ fn generation<P: Policy>(
             rounds(&world, seed, until)
         })
         .map_err(|error| error.to_string())?;
+    drop(looks);
     // A goroutine that was left behind has kept its end of the channel, so the plain thread would wait for ever.
     if finished.value.is_err() {
         return finished.value;

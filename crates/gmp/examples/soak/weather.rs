@@ -69,7 +69,7 @@ pub(crate) struct Refused;
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (threads, mappings) = (THREADS.count(), MAPPINGS.count());
-        let (fronts, signals) = (FRONTS.load(Relaxed), SIGNALS.load(Relaxed));
+        let (fronts, signals) = (FRONTS.load(Relaxed), signals());
         write!(
             f,
             "{fronts} times of pressure, refused {threads} threads and {mappings} mappings, {signals} signals"
@@ -135,11 +135,17 @@ fn no_more_descriptors() -> Taken {
     Taken { _rest: iter::from_fn(|| File::open("/dev/null").ok()).collect(), now, most }
 }
 
+/// How many signals have arrived so far.
+pub(crate) fn signals() -> u64 {
+    SIGNALS.load(Relaxed)
+}
+
 extern "C" fn heard(_: c_int) {
     SIGNALS.fetch_add(1, Relaxed);
 }
 
-fn hear_signals() {
+/// Signals that come in storms do no harm from now on.
+pub(crate) fn hear_signals() {
     let handler = heard as *const () as libc::sighandler_t;
     for signal in [libc::SIGUSR1, libc::SIGPROF] {
         // SAFETY: it does what a handler may.
@@ -148,7 +154,7 @@ fn hear_signals() {
 }
 
 /// Signals to whoever runs, by the clock of the CPU's time and by this thread.
-fn storm(span: Duration) {
+pub(crate) fn storm(span: Duration) {
     let clock = |microseconds| {
         let every = libc::timeval { tv_sec: 0, tv_usec: microseconds };
         let timer = libc::itimerval { it_interval: every, it_value: every };

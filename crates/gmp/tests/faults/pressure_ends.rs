@@ -16,8 +16,15 @@ pub(crate) const FAULT: crate::Fault = (
         the_first_thread_may_be_refused_for_a_moment,
         a_thread_may_be_refused_for_a_moment,
         a_reserve_that_blocks_gives_way_to_a_thread_that_came_back,
+        a_timer_of_a_p_without_a_thread_goes_off,
     ],
-    named![stacks_come_back, first_thread_comes_late, another_thread_comes_late, reserve_blocks],
+    named![
+        stacks_come_back,
+        first_thread_comes_late,
+        another_thread_comes_late,
+        reserve_blocks,
+        unwatched_timer
+    ],
 );
 
 const MS: Duration = Duration::from_millis(1);
@@ -131,4 +138,46 @@ fn reserve_blocks() {
 
 fn a_reserve_that_blocks_gives_way_to_a_thread_that_came_back() {
     child("reserve_blocks").run().code(0).prints("7\n");
+}
+
+/// Main sleeps, locked, and no thread can be made for its P, on which the timer is. Then the one M that is free comes back,
+/// gives its P to a locked goroutine, which waits again at once, and sleeps as an idle M: it has never had main's P.
+fn unwatched_timer() {
+    let finished = one_p().procs(2).lock_main(true).build().unwrap().run(|| {
+        let (tell, told) = gmp::chan::<()>(0);
+        let locks = gmp::go(move || {
+            let _lock = gmp::lock_os_thread();
+            (told.recv(), told.recv()).1.is_err()
+        });
+        while gmp::stats().waiting == 0 {
+            std::thread::yield_now();
+        }
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let sends = gmp::go(move || {
+            let _ = gmp::blocking(|| wait.recv());
+            tell.send(()).unwrap();
+            tell
+        });
+        while gmp::stats().blocked == 0 {
+            std::thread::yield_now();
+        }
+        let (begin, begun) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            begun.recv().unwrap();
+            std::thread::sleep(50 * MS);
+            drop(release);
+        });
+        no_more_threads();
+        begin.send(()).unwrap();
+        gmp::sleep(100 * MS);
+        no_limit();
+        drop(sends.join().unwrap());
+        assert!(locks.join().unwrap());
+        7
+    });
+    println!("{}", finished.unwrap().value);
+}
+
+fn a_timer_of_a_p_without_a_thread_goes_off() {
+    child("unwatched_timer").env("MALLOC_ARENA_MAX", "1").run().code(0).prints("7\n");
 }

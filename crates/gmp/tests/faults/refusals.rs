@@ -15,8 +15,15 @@ pub(crate) const FAULT: crate::Fault = (
         a_refused_worker_is_not_missed_while_others_work,
         every_limit_of_memory_ends_in_a_result_or_an_error,
         a_mode_that_was_refused_once_is_there_when_the_pressure_is_over,
+        a_run_without_sysmon_leaves_no_thread,
     ],
-    named![main_waits_without_a_worker, second_worker_is_refused, at_each_limit, a_look_is_refused],
+    named![
+        main_waits_without_a_worker,
+        second_worker_is_refused,
+        at_each_limit,
+        a_look_is_refused,
+        sysmon_is_refused,
+    ],
 );
 
 fn builder() -> Builder<gmp::policy::Go> {
@@ -145,4 +152,39 @@ fn every_limit_of_memory_ends_in_a_result_or_an_error() {
         let told = done.stdout == "50 of 50\n" || done.stdout.starts_with("the operating system refused ");
         done.code(0).check(told, "comes to a result or names what was refused");
     }
+}
+
+/// There is memory for one thread more, and a plain thread starts goroutines as `run` begins: if a worker takes it,
+/// sysmon goes without. How often that comes to pass is up to the system, so it is tried for a while.
+fn sysmon_is_refused() {
+    let mut refused = 0;
+    for _ in 0..300 {
+        let runtime = builder().procs(2).build().unwrap();
+        let handle = runtime.handle();
+        let (began, begin) = std::sync::mpsc::channel();
+        let submitter = std::thread::spawn(move || {
+            while handle.go(|| ()).is_ok() {
+                let _ = began.send(());
+            }
+        });
+        begin.recv().unwrap();
+        limit_to(in_use() + (5 << 19));
+        let result = runtime.run(|| 3);
+        no_limit();
+        submitter.join().unwrap();
+        refused += u32::from(result.is_err_and(|error| error.to_string().contains("a thread for sysmon")));
+        if refused == 5 {
+            break;
+        }
+    }
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while threads() > 1 && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    println!("{} thread", threads());
+}
+
+fn a_run_without_sysmon_leaves_no_thread() {
+    child("sysmon_is_refused").env("MALLOC_ARENA_MAX", "1").run().code(0).prints("1 thread\n");
 }

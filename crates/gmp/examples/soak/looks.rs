@@ -1,0 +1,99 @@
+//! Looks: once a second a plain thread sends a storm of signals to whoever runs, makes a dump, and takes a snapshot of what
+//! the flight recorder has, while the work goes on. Every snapshot must be sound by the rules of Go's parser.
+
+use crate::account::ACCOUNT;
+use crate::refusals::spared;
+use crate::weather;
+use core::fmt;
+use fastrand::Rng;
+use gmp::Handle;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How long a storm lasts.
+const STORM: Duration = Duration::from_millis(100);
+/// How far back a snapshot goes.
+pub(crate) const WINDOW: Duration = Duration::from_millis(200);
+
+static LOOKS: AtomicU64 = AtomicU64::new(0);
+static GOROUTINES: AtomicU64 = AtomicU64::new(0);
+static EVENTS: AtomicU64 = AtomicU64::new(0);
+
+/// What has been seen so far.
+pub(crate) struct Seen;
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [looks, goroutines, events] = [&LOOKS, &GOROUTINES, &EVENTS].map(|count| count.load(Relaxed));
+        let signals = weather::signals();
+        write!(f, "{looks} looks in {signals} signals: {goroutines} goroutines, {events} events")
+    }
+}
+
+impl Seen {
+    /// Whether anything was seen at all.
+    pub(crate) fn is_something(&self) -> bool {
+        [&LOOKS, &GOROUTINES, &EVENTS].iter().all(|count| count.load(Relaxed) != 0)
+    }
+}
+
+/// Makes a dump, and thereby has the tables of symbols read, which the crate backtrace keeps for good: 70 MiB of this
+/// program's.
+pub(crate) fn read_symbols() -> Result<(), String> {
+    let runtime = gmp::Builder::new().build().map_err(|error| error.to_string())?;
+    runtime.run(|| drop(gmp::dump())).map(drop).map_err(|error| error.to_string())
+}
+
+/// Looks at a runtime until it is dropped.
+pub(crate) struct Looks(Option<(Sender<()>, JoinHandle<()>)>);
+
+impl Looks {
+    pub(crate) fn begin(handle: Handle, seed: u64) -> Self {
+        weather::hear_signals();
+        let (stop, stopped) = channel::<()>();
+        let thread = spared(|| {
+            std::thread::spawn(move || {
+                // Not at the same moment of each runtime's life.
+                let mut wait = PERIOD.mul_f64(Rng::with_seed(seed).f64() / 4.0);
+                while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                    look(&handle);
+                    wait = PERIOD;
+                }
+            })
+        });
+        Self(Some((stop, thread)))
+    }
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        let Some((stop, thread)) = self.0.take() else { return };
+        drop(stop);
+        if thread.join().is_err() {
+            ACCOUNT.complain(String::from("the thread that looks panicked"));
+        }
+    }
+}
+
+fn look(handle: &Handle) {
+    // Dumps and snapshots are made on threads of their own, and say that they panic if there are none.
+    let _fair = weather::fair();
+    let storm = spared(|| std::thread::spawn(|| weather::storm(STORM)));
+    let dump = handle.dump();
+    GOROUTINES.fetch_add(dump.len() as u64, Relaxed);
+    match handle.snapshot() {
+        Ok(trace) => match crate::check::read(&trace.to_go()) {
+            Ok(read) => _ = EVENTS.fetch_add(read.events as u64, Relaxed),
+            Err(error) => ACCOUNT.complain(format!("a snapshot is not sound: {error}")),
+        },
+        Err(error) => ACCOUNT.complain(error.to_string()),
+    }
+    if storm.join().is_err() {
+        ACCOUNT.complain(String::from("the thread that sends signals panicked"));
+    }
+    LOOKS.fetch_add(1, Relaxed);
+}

@@ -40,8 +40,8 @@ use tracing_subscriber::registry::LookupSpan;
 /// the goroutine, but a span that is entered over a suspension breaks what that mode's promise asks for. A `Registry` then
 /// takes a span that somebody else has entered on the same thread for the parent of a new one, and panics if that has
 /// closed meanwhile; with a parent that is said (`info_span!(parent: None, ...)`) it need not guess. And a `Registry` of
-/// tracing-subscriber 0.3 knows 4,096 threads at once, and panics at one more: in all other modes so many goroutines may have
-/// been in a span and still live.
+/// tracing-subscriber 0.3 knows 4,096 threads at once, and panics at one more: in all other modes so many goroutines may
+/// have been in a span and still live.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingLayer;
 

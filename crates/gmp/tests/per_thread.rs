@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Allocations of this size are looked at.
 const MARKED: usize = 12_345;
+/// The allocator needs more stack than there is for one of this size.
+const TOO_DEEP: usize = 54_321;
 const GOROUTINES: usize = 200;
 const PROCS: usize = 2;
 
@@ -44,6 +46,8 @@ unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() == MARKED {
             note();
+        } else if layout.size() == TOO_DEEP {
+            std::hint::black_box(deep(1 << 40));
         }
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
@@ -56,6 +60,11 @@ unsafe impl GlobalAlloc for Watched {
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(block, layout) }
     }
+}
+
+fn deep(levels: u64) -> u64 {
+    let frame = std::hint::black_box([levels; 32]);
+    if levels == 0 { 0 } else { deep(levels - 1) + frame[7] }
 }
 
 /// Allocates on the goroutine's stack and on the thread's, over a suspension, and when its thread-locals end.
@@ -98,4 +107,25 @@ fn an_allocators_cache_is_the_threads() {
         .unwrap();
     // Each of the four blocks of a goroutine was taken and given back.
     assert_eq!(CALLS.load(Ordering::Relaxed), 8 * GOROUTINES);
+}
+
+/// Set for the process that overflows.
+const CHILD: &str = "GMP_TEST_CHILD";
+
+#[test]
+fn an_overflow_in_an_allocator_is_reported() {
+    if std::env::var_os(CHILD).is_some() {
+        let runtime = Builder::new().own_thread_locals().procs(PROCS).build().unwrap();
+        let allocates = || drop(std::hint::black_box(Vec::<u8>::with_capacity(TOO_DEEP)));
+        runtime.run(move || gmp::spawn().name("deep").go(allocates).unwrap().join().unwrap()).unwrap();
+        return;
+    }
+    if let Err(why) = Builder::new().own_thread_locals().build() {
+        return println!("skipped: {why}");
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "an_overflow_in_an_allocator_is_reported", "--nocapture"]).env(CHILD, "1");
+    let output = child.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("[deep] overflowed its stack"), "{said}");
 }

@@ -19,8 +19,16 @@ pub struct Suspect {
 /// If the calling thread runs a goroutine and the address lies in the guard of its stack, writes one line about it and
 /// returns `true`.
 pub fn describe(suspect: &Suspect, out: &mut dyn Write) -> bool {
-    let Caller::G(here) = caller() else { return false };
-    let g = here.g();
+    let g = match caller() {
+        Caller::G(here) => here.g(),
+        // A call with the thread's own thread-locals (`thread_home`), whose slot names the M, on a goroutine's stack.
+        // SAFETY: records are never freed.
+        Caller::Scheduler(m) => match unsafe { m.running().as_ref() } {
+            Some(g) => g,
+            None => return false,
+        },
+        Caller::Plain => return false,
+    };
     let stack = g.stack.addresses();
     if stack.is_empty()
         || !(stack.start.saturating_sub(suspect.guard)..stack.start).contains(&suspect.address)

@@ -14,6 +14,7 @@ pub(crate) const TESTS: &[Named] = named![
     borrows_over_a_switch,
     values_that_are_not_send,
     checks_of_identity,
+    a_reentrant_lock_over_suspensions,
     an_rc_out_of_a_thread_local,
     a_generator_that_moves,
     a_thread_local_borrowed_while_others_run,
@@ -22,7 +23,7 @@ pub(crate) const TESTS: &[Named] = named![
 ];
 
 pub(crate) const CHILDREN: &[Named] =
-    named![addresses, borrows, not_send, identity, may_6, generator_58, coroutine_31, llvm_98479];
+    named![addresses, borrows, not_send, identity, reentrant, may_6, generator_58, coroutine_31, llvm_98479];
 
 /// How many goroutines run each program, and how often each suspends in it.
 const GOROUTINES: u32 = 100;
@@ -46,6 +47,10 @@ fn values_that_are_not_send() {
 
 fn checks_of_identity() {
     right("identity");
+}
+
+fn a_reentrant_lock_over_suspensions() {
+    right("reentrant");
 }
 
 fn an_rc_out_of_a_thread_local() {
@@ -118,6 +123,23 @@ fn not_send() {
                 drop(mine);
             }
             assert_eq!(NAME.with(Rc::strong_count), 1);
+        });
+    });
+}
+
+/// Hazard 4: the lock of standard output belongs to a thread, which may take it again. Who waits for it blocks its thread.
+fn reentrant() {
+    static INSIDE: AtomicU32 = AtomicU32::new(0);
+    under_both(|| {
+        in_goroutines(20, |_| {
+            let outer = std::io::stdout().lock();
+            assert_eq!(INSIDE.fetch_add(1, Ordering::Relaxed), 0, "two have the lock");
+            for _ in 0..ROUNDS {
+                gmp::yield_now();
+                drop(std::io::stdout().lock());
+            }
+            INSIDE.fetch_sub(1, Ordering::Relaxed);
+            drop(outer);
         });
     });
 }

@@ -63,30 +63,32 @@ unsafe impl CurrentSlot for Amd64Slot {
     }
 }
 
+/// Where the calling thread's slot lies.
+fn address() -> usize {
+    let address;
+    // SAFETY: computes what `get` and `set` compute; the base's first word holds the base.
+    unsafe {
+        asm!(
+            "mov {address}, qword ptr [rip + gmp_current_g@GOTTPOFF]",
+            "add {address}, qword ptr fs:[0]",
+            address = out(reg) address,
+            options(nostack, readonly),
+        );
+    }
+    address
+}
+
 /// Checks that each thread really has a slot of its own, as a wrong linker script or a merged section would break it
-/// silently. Costs one short thread; meant for a runtime's start. This thread's slot is as before afterwards.
+/// silently. Costs one short thread; meant for a runtime's start. Nothing is written: allocators and signal handlers
+/// may read the slot at any time.
 ///
 /// # Errors
 /// The thread could not be started, or two threads share the slot.
 pub fn verify_slot() -> std::io::Result<()> {
-    let before = Amd64Slot::get();
-    let ours = core::ptr::without_provenance_mut(0xA5A5_0008);
-    let theirs = core::ptr::without_provenance_mut(0x5A5A_0008);
-    // SAFETY: the mark is overwritten below, before anyone else can read this thread's slot.
-    unsafe { Amd64Slot::set(ours) };
-    let other = std::thread::Builder::new().name("gmp-verify-slot".into()).spawn(move || {
-        let first = Amd64Slot::get().is_null();
-        let theirs: *mut () = core::ptr::without_provenance_mut(0x5A5A_0008);
-        // SAFETY: this thread runs nothing but this closure.
-        unsafe { Amd64Slot::set(theirs) };
-        first && Amd64Slot::get() == theirs
-    });
-    let other = other.map(std::thread::JoinHandle::join);
-    let kept = Amd64Slot::get() == ours && ours != theirs;
-    // SAFETY: puts back what core had set.
-    unsafe { Amd64Slot::set(before) };
-    match other? {
-        Ok(true) if kept => Ok(()),
+    let look = || (address(), Amd64Slot::get().is_null());
+    let other = std::thread::Builder::new().name("gmp-verify-slot".into()).spawn(look)?;
+    match other.join() {
+        Ok((theirs, true)) if theirs != address() => Ok(()),
         _ => Err(std::io::Error::other("two threads share the slot of the current goroutine")),
     }
 }

@@ -96,7 +96,11 @@ fn an_allocators_cache_is_the_threads() {
     let goroutines = std::sync::Mutex::new(Vec::with_capacity(2 * GOROUTINES));
     runtime
         .run(move || {
-            gmp::scope(|scope| (0..GOROUTINES).for_each(|_| drop(scope.go(|| allocates(&goroutines)))));
+            gmp::scope(|scope| {
+                // A join is told when a goroutine's thread-locals have ended, a scope before that.
+                let all: Vec<_> = (0..GOROUTINES).map(|_| scope.go(|| allocates(&goroutines))).collect();
+                all.into_iter().for_each(|one| one.join().unwrap());
+            });
             let theirs = goroutines.into_inner().unwrap();
             assert_eq!(theirs.len(), GOROUTINES);
             let seen = PLACES.iter().map(|place| place.load(Ordering::Relaxed)).filter(|&place| place != 0);

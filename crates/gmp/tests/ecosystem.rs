@@ -51,8 +51,8 @@ fn the_terminal_view_draws_a_program_that_runs() {
 #[ignore = "builds allocators written in C"]
 fn memory_is_bounded_with_other_allocators() {
     for allocator in ["mimalloc", "jemalloc"] {
-        for (what, count) in [("turns", "200000"), ("parked", "20000")] {
-            let run = ["run", "--release", "--features", allocator, "--", what, count];
+        for (what, count) in [("turns", "50000"), ("parked", "10000")] {
+            let run = ["run", "--features", allocator, "--", what, count];
             println!("{allocator}: {}", cargo("examples/allocators", &run));
         }
     }

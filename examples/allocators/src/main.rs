@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `turns` runs goroutines a thousand at a time, each of which touches a thread-local with a destructor and allocates, and
-//! checks that memory after all of them is what it was after the first fifth. `parked` keeps goroutines that have allocated
+//! checks that memory after all of them is what it was after the first fifth: of millions within a twentieth, of few, while
+//! allocators still warm up, within 64 MiB. `parked` keeps goroutines that have allocated
 //! once. With the feature `bare` as well each goroutine has a cache of its own, to compare.
 
 #![forbid(unsafe_code)]
@@ -89,7 +90,7 @@ fn turns(count: u64) -> bool {
     let after = resident();
     assert_eq!(DROPS.load(Ordering::Relaxed), rounds * 1000, "destructors");
     println!("{before} KiB after {first} thousand goroutines, {after} KiB after {rounds} thousand");
-    after <= before + before / 20
+    after <= before + if count < 5_000_000 { 64 << 10 } else { before / 20 }
 }
 
 fn parked(count: u64) -> bool {

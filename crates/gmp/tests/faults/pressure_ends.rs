@@ -153,6 +153,15 @@ fn unwatched_timer() {
             std::thread::yield_now();
         }
         let (release, wait) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            begun.recv().unwrap();
+            std::thread::sleep(50 * MS);
+            drop(release);
+        });
+        // From here on there are main's M, the locked one, and one that is free, or there would have been no answer.
+        gmp::go(|| ()).join().unwrap();
+        no_more_threads();
         let sends = gmp::go(move || {
             let _ = gmp::blocking(|| wait.recv());
             tell.send(()).unwrap();
@@ -161,13 +170,6 @@ fn unwatched_timer() {
         while gmp::stats().blocked == 0 {
             std::thread::yield_now();
         }
-        let (begin, begun) = std::sync::mpsc::channel::<()>();
-        std::thread::spawn(move || {
-            begun.recv().unwrap();
-            std::thread::sleep(50 * MS);
-            drop(release);
-        });
-        no_more_threads();
         begin.send(()).unwrap();
         gmp::sleep(100 * MS);
         no_limit();

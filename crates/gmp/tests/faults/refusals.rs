@@ -165,6 +165,8 @@ fn sysmon_is_refused() {
         let submitter = std::thread::spawn(move || {
             while handle.go(|| ()).is_ok() {
                 let _ = began.send(());
+                // Now and then the worker finds nothing to do.
+                (0..1000).for_each(|_| std::hint::spin_loop());
             }
         });
         begin.recv().unwrap();

@@ -59,7 +59,7 @@ impl<'a, C: Config> G0<'a, C> {
         let guard = Sched::<C>::no_unwind();
         match G0::attach(&sched, &m) {
             Ok(g0) => {
-                sched.lock().stuck_since = None;
+                sched.lock().refused_threads.end();
                 g0.take_next_p();
                 g0.schedule();
                 g0.detach();

@@ -8,6 +8,7 @@ pub(crate) mod lists;
 pub(crate) mod look;
 pub(crate) mod polling;
 pub(crate) mod queues;
+pub(crate) mod refusals;
 pub(crate) mod reports;
 pub(crate) mod sched;
 pub(crate) mod sysmon_note;

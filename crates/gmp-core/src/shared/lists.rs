@@ -8,6 +8,7 @@ use crate::records::m::note::WakeTarget;
 use crate::records::p::{OwnedP, P};
 use crate::shared::blockers::Blockers;
 use crate::shared::idle_ms::IdleMs;
+use crate::shared::refusals::Refusals;
 use crate::shared::reports::{DeadlockReport, Leftover};
 use crate::shared::watch_post::WatchPost;
 use core::mem::ManuallyDrop;
@@ -136,11 +137,10 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) second_reserve: Option<MRef>,
     /// Why the operating system gave no thread when one was last asked for.
     pub(crate) refused: Option<std::io::Error>,
-    /// When that was, and since when no M could run anything each time, in nanoseconds since the epoch.
-    pub(crate) stuck_since: Option<u64>,
-    pub(crate) refused_at: u64,
-    /// Since when, and when last, all were asleep while goroutines waited for stacks.
-    pub(crate) stacks_missed: Option<(u64, u64)>,
+    /// When threads were refused; stuck is a runtime of which no M can run anything.
+    pub(crate) refused_threads: Refusals,
+    /// When all were asleep while goroutines waited for stacks.
+    pub(crate) refused_stacks: Refusals,
     /// Whether such a refusal was told.
     pub(crate) refusal_told: bool,
     /// A refusal after which no M is left to run anything: `run` is to return with it.
@@ -211,9 +211,8 @@ impl<C: Config> Lists<C> {
             without_thread: List::new(),
             second_reserve: None,
             refused: None,
-            stuck_since: None,
-            refused_at: 0,
-            stacks_missed: None,
+            refused_threads: Refusals::default(),
+            refused_stacks: Refusals::default(),
             refusal_told: false,
             failure: None,
             deadlock_suspected: false,

@@ -18,14 +18,13 @@ use crate::ground::tell::tell;
 use crate::records::m::M;
 use crate::records::p::OwnedP;
 use crate::shared::lists::Lists;
+use crate::shared::refusals::PATIENCE;
 use crate::shared::sched::Sched;
 use core::ptr;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a thread is asked for, if no M is left to run anything.
-const PATIENCE: Duration = Duration::from_millis(200);
 /// How long the pause between two such requests is.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -43,17 +42,11 @@ impl<C: Config> Sched<C> {
             ));
         }
         lists.refused = Some(error);
-        let now = self.header.now();
-        let before = core::mem::replace(&mut lists.refused_at, now);
         // SAFETY: the P was put there for the M's thread, which never took it.
         let p = unsafe { OwnedP::from_core(m.next_p.replace(ptr::null())) };
         self.no_thread(lists, p, m.spinning.get());
-        // While all are stuck, refusals come every few milliseconds: an old one was another time.
         let stuck = Self::is_stuck(lists);
-        let goes_on = stuck && now.saturating_sub(before) < nanos(PATIENCE / 2);
-        let since = lists.stuck_since.filter(|_| goes_on).unwrap_or(now);
-        lists.stuck_since = stuck.then_some(since);
-        if now.saturating_sub(since) >= nanos(PATIENCE) {
+        if lists.refused_threads.again(self.header.now(), stuck) {
             self.give_up_if_refused(lists);
         }
     }
@@ -76,7 +69,7 @@ impl<C: Config> Sched<C> {
     /// sysmon's part: asks again after a pause.
     pub(crate) fn ask_again_if_refused(&self, lists: &mut Lists<C>) {
         if Self::is_stuck(lists)
-            && self.header.now().saturating_sub(lists.refused_at) >= nanos(PAUSE)
+            && self.header.now().saturating_sub(lists.refused_threads.last()) >= nanos(PAUSE)
             && let Some(p) = self.take_idle_p(lists)
         {
             self.start_m(lists, p, false);

@@ -1,7 +1,6 @@
 //! Deadlock: all goroutines are asleep, and nobody is left to wake them. Go: `checkdead` (proc.go, Go 1.27).
 
 use crate::contract::{Config, StackAllocator, Switch};
-use crate::ground::clock::nanos;
 use crate::ground::settings::DeadlockRule;
 use crate::records::attention;
 use crate::records::g::word::Status;
@@ -19,9 +18,6 @@ use std::time::Duration;
 
 /// How often a suspected deadlock is looked at again.
 pub(crate) const SUSPECT_PERIOD: Duration = Duration::from_millis(20);
-
-/// How long the system is asked for stacks while all are asleep, as it is for threads (`waking/refused.rs`).
-const PATIENCE: Duration = Duration::from_millis(200);
 
 /// How many of a deadlock's goroutines are shown with their stacks. The scheduler's lock is held meanwhile.
 const MOST_STACKS: usize = 1000;
@@ -116,12 +112,8 @@ impl<C: Config> Sched<C> {
         if lists.without_stack.is_empty() {
             return false;
         }
-        let now = self.header.now();
-        // sysmon asks every 10 ms, and each time all are asleep again afterwards: an old time was another one.
-        let goes_on = |&(_, last): &(u64, u64)| now.saturating_sub(last) < nanos(PATIENCE / 2);
-        let since = lists.stacks_missed.filter(goes_on).map_or(now, |(since, _)| since);
-        lists.stacks_missed = Some((since, now));
-        if now.saturating_sub(since) < nanos(PATIENCE) {
+        // sysmon asks every 10 ms, and each time all are asleep again afterwards.
+        if !lists.refused_stacks.again(self.header.now(), true) {
             return true;
         }
         let waiters = core::mem::take(&mut lists.without_stack);

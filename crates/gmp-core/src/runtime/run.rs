@@ -108,22 +108,18 @@ where
         p
     };
     g0.acquire(first);
-    let sysmon = match sched.start_sysmon() {
-        Ok(sysmon) => sysmon,
+    let sysmon = sched.start_sysmon();
+    let guard = Sched::<C>::no_unwind();
+    let (began, sysmon) = match sysmon {
+        Ok(sysmon) => (Ok(g0.bring_up(at, main)), Some(sysmon)),
         Err(error) => {
             let p = g0.release();
             sched.park_p(&mut sched.lock(), p);
-            // As soon as there are Ps a plain thread may start goroutines, and by that Ms.
-            if !sched.close(&g0, None).is_clean() {
-                core::mem::forget(Arc::clone(sched));
-            }
-            g0.detach();
-            return Err(RunError::Os(refusal("a thread for sysmon", &error)));
+            (Err(RunError::Os(refusal("a thread for sysmon", &error))), None)
         }
     };
-    let guard = Sched::<C>::no_unwind();
-    let handle = g0.bring_up(at, main);
-    let left = sched.close(&g0, Some(sysmon));
+    // Without sysmon, too: as soon as there are Ps a plain thread may start goroutines, and by that Ms.
+    let left = sched.close(&g0, sysmon);
     core::mem::forget(guard);
     g0.detach();
     let (deadlock, failure) = {
@@ -134,6 +130,7 @@ where
         // Goroutines that are left behind still point at their runtime.
         core::mem::forget(Arc::clone(sched));
     }
+    let handle = began?;
     if let Some(error) = failure {
         drop(handle);
         return Err(RunError::Os(error));

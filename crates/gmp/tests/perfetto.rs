@@ -67,52 +67,47 @@ fn spin(time: Duration) {
     }
 }
 
+/// What each counter says after a program on so many Ps.
+fn counters_after<P: gmp::contract::Policy>(procs: usize, program: fn()) -> HashMap<String, Vec<i64>> {
+    let builder = gmp::Builder::new().procs(procs).policy::<P>();
+    let runtime = builder.flight_recorder(Duration::from_secs(3600)).build().unwrap();
+    let traced = move || {
+        program();
+        counters(&gmp::trace::snapshot().unwrap().to_perfetto())
+    };
+    runtime.run(traced).unwrap().value
+}
+
 #[test]
 fn counters_tell_how_many_are_queued() {
-    let builder = gmp::Builder::new().procs(1).policy::<gmp::policy::Go>();
-    let runtime = builder.flight_recorder(Duration::from_secs(3600)).build().unwrap();
-    runtime
-        .run(|| {
-            let queued: Vec<_> = (0..100).map(|_| gmp::go(|| ())).collect();
-            spin(Duration::from_micros(200));
-            queued.into_iter().for_each(|handle| handle.join().unwrap());
-            let yields: Vec<_> = (0..30)
-                .map(|_| {
-                    gmp::go(|| {
-                        for _ in 0..20 {
-                            spin(Duration::from_micros(20));
-                            gmp::yield_now();
-                        }
-                    })
+    let counters = counters_after::<gmp::policy::Go>(1, || {
+        let queued: Vec<_> = (0..100).map(|_| gmp::go(|| ())).collect();
+        spin(Duration::from_micros(200));
+        queued.into_iter().for_each(|handle| handle.join().unwrap());
+        let yields: Vec<_> = (0..30)
+            .map(|_| {
+                gmp::go(|| {
+                    for _ in 0..20 {
+                        spin(Duration::from_micros(20));
+                        gmp::yield_now();
+                    }
                 })
-                .collect();
-            yields.into_iter().for_each(|handle| handle.join().unwrap());
-            let counters = counters(&gmp::trace::snapshot().unwrap().to_perfetto());
-            let longest = |name: &str| counters[name].iter().copied().max();
-            assert!(
-                longest("queue of P0").is_some_and(|length| (95..=101).contains(&length)),
-                "{counters:?}"
-            );
-            assert!(
-                longest("shared queue").is_some_and(|length| (10..=31).contains(&length)),
-                "{counters:?}"
-            );
-            assert!(counters.values().flatten().all(|length| *length >= 0), "{counters:?}");
-        })
-        .unwrap();
+            })
+            .collect();
+        yields.into_iter().for_each(|handle| handle.join().unwrap());
+    });
+    let longest = |name: &str| counters[name].iter().copied().max();
+    assert!(longest("queue of P0").is_some_and(|length| (95..=101).contains(&length)), "{counters:?}");
+    assert!(longest("shared queue").is_some_and(|length| (10..=31).contains(&length)), "{counters:?}");
+    assert!(counters.values().flatten().all(|length| *length >= 0), "{counters:?}");
 }
 
 /// A policy that queues nothing on its Ps.
 #[test]
 fn counters_of_a_policy_with_one_queue() {
-    let builder = gmp::Builder::new().procs(2).policy::<gmp::policy::Global>();
-    let runtime = builder.flight_recorder(Duration::from_secs(3600)).build().unwrap();
-    runtime
-        .run(|| {
-            let queued: Vec<_> = (0..500).map(|_| gmp::go(|| spin(Duration::from_micros(5)))).collect();
-            queued.into_iter().for_each(|handle| handle.join().unwrap());
-            let counters = counters(&gmp::trace::snapshot().unwrap().to_perfetto());
-            assert!(counters["shared queue"].iter().any(|length| *length > 10), "{counters:?}");
-        })
-        .unwrap();
+    let counters = counters_after::<gmp::policy::Global>(2, || {
+        let queued: Vec<_> = (0..500).map(|_| gmp::go(|| spin(Duration::from_micros(5)))).collect();
+        queued.into_iter().for_each(|handle| handle.join().unwrap());
+    });
+    assert!(counters["shared queue"].iter().any(|length| *length > 10), "{counters:?}");
 }

@@ -90,9 +90,7 @@ impl HomeGuard {
             }
         }
     }
-}
 
-impl HomeGuard {
     /// The home's base.
     pub(crate) fn base(&self) -> usize {
         self.0.0.base.load(Ordering::Relaxed)

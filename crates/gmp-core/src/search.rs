@@ -26,7 +26,8 @@ pub trait Sources {
     fn shared_is_empty(&self) -> bool;
     /// Takes one out of the shared queue, because its turn has come.
     fn take_shared_by_tick(&self) -> Option<Popped<Self::Token>>;
-    /// Takes what is this M's or its P's own.
+    /// Takes what is this M's or its P's own. While pinned goroutines are this M's own, the shared queue has its turn
+    /// here as well.
     fn take_own(&self) -> Option<Popped<Self::Token>>;
     /// Takes a share of the shared queue: one to run, the others into the own queue.
     fn take_shared(&self) -> Option<Popped<Self::Token>>;

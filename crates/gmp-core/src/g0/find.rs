@@ -111,7 +111,17 @@ impl<C: Config> G0<'_, C> {
         if wanted & attention::LIMIT != 0 && self.mind_the_limit(just_given) {
             return false;
         }
-        wanted & attention::WANTS_P == 0 || just_given || !self.give_p_to_one_that_wants_it()
+        wanted & attention::WANTS_P == 0
+            || just_given
+            || self.queues_come_first()
+            || !self.give_p_to_one_that_wants_it()
+    }
+
+    /// Whether those in the queues run before any pinned goroutine.
+    fn queues_come_first(&self) -> bool {
+        let turns = &self.p_shared().core.turns;
+        turns.queues_come_first(|| self.sched.header.now())
+            && !(self.local_is_empty() && self.shared_is_empty())
     }
 
     /// Whether this M has to unwind goroutines before it leaves. The runtime closes, and whoever saw all goroutines
@@ -126,13 +136,21 @@ impl<C: Config> G0<'_, C> {
         !self.local_is_empty() || !self.sched.shared_is_empty_on(self.m) || !self.m.inbox.is_empty()
     }
 
-    /// Pinned goroutines and the P's own queue take turns.
+    /// Pinned goroutines and the queues take turns.
     #[cold]
-    fn take_inbox_or_local(&self) -> Option<Popped<Runnable>> {
-        let inbox_first = !self.m.inbox_first.get();
-        self.m.inbox_first.set(inbox_first);
-        let from_inbox = || self.m.inbox.pop().map(|token| Popped { token, inherits: false });
-        if inbox_first { from_inbox() } else { self.take_local().or_else(from_inbox) }
+    fn take_inbox_or_queued(&self) -> Option<Popped<Runnable>> {
+        let turns = &self.p_shared().core.turns;
+        if turns.queues_are_next(|| self.sched.header.now()) {
+            if let Some(popped) = self.take_local().or_else(|| self.take_shared_if_any()) {
+                return Some(popped);
+            }
+            turns.queues_are_empty();
+        }
+        self.m.inbox.pop().map(|token| Popped { token, inherits: false })
+    }
+
+    fn take_shared_if_any(&self) -> Option<Popped<Runnable>> {
+        if self.shared_is_empty() { None } else { self.take_shared() }
     }
 
     #[inline(always)]
@@ -248,7 +266,7 @@ impl<C: Config> Sources for G0<'_, C> {
 
     #[inline(always)]
     fn take_own(&self) -> Option<Popped<Runnable>> {
-        if self.m.inbox.is_empty() { self.take_local() } else { self.take_inbox_or_local() }
+        if self.m.inbox.is_empty() { self.take_local() } else { self.take_inbox_or_queued() }
     }
 
     #[inline]

@@ -51,7 +51,7 @@ impl<C: Config> G0<'_, C> {
         let runnable = self.to_runnable(g, how);
         self.sched.count_runnable(&self.p_shared().core, g);
         if g.is_inboxed() {
-            return self.m.inbox.push(runnable);
+            return self.yielded_pinned(runnable, how);
         }
         // SAFETY: this M holds a P during the push.
         let queues = unsafe { self.sched.queues() };
@@ -59,6 +59,15 @@ impl<C: Config> G0<'_, C> {
         if !queues.of_only_p() {
             self.sched.wake_for_submission(self.m);
         }
+    }
+
+    /// Queues a pinned goroutine that yielded to all others.
+    #[cold]
+    fn yielded_pinned(&self, runnable: Runnable, how: EventKind) {
+        if matches!(how, EventKind::GoPreempt) {
+            self.p_shared().core.turns.pinned_slice_is_over(self.sched.header.now());
+        }
+        self.m.inbox.push(runnable);
     }
 
     /// Queues a goroutine that yielded within its P.

@@ -157,8 +157,6 @@ pub(crate) struct M {
     pub(crate) random: Cell<u64>,
     /// Goroutines that have run here and are pinned: the thread lives as long as there are any.
     pub(crate) pinned: Cell<usize>,
-    /// Whether the next goroutine comes from the inbox, if both it and the queues have work.
-    pub(crate) inbox_first: Cell<bool>,
     pub(crate) inbox: Inbox,
     /// What its goroutine has offered to thieves. Kept by the runtime as well: thieves may still look when the M is gone.
     pub(crate) jobs: Arc<Jobs>,
@@ -214,7 +212,6 @@ impl M {
             // A multiplier that spreads neighbouring seeds; xorshift must not start at zero.
             random: Cell::new((seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             pinned: Cell::new(0),
-            inbox_first: Cell::new(false),
             inbox: Inbox::new(),
             jobs,
             clock: Cell::new(0),

@@ -5,6 +5,7 @@ pub(crate) mod slice;
 mod spares;
 pub(crate) mod timer;
 pub(crate) mod timers;
+mod turns;
 pub(crate) mod word;
 
 #[cfg(all(test, loom))]
@@ -25,6 +26,7 @@ use slice::Slice;
 use spares::Spares;
 use std::sync::{Arc, OnceLock};
 use timers::Timers;
+use turns::Turns;
 use word::PWord;
 
 /// A P's local queue under a configuration's policy.
@@ -41,6 +43,8 @@ pub(crate) struct PCore {
     pub(crate) id: u32,
     pub(crate) word: PWord,
     pub(crate) slice: Slice,
+    /// The owner's: whether pinned goroutines are next, or the queues.
+    pub(crate) turns: Turns,
     /// The owner's: a blocking call has kept this P while others waited for it (`life/blocking.rs`).
     pub(crate) held_up: Cell<bool>,
     /// The CPU clock of the M that took it last; 0: none. For sysmon.
@@ -134,7 +138,7 @@ impl Counters {
     }
 }
 
-// SAFETY: `free`, `numbers`, `held_up` and the cells of `latency` belong to the M that holds the P (see `OwnedP`); all else
+// SAFETY: `free`, `numbers`, `held_up` and the cells of `turns` and `latency` belong to the M that holds the P (see `OwnedP`); all else
 // is atomic or locked.
 unsafe impl Sync for PCore {}
 
@@ -238,6 +242,7 @@ impl<C: Config> P<C> {
                 id,
                 word: PWord::new(),
                 slice: Slice::new(),
+                turns: Turns::default(),
                 held_up: Cell::new(false),
                 cpu_clock: AtomicI32::new(0),
                 holder: AtomicPtr::new(core::ptr::null_mut()),

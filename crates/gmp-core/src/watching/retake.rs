@@ -177,6 +177,9 @@ impl<C: Config> Sched<C> {
             Why::Sleeps => lists.blockers.note_taken(g.created_at.get()),
             Why::Overruns { since } => {
                 m.overrun.begin(since);
+                if g.is_inboxed() {
+                    p.core.turns.pinned_slice_is_over(self.header.now());
+                }
                 lists.overrunning += 1;
                 self.overruns.fetch_add(1, Ordering::Relaxed);
             }

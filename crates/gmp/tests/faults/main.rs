@@ -18,6 +18,7 @@ mod locked_and_pinned;
 mod lost_in_resize;
 mod lost_p;
 mod overload;
+mod pinned_hogs;
 mod policy_stash_uaf;
 mod poller;
 mod pressure_ends;
@@ -63,6 +64,7 @@ const FAULTS: &[Fault] = &[
     lost_in_resize::FAULT,
     lost_p::FAULT,
     overload::FAULT,
+    pinned_hogs::FAULT,
     policy_stash_uaf::FAULT,
     poller::FAULT,
     pressure_ends::FAULT,

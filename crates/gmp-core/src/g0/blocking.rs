@@ -103,6 +103,10 @@ impl<C: Config> Sched<C> {
         if let Some(p) = idle {
             p.core.word.acquire();
             p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
+            if !m.inbox.is_empty() {
+                // Nobody else runs those who are pinned to this thread, and they may have waited for all of the call.
+                p.core.slice.end();
+            }
             let id = p.core.id;
             m.hold(p.into_core());
             if self.header.events.records() {

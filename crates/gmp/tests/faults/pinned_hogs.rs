@@ -1,6 +1,7 @@
 //! Once, two pinned goroutines that computed on the one P kept everybody in the shared queue waiting for ever: they went
-//! back to the inbox of their thread, and the shared queue had one goroutine's turn in 61 of their slices. The kind:
-//! pinned goroutines that use up their slices, beside any queue, with and without calls of the runtime.
+//! back to the inbox of their thread, and the shared queue had one goroutine's turn in 61 of their slices. And one that
+//! lost its P each time kept those who were pinned to the same thread waiting for ever: whenever it came back it found
+//! the P idle, and went on. The kind: pinned goroutines that use up their slices, in any way, beside any queue.
 
 use crate::harness::{child, named};
 use std::sync::Arc;
@@ -8,8 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 pub(crate) const FAULT: crate::Fault = (
-    named![pinned_hogs_leave_the_queues_their_turn, pinned_hogs_that_seldom_call_do_too],
-    named![polite_hogs, hogs_that_seldom_call],
+    named![
+        pinned_hogs_leave_the_queues_their_turn,
+        pinned_hogs_that_seldom_call_do_too,
+        a_pinned_one_that_loses_its_p_leaves_its_neighbours_their_turn,
+    ],
+    named![polite_hogs, hogs_that_seldom_call, hog_beside_neighbours, sleepers_beside_neighbours],
 );
 
 fn pinned() -> gmp::Builder<gmp::policy::Go> {
@@ -65,15 +70,52 @@ fn polite_hogs() {
     all_end_beside(2, gmp::checkpoint);
 }
 
+fn compute() {
+    let until = Instant::now() + Duration::from_millis(12);
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
 /// Their Ps are taken, and they come back for one each time.
 fn hogs_that_seldom_call() {
     all_end_beside(3, || {
-        let until = Instant::now() + Duration::from_millis(12);
-        while Instant::now() < until {
-            std::hint::spin_loop();
-        }
+        compute();
         gmp::checkpoint();
     });
+}
+
+/// Beside one that loses its P in `work`, again and again, another one on the same thread comes to its end.
+fn neighbours_end_beside(work: fn()) {
+    pinned()
+        .build()
+        .unwrap()
+        .run(move || {
+            let done = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&done);
+            let loses = gmp::go(move || {
+                gmp::yield_now();
+                while !seen.load(Relaxed) {
+                    work();
+                    gmp::checkpoint();
+                }
+            });
+            (0..10).for_each(|_| gmp::yield_now());
+            done.store(true, Relaxed);
+            loses.join().unwrap();
+        })
+        .unwrap();
+    println!("true");
+}
+
+fn hog_beside_neighbours() {
+    neighbours_end_beside(compute);
+}
+
+fn sleepers_beside_neighbours() {
+    const NAP: Duration = Duration::from_millis(12);
+    neighbours_end_beside(|| std::thread::sleep(NAP));
+    neighbours_end_beside(|| gmp::blocking(|| std::thread::sleep(NAP)));
 }
 
 fn pinned_hogs_leave_the_queues_their_turn() {
@@ -82,4 +124,9 @@ fn pinned_hogs_leave_the_queues_their_turn() {
 
 fn pinned_hogs_that_seldom_call_do_too() {
     child("hogs_that_seldom_call").run().code(0).prints("true\n");
+}
+
+fn a_pinned_one_that_loses_its_p_leaves_its_neighbours_their_turn() {
+    child("hog_beside_neighbours").run().code(0).prints("true\n");
+    child("sleepers_beside_neighbours").run().code(0).prints("true\ntrue\n");
 }

@@ -87,7 +87,8 @@ impl Slice {
         self.over.load(Relaxed)
     }
 
-    /// sysmon has seen it last too long. Go: `preemptone`.
+    /// sysmon has seen it last too long, or the P's holder, after a call that blocked, has left neighbours waiting. Go:
+    /// `preemptone`.
     #[doc(alias = "preemptone")]
     pub(crate) fn end(&self) {
         if !self.over.swap(true, Relaxed) {

@@ -9,6 +9,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 const ANSWER: &str = r#"{"pid": 4711, "policy": "go", "procs": 2, "idle_procs": 1, "threads": 5, "idle_threads": 2,
 "shared_queue": 3, "spawned": 120, "steals": 3, "wakeups": 9, "handoffs": 0, "overruns": 1,
@@ -135,8 +136,16 @@ fn a_program_that_runs_is_shown() {
         // A thread of its own, as another process would be.
         let view = std::thread::spawn(move || {
             let mut app = App::new(Client::connect(&path).unwrap());
-            app.refresh();
-            let drawn = screen(&mut app);
+            // The reader may have been stolen, and be on its way to where it waits.
+            let mut drawn = String::new();
+            for _ in 0..1_000 {
+                app.refresh();
+                drawn = screen(&mut app);
+                if drawn.contains("chan receive") {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
             press(&mut app, KeyCode::Enter);
             format!("{drawn}\n{}", screen(&mut app))
         });

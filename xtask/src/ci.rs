@@ -152,15 +152,20 @@ fn pass(gate: &'static Gate, run: impl FnOnce(&Gate) -> Result<(bool, Said)>) ->
     let start = Instant::now();
     let broken = |error| (false, Said { last: vec![format!("error: {error:#}")], failures: Vec::new() });
     let (passed, said) = run(gate).unwrap_or_else(broken);
-    Passage { gate, passed, took: start.elapsed(), said }
+    let took = start.elapsed();
+    println!("== {}: {} in {:.1} s", gate.name, result(passed), took.as_secs_f64());
+    Passage { gate, passed, took, said }
+}
+
+fn result(passed: bool) -> &'static str {
+    if passed { "passed" } else { "FAILED" }
 }
 
 fn table(results: &[Passage]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(["gate", "result", "seconds", "what"]);
     for Passage { gate, passed, took, .. } in results {
-        let result = if *passed { "passed" } else { "FAILED" };
-        table.add_row([gate.name, result, &format!("{:.1}", took.as_secs_f64()), gate.about]);
+        table.add_row([gate.name, result(*passed), &format!("{:.1}", took.as_secs_f64()), gate.about]);
     }
     table.to_string()
 }

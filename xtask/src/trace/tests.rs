@@ -43,15 +43,17 @@ addEventListener("load", async () => {
   const span = () => document.getElementById("span").textContent;
   document.querySelector("[data-do=whole]").click();
   await drawn();
-  // How many colours each lane has: if there are bars, more than one.
-  const ratio = canvas.width / canvas.clientWidth, colours = [], ps = document.querySelectorAll("#ps tbody tr").length;
+  // How much of each lane is covered by bars, which may be all: its last line shows what is behind them.
+  const ratio = canvas.width / canvas.clientWidth, covered = [], ps = document.querySelectorAll("#ps tbody tr").length;
   const picture = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
   for (let y = AXIS; y < canvas.clientHeight; ) {
-    const height = colours.length < ps ? P_HEIGHT : M_HEIGHT, row = Math.floor((y + height / 2) * ratio) * canvas.width;
-    colours.push(new Set(picture.subarray(row + 60 * ratio, row + canvas.width)).size);
+    const height = covered.length < ps ? P_HEIGHT : M_HEIGHT, line = (y) => Math.floor(y * ratio) * canvas.width;
+    const behind = picture[line(y + height - 1) + canvas.width - 2], middle = line(y + height / 2);
+    const row = picture.subarray(middle + Math.ceil(gutter(canvas.clientWidth) * ratio), middle + canvas.width);
+    covered.push(row.filter((pixel) => pixel !== behind).length);
     y += height + GAP;
   }
-  seen.colours = colours.join(" ");
+  seen.covered = covered.join(" ");
   seen.whole = span();
   for (let i = 0; i < 4; i++) key("ArrowRight");
   seen.told = document.getElementById("now").textContent;
@@ -122,8 +124,8 @@ fn a_browser_draws_traces_without_a_word() {
         assert!(!said.contains("CONSOLE"), "{about}");
         assert_eq!(attribute(&dom, "done"), "yes", "{about}");
         assert_eq!(attribute(&dom, "runs"), trace.runs().to_string(), "{about}");
-        let colours: Vec<u32> = attribute(&dom, "colours").split(' ').map(|n| n.parse().unwrap()).collect();
-        assert!(colours.len() >= trace.procs() && colours.iter().all(|lane| *lane > 1), "{about}");
+        let covered: Vec<u32> = attribute(&dom, "covered").split(' ').map(|n| n.parse().unwrap()).collect();
+        assert!(covered.len() >= trace.procs() && covered.iter().all(|lane| *lane > 0), "{about}");
         assert!(attribute(&dom, "drawn").parse::<usize>().unwrap() > 0, "{about}");
         assert_eq!(attribute(&dom, "whole"), attribute(&dom, "again"), "{about}");
         assert_ne!(attribute(&dom, "whole"), attribute(&dom, "zoomed"), "{about}");

@@ -138,8 +138,8 @@ impl Counters {
     }
 }
 
-// SAFETY: `free`, `numbers`, `held_up` and the cells of `turns` and `latency` belong to the M that holds the P (see `OwnedP`); all else
-// is atomic or locked.
+// SAFETY: `free`, `numbers`, `held_up` and the cells of `turns` and `latency` belong to the M that holds the P (see
+// `OwnedP`); all else is atomic or locked.
 unsafe impl Sync for PCore {}
 
 impl PCore {

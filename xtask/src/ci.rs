@@ -80,7 +80,7 @@ const GATES: &[Gate] = &[
         run: databases::run,
     },
     Gate { name: "loom", about: "the models of the protocols", run: models },
-    Gate { name: "soak", about: "ten seconds of random work in each of two modes", run: soak },
+    Gate { name: "soak", about: "ten seconds of random work, under looks, in each of two modes", run: soak },
     Gate {
         name: "browser",
         about: "the bench's page and pages of traces in a headless Chromium",
@@ -209,7 +209,7 @@ fn outsider() -> Result<bool> {
 fn soak() -> Result<bool> {
     for mode in ["migrating", "own"] {
         let start = ["run", "--release", "-p", "gmp", "--example", "soak", "--"];
-        if !root::succeeds(root::cargo(&start).args(["--seconds", "10", "--mode", mode]))? {
+        if !root::succeeds(root::cargo(&start).args(["--seconds", "10", "--mode", mode, "--looks"]))? {
             return Ok(false);
         }
     }

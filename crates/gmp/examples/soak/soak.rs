@@ -136,8 +136,7 @@ fn generation<P: Policy>(
     *ACCOUNT.handle.lock().unwrap() = Some(handle.clone());
     let looks = options.looks.then(|| Looks::begin(handle.clone(), seed));
     let (outside, errands) = mpsc::channel();
-    let waits = options.mode != Mode::Pinned;
-    let helper = spared(|| std::thread::spawn(move || run_errands(&handle, &errands, waits)));
+    let helper = spared(|| std::thread::spawn(move || run_errands(&handle, &errands)));
     let world = World {
         mode: options.mode,
         procs_max: options.procs_max,
@@ -167,18 +166,18 @@ fn generation<P: Policy>(
     finished.value
 }
 
-/// The plain thread: readies, spawns and joins from outside. If it may not wait, since a goroutine that it waits for may be
-/// pinned to a thread, and have to wait itself for one locked to that thread that waits for the next errand, other threads
-/// wait in its place.
-fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, waits: bool) {
-    let mut calls = Vec::new();
+/// The plain thread: readies and spawns from outside. It waits for nobody: what waits has a thread of its own. Otherwise
+/// a call could wait for a goroutine that is pinned to a thread, which waits itself for one locked to that thread, which
+/// waits for the next errand.
+fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>) {
+    let mut waiting = Vec::new();
+    let mut wait = |call: Box<dyn FnOnce() + Send>| {
+        waiting.retain(|thread: &std::thread::JoinHandle<()>| !thread.is_finished());
+        waiting.push(spared(|| std::thread::spawn(call)));
+    };
     for errand in errands {
         match errand {
-            Errand::Call(call) if waits => call(),
-            Errand::Call(call) => {
-                calls.retain(|call: &std::thread::JoinHandle<()>| !call.is_finished());
-                calls.push(spared(|| std::thread::spawn(call)));
-            }
+            Errand::Call(call) => wait(call),
             Errand::Unpark(sleeper, done) => {
                 done.store(true, Release);
                 sleeper.unpark();
@@ -192,13 +191,15 @@ fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>, waits: bool) {
                     sleeper.unpark();
                     seed
                 });
-                if waits && spawned.ok().and_then(|handle| handle.join().ok()) != Some(seed) {
-                    ACCOUNT.complain(String::from("a goroutine spawned from outside came back wrong"));
-                }
+                wait(Box::new(move || {
+                    if spawned.ok().and_then(|handle| handle.join().ok()) != Some(seed) {
+                        ACCOUNT.complain(String::from("a goroutine spawned from outside came back wrong"));
+                    }
+                }));
             }
         }
     }
-    calls.into_iter().for_each(|call| call.join().expect("what it runs does not panic"));
+    waiting.into_iter().for_each(|thread| thread.join().expect("what it runs does not panic"));
 }
 
 /// Rounds of work until the time is over; the books are balanced after each.

@@ -22,6 +22,8 @@ pub(crate) struct Cell {
     pub(crate) short: bool,
     /// How goroutines treat thread-locals; only gmp listens to it.
     pub(crate) mode: String,
+    /// Whether events are recorded meanwhile; only gmp listens to it.
+    pub(crate) recorder: bool,
 }
 
 /// The answer.
@@ -99,6 +101,7 @@ mod tests {
             quick: false,
             short: false,
             mode: "migrating".into(),
+            recorder: false,
         };
         let figures = Figures::new(1_384_000, 21.9).with("min", 20.0).with("odd", f64::NAN);
         assert_eq!(

@@ -128,6 +128,7 @@ mod tests {
             quick: true,
             short: false,
             mode: "migrating".into(),
+            recorder: false,
         }
     }
 

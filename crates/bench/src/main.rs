@@ -39,7 +39,7 @@ fn libraries() -> Vec<Library> {
 
 const USAGE: &str = "usage: gmp-bench list [--quick]
        gmp-bench cell --lib NAME --policy NAME --workload NAME --procs N [--n N] [--quick] [--short]
-            [--mode NAME] [--idle NAME]";
+            [--mode NAME] [--idle NAME] [--recorder]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -110,6 +110,7 @@ fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
         short: false,
         idle: None,
         mode: "migrating".into(),
+        recorder: false,
     };
     let mut n = None;
     let mut rest = arguments.iter();
@@ -117,6 +118,7 @@ fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
         let flag = match name.as_str() {
             "--quick" => Some(&mut cell.quick),
             "--short" => Some(&mut cell.short),
+            "--recorder" => Some(&mut cell.recorder),
             _ => None,
         };
         if let Some(flag) = flag {

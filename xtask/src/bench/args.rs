@@ -41,6 +41,10 @@ pub(crate) struct Args {
     /// How goroutines treat thread-locals; several modes stand side by side, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "migrating")]
     pub(crate) mode: Vec<Mode>,
+    /// Whether gmp's flight recorder runs meanwhile; both stand side by side, separated by a comma.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "off")]
+    #[serde(default = "Recorder::off")]
+    pub(crate) recorder: Vec<Recorder>,
     /// Use mimalloc under all libraries but Go, instead of the system's allocator.
     #[arg(long)]
     pub(crate) mimalloc: bool,
@@ -118,6 +122,20 @@ impl Mode {
             Mode::Pinned => "pinned",
             Mode::OneThreadEach => "one-thread-each",
         }
+    }
+}
+
+/// Whether events are recorded while a cell runs.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Deserialize, Serialize)]
+pub(crate) enum Recorder {
+    Off,
+    On,
+}
+
+impl Recorder {
+    /// What a run was made with that does not say.
+    fn off() -> Vec<Self> {
+        vec![Self::Off]
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct CellSpec {
     /// Whether several modes compete, so that the mode is part of the contestant's name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) modes_compete: bool,
+    /// Whether gmp's flight recorder runs meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) recorder: bool,
     /// Idle rules that the library has.
     #[serde(default, skip_serializing)]
     pub(crate) idle_rules: Vec<String>,
@@ -42,7 +45,7 @@ impl CellSpec {
         "ns".to_owned()
     }
 
-    /// Library, policy, idle rule and mode: the contestant.
+    /// Library, policy, idle rule, mode and whether it is recorded: the contestant.
     pub(crate) fn contestant(&self) -> String {
         let mut name = match (self.policy.as_str(), &self.idle) {
             ("-", _) => self.lib.clone(),
@@ -51,6 +54,9 @@ impl CellSpec {
         };
         if let (true, Some(mode)) = (self.modes_compete, &self.mode) {
             name = format!("{name} ({mode})");
+        }
+        if self.recorder {
+            name += " (recorded)";
         }
         name
     }

@@ -1,6 +1,6 @@
 //! Which cells to run: what the programs offer, narrowed by the arguments.
 
-use crate::bench::args::{Args, Mode};
+use crate::bench::args::{Args, Mode, Recorder};
 use crate::bench::cell::CellSpec;
 use crate::bench::names;
 use crate::bench::program::Program;
@@ -12,7 +12,8 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
     let mut offered = Vec::new();
     for program in programs {
         let cells = stretched(program.list(args.quick)?, &args.procs);
-        offered.extend(with_modes(with_idle_rules(cells, &args.idle), &args.mode));
+        let cells = with_modes(with_idle_rules(cells, &args.idle), &args.mode);
+        offered.extend(with_recorders(cells, &args.recorder));
     }
     check_names(args, &offered)?;
     // Rows stand in the order in which the first program lists its workloads.
@@ -84,7 +85,19 @@ fn with_modes(cells: Vec<CellSpec>, modes: &[Mode]) -> Vec<CellSpec> {
     cells.into_iter().flat_map(modes_of).collect()
 }
 
-/// The library that has policies, idle rules and modes.
+/// Each cell of gmp once with the recorder as asked for.
+fn with_recorders(cells: Vec<CellSpec>, recorders: &[Recorder]) -> Vec<CellSpec> {
+    let recorders_of = |cell: CellSpec| match cell.lib == OURS {
+        false => vec![cell],
+        true => recorders
+            .iter()
+            .map(|recorder| CellSpec { recorder: *recorder == Recorder::On, ..cell.clone() })
+            .collect(),
+    };
+    cells.into_iter().flat_map(recorders_of).collect()
+}
+
+/// The library that has policies, idle rules, modes and a recorder.
 pub(crate) const OURS: &str = "gmp";
 
 /// Go takes part whenever its program was given: there is no other reason to give it.

@@ -109,6 +109,7 @@ fn arguments(cell: &CellSpec, n: u64, quick: bool, short: bool) -> Vec<String> {
     if n > 0 {
         add("--n", &n.to_string());
     }
+    arguments.extend(cell.recorder.then(|| "--recorder".to_owned()));
     arguments.extend(quick.then(|| "--quick".to_owned()));
     arguments.extend(short.then(|| "--short".to_owned()));
     arguments

@@ -137,6 +137,14 @@ fn modes_and_policies_come_as_lists() {
 }
 
 #[test]
+fn a_recorded_cell_stands_beside_one_that_is_not() {
+    let report = measured("--workload good --lib gmp,rival --recorder off,on --runs 1");
+    assert_eq!(report.contestants, ["gmp/go", "gmp/go (recorded)", "rival"]);
+    let json = |row: usize| serde_json::to_value(&report.contests[0].rows[row].cell).unwrap();
+    assert_eq!((&json(0)["recorder"], &json(1)["recorder"]), (&serde_json::Value::Null, &true.into()));
+}
+
+#[test]
 fn one_policy_alone_is_the_default() {
     let report = measured("--workload good");
     assert_eq!(report.contestants, ["gmp/go"]);

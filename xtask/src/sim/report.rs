@@ -80,6 +80,7 @@ fn spec(cell: &Cell, several_machines: bool) -> CellSpec {
         idle: None,
         mode: None,
         modes_compete: false,
+        recorder: false,
         idle_rules: Vec::new(),
         workload: format!("{}{machine}", cell.workload),
         procs: cell.cores,

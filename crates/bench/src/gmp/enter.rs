@@ -6,6 +6,7 @@ use crate::workload::Run;
 use gmp::contract::Policy;
 use gmp::policy::WithIdle;
 use gmp::{Builder, Finished, Handle};
+use std::time::Duration;
 
 /// Measures from inside the first goroutine: a rival's timer would not count starting the runtime either.
 pub(super) fn inside(cell: &Cell, main: Run) -> Result<Figures> {
@@ -46,6 +47,9 @@ fn under_idle_rule<P: Policy>(
     }
 }
 
+/// How far back a flight recorder goes that runs while a cell is measured.
+const RECORDED: Duration = Duration::from_secs(1);
+
 fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Send + 'static) -> Ended {
     let builder = Builder::new().policy::<P>().procs(cell.procs);
     let builder = match cell.mode.as_str() {
@@ -62,6 +66,7 @@ fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Sen
             );
         }
     };
+    let builder = if cell.recorder { builder.flight_recorder(RECORDED) } else { builder };
     // Failures are passed on as text: a report or a panic's payload need not be shareable between threads, and our
     // errors are.
     let runtime = builder.build().map_err(|error| error.to_string())?;

@@ -11,13 +11,15 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs cargo in a folder of the repository, with a target folder of its own. Returns what it printed, if it succeeded.
+/// Runs cargo in a folder of the repository, with the workspace's target folder: most of what these programs are built
+/// of is there, or another one of them needs it, too. Returns what it printed, if it succeeded.
 fn cargo(folder: &str, what: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), |given| root.join(given));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command.current_dir(root.join(folder)).args(what);
-    command.env("CARGO_TARGET_DIR", root.join("target").join(folder.trim_start_matches("examples/")));
+    command.env("CARGO_TARGET_DIR", target);
     let output = command.output().expect("cargo can be started");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);

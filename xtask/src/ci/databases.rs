@@ -12,7 +12,7 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 pub(super) fn run() -> Result<bool> {
     let programs = installed(Path::new(VERSIONS)).or_else(install);
     let mut test = root::cargo(&["test", "--manifest-path", "examples/databases/Cargo.toml"]);
-    test.env("CARGO_TARGET_DIR", root::target().join("databases"));
+    test.env("CARGO_TARGET_DIR", root::target());
     match programs {
         Some(programs) => test.env("GMP_POSTGRES", programs),
         None => {

@@ -88,7 +88,7 @@ pub(super) fn stacks() -> Result<bool> {
     let manifest = "examples/ordinary-crates/Cargo.toml";
     let crates = |profile: &[&str]| {
         let mut test = root::cargo(&["test", "--manifest-path", manifest]);
-        test.args(profile).env("CARGO_TARGET_DIR", root::target().join("ordinary-crates"));
+        test.args(profile).env("CARGO_TARGET_DIR", root::target());
         root::succeeds(&mut test)
     };
     Ok(crates(&[])? & crates(&["--release"])?)

@@ -122,6 +122,9 @@ fn ten_thousand_descriptors_are_used_again_at_once() {
         .unwrap();
 }
 
+/// A poll every 10 ms would be 100 switches of threads in a second, and each of several threads would do so.
+const FEW: u64 = 50;
+
 /// A thousand silent connections: no thread of the process runs, so none is switched to.
 #[test]
 fn a_silent_server_does_nothing() {
@@ -141,12 +144,19 @@ fn a_silent_server_does_nothing() {
             });
             let clients: Vec<_> = (0..connections).map(|_| TcpStream::connect(address).unwrap()).collect();
             server.join().unwrap();
-            gmp::sleep(Duration::from_millis(500));
-            let before = switches();
-            gmp::sleep(Duration::from_secs(1));
-            let switched = switches() - before;
-            // A poll every 10 ms would be 100 of them, and each of several threads would do so.
-            assert!(switched < 50, "{switched} switches of threads in a second of silence");
+            // Where the machine has much to do, it takes seconds until the last reader waits.
+            let in_a_second: Vec<_> = std::iter::repeat_with(|| {
+                let before = switches();
+                gmp::sleep(Duration::from_secs(1));
+                switches() - before
+            })
+            .take(30)
+            .take_while(|switched| *switched >= FEW)
+            .collect();
+            assert!(
+                in_a_second.len() < 30,
+                "{in_a_second:?} switches of threads in a second of silence each"
+            );
             drop(clients);
         })
         .unwrap();

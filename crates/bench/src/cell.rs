@@ -24,6 +24,8 @@ pub(crate) struct Cell {
     pub(crate) mode: String,
     /// Whether events are recorded meanwhile; only gmp listens to it.
     pub(crate) recorder: bool,
+    /// Whether Ps are left to goroutines that block or compute without a word; only gmp listens to it.
+    pub(crate) no_retake: bool,
 }
 
 /// The answer.
@@ -102,6 +104,7 @@ mod tests {
             short: false,
             mode: "migrating".into(),
             recorder: false,
+            no_retake: false,
         };
         let figures = Figures::new(1_384_000, 21.9).with("min", 20.0).with("odd", f64::NAN);
         assert_eq!(

@@ -129,6 +129,7 @@ mod tests {
             short: false,
             mode: "migrating".into(),
             recorder: false,
+            no_retake: false,
         }
     }
 

@@ -39,7 +39,7 @@ fn libraries() -> Vec<Library> {
 
 const USAGE: &str = "usage: gmp-bench list [--quick]
        gmp-bench cell --lib NAME --policy NAME --workload NAME --procs N [--n N] [--quick] [--short]
-            [--mode NAME] [--idle NAME] [--recorder]";
+            [--mode NAME] [--idle NAME] [--recorder] [--no-retake]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -111,6 +111,7 @@ fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
         idle: None,
         mode: "migrating".into(),
         recorder: false,
+        no_retake: false,
     };
     let mut n = None;
     let mut rest = arguments.iter();
@@ -119,6 +120,7 @@ fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
             "--quick" => Some(&mut cell.quick),
             "--short" => Some(&mut cell.short),
             "--recorder" => Some(&mut cell.recorder),
+            "--no-retake" => Some(&mut cell.no_retake),
             _ => None,
         };
         if let Some(flag) = flag {

@@ -43,8 +43,12 @@ pub(crate) struct Args {
     pub(crate) mode: Vec<Mode>,
     /// Whether gmp's flight recorder runs meanwhile; both stand side by side, separated by a comma.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "off")]
-    #[serde(default = "Recorder::off")]
-    pub(crate) recorder: Vec<Recorder>,
+    #[serde(default = "Switch::off")]
+    pub(crate) recorder: Vec<Switch>,
+    /// Whether gmp takes Ps from goroutines that block or compute without a word; both stand side by side.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "on")]
+    #[serde(default = "Switch::on")]
+    pub(crate) retake: Vec<Switch>,
     /// Use mimalloc under all libraries but Go, instead of the system's allocator.
     #[arg(long)]
     pub(crate) mimalloc: bool,
@@ -125,17 +129,21 @@ impl Mode {
     }
 }
 
-/// Whether events are recorded while a cell runs.
+/// Something of gmp's that a cell runs with or without.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Deserialize, Serialize)]
-pub(crate) enum Recorder {
+pub(crate) enum Switch {
     Off,
     On,
 }
 
-impl Recorder {
-    /// What a run was made with that does not say.
+/// What a run was made with that does not say.
+impl Switch {
     fn off() -> Vec<Self> {
         vec![Self::Off]
+    }
+
+    fn on() -> Vec<Self> {
+        vec![Self::On]
     }
 }
 

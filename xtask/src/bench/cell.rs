@@ -20,6 +20,9 @@ pub(crate) struct CellSpec {
     /// Whether gmp's flight recorder runs meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) recorder: bool,
+    /// Whether gmp leaves Ps to goroutines that block or compute without a word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) no_retake: bool,
     /// Idle rules that the library has.
     #[serde(default, skip_serializing)]
     pub(crate) idle_rules: Vec<String>,
@@ -45,7 +48,7 @@ impl CellSpec {
         "ns".to_owned()
     }
 
-    /// Library, policy, idle rule, mode and whether it is recorded: the contestant.
+    /// Library, policy, idle rule, mode and what is switched otherwise than usual: the contestant.
     pub(crate) fn contestant(&self) -> String {
         let mut name = match (self.policy.as_str(), &self.idle) {
             ("-", _) => self.lib.clone(),
@@ -57,6 +60,9 @@ impl CellSpec {
         }
         if self.recorder {
             name += " (recorded)";
+        }
+        if self.no_retake {
+            name += " (no retake)";
         }
         name
     }

@@ -1,6 +1,6 @@
 //! Which cells to run: what the programs offer, narrowed by the arguments.
 
-use crate::bench::args::{Args, Mode, Recorder};
+use crate::bench::args::{Args, Mode, Switch};
 use crate::bench::cell::CellSpec;
 use crate::bench::names;
 use crate::bench::program::Program;
@@ -13,7 +13,10 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
     for program in programs {
         let cells = stretched(program.list(args.quick)?, &args.procs);
         let cells = with_modes(with_idle_rules(cells, &args.idle), &args.mode);
-        offered.extend(with_recorders(cells, &args.recorder));
+        let recorded = |cell: &mut CellSpec, on| cell.recorder = on == Switch::On;
+        let cells = with_switch(cells, &args.recorder, recorded);
+        let retaken = |cell: &mut CellSpec, on| cell.no_retake = on == Switch::Off;
+        offered.extend(with_switch(cells, &args.retake, retaken));
     }
     check_names(args, &offered)?;
     // Rows stand in the order in which the first program lists its workloads.
@@ -85,19 +88,28 @@ fn with_modes(cells: Vec<CellSpec>, modes: &[Mode]) -> Vec<CellSpec> {
     cells.into_iter().flat_map(modes_of).collect()
 }
 
-/// Each cell of gmp once with the recorder as asked for.
-fn with_recorders(cells: Vec<CellSpec>, recorders: &[Recorder]) -> Vec<CellSpec> {
-    let recorders_of = |cell: CellSpec| match cell.lib == OURS {
-        false => vec![cell],
-        true => recorders
-            .iter()
-            .map(|recorder| CellSpec { recorder: *recorder == Recorder::On, ..cell.clone() })
-            .collect(),
-    };
-    cells.into_iter().flat_map(recorders_of).collect()
+/// Each cell of gmp once for each of the positions of a switch that were asked for.
+fn with_switch(
+    cells: Vec<CellSpec>,
+    positions: &[Switch],
+    set: impl Fn(&mut CellSpec, Switch),
+) -> Vec<CellSpec> {
+    let mut switched = Vec::new();
+    for cell in cells {
+        if cell.lib != OURS {
+            switched.push(cell);
+            continue;
+        }
+        for position in positions {
+            let mut cell = cell.clone();
+            set(&mut cell, *position);
+            switched.push(cell);
+        }
+    }
+    switched
 }
 
-/// The library that has policies, idle rules, modes and a recorder.
+/// The library that has policies, idle rules, modes and switches.
 pub(crate) const OURS: &str = "gmp";
 
 /// Go takes part whenever its program was given: there is no other reason to give it.

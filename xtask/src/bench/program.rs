@@ -110,6 +110,7 @@ fn arguments(cell: &CellSpec, n: u64, quick: bool, short: bool) -> Vec<String> {
         add("--n", &n.to_string());
     }
     arguments.extend(cell.recorder.then(|| "--recorder".to_owned()));
+    arguments.extend(cell.no_retake.then(|| "--no-retake".to_owned()));
     arguments.extend(quick.then(|| "--quick".to_owned()));
     arguments.extend(short.then(|| "--short".to_owned()));
     arguments

@@ -137,7 +137,9 @@ fn modes_and_policies_come_as_lists() {
 }
 
 #[test]
-fn a_recorded_cell_stands_beside_one_that_is_not() {
+fn a_cell_with_something_switched_stands_beside_one_without() {
+    let report = measured("--workload good --lib gmp,rival --retake off,on --runs 1");
+    assert_eq!(report.contestants, ["gmp/go (no retake)", "gmp/go", "rival"]);
     let report = measured("--workload good --lib gmp,rival --recorder off,on --runs 1");
     assert_eq!(report.contestants, ["gmp/go", "gmp/go (recorded)", "rival"]);
     let json = |row: usize| serde_json::to_value(&report.contests[0].rows[row].cell).unwrap();

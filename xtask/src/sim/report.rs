@@ -81,6 +81,7 @@ fn spec(cell: &Cell, several_machines: bool) -> CellSpec {
         mode: None,
         modes_compete: false,
         recorder: false,
+        no_retake: false,
         idle_rules: Vec::new(),
         workload: format!("{}{machine}", cell.workload),
         procs: cell.cores,

@@ -4,7 +4,7 @@
 use gmp::profile::{Kind, Sample};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 fn label<'a>(sample: &'a Sample, key: &str) -> Option<&'a str> {
@@ -144,6 +144,9 @@ fn waits_are_told_by_where_and_by_who_ends_them() {
                     gmp::go(move || waits_for_the_lock(&lock))
                 })
                 .collect();
+            while gmp::stats().waiting < 4 {
+                gmp::sleep(Duration::from_millis(1));
+            }
             gmp::sleep(SHORT);
             sender.send(1).unwrap();
             lets_go(guard);
@@ -174,9 +177,12 @@ fn waits_are_told_by_where_and_by_who_ends_them() {
 #[test]
 fn who_never_goes_on_is_told() {
     #[inline(never)]
-    fn takes_both(first: &gmp::sync::Mutex<()>, second: &gmp::sync::Mutex<()>) {
+    fn takes_both(first: &gmp::sync::Mutex<()>, second: &gmp::sync::Mutex<()>, taken: &AtomicU32) {
         let _first = first.lock();
-        gmp::sleep(Duration::from_millis(5));
+        taken.fetch_add(1, Relaxed);
+        while taken.load(Relaxed) < 2 {
+            gmp::yield_now();
+        }
         let _second = second.lock();
     }
     #[inline(never)]
@@ -188,10 +194,11 @@ fn who_never_goes_on_is_told() {
         .run(|| {
             let _goes_on = gmp::go(|| gmp::sleep(Duration::from_secs(1_000)));
             assert!(gmp::profile::goroutine_leaks().samples.is_empty());
-            let locks = Arc::new([gmp::sync::Mutex::new(()), gmp::sync::Mutex::new(())]);
-            let (here, there) = (locks.clone(), locks);
-            let _one = gmp::go(move || takes_both(&here[0], &here[1]));
-            let other = gmp::go(move || takes_both(&there[1], &there[0]));
+            let locks = [gmp::sync::Mutex::new(()), gmp::sync::Mutex::new(())];
+            let here = Arc::new((locks, AtomicU32::new(0)));
+            let there = here.clone();
+            let _one = gmp::go(move || takes_both(&here.0[0], &here.0[1], &here.1));
+            let other = gmp::go(move || takes_both(&there.0[1], &there.0[0], &there.1));
             let _joiner = gmp::go(move || joins(other));
             let _idle = gmp::go(|| gmp::block_forever());
             let mut leaks = gmp::profile::goroutine_leaks();

@@ -154,9 +154,10 @@ impl EventSeam {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// One reader less; the last one ends it.
+    /// One reader less, if there is one; the last one ends it.
     pub(crate) fn close(&self) {
-        if self.readers.fetch_sub(1, Ordering::Relaxed) == 1 {
+        let one_less = |readers: usize| readers.checked_sub(1);
+        if self.readers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) == Ok(1) {
             self.on.fetch_and(!RING, Ordering::Relaxed);
         }
     }
@@ -224,5 +225,10 @@ mod tests {
         assert!(seam.records());
         seam.close();
         assert!(!seam.is_on());
+        seam.close();
+        seam.open(1024);
+        seam.begin();
+        seam.close();
+        assert!(!seam.is_on(), "one who left without having come is not counted");
     }
 }

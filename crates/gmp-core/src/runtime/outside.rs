@@ -175,7 +175,7 @@ impl Handle {
         self.rt.record(records);
     }
 
-    /// Takes back one call of [`Handle::record`].
+    /// Takes back one call of [`Handle::record`], if one is left.
     pub fn end_recording(&self) {
         gate::step_aside();
         self.rt.header().events.close();

@@ -56,8 +56,10 @@ impl<T> Ring<T> {
     /// The slot `ahead` of the first one.
     #[inline]
     fn at(&self, ahead: usize) -> usize {
-        let (at, left) = (self.first.get() + ahead, self.capacity);
-        if at >= left { at - left } else { at }
+        // A ring of values without a size may have room for as many as a number can count.
+        let first = self.first.get();
+        let behind = self.capacity - first;
+        if ahead >= behind { ahead - behind } else { first + ahead }
     }
 
     /// The slot for the next value, which is counted from now on.
@@ -169,6 +171,19 @@ mod tests {
         // SAFETY: the slots have room for that many; each test keeps them longer than the ring and does not touch
         // them.
         unsafe { Ring::in_slots(NonNull::new(slots.as_mut_ptr().cast()).unwrap(), slots.len()) }
+    }
+
+    #[test]
+    fn values_without_a_size_are_counted_as_far_as_a_number_does() {
+        let mut slots = room::<()>(usize::MAX);
+        let ring = ring_in::<()>(&mut slots);
+        // SAFETY: not full; there is nothing to write.
+        unsafe { ring.push_front().write(()) };
+        for _ in 0..2 {
+            // SAFETY: as above.
+            unsafe { ring.push().write(()) };
+        }
+        assert_eq!(std::iter::from_fn(|| ring.pop()).count(), 3);
     }
 
     proptest::proptest! {

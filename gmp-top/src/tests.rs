@@ -156,5 +156,9 @@ fn a_program_that_runs_is_shown() {
         drawn.contains("2 goroutines") && drawn.contains("reader") && drawn.contains("chan receive at 0x"),
         "{drawn}"
     );
-    assert!(drawn.contains("a_program_that_runs_is_shown"), "{drawn}");
+    // Main waits for the view's thread.
+    assert!(
+        drawn.contains("goroutine 1 [blocking call on M") && drawn.contains("JoinHandle<T>::join"),
+        "{drawn}"
+    );
 }

@@ -3,14 +3,13 @@
 use crate::contract::{Config, Switch};
 use crate::ground::clock::nanos;
 use crate::records::p::P;
+use crate::records::p::slice::SLICE;
 use crate::records::p::timers::NEVER;
 use crate::records::p::word::Call;
 use crate::watching::retake::Look;
 use core::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The time slice. Go: 10 ms (`forcePreemptNS`).
-pub(super) const SLICE: Duration = Duration::from_millis(10);
 /// How much longer than its slice a goroutine computes before its P is taken. One that calls the runtime now and then
 /// has made room by then.
 pub(super) const GRACE: Duration = Duration::from_millis(1);

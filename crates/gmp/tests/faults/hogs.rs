@@ -49,7 +49,7 @@ pub(crate) const FAULT: crate::Fault = (
 const MS: Duration = Duration::from_millis(1);
 
 /// Computes until this says so.
-fn compute_until(done: impl Fn() -> bool) {
+pub(crate) fn compute_until(done: impl Fn() -> bool) {
     while !done() {
         spin_loop();
     }

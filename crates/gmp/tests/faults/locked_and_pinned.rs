@@ -31,7 +31,7 @@ fn builder() -> gmp::Builder<gmp::policy::Go> {
     crate::told::moving(gmp::Builder::new().policy::<gmp::policy::Go>()).procs(1)
 }
 
-fn pinned() -> gmp::Builder<gmp::policy::Go> {
+pub(crate) fn pinned() -> gmp::Builder<gmp::policy::Go> {
     // SAFETY: no test here holds a borrow of a thread-local across a suspension.
     unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().pinned() }.procs(1)
 }

@@ -4,6 +4,8 @@
 //! the P idle, and went on. The kind: pinned goroutines that use up their slices, in any way, beside any queue.
 
 use crate::harness::{child, named};
+use crate::hogs::compute_until;
+use crate::locked_and_pinned::pinned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -16,11 +18,6 @@ pub(crate) const FAULT: crate::Fault = (
     ],
     named![polite_hogs, hogs_that_seldom_call, hog_beside_neighbours, sleepers_beside_neighbours],
 );
-
-fn pinned() -> gmp::Builder<gmp::policy::Go> {
-    // SAFETY: no test here holds a borrow of a thread-local across a suspension.
-    unsafe { gmp::Builder::new().policy::<gmp::policy::Go>().pinned() }.procs(1)
-}
 
 /// So many that one in 61 slices of 10 ms would take far longer than a child may.
 const MANY: usize = 1_000;
@@ -72,9 +69,7 @@ fn polite_hogs() {
 
 fn compute() {
     let until = Instant::now() + Duration::from_millis(12);
-    while Instant::now() < until {
-        std::hint::spin_loop();
-    }
+    compute_until(|| Instant::now() >= until);
 }
 
 /// Their Ps are taken, and they come back for one each time.

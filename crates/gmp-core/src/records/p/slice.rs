@@ -26,6 +26,10 @@
 
 use crate::ground::sync::{AtomicBool, AtomicU32};
 use core::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// How long a slice is. Go: 10 ms (`forcePreemptNS`).
+pub(crate) const SLICE: Duration = Duration::from_millis(10);
 
 /// How many have something to see to.
 pub(crate) struct Notices(AtomicU32);

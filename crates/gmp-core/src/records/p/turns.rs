@@ -17,11 +17,9 @@
 //!
 //! Go has no pinned goroutines: those that `LockOSThread` has locked go through the shared queue there, as they do here.
 
+use crate::ground::clock::nanos;
+use crate::records::p::slice::SLICE;
 use core::cell::Cell;
-use std::time::Duration;
-
-/// How long the queues come first after a slice that a pinned goroutine has used up: as long as a slice.
-const QUEUES_FIRST: u64 = Duration::from_millis(10).as_nanos() as u64;
 
 /// Whose turn is next. The owner's.
 #[derive(Debug, Default)]
@@ -63,7 +61,7 @@ impl Turns {
 
     /// A pinned goroutine has used up a slice.
     pub(crate) fn pinned_slice_is_over(&self, now: u64) {
-        self.queues_until.set(now.saturating_add(QUEUES_FIRST));
+        self.queues_until.set(now.saturating_add(nanos(SLICE)));
     }
 }
 
@@ -86,9 +84,10 @@ mod tests {
     fn the_queues_have_as_long_as_a_slice_that_was_used_up() {
         let turns = Turns::default();
         turns.pinned_slice_is_over(5);
-        assert_eq!((next(&turns, 6), next(&turns, QUEUES_FIRST + 4)), ("queues", "queues"));
-        assert_eq!(next(&turns, QUEUES_FIRST + 5), "inbox");
-        assert_eq!(next(&turns, QUEUES_FIRST + 6), "queues");
+        let slice = nanos(SLICE);
+        assert_eq!((next(&turns, 6), next(&turns, slice + 4)), ("queues", "queues"));
+        assert_eq!(next(&turns, slice + 5), "inbox");
+        assert_eq!(next(&turns, slice + 6), "queues");
     }
 
     #[test]

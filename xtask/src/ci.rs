@@ -45,7 +45,7 @@ const GATES: &[Gate] = &[
     Gate { name: "shared", about: "gmp's tests, with thread-locals shared", run: shared },
     Gate {
         name: "features",
-        about: "every set of each crate's features builds; gmp's tests under each default policy",
+        about: "every set of each crate's features builds; gmp's tests under other default policies",
         run: features::run,
     },
     Gate { name: "panic-abort", about: "a program built with panic=abort runs", run: panic_abort },

@@ -1,6 +1,6 @@
 //! Which cells to run: what the programs offer, narrowed by the arguments.
 
-use crate::bench::args::{Args, Mode, Switch};
+use crate::bench::args::{Args, Switch};
 use crate::bench::cell::CellSpec;
 use crate::bench::names;
 use crate::bench::program::Program;
@@ -12,11 +12,12 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
     let mut offered = Vec::new();
     for program in programs {
         let cells = stretched(program.list(args.quick)?, &args.procs);
-        let cells = with_modes(with_idle_rules(cells, &args.idle), &args.mode);
-        let recorded = |cell: &mut CellSpec, on| cell.recorder = on == Switch::On;
-        let cells = with_switch(cells, &args.recorder, recorded);
-        let retaken = |cell: &mut CellSpec, on| cell.no_retake = on == Switch::Off;
-        offered.extend(with_switch(cells, &args.retake, retaken));
+        let cells = with_each(with_idle_rules(cells, &args.idle), &args.mode, |cell, mode| {
+            cell.mode = Some(mode.name().into());
+            cell.modes_compete = args.mode.len() > 1;
+        });
+        let cells = with_each(cells, &args.recorder, |cell, on| cell.recorder = on == Switch::On);
+        offered.extend(with_each(cells, &args.retake, |cell, on| cell.no_retake = on == Switch::Off));
     }
     check_names(args, &offered)?;
     // Rows stand in the order in which the first program lists its workloads.
@@ -72,41 +73,20 @@ fn with_idle_rules(cells: Vec<CellSpec>, idle: &[String]) -> Vec<CellSpec> {
     cells.into_iter().flat_map(rules_of).collect()
 }
 
-/// Each cell of gmp once for each mode.
-fn with_modes(cells: Vec<CellSpec>, modes: &[Mode]) -> Vec<CellSpec> {
-    let modes_of = |cell: CellSpec| match cell.lib == OURS {
+/// Each cell of gmp once for each of these values, which `set` gives it.
+fn with_each<T: Copy>(cells: Vec<CellSpec>, values: &[T], set: impl Fn(&mut CellSpec, T)) -> Vec<CellSpec> {
+    let each_of = |cell: CellSpec| match cell.lib == OURS {
         false => vec![cell],
-        true => modes
-            .iter()
-            .map(|mode| CellSpec {
-                mode: Some(mode.name().into()),
-                modes_compete: modes.len() > 1,
-                ..cell.clone()
-            })
-            .collect(),
+        true => {
+            let with = |value: &T| {
+                let mut cell = cell.clone();
+                set(&mut cell, *value);
+                cell
+            };
+            values.iter().map(with).collect()
+        }
     };
-    cells.into_iter().flat_map(modes_of).collect()
-}
-
-/// Each cell of gmp once for each of the positions of a switch that were asked for.
-fn with_switch(
-    cells: Vec<CellSpec>,
-    positions: &[Switch],
-    set: impl Fn(&mut CellSpec, Switch),
-) -> Vec<CellSpec> {
-    let mut switched = Vec::new();
-    for cell in cells {
-        if cell.lib != OURS {
-            switched.push(cell);
-            continue;
-        }
-        for position in positions {
-            let mut cell = cell.clone();
-            set(&mut cell, *position);
-            switched.push(cell);
-        }
-    }
-    switched
+    cells.into_iter().flat_map(each_of).collect()
 }
 
 /// The library that has policies, idle rules, modes and switches.

@@ -64,6 +64,7 @@ impl AttachedThread {
 
 impl Drop for AttachedThread {
     fn drop(&mut self) {
+        crate::asleep::forget_this_thread();
         let Some(slab) = self.slab.take() else { return };
         let ours = slab.base().addr().get() + slab.guard();
         let in_place = exchange(None).is_ok_and(|now| now.ss_sp.addr() == ours);

@@ -8,5 +8,6 @@ mod overrun;
 mod retake;
 mod schedule;
 mod seen;
+mod sleepers;
 mod stack_waiters;
 pub(crate) mod sysmon;

@@ -9,7 +9,7 @@ use crate::records::attention;
 use crate::records::g::G;
 use crate::records::m::door::Way;
 use crate::records::m::{Leave, M};
-use crate::records::p::{P, PCore};
+use crate::records::p::{OwnedP, P, PCore};
 use crate::shared::sched::Sched;
 use core::sync::atomic::Ordering;
 
@@ -101,19 +101,17 @@ impl<C: Config> Sched<C> {
         };
         drop(lists);
         if let Some(p) = idle {
-            p.core.word.acquire();
-            p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
-            if !m.inbox.is_empty() {
-                // Nobody else runs those who are pinned to this thread, and they may have waited for all of the call.
-                p.core.slice.end();
+            return self.go_on_with(g, m, p);
+        }
+        // One that is bound to its thread could not queue behind the others.
+        let is_bound = !g.home().is_null();
+        if let Some(p) = if is_bound { None } else { gate::on_g0(g, |_| self.take_p_of_a_sleeper()) } {
+            let others_wait = p.has_work() || !self.shared_is_empty();
+            self.go_on_with(g, m, p);
+            if others_wait {
+                // They queued before this one came.
+                gate::Inside::of_late_comer(g).leave(Leave::Yield);
             }
-            let id = p.core.id;
-            m.hold(p.into_core());
-            if self.header.events.records() {
-                self.emit_proc(EventKind::ProcStart, Some(m), Some(id), 0);
-                self.emit_recorded(EventKind::GoStart, g, m);
-            }
-            g.word.to_unblocked();
             return;
         }
         // The call may be ending by an unwind, and then the goroutine must not come back on another M.
@@ -121,6 +119,23 @@ impl<C: Config> Sched<C> {
         m.leave.set(Leave::LostP);
         // SAFETY: we are on this goroutine's stack, it runs on this M, and the reason is set.
         unsafe { leave_stack::<C>(g) };
+    }
+
+    /// Goes on with a P that the caller has got.
+    fn go_on_with(&self, g: &G, m: &M, p: OwnedP<C>) {
+        p.core.word.acquire();
+        p.core.cpu_clock.store(m.cpu_clock.load(Ordering::Relaxed), Ordering::Relaxed);
+        if !m.inbox.is_empty() {
+            // Nobody else runs those who are pinned to this thread, and they may have waited for all of the call.
+            p.core.slice.end();
+        }
+        let id = p.core.id;
+        m.hold(p.into_core());
+        if self.header.events.records() {
+            self.emit_proc(EventKind::ProcStart, Some(m), Some(id), 0);
+            self.emit_recorded(EventKind::GoStart, g, m);
+        }
+        g.word.to_unblocked();
     }
 
     /// Counts a P that was taken from a blocking call and given to another M.

@@ -50,6 +50,11 @@ impl Blockers {
         self.sites.iter().any(|site| ptr::eq(site.created_at, created_at) && site.times >= HABIT)
     }
 
+    /// Whether any place is known for that.
+    pub(crate) fn know_any(&self) -> bool {
+        self.sites.iter().any(|site| site.times >= HABIT)
+    }
+
     /// Those that have kept their threads for longest.
     pub(crate) fn worst(&self) -> [Option<BlockingSite>; WORST_SITES] {
         let mut sites = self.sites.clone();
@@ -76,9 +81,10 @@ mod tests {
         let (site, mut blockers) = (here(), Blockers::default());
         for _ in 1..HABIT {
             blockers.note_taken(site);
-            assert!(!blockers.know(site));
+            assert!(!blockers.know(site) && !blockers.know_any());
         }
         blockers.note_taken(site);
+        assert!(blockers.know_any());
         assert!(blockers.know(site) && !blockers.know(here()));
     }
 

@@ -23,6 +23,7 @@ use crate::contract::Config;
 use crate::entering::foreign::without_runtime;
 use crate::entering::gate::on_g0;
 use crate::ground::clock::nanos;
+use crate::ground::fence::heavy_fence;
 use crate::ground::frames::Stack;
 use crate::ground::overrun::{Overrun, OverrunHook};
 use crate::records::g::G;
@@ -58,8 +59,11 @@ impl Seen {
             return Found::Nothing;
         }
         let (tick, since) = (self.tick, self.since);
-        let still = || p.core.slice.is_over() && p.core.slice.tick() == tick;
-        let found = sched.take_p_if(p, Why::Overruns { since }, still);
+        let outside = |_: &M| {
+            heavy_fence();
+            p.core.slice.is_over() && p.core.slice.tick() == tick
+        };
+        let found = sched.take_p_if(p, Why::Overruns { since }, outside);
         if found != Found::Taken {
             // It is in our code at this moment, or too many overrun already.
             self.look_at = now + nanos(GRACE);

@@ -27,7 +27,6 @@
 use crate::contract::{Config, Switch};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
-use crate::ground::fence::heavy_fence;
 use crate::records::attention;
 use crate::records::g::G;
 use crate::records::m::M;
@@ -77,19 +76,23 @@ impl Look {
         }
         let stands_still = (before.clock, before.used) == (clock, used);
         let closely = now.saturating_sub(self.taken_at) < nanos(CLOSE_LOOKS);
-        if !(stands_still || slow || closely) || C::Switch::sleeps(clock) != Some(true) {
-            return Found::Nothing;
+        if stands_still || (closely && sched.is_known_for_blocking(p)) {
+            let found = sched.take_p_if(p, Why::Sleeps, |m| is_asleep::<C>(m, clock, used));
+            if found == Found::Taken {
+                    self.taken_at = now;
+            }
+            return found;
         }
-        let sleeps_long = stands_still || (closely && sched.is_known_for_blocking(p));
-        if !sleeps_long {
-            return Found::Asleep;
-        }
-        let found = sched.take_p_if(p, Why::Sleeps, || C::Switch::cpu_time(clock) == used);
-        if found == Found::Taken {
-            self.taken_at = now;
-        }
-        found
+        if (slow || closely) && C::Switch::sleeps(clock) == Some(true) { Found::Asleep } else { Found::Nothing }
     }
+}
+
+/// Whether the thread of `m` is the one behind that clock, sleeps, and has used no more CPU time than that. Then it is off
+/// its CPU, which is as good as a heavy fence (`records/m/door.rs`).
+pub(super) fn is_asleep<C: Config>(m: &M, clock: i32, used: Option<u64>) -> bool {
+    let stands_still = || C::Switch::cpu_time(clock) == used;
+    let is_its_clock = m.cpu_clock.load(Ordering::Relaxed) == clock && used.is_some();
+    is_its_clock && stands_still() && C::Switch::sleeps(clock) == Some(true) && stands_still()
 }
 
 /// Why a P is taken.
@@ -116,49 +119,65 @@ impl<C: Config> Sched<C> {
         self.settings.retake && C::Switch::heavy_fence().is_some()
     }
 
-    /// Takes `p` from its M, and hands it off, if its goroutine's own code runs there and `still` says so.
-    pub(super) fn take_p_if(&self, p: &P<C>, why: Why, still: impl FnOnce() -> bool) -> Found {
-        let mut lists = self.lock();
-        // Under the lock: an M lives as long as it is on the list.
-        let Some(m) = self.holder_of(&lists, p) else { return Found::Nothing };
-        let closing = self.attention() & attention::CLOSING != 0;
-        let too_many = matches!(why, Why::Overruns { .. }) && lists.overrunning >= self.max_overruns();
-        // At the limit of threads nobody could use the P of the reserve, unless one of them has come back since.
-        let needed = m.reserve.get() && lists.idle_ms.is_empty() && !self.may_make_thread(&lists);
-        if closing || too_many || needed || m.door.is_inside() || !still() || !m.door.begin_taking() {
-            return Found::Nothing;
-        }
-        heavy_fence();
-        // Between two goroutines an M is inside; that it runs one is looked at all the same, since its record is used.
-        let runs = || !m.running().is_null() && ptr::eq(m.p(), &raw const p.core);
-        if !m.door.may_take() || !runs() {
-            m.door.give_up_taking();
-            return Found::Nothing;
-        }
-        let g = self.take_from(&mut lists, &m, p, why);
-        drop(lists);
-        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own. What it
-        // offers from now on it sees to itself: either it sees that the P is gone, or we see what it has offered.
-        heavy_fence();
-        while crate::life::scope::promote_from_outside(self, &m.jobs) {}
-        // SAFETY: the P word made us the one owner.
-        self.hand_off(unsafe { OwnedP::new(p) });
+    /// Takes `p` from its M, and hands it off, if its goroutine's own code runs there and `outside` says so.
+    pub(super) fn take_p_if(&self, p: &P<C>, why: Why, outside: impl FnOnce(&M) -> bool) -> Found {
+        let Some((p, m, g)) = self.seize_p_if(p, why, outside) else { return Found::Nothing };
+        self.hand_off(p);
         if let Why::Overruns { since } = why {
             self.show_overrun(&m, g, since);
         }
         Found::Taken
     }
 
+    /// The first half of [`Sched::take_p_if`]: the caller has the P, and is told from whom. `outside` makes a heavy fence,
+    /// or sees that the M's thread is off its CPU; it is called under no lock.
+    pub(super) fn seize_p_if(
+        &self,
+        p: &P<C>,
+        why: Why,
+        outside: impl FnOnce(&M) -> bool,
+    ) -> Option<(OwnedP<C>, Arc<M>, *const G)> {
+        let lists = self.lock();
+        let m = self.holder_of(&lists, p)?;
+        if !self.may_be_taken(&lists, &m, why) || m.door.is_inside() {
+            return None;
+        }
+        drop(lists);
+        let mark = m.door.begin_taking()?;
+        let outside = outside(&m);
+        let mut lists = self.lock();
+        // Between two goroutines an M is inside; that it runs one is looked at all the same, since its record is used.
+        let runs = || !m.running().is_null() && ptr::eq(m.p(), &raw const p.core);
+        if !outside || !self.may_be_taken(&lists, &m, why) || !m.door.may_take(mark) || !runs() {
+            m.door.give_up_taking(mark);
+            return None;
+        }
+        let g = self.take_from(&mut lists, &m, p, why);
+        drop(lists);
+        // What it has offered to thieves would be found by nobody: the P's next holder has jobs of its own. Whatever it
+        // offered before it could see our mark we see, and what it offers from now on it sees to itself.
+        while crate::life::scope::promote_from_outside(self, &m.jobs) {}
+        // SAFETY: the P word made us the one owner.
+        Some((unsafe { OwnedP::new(p) }, m, g))
+    }
+
+    /// Whether anything speaks against taking a P from `m`.
+    fn may_be_taken(&self, lists: &Lists<C>, m: &M, why: Why) -> bool {
+        let closing = self.attention() & attention::CLOSING != 0;
+        let too_many = matches!(why, Why::Overruns { .. }) && lists.overrunning >= self.max_overruns();
+        // At the limit of threads nobody could use the P of the reserve, unless one of them has come back since.
+        let needed = m.reserve.get() && lists.idle_ms.is_empty() && !self.may_make_thread(lists);
+        !(closing || too_many || needed)
+    }
+
     /// Whether the goroutine that runs on `p` was started where goroutines keep blocking.
     fn is_known_for_blocking(&self, p: &P<C>) -> bool {
         let lists = self.lock();
-        // SAFETY: records are never freed. If another goroutine runs there by now, its P is taken for it, if it sleeps.
-        let g = self.holder_of(&lists, p).and_then(|m| unsafe { m.running().as_ref() });
-        g.is_some_and(|g| lists.blockers.know(g.created_at.get()))
+        self.holder_of(&lists, p).is_some_and(|m| lists.is_known_for_blocking(&m))
     }
 
     /// The M that took `p` last, if there still is one.
-    fn holder_of(&self, lists: &Lists<C>, p: &P<C>) -> Option<Arc<M>> {
+    pub(super) fn holder_of(&self, lists: &Lists<C>, p: &P<C>) -> Option<Arc<M>> {
         let holder = p.core.holder.load(Ordering::Relaxed).cast_const();
         lists.all_m.iter().find(|m| ptr::eq(Arc::as_ptr(m).cast(), holder)).cloned()
     }
@@ -205,7 +224,18 @@ impl<C: Config> Sched<C> {
             None => lists.blockers.note_back(g.created_at.get(), Duration::from_nanos(lasted)),
         }
         self.tell_only_p(&lists);
-        self.sysmon.set_lightly_asleep(false);
-        lists.rouse_soon(self.sysmon.note.set());
+        if !self.sysmon.looks_often() {
+            self.sysmon.set_lightly_asleep(false);
+            lists.rouse_soon(self.sysmon.note.set());
+        }
+    }
+}
+
+impl<C: Config> Lists<C> {
+    /// Whether the goroutine that runs on `m` was started where goroutines keep blocking.
+    pub(super) fn is_known_for_blocking(&self, m: &M) -> bool {
+        // SAFETY: records are never freed. If another goroutine runs there by now, its P is taken for it, if it sleeps.
+        let g = unsafe { m.running().as_ref() };
+        g.is_some_and(|g| self.blockers.know(g.created_at.get()))
     }
 }

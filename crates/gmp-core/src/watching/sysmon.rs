@@ -96,9 +96,11 @@ impl<C: Config> Sysmon<'_, C> {
         let mut pause = SHORTEST;
         let mut slept_lightly = false;
         while self.sched.attention() & attention::CLOSING == 0 {
+            self.sched.sysmon.set_looks_often(pause == SHORTEST);
             if self.sched.sysmon.note.sleep_until(Instant::now() + pause) {
                 (fruitless, pause) = (0, SHORTEST);
             }
+            self.sched.sysmon.set_looks_often(false);
             self.sched.sysmon.note.clear();
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);

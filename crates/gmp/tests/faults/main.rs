@@ -24,6 +24,7 @@ mod poller;
 mod pressure_ends;
 mod recycled_record;
 mod refusals;
+mod short_sleeps;
 mod sink_channel;
 mod stack_size;
 mod stackless_drops;
@@ -70,6 +71,7 @@ const FAULTS: &[Fault] = &[
     pressure_ends::FAULT,
     recycled_record::FAULT,
     refusals::FAULT,
+    short_sleeps::FAULT,
     sink_channel::FAULT,
     stack_size::FAULT,
     stackless_drops::FAULT,

@@ -239,10 +239,10 @@ fn offer(here: &Here, job: *const Job) -> bool {
         unsafe { spawn_job(here, job) };
         return false;
     }
-    // Half of an asymmetric fence: sysmon may be taking the P at this moment, and empties the jobs after the other half.
+    // Half of an asymmetric fence: somebody may be taking the P at this moment, and empties the jobs after the other half.
     light_fence();
-    if m.p().is_null() {
-        // Nobody looks into its jobs: they become goroutines, those that sysmon has not made goroutines yet.
+    if !m.door.is_open() && !m.door.hold().found_p() {
+        // Nobody looks into its jobs: they become goroutines, those that whoever took the P has not made goroutines yet.
         promote(here.g());
         return false;
     }

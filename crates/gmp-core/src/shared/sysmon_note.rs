@@ -14,7 +14,11 @@ pub(crate) struct SysmonNote {
 
 impl SysmonNote {
     pub(crate) fn new() -> Self {
-        Self { note: Note::new(), lightly_asleep: AtomicBool::new(false), looks_often: AtomicBool::new(false) }
+        Self {
+            note: Note::new(),
+            lightly_asleep: AtomicBool::new(false),
+            looks_often: AtomicBool::new(false),
+        }
     }
 
     /// Wakes sysmon because a P is lent to a blocking call, and others may want it soon.

@@ -79,11 +79,15 @@ impl Look {
         if stands_still || (closely && sched.is_known_for_blocking(p)) {
             let found = sched.take_p_if(p, Why::Sleeps, |m| is_asleep::<C>(m, clock, used));
             if found == Found::Taken {
-                    self.taken_at = now;
+                self.taken_at = now;
             }
             return found;
         }
-        if (slow || closely) && C::Switch::sleeps(clock) == Some(true) { Found::Asleep } else { Found::Nothing }
+        if (slow || closely) && C::Switch::sleeps(clock) == Some(true) {
+            Found::Asleep
+        } else {
+            Found::Nothing
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl<C: Config> Sched<C> {
             let used = C::Switch::cpu_time(clock);
             let taken = self.seize_p_if(p, Why::Sleeps, |m| is_asleep::<C>(m, clock, used));
             if let Some((p, ..)) = taken {
-                    return Some(p);
+                return Some(p);
             }
         }
         None
@@ -61,6 +61,8 @@ impl<C: Config> Sched<C> {
 
     fn may_sleep(&self, lists: &Lists<C>, p: &P<C>) -> bool {
         p.core.word.status() == PStatus::Running
-            && self.holder_of(lists, p).is_some_and(|m| !m.door.is_inside() && lists.is_known_for_blocking(&m))
+            && self
+                .holder_of(lists, p)
+                .is_some_and(|m| !m.door.is_inside() && lists.is_known_for_blocking(&m))
     }
 }

@@ -51,7 +51,7 @@ fn place_of(thread: i32) -> &'static Kept {
 }
 
 fn state_by_kept(thread: i32, kept: &mut Option<(i32, File)>) -> Option<u8> {
-    if !kept.as_ref().is_some_and(|(known, _)| *known == thread) {
+    if kept.as_ref().is_none_or(|(known, _)| *known != thread) {
         *kept = Some((thread, open(thread).ok()?));
     }
     let state = kept.as_ref().and_then(|(_, file)| state_by(thread, file));

@@ -50,6 +50,7 @@ mod report;
 mod slot;
 mod switch;
 mod thread_block;
+mod thread_slice;
 mod valgrind;
 
 pub use alternate::AttachedThread;

@@ -29,7 +29,7 @@
 //! one of theirs: it returns before either goes on.
 
 use core::arch::{asm, naked_asm};
-use gmp_core::contract::{Carry, Context, Entry, SavedRegisters, Stack, Switch};
+use gmp_core::contract::{Carry, Context, Entry, SavedRegisters, Stack, Switch, ThreadSlice};
 
 use crate::thread_block::{self, CARRIED, HomeGuard};
 use crate::{Amd64, Amd64Slot, AttachedThread, first_frame};
@@ -97,6 +97,10 @@ unsafe impl Switch for OwnAmd64 {
 
     fn sleeps(clock: i32) -> Option<bool> {
         Amd64::sleeps(clock)
+    }
+
+    fn ask_for_slice(thread: i32, slice: ThreadSlice) {
+        Amd64::ask_for_slice(thread, slice);
     }
 
     fn cpu() -> Option<usize> {

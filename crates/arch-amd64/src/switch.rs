@@ -38,7 +38,7 @@
 //! Shadow stacks (CET) are not supported: glibc leaves them off unless asked.
 
 use core::arch::asm;
-use gmp_core::contract::{Carry, Context, Entry, SavedRegisters, Stack, Switch};
+use gmp_core::contract::{Carry, Context, Entry, SavedRegisters, Stack, Switch, ThreadSlice};
 
 use crate::{Amd64Slot, AttachedThread, first_frame};
 
@@ -83,6 +83,10 @@ unsafe impl Switch for Amd64 {
 
     fn sleeps(clock: i32) -> Option<bool> {
         crate::asleep::sleeps(clock)
+    }
+
+    fn ask_for_slice(thread: i32, slice: ThreadSlice) {
+        crate::thread_slice::ask(thread, slice);
     }
 
     fn cpu() -> Option<usize> {

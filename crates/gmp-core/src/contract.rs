@@ -41,7 +41,7 @@ pub use promise::{BackPromise, NextPromise, Promise, StealPromise};
 pub use run_queue::{Popped, QueueConfig, RunQueue, Slot, Spill, Steal, StealRound, Thief};
 pub use shared_queue::SharedQueue;
 pub use stack_allocator::{Region, Slab, Stack, StackAllocator, StackError, StackFigures};
-pub use switch::{Carry, Context, CurrentSlot, Entry, SavedRegisters, Switch};
+pub use switch::{Carry, Context, CurrentSlot, Entry, SavedRegisters, Switch, ThreadSlice};
 pub use token::{Link, Token};
 pub use victim_order::{VictimOrder, Victims, WalkStart};
 pub use with_idle::WithIdle;

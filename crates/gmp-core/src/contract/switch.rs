@@ -36,6 +36,18 @@ pub type Carry = *mut ();
 /// It must not unwind.
 pub type Entry = unsafe extern "C" fn(Carry) -> Context;
 
+/// How long a thread is to run at a time, without a change of its share of the CPUs: who wakes and has the shorter slice
+/// need not wait for one that has a longer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadSlice {
+    /// It works for a moment, and others wait for that.
+    Short,
+    /// As the system does without being asked.
+    Usual,
+    /// It computes, and nobody waits for it.
+    Long,
+}
+
 /// Saves one flow of control and continues another.
 ///
 /// # Safety
@@ -82,6 +94,10 @@ pub unsafe trait Switch: Send + Sync + 'static {
     fn sleeps(_clock: i32) -> Option<bool> {
         None
     }
+
+    /// Asks the operating system to let a thread, by the number of [`Switch::thread_id`], run for so long at a time while
+    /// others want its CPU. A wish that need not be granted.
+    fn ask_for_slice(_thread: i32, _slice: ThreadSlice) {}
 
     /// On which CPU the calling thread runs, by the operating system's number: a hint, old by the time it is read.
     /// `None`: it cannot be told, or says nothing about where goroutines run.

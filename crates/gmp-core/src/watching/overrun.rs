@@ -4,11 +4,14 @@
 //! ```text
 //!   slice over ──► the goroutine calls: it makes room itself (`slice.rs`)
 //!       │
-//!       └─ another millisecond of the CPU, no call, and somebody wants the P ──► taken, handed off
+//!       └─ another half millisecond, no call, and somebody wants the P ──► taken, handed off
 //!                                                                               the goroutine computes on, without a P
 //!                     its next call that suspends, or its end ◄────────────────────────────┘
 //!                     back by the queue's rules, as after an undeclared call that blocked
 //! ```
+//!
+//! Its thread has a longer slice of the CPU meanwhile ([`ThreadSlice`](crate::contract::ThreadSlice)), so that an M that
+//! wakes for a P need not wait for it; its share is the same.
 //!
 //! Go suspends it between two instructions, which only its compiler makes possible: it knows where nothing is half
 //! done. Here the system shares the CPUs out between those who overrun and the Ps, as it does among threads. With too
@@ -17,7 +20,8 @@
 //! is taken as soon as one of them has come back.
 //!
 //! **Busy machines.** All of this is counted in the CPU time of the M's thread. A goroutine whose thread waits for a
-//! CPU has not overrun anything, however late it is.
+//! CPU has not overrun anything, however late it is. But while goroutines of this runtime overrun, it is they who take the
+//! CPUs, and then the wall's time counts.
 
 use crate::contract::Config;
 use crate::entering::foreign::without_runtime;
@@ -45,12 +49,19 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 impl Seen {
     /// Takes the P of a goroutine that has not heard that its slice is over, if anybody could use it.
-    pub(super) fn take_if_overrun<C: Config>(&mut self, sched: &Sched<C>, p: &P<C>, now: u64) -> Found {
-        let Some(ended) = self.ended.filter(|_| self.is_same(p) && p.core.slice.is_over()) else {
+    /// While others overrun, too, the wall's time counts, as for the slice itself.
+    pub(super) fn take_if_overrun<C: Config>(
+        &mut self,
+        sched: &Sched<C>,
+        p: &P<C>,
+        now: u64,
+        some_overrun: bool,
+    ) -> Found {
+        let Some((ended_at, ended)) = self.ended.filter(|_| self.is_same(p) && p.core.slice.is_over()) else {
             return Found::Nothing;
         };
         let Some(clock) = cpu_time::<C>(self.clock.0) else { return Found::Nothing };
-        let used = clock.saturating_sub(ended);
+        let used = if some_overrun { now.saturating_sub(ended_at) } else { clock.saturating_sub(ended) };
         if used < nanos(GRACE) {
             self.look_at = now + nanos(GRACE) - used;
             return Found::Nothing;

@@ -24,7 +24,7 @@
 //! to ask for, as where goroutines are threads. Then a blocked goroutine keeps its P until it comes back, as it does
 //! under `Builder::retake(false)`.
 
-use crate::contract::{Config, Switch};
+use crate::contract::{Config, Switch, ThreadSlice};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::records::attention;
@@ -200,6 +200,7 @@ impl<C: Config> Sched<C> {
             Why::Sleeps => lists.blockers.note_taken(g.created_at.get()),
             Why::Overruns { since } => {
                 m.overrun.begin(since);
+                C::Switch::ask_for_slice(m.thread_id.load(Ordering::Relaxed), ThreadSlice::Long);
                 if g.is_inboxed() {
                     p.core.turns.pinned_slice_is_over(self.header.now());
                 }
@@ -217,6 +218,9 @@ impl<C: Config> Sched<C> {
     /// often from now on.
     pub(crate) fn has_come_back(&self, g: &'static G, m: &M) {
         let overran = m.overrun.end();
+        if overran.is_some() {
+            C::Switch::ask_for_slice(m.thread_id.load(Ordering::Relaxed), ThreadSlice::Usual);
+        }
         if let (Some(since), Some(hook)) = (overran, &self.settings.on_overrun) {
             self.tell_of_overrun(hook, g, m, since);
         }

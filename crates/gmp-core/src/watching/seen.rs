@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How much longer than its slice a goroutine computes before its P is taken. One that calls the runtime now and then
 /// has made room by then.
-pub(super) const GRACE: Duration = Duration::from_millis(1);
+pub(super) const GRACE: Duration = Duration::from_micros(500);
 
 /// What sysmon remembers of a P.
 #[derive(Clone, Copy)]
@@ -23,8 +23,8 @@ pub(super) struct Seen {
     pub(super) clock: (i32, Option<u64>),
     /// The P's count of blocking calls at that moment.
     calls: u64,
-    /// What the clock said when the slice was found to be over.
-    pub(super) ended: Option<u64>,
+    /// When the slice was found to be over, and what the clock said then.
+    pub(super) ended: Option<(u64, u64)>,
     /// When the P is to be looked at again for its slice.
     pub(super) look_at: u64,
     pub(super) call: Call,
@@ -86,7 +86,7 @@ impl Seen {
         if !(called || timer_waits || some_overrun || used >= slice) {
             self.look_at = now + slice - used;
         } else if self.ended.is_none() || !p.core.slice.is_over() {
-            self.ended = cpu_time::<C>(self.clock.0);
+            self.ended = cpu_time::<C>(self.clock.0).map(|clock| (now, clock));
             self.look_at = now + nanos(GRACE);
             p.core.slice.end();
         }

@@ -4,7 +4,7 @@
 //! room, keeps the bounded law (no work waits more than 10 ms while a P is idle), makes threads that must not be
 //! cloned from locked ones, and looks again at deadlocks that other threads could have prevented.
 
-use crate::contract::{Config, StackAllocator};
+use crate::contract::{Config, StackAllocator, Switch, ThreadSlice};
 use crate::ground::clock::nanos;
 use crate::ground::event::EventKind;
 use crate::ground::threads;
@@ -60,6 +60,9 @@ impl<C: Config> Sched<C> {
         let name = format!("{}-sysmon", self.settings.thread_name);
         threads::spawn(name, move || {
             sched.sysmon.note.adopt();
+            if let Some(thread) = C::Switch::thread_id() {
+                C::Switch::ask_for_slice(thread, ThreadSlice::Short);
+            }
             let epoch = sched.collector.register();
             let guard = Sched::<C>::no_unwind();
             let timer_m = TimerM::new(&*sched);
@@ -212,9 +215,10 @@ impl<C: Config> Sysmon<'_, C> {
                     seen.end_slice(p, now, *some_overrun);
                 }
                 let this = match status {
-                    PStatus::Running if *retakes => {
-                        seen.look.again(sched, p, now, slow).max(seen.take_if_overrun(sched, p, now))
-                    }
+                    PStatus::Running if *retakes => seen
+                        .look
+                        .again(sched, p, now, slow)
+                        .max(seen.take_if_overrun(sched, p, now, *some_overrun)),
                     PStatus::Blocked if retake_one(sched, p, seen, now) => Found::Taken,
                     _ => Found::Nothing,
                 };

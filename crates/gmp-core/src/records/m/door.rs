@@ -182,8 +182,8 @@ impl Door {
         let mark = Mark::new();
         let begun =
             self.way.compare_exchange(Way::Open as u32, mark.0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        // ORDER: mark. Before the taker asks whether the M's thread is off its CPU; pairs with the fence that the kernel
-        // makes as it puts the thread on again. A compare-and-swap is one on amd64.
+        // Before the taker asks whether the M's thread is off its CPU; pairs with the fence that the kernel
+        // makes as it puts the thread on again. The compare-and-swap is such a fence on amd64 already.
         full_fence();
         begun.then_some(mark)
     }

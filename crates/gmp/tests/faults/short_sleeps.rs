@@ -56,7 +56,8 @@ fn beside_yielders() {
         // Each comes to its end only if it has its turn beside those that never sleep.
         sleepers(100, gmp::checkpoint).into_iter().for_each(|one| one.join().unwrap());
         let fewest = turns.iter().map(|turns| turns.load(Relaxed)).min();
-        assert!(fewest > Some(100), "{turns:?}");
+        // Some turns of each lie between two naps of one that sleeps, at least now and then.
+        assert!(fewest > Some(10), "{turns:?}");
         done.store(true, Relaxed);
         yielders.into_iter().for_each(|one| one.join().unwrap());
     });

@@ -9,7 +9,8 @@
 //!
 //! Caught when broken: `hold` without its fence; a taker without its own; `go_out` without its Release; `may_take` that
 //! does not look at the way, or looks at it first; `end_taking` without its Release; `hold` that does not wait; `has_p`
-//! that takes a taker's mark for no P; takers whose marks are alike; a taker who asks for the thread before it leaves its mark.
+//! that takes a taker's mark for no P; takers whose marks are alike; a taker who asks for the thread before it leaves its
+//! mark.
 
 use super::door::{Door, Way};
 use crate::ground::sync::{Arc, AtomicBool, UnsafeCell, full_fence, without_heavy_fence};

@@ -215,6 +215,14 @@ pub(crate) mod by_environment {
                         self.0, summary.lost
                     );
                 }
+                #[cfg(feature = "kernel-switches")]
+                Ok(summary) if summary.switches.is_none() => {
+                    eprintln!(
+                        "GMP_TRACE={:?}: the kernel does not tell when it ran others (it does where \
+                         /proc/sys/kernel/perf_event_paranoid is 2 or less)",
+                        self.0
+                    );
+                }
                 Ok(_) => {}
             }
         }

@@ -111,3 +111,45 @@ fn counters_of_a_policy_with_one_queue() {
     });
     assert!(counters["shared queue"].iter().any(|length| *length > 10), "{counters:?}");
 }
+
+/// More threads compute than there are CPUs, and one goroutine sleeps in the kernel: both stand below the M.
+#[test]
+#[cfg(feature = "kernel-switches")]
+fn the_kernels_switches_stand_below_each_m() {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let written = Shared::default();
+    let out = written.clone();
+    let summary = gmp::Builder::new().procs(1).build().unwrap().run(move || {
+        let recording = gmp::trace::start(out, gmp::trace::Format::Perfetto).unwrap();
+        let cpus = std::thread::available_parallelism().unwrap().get();
+        std::thread::scope(|scope| {
+            (0..2 * cpus).for_each(|_| drop(scope.spawn(|| spin(Duration::from_millis(100)))));
+            // The thread is watched from the recording's second look on.
+            std::thread::sleep(Duration::from_millis(30));
+            spin(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(1));
+        });
+        recording.stop().unwrap()
+    });
+    let Some(switches) = summary.unwrap().value.switches else {
+        println!("skipped: this kernel does not tell when it ran others");
+        return;
+    };
+    let trace = written.0.lock().unwrap();
+    let holds = |text: &str| trace.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(switches > 0 && holds("off its CPU"), "{switches}");
+    assert!(holds("the kernel runs others") && holds("sleeps in the kernel"), "{switches}");
+}

@@ -245,6 +245,9 @@ impl Writer {
         let Step { time, m, ref act } = *step;
         self.own(time, m, origins);
         match *act {
+            // The format has no place for them.
+            #[cfg(feature = "kernel-switches")]
+            Act::OffCpu { .. } | Act::OnCpu => {}
             Act::GoIs(g, state) => {
                 self.appear(time, m, g, state, origins);
             }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `story.rs`, `story/fit.rs`, `story/marks.rs` | from what each ring recorded to one order of steps, each of which was possible |
 //! | `step.rs`, `clock.rs` | the steps; from ticks to nanoseconds |
+//! | `switches.rs` | steps that the kernel tells of: who is off their CPUs. With the feature `kernel-switches` |
 //! | `go.rs`, `go/` | steps as Go's `go tool trace` reads them |
 //! | `perfetto.rs`, `perfetto/` | steps as Perfetto reads them, with what the policy decided. With the feature `perfetto` |
 //! | `page.rs`, `page/` | steps as a page for a browser |
@@ -21,6 +22,8 @@ mod perfetto;
 mod recording;
 mod step;
 mod story;
+#[cfg(feature = "kernel-switches")]
+mod switches;
 mod trace;
 
 pub use recording::{Format, Recording, Summary, record, record_as};

@@ -15,6 +15,7 @@
 //! | `goroutines` | number, function, file, line, name or -1 |
 //! | `runs` | P, M, goroutine, start, length, why it ended, ns waited before, ns runnable before, who readied it: P or -1, goroutine or 0; and 1 if it was a hit of run_next, plus 2 if it is the goroutine's first |
 //! | `calls` | M, P or -1, goroutine, start, length, 1 if the P was taken meanwhile |
+//! | `off` | P, M, start, length, 1 if the kernel ran others meanwhile, 0 if the M slept. With the feature `kernel-switches` |
 //! | `marks` | P or -1, M, time, kind (of [`Kind`]), text |
 //! | `regions` | goroutine, start, length, name |
 //! | `left` | goroutine, what it still did at the end (0 runnable, 1 waiting), since when |
@@ -86,6 +87,9 @@ pub(crate) struct Writer {
     /// Goroutines that live and have been described.
     described: HashSet<u64>,
     part: Part,
+    /// Since when, and with which P, an M's thread is off its CPU, and whether for others.
+    #[cfg(feature = "kernel-switches")]
+    off_cpu: HashMap<Mid, (u64, Option<u32>, bool)>,
 }
 
 /// Arrays of a part, without their brackets.
@@ -95,6 +99,7 @@ struct Part {
     goroutines: String,
     runs: String,
     calls: String,
+    off: String,
     marks: String,
     regions: String,
     left: String,
@@ -102,8 +107,8 @@ struct Part {
 
 impl Part {
     fn length(&self) -> usize {
-        let Self { texts, goroutines, runs, calls, marks, regions, left } = self;
-        [texts, goroutines, runs, calls, marks, regions, left].map(String::len).iter().sum()
+        let Self { texts, goroutines, runs, calls, off, marks, regions, left } = self;
+        [texts, goroutines, runs, calls, off, marks, regions, left].map(String::len).iter().sum()
     }
 }
 
@@ -156,13 +161,15 @@ impl Writer {
             out.push_str(viewer::HEAD);
         }
         self.texts.clear();
-        let Part { texts, goroutines, runs, calls, marks, regions, left } = core::mem::take(&mut self.part);
+        let Part { texts, goroutines, runs, calls, off, marks, regions, left } =
+            core::mem::take(&mut self.part);
         let until = self.last - self.begun.unwrap_or(0);
         let lists = [
             ("texts", texts),
             ("goroutines", goroutines),
             ("runs", runs),
             ("calls", calls),
+            ("off", off),
             ("marks", marks),
             ("regions", regions),
             ("left", left),
@@ -386,6 +393,19 @@ impl Writer {
                     _ => "starts the world".into(),
                 };
                 self.mark(self.ms.get(&m).and_then(|m| m.p), m, Kind::World, &text);
+            }
+            #[cfg(feature = "kernel-switches")]
+            Act::OffCpu { preempted } => {
+                let p = self.ms.get(&m).and_then(|m| m.p);
+                self.off_cpu.insert(m, (time, p, preempted));
+            }
+            #[cfg(feature = "kernel-switches")]
+            Act::OnCpu => {
+                // What an M without a P does holds up nobody.
+                if let Some((since, Some(p), preempted)) = self.off_cpu.remove(&m) {
+                    let (start, length) = (self.since_begin(since), number(time - since));
+                    row(&mut self.part.off, [p.into(), number(m), start, length, preempted.into()]);
+                }
             }
             // The page counts by itself how many are runnable.
             Act::Queues { .. } => {}

@@ -4,6 +4,7 @@
 //! | track | shows |
 //! | --- | --- |
 //! | each P, each M | which goroutine runs; on a P also steals, and what came from the shared queue |
+//! | below each M | when its thread is off its CPU, and why. With the feature `kernel-switches` |
 //! | each goroutine | running, runnable, waiting for what, in a blocking call; regions on a track below |
 //! | arrows | from who readied or started a goroutine to where that runs next |
 //! | counters | runnable goroutines; how many are queued on each P, and in the shared queue |
@@ -37,6 +38,11 @@ fn track_of_m(m: Mid) -> u64 {
     1 << 40 | m
 }
 
+#[cfg(feature = "kernel-switches")]
+fn cpu_of_m(m: Mid) -> u64 {
+    1 << 48 | m
+}
+
 fn track_of_g(g: u64) -> u64 {
     1 << 56 | g << 1
 }
@@ -55,6 +61,9 @@ pub(crate) struct Writer {
     runnable: i64,
     queues: Queues,
     flows: u64,
+    /// Ms whose threads are off their CPUs.
+    #[cfg(feature = "kernel-switches")]
+    off_cpu: HashSet<Mid>,
 }
 
 #[derive(Debug, Default)]
@@ -286,6 +295,21 @@ impl Writer {
                 self.decision(time, p, "given to an M that slept", vec![Annotation::of_number("m", woken)]);
             }
             Act::Queues { p, own, shared, before } => self.queues_are(time, p, own, shared, before),
+            #[cfg(feature = "kernel-switches")]
+            Act::OffCpu { preempted } => {
+                let parent = self.m_track(m);
+                self.describe(cpu_of_m(m), &|| "off its CPU".into(), parent, false);
+                if self.off_cpu.insert(m) {
+                    let why = if preempted { "the kernel runs others" } else { "sleeps in the kernel" };
+                    self.event(time, cpu_of_m(m), BEGIN, why, TrackEvent::default());
+                }
+            }
+            #[cfg(feature = "kernel-switches")]
+            Act::OnCpu => {
+                if self.off_cpu.remove(&m) {
+                    self.event(time, cpu_of_m(m), END, "", TrackEvent::default());
+                }
+            }
             Act::RegionBegin(g, ref name) => {
                 let parent = self.g_track(g, origins);
                 self.describe(regions_of_g(g), &|| "regions".into(), parent, false);

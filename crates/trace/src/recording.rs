@@ -38,6 +38,9 @@ pub struct Summary {
     pub bytes: u64,
     /// How many records were overwritten before they could be read.
     pub lost: u64,
+    /// How often the kernel took an M's thread off its CPU, as far as it has told; `None`: it does not tell.
+    #[cfg(feature = "kernel-switches")]
+    pub switches: Option<u64>,
 }
 
 /// How a recording is written.
@@ -169,6 +172,8 @@ struct Scribe {
     story: Story,
     writer: Writer,
     summary: Summary,
+    #[cfg(feature = "kernel-switches")]
+    switches: crate::switches::Switches,
 }
 
 impl Scribe {
@@ -176,7 +181,16 @@ impl Scribe {
         let mut story = Story::default();
         note_living(&handle, &mut story);
         let (from, writer) = (Positions::default(), Writer::new(format));
-        let mut scribe = Self { handle, out, from, story, writer, summary: Summary::default() };
+        let mut scribe = Self {
+            handle,
+            out,
+            from,
+            story,
+            writer,
+            summary: Summary::default(),
+            #[cfg(feature = "kernel-switches")]
+            switches: crate::switches::Switches::new(),
+        };
         // Others may have wanted events before.
         scribe.look();
         scribe.story.begin_at(begun);
@@ -189,6 +203,8 @@ impl Scribe {
         while goes_on() {
             let horizon = self.look().saturating_sub(LATE);
             self.tell(|story| story.until(horizon));
+            #[cfg(feature = "kernel-switches")]
+            self.tell_switches(horizon);
             if part.elapsed() >= PART || self.writer.is_full() {
                 part = Instant::now();
                 self.flip()?;
@@ -198,6 +214,8 @@ impl Scribe {
         let end = self.look();
         self.story.end_at(end);
         self.tell(Story::rest);
+        #[cfg(feature = "kernel-switches")]
+        self.tell_switches(end);
         self.writer.end();
         self.flip()?;
         self.out.flush()?;
@@ -210,13 +228,32 @@ impl Scribe {
         let recorded = self.handle.recorded(&mut self.from);
         self.summary.lost += recorded.lost;
         self.story.take(recorded, &clock);
+        #[cfg(feature = "kernel-switches")]
+        self.look_at_switches();
         clock.made_at()
+    }
+
+    #[cfg(feature = "kernel-switches")]
+    fn look_at_switches(&mut self) {
+        self.switches.look(&self.handle);
+        self.summary.switches = self.switches.told();
     }
 
     fn tell(&mut self, steps: impl FnOnce(&mut Story) -> Vec<Step>) {
         let steps = steps(&mut self.story);
         self.summary.events += steps.len() as u64;
-        steps.iter().for_each(|step| self.writer.step(step, &self.story.origins));
+        for step in steps {
+            #[cfg(feature = "kernel-switches")]
+            self.tell_switches(step.time);
+            self.writer.step(&step, &self.story.origins);
+        }
+    }
+
+    #[cfg(feature = "kernel-switches")]
+    fn tell_switches(&mut self, until: u64) {
+        while let Some(step) = self.switches.next_until(until) {
+            self.writer.step(&step, &self.story.origins);
+        }
     }
 
     fn flip(&mut self) -> io::Result<()> {

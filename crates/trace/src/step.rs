@@ -111,6 +111,14 @@ pub(crate) enum Act {
         /// Since when the P's was how long up to now, if that is known.
         before: Option<(u64, u32)>,
     },
+    /// The kernel has taken the M's thread off its CPU: for others, or because it sleeps.
+    #[cfg(feature = "kernel-switches")]
+    OffCpu {
+        preempted: bool,
+    },
+    /// The M's thread runs again.
+    #[cfg(feature = "kernel-switches")]
+    OnCpu,
     /// A region begins in a goroutine, whatever that does: it may be in a blocking call.
     RegionBegin(u64, Arc<str>),
     /// The innermost region ends, which has this name.

@@ -29,7 +29,8 @@ fn write_traces(folder: &Path) -> Result<bool> {
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir_all(folder)?;
-    if !root::succeeds(&mut root::cargo(&["build", "-p", "gmp", "--example", "traced"]))? {
+    let build = ["build", "-p", "gmp", "--example", "traced", "--features", "kernel-switches"];
+    if !root::succeeds(&mut root::cargo(&build))? {
         return Ok(false);
     }
     for kind in ["skynet", "server", "blocking"] {

@@ -122,6 +122,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// The scheduler at this moment; with Ms and goroutines if `detail` is wanted.
     fn schedule(&self, detail: bool) -> Schedule;
 
+    /// The number of each M, and its thread by the system's number.
+    fn threads(&self) -> Vec<(u64, i32)>;
+
     /// Shows every goroutine that has not ended, and its stack. From a thread that is no M and has stack to spare.
     fn look(&self, look: &mut dyn Look);
 

@@ -188,6 +188,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.schedule_here(detail)
     }
 
+    fn threads(&self) -> Vec<(u64, i32)> {
+        let lists = self.lock();
+        let threads = lists.all_m.iter().map(|m| (m.id, m.thread_id.load(Relaxed)));
+        threads.filter(|&(_, thread)| thread != 0).collect()
+    }
+
     fn look(&self, look: &mut dyn Look) {
         self.look_at_all(look);
     }

@@ -150,6 +150,12 @@ impl Handle {
         self.rt.schedule(detail)
     }
 
+    /// The number of each M, and its thread by the operating system's number, where there is one.
+    pub fn threads(&self) -> Vec<(u64, i32)> {
+        enter("Handle::threads");
+        self.rt.threads()
+    }
+
     /// Shows every goroutine that has not ended, and its stack, while the program runs on. For a thread that is no M of
     /// any runtime and has stack to spare.
     pub fn look(&self, look: &mut dyn Look) {

@@ -25,6 +25,7 @@ function readTrace() {
   const trace = {
     program: parts.find((part) => part.program)?.program ?? "", whole, until: 0,
     goroutines: new Map(), kinds: [], lanes: [], ps: [], regions: [], runs: 0,
+    off: { others: 0, asleep: 0 },
   };
   const kinds = new Map(), lanes = new Map(), texts = new Map(), words = [];
   const word = (text) => {
@@ -49,7 +50,7 @@ function readTrace() {
     return g;
   };
   const lane = (key, make) => {
-    if (!lanes.has(key)) lanes.set(key, { ...make(), bars: [], marks: [] });
+    if (!lanes.has(key)) lanes.set(key, { ...make(), bars: [], off: [], marks: [] });
     return lanes.get(key);
   };
   const laneOfP = (p) => lane(p < 0 ? "no P" : `P${p}`, () => ({ label: p < 0 ? "no P" : `P${p}`, isP: true, order: p < 0 ? 1e6 : p, p }));
@@ -89,6 +90,10 @@ function readTrace() {
       const why = word(taken ? "blocking call, in which it lost its P" : "blocking call");
       laneOfM(m).bars.push({ start, end: start + length, g: number, m, why, waited: 0, runnable: 0, byP: -1, byG: 0, how: 0, p });
     }
+    for (const [p, , start, length, others] of part.off) {
+      laneOfP(p).off.push({ start, end: start + length, others });
+      trace.off[others ? "others" : "asleep"] += length;
+    }
     for (const [p, m, time, kind, text] of part.marks) {
       (p < 0 ? laneOfM(m) : laneOfP(p)).marks.push({ time, kind, text: part.texts[text] });
     }
@@ -125,6 +130,7 @@ function columns(trace, lane, at) {
   lane.kind = Int32Array.from(bars, (bar) => trace.goroutines.get(bar.g).kind.at);
   lane.sum = new Float64Array(lane.n + 1);
   for (let i = 0; i < lane.n; i++) lane.sum[i + 1] = lane.sum[i] + lane.end[i] - lane.start[i];
+  lane.off.sort((a, b) => a.start - b.start);
   lane.marks.sort((a, b) => a.time - b.time);
   delete lane.bars;
 }
@@ -147,6 +153,12 @@ function barsOf(trace, g) {
     for (let i = 0; i < lane.n; i++) if (lane.g[i] === g) found.push({ lane, i });
   }
   return found.sort((a, b) => a.lane.start[a.i] - b.lane.start[b.i]);
+}
+
+/** For how long of a bar its thread was off the CPU, for others or because it slept. */
+function offDuring(lane, i, others) {
+  const within = (off) => Math.max(0, Math.min(off.end, lane.end[i]) - Math.max(off.start, lane.start[i]));
+  return lane.off.reduce((sum, off) => sum + (off.others === others ? within(off) : 0), 0);
 }
 
 function duration(ns) {

@@ -72,6 +72,7 @@ function drawLanes(canvas, trace, view) {
     c.rect(view.left, lane.y, view.width, lane.height);
     c.clip();
     drawn += drawBars(c, trace, lane, view, look);
+    drawOff(c, lane, view, look);
     if (view.marks) drawMarks(c, lane, view, look);
     c.restore();
   }
@@ -143,6 +144,16 @@ function drawBars(c, trace, lane, view, look) {
   }
   c.globalAlpha = 1;
   return drawn;
+}
+
+/** When the thread that had the P was off its CPU: the colour says whether others ran or it slept. */
+function drawOff(c, lane, view, look) {
+  const { y, height } = strip(lane), scale = view.width / (view.to - view.from);
+  for (const off of lane.off) {
+    if (off.end < view.from || off.start > view.to) continue;
+    c.fillStyle = off.others ? look.hot : look.quiet;
+    c.fillRect(xOf(view, off.start), y + height - 4, Math.max(1, (off.end - off.start) * scale), 4);
+  }
 }
 
 function drawBar(c, trace, lane, i, { x, wide, y, height }, view, look) {

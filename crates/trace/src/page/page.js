@@ -50,6 +50,10 @@ addEventListener("DOMContentLoaded", () => {
     const where = lane.byP[i] >= 0 ? ` on P${lane.byP[i]}` : "";
     if (who) found.push([lane.how[i] & 2 ? "started by" : "readied by", who + where]);
     if (lane.waited[i]) found.push(["waited before", duration(lane.waited[i])]);
+    for (const [name, others] of [["others had the CPU", 1], ["its thread slept", 0]]) {
+      const off = offDuring(lane, i, others);
+      if (off) found.push([name, `for ${duration(off)} of that`]);
+    }
     found.push(["runnable before", duration(lane.runnable[i]) + (lane.how[i] & 1 ? ", a hit of run_next" : "")]);
     const within = trace.regions.filter((region) => region.g === g.number && region.start < lane.end[i] && region.end > lane.start[i]);
     if (within.length) found.push(["regions", [...new Set(within.map((region) => region.name))].join(", ")]);
@@ -271,6 +275,7 @@ addEventListener("DOMContentLoaded", () => {
   at("summary").textContent = `${count(trace.runs, "run")} of ${count(trace.goroutines.size, "goroutine")} of ${count(trace.kinds.length, "kind")} `
     + `on ${count(trace.ps.length, "P")} in ${duration(trace.until)}; ${count(marks(STEAL), "steal")}, `
     + `${trace.runs ? Math.round(100 * hits / trace.runs) : 0} % of the runs hits of run_next.`
+    + (trace.off.others ? ` The kernel ran others for ${duration(trace.off.others)} in which a P was at work.` : "")
     + (trace.whole ? "" : " The file lacks its end: the program ended while it was written.");
   kindsTable(trace, view, redraw);
   psTable(trace);

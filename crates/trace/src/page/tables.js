@@ -145,6 +145,11 @@ function legend(trace) {
   SHAPES.forEach(([words, shape], kind) => {
     if (seen.has(kind)) entry(drawn((c) => { c.fillStyle = markColour(kind, look); shape(c, 6, 6); }), words);
   });
+  for (const [told, fill, words] of [
+    [trace.off.others, look.hot, "foot of a bar: the kernel ran others"], [trace.off.asleep, look.quiet, "foot of a bar: its thread slept"],
+  ]) {
+    if (told) entry(drawn((c) => { c.fillStyle = fill; c.rect(0, 8, 12, 4); }), words);
+  }
   const above = (c) => { c.fillStyle = look.cool; c.globalAlpha = 0.45; c.rect(0, 2, 12, 10); };
   entry(drawn(above), "overview: Ps at work");
   entry(drawn((c) => { c.fillStyle = look.hot; c.rect(0, 5, 12, 2); }), "overview: runnable goroutines");

@@ -72,6 +72,22 @@ fn regions_end_with_their_goroutine_and_runs_with_the_trace() {
 }
 
 #[test]
+#[cfg(feature = "kernel-switches")]
+fn what_the_kernel_did_stands_with_the_p_that_it_held_up() {
+    let acts = [
+        (10, Act::OffCpu { preempted: false }),
+        (20, Act::OnCpu),
+        (20, Act::ProcIs(2, PState::Running(4))),
+        (30, Act::OffCpu { preempted: true }),
+        (45, Act::OnCpu),
+        (50, Act::OffCpu { preempted: false }),
+        (70, Act::ProcStop(2)),
+        (80, Act::OnCpu),
+    ];
+    assert_eq!(list(&page(&acts, &HashMap::new()), "off"), "[2,4,20,15,1],[2,4,40,30,0]");
+}
+
+#[test]
 fn names_are_not_taken_for_markup() {
     let origin = Origin {
         function: "f<\"A\">".into(),

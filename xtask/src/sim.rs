@@ -32,7 +32,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Some(Command::Validate { measured, publish }) => {
             validate::run(&Program::build(args)?, measured.as_deref(), *publish)
         }
-        Some(Command::Calibrate { measured }) => calibrate::run(&Program::build(args)?, measured.as_deref()),
+        Some(Command::Calibrate { measured, output }) => {
+            calibrate::run(args, measured.as_deref(), output.as_deref())
+        }
         None => simulate(args),
     }
 }

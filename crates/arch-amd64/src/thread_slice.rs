@@ -7,12 +7,17 @@ use core::mem::MaybeUninit;
 use gmp_core::contract::ThreadSlice;
 use nix::errno::Errno;
 
-/// What the kernel takes for a slice, in nanoseconds, of at most 100 ms; 0 is what it finds right itself.
-fn length(slice: ThreadSlice) -> u64 {
+/// What the kernel takes for a slice, in nanoseconds, of a thread that has slices of `now`; 0 is what it finds right
+/// itself.
+///
+/// A long one is some times the usual one and no more: threads that a program makes meanwhile inherit it.
+fn length(slice: ThreadSlice, now: u64) -> u64 {
+    const SHORTEST: u64 = 100_000;
+    const LONGEST: u64 = 100_000_000;
     match slice {
-        ThreadSlice::Short => 100_000,
+        ThreadSlice::Short => SHORTEST,
         ThreadSlice::Usual => 0,
-        ThreadSlice::Long => 20_000_000,
+        ThreadSlice::Long => (8 * now).min(LONGEST),
     }
 }
 
@@ -21,7 +26,7 @@ fn length(slice: ThreadSlice) -> u64 {
 pub(crate) fn ask(thread: i32, slice: ThreadSlice) {
     let Ok(mut now) = attributes(thread) else { return };
     if now.sched_policy == libc::SCHED_OTHER.cast_unsigned() {
-        now.sched_runtime = length(slice);
+        now.sched_runtime = length(slice, now.sched_runtime);
         let _ = set_attributes(thread, &now);
     }
 }
@@ -56,8 +61,8 @@ mod tests {
             println!("skipped: this kernel has no slices of a thread's own");
             return;
         }
-        assert_eq!(long.sched_runtime, length(ThreadSlice::Long));
-        assert_eq!(told(ThreadSlice::Short).sched_runtime, length(ThreadSlice::Short));
+        assert_eq!(long.sched_runtime, 8 * usual.sched_runtime);
+        assert!(told(ThreadSlice::Short).sched_runtime < usual.sched_runtime);
         let again = told(ThreadSlice::Usual);
         assert_eq!(again.sched_runtime, usual.sched_runtime);
         assert_eq!((again.sched_nice, again.sched_flags), (usual.sched_nice, usual.sched_flags));

@@ -17,7 +17,7 @@ mod switch;
 mod timers;
 mod watch;
 
-use crate::contract::{Carry, Config, Switch, VictimOrder};
+use crate::contract::{Carry, Config, Switch, ThreadSlice, VictimOrder};
 use crate::ground::event::EventKind;
 use crate::records::g::G;
 use crate::records::m::M;
@@ -60,6 +60,8 @@ impl<'a, C: Config> G0<'a, C> {
         match G0::attach(&sched, &m) {
             Ok(g0) => {
                 sched.lock().refused_threads.end();
+                // sysmon may have made this thread, which then has its short slice of the CPU.
+                C::Switch::ask_for_slice(m.thread_id.load(Ordering::Relaxed), ThreadSlice::Usual);
                 g0.take_next_p();
                 g0.schedule();
                 g0.detach();

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// How many cells at a time. Default: as many as there are CPUs.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) jobs: Option<u64>,
-    /// What everything takes, instead of crates/sim/costs.toml; `cargo xtask sim calibrate` prints such a file.
+    /// What everything takes, instead of crates/sim/costs.toml; `cargo xtask sim calibrate` makes such a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) costs: Option<PathBuf>,
     /// Policies from elsewhere: the Cargo.toml of a crate with an example `simulate`, which is
@@ -97,11 +97,14 @@ pub(crate) enum Command {
         #[arg(long)]
         publish: bool,
     },
-    /// Measure this machine, and print a file of costs for it. On a quiet machine.
+    /// Measure this machine, and write a file of costs for it. On a quiet machine.
     Calibrate {
         /// What `cargo xtask bench --json` wrote. Default: it is measured now.
         #[arg(long, value_name = "FILE")]
         measured: Option<PathBuf>,
+        /// Where the costs are written. Default: they are printed, behind what the bench prints.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

@@ -105,7 +105,8 @@ impl<C: Config> Sched<C> {
         }
         // One that is bound to its thread could not queue behind the others.
         let is_bound = !g.home().is_null();
-        if let Some(p) = if is_bound { None } else { gate::on_g0(g, |_| self.take_p_of_a_sleeper()) } {
+        let taken = if is_bound { None } else { gate::on_g0(g, |_| self.take_p_of_a_sleeper()) };
+        if let Some(p) = taken {
             let others_wait = p.has_work() || !self.shared_is_empty();
             self.go_on_with(g, m, p);
             if others_wait {

@@ -24,7 +24,7 @@
 //! **A thread that is off its CPU** needs no fence made for it. The kernel makes one as it takes a thread off, and another
 //! as it puts it on again; that is what `membarrier` itself relies on for all threads that do not run. So if the thread is
 //! off its CPU at some moment after the mark was made, the taker sees all that it did before, and it sees the mark
-//! afterwards. That it was off is told by its CPU clock, which stands still over a system call in between.
+//! afterwards. That it was off is told by its state, asleep, and by its CPU clock, which stands still around that question.
 //!
 //! **The danger** is an M inside that changes its way while the taker asks: it enters a declared call, say, and goes
 //! outside. That store takes the mark away. Whoever sees the M outside sees the store, too, so a taker looks at both. Each

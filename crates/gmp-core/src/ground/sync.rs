@@ -43,7 +43,7 @@ pub fn full_fence() {
 
 /// The light half of an asymmetric fence: keeps the compiler from swapping a store and a later load. The CPU is seen to
 /// by the other side's [`heavy_fence`](crate::ground::fence::heavy_fence). In a model it is a full one, which is what
-/// the two amount to, unless the model has no heavy half ([`without_heavy_fence`]).
+/// the two amount to, unless the model has no heavy half (`without_heavy_fence`).
 #[inline(always)]
 pub fn light_fence() {
     #[cfg(loom)]

@@ -41,7 +41,7 @@ pub fn thread_runs(thread: i32) -> bool {
 /// Closes what is open for the calling thread, which is about to end.
 pub(crate) fn forget_this_thread() {
     let thread = crate::thread_id();
-    // A panic in here would have been one of ours.
+    // Nothing panics while it is held.
     let mut kept = place_of(thread).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     drop(kept.take_if(|(known, _)| *known == thread));
 }

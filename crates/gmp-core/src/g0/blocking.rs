@@ -107,7 +107,7 @@ impl<C: Config> Sched<C> {
         let is_bound = !g.home().is_null();
         let taken = if is_bound { None } else { gate::on_g0(g, |_| self.take_p_of_a_sleeper()) };
         if let Some(p) = taken {
-            let others_wait = p.has_work() || !self.shared_is_empty();
+            let others_wait = self.somebody_waits_for(&p, self.header.now());
             self.go_on_with(g, m, p);
             if others_wait {
                 // They queued before this one came.

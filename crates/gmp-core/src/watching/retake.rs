@@ -111,13 +111,15 @@ pub(super) enum Why {
 /// Whether nobody could use this P: there is nothing to run on it, and others look for work.
 pub(super) fn is_unwanted<C: Config>(sched: &Sched<C>, p: &P<C>, now: u64) -> bool {
     let view = sched.view();
-    !sched.policy_from_anywhere(|| p.has_work())
-        && sched.shared_is_empty()
-        && p.core.timers.next() > now
-        && view.spinning + view.idle > 0
+    !sched.somebody_waits_for(p, now) && view.spinning + view.idle > 0
 }
 
 impl<C: Config> Sched<C> {
+    /// Whether this P has something to do at once: a goroutine, or a timer that is due.
+    pub(crate) fn somebody_waits_for(&self, p: &P<C>, now: u64) -> bool {
+        self.policy_from_anywhere(|| p.has_work()) || !self.shared_is_empty() || p.core.timers.next() <= now
+    }
+
     /// Whether Ps are taken at all here.
     pub(super) fn retakes(&self) -> bool {
         self.settings.retake && C::Switch::heavy_fence().is_some()

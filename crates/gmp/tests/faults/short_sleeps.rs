@@ -6,7 +6,7 @@ use crate::harness::{child, named};
 use crate::undeclared_blocking::{moving, one_p};
 use gmp::go;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -25,41 +25,41 @@ const NAP: Duration = Duration::from_micros(100);
 /// So many sleep at once.
 const SLEEPERS: usize = 12;
 
-/// Goroutines that sleep `naps` times each, and call the runtime in between.
-fn sleepers(naps: u32, call: fn()) -> Vec<gmp::JoinHandle<()>> {
-    let sleeper = move |_| {
-        go(move || {
-            for _ in 0..naps {
-                thread::sleep(NAP);
-                call();
-            }
-        })
-    };
-    (0..SLEEPERS).map(sleeper).collect()
+/// Goroutines that sleep again and again, and call the runtime in between, until they are told that it is over.
+struct Sleepers {
+    over: Arc<AtomicBool>,
+    all: Vec<gmp::JoinHandle<()>>,
+}
+
+impl Sleepers {
+    fn start(call: fn()) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let sleeper = |_| {
+            let over = Arc::clone(&over);
+            go(move || {
+                while !over.load(Relaxed) {
+                    thread::sleep(NAP);
+                    call();
+                }
+            })
+        };
+        let all = (0..SLEEPERS).map(sleeper).collect();
+        Self { over, all }
+    }
+
+    fn end(self) {
+        self.over.store(true, Relaxed);
+        self.all.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+    }
 }
 
 fn beside_yielders() {
     moving(|| {
-        let done = Arc::new(AtomicBool::new(false));
-        let turns = Arc::new([const { AtomicU64::new(0) }; 4]);
-        let yielders: Vec<_> = (0..turns.len())
-            .map(|at| {
-                let (done, turns) = (Arc::clone(&done), Arc::clone(&turns));
-                go(move || {
-                    while !done.load(Relaxed) {
-                        turns[at].fetch_add(1, Relaxed);
-                        gmp::yield_now();
-                    }
-                })
-            })
-            .collect();
-        // Each comes to its end only if it has its turn beside those that never sleep.
-        sleepers(100, gmp::checkpoint).into_iter().for_each(|one| one.join().unwrap());
-        let fewest = turns.iter().map(|turns| turns.load(Relaxed)).min();
-        // Some turns of each lie between two naps of one that sleeps, at least now and then.
-        assert!(fewest > Some(10), "{turns:?}");
-        done.store(true, Relaxed);
+        let sleepers = Sleepers::start(gmp::checkpoint);
+        let yielders: Vec<_> = (0..4).map(|_| go(|| (0..20).for_each(|_| gmp::yield_now()))).collect();
+        // They come to their end only if they have their turns beside those that sleep for ever.
         yielders.into_iter().for_each(|one| one.join().unwrap());
+        sleepers.end();
     });
     println!("done");
 }
@@ -87,12 +87,12 @@ fn halves_that_sleep() {
 
 fn resized_beside_sleepers() {
     moving(|| {
-        let all = sleepers(200, gmp::yield_now);
+        let sleepers = Sleepers::start(gmp::yield_now);
         for procs in (1..=3).cycle().take(60) {
             gmp::set_max_procs(procs);
             gmp::sleep(NAP);
         }
-        all.into_iter().for_each(|one| one.join().unwrap());
+        sleepers.end();
     });
     println!("done");
 }
@@ -104,7 +104,7 @@ fn closed_beside_sleepers() {
             .build()
             .unwrap()
             .run(|| {
-                drop(sleepers(1_000_000, gmp::yield_now));
+                drop(Sleepers::start(gmp::yield_now));
                 // Long enough for the place to be known for blocking.
                 thread::sleep(100 * NAP);
                 gmp::yield_now();

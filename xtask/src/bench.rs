@@ -20,13 +20,13 @@ pub(crate) mod units;
 
 pub(crate) use args::Args;
 
+use crate::output::Output;
 use crate::root;
 use anyhow::{Result, ensure};
 use args::Command;
 use cell::CellSpec;
 use events::Events;
 use log::{Head, Log, Record};
-use page::Page;
 use program::Program;
 use report::Report;
 use run::Stop;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     events.listen_for_signals()?;
     // Whatever can be refused is refused now, before a quarter of an hour has been spent.
     let baseline = args.baseline.as_deref().map(log::read).transpose()?;
-    let page = args.html.as_deref().map(Page::create).transpose()?;
+    let page = args.html.as_deref().map(Output::create).transpose()?;
     let Measured { programs, record, stop } = measure(args, &events)?;
     let report = Report::new(&record);
     print(&report);
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None => false,
     };
     if let Some(page) = page {
-        page.write(&[report])?;
+        page.write(&page::render(&[report])?)?;
     }
     Ok(match stop {
         Some(Stop::Interrupted) => ExitCode::from(INTERRUPTED),
@@ -93,10 +93,10 @@ fn show(files: &[PathBuf], html: Option<&Path>, publish: Option<&str>) -> Result
     ensure!(publish.is_none() || files.len() == 1, "--publish keeps one run, and these are {}", files.len());
     let read = |file: &PathBuf| log::read(file).map(|record| Report::new(&record));
     let reports = files.iter().map(read).collect::<Result<Vec<_>>>()?;
-    let page = html.map(Page::create).transpose()?;
+    let page = html.map(Output::create).transpose()?;
     reports.iter().for_each(print);
     if let Some(page) = page {
-        page.write(&reports)?;
+        page.write(&page::render(&reports)?)?;
     }
     if let Some(name) = publish {
         publish::publish(&files[0], name)?;

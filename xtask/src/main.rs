@@ -9,6 +9,7 @@ mod interrupt;
 mod lines;
 mod loom;
 mod marked;
+mod output;
 mod programs;
 mod root;
 mod sim;

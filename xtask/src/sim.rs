@@ -14,8 +14,8 @@ mod validate;
 
 pub(crate) use args::Args;
 
-use crate::bench::page::Page;
 use crate::bench::{self, machine};
+use crate::output::Output;
 use anyhow::{Result, ensure};
 use args::Command;
 use log::{Head, Log, Record};
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 fn simulate(args: &Args) -> Result<ExitCode> {
     // Whatever can be refused is refused before anything runs.
-    let page = args.html.as_deref().map(Page::create).transpose()?;
+    let page = args.html.as_deref().map(Output::create).transpose()?;
     let (mut log, earlier) = match (&args.resume, &args.json) {
         (Some(file), _) => Log::resume(file).map(|(log, record)| (log, Some(record)))?,
         (None, Some(file)) => (Log::create(file)?, None),
@@ -65,7 +65,7 @@ fn simulate(args: &Args) -> Result<ExitCode> {
     let whole = program.run(&mut record, &mut log, args.jobs)?;
     print(&record);
     if let Some(page) = page {
-        page.write_text(&page::render(&[record.clone()])?)?;
+        page.write(&page::render(&[record.clone()])?)?;
     }
     let failed = record.failed();
     if failed > 0 {
@@ -85,10 +85,10 @@ fn simulate(args: &Args) -> Result<ExitCode> {
 /// Prints the tables of earlier runs and makes a page of them. Shards of one run become one.
 fn show(files: &[PathBuf], html: Option<&Path>) -> Result<ExitCode> {
     let records = log::merged(files.iter().map(|file| log::read(file)).collect::<Result<_>>()?);
-    let page = html.map(Page::create).transpose()?;
+    let page = html.map(Output::create).transpose()?;
     records.iter().for_each(print);
     if let Some(page) = page {
-        page.write_text(&page::render(&records)?)?;
+        page.write(&page::render(&records)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }

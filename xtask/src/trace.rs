@@ -3,8 +3,8 @@
 
 mod read;
 
-use crate::bench::page::Page;
 use crate::bench::units::duration;
+use crate::output::Output;
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use read::{Trace, viewer};
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let text = text.with_context(|| format!("cannot read {}", args.file.display()))?;
     let trace = Trace::read(&text)?;
     if let Some(html) = &args.html {
-        Page::create(html)?.write_text(&page(&trace))?;
+        Output::create(html)?.write(&page(&trace))?;
     }
     println!("{}", table(&trace));
     Ok(true)

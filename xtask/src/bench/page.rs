@@ -15,46 +15,11 @@ mod tiles;
 
 use crate::bench::report::Report;
 use crate::bench::table;
-use anyhow::{Context, Result};
+use anyhow::Result;
 pub(crate) use parts::escaped;
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 
-/// A page that can be written: the file is open.
-#[derive(Debug)]
-pub(crate) struct Page {
-    path: PathBuf,
-    file: File,
-}
-
-impl Page {
-    /// Opens the file, so that a file which cannot be written is found out before anything is measured. Its content
-    /// stays until there is something new.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
-        let file = File::options().write(true).create(true).truncate(false).open(path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { path: path.to_owned(), file })
-    }
-
-    /// Writes the page.
-    pub(crate) fn write(self, reports: &[Report]) -> Result<()> {
-        let text = render(reports)?;
-        self.write_text(&text)
-    }
-
-    /// Writes a page that has been made.
-    pub(crate) fn write_text(mut self, text: &str) -> Result<()> {
-        let about = || format!("cannot write {}", self.path.display());
-        // A pipe has no length.
-        if self.file.metadata().with_context(about)?.is_file() {
-            self.file.set_len(0).with_context(about)?;
-        }
-        self.file.write_all(text.as_bytes()).with_context(about)
-    }
-}
-
-fn render(reports: &[Report]) -> Result<String> {
+/// The page of these runs.
+pub(crate) fn render(reports: &[Report]) -> Result<String> {
     let mut body = String::new();
     for (at, report) in reports.iter().enumerate() {
         body += &run(report, at)?;

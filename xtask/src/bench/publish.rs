@@ -3,10 +3,11 @@
 //! README's figures stand between two marks, and nobody edits them: a test makes them anew from the run that they name.
 
 use crate::bench::log::{self, Record};
-use crate::bench::page::{Page, overview};
+use crate::bench::page::{self, overview};
 use crate::bench::plan::OURS;
 use crate::bench::report::{Contest, Report, Row};
 use crate::bench::units::{bytes, figure, grouped, percent, quantity};
+use crate::output::Output;
 use crate::{marked, root};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
@@ -35,9 +36,9 @@ pub(crate) fn publish(file: &Path, name: &str) -> Result<()> {
     };
     write(&path("json"), log::text(&record)?)?;
     write(&path("svg"), overview::svg(&report)?)?;
-    let page = Page::create(&path("html"))?;
+    let page = Output::create(&path("html"))?;
     marked::write(&root::root().join("README.md"), PART, &text(&report, name))?;
-    page.write(&[report])
+    page.write(&page::render(&[report])?)
 }
 
 /// Refuses a run that would not be worth keeping.

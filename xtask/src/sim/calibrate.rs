@@ -2,11 +2,11 @@
 
 use crate::bench;
 use crate::bench::report::Report;
+use crate::output::Output;
 use crate::sim::args::Args;
 use crate::sim::program::Program;
 use crate::sim::validate::measure;
 use anyhow::{Context, Result};
-use std::fs::OpenOptions;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,11 +14,7 @@ use std::process::ExitCode;
 const WORKLOADS: [&str; 3] = ["yield_2", "chan_pingpong", "local_burst"];
 
 pub(crate) fn run(args: &Args, measured: Option<&Path>, output: Option<&Path>) -> Result<ExitCode> {
-    if let Some(file) = output {
-        // Whether it can be written is found out before the work; what it holds is lost only to what replaces it.
-        let opened = OpenOptions::new().append(true).create(true).open(file);
-        opened.with_context(|| format!("cannot write {}", file.display()))?;
-    }
+    let output = output.map(Output::create).transpose()?;
     let program = Program::build(args)?;
     let file = match measured {
         Some(file) => file.to_owned(),
@@ -41,9 +37,7 @@ pub(crate) fn run(args: &Args, measured: Option<&Path>, output: Option<&Path>) -
     let arguments: Vec<&str> = ["calibrate"].into_iter().chain(figures.iter().map(String::as_str)).collect();
     let costs = program.says(&arguments)?;
     match output {
-        Some(file) => {
-            std::fs::write(file, costs).with_context(|| format!("cannot write {}", file.display()))?
-        }
+        Some(output) => output.write(&costs)?,
         None => print!("{costs}"),
     }
     Ok(ExitCode::SUCCESS)

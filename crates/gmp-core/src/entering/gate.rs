@@ -12,10 +12,10 @@
 //! A goroutine whose time slice is over [gives way](give_way) in a call that suspends, and [steps aside](step_aside) in
 //! one that never does: then it is as if inside `blocking` (`records/p/slice.rs`).
 //!
-//! A goroutine whose P sysmon has taken (`watching/retake.rs`) finds out here, and is as if it had stepped aside.
+//! A goroutine whose P was taken (`watching/retake.rs`) finds out here, and is as if it had stepped aside.
 //!
 //! Whoever uses the M's P says so to its door (`records/m/door.rs`), as [`Inside`] does: only while the goroutine's own
-//! code runs may sysmon take it.
+//! code runs may others take it.
 
 use crate::entering::caller::{Caller, Here, Who, caller};
 use crate::entering::foreign;

@@ -110,7 +110,7 @@ where
     Some(unsafe { runnable(g, f) })
 }
 
-/// [`spawn_stolen`] by one who is on no M: to the shared queue's tail. `false`: there was nothing to steal, or no record.
+/// [`spawn_stolen`] by one who holds no P: to the shared queue's tail. `false`: there was nothing to steal, or no record.
 ///
 /// # Safety
 /// The same as for [`spawn_unchecked`].

@@ -1,8 +1,8 @@
 //! `M`: a *machine*: an OS thread that runs goroutines while it holds a P.
 //!
 //! Plain fields belong to the M's own thread; `next_p` and `spinning` are written by a waker while the M sleeps, and
-//! its note orders that. sysmon may take the P of an M whose goroutine's own code runs, and writes `p` and `lent` then;
-//! the door orders that.
+//! its note orders that. Another thread may take the P of an M whose goroutine's own code runs, and writes `p` and `lent`
+//! then; the door orders that.
 
 pub(crate) mod door;
 pub(crate) mod hopped;
@@ -264,7 +264,7 @@ impl M {
         NOTICES.add();
     }
 
-    /// By sysmon, which may take the P: the M has lent it out for `call`. The door is still to be told.
+    /// By a thread that may take the P: the M has lent it out for `call`. The door is still to be told.
     pub(crate) fn taken(&self, call: Call) {
         self.lent.set((self.p(), call));
         self.p.store(ptr::null_mut(), Ordering::Relaxed);

@@ -35,8 +35,8 @@ use crate::records::m::M;
 use crate::records::p::P;
 use crate::records::sight::inspector;
 use crate::shared::sched::Sched;
-use crate::watching::retake::{Found, Why, is_unwanted};
-use crate::watching::seen::{GRACE, Seen, cpu_time};
+use crate::watching::retake::{Found, Why, cpu_time, is_unwanted};
+use crate::watching::seen::{GRACE, Seen};
 use core::sync::atomic::Ordering;
 use std::time::Duration;
 

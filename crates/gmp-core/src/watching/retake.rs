@@ -69,7 +69,7 @@ impl Look {
     /// sysmon, which would not look again for long, asks for the state at the first look, too.
     pub(super) fn again<C: Config>(&mut self, sched: &Sched<C>, p: &P<C>, now: u64, slow: bool) -> Found {
         let clock = p.core.cpu_clock.load(Ordering::Relaxed);
-        let used = if clock == 0 { None } else { C::Switch::cpu_time(clock) };
+        let used = cpu_time::<C>(clock);
         let before = core::mem::replace(self, Look { clock, used, ..*self });
         if used.is_none() || is_unwanted(sched, p, now) {
             return Found::Nothing;
@@ -91,10 +91,15 @@ impl Look {
     }
 }
 
+/// The CPU time of the M behind a clock; `None` where there is no clock.
+pub(super) fn cpu_time<C: Config>(clock: i32) -> Option<u64> {
+    if clock == 0 { None } else { C::Switch::cpu_time(clock) }
+}
+
 /// Whether the thread of `m` is the one behind that clock, sleeps, and has used no more CPU time than that. Then it is off
 /// its CPU, which is as good as a heavy fence (`records/m/door.rs`).
 pub(super) fn is_asleep<C: Config>(m: &M, clock: i32, used: Option<u64>) -> bool {
-    let stands_still = || C::Switch::cpu_time(clock) == used;
+    let stands_still = || cpu_time::<C>(clock) == used;
     let is_its_clock = m.cpu_clock.load(Ordering::Relaxed) == clock && used.is_some();
     is_its_clock && stands_still() && C::Switch::sleeps(clock) == Some(true) && stands_still()
 }

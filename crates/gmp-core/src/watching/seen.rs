@@ -1,12 +1,12 @@
 //! What sysmon remembers of a P between two rounds. Go: `sysmontick` (proc.go, Go 1.27).
 
-use crate::contract::{Config, Switch};
+use crate::contract::Config;
 use crate::ground::clock::nanos;
 use crate::records::p::P;
 use crate::records::p::slice::SLICE;
 use crate::records::p::timers::NEVER;
 use crate::records::p::word::Call;
-use crate::watching::retake::Look;
+use crate::watching::retake::{Look, cpu_time};
 use core::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -91,9 +91,4 @@ impl Seen {
             p.core.slice.end();
         }
     }
-}
-
-/// The CPU time of the M behind a clock; `None` where there is no clock.
-pub(super) fn cpu_time<C: Config>(clock: i32) -> Option<u64> {
-    if clock == 0 { None } else { C::Switch::cpu_time(clock) }
 }

@@ -17,13 +17,13 @@
 //! Go: none; a goroutine whose P was taken during a system call gets an idle one, or queues (`exitsyscall`, proc.go,
 //! Go 1.27).
 
-use crate::contract::{Config, Switch};
+use crate::contract::Config;
 use crate::records::attention;
 use crate::records::p::word::PStatus;
 use crate::records::p::{OwnedP, P};
 use crate::shared::lists::Lists;
 use crate::shared::sched::Sched;
-use crate::watching::retake::{Why, is_asleep};
+use crate::watching::retake::{Why, cpu_time, is_asleep};
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl<C: Config> Sched<C> {
             let (at, p) = self.blocker_from(from)?;
             from = at + 1;
             let clock = p.core.cpu_clock.load(Ordering::Relaxed);
-            let used = C::Switch::cpu_time(clock);
+            let used = cpu_time::<C>(clock);
             let taken = self.seize_p_if(p, Why::Sleeps, |m| is_asleep::<C>(m, clock, used));
             if let Some((p, ..)) = taken {
                 return Some(p);

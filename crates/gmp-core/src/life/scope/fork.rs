@@ -149,8 +149,8 @@ pub(crate) fn steal(m: &M, jobs: &Jobs) -> Option<Runnable> {
     unsafe { spawn_stolen(m, || take(jobs)) }
 }
 
-/// Makes a goroutine of the oldest job of an M whose P was taken, at the shared queue's tail: by sysmon. `false`: there
-/// is none, or no memory for its record. Never suspends.
+/// Makes a goroutine of the oldest job of an M whose P was taken, at the shared queue's tail: by whoever took it.
+/// `false`: there is none, or no memory for its record. Never suspends.
 pub(crate) fn promote_from_outside(rt: &AnyRuntime, jobs: &Jobs) -> bool {
     // SAFETY: what the job borrows stays valid until its `join` is told, which is the last thing that `Taken` does; and the
     // record is filled before the closure goes anywhere.

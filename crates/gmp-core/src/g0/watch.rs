@@ -21,6 +21,10 @@
 //! **The danger** is a wake that goes to the note while the M sleeps in the poller, or the other way round. The note's
 //! word says where its owner sleeps (`records/m/note.rs`), and everybody wakes the watcher by way of its note.
 //!
+//! **Another danger** is an M that goes into the poller for a wait that is over. Whoever went to sleep meanwhile has seen it
+//! awake, and would find no deadlock; so what there is to watch for is asked for once more under the lock. One that is in
+//! there already is roused (`rouse_idle_watcher`).
+//!
 //! **Who goes on watching.** A watcher that comes back with goroutines runs the first, and wakes another M only if
 //! there are more. If timers are pending it passes the right to spin on, and with it the watch.
 
@@ -65,6 +69,11 @@ impl<C: Config> G0<'_, C> {
         // Whoever fills our inbox looks for us, under the lock, on the idle list and here, and so far we have been on
         // neither.
         if self.is_wanted() || !self.m.inbox.is_empty() {
+            return None;
+        }
+        // Whoever waited for a descriptor may have gone on since, and those that ran it may be asleep by now. They have
+        // seen us awake and no watcher, and have left it to us to see that all are asleep.
+        if polls && until == NEVER && !self.sched.somebody_waits_outside(&lists) {
             return None;
         }
         if let Err(refused) = lists.post.enter(MRef::new(self.m), until, polls) {

@@ -21,9 +21,9 @@
 //! **The danger** is a wake that goes to the note while the M sleeps in the poller, or the other way round. The note's
 //! word says where its owner sleeps (`records/m/note.rs`), and everybody wakes the watcher by way of its note.
 //!
-//! **Another danger** is an M that goes into the poller for a wait that is over. Whoever went to sleep meanwhile has seen it
-//! awake, and would find no deadlock; so what there is to watch for is asked for once more under the lock. One that is in
-//! there already is roused (`rouse_idle_watcher`).
+//! **Another danger** is an M that goes into the poller for a wait that is over. Whoever went to sleep meanwhile has seen
+//! it awake, and would find no deadlock; so what there is to watch for is asked for once more under the lock. One that is
+//! in there already is roused (`rouse_idle_watcher`).
 //!
 //! **Who goes on watching.** A watcher that comes back with goroutines runs the first, and wakes another M only if
 //! there are more. If timers are pending it passes the right to spin on, and with it the watch.

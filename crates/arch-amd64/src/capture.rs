@@ -36,7 +36,8 @@ use gmp_core::contract::CurrentSlot;
 /// How much of a stack is copied: its innermost frames.
 pub const MOST_COPIED: usize = 64 << 10;
 
-const SIGNAL: libc::c_int = libc::SIGURG;
+/// The signal by which threads are asked, also to stop (`standstill.rs`).
+pub(crate) const SIGNAL: libc::c_int = libc::SIGURG;
 /// How long it waits between two looks for the answer.
 const LOOK_AGAIN: Duration = Duration::from_micros(20);
 
@@ -121,8 +122,10 @@ pub fn capture_any(thread: i32, patience: Duration, into: &mut Vec<u8>) -> Optio
         }
     }
     // SAFETY: Done: the handler is through, and no other begins before somebody asks.
-    let answer = unsafe { &*ANSWER.0.get() };
+    let answer = unsafe { &mut *ANSWER.0.get() };
     into.extend_from_slice(&answer.stack[..answer.copied]);
+    // Whoever searches memory for those who refer to something (`standstill.rs`) is not to find the copy.
+    answer.stack[..answer.copied].fill(0);
     let (registers, slot) = (answer.registers, answer.slot);
     STATE.store(IDLE, Ordering::Relaxed);
     Some((registers, slot))
@@ -156,7 +159,7 @@ pub fn copy_memory(from: usize, into: &mut [u8]) -> usize {
 }
 
 /// Installs the handler, once.
-fn install() -> Option<()> {
+pub(crate) fn install() -> Option<()> {
     if PREVIOUS.get().is_some() {
         return Some(());
     }
@@ -178,6 +181,9 @@ fn install() -> Option<()> {
 /// Entered by the kernel on the asked thread, on its signal stack if it has one.
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let errno = Errno::last_raw();
+    // SAFETY: the kernel passes the context of the instruction that was interrupted.
+    let stack = unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_RSP as usize] };
+    let stopped = crate::standstill::stop_if_wanted(stack as usize, context);
     // ORDER: capture. Acquire pairs with the release in `capture`.
     let asked = STATE.load(Ordering::Acquire) == ASKED
         && THREAD.load(Ordering::Relaxed) == crate::cpus::thread_id()
@@ -197,7 +203,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         answer.copied = copy_memory(answer.registers.sp, &mut answer.stack);
         // ORDER: capture. Release pairs with the acquire in `capture`: the answer is there.
         STATE.store(DONE, Ordering::Release);
-    } else if let Some(previous) = PREVIOUS.get() {
+    } else if let Some(previous) = PREVIOUS.get().filter(|_| !stopped) {
         // SAFETY: the arguments are the kernel's, and so was the action.
         unsafe { crate::overflow::call(previous, signal, info, context) };
     }

@@ -18,7 +18,10 @@
 
 use core::ffi::c_void;
 use core::num::NonZero;
+use core::ops::Range;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use gmp_core::contract::{Region, Slab, StackError};
 use nix::errno::Errno;
@@ -37,6 +40,49 @@ pub enum GuardMode {
     Auto,
     /// Always by `mprotect`: two mappings a stack.
     Mprotect,
+}
+
+/// Where the stacks of the process lie that came from here, those in use and the free ones.
+#[derive(Clone, Debug, Default)]
+pub struct StackSlabs {
+    /// The addresses of each slab, and how far its stacks are apart.
+    all: Vec<(Range<usize>, usize)>,
+    given_back: usize,
+}
+
+static SLABS: Mutex<Vec<(Range<usize>, usize)>> = Mutex::new(Vec::new());
+/// How many slabs were given back.
+static GIVEN_BACK: AtomicUsize = AtomicUsize::new(0);
+
+impl StackSlabs {
+    /// Those of this moment.
+    #[must_use]
+    pub fn now() -> Self {
+        let slabs = SLABS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = slabs.clone();
+        all.sort_unstable_by_key(|(slab, _)| slab.start);
+        Self { all, given_back: GIVEN_BACK.load(Relaxed) }
+    }
+
+    /// Whether all of them are still what they were. It takes no lock.
+    #[must_use]
+    pub fn are_there(&self) -> bool {
+        GIVEN_BACK.load(Relaxed) == self.given_back
+    }
+
+    /// The slabs, by address.
+    pub fn all(&self) -> impl Iterator<Item = &Range<usize>> {
+        self.all.iter().map(|(slab, _)| slab)
+    }
+
+    /// The addresses of the stack, its guard included, in which this one lies.
+    #[must_use]
+    pub fn stack_at(&self, address: usize) -> Option<Range<usize>> {
+        let after = self.all.partition_point(|(slab, _)| slab.start <= address);
+        let (slab, stride) = self.all.get(after.checked_sub(1)?)?;
+        let start = slab.start + (address - slab.start) / stride * stride;
+        slab.contains(&address).then(|| start..start + stride)
+    }
 }
 
 /// Guarded stack memory by `mmap`.
@@ -95,6 +141,8 @@ unsafe impl Region for Guarded {
         // MAP_STACK as a hint of that; a kernel without huge pages refuses, which is as good.
         // SAFETY: advice about our own fresh mapping changes nothing that a program can see.
         let _ = unsafe { madvise(base, bytes.get(), MmapAdvise::MADV_NOHUGEPAGE) };
+        let start = base.addr().get();
+        SLABS.lock().unwrap_or_else(PoisonError::into_inner).push((start..start + bytes.get(), stride));
         // SAFETY: the mapping is fresh, of this size, and nobody else's.
         Ok(unsafe { Slab::new(base.cast(), count, stride, guard) })
     }
@@ -115,6 +163,13 @@ unsafe impl Region for Guarded {
 
     unsafe fn release(&self, slab: Slab) {
         let bytes = slab.bytes();
+        {
+            let start = slab.base().addr().get();
+            let mut slabs = SLABS.lock().unwrap_or_else(PoisonError::into_inner);
+            slabs.retain(|(slab, _)| slab.start != start);
+            // Under the lock, and before the memory may become something else.
+            GIVEN_BACK.fetch_add(1, Relaxed);
+        }
         valgrind::deregister(slab.base().addr().get(), bytes);
         // It can fail where it would have to split a mapping that the kernel has merged with a neighbour and the
         // process is at its limit: then the address space is lost, and nothing else.

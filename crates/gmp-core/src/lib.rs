@@ -31,7 +31,7 @@ pub use entering::{foreign, only_p, overflow};
 pub use ground::{contention, event, fatal, helpers, procs, settings, sync, ticks};
 pub use life::{local, scope, timer};
 pub use queue::idle;
-pub use records::{latency, schedule, sight, stats, trace};
+pub use records::{latency, schedule, sight, standing, stats, trace};
 pub use runtime::goroutine;
 pub use waiting::{descriptor, park};
 

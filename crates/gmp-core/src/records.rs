@@ -13,6 +13,8 @@ pub(crate) mod rt;
 pub mod schedule;
 pub mod sight;
 pub(crate) mod source;
+pub mod standing;
 pub mod stats;
 mod ties;
 pub mod trace;
+pub(crate) mod waits_at;

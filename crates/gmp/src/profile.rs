@@ -89,7 +89,8 @@ pub fn mutex() -> Profile {
 #[must_use]
 #[track_caller]
 pub fn goroutine_leaks() -> Profile {
-    gmp_inspect::profile::goroutine_leaks(&crate::dump())
+    let handle = gmp_core::goroutine::with_runtime("goroutine_leaks", gmp_core::runtime::Handle::clone);
+    crate::blocking(|| gmp_inspect::profile::goroutine_leaks(&handle))
 }
 
 #[doc(inline)]

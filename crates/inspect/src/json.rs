@@ -94,7 +94,7 @@ pub(crate) fn goroutine(out: &mut String, sight: &Sight) {
         text(out, &reason.to_string());
         let _ = write!(out, ", \"age_ns\": {}", age.as_nanos());
         let _ = match at {
-            Some(Object::At(address)) => write!(out, ", \"at\": \"{address:#x}\""),
+            Some(Object::At(address)) => write!(out, ", \"at\": \"{address}\""),
             Some(Object::Goroutine(number)) => write!(out, ", \"joins\": {number}"),
             _ => Ok(()),
         };

@@ -14,6 +14,7 @@
 //! | `server.rs`, `look.rs`, `sights.rs` | a socket on which a running program answers; what it tells but for stacks |
 //! | `profile.rs` | [`Profile`](profile::Profile): samples with their stacks and labels, and how they are taken. With the feature `profile` |
 //! | `contention.rs` | profiles of waits and of locks that are held up. With the feature `profile` |
+//! | `leaks.rs`, `reach.rs`, `memory.rs` | goroutines that never go on: how they are found, by what rule, in what memory. With the feature `profile` |
 //! | `pprof.rs` | a profile as pprof reads it |
 //! | `schedtrace.rs` | Go's line about the scheduler, once a period |
 //!
@@ -26,12 +27,18 @@ mod cycles;
 mod dump;
 mod elsewhere;
 mod json;
+#[cfg(feature = "profile")]
+mod leaks;
 mod look;
+#[cfg(feature = "profile")]
+mod memory;
 mod modules;
 #[cfg(feature = "profile")]
 mod pprof;
 #[cfg(feature = "profile")]
 pub mod profile;
+#[cfg(feature = "profile")]
+mod reach;
 mod report;
 mod schedtrace;
 mod server;

@@ -12,6 +12,7 @@ use crate::symbols::{Frame, Symbols};
 use crate::walk::Walk;
 use core::fmt;
 use gmp_arch_amd64::{cpu_time_of_thread, thread_id, thread_runs};
+use gmp_core::runtime::Handle;
 use gmp_core::sight::Sight;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -94,12 +95,17 @@ pub fn cpu(duration: Duration) -> Profile {
     elsewhere("gmp-profile", "gmp::profile::cpu", || sample(duration))
 }
 
-/// The goroutines of a dump that will never go on, as far as can be told, as a profile.
+/// The goroutines of a runtime that will never go on, as far as can be told, as a profile.
+///
+/// # Panics
+/// If the operating system refuses a thread.
 #[must_use]
-pub fn goroutine_leaks(dump: &Dump) -> Profile {
-    let all: Vec<_> = dump.groups.iter().flat_map(|group| &group.goroutines).collect();
-    let stuck = crate::cycles::stuck(&all, &dump.cycles);
-    of_goroutines(dump, |sight| stuck.contains(&sight.number))
+pub fn goroutine_leaks(handle: &Handle) -> Profile {
+    elsewhere("gmp-leaks", "gmp::profile::goroutine_leaks", || {
+        let leaked = crate::leaks::find(handle);
+        let dump = crate::dump::dump(handle);
+        of_goroutines(&dump, |sight| leaked.contains(&(sight.number, sight.wait)))
+    })
 }
 
 /// The goroutines of a dump as a profile.

@@ -36,7 +36,7 @@ fn circle(f: &mut fmt::Formatter<'_>, dump: &Dump, cycle: &[u64]) -> fmt::Result
         }
         match sight.state {
             State::Waiting { reason, at: Some(Object::At(address)), .. } => {
-                writeln!(f, " waits: {reason} at {address:#x}, which goroutine {next} holds")?;
+                writeln!(f, " waits: {reason} at {address}, which goroutine {next} holds")?;
             }
             _ => writeln!(f, " waits for the end of goroutine {next}")?,
         }
@@ -86,7 +86,7 @@ fn state(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
             write!(f, "{reason}")?;
             let same = |sight: &Sight| matches!(sight.state, State::Waiting { at: its, .. } if its == at);
             match at.filter(|_| goroutines.iter().all(same)) {
-                Some(Object::At(address)) => write!(f, " at {address:#x}")?,
+                Some(Object::At(address)) => write!(f, " at {address}")?,
                 Some(Object::Goroutine(number)) => write!(f, " of goroutine {number}")?,
                 _ => {}
             }

@@ -31,6 +31,26 @@ pub(crate) struct Copy {
     registers: Registers,
 }
 
+/// Who searches memory for those who refer to something (`leaks.rs`) is not to find copies of stacks.
+fn wipe(copy: &mut Vec<u8>) {
+    copy.clear();
+    let spare = copy.spare_capacity_mut();
+    spare.fill(core::mem::MaybeUninit::new(0));
+    core::hint::black_box(spare);
+}
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        wipe(&mut self.copy);
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        wipe(&mut self.stack);
+    }
+}
+
 impl Copy {
     /// Copies what a thread executes, if the thread shows itself within `patience`.
     pub(crate) fn capture(thread: i32, slot: usize, patience: Duration) -> Option<Self> {
@@ -46,8 +66,9 @@ impl Walk {
     }
 
     /// A walk along one stack.
-    pub(crate) fn along(Copy { stack, registers }: Copy) -> Self {
-        Self::over(stack, Some((registers.sp, registers)))
+    pub(crate) fn along(mut copy: Copy) -> Self {
+        let stack = core::mem::take(&mut copy.stack);
+        Self::over(stack, Some((copy.registers.sp, copy.registers)))
     }
 
     fn over(copy: Vec<u8>, at: Option<(usize, Registers)>) -> Self {

@@ -150,8 +150,10 @@ impl<T> JoinHandle<T> {
             return false;
         }
         let waiter = Waiter::new(None);
+        // A number says nothing of a goroutine of another runtime.
+        let number = if self.g.is_beside(inside.g()) { self.number as usize } else { 0 };
         // SAFETY: the goroutine is the caller, so it has started and not ended.
-        unsafe { inside.g().body.set_waits_at(self.number as usize) };
+        unsafe { inside.g().body.set_waits_at(number) };
         let wake = park_inside(inside, WaitReason::Join, NEVER, |parked| {
             // SAFETY: not offered yet.
             unsafe { waiter.set(parked.into_joiner()) };

@@ -4,6 +4,7 @@ use crate::contract::{Context, SavedRegisters};
 use crate::ground::frames::describe_by;
 use crate::records::g::extra::{Ancestor, Extra, Reader};
 use crate::records::g::{Flags, G, WaitReason};
+use core::fmt;
 use core::ops::Range;
 use core::panic::Location;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +37,11 @@ pub struct Sight {
     pub state: State,
     /// The addresses of its stack; none if it has none yet, or a thread's.
     pub stack: Range<usize>,
-    /// If it waits for a `Mutex`: an address on the stack of whoever took that last. If nobody has it at this moment,
-    /// whoever is woken will be the next.
+    /// The number of its wait, if it waits: no two waits of one goroutine have the same.
+    pub wait: u64,
+    /// Whether it waits until a moment at most. That is not told of waits at descriptors.
+    pub timed: bool,
+    /// If it waits for a `Mutex` that somebody has at this moment: an address on the stack of whoever took that last.
     pub held_from: Option<usize>,
     /// The goroutine whose stack that is; filled in by whoever has seen them all.
     pub holder: Option<u64>,
@@ -57,6 +61,8 @@ impl Sight {
             system: g.flags.get().has(Flags::SYSTEM),
             state,
             stack: g.stack.addresses(),
+            wait: 0,
+            timed: false,
             held_from: None,
             holder: None,
         }
@@ -161,12 +167,41 @@ pub enum State {
     },
 }
 
+/// The address of an object. It is kept inverted, so that whoever searches memory for handles of a channel
+/// (`gmp::profile::goroutine_leaks`) does not take somebody's dump for one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address(usize);
+
+impl Address {
+    pub(crate) fn new(address: usize) -> Self {
+        Self(!address)
+    }
+
+    /// The address as a number.
+    #[must_use]
+    pub fn get(self) -> usize {
+        !self.0
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.get())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.get())
+    }
+}
+
 /// What a goroutine waits at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Object {
     /// The channel, lock or other object at this address.
-    At(usize),
+    At(Address),
     /// The goroutine of this number, which it joins.
     Goroutine(u64),
 }

@@ -225,6 +225,9 @@ impl<C: Config> Sched<C> {
         }
         g.outcome.set(Outcome::Abandoned);
         // A leaked stack is nobody's any more: the record may live on without it.
+        if !g.stack.addresses().is_empty() {
+            crate::records::standing::stack_is_left();
+        }
         g.stack.set(None);
         match g.join.finish() {
             Finish::LeftToHandle => {}

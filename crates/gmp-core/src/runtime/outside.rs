@@ -9,6 +9,7 @@ use crate::records::latency::Latencies;
 use crate::records::m::AnyRuntime;
 use crate::records::schedule::Schedule;
 use crate::records::sight::Look;
+use crate::records::standing::Records;
 use crate::records::stats::Stats;
 use crate::records::trace::{Positions, Recorded};
 use crate::runtime::run::{Finished, RunError};
@@ -161,6 +162,14 @@ impl Handle {
     pub fn look(&self, look: &mut dyn Look) {
         foreign::refuse_all("Handle::look");
         self.rt.look(look);
+    }
+
+    /// Every record of the process, to be read while all threads stand still; the goroutines of this runtime are those
+    /// that are wanted. For a thread that is no M of any runtime.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        foreign::refuse_all("Handle::records");
+        Records::of(core::ptr::from_ref(self.rt.header()).cast())
     }
 
     /// The name of the policy.

@@ -23,6 +23,8 @@ use crate::records::g::parked::Parked;
 use crate::records::g::{WaitReason, Wake};
 use crate::records::m::{Leave, ParkRequest};
 use crate::records::p::timers::NEVER;
+use crate::records::waits_at;
+pub use crate::records::waits_at::{HeldFrom, Several};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
@@ -58,9 +60,10 @@ pub unsafe fn park(
     commit: impl FnOnce(Parked) -> Commit,
 ) -> Wake {
     let inside = gate::enter("park");
+    let timed = deadline.is_some();
     let deadline = on_clock(&inside, deadline);
     // SAFETY: the goroutine is the caller, so it has started and not ended.
-    unsafe { inside.g().body.set_waits_at(0) };
+    unsafe { inside.g().body.set_waits_at(waits_at::tagged(0, timed)) };
     // The commit is anybody's code: it is made on g0, where it cannot call what suspends.
     request(&inside, reason, deadline, commit, |inside| inside.leave_reserved(Leave::Park))
 }
@@ -156,15 +159,15 @@ impl AtGate {
 
     /// [`park`], past the gate. **Suspends.**
     ///
-    /// `at` is the address of what the goroutine waits at, for dumps; 0: nothing that could be named.
+    /// `at` is the address of what the goroutine waits at, for dumps; 0: nothing that could be named. It is even.
     ///
     /// `commit` may run on the stack of the goroutine that runs next. If it calls the park off then, the caller comes
     /// after that one.
     ///
     /// # Safety
     /// The same as for [`park`]; and `commit` calls nothing that suspends or readies, nor anything that needs much stack.
-    /// Where the reason is [`WaitReason::Mutex`], `at` is the address of an `AtomicUsize` that lives as long as the wait,
-    /// exposed.
+    /// Where the reason is [`WaitReason::Mutex`], `at` is the address of a [`HeldFrom`] that lives as long as the wait,
+    /// exposed; where it is [`WaitReason::Select`], that of a [`Several`], or 0.
     #[inline]
     pub unsafe fn park(
         &self,
@@ -174,7 +177,7 @@ impl AtGate {
         commit: impl FnOnce(Parked) -> Commit,
     ) -> Wake {
         // SAFETY: the goroutine is the caller, so it has started and not ended.
-        unsafe { self.0.g().body.set_waits_at(at) };
+        unsafe { self.0.g().body.set_waits_at(waits_at::tagged(at, deadline.is_some())) };
         park_inside(&self.0, reason, on_clock(&self.0, deadline), commit)
     }
 
@@ -214,7 +217,9 @@ fn request<F: FnOnce(Parked) -> Commit>(
     leave: impl FnOnce(&gate::Inside),
 ) -> Wake {
     let mut commit = ManuallyDrop::new(commit);
-    let data = core::ptr::from_mut(&mut commit).cast();
+    // Odd: a request stays behind where it was, and is not to be taken for a reference to something on this stack by who
+    // searches memory for such (`goroutine_leaks`).
+    let data = core::ptr::from_mut(&mut commit).cast::<()>().wrapping_byte_add(1);
     inside.prepare_to_leave();
     inside.m().park.set(ParkRequest { reason, deadline, commit: call::<F>, data });
     leave(inside);
@@ -222,11 +227,11 @@ fn request<F: FnOnce(Parked) -> Commit>(
 }
 
 /// # Safety
-/// `data` points to an `F` on the stack of the parked goroutine, which never touches it again.
+/// One byte before `data` begins an `F` on the stack of the parked goroutine, which never touches it again.
 #[inline]
 unsafe fn call<F: FnOnce(Parked) -> Commit>(data: *mut (), parked: Parked) -> Option<Parked> {
     // SAFETY: the caller says so; from here on the F lives on g0's stack.
-    let commit = unsafe { data.cast::<F>().read() };
+    let commit = unsafe { data.wrapping_byte_sub(1).cast::<F>().read() };
     match crate::ground::fatal::no_unwind("a park's commit", || commit(parked)) {
         Commit::Stay => None,
         Commit::Resume(parked) => Some(parked),

@@ -7,11 +7,11 @@ use crate::records::g::word::Status;
 use crate::records::g::{Flags, WaitReason, registry};
 use crate::records::p::timers::NEVER;
 use crate::records::sight::{ByStack, Stack, cycles, inspector};
+use crate::records::waits_at::{self, At};
 use crate::shared::lists::{Lists, MRef};
 use crate::shared::reports::{DeadlockReport, WaitingGoroutine};
 use crate::shared::sched::Sched;
 use crate::shared::watch_post::Watcher;
-use crate::watching::look::waits_at;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,7 +183,7 @@ impl<C: Config> Sched<C> {
             stacks_of.push((g.stack.addresses(), g.number.get()));
             if scan.is_some() && !in_inbox {
                 // SAFETY: it is frozen.
-                waits.push((g.number.get(), unsafe { waits_at(g) }));
+                waits.push((g.number.get(), unsafe { waits_at::of(g, g.reason.get()) }));
             }
             report.waiting.push(WaitingGoroutine {
                 number: g.number.get(),
@@ -203,7 +203,7 @@ impl<C: Config> Sched<C> {
             });
         });
         let stacks = ByStack::new(stacks_of.into_iter());
-        let next = |(number, (at, held_from))| Some((number, stacks.awaited(at, held_from)?));
+        let next = |(number, at): (_, At)| Some((number, stacks.awaited(at.object(), at.held_from)?));
         report.cycles = cycles(&waits.into_iter().filter_map(next).collect());
         report.waiting.sort_by_key(|sleeper| sleeper.number);
         report

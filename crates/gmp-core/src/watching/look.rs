@@ -18,13 +18,13 @@
 
 use crate::contract::{Config, Switch};
 use crate::records::g::extra::Reader;
-use crate::records::g::word::Status;
-use crate::records::g::{Flags, G, WaitReason, registry};
+use crate::records::g::word::{Status, Wait};
+use crate::records::g::{Flags, G, registry};
 use crate::records::m::M;
-use crate::records::sight::{Look, Object, Sight, State};
+use crate::records::sight::{Look, Sight, State};
+use crate::records::waits_at;
 use crate::shared::sched::Sched;
 use core::ptr;
-use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
@@ -80,10 +80,10 @@ impl<C: Config> Sched<C> {
         let reason = g.reason.get();
         let age = Duration::from_nanos(self.header.now().saturating_sub(g.since.get()));
         // SAFETY: it is frozen.
-        let (at, held_from) = unsafe { waits_at(g) };
-        // SAFETY: it is frozen.
-        let mut sight = Sight::of(g, unsafe { g.extra.get() }, State::Waiting { reason, age, at });
-        sight.held_from = held_from;
+        let (waits, extra) = unsafe { (waits_at::of(g, reason), g.extra.get()) };
+        let mut sight = Sight::of(g, extra, State::Waiting { reason, age, at: waits.object() });
+        (sight.wait, sight.timed, sight.held_from) =
+            (g.word.present_wait().map_or(0, Wait::into_raw), waits.timed, waits.held_from);
         let thread = match C::Switch::SAVED {
             Some(saved) => {
                 look.copy(g.context.get(), saved, g.stack.addresses());
@@ -141,40 +141,4 @@ impl<C: Config> Sched<C> {
         drop(reader);
         g.word.still(before).then_some(sight)
     }
-}
-
-/// What a goroutine waits at, and, if that is a `Mutex`, an address on the stack of whoever took it last.
-///
-/// # Safety
-/// The goroutine waits, and cannot go on meanwhile.
-pub(super) unsafe fn waits_at(g: &G) -> (Option<Object>, Option<usize>) {
-    let reason = g.reason.get();
-    if !waits_at_something(reason) {
-        return (None, None);
-    }
-    // SAFETY: the caller keeps it from going on, and it says for each wait of these reasons what it waits at.
-    let at = match unsafe { g.body.waits_at() } {
-        0 => return (None, None),
-        number if reason == WaitReason::Join => Object::Goroutine(number as u64),
-        address => Object::At(address),
-    };
-    let (WaitReason::Mutex, Object::At(word)) = (reason, at) else { return (Some(at), None) };
-    // SAFETY: whoever waits for a `Mutex` says to wait at a word that holds such an address, or 0, and that is there as
-    // long as the wait (`AtGate::park`).
-    let holder = unsafe { &*ptr::with_exposed_provenance::<AtomicUsize>(word) };
-    (Some(at), Some(holder.load(Relaxed)).filter(|&address| address != 0))
-}
-
-/// Whether a goroutine that waits for this says at what (`Body::set_waits_at`).
-fn waits_at_something(reason: WaitReason) -> bool {
-    !matches!(
-        reason,
-        WaitReason::Park
-            | WaitReason::Sleep
-            | WaitReason::Scope
-            | WaitReason::Select
-            | WaitReason::SelectNoCases
-            | WaitReason::LockedThread
-            | WaitReason::Thread
-    )
 }

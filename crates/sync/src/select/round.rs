@@ -26,6 +26,7 @@ use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter, check
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use gmp_core::goroutine::unwind_if_closing;
+use gmp_core::park::Several;
 use gmp_core::{WaitReason, Wake};
 use std::time::Instant;
 
@@ -256,10 +257,13 @@ impl<'s, 'a> Round<'s, 'a> {
             unsafe { case.erased().queue(case.sends).push_back((*entry.node.get()).write(node)) };
         }
         let (entries, turns) = (self.entries.as_ptr(), self.entries.len());
+        let channels = Several { of: entries.cast(), count: turns, nth: nth_channel };
+        let at = core::ptr::from_ref(&channels).expose_provenance();
         // SAFETY: the nodes are queued and their locks held; `unlock` touches the frame for the last time before it
         // gives back the last of them.
-        let woken =
-            unsafe { caller.sleep(&waiter, WaitReason::Select, 0, deadline, move || unlock(entries, turns)) };
+        let woken = unsafe {
+            caller.sleep(&waiter, WaitReason::Select, at, deadline, move || unlock(entries, turns))
+        };
         let ended = waiter.fired();
         // The waker has taken off the node that it claimed.
         self.unlink_all_but(ended.map(|(turn, _)| turn as usize));
@@ -282,6 +286,16 @@ impl<'s, 'a> Round<'s, 'a> {
             }
         }
     }
+}
+
+/// The address of the channel that an entry waits at.
+///
+/// # Safety
+/// It is one of the entries that begin at `entries`, and they are there.
+unsafe fn nth_channel(entries: *const (), turn: usize) -> usize {
+    // SAFETY: as the caller promises; the lifetimes, which it forgets, say nothing of the layout.
+    let entry = unsafe { &*entries.cast::<LockedCase<'_, '_>>().add(turn) };
+    core::ptr::from_ref(entry.case.get().erased()).addr()
 }
 
 /// Performs `case` if it is ready, and then gives back all locks that the entries hold, the case's own among them.

@@ -49,8 +49,9 @@ impl Body {
     /// By the goroutine itself, between its start and its end, when its body is empty.
     #[inline(always)]
     pub(crate) unsafe fn set_waits_at(&self, what: usize) {
+        // Inverted, so that whoever searches memory for handles of a channel does not take this for one.
         // SAFETY: the place is the caller's, and the last word of the body.
-        unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).write(what) };
+        unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).write(!what) };
     }
 
     /// What the goroutine waits at, as it said last. While a goroutine runs its body is empty, so the body's last word
@@ -60,7 +61,7 @@ impl Body {
     /// The goroutine waits and cannot go on meanwhile, and it has said for this wait what it waits at.
     pub(crate) unsafe fn waits_at(&self) -> usize {
         // SAFETY: written by `set_waits_at` before the wait.
-        unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).read() }
+        !unsafe { self.0.get().cast::<usize>().add(INLINE / 8 - 1).read() }
     }
 
     /// Puts a value in.
@@ -83,12 +84,36 @@ impl Body {
     /// A `T` was put in and not taken since; the caller owns the goroutine's next step.
     pub(crate) unsafe fn take<T>(&self) -> T {
         if const { Self::fits::<T>() } {
+            let place = self.0.get().cast::<T>();
             // SAFETY: the caller says that a T is there.
-            unsafe { self.0.get().cast::<T>().read() }
+            let value = unsafe { place.read() };
+            // SAFETY: the value has been moved out.
+            unsafe { wipe(place) };
+            value
         } else {
             // SAFETY: the caller says that a T is there, and a large one is boxed.
-            *unsafe { self.0.get().cast::<Box<T>>().read() }
+            let mut place = unsafe { self.0.get().cast::<Box<MaybeUninit<T>>>().read() };
+            // SAFETY: as above.
+            let value = unsafe { place.assume_init_read() };
+            // SAFETY: the value has been moved out.
+            unsafe { wipe(place.as_mut_ptr()) };
+            value
         }
+    }
+}
+
+/// Wipes the place that a value was moved out of, if it may have had a handle of a channel: whoever searches memory for
+/// handles (`goroutine_leaks`) is not to find what is none any more.
+///
+/// # Safety
+/// The place may be written to, and holds nothing.
+#[inline(always)]
+unsafe fn wipe<T>(place: *mut T) {
+    if const { needs_drop::<T>() } {
+        // SAFETY: the caller says so.
+        unsafe { place.write_bytes(0, 1) };
+        // The memory may be given back next, which alone would be no reason to write to it.
+        core::hint::black_box(place);
     }
 }
 

@@ -63,7 +63,8 @@ impl Holder {
     #[inline(always)]
     fn is_here(&self) {
         let here = 0_u8;
-        self.0.store(core::ptr::from_ref(&here).addr(), Relaxed);
+        // Odd: no handle of a channel lies there, should somebody search memory for those who refer to one.
+        self.0.store(core::ptr::from_ref(&here).addr() | 1, Relaxed);
     }
 }
 
@@ -71,7 +72,7 @@ impl Holder {
 #[repr(C)]
 pub(crate) struct RawMutex {
     /// An address on the stack of whoever took it last: dumps find the holder by it. What waits for the lock waits at the
-    /// address of this.
+    /// address of this, which with the state is a [`HeldFrom`](gmp_core::park::HeldFrom).
     holder: Holder,
     state: AtomicU32,
     sema: Sema,

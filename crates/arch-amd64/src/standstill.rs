@@ -1,0 +1,290 @@
+//! Standstill: all other threads of the process stop for a moment, in a signal handler, and a copy of the process is made
+//! meanwhile that can be read at leisure.
+//!
+//! ```text
+//!   who asks                                   each other thread
+//!   ────────                                   ─────────────────
+//!   WANTED = round; signal ───────────────────► handler: writes down where its stack is, arrives
+//!     ⋮ until all have arrived                       ⋮ sleeps while WANTED == round
+//!   copy (fork); work
+//!   WANTED = 0; wake ─────────────────────────► leaves
+//!     ⋮ until all have left
+//! ```
+//!
+//! **It cannot wedge.** A thread that was stopped may hold any lock, so from the first signal on who asks takes no lock and
+//! no memory. If it should be held up all the same, each thread goes on by itself after [`MOST`], and says that the
+//! standstill was broken.
+//!
+//! **What can be believed.** If every thread has arrived, and none has left early, no other thread executed anything of the
+//! program between the last arrival and the end. New threads are made by threads: once two readings of the list of threads
+//! have found none that runs, there are no others. A thread that blocks the signal never arrives, and then there is no
+//! standstill. Programs that share the process's memory (`vfork`) are stopped with the thread that made them.
+//!
+//! The copy is a child process that executes nothing but `pause`. Fork's handlers do not run, as they may want malloc's
+//! lock. All signals are blocked in it, it shares the table of descriptors rather than keep them open, it tells nobody when
+//! it ends, and it ends with the thread that made it.
+
+use core::ffi::c_void;
+use core::ptr::null;
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The most threads that can be stopped.
+const THREADS: usize = 4096;
+/// After so long a stopped thread goes on by itself.
+const MOST: Duration = Duration::from_secs(2);
+/// How long it waits between two looks for those who have not arrived.
+const LOOK_AGAIN: Duration = Duration::from_micros(50);
+
+/// Which standstill is under way; 0: none.
+static WANTED: AtomicU32 = AtomicU32::new(0);
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+static LEFT: AtomicUsize = AtomicUsize::new(0);
+/// The last standstill that somebody left before its end.
+static BROKEN: AtomicU32 = AtomicU32::new(0);
+static PLACES: [Place; THREADS] = [const { Place::new() }; THREADS];
+static ONE_AT_A_TIME: Mutex<u32> = Mutex::new(0);
+
+/// Where one thread stands.
+struct Place {
+    /// The standstill that it is of.
+    round: AtomicU32,
+    thread: AtomicI32,
+    /// Inverted: nobody who searches the memory is to find a pointer into a stack here.
+    from: AtomicUsize,
+}
+
+impl Place {
+    const fn new() -> Self {
+        Self { round: AtomicU32::new(0), thread: AtomicI32::new(0), from: AtomicUsize::new(0) }
+    }
+
+    /// Those of a standstill.
+    fn of(round: u32) -> impl Iterator<Item = &'static Place> {
+        let arrived = ARRIVED.load(Ordering::Relaxed).min(THREADS);
+        // ORDER: standstill. Acquire pairs with the handler's release: what it wrote down is read.
+        PLACES[..arrived].iter().filter(move |place| place.round.load(Ordering::Acquire) == round)
+    }
+}
+
+/// A copy of the process as it was at one moment. It is gone when this is dropped.
+#[derive(Debug)]
+pub struct Snapshot(libc::pid_t);
+
+impl Snapshot {
+    /// The number of the process that is the copy.
+    #[must_use]
+    pub fn process(&self) -> i32 {
+        self.0
+    }
+
+    /// Forks. `None`: the system refuses.
+    fn take() -> Option<Self> {
+        // SAFETY: all zeroes are valid sets, filled in next.
+        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { core::mem::zeroed() };
+        // SAFETY: both sets are live; no more than the thread's mask is changed.
+        unsafe {
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        }
+        let (flags, none) = (libc::c_long::from(libc::CLONE_FILES | libc::CLONE_FS), 0_usize);
+        // SAFETY: without CLONE_VM and without a stack it is a fork, whose child goes on below on a copy of this stack.
+        let child = unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) };
+        if child == 0 {
+            // SAFETY: system calls that touch no memory of the process. The child never leaves this block.
+            unsafe {
+                libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                loop {
+                    libc::syscall(libc::SYS_pause);
+                }
+            }
+        }
+        // SAFETY: the set was filled in above.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, core::ptr::null_mut()) };
+        (child > 0).then(|| Self(child as libc::pid_t))
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        // SAFETY: the child is ours, and nobody else waits for it: one without a signal at its end is no child to `wait`.
+        unsafe {
+            libc::kill(self.0, libc::SIGKILL);
+            while libc::waitpid(self.0, core::ptr::null_mut(), libc::__WALL) == -1
+                && *libc::__errno_location() == libc::EINTR
+            {}
+        }
+    }
+}
+
+/// Stops all other threads of the process, copies it, and calls `meanwhile` with the places on their stacks from which on
+/// those are alive. Returns the copy, and what `meanwhile` returned. `None`: somebody did not stop within `patience`, or the
+/// system refuses a copy.
+///
+/// System calls in which threads are go on afterwards, except those that the kernel never restarts, as with
+/// [`capture`](crate::capture).
+///
+/// # Safety
+/// `meanwhile` takes no lock, and neither asks for memory nor gives any back: whoever has malloc's lock stands still.
+pub unsafe fn standstill<T>(
+    patience: Duration,
+    meanwhile: impl FnOnce(&mut dyn Iterator<Item = usize>) -> T,
+) -> Option<(Snapshot, T)> {
+    let mut round = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    crate::capture::install()?;
+    let threads = File::open("/proc/self/task").ok()?;
+    let mut asked = Vec::with_capacity(THREADS);
+    let mut entries = vec![0_u64; 4096];
+    *round = round.wrapping_add(1).max(1);
+    ARRIVED.store(0, Ordering::Relaxed);
+    LEFT.store(0, Ordering::Relaxed);
+    let until = Instant::now() + patience.min(MOST / 2);
+    // ORDER: standstill. Release pairs with the handler's acquire: the counts are at 0.
+    WANTED.store(*round, Ordering::Release);
+    // From here on nothing takes memory or a lock.
+    let mut result = None;
+    if all_arrive(*round, &threads, &mut entries, &mut asked, until)
+        && let Some(snapshot) = Snapshot::take()
+    {
+        let value = meanwhile(&mut Place::of(*round).map(|place| !place.from.load(Ordering::Relaxed)));
+        result = Some((snapshot, value));
+    }
+    // ORDER: standstill. Release pairs with the handler's acquire: what was read was read before it goes on.
+    WANTED.store(0, Ordering::Release);
+    // SAFETY: wakes whoever sleeps at this word, which is there for ever.
+    unsafe {
+        libc::syscall(libc::SYS_futex, WANTED.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX)
+    };
+    // ORDER: standstill. Acquire pairs with the handler's release: it has said whether it left early.
+    while LEFT.load(Ordering::Acquire) != ARRIVED.load(Ordering::Acquire) {
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    result.filter(|_| BROKEN.load(Ordering::Relaxed) != *round)
+}
+
+/// Asks every other thread to stop. `false`: not all have until then.
+fn all_arrive(round: u32, threads: &File, entries: &mut [u64], asked: &mut Vec<i32>, until: Instant) -> bool {
+    let (own, mut quiet) = (crate::cpus::thread_id(), 0);
+    while quiet < 2 {
+        let mut all = true;
+        let listed = each_thread(threads, entries, |thread| {
+            if thread == own {
+                return;
+            }
+            if !asked.contains(&thread) {
+                all = false;
+                if asked.len() == asked.capacity() {
+                    return;
+                }
+                // SAFETY: a signal to a thread of this process, or to none. One that has ended is not listed next time.
+                let sent = unsafe {
+                    libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, crate::capture::SIGNAL)
+                };
+                if sent == 0 {
+                    asked.push(thread);
+                }
+            } else if !has_arrived(round, thread) {
+                all = false;
+            }
+        });
+        match listed {
+            Ok(()) if all => quiet += 1,
+            Ok(()) if Instant::now() < until => {
+                quiet = 0;
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn has_arrived(round: u32, thread: i32) -> bool {
+    Place::of(round).any(|place| place.thread.load(Ordering::Relaxed) == thread)
+}
+
+/// Calls `tell` with each thread of the process, without memory. `entries` is room for the kernel's answer.
+fn each_thread(threads: &File, entries: &mut [u64], mut tell: impl FnMut(i32)) -> io::Result<()> {
+    // SAFETY: moves the position in a directory that is ours.
+    if unsafe { libc::lseek(threads.as_raw_fd(), 0, libc::SEEK_SET) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    loop {
+        let room = size_of_val(entries);
+        // SAFETY: the kernel writes to `entries` only, no more than there is room for.
+        let read =
+            unsafe { libc::syscall(libc::SYS_getdents64, threads.as_raw_fd(), entries.as_mut_ptr(), room) };
+        let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
+        if read == 0 {
+            return Ok(());
+        }
+        // SAFETY: so many bytes were written.
+        let bytes = unsafe { core::slice::from_raw_parts(entries.as_ptr().cast::<u8>(), read) };
+        let mut at = 0;
+        // linux_dirent64: inode and offset of 8 bytes each, the record's length of 2, the type of 1, and the name.
+        while let Some(length) = bytes.get(at + 16..at + 18) {
+            let length = usize::from(u16::from_ne_bytes([length[0], length[1]]));
+            let name = bytes.get(at + 19..at + length).unwrap_or(&[]);
+            let digits = name.iter().take_while(|byte| byte.is_ascii_digit());
+            let number = digits
+                .fold(0_i32, |number, digit| number.wrapping_mul(10).wrapping_add(i32::from(digit - b'0')));
+            if number != 0 {
+                tell(number);
+            }
+            at += length.max(1);
+        }
+    }
+}
+
+/// For the handler of the signal: stops the calling thread, if that is wanted. `false`: it is not. Its stack is alive from
+/// `stack` on, and `context` was laid down by the kernel.
+pub(crate) fn stop_if_wanted(stack: usize, context: *mut c_void) -> bool {
+    // ORDER: standstill. Acquire pairs with the release of who asks.
+    let round = WANTED.load(Ordering::Acquire);
+    if round == 0 {
+        return false;
+    }
+    let index = ARRIVED.fetch_add(1, Ordering::Relaxed);
+    if let Some(place) = PLACES.get(index) {
+        // The kernel lays registers below the red zone of the stack, or on the thread's signal stack.
+        let context = context.addr();
+        let near = context < stack && stack - context < 1 << 16;
+        place.from.store(!if near { context } else { stack - RED_ZONE }, Ordering::Relaxed);
+        place.thread.store(crate::cpus::thread_id(), Ordering::Relaxed);
+        // One that comes too late for its round is none that has arrived in the next.
+        // ORDER: standstill. Release pairs with the acquire of who asks.
+        place.round.store(round, Ordering::Release);
+    }
+    let until = Instant::now() + MOST;
+    // ORDER: standstill. Acquire pairs with the release of who asks: it is through.
+    while WANTED.load(Ordering::Acquire) == round {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            BROKEN.store(round, Ordering::Relaxed);
+            break;
+        }
+        let left = libc::timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        // SAFETY: sleeps at a word that is there for ever.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                WANTED.as_ptr(),
+                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                round,
+                &raw const left,
+                null::<c_void>(),
+                0,
+            )
+        };
+    }
+    // ORDER: standstill. Release pairs with the acquire of who asks: it is the last thing done here.
+    LEFT.fetch_add(1, Ordering::Release);
+    true
+}
+
+/// What a function may use below its stack pointer (System V ABI).
+const RED_ZONE: usize = 128;

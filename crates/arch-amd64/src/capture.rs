@@ -37,7 +37,7 @@ use gmp_core::contract::CurrentSlot;
 pub const MOST_COPIED: usize = 64 << 10;
 
 /// The signal by which threads are asked, also to stop (`standstill.rs`).
-pub(crate) const SIGNAL: libc::c_int = libc::SIGURG;
+pub const SIGNAL: libc::c_int = libc::SIGURG;
 /// How long it waits between two looks for the answer.
 const LOOK_AGAIN: Duration = Duration::from_micros(20);
 

@@ -56,7 +56,7 @@ mod valgrind;
 
 pub use alternate::AttachedThread;
 pub use asleep::thread_runs;
-pub use capture::{MOST_COPIED, Registers, capture, capture_any, copy_memory};
+pub use capture::{MOST_COPIED, Registers, SIGNAL, capture, capture_any, copy_memory};
 pub use cpus::{available_cpus, cpu_time_of_thread, thread_id};
 pub use overflow::{Describe, Fault, set_overflow_describer};
 pub use own::{OwnAmd64, OwnThread};

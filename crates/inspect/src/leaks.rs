@@ -29,7 +29,7 @@ use std::io;
 use std::time::Duration;
 
 /// How long threads may take to stop.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(300);
 /// How often it is tried to find a moment of which all can be told.
 const TRIES: usize = 5;
 /// How far below the call the stack of the thread that asks is taken to be nobody's.
@@ -40,6 +40,9 @@ type Named = (u64, u64);
 
 /// The goroutines of a runtime that never go on. For a thread that is no M, with a thread's stack.
 pub(crate) fn find(handle: &Handle) -> HashSet<Named> {
+    if !all_can_stop() {
+        return by_locks_and_joins(handle);
+    }
     for room in (0..TRIES).map(|tries| 4096 << (2 * tries)) {
         let Some(moment) = Moment::of(handle, room) else { continue };
         // Without the memory of the copy, locks and joins are what there is.
@@ -58,6 +61,18 @@ pub(crate) fn find(handle: &Handle) -> HashSet<Named> {
         }
     }
     by_locks_and_joins(handle)
+}
+
+/// Whether no thread blocks the signal by which threads are stopped.
+fn all_can_stop() -> bool {
+    let blocks = |task: &std::path::Path| {
+        let status = std::fs::read_to_string(task.join("status")).ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
+        Some(u64::from_str_radix(mask.trim(), 16).ok()? >> (gmp_arch_amd64::SIGNAL - 1) & 1 != 0)
+    };
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    // One that has ended meanwhile blocks nothing.
+    !threads.into_iter().any(|thread| blocks(&thread.path()).unwrap_or(false))
 }
 
 /// Those who never go on as far as locks and joins can tell. They are looked at twice.

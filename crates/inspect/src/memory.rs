@@ -105,9 +105,9 @@ impl Memory {
             process.pages.read_exact_at(entries, (first * 8) as u64)?;
             let counts = |entry: &[u8]| {
                 let entry = entry.try_into().map_or(0, u64::from_ne_bytes);
-                // Linux, Documentation/admin-guide/mm/pagemap.rst.
-                let (there, of_file) = (entry >> 62 != 0, entry >> 61 & 1 != 0);
-                there && (mapping.shared || !of_file)
+                // Linux, Documentation/admin-guide/mm/pagemap.rst. A guard of `MADV_GUARD_INSTALL` counts as swapped out.
+                let (there, of_file, guard) = (entry >> 62 != 0, entry >> 61 & 1 != 0, entry >> 58 & 1 != 0);
+                there && !guard && (mapping.shared || !of_file)
             };
             let mut at = 0;
             while at < count {

@@ -17,16 +17,14 @@ use std::collections::{HashMap, HashSet};
 pub(crate) struct Channel(usize);
 
 impl Channel {
-    /// What of a channel's own memory does not count as long as nobody reaches it: all of it but its buffer.
-    pub(crate) const SIZE: usize = 64;
+    /// Channels begin at multiples of this.
+    const ALIGN: usize = 64;
+    /// What of a channel's own memory does not count as long as nobody reaches it: all of it but its buffer. The counts of its
+    /// handles are among that (`Counted` of gmp-sync).
+    pub(crate) const SIZE: usize = 128;
 
     pub(crate) fn at(address: usize) -> Self {
         Self(!address)
-    }
-
-    /// The channel in which an address lies, if there is one.
-    pub(crate) fn around(address: usize) -> Self {
-        Self::at(address / Self::SIZE * Self::SIZE)
     }
 
     pub(crate) fn address(self) -> usize {
@@ -105,14 +103,16 @@ impl Wanted {
 
     /// Whether an address lies in a channel at which one of the goroutines waits.
     pub(crate) fn is_in_channel(&self, address: usize) -> bool {
-        self.channels.contains_key(&Channel::around(address))
+        let start = address / Channel::ALIGN * Channel::ALIGN;
+        let starts = (0..Channel::SIZE / Channel::ALIGN).map(|lines| start - lines * Channel::ALIGN);
+        starts.map(Channel::at).any(|channel| self.channels.contains_key(&channel))
     }
 
     /// What a word is.
     #[inline]
     fn find(&self, word: usize) -> Option<Found> {
         let (low, high) = self.channel_bounds;
-        if word >= !low && word <= !high && word.is_multiple_of(Channel::SIZE) {
+        if word >= !low && word <= !high && word.is_multiple_of(Channel::ALIGN) {
             let channel = Channel::at(word);
             return self.channels.contains_key(&channel).then_some(Found::Channel(channel));
         }

@@ -122,8 +122,8 @@ impl Drop for Snapshot {
 }
 
 /// Stops all other threads of the process, copies it, and calls `meanwhile` with the places on their stacks from which on
-/// those are alive. Returns the copy, and what `meanwhile` returned. `None`: somebody did not stop within `patience`, or the
-/// system refuses a copy.
+/// those are alive. Returns the copy, and what `meanwhile` returned. `None`: somebody did not stop within `patience`, or
+/// the system refuses a copy.
 ///
 /// System calls in which threads are go on afterwards, except those that the kernel never restarts, as with
 /// [`capture`](crate::capture).
@@ -288,3 +288,80 @@ pub(crate) fn stop_if_wanted(stack: usize, context: *mut c_void) -> bool {
 
 /// What a function may use below its stack pointer (System V ABI).
 const RED_ZONE: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    /// Four threads that count as fast as they can do not go on meanwhile, and the copy has what they had counted.
+    #[test]
+    fn nobody_goes_on_meanwhile_and_the_copy_stays() {
+        let (stop, counts) = (Arc::new(AtomicBool::new(false)), Arc::new([const { AtomicU64::new(0) }; 4]));
+        let threads: Vec<_> = (0..4)
+            .map(|place| {
+                let (stop, counts) = (stop.clone(), counts.clone());
+                std::thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        counts[place].fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        let read = || counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+        while read().contains(&0) {
+            std::thread::yield_now();
+        }
+        for _ in 0..20 {
+            // SAFETY: it reads, and sleeps by a system call.
+            let found = unsafe {
+                standstill(Duration::from_secs(1), |stacks| {
+                    let before = read();
+                    std::thread::sleep(Duration::from_millis(2));
+                    (before, read(), stacks.count())
+                })
+            };
+            // Other tests' threads may be slow to stop.
+            let Some((snapshot, (before, after, stopped))) = found else { continue };
+            assert_eq!(before, after);
+            assert!(stopped >= 4);
+            let memory = File::open(format!("/proc/{}/mem", snapshot.process())).unwrap();
+            let mut copied = [0; 32];
+            let at = core::ptr::from_ref(&*counts).addr() as u64;
+            std::os::unix::fs::FileExt::read_exact_at(&memory, &mut copied, at).unwrap();
+            let (copied, _) = copied.as_chunks::<8>();
+            assert_eq!(copied.iter().map(|count| u64::from_ne_bytes(*count)).collect::<Vec<_>>(), before);
+        }
+        let before = read();
+        while read().iter().zip(before).any(|(now, before)| *now == before) {
+            std::thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    #[test]
+    fn every_thread_is_listed_once() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let threads: Vec<_> = (0..50)
+            .map(|_| {
+                let tell = tell.clone();
+                std::thread::spawn(move || {
+                    tell.send(crate::cpus::thread_id()).unwrap();
+                    std::thread::park();
+                })
+            })
+            .collect();
+        let ids: Vec<i32> = told.iter().take(50).collect();
+        // Room for some twenty, so that the kernel is asked more than once.
+        let (mut entries, mut listed) = ([0; 64], Vec::new());
+        each_thread(&File::open("/proc/self/task").unwrap(), &mut entries, |thread| listed.push(thread))
+            .unwrap();
+        for id in ids {
+            assert_eq!(listed.iter().filter(|&&one| one == id).count(), 1);
+        }
+        threads.iter().for_each(|thread| thread.thread().unpark());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}

@@ -77,14 +77,43 @@ pub fn mutex() -> Profile {
 /// The goroutines of the caller's runtime that will never go on, by where they stand. **Suspends**, as
 /// [`blocking`](crate::blocking) does.
 ///
-/// These are named: goroutines that wait for each other in a circle, at mutexes of [`sync`](crate::sync) and at joins;
-/// those in [`block_forever`](crate::block_forever) and in a select without cases; and whoever waits for one of them at a
-/// mutex or a join. Go's collector also finds those that wait at channels that nobody else can reach. Here nobody knows
-/// where the handles of a channel are: one whose last handle on the other side is dropped is closed, and whoever waits at
-/// it goes on; one whose handles are kept by goroutines that wait themselves is not found.
+/// Those are named that wait without a deadline
+///
+/// - at channels nobody else can reach: each handle of them is on a stack of goroutines that never go on themselves. A
+///   select counts if that holds for all of its channels;
+/// - for each other in a circle, at mutexes of [`sync`](crate::sync) and at joins;
+/// - in [`block_forever`](crate::block_forever) and in a select without cases;
+/// - for one of all these, at a mutex or a join.
+///
+/// Go's collector finds them by its marks. Here all threads of the process stop for as long as a copy of it takes to make
+/// (by `fork`, whose handlers do not run), so that everything is seen at one moment, and the copy is searched for the addresses of channels while the program runs on. **What is told is never able to go on**, with four
+/// exceptions, all of which need handles in unusual places: in a packed struct at an odd place, disguised (as by
+/// `transmute` to other bits), in memory that `fork` does not copy, or outside the process.
+///
+/// **Not all are told.** Whatever looks like a handle counts as one: so a handle in anything on the heap (an `Arc`, a
+/// `Vec`, a goroutine's own thread-locals) keeps its channel within reach, and so do remains of one, in freed memory or
+/// in a place on a stack that its function does not use any more. Builds without optimisation have more of those. What
+/// other runtimes' goroutines wait at is not looked into.
+///
+/// Threads are stopped by SIGURG, which may end a sleep or a poll of C code with EINTR. If one blocks that signal, or the
+/// system refuses `fork` or the memory of the child (`/proc/PID/mem`), channels are left out; so they are where each
+/// goroutine is a thread.
+///
+/// ```
+/// # let runtime = gmp::Builder::new().build().unwrap();
+/// # runtime.run(|| {
+/// fn leaks() {
+///     let (sender, receiver) = gmp::chan::<u32>(0);
+///     // It never ends: the goroutine itself keeps the channel open.
+///     gmp::go(move || receiver.iter().for_each(|value| sender.send(value + 1).unwrap()));
+/// }
+/// leaks();
+/// println!("{}", gmp::profile::goroutine_leaks());
+/// # }).unwrap();
+/// ```
 ///
 /// # Panics
-/// As [`dump`](crate::dump()).
+/// Outside a goroutine, and if the operating system refuses a thread.
 #[doc(alias = "goroutineleak")]
 #[must_use]
 #[track_caller]

@@ -36,8 +36,8 @@ fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'stati
     gmp::spawn().name(name).go(body).unwrap()
 }
 
-/// Asks until each of these was told, while nobody else is. Returns one profile for each. Remains of a handle may hide one of
-/// a kind, so there are several of each.
+/// Asks until each of these was told, while nobody else is. Returns one profile for each. Remains of a handle may hide
+/// one of a kind, so there are several of each.
 fn are_told(wanted: &[&str]) -> Vec<Profile> {
     let begun = Instant::now();
     let mut told = vec![None; wanted.len()];

@@ -7,11 +7,11 @@
 //! ```
 //!
 //! **What is promised.** All that is told is of one moment, as no thread of the process does anything at it. So no handle
-//! can hide by being moved meanwhile. What is not known counts as reached: a stack of which nobody knows how much of it is
-//! alive counts as a whole, and so does all of a thread's.
+//! can hide by being moved meanwhile. What is not known counts as reached: a stack of which nobody knows how much of it
+//! is alive counts as a whole, and so does all of a thread's.
 //!
-//! What counts for nothing: what lies below the living part of a goroutine's stack, free stacks, and the stack of the thread
-//! that asks, below the call. All these are remains.
+//! What counts for nothing: what lies below the living part of a goroutine's stack, free stacks, and the stack of the
+//! thread that asks, below the call. All these are remains.
 
 use crate::cycles::LASTS;
 use crate::memory::Memory;
@@ -23,7 +23,7 @@ use gmp_arch_amd64::{Snapshot, StackSlabs, standstill};
 use gmp_core::WaitReason;
 use gmp_core::runtime::Handle;
 use gmp_core::sight::{ByStack, Object, Sight, State};
-use gmp_core::standing::{Records, Standing, Stands, stacks_are_left};
+use gmp_core::standing::{Channels, Records, Standing, Stands, stacks_are_left};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::time::Duration;
@@ -191,7 +191,7 @@ impl Moment {
             }
             Part::Channel(channel) => {
                 let start = channel.address();
-                memory.read(&[start..start + Channel::SIZE], &mut |bytes, at| {
+                memory.read(core::slice::from_ref(&(start..start + Channel::SIZE)), &mut |bytes, at| {
                     wanted.search(bytes, at, &mut |_, found| tell(found));
                 })
             }
@@ -297,7 +297,7 @@ impl Moment {
 /// Reads the records while all threads stand still. `false`: there was no room for all channels.
 fn read(records: &Records, goroutines: &mut Vec<(Standing, usize)>, channels: &mut Vec<Channel>) -> bool {
     let mut whole = true;
-    let see = |standing: Standing, tell: &dyn Fn(&mut dyn FnMut(usize))| {
+    let see = |standing: Standing, tell: &Channels<'_>| {
         let before = channels.len();
         tell(&mut |address| {
             whole &= channels.len() < channels.capacity();

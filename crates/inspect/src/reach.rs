@@ -1,11 +1,11 @@
 //! Who can go on: which of the goroutines that wait somebody can still reach, by what stands in memory.
 //!
-//! Each goroutine that waits without a deadline at channels, for a mutex or for another goroutine may be one that never goes
-//! on. It does if one of its channels is *reached*: if the channel's address, which is what each handle holds, stands in
-//! memory that counts. All memory counts at first but the stacks of these goroutines and the channels' own. What a goroutine
-//! that goes on has on its stack counts then, too, and so does a stack into which something that counts points: whoever
-//! has borrowed a handle there can use it. What is left in the end goes on by nobody. Go 1.27 finds leaked goroutines so by
-//! its collector's marks (`findGoroutineLeaks`, mgc.go).
+//! Each goroutine that waits without a deadline at channels, for a mutex or for another goroutine may be one that never
+//! goes on. It does if one of its channels is *reached*: if the channel's address, which is what each handle holds,
+//! stands in memory that counts. All memory counts at first but the stacks of these goroutines and the channels' own.
+//! What a goroutine that goes on has on its stack counts then, too, and so does a stack into which something that counts
+//! points: whoever has borrowed a handle there can use it. What is left in the end goes on by nobody. Go 1.27 finds
+//! leaked goroutines so by its collector's marks (`findGoroutineLeaks`, mgc.go).
 //!
 //! This file has the rule alone; memory is read by others (`leaks.rs`).
 
@@ -19,8 +19,8 @@ pub(crate) struct Channel(usize);
 impl Channel {
     /// Channels begin at multiples of this.
     const ALIGN: usize = 64;
-    /// What of a channel's own memory does not count as long as nobody reaches it: all of it but its buffer. The counts of its
-    /// handles are among that (`Counted` of gmp-sync).
+    /// What of a channel's own memory does not count as long as nobody reaches it: all of it but its buffer. The counts
+    /// of its handles are among that (`Counted` of gmp-sync).
     pub(crate) const SIZE: usize = 128;
 
     pub(crate) fn at(address: usize) -> Self {
@@ -200,5 +200,96 @@ impl Marks {
                 left.extend(behind.get(&place).into_iter().flatten());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: usize = 0x7000_0000;
+    const B: usize = 0x7000_0080;
+
+    fn at(channels: &[usize], place: usize) -> Waits {
+        let channels = channels.iter().map(|&address| Channel::at(address)).collect();
+        Waits { by: By::Channels(channels), stack: stack(place) }
+    }
+
+    fn stack(place: usize) -> Range<usize> {
+        0x1000 * place..0x1000 * place + 0x800
+    }
+
+    /// Who never goes on where this stands in memory: in what counts, and on each one's stack.
+    fn judge(waits: &[Waits], all: &[usize], stacks: &[&[usize]]) -> Vec<bool> {
+        let read = |part, wanted: &Wanted, tell: &mut dyn FnMut(Found)| {
+            let words = match part {
+                Part::All => all,
+                Part::Stack(place) => stacks.get(place).copied().unwrap_or(&[]),
+                Part::Channel(_) => &[],
+            };
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            wanted.search(&bytes, 0, &mut |_, found| tell(found));
+            Ok::<_, ()>(())
+        };
+        never(waits, read).unwrap()
+    }
+
+    #[test]
+    fn a_channel_is_reached_from_what_counts_and_from_who_goes_on() {
+        let waits = [at(&[A], 1), at(&[B], 2)];
+        let on_stacks: [&[usize]; 2] = [&[A, B], &[B]];
+        assert_eq!(judge(&waits, &[], &on_stacks), [true, true]);
+        assert_eq!(judge(&waits, &[7, B], &on_stacks), [true, false]);
+        assert_eq!(
+            judge(&waits, &[A], &on_stacks),
+            [false, false],
+            "the first goes on, and has a handle of B"
+        );
+        assert_eq!(judge(&waits, &[A + 1, A + 8, !A], &on_stacks), [true, true]);
+    }
+
+    #[test]
+    fn a_select_goes_on_by_any_of_its_channels() {
+        assert_eq!(judge(&[at(&[A, B], 1)], &[B], &[&[]]), [false]);
+        assert_eq!(judge(&[at(&[A, B], 1)], &[], &[&[]]), [true]);
+    }
+
+    #[test]
+    fn a_stack_that_is_pointed_into_counts() {
+        let (waits, stacks): (_, [&[usize]; 1]) = ([at(&[A], 1)], [&[A]]);
+        assert_eq!(judge(&waits, &[0x1008], &stacks), [false]);
+        assert_eq!(
+            judge(&waits, &[0x1000, 0x1009, 0x1800], &stacks),
+            [true],
+            "the context, no pointer, the end"
+        );
+    }
+
+    #[test]
+    fn whoever_is_behind_another_goes_on_with_it() {
+        let behind = |place, other| Waits { by: By::Another(other), stack: stack(place) };
+        let waits = [
+            behind(1, Some(1)),
+            behind(2, Some(2)),
+            at(&[A], 3),
+            behind(4, Some(4)),
+            behind(5, Some(3)),
+            behind(6, None),
+        ];
+        assert_eq!(
+            judge(&waits, &[], &[]),
+            [true, true, true, true, true, false],
+            "4 and 5 wait for each other"
+        );
+        assert_eq!(judge(&waits, &[A], &[]), [false, false, false, true, true, false]);
+        let nobody = Waits { by: By::Nobody, stack: stack(7) };
+        assert_eq!(judge(&[nobody, behind(1, Some(0))], &[0x7008], &[]), [true, true]);
+    }
+
+    #[test]
+    fn all_but_the_buffer_of_a_channel_is_its_own() {
+        let wanted = Wanted::of(&[at(&[A], 1)]);
+        let own = [A - 1, A, A + 64, A + 127, A + 128].map(|address| wanted.is_in_channel(address));
+        assert_eq!(own, [false, true, true, true, false]);
     }
 }

@@ -54,6 +54,9 @@ pub enum Stands {
     Goes,
 }
 
+/// Calls its argument with each channel that a goroutine waits at.
+pub type Channels<'a> = dyn Fn(&mut dyn FnMut(usize)) + 'a;
+
 /// Every record that there was when this was made.
 #[derive(Debug)]
 pub struct Records {
@@ -104,7 +107,7 @@ impl Records {
     ///
     /// # Safety
     /// No other thread of the process executes anything meanwhile.
-    pub unsafe fn read(&self, mut see: impl FnMut(Standing, &dyn Fn(&mut dyn FnMut(usize)))) {
+    pub unsafe fn read(&self, mut see: impl FnMut(Standing, &Channels<'_>)) {
         for g in &self.all {
             let is = match g.word.present_wait() {
                 Some(wait) => {

@@ -183,7 +183,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let errno = Errno::last_raw();
     // SAFETY: the kernel passes the context of the instruction that was interrupted.
     let stack = unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_RSP as usize] };
-    let stopped = crate::standstill::stop_if_wanted(stack as usize, context);
+    let stopped = crate::halt::stop_if_wanted(stack as usize, context);
     // ORDER: capture. Acquire pairs with the release in `capture`.
     let asked = STATE.load(Ordering::Acquire) == ASKED
         && THREAD.load(Ordering::Relaxed) == crate::cpus::thread_id()

@@ -11,7 +11,7 @@
 //! | `region.rs` | [`Guarded`]: slabs of stacks with guards, thousands in one mapping |
 //! | `place.rs` | at which addresses slabs lie: below the stacks of all threads |
 //! | `capture.rs` | what another thread executes, copied by itself in a signal handler |
-//! | `standstill.rs` | stops all threads for a moment, and copies the process meanwhile |
+//! | `standstill.rs`, `halt.rs` | stops all threads for a moment, and copies the process meanwhile |
 //! | `alternate.rs` | [`AttachedThread`]: a signal stack for each thread that runs goroutines |
 //! | `overflow.rs` | the fault handler: a goroutine's stack overflow is reported, any other fault is passed on |
 //! | `probe.rs` | how large the frame is whose probe ran into a guard |
@@ -39,6 +39,7 @@ mod asleep;
 mod capture;
 mod cpus;
 mod first_frame;
+mod halt;
 mod heavy_fence;
 mod memory;
 mod overflow;

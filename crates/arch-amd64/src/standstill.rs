@@ -24,52 +24,18 @@
 //! lock. All signals are blocked in it, it shares the table of descriptors rather than keep them open, it tells nobody when
 //! it ends, and it ends with the thread that made it.
 
-use core::ffi::c_void;
-use core::ptr::null;
-use core::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use crate::halt::{ARRIVED, BROKEN, LEFT, MOST, Place, THREADS, WANTED};
+use core::sync::atomic::Ordering;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The most threads that can be stopped.
-const THREADS: usize = 4096;
-/// After so long a stopped thread goes on by itself.
-const MOST: Duration = Duration::from_secs(2);
 /// How long it waits between two looks for those who have not arrived.
 const LOOK_AGAIN: Duration = Duration::from_micros(50);
 
-/// Which standstill is under way; 0: none.
-static WANTED: AtomicU32 = AtomicU32::new(0);
-static ARRIVED: AtomicUsize = AtomicUsize::new(0);
-static LEFT: AtomicUsize = AtomicUsize::new(0);
-/// The last standstill that somebody left before its end.
-static BROKEN: AtomicU32 = AtomicU32::new(0);
-static PLACES: [Place; THREADS] = [const { Place::new() }; THREADS];
 static ONE_AT_A_TIME: Mutex<u32> = Mutex::new(0);
-
-/// Where one thread stands.
-struct Place {
-    /// The standstill that it is of.
-    round: AtomicU32,
-    thread: AtomicI32,
-    /// Inverted: nobody who searches the memory is to find a pointer into a stack here.
-    from: AtomicUsize,
-}
-
-impl Place {
-    const fn new() -> Self {
-        Self { round: AtomicU32::new(0), thread: AtomicI32::new(0), from: AtomicUsize::new(0) }
-    }
-
-    /// Those of a standstill.
-    fn of(round: u32) -> impl Iterator<Item = &'static Place> {
-        let arrived = ARRIVED.load(Ordering::Relaxed).min(THREADS);
-        // ORDER: standstill. Acquire pairs with the handler's release: what it wrote down is read.
-        PLACES[..arrived].iter().filter(move |place| place.round.load(Ordering::Acquire) == round)
-    }
-}
 
 /// A copy of the process as it was at one moment. It is gone when this is dropped.
 #[derive(Debug)]
@@ -150,7 +116,7 @@ pub unsafe fn standstill<T>(
     if all_arrive(*round, &threads, &mut entries, &mut asked, until)
         && let Some(snapshot) = Snapshot::take()
     {
-        let value = meanwhile(&mut Place::of(*round).map(|place| !place.from.load(Ordering::Relaxed)));
+        let value = meanwhile(&mut Place::of(*round).map(|place| place.from()));
         result = Some((snapshot, value));
     }
     // ORDER: standstill. Release pairs with the handler's acquire: what was read was read before it goes on.
@@ -204,7 +170,7 @@ fn all_arrive(round: u32, threads: &File, entries: &mut [u64], asked: &mut Vec<i
 }
 
 fn has_arrived(round: u32, thread: i32) -> bool {
-    Place::of(round).any(|place| place.thread.load(Ordering::Relaxed) == thread)
+    Place::of(round).any(|place| place.is_of(thread))
 }
 
 /// Calls `tell` with each thread of the process, without memory. `entries` is room for the kernel's answer.
@@ -239,55 +205,6 @@ fn each_thread(threads: &File, entries: &mut [u64], mut tell: impl FnMut(i32)) -
         }
     }
 }
-
-/// For the handler of the signal: stops the calling thread, if that is wanted. `false`: it is not. Its stack is alive from
-/// `stack` on, and `context` was laid down by the kernel.
-pub(crate) fn stop_if_wanted(stack: usize, context: *mut c_void) -> bool {
-    // ORDER: standstill. Acquire pairs with the release of who asks.
-    let round = WANTED.load(Ordering::Acquire);
-    if round == 0 {
-        return false;
-    }
-    let index = ARRIVED.fetch_add(1, Ordering::Relaxed);
-    if let Some(place) = PLACES.get(index) {
-        // The kernel lays registers below the red zone of the stack, or on the thread's signal stack.
-        let context = context.addr();
-        let near = context < stack && stack - context < 1 << 16;
-        place.from.store(!if near { context } else { stack - RED_ZONE }, Ordering::Relaxed);
-        place.thread.store(crate::cpus::thread_id(), Ordering::Relaxed);
-        // One that comes too late for its round is none that has arrived in the next.
-        // ORDER: standstill. Release pairs with the acquire of who asks.
-        place.round.store(round, Ordering::Release);
-    }
-    let until = Instant::now() + MOST;
-    // ORDER: standstill. Acquire pairs with the release of who asks: it is through.
-    while WANTED.load(Ordering::Acquire) == round {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            BROKEN.store(round, Ordering::Relaxed);
-            break;
-        }
-        let left = libc::timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
-        // SAFETY: sleeps at a word that is there for ever.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                WANTED.as_ptr(),
-                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                round,
-                &raw const left,
-                null::<c_void>(),
-                0,
-            )
-        };
-    }
-    // ORDER: standstill. Release pairs with the acquire of who asks: it is the last thing done here.
-    LEFT.fetch_add(1, Ordering::Release);
-    true
-}
-
-/// What a function may use below its stack pointer (System V ABI).
-const RED_ZONE: usize = 128;
 
 #[cfg(test)]
 mod tests {

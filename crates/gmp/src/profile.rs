@@ -86,7 +86,8 @@ pub fn mutex() -> Profile {
 /// - for one of all these, at a mutex or a join.
 ///
 /// Go's collector finds them by its marks. Here all threads of the process stop for as long as a copy of it takes to make
-/// (by `fork`, whose handlers do not run), so that everything is seen at one moment, and the copy is searched for the addresses of channels while the program runs on. **What is told is never able to go on**, with four
+/// (by `fork`, whose handlers do not run), so that everything is seen at one moment, and the copy is
+/// searched for the addresses of channels while the program runs on. **What is told is never able to go on**, with four
 /// exceptions, all of which need handles in unusual places: in a packed struct at an odd place, disguised (as by
 /// `transmute` to other bits), in memory that `fork` does not copy, or outside the process.
 ///

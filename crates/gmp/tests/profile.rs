@@ -220,3 +220,40 @@ fn who_never_goes_on_is_told() {
         })
         .unwrap();
 }
+
+/// A select without cases that has a timeout, and a circle of locks one of which is waited for until a moment, were told
+/// to last for ever.
+#[test]
+fn a_deadline_ends_a_select_without_cases_and_a_circle() {
+    let runtime = gmp::Builder::new().procs(2).build().unwrap();
+    let main = || {
+        let nothing = gmp::go(|| {
+            let never = gmp::never::<u32>();
+            gmp::select! {
+                recv(never) -> _ => false,
+                default(Duration::from_secs(2)) => true,
+            }
+        });
+        let locks = Arc::new([gmp::sync::Mutex::new(()), gmp::sync::Mutex::new(())]);
+        let (both, others) = (locks.clone(), Arc::new(gmp::sync::Barrier::new(2)));
+        let barrier = others.clone();
+        let one = gmp::go(move || {
+            let _first = both[0].lock();
+            barrier.wait();
+            both[1].lock_timeout(Duration::from_secs(2)).is_none()
+        });
+        let other = gmp::go(move || {
+            let _first = locks[1].lock();
+            others.wait();
+            drop(locks[0].lock());
+            true
+        });
+        gmp::sleep(Duration::from_millis(20));
+        for _ in 0..3 {
+            let leaks = gmp::profile::goroutine_leaks();
+            assert!(leaks.samples.is_empty(), "{leaks}");
+        }
+        assert!(nothing.join().unwrap() && one.join().unwrap() && other.join().unwrap());
+    };
+    runtime.run(main).unwrap();
+}

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Makes a poller for a runtime that has none yet.
-pub type MakePoller = fn() -> std::io::Result<Arc<dyn Poller>>;
+/// Makes a poller for a runtime that has none yet, with so many shards.
+pub type MakePoller = fn(usize) -> std::io::Result<Arc<dyn Poller>>;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime<M>: Send + Sync {

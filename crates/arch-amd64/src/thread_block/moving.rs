@@ -2,23 +2,9 @@
 
 use super::blueprint::find_keys;
 use super::key::Key;
-use super::{newborn, symbols};
-use core::sync::atomic::{AtomicBool, Ordering};
-
-static MOVES: AtomicBool = AtomicBool::new(false);
-
-/// What a photographed thread does before its second look.
-pub(super) fn move_to_another_cpu() {
-    if MOVES.load(Ordering::Relaxed) {
-        // SAFETY: forbids this thread the CPU on which it is.
-        unsafe {
-            let mut cpus: libc::cpu_set_t = core::mem::zeroed();
-            libc::sched_getaffinity(0, size_of_val(&cpus), &raw mut cpus);
-            libc::CPU_CLR(libc::sched_getcpu() as usize, &mut cpus);
-            libc::sched_setaffinity(0, size_of_val(&cpus), &raw const cpus);
-        }
-    }
-}
+use super::newborn::{self, MOVES};
+use super::symbols;
+use core::sync::atomic::Ordering;
 
 /// The kernel writes into a thread's block whenever it moves the thread.
 #[test]

@@ -277,7 +277,7 @@ fn sit_still(sitting: &mut Sitting) {
     // SAFETY: the callback gets the sitting, which lives on.
     unsafe { libc::dl_iterate_phdr(Some(note_module), arg) };
     #[cfg(test)]
-    super::moving::move_to_another_cpu();
+    move_to_another_cpu();
     try_key(sitting, top);
     if sitting.tries_malloc {
         try_malloc(sitting);
@@ -423,4 +423,21 @@ fn prove_cache(sitting: &mut Sitting) {
         }
     }
     sitting.filled_len = proved;
+}
+
+/// Whether tests have the photographed thread moved to another CPU before the second look.
+#[cfg(test)]
+pub(super) static MOVES: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+#[cfg(test)]
+fn move_to_another_cpu() {
+    if MOVES.load(Ordering::Relaxed) {
+        // SAFETY: forbids this thread the CPU on which it is.
+        unsafe {
+            let mut cpus: libc::cpu_set_t = core::mem::zeroed();
+            libc::sched_getaffinity(0, size_of_val(&cpus), &raw mut cpus);
+            libc::CPU_CLR(libc::sched_getcpu() as usize, &mut cpus);
+            libc::sched_setaffinity(0, size_of_val(&cpus), &raw const cpus);
+        }
+    }
 }

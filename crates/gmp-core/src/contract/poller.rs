@@ -133,8 +133,8 @@ pub trait Poller: Send + Sync + 'static {
         1
     }
 
-    /// Ends the watch over a descriptor, with the tag that it was added with. One that is closed, and has no duplicate, need
-    /// not be removed.
+    /// Ends the watch over a descriptor, with the tag that it was added with. One that is closed, and has no duplicate,
+    /// need not be removed.
     ///
     /// # Errors
     /// The system's: it was not watched.

@@ -104,8 +104,8 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Its poller; made now, if it has none.
     fn poller(&self, make: MakePoller) -> std::io::Result<Arc<dyn Poller>>;
 
-    /// The count of its futures' tasks that wait for descriptors.
-    fn tasks_at_descriptors(&self) -> Tasks;
+    /// The counts of its futures' tasks that wait for descriptors.
+    fn tasks_at_descriptors(&self) -> &Tasks;
 
     /// Whether a goroutine may spin for a moment for what another running one holds.
     fn may_spin(&self) -> bool;

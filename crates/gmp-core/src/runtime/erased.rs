@@ -126,8 +126,8 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.polling.open(make, self.settings.poller_shards)
     }
 
-    fn tasks_at_descriptors(&self) -> Tasks {
-        Tasks::clone(&self.polling.tasks)
+    fn tasks_at_descriptors(&self) -> &Tasks {
+        &self.polling.tasks
     }
 
     fn may_spin(&self) -> bool {

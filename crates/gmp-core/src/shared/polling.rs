@@ -99,7 +99,7 @@ impl Polling {
 
     /// Whether a future's task waits for a descriptor.
     pub(crate) fn has_tasks(&self) -> bool {
-        self.tasks.load(Ordering::Relaxed) != 0
+        !self.tasks.is_none()
     }
 
     /// By the watcher, under the scheduler's lock.

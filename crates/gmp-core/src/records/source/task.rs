@@ -24,8 +24,8 @@ impl Counts {
     }
 }
 
-/// The counts of runtimes that have gone. They are never freed, since tasks may be listed yet, and serve other runtimes when
-/// none is.
+/// The counts of runtimes that have gone. They are never freed, since tasks may be listed yet, and serve other runtimes
+/// when none is.
 static GONE: Mutex<Vec<&'static Counts>> = Mutex::new(Vec::new());
 
 /// How many tasks of a runtime wait for descriptors: the runtime's own handle.

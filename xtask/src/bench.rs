@@ -11,7 +11,7 @@ pub(crate) mod page;
 pub(crate) mod plan;
 mod program;
 mod publish;
-mod ratio;
+pub(crate) mod ratio;
 pub(crate) mod report;
 mod run;
 pub(crate) mod sample;

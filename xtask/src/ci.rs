@@ -172,7 +172,7 @@ fn table(results: &[Passage]) -> String {
 
 fn fmt() -> Result<bool> {
     let mut good = root::succeeds(&mut root::cargo(&["fmt", "--all", "--check"]))?;
-    for outsider in ["allocators", "custom-policy", "databases", "ordinary-crates"] {
+    for outsider in ["allocators", "custom-policy", "databases", "ordinary-crates", "servers"] {
         let manifest = format!("examples/{outsider}/Cargo.toml");
         good &= root::succeeds(&mut root::cargo(&["fmt", "--check", "--manifest-path", &manifest]))?;
     }

@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | sim | soak | tidy | trace`. This crate
+//! The project's own commands: `cargo xtask bench | ci | conformance | fuzz | loom | servers | sim | soak | tidy |
+//! trace`. This crate
 //! depends on none of the others, so it works when they do not build.
 
 mod bench;
@@ -12,6 +13,7 @@ mod marked;
 mod output;
 mod programs;
 mod root;
+mod servers;
 mod sim;
 mod soak;
 mod tidy;
@@ -40,6 +42,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the loom models of the protocols.
     Loom(loom::Args),
+    /// Load the same servers on gmp, on tokio and in Go, in turn, and print a table.
+    Servers(servers::Args),
     /// Simulate the policies on virtual machines of up to 256 processors, and print a table.
     Sim(Box<sim::Args>),
     /// Run the soak test: random work for minutes, every goroutine accounted for.
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => conformance::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Loom(args) => loom::run(&args),
+        Command::Servers(args) => servers::run(&args),
         Command::Sim(args) => return exit(sim::run(&args)),
         Command::Soak(args) => soak::run(&args),
         Command::Tidy => tidy::run(),
@@ -96,6 +101,7 @@ mod tests {
             ("xtask sim --seeds 0", "0 is not in 1.."),
             ("xtask soak --minutes 0", "0 is not in 1.."),
             ("xtask conformance --repeat 0", "0 is not in 1.."),
+            ("xtask servers --runs 0", "0 is not in 1.."),
             ("xtask bnech", "bench"),
         ] {
             let error = Cli::try_parse_from(line.split(' ')).map(|_| ()).unwrap_err().to_string();

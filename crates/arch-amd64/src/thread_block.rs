@@ -57,6 +57,8 @@ mod fork;
 mod key;
 mod missing;
 mod modules;
+#[cfg(test)]
+mod moving;
 mod newborn;
 mod pool;
 mod symbols;

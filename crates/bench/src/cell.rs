@@ -26,6 +26,8 @@ pub(crate) struct Cell {
     pub(crate) recorder: bool,
     /// Whether Ps are left to goroutines that block or compute without a word; only gmp listens to it.
     pub(crate) no_retake: bool,
+    /// How many shards the poller has; only gmp listens to it.
+    pub(crate) shards: usize,
 }
 
 /// The answer.
@@ -105,6 +107,7 @@ mod tests {
             mode: "migrating".into(),
             recorder: false,
             no_retake: false,
+            shards: 1,
         };
         let figures = Figures::new(1_384_000, 21.9).with("min", 20.0).with("odd", f64::NAN);
         assert_eq!(

@@ -130,6 +130,7 @@ mod tests {
             mode: "migrating".into(),
             recorder: false,
             no_retake: false,
+            shards: 1,
         }
     }
 

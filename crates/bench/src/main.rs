@@ -39,7 +39,7 @@ fn libraries() -> Vec<Library> {
 
 const USAGE: &str = "usage: gmp-bench list [--quick]
        gmp-bench cell --lib NAME --policy NAME --workload NAME --procs N [--n N] [--quick] [--short]
-            [--mode NAME] [--idle NAME] [--recorder] [--no-retake]";
+            [--mode NAME] [--idle NAME] [--recorder] [--no-retake] [--shards N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -112,6 +112,7 @@ fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
         mode: "migrating".into(),
         recorder: false,
         no_retake: false,
+        shards: 1,
     };
     let mut n = None;
     let mut rest = arguments.iter();
@@ -134,6 +135,7 @@ fn parse(all: &[Library], arguments: &[String]) -> Result<Cell> {
             "--workload" => cell.workload.clone_from(value),
             "--mode" => cell.mode.clone_from(value),
             "--idle" => cell.idle = Some(value.clone()),
+            "--shards" => cell.shards = positive(name, value)? as usize,
             "--procs" => cell.procs = positive(name, value)? as usize,
             "--n" => n = Some(positive(name, value)?),
             _ => return Err(format!("unknown argument {name}\n{USAGE}").into()),

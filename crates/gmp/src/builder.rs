@@ -275,6 +275,19 @@ impl<P: Policy> Builder<P> {
         self
     }
 
+    /// How many shards the poller has, which tells what sockets and other descriptors are ready; 1 by default, as in
+    /// Go. Descriptors are spread over the shards, and goroutines on different Ps look into different ones without
+    /// waiting for each other. Worth a try from some eight Ps on, with as many shards as Ps or fewer; each costs a
+    /// descriptor, and with more than one a wake-up passes two epoll instances.
+    ///
+    /// # Errors
+    /// [`Builder::build`] refuses 0 and more than 1,024.
+    #[cfg(feature = "net")]
+    pub fn poller_shards(mut self, shards: usize) -> Self {
+        self.choices.settings.poller_shards = shards;
+        self
+    }
+
     /// How many goroutines may go on computing beside the Ps, after sysmon has taken theirs because they computed for
     /// longer than a time slice without a call of gmp; twice the number of Ps by default. While that many do, any other
     /// keeps its P until its next call; with 0 every goroutine does.
@@ -364,6 +377,7 @@ impl<P: Policy> Builder<P> {
             self.choices;
         debug.add(Debug::from_environment()?);
         in_range("max_threads", settings.max_threads, 3, 1 << 20)?;
+        in_range("poller_shards", settings.poller_shards, 1, 1 << 10)?;
         if settings.thread_name.contains('\0') {
             return Err(BuildError::ThreadName(settings.thread_name));
         }

@@ -1,6 +1,6 @@
 //! `examples/thread-local-libraries`: libraries that live by thread-locals, each used by goroutines that move. And
-//! `examples/async-world`: hyper, rustls and tokio with gmp's sockets. And `gmp-top`, which draws in a terminal. And
-//! `examples/allocators`: other allocators than the system's.
+//! `examples/async-world`: hyper, rustls and tokio with gmp's sockets. And `examples/servers`, which answer. And
+//! `gmp-top`, which draws in a terminal. And `examples/allocators`: other allocators than the system's.
 //!
 //! Not with `--locked`: what the workspace has begun to use is added to their lock files, and all other versions stay.
 //!
@@ -50,6 +50,12 @@ fn libraries_take_a_goroutine_for_a_thread() {
 #[ignore = "builds some hundred crates that nothing else here needs"]
 fn the_async_world_runs_on_goroutines() {
     cargo("examples/async-world", &["test"]);
+}
+
+#[test]
+#[ignore = "builds some hundred crates that nothing else here needs"]
+fn the_servers_that_are_compared_answer() {
+    cargo("examples/servers", &["test"]);
 }
 
 #[test]

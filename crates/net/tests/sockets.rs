@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 /// Runs `main` under each configuration of a runtime.
 fn everywhere(main: fn()) {
-    for procs in [1, 2, 4] {
+    for (procs, shards) in [(1, 1), (2, 2), (4, 3)] {
         for make in ["own", "shared", "pinned", "threads"] {
-            let builder = gmp::Builder::new().procs(procs).at_main_return(gmp::AtMainReturn::Wait);
+            let builder = gmp::Builder::new().procs(procs).poller_shards(shards);
+            let builder = builder.at_main_return(gmp::AtMainReturn::Wait);
             let builder = match make {
                 "own" => builder.own_thread_locals(),
                 // SAFETY: nothing in here keeps a thread-local over a call.

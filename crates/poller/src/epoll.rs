@@ -1,12 +1,16 @@
 //! `Epoll`: epoll behind the contract `Poller`. Go: `netpoll_epoll.go` (Go 1.27).
+//!
+//! With several shards each has an epoll instance of its own, and the root instance watches those, level-triggered: a wait
+//! in the root ends when any shard has something to tell, and the shards that it names are asked for it. A shard that
+//! tells more than there is room for stays ready, and is named again.
 
+use crate::instance::Instance;
 use gmp_core::contract::{Poller, Ready, ReadyList, Tag};
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::epoll::EventFlags;
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,10 +28,13 @@ const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(Event
 const WRITABLE: EventFlags = EventFlags::OUT.union(END);
 const RESTLESS: EventFlags = EventFlags::RDHUP.union(EventFlags::PRI).union(END);
 
-/// An epoll instance, and the eventfd that interrupts a wait in it.
+/// Epoll instances, and the eventfd that interrupts a wait in them.
 #[derive(Debug)]
 pub struct Epoll {
-    epoll: OwnedFd,
+    /// What `wait` waits in: it watches the alarm, and the descriptors or the shards.
+    root: Instance,
+    /// None: the root has all descriptors.
+    shards: Box<[Instance]>,
     /// Level-triggered, and read by `wait` alone: a `look` at the same time takes nothing from it.
     alarm: OwnedFd,
     /// Whether the eventfd has been written and not been read since.
@@ -35,67 +42,54 @@ pub struct Epoll {
     alarmed: AtomicBool,
 }
 
-/// An [`Epoll`] for a runtime.
+/// An [`Epoll`] for a runtime, with so many shards.
 ///
 /// # Errors
 /// The system's: too many open files, mostly.
 #[doc(alias = "netpollinit")]
-pub fn make() -> io::Result<Arc<dyn Poller>> {
-    Ok(Arc::new(Epoll::new()?))
+pub fn make(shards: usize) -> io::Result<Arc<dyn Poller>> {
+    Ok(Arc::new(Epoll::new(shards)?))
 }
 
 impl Epoll {
-    /// A new one.
+    /// A new one, with so many shards.
     ///
     /// # Errors
     /// The system's.
-    pub fn new() -> io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    pub fn new(shards: usize) -> io::Result<Self> {
+        let root = Instance::new()?;
         let alarm = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        epoll::add(&epoll, &alarm, EventData::new_u64(Tag::UNUSED), EventFlags::IN)?;
-        Ok(Self { epoll, alarm, alarmed: AtomicBool::new(false) })
+        root.add(alarm.as_fd(), Tag::UNUSED, EventFlags::IN)?;
+        let shards = if shards > 1 { 0..shards } else { 0..0 };
+        let shards = shards
+            .map(|n| {
+                let shard = Instance::new()?;
+                root.add(shard.as_fd(), n as u64, EventFlags::IN)?;
+                Ok(shard)
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Self { root, shards, alarm, alarmed: AtomicBool::new(false) })
     }
 
-    /// Asks epoll once. `true`: the alarm has rung.
+    /// The instance that watches what has this tag.
+    fn home(&self, tag: Tag) -> &Instance {
+        match self.shards.len() as u64 {
+            0 => &self.root,
+            shards => &self.shards[(tag.into_raw() % shards) as usize],
+        }
+    }
+
+    /// Asks once for what is ready, in all shards. `true`: the alarm has rung.
     fn ask(&self, timeout: Option<Duration>, ready: &mut ReadyList) -> io::Result<bool> {
-        // The time-out is in whole milliseconds, rounded down: `epoll_pwait2`, which knows nanoseconds, is too young to
-        // rely on.
-        let milliseconds = timeout.map(|timeout| timeout.min(LONG).as_millis() as i64);
-        let timeout = milliseconds.map(|ms| Timespec { tv_sec: ms / 1000, tv_nsec: (ms % 1000) * 1_000_000 });
-        let mut places = [MaybeUninit::<Event>::uninit(); ReadyList::CAPACITY];
-        let told = match epoll::wait(&self.epoll, &mut places[..], timeout.as_ref()) {
-            Ok((told, _)) => told,
-            // A signal counts as an interruption; the alarm may still be ringing.
-            Err(Errno::INTR) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        let mut rung = false;
-        for event in told.iter() {
-            let (tag, flags) = (event.data.u64(), event.flags);
-            if tag == Tag::UNUSED {
-                rung = true;
-                continue;
+        let (mut rung, mut looked) = (false, Ok(()));
+        self.root.ask(ready.room(), timeout, |number, flags| match self.shards.get(number as usize) {
+            _ if number == Tag::UNUSED => rung = true,
+            Some(shard) => {
+                looked = core::mem::replace(&mut looked, Ok(())).and_then(|()| look_into(shard, ready))
             }
-            ready.push(Ready {
-                tag: Tag::from_raw(tag),
-                readable: flags.intersects(READABLE),
-                writable: flags.intersects(WRITABLE),
-                restless: flags.intersects(RESTLESS),
-            });
-        }
-        Ok(rung)
-    }
-
-    /// Waits for less than epoll can count: `ppoll`, which counts nanoseconds, waits for the epoll instance instead.
-    fn ask_at(&self, left: Duration, ready: &mut ReadyList) -> io::Result<bool> {
-        if !left.is_zero() {
-            let left = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
-            match poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&left)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.ask(Some(Duration::ZERO), ready)
+            None => push(ready, number, flags),
+        })?;
+        looked.map(|()| rung)
     }
 
     /// The alarm has been heard: whoever rings after this rings anew.
@@ -112,32 +106,58 @@ impl Epoll {
     }
 }
 
-/// Nine days, which epoll can count in milliseconds: whoever has to wait longer asks again.
-const LONG: Duration = Duration::from_secs(9 * 24 * 60 * 60);
+/// Asks an instance that watches descriptors for as many as there is room for.
+fn look_into(instance: &Instance, ready: &mut ReadyList) -> io::Result<()> {
+    match ready.room() {
+        0 => Ok(()),
+        room => instance.ask(room, Some(Duration::ZERO), |tag, flags| {
+            // The alarm is for `wait`.
+            if tag != Tag::UNUSED {
+                push(ready, tag, flags);
+            }
+        }),
+    }
+}
+
+fn push(ready: &mut ReadyList, tag: u64, flags: EventFlags) {
+    ready.push(Ready {
+        tag: Tag::from_raw(tag),
+        readable: flags.intersects(READABLE),
+        writable: flags.intersects(WRITABLE),
+        restless: flags.intersects(RESTLESS),
+    });
+}
+
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 impl Poller for Epoll {
     fn add(&self, descriptor: BorrowedFd<'_>, tag: Tag) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, descriptor, EventData::new_u64(tag.into_raw()), INTEREST)?)
+        self.home(tag).add(descriptor, tag.into_raw(), INTEREST)
     }
 
-    fn remove(&self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(epoll::delete(&self.epoll, descriptor)?)
+    fn shards(&self) -> usize {
+        self.shards.len().max(1)
     }
 
-    fn look(&self, ready: &mut ReadyList) -> io::Result<()> {
-        self.ask(Some(Duration::ZERO), ready)?;
-        Ok(())
+    fn remove(&self, descriptor: BorrowedFd<'_>, tag: Tag) -> io::Result<()> {
+        self.home(tag).remove(descriptor)
+    }
+
+    fn look(&self, shard: usize, ready: &mut ReadyList) -> io::Result<()> {
+        look_into(self.shards.get(shard).unwrap_or(&self.root), ready)
     }
 
     fn wait(&self, until: Option<Instant>, ready: &mut ReadyList) -> io::Result<()> {
         loop {
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let mut left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let last = left.is_some_and(|left| left < MILLISECOND);
-            let rung = match left {
-                Some(left) if last => self.ask_at(left, ready)?,
-                left => self.ask(left, ready)?,
-            };
+            if let Some(left) = left.as_mut().filter(|_| last) {
+                if !left.is_zero() {
+                    self.root.wait_briefly(*left)?;
+                }
+                *left = Duration::ZERO;
+            }
+            let rung = self.ask(left, ready)?;
             if rung {
                 self.stop_alarm()?;
             }

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod epoll;
+mod instance;
 
 pub use alarm::ThreadAlarm;
 pub use epoll::{Epoll, make};

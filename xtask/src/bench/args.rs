@@ -49,6 +49,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "on")]
     #[serde(default = "Switch::on")]
     pub(crate) retake: Vec<Switch>,
+    /// How many shards gmp's poller has; several numbers stand side by side, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[serde(default = "one_shard")]
+    pub(crate) shards: Vec<u64>,
     /// Use mimalloc under all libraries but Go, instead of the system's allocator.
     #[arg(long)]
     pub(crate) mimalloc: bool,
@@ -145,6 +149,10 @@ impl Switch {
     fn on() -> Vec<Self> {
         vec![Self::On]
     }
+}
+
+fn one_shard() -> Vec<u64> {
+    vec![1]
 }
 
 /// A command line of its own, for commands that run the bench.

@@ -23,6 +23,9 @@ pub(crate) struct CellSpec {
     /// Whether gmp leaves Ps to goroutines that block or compute without a word.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_retake: bool,
+    /// How many shards gmp's poller has.
+    #[serde(default = "CellSpec::one", skip_serializing_if = "CellSpec::is_one")]
+    pub(crate) shards: u64,
     /// Idle rules that the library has.
     #[serde(default, skip_serializing)]
     pub(crate) idle_rules: Vec<String>,
@@ -44,6 +47,14 @@ impl CellSpec {
         "workloads".to_owned()
     }
 
+    fn one() -> u64 {
+        1
+    }
+
+    fn is_one(shards: &u64) -> bool {
+        *shards == 1
+    }
+
     fn nanoseconds() -> String {
         "ns".to_owned()
     }
@@ -63,6 +74,9 @@ impl CellSpec {
         }
         if self.no_retake {
             name += " (no retake)";
+        }
+        if self.shards > 1 {
+            name += &format!(" ({} shards)", self.shards);
         }
         name
     }

@@ -17,7 +17,8 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
             cell.modes_compete = args.mode.len() > 1;
         });
         let cells = with_each(cells, &args.recorder, |cell, on| cell.recorder = on == Switch::On);
-        offered.extend(with_each(cells, &args.retake, |cell, on| cell.no_retake = on == Switch::Off));
+        let cells = with_each(cells, &args.retake, |cell, on| cell.no_retake = on == Switch::Off);
+        offered.extend(with_each(cells, &args.shards, |cell, shards| cell.shards = shards));
     }
     check_names(args, &offered)?;
     // Rows stand in the order in which the first program lists its workloads.

@@ -106,6 +106,9 @@ fn arguments(cell: &CellSpec, n: u64, quick: bool, short: bool) -> Vec<String> {
     if let Some(idle) = &cell.idle {
         add("--idle", idle);
     }
+    if cell.shards > 1 {
+        add("--shards", &cell.shards.to_string());
+    }
     if n > 0 {
         add("--n", &n.to_string());
     }

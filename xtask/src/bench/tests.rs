@@ -142,6 +142,8 @@ fn a_cell_with_something_switched_stands_beside_one_without() {
     assert_eq!(report.contestants, ["gmp/go (no retake)", "gmp/go", "rival"]);
     let report = measured("--workload good --lib gmp,rival --recorder off,on --runs 1");
     assert_eq!(report.contestants, ["gmp/go", "gmp/go (recorded)", "rival"]);
+    let sharded = measured("--workload good --lib gmp,rival --shards 1,2 --runs 1");
+    assert_eq!(sharded.contestants, ["gmp/go", "gmp/go (2 shards)", "rival"]);
     let json = |row: usize| serde_json::to_value(&report.contests[0].rows[row].cell).unwrap();
     assert_eq!((&json(0)["recorder"], &json(1)["recorder"]), (&serde_json::Value::Null, &true.into()));
 }

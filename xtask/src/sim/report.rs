@@ -82,6 +82,7 @@ fn spec(cell: &Cell, several_machines: bool) -> CellSpec {
         modes_compete: false,
         recorder: false,
         no_retake: false,
+        shards: 1,
         idle_rules: Vec::new(),
         workload: format!("{}{machine}", cell.workload),
         procs: cell.cores,

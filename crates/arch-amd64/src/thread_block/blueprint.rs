@@ -232,7 +232,7 @@ impl Blueprint {
         let in_block = (older.base - older.used()..older.top).contains(&value);
         let from_base = value.wrapping_sub(older.base).cast_signed();
         let links = [self.list, self.list + 8];
-        let rseq = self.symbols.rseq.is_some_and(|rseq| (rseq..rseq + 32).contains(&offset));
+        let rseq = self.symbols.is_rseq(offset);
         if offset == 8 || links.contains(&offset) || rseq || offset == self.tid & !7 {
             // The dtv, the links, rseq's area and the tid are written by `stamp` and the chain.
             return Ok(());
@@ -385,7 +385,7 @@ fn find_tid(older: &Newborn, newer: &Newborn) -> Result<isize, Missing> {
 }
 
 /// Finds where the values of keys lie, from where the value of one lies.
-fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
+pub(super) fn find_keys(newborn: &Newborn, key: &Key) -> Result<Keys, Missing> {
     let unclear = || Missing::new("it is not clear where a thread keeps the values of pthread keys");
     let number = key.number() as usize;
     let level = 8 * (number / PER_LEVEL).cast_signed();

@@ -15,6 +15,7 @@ use std::io;
 
 use super::base::{PER_LEVEL, base};
 use super::missing::Missing;
+use super::symbols::{self, Symbols};
 
 /// Bytes of a bookend's stack.
 pub(super) const STACK: usize = 256 << 10;
@@ -62,6 +63,7 @@ pub(super) struct Newborn {
 /// What main passes to the thread and gets back. It lives in main's frame.
 struct Sitting {
     key: libc::pthread_key_t,
+    symbols: Symbols,
     low: usize,
     photo: *mut u64,
     base: usize,
@@ -95,6 +97,7 @@ pub(super) fn visitor(key: libc::pthread_key_t) -> Result<Newborn, Missing> {
 }
 
 fn sit(key: libc::pthread_key_t, leaves: bool, tries_malloc: bool) -> Result<Newborn, Missing> {
+    let symbols = symbols::find()?;
     let failed = |what: &str, error: io::Error| {
         Missing::for_now(format!("{what} for a look at a new thread: {error}"))
     };
@@ -117,6 +120,7 @@ fn sit(key: libc::pthread_key_t, leaves: bool, tries_malloc: bool) -> Result<New
     let gone = Box::new(AtomicU32::new(1));
     let mut sitting = Box::new(Sitting {
         key,
+        symbols,
         low: low.addr(),
         photo: photo.as_mut_ptr(),
         base: 0,
@@ -272,6 +276,8 @@ fn sit_still(sitting: &mut Sitting) {
     read_dtv(sitting);
     // SAFETY: the callback gets the sitting, which lives on.
     unsafe { libc::dl_iterate_phdr(Some(note_module), arg) };
+    #[cfg(test)]
+    move_to_another_cpu();
     try_key(sitting, top);
     if sitting.tries_malloc {
         try_malloc(sitting);
@@ -339,6 +345,10 @@ fn try_key(sitting: &mut Sitting, top: usize) {
         // SAFETY: inside the block, and inside the photograph of it.
         let (now, before) = unsafe { (block.add(index).read_volatile(), *photo.add(index)) };
         let offset = (index * 8).cast_signed();
+        if sitting.symbols.is_rseq(offset) {
+            // The kernel has written there if it has moved this thread to another CPU meanwhile.
+            continue;
+        }
         if now == MARK as u64 {
             sitting.key_value = Some(offset);
         } else if now ^ before != 0 && (now ^ before).count_ones() == 1 && sitting.key_flags_len < 8 {
@@ -413,4 +423,21 @@ fn prove_cache(sitting: &mut Sitting) {
         }
     }
     sitting.filled_len = proved;
+}
+
+/// Whether tests have the photographed thread moved to another CPU before the second look.
+#[cfg(test)]
+pub(super) static MOVES: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+#[cfg(test)]
+fn move_to_another_cpu() {
+    if MOVES.load(Ordering::Relaxed) {
+        // SAFETY: forbids this thread the CPU on which it is.
+        unsafe {
+            let mut cpus: libc::cpu_set_t = core::mem::zeroed();
+            libc::sched_getaffinity(0, size_of_val(&cpus), &raw mut cpus);
+            libc::CPU_CLR(libc::sched_getcpu() as usize, &mut cpus);
+            libc::sched_setaffinity(0, size_of_val(&cpus), &raw const cpus);
+        }
+    }
 }

@@ -21,14 +21,27 @@ pub(super) struct Symbols {
     pub(super) call_tls_dtors: unsafe extern "C" fn(),
     /// The table of keys.
     pub(super) keys: NonNull<Key>,
-    /// The rseq area, in bytes from the base; `None`: this glibc registers none.
+    /// Where the rseq area begins, in bytes from the base; `None`: this glibc registers none.
     pub(super) rseq: Option<isize>,
+    /// Bytes of the rseq area.
+    rseq_size: usize,
 }
+
+/// What the rseq area takes at the least, whatever part of it the kernel fills in.
+const RSEQ_AREA: usize = 32;
 
 // SAFETY: addresses of the process's own libc.
 unsafe impl Send for Symbols {}
 // SAFETY: as above.
 unsafe impl Sync for Symbols {}
+
+impl Symbols {
+    /// Whether the word at this distance from the base belongs to the rseq area. The kernel writes there at any time: on
+    /// which CPU the thread runs, and which of the process's numbers it has there.
+    pub(super) fn is_rseq(&self, offset: isize) -> bool {
+        self.rseq.is_some_and(|rseq| (rseq..rseq + self.rseq_size.cast_signed()).contains(&offset))
+    }
+}
 
 /// Looks them up.
 pub(super) fn find() -> Result<Symbols, Missing> {
@@ -39,15 +52,15 @@ pub(super) fn find() -> Result<Symbols, Missing> {
     let keys = private(c"__pthread_keys")?.cast();
     // SAFETY: looks a name up.
     let (offset, size) = unsafe { (public(c"__rseq_offset"), public(c"__rseq_size")) };
-    let rseq = match (offset, size) {
+    let (rseq, rseq_size) = match (offset, size) {
         (Some(offset), Some(size)) => {
             // SAFETY: glibc's documentation says that they are of these types.
             let (offset, size) = unsafe { (offset.cast::<isize>().read(), size.cast::<u32>().read()) };
-            (size != 0).then_some(offset)
+            ((size != 0).then_some(offset), (size as usize).max(RSEQ_AREA))
         }
-        _ => None,
+        _ => (None, RSEQ_AREA),
     };
-    Ok(Symbols { call_tls_dtors, keys, rseq })
+    Ok(Symbols { call_tls_dtors, keys, rseq, rseq_size })
 }
 
 fn private(name: &CStr) -> Result<NonNull<c_void>, Missing> {

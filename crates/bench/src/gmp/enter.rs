@@ -66,7 +66,7 @@ fn on<P: Policy>(cell: &Cell, main: impl FnOnce(Handle) -> Result<Figures> + Sen
             );
         }
     };
-    let builder = builder.retake(!cell.no_retake);
+    let builder = builder.retake(!cell.no_retake).poller_shards(cell.shards);
     let builder = if cell.recorder { builder.flight_recorder(RECORDED) } else { builder };
     // Failures are passed on as text: a report or a panic's payload need not be shareable between threads, and our
     // errors are.

@@ -88,6 +88,11 @@ impl ReadyList {
         self.len == 0
     }
 
+    /// For how many more there is room.
+    pub fn room(&self) -> usize {
+        Self::CAPACITY - self.len
+    }
+
     /// Each in turn.
     pub fn iter(&self) -> impl Iterator<Item = Ready> + '_ {
         self.list[..self.len].iter().copied()
@@ -105,7 +110,7 @@ impl Default for ReadyList {
 ///
 /// - **N1** A descriptor is added once for its life, for both sides, edge-triggered: whatever becomes ready after `add` has
 ///   begun, or is ready then, is told by `look` or `wait`, to one caller, at least once for each change.
-/// - **N2** `look` returns at once, and takes no interrupt away from `wait`.
+/// - **N2** `look` returns at once, tells of one shard only, and takes no interrupt away from `wait`, which tells of all.
 /// - **N3** `wait` returns when something is ready, at `until`, or interrupted. An `interrupt` ends the `wait` that is
 ///   under way, or the next one. Interrupts that nobody has taken yet may become one.
 /// - **N4** Any of it may be called by several threads at once; at most one is in `wait`.
@@ -122,18 +127,25 @@ pub trait Poller: Send + Sync + 'static {
     #[doc(alias = "netpollopen")]
     fn add(&self, descriptor: BorrowedFd<'_>, tag: Tag) -> io::Result<()>;
 
-    /// Ends the watch over a descriptor. One that is closed, and has no duplicate, need not be removed.
+    /// How many shards the descriptors are spread over: so many threads may look at once without being in each other's
+    /// way. Always the same.
+    fn shards(&self) -> usize {
+        1
+    }
+
+    /// Ends the watch over a descriptor, with the tag that it was added with. One that is closed, and has no duplicate,
+    /// need not be removed.
     ///
     /// # Errors
     /// The system's: it was not watched.
     #[doc(alias = "netpollclose")]
-    fn remove(&self, descriptor: BorrowedFd<'_>) -> io::Result<()>;
+    fn remove(&self, descriptor: BorrowedFd<'_>, tag: Tag) -> io::Result<()>;
 
-    /// Says what is ready now, N2.
+    /// Says what is ready now in a shard, one of `0..self.shards()`, N2.
     ///
     /// # Errors
     /// The system's.
-    fn look(&self, ready: &mut ReadyList) -> io::Result<()>;
+    fn look(&self, shard: usize, ready: &mut ReadyList) -> io::Result<()>;
 
     /// Waits, N3.
     ///

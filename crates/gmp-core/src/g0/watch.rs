@@ -46,10 +46,11 @@ impl<C: Config> G0<'_, C> {
 
     #[cold]
     fn look_now(&self) -> Option<Popped<Runnable>> {
-        if !self.sched.polling.is_unattended() || !self.somebody_waits() {
+        let shard = self.sched.polling.choose_shard(self.m.p_core().map_or(0, |p| p.id));
+        if !self.sched.polling.is_unattended(shard) || !self.somebody_waits() {
             return None;
         }
-        self.sched.inject_here(self.m, self.sched.look()?)
+        self.sched.inject_here(self.m, self.sched.look(shard)?)
     }
 
     fn somebody_waits(&self) -> bool {

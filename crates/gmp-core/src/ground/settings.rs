@@ -82,6 +82,8 @@ pub struct Settings {
     pub max_overruns: Option<usize>,
     /// Told of each of them, when it has come back. Runs on g0's stack; it must not call the runtime.
     pub on_overrun: Option<OverrunHook>,
+    /// How many shards a poller has.
+    pub poller_shards: usize,
     /// Whether main stays on the thread that called `run`.
     pub lock_main: bool,
     /// How many spawners back a goroutine remembers. Go: `GODEBUG=tracebackancestors`.
@@ -115,6 +117,7 @@ impl Default for Settings {
             retake: true,
             max_overruns: None,
             on_overrun: None,
+            poller_shards: 1,
             lock_main: false,
             ancestors: 0,
             on_out_of_stacks: None,

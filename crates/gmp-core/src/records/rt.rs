@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Makes a poller for a runtime that has none yet.
-pub type MakePoller = fn() -> std::io::Result<Arc<dyn Poller>>;
+/// Makes a poller for a runtime that has none yet, with so many shards.
+pub type MakePoller = fn(usize) -> std::io::Result<Arc<dyn Poller>>;
 
 /// What a goroutine's calls ask of its runtime. Every method may be called from any thread unless it says otherwise.
 pub(crate) trait AnyRuntime<M>: Send + Sync {
@@ -104,8 +104,8 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Its poller; made now, if it has none.
     fn poller(&self, make: MakePoller) -> std::io::Result<Arc<dyn Poller>>;
 
-    /// The count of its futures' tasks that wait for descriptors.
-    fn tasks_at_descriptors(&self) -> Tasks;
+    /// The counts of its futures' tasks that wait for descriptors.
+    fn tasks_at_descriptors(&self) -> &Tasks;
 
     /// Whether a goroutine may spin for a moment for what another running one holds.
     fn may_spin(&self) -> bool;

@@ -316,7 +316,7 @@ impl Source {
         for (_, poller) in self.homes().drain(..) {
             if let Some(poller) = poller.upgrade() {
                 // It may be gone from there; then there is nothing to end.
-                let _ = poller.remove(fd);
+                let _ = poller.remove(fd, self.tag());
             }
         }
     }

@@ -123,11 +123,11 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     }
 
     fn poller(&self, make: rt::MakePoller) -> std::io::Result<Arc<dyn Poller>> {
-        self.polling.open(make)
+        self.polling.open(make, self.settings.poller_shards)
     }
 
-    fn tasks_at_descriptors(&self) -> Tasks {
-        Tasks::clone(&self.polling.tasks)
+    fn tasks_at_descriptors(&self) -> &Tasks {
+        &self.polling.tasks
     }
 
     fn may_spin(&self) -> bool {

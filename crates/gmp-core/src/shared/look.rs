@@ -32,16 +32,15 @@ impl<C: Config> Sched<C> {
         !lists.post.watcher().is_some_and(|watcher| watcher.polls) && self.somebody_waits_outside(lists)
     }
 
-    /// Looks into the poller without waiting, and returns those who are ready. `None`: somebody else looks, or the look
-    /// failed.
-    pub(crate) fn look(&self) -> Option<List<Runnable>> {
+    /// Looks into a shard of the poller without waiting, and returns those who are ready. `None`: somebody else looks.
+    pub(crate) fn look(&self, shard: usize) -> Option<List<Runnable>> {
         let poller = self.polling.poller()?;
-        if !self.polling.begin_look() {
+        if !self.polling.begin_look(shard) {
             return None;
         }
         let mut told = ReadyList::new();
-        let looked = poller.look(&mut told);
-        self.polling.end_look(self.header.coarse_now());
+        let looked = poller.look(shard, &mut told);
+        self.polling.end_look(shard, self.header.coarse_now());
         check(looked);
         Some(self.collect(&told))
     }

@@ -170,7 +170,9 @@ impl Descriptor {
         let (header, half) = (here.g().header(), self.source.half(side));
         self.source.settle(header.serial, fd, || header.runtime().poller(make))?;
         half.unlist_task(key);
-        let mut sleeper = Sleeper::Task(Task::new(key, waker, &header.runtime().tasks_at_descriptors()));
+        let p = here.m().p_core().map_or(0, |p| p.id);
+        let mut sleeper =
+            Sleeper::Task(Task::new(key, waker, header.runtime().tasks_at_descriptors().count(p)));
         loop {
             sleeper = match half.list(ticket, sleeper) {
                 ListOutcome::Listed => return Ok(Listed::Listed),

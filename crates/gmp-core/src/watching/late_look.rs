@@ -1,5 +1,5 @@
-//! Late look: sysmon looks into the poller if nobody has for 10 ms, because all Ps have work in their queues. Go: `sysmon`
-//! (proc.go, Go 1.27), the part with `netpoll(0)`.
+//! Late look: sysmon looks into each shard of the poller into which nobody has for 10 ms, because all Ps have work in
+//! their queues. Go: `sysmon` (proc.go, Go 1.27), the part with `netpoll(0)`.
 
 use crate::contract::Config;
 use crate::ground::clock::nanos;
@@ -12,9 +12,9 @@ const LATE: Duration = Duration::from_millis(10);
 impl<C: Config> Sched<C> {
     /// Looks, if nobody has for so long.
     pub(super) fn look_if_late(&self, now: u64) {
-        let is_late = self.polling.poller().is_some() && self.polling.is_late(now, nanos(LATE));
-        if is_late && self.somebody_waits_outside(&self.lock()) {
-            self.inject_outside(self.look().unwrap_or_default());
+        let mut late = self.polling.late_shards(now, nanos(LATE)).peekable();
+        if late.peek().is_some() && self.somebody_waits_outside(&self.lock()) {
+            late.for_each(|shard| self.inject_outside(self.look(shard).unwrap_or_default()));
         }
     }
 }

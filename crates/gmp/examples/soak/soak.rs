@@ -126,6 +126,7 @@ fn generation<P: Policy>(
     let builder = if options.looks { builder.flight_recorder(looks::WINDOW) } else { builder };
     let runtime = builder
         .procs(rng.usize(1..=options.procs_max))
+        .poller_shards(rng.usize(1..=3))
         .max_threads(threads)
         .thread_keep_alive(Duration::from_millis([0, 1, 20, 10_000][rng.usize(..4)]))
         .seed(seed)

@@ -142,11 +142,13 @@ fn each_value_does_what_its_documentation_says() {
 
 fn out_of_range() {
     type Change = fn(gmp::Builder<gmp::policy::Go>) -> gmp::Builder<gmp::policy::Go>;
-    let all: [(Change, &str); 14] = [
+    let all: [(Change, &str); 16] = [
         (|b| b.procs(0), "procs(0): allowed are 1 to 1048576"),
         (|b| b.procs((1 << 20) + 1), "procs(1048577): allowed are 1 to 1048576"),
         (|b| b.max_threads(2), "max_threads(2): allowed are 3 to 1048576"),
         (|b| b.max_threads(usize::MAX), "max_threads(18446744073709551615): allowed are 3 to"),
+        (|b| b.poller_shards(0), "poller_shards(0): allowed are 1 to 1024"),
+        (|b| b.poller_shards(1025), "poller_shards(1025): allowed are 1 to 1024"),
         (|b| b.stack_size(0), "stack_size(0): allowed are 16384 to 67108864"),
         (|b| b.stack_size(16383), "stack_size(16383): allowed are"),
         (|b| b.stack_size((64 << 20) + 1), "stack_size(67108865): allowed are"),

@@ -329,7 +329,8 @@ fn reported() {
     for (overrun, text) in &*reports {
         assert!(overrun.number > 1 && overrun.name.as_deref() == Some("hog"), "{overrun:?}");
         assert!(overrun.created_at.file().ends_with("hogs.rs"), "{overrun:?}");
-        assert!(overrun.lasted >= 11 * MS, "{overrun:?}");
+        // The slice, and sysmon's grace.
+        assert!(overrun.lasted >= Duration::from_micros(10_500), "{overrun:?}");
         assert!(text.contains(" [hog] computed for ") && text.contains("hogs.rs"), "{text}");
     }
     println!("done");

@@ -24,6 +24,7 @@ pub(crate) const FAULT: crate::Fault = (
         a_busy_p_hears_of_descriptors,
         submissions_stops_and_resizes_reach_the_watcher,
         at_the_limit_of_threads_descriptors_are_heard,
+        every_shard_is_heard_while_all_ps_have_work,
         a_runtime_ends_beside_waits_outside,
         two_runtimes_share_a_socket,
         too_many_open_files_are_told_and_no_connection_is_lost,
@@ -37,6 +38,7 @@ pub(crate) const FAULT: crate::Fault = (
         busy_p,
         reaches_the_watcher,
         limit_of_threads,
+        hears_every_shard,
         ends_beside,
         shared_socket,
         too_many_files,
@@ -263,6 +265,51 @@ fn limit_of_threads() {
 
 fn at_the_limit_of_threads_descriptors_are_heard() {
     child("limit_of_threads").run().code(0).prints("20\n20\n").says("thread exhaustion");
+}
+
+/// Shards that are no P's own, while the Ps always have something to run.
+fn hears_every_shard() {
+    for procs in [1, 2] {
+        run(builder(procs).poller_shards(5), move || {
+            let (readers, mut others): (Vec<_>, Vec<_>) = (0..10)
+                .map(|_| {
+                    let (here, there) = std::os::unix::net::UnixStream::pair().expect("a pair");
+                    let here = UnixStream::from_std(here).expect("it waits by the poller");
+                    (gmp::go(move || (&here).read(&mut [0]).expect("it reads")), there)
+                })
+                .unzip();
+            let writer = std::thread::spawn(move || {
+                for there in &mut others {
+                    std::thread::sleep(Duration::from_millis(2));
+                    there.write_all(b"x").expect("it is open");
+                }
+                others
+            });
+            let busy: Vec<_> = (0..procs)
+                .map(|_| {
+                    gmp::go(|| {
+                        while !HEARD.load(SeqCst) {
+                            gmp::yield_now()
+                        }
+                    })
+                })
+                .collect();
+            println!(
+                "{}",
+                readers.into_iter().map(|reader| reader.join().expect("it returns")).sum::<usize>()
+            );
+            HEARD.store(true, SeqCst);
+            busy.into_iter().for_each(|busy| busy.join().expect("it returns"));
+            drop(writer.join().expect("it writes"));
+            HEARD.store(false, SeqCst);
+        });
+    }
+}
+
+static HEARD: AtomicBool = AtomicBool::new(false);
+
+fn every_shard_is_heard_while_all_ps_have_work() {
+    child("hears_every_shard").run().code(0).prints("10\n10\n");
 }
 
 fn ends_beside() {

@@ -34,11 +34,11 @@ impl Poller for Interruptible {
         Ok(())
     }
 
-    fn remove(&self, _: BorrowedFd<'_>) -> Result<()> {
+    fn remove(&self, _: BorrowedFd<'_>, _: Tag) -> Result<()> {
         Ok(())
     }
 
-    fn look(&self, _: &mut ReadyList) -> Result<()> {
+    fn look(&self, _: usize, _: &mut ReadyList) -> Result<()> {
         Ok(())
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod look;
 pub(crate) mod polling;
 pub(crate) mod queues;
 pub(crate) mod refusals;
+pub(crate) mod relief;
 pub(crate) mod reports;
 pub(crate) mod sched;
 pub(crate) mod sysmon_note;

@@ -7,6 +7,10 @@
 //! Both halves of the fence are full ones here, which is what they amount to. A job's content is written before the
 //! push and rewritten by whoever takes it, through loom's `UnsafeCell`, so that one that is taken twice, or read too
 //! early, is a race.
+//!
+//! Caught when broken: either half of the fence left out; `bottom` lowered after the look at `top`; a release of `bottom`
+//! or an acquire of it that is relaxed; a last job that is taken without the race for it. Not caught: a relaxed move of
+//! `top`, or a relaxed look at it in `push`, since in loom no load is performed later than it is written.
 
 use super::door::{Door, Way};
 use super::jobs::Jobs;

@@ -12,7 +12,6 @@ mod leave;
 mod limit;
 #[cfg(all(test, loom))]
 mod loom_hop;
-mod relief;
 mod steal;
 mod switch;
 mod timers;

@@ -9,7 +9,6 @@ pub(crate) mod look;
 pub(crate) mod polling;
 pub(crate) mod queues;
 pub(crate) mod refusals;
-pub(crate) mod relief;
 pub(crate) mod reports;
 pub(crate) mod sched;
 pub(crate) mod sysmon_note;

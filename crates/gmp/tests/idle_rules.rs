@@ -70,22 +70,6 @@ fn timers_behind_a_hog_go_off<P: Policy>() {
         .unwrap();
 }
 
-/// A goroutine that a timer has woken starts another and never suspends: the relief takes that one.
-fn work_behind_a_timers_goroutine_starts<P: Policy>() {
-    runtime::<P>(2)
-        .run(|| {
-            for _ in 0..20 {
-                gmp::sleep(Duration::from_micros(300));
-                let ran = Arc::new(AtomicBool::new(false));
-                let theirs = ran.clone();
-                let other = gmp::go(move || theirs.store(true, Ordering::Release));
-                spin_until("one in line behind a timer's goroutine", || ran.load(Ordering::Acquire));
-                other.join().unwrap();
-            }
-        })
-        .unwrap();
-}
-
 /// Goroutines come from a goroutine, from a plain thread and by timers; all of them run, once.
 fn everything_runs<P: Policy>() {
     let runtime = runtime::<P>(4);
@@ -122,7 +106,6 @@ fn everything_runs<P: Policy>() {
 fn judge<P: Policy>() {
     work_behind_a_hog_starts::<P>();
     timers_behind_a_hog_go_off::<P>();
-    work_behind_a_timers_goroutine_starts::<P>();
     everything_runs::<P>();
 }
 
@@ -181,22 +164,4 @@ fn frugal_wakes_once_for_a_lone_goroutine() {
         .value;
     // The bounded law may step in where the machine lets the only M wait for 10 ms; twice in three beats it does not.
     assert!(wakeups <= BEATS / 3, "{wakeups} for {BEATS} goroutines, each alone");
-}
-
-/// A goroutine that a timer wakes, and one that it starts before it suspends, wake no thread: the relief comes by itself.
-/// On a machine that lets a thread wait for longer than the relief sleeps, one has to be woken; not on every try.
-#[test]
-fn a_timer_wakes_no_second_thread() {
-    const BEATS: u64 = 20;
-    let beats = || {
-        let before = gmp::stats().wakeups;
-        for _ in 0..BEATS {
-            gmp::sleep(Duration::from_millis(1));
-            drop(gmp::go(|| ()));
-        }
-        gmp::stats().wakeups - before
-    };
-    let wakeups =
-        runtime::<Go>(2).run(move || (0..100).map(|_| beats()).find(|&wakeups| wakeups < BEATS / 2));
-    assert!(wakeups.unwrap().value.is_some(), "each beat wakes a thread");
 }

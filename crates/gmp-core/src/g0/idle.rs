@@ -29,8 +29,6 @@ impl<C: Config> G0<'_, C> {
         let p = self.release();
         // `false` if the P went straight to another M, for a goroutine that waits for a thread.
         let idle = self.sched.retire_p(&mut lists, p);
-        // We look ourselves, now.
-        self.sched.idle.call_off();
         drop(lists);
         self.drop_spinning();
         // From here on a submitter sees the idle P and nobody spinning. What it pushed before it could see them, we see
@@ -83,19 +81,15 @@ impl<C: Config> G0<'_, C> {
             self.acquire(p);
             return true;
         }
-        let (mut surplus, mut due) = (false, None);
+        let mut surplus = false;
         if self.m.inbox.is_empty() {
             surplus = lists.idle_ms.push(MRef::new(self.m), self.sched.kept_idle());
             self.sched.check_dead(&mut lists);
-            due = if surplus { None } else { self.become_relief(&mut lists) };
         } else {
             lists.ms_wanting_p.push(MRef::new(self.m));
             self.sched.call_attention(attention::WANTS_P);
         }
         drop(lists);
-        if due.is_some_and(|due| self.sleep_as_relief(due)) {
-            return true;
-        }
         let given = !surplus || self.sleep_as_surplus();
         (given || !self.may_leave()) && self.sleep_for_p()
     }

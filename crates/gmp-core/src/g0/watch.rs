@@ -97,14 +97,11 @@ impl<C: Config> G0<'_, C> {
                 self.sched.inject_outside(ready);
                 return None;
             };
+            drop(lists);
             if ready.is_empty() || until != NEVER {
                 self.sched.idle.spin();
                 self.m.spinning.set(true);
             }
-            if ready.is_empty() && until != NEVER {
-                self.call_relief(&mut lists, until);
-            }
-            drop(lists);
             self.acquire(p);
         }
         self.sched.inject_here(self.m, ready)

@@ -2,8 +2,7 @@
 //!
 //! It is one word, so that a submission asks one question of one cache line. **Invariant**: `idle` counts the Ps on the
 //! idle list (both change under the scheduler's lock), `spinning` counts the Ms that hold the right to spin; a *wanted*
-//! mark is left by an M that found work and no P for it, and taken by one that has a P and found no work; a *promised*
-//! mark says that the relief looks at all queues in a moment (`shared/relief.rs`).
+//! mark is left by an M that found work and no P for it, and taken by one that has a P and found no work.
 //!
 //! `g0/idle/README.md` describes the protocols over it, with the danger and the proof. Go: `npidle`, `nmspinning` and
 //! `needspinning` of `schedt` (runtime2.go, Go 1.27).
@@ -18,7 +17,6 @@ const SPINNING_SHIFT: u32 = 21;
 const IDLE: u64 = 1;
 const SPINNING: u64 = 1 << SPINNING_SHIFT;
 const WANTED: u64 = 1 << 63;
-const PROMISED: u64 = 1 << 62;
 
 /// The word.
 ///
@@ -100,38 +98,6 @@ impl IdleWord {
     }
 }
 
-impl IdleWord {
-    /// The relief will look at all queues. Under the scheduler's lock, with the relief armed.
-    pub fn promise(&self) {
-        self.0.fetch_or(PROMISED, Ordering::Relaxed);
-    }
-
-    /// Whether that is promised.
-    #[inline]
-    pub fn is_promised(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & PROMISED != 0
-    }
-
-    /// Takes the promise back, if it was made; the caller looks at all queues itself, after a fence. Under the lock.
-    pub fn call_off(&self) {
-        if self.is_promised() {
-            // ORDER: idle. Relaxed suffices, as for `p_idle`.
-            self.0.fetch_and(!PROMISED, Ordering::Relaxed);
-        }
-    }
-
-    /// Keeps the promise, if it was made: the caller has the right to spin. Under the lock.
-    #[must_use]
-    pub fn keep(&self) -> bool {
-        if !self.is_promised() {
-            return false;
-        }
-        // The promise changes under the lock only, so the mark is there yet: in one step it becomes the right.
-        self.0.fetch_add(SPINNING.wrapping_sub(PROMISED), Ordering::Relaxed);
-        true
-    }
-}
-
 fn idle(word: u64) -> usize {
     (word & COUNT) as usize
 }
@@ -160,26 +126,6 @@ mod tests {
         word.give_up();
         word.p_busy();
         assert_eq!(word.view(8), IdleView { procs: 8, idle: 4, spinning: 0 });
-    }
-
-    #[test]
-    fn a_promise_is_kept_once_or_called_off() {
-        let word = IdleWord::new();
-        word.p_idle();
-        assert!(!word.keep());
-        word.promise();
-        word.promise();
-        assert!(word.is_promised());
-        assert_eq!(word.view(2), IdleView { procs: 2, idle: 1, spinning: 0 });
-        assert!(word.keep());
-        assert!(!word.keep());
-        assert_eq!(word.view(2), IdleView { procs: 2, idle: 1, spinning: 1 });
-        word.promise();
-        word.want_spinner();
-        word.call_off();
-        word.call_off();
-        assert!(!word.is_promised() && word.take_wanted());
-        assert_eq!(word.view(2), IdleView { procs: 2, idle: 1, spinning: 2 });
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::records::p::{OwnedP, P};
 use crate::shared::blockers::Blockers;
 use crate::shared::idle_ms::IdleMs;
 use crate::shared::refusals::Refusals;
-use crate::shared::relief::Relief;
 use crate::shared::reports::{DeadlockReport, Leftover};
 use crate::shared::watch_post::WatchPost;
 use core::mem::ManuallyDrop;
@@ -98,10 +97,6 @@ pub(crate) struct Lists<C: Config> {
     pub(crate) ms_wanting_p: Vec<MRef>,
     /// The M that sleeps until the next timer, or until a descriptor is ready.
     pub(crate) post: WatchPost<MRef>,
-    /// The idle M that comes up by itself soon after the watcher.
-    pub(crate) relief: Option<Relief<MRef>>,
-    /// A watcher has come back for a timer and found no relief that is due soon.
-    pub(crate) wants_relief: bool,
     /// Threads to be made by sysmon, because the asker's thread is locked and its state must not be inherited.
     #[doc(alias = "newmHandoff")]
     pub(crate) ms_to_make: Vec<(OwnedP<C>, bool)>,
@@ -195,8 +190,6 @@ impl<C: Config> Lists<C> {
             locked_idle: 0,
             ms_wanting_p: Vec::new(),
             post: WatchPost::new(),
-            relief: None,
-            wants_relief: false,
             ms_to_make: Vec::new(),
             sysmon_asleep: false,
             taken: 0,

@@ -3,21 +3,18 @@
 //!
 //! Modelled: the steps of `waking/submit.rs` (push, fence, look, wake), `waking/wake.rs` (`wake_spinner`,
 //! `start_spinner`) and `g0/idle.rs` (`give_up_p`, `last_look`), of a spinner that finds work (`stop_spinning`,
-//! `wake_the_next`), of sysmon (`wake_for_old_work`), and of the relief (`g0/relief.rs`), in their order; the lists under
-//! the scheduler's lock are a count of idle Ps. When all threads are through, these hold:
+//! `wake_the_next`), and of sysmon (`wake_for_old_work`), in their order; the lists under the scheduler's lock are a
+//! count of idle Ps. When all threads are through, these hold:
 //! - the word's count of spinners is the number of those who spin, else neither law would have anything to stand on;
-//! - **strong** (I2), if the rule claims it: there is no work queued beside an idle P while nobody spins and no look
-//!   of the relief is promised;
+//! - **strong** (I2), if the rule claims it: there is no work queued beside an idle P while nobody spins;
 //! - **bounded** (I4), for every rule: the same after one more round of sysmon.
 //!
 //! Threads: at most three. Preemptions: unbounded with two threads, 4 with three, or what `LOOM_MAX_PREEMPTIONS` says.
 //! Time: 40 s of CPU time a rule.
 //!
 //! Caught when broken: no fence; the last look before the right to spin is given up; a rule that claims to be strong
-//! and is not; a right to spin that is not given up where no P was left; a sysmon that leaves the wake to the rule; a
-//! promise that is called off after the last look, that is called off before the right to spin is there, or that the
-//! relief forgets. Not caught: a submitter, or a relief, that leaves no request where it found no P, since two Ps are too
-//! few for it.
+//! and is not; a right to spin that is not given up where no P was left; a sysmon that leaves the wake to the rule. Not
+//! caught: a submitter that leaves no request where it found no P, since two Ps are too few for it.
 
 use crate::contract::{IdlePolicy, IdleView, RunQueue, SharedQueue, Slot, Thief};
 use crate::ground::sync::{Arc, full_fence};
@@ -72,19 +69,18 @@ impl<I: IdlePolicy> House<I> {
 
     /// `wake_for_submission`.
     fn wake_for_submission(&self) {
-        self.wake_if(|_| self.queued() <= 1, |view| self.rule.wake_on_submit(view, || self.queued()));
+        self.wake_if(|view| self.rule.wake_on_submit(view, || self.queued()));
     }
 
     /// `wake_the_next`.
     fn wake_the_next(&self) {
-        let may_wait = |view: IdleView| view.busy() <= 1 && self.queued() == 0;
-        self.wake_if(may_wait, |view| self.rule.pass_on(view, || self.queued()));
+        self.wake_if(|view| self.rule.pass_on(view, || self.queued()));
     }
 
-    fn wake_if(&self, may_wait: impl FnOnce(IdleView) -> bool, agree: impl Fn(IdleView) -> bool) {
+    fn wake_if(&self, agree: impl Fn(IdleView) -> bool) {
         full_fence();
         let view = self.idle.view(PROCS);
-        if view.idle > 0 && agree(view) && !(self.idle.is_promised() && may_wait(view)) {
+        if view.idle > 0 && agree(view) {
             self.wake_spinner(agree);
         }
     }
@@ -147,7 +143,6 @@ impl<I: IdlePolicy> House<I> {
             }
             lists.idle_ps += 1;
             self.idle.p_idle();
-            self.idle.call_off();
         }
         if spinning {
             self.idle.give_up();
@@ -165,28 +160,6 @@ impl<I: IdlePolicy> House<I> {
         false
     }
 
-    /// A P is idle, and it is promised that the relief looks.
-    fn promise(&self) {
-        let mut lists = self.lists.lock().unwrap();
-        lists.idle_ps += 1;
-        self.idle.p_idle();
-        self.idle.promise();
-    }
-
-    /// `sleep_as_relief`, when the relief is due. `true`: it has a P and the right to spin.
-    fn relieve(&self) -> bool {
-        let mut lists = self.lists.lock().unwrap();
-        if !self.idle.is_promised() {
-            return false;
-        }
-        if lists.idle_ps == 0 {
-            self.idle.want_spinner();
-            self.idle.call_off();
-            return false;
-        }
-        self.idle.keep() && self.take_idle_p(&mut lists)
-    }
-
     /// Checks the laws, when all threads are through and `spinning` of them go on spinning.
     fn check(&self, spinning: usize) {
         self.count(spinning);
@@ -200,7 +173,7 @@ impl<I: IdlePolicy> House<I> {
 
     fn breaks_the_law(&self) -> bool {
         let view = self.idle.view(PROCS);
-        self.queued() > 0 && view.idle > 0 && view.spinning == 0 && !self.idle.is_promised()
+        self.queued() > 0 && view.idle > 0 && view.spinning == 0
     }
 
     fn count(&self, spinning: usize) {
@@ -332,81 +305,6 @@ pub fn sysmon_meets_the_last_idler<I: IdlePolicy>() {
     });
 }
 
-/// A P's holder submits once while it is promised that the relief looks, and the relief comes: one that spins on, or one
-/// that looks for the work at once and goes idle.
-///
-/// # Panics
-/// A law is broken.
-pub fn a_submission_meets_the_relief<I: IdlePolicy>() {
-    for goes_idle in [false, true] {
-        explore(None, move || {
-            let ledger = Ledger::new(1);
-            let (house, mut ring) = House::<I>::new(0);
-            house.promise();
-            let relief = {
-                let house = house.clone();
-                thread::spawn(move || house.relieve() && (!goes_idle || house.go_idle(true)))
-            };
-            ring.push(ledger.mint(), Slot::Next, &mut no_spill);
-            house.wake_for_submission();
-            let spins = relief.join().unwrap();
-            house.check(usize::from(spins));
-            house.empty(ring);
-            ledger.settle();
-        });
-    }
-}
-
-/// A P's holder submits once while it is promised that the relief looks, and another M goes idle and calls the promise
-/// off. The relief comes too late.
-///
-/// # Panics
-/// A law is broken.
-pub fn a_submission_meets_a_promise_called_off<I: IdlePolicy>() {
-    explore(Some(4), || {
-        let ledger = Ledger::new(1);
-        let (house, mut ring) = House::<I>::new(0);
-        house.promise();
-        let idler = {
-            let house = house.clone();
-            thread::spawn(move || house.go_idle(false))
-        };
-        ring.push(ledger.mint(), Slot::Next, &mut no_spill);
-        house.wake_for_submission();
-        let spins = usize::from(idler.join().unwrap());
-        let spins = spins + usize::from(house.relieve());
-        house.check(spins);
-        house.empty(ring);
-        ledger.settle();
-    });
-}
-
-/// The M that came back for a timer goes idle while another M takes the idle P, and the relief comes.
-///
-/// # Panics
-/// A law is broken.
-pub fn the_relief_finds_no_p<I: IdlePolicy>() {
-    explore(Some(4), || {
-        let ledger = Ledger::new(1);
-        let (house, ring) = House::<I>::new(0);
-        house.promise();
-        let relief = {
-            let house = house.clone();
-            thread::spawn(move || house.relieve())
-        };
-        let idler = {
-            let house = house.clone();
-            thread::spawn(move || house.go_idle(false))
-        };
-        house.shared.push(ledger.mint());
-        house.wake_from_outside();
-        let spins = usize::from(relief.join().unwrap()) + usize::from(idler.join().unwrap());
-        house.check(spins);
-        house.empty(ring);
-        ledger.settle();
-    });
-}
-
 /// The models, as tests of the idle rule of this name in scope.
 #[macro_export]
 macro_rules! idle_policy_models {
@@ -429,21 +327,6 @@ macro_rules! idle_policy_models {
         #[test]
         fn sysmon_meets_the_last_idler() {
             $crate::suite::idle_models::sysmon_meets_the_last_idler::<$idle>();
-        }
-
-        #[test]
-        fn a_submission_meets_the_relief() {
-            $crate::suite::idle_models::a_submission_meets_the_relief::<$idle>();
-        }
-
-        #[test]
-        fn a_submission_meets_a_promise_called_off() {
-            $crate::suite::idle_models::a_submission_meets_a_promise_called_off::<$idle>();
-        }
-
-        #[test]
-        fn the_relief_finds_no_p() {
-            $crate::suite::idle_models::the_relief_finds_no_p::<$idle>();
         }
     };
 }

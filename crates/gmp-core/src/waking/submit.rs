@@ -128,15 +128,14 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "wakep")]
     #[inline]
     pub(crate) fn wake_for_submission(&self, m: &M) {
-        let may_wait = |_: IdleView| self.queues_at_most(1, m);
-        self.wake_if(may_wait, |idle, view| idle.wake_on_submit(view, || self.queued_at(m)));
+        self.wake_if(|idle, view| idle.wake_on_submit(view, || self.queued_at(m)));
     }
 
     /// Wakes an M for a job that the goroutine on `m` has just offered, if the policy thinks so.
     pub(crate) fn wake_for_job_at(&self, m: &M) {
         let hold = m.door.hold();
         if hold.found_p() {
-            self.wake_if(|_| false, |idle, view| idle.wake_on_submit(view, || 1 + self.queued_at(m)));
+            self.wake_if(|idle, view| idle.wake_on_submit(view, || 1 + self.queued_at(m)));
         }
     }
 
@@ -144,41 +143,24 @@ impl<C: Config> Sched<C> {
     #[doc(alias = "resetspinning")]
     #[inline]
     pub(crate) fn wake_the_next(&self, m: &M) {
-        // Where others run goroutines, they may have relied on this spinner for what they have queued.
-        let may_wait = |view: IdleView| view.busy() <= 1 && self.queues_at_most(0, m);
-        self.wake_if(may_wait, |idle, view| idle.pass_on(view, || self.queued_at(m)));
+        self.wake_if(|idle, view| idle.pass_on(view, || self.queued_at(m)));
     }
 
-    /// Wakes an M if the policy thinks so, and not if the relief will look and that is soon enough.
     #[inline]
-    fn wake_if(&self, may_wait: impl FnOnce(IdleView) -> bool, agree: impl Fn(&IdleOf<C>, IdleView) -> bool) {
+    fn wake_if(&self, agree: impl Fn(&IdleOf<C>, IdleView) -> bool) {
         // The caller holds a P; if it is the only one, none is idle.
         if self.procs() > 1 {
-            self.wake_if_fenced(may_wait, agree);
+            self.wake_if_fenced(agree);
         }
     }
 
     #[inline]
-    fn wake_if_fenced(
-        &self,
-        may_wait: impl FnOnce(IdleView) -> bool,
-        agree: impl Fn(&IdleOf<C>, IdleView) -> bool,
-    ) {
+    fn wake_if_fenced(&self, agree: impl Fn(&IdleOf<C>, IdleView) -> bool) {
         full_fence();
         let view = self.view();
-        if view.idle > 0
-            && self.opinion(|idle| agree(idle, view))
-            && !(self.idle.is_promised() && may_wait(view))
-        {
+        if view.idle > 0 && self.opinion(|idle| agree(idle, view)) {
             self.wake_spinner(agree);
         }
-    }
-
-    /// Whether no more than `most` goroutines wait in the queue of the P that `m` holds and in the shared one.
-    #[cold]
-    #[inline(never)]
-    fn queues_at_most(&self, most: usize, m: &M) -> bool {
-        self.policy_from_anywhere(|| self.queued_at(m)) <= most
     }
 
     /// Wakes an M for work queued by one who holds no P. If all Ps are idle, the policy is not asked.

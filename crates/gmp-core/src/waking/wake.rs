@@ -318,7 +318,6 @@ impl<C: Config> Sched<C> {
         match lists.post.watcher() {
             Some(watcher) if watcher.until > when => lists.rouse_watcher(),
             Some(_) => {}
-            None if self.idle.is_promised() && lists.relief.is_some_and(|relief| relief.at <= when) => {}
             None => {
                 drop(lists);
                 self.wake_from_outside();

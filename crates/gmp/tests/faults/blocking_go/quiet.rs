@@ -40,6 +40,7 @@ pub(crate) const TOUCHES_NO_RUNTIME: &[&str] = &[
     "Builder::own_thread_locals",
     "Builder::pinned",
     "Builder::policy",
+    "Builder::poller_shards",
     "Builder::procs",
     "Builder::retake",
     "Builder::seed",

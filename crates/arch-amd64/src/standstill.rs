@@ -92,7 +92,7 @@ impl Drop for Snapshot {
 /// the system refuses a copy.
 ///
 /// System calls in which threads are go on afterwards, except those that the kernel never restarts, as with
-/// [`capture`](crate::capture).
+/// [`capture`](crate::capture()).
 ///
 /// # Safety
 /// `meanwhile` takes no lock, and neither asks for memory nor gives any back: whoever has malloc's lock stands still.

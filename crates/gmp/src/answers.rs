@@ -1,6 +1,5 @@
 //! What a program answers at the socket of `Builder::inspect` beyond what gmp-inspect does: its metrics, and a trace.
 
-use gmp_core::runtime::Handle;
 use gmp_inspect::Answers;
 
 /// The answers, by the name of the request.
@@ -16,7 +15,7 @@ const LONGEST: u64 = 60;
 
 /// A trace of the next seconds, in Go's format. On a thread that is no M.
 #[cfg(feature = "trace")]
-fn trace(handle: &Handle, seconds: &str) -> Result<Vec<u8>, String> {
+fn trace(handle: &gmp_core::runtime::Handle, seconds: &str) -> Result<Vec<u8>, String> {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex, PoisonError};
 

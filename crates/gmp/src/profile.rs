@@ -89,12 +89,13 @@ pub fn mutex() -> Profile {
 /// (by `fork`, whose handlers do not run), so that everything is seen at one moment, and the copy is
 /// searched for the addresses of channels while the program runs on. **What is told is never able to go on**, with four
 /// exceptions, all of which need handles in unusual places: in a packed struct at an odd place, disguised (as by
-/// `transmute` to other bits), in memory that `fork` does not copy, or outside the process.
+/// `transmute` to other bits), in memory that `fork` does not copy or that is shared, a device's or not to be read, or
+/// outside the process.
 ///
 /// **Not all are told.** Whatever looks like a handle counts as one: so a handle in anything on the heap (an `Arc`, a
 /// `Vec`, a goroutine's own thread-locals) keeps its channel within reach, and so do remains of one, in freed memory or
-/// in a place on a stack that its function does not use any more. Builds without optimisation have more of those. What
-/// other runtimes' goroutines wait at is not looked into.
+/// in a place on a stack that its function does not use any more. What other runtimes' goroutines wait at is not looked
+/// into.
 ///
 /// Threads are stopped by SIGURG, which may end a sleep or a poll of C code with EINTR. If one blocks that signal, or the
 /// system refuses `fork` or the memory of the child (`/proc/PID/mem`), channels are left out; so they are where each

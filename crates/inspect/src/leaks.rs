@@ -17,7 +17,8 @@ use crate::cycles::LASTS;
 use crate::memory::Memory;
 use crate::reach::{By, Channel, Found, Part, Waits, Wanted, never};
 use crate::sights::All;
-use core::mem::MaybeUninit;
+use crate::threads::threads;
+use crate::walk::wipe;
 use core::ops::Range;
 use gmp_arch_amd64::{Snapshot, StackSlabs, standstill};
 use gmp_core::WaitReason;
@@ -65,14 +66,13 @@ pub(crate) fn find(handle: &Handle) -> HashSet<Named> {
 
 /// Whether no thread blocks the signal by which threads are stopped.
 fn all_can_stop() -> bool {
-    let blocks = |task: &std::path::Path| {
-        let status = std::fs::read_to_string(task.join("status")).ok()?;
+    let blocks = |thread: i32| {
+        let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
         let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
         Some(u64::from_str_radix(mask.trim(), 16).ok()? >> (gmp_arch_amd64::SIGNAL - 1) & 1 != 0)
     };
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     // One that has ended meanwhile blocks nothing.
-    !threads.into_iter().any(|thread| blocks(&thread.path()).unwrap_or(false))
+    !threads().any(|thread| blocks(thread).unwrap_or(false))
 }
 
 /// Those who never go on as far as locks and joins can tell. They are looked at twice.
@@ -136,13 +136,6 @@ impl Drop for Moment {
         wipe(&mut self.goroutines);
         wipe(&mut self.threads);
     }
-}
-
-/// Empties it, and its memory too: the next who searches that is not to find addresses on stacks there.
-fn wipe<T>(list: &mut Vec<T>) {
-    list.clear();
-    list.spare_capacity_mut().fill_with(MaybeUninit::zeroed);
-    core::hint::black_box(list);
 }
 
 impl Moment {

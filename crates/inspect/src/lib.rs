@@ -15,6 +15,7 @@
 //! | `profile.rs` | [`Profile`](profile::Profile): samples with their stacks and labels, and how they are taken. With the feature `profile` |
 //! | `contention.rs` | profiles of waits and of locks that are held up. With the feature `profile` |
 //! | `leaks.rs`, `reach.rs`, `memory.rs` | goroutines that never go on: how they are found, by what rule, in what memory. With the feature `profile` |
+//! | `threads.rs` | the list of threads. With the feature `profile` |
 //! | `pprof.rs` | a profile as pprof reads it |
 //! | `schedtrace.rs` | Go's line about the scheduler, once a period |
 //!
@@ -46,6 +47,8 @@ mod sights;
 mod signals;
 mod symbols;
 mod text;
+#[cfg(feature = "profile")]
+mod threads;
 mod walk;
 
 pub use dump::{Dump, Group, dump, dump_elsewhere};

@@ -9,6 +9,7 @@
 use crate::dump::Dump;
 use crate::elsewhere::elsewhere;
 use crate::symbols::{Frame, Symbols};
+use crate::threads::threads;
 use crate::walk::Walk;
 use core::fmt;
 use gmp_arch_amd64::{cpu_time_of_thread, thread_id, thread_runs};
@@ -186,12 +187,6 @@ impl Sampler {
         samples.sort_by_key(|sample| core::cmp::Reverse(sample.time));
         samples
     }
-}
-
-/// The threads of this process, by the kernel's numbers.
-fn threads() -> impl Iterator<Item = i32> {
-    let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 impl Profile {

@@ -31,11 +31,12 @@ pub(crate) struct Copy {
     registers: Registers,
 }
 
-/// Who searches memory for those who refer to something (`leaks.rs`) is not to find copies of stacks.
-fn wipe(copy: &mut Vec<u8>) {
-    copy.clear();
-    let spare = copy.spare_capacity_mut();
-    spare.fill(core::mem::MaybeUninit::new(0));
+/// Empties a list, and its memory too: who searches memory for those who refer to something (`leaks.rs`) is not to find
+/// copies of stacks there, or addresses on some.
+pub(crate) fn wipe<T>(list: &mut Vec<T>) {
+    list.clear();
+    let spare = list.spare_capacity_mut();
+    spare.fill_with(core::mem::MaybeUninit::zeroed);
     core::hint::black_box(spare);
 }
 

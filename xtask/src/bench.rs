@@ -9,7 +9,7 @@ pub(crate) mod machine;
 pub(crate) mod names;
 pub(crate) mod page;
 pub(crate) mod plan;
-mod program;
+pub(crate) mod program;
 mod publish;
 pub(crate) mod ratio;
 pub(crate) mod report;

@@ -5,6 +5,7 @@ mod client;
 mod server;
 
 use crate::bench::machine::{self, Machine};
+use crate::bench::program;
 use crate::bench::ratio::Ratio;
 use crate::bench::units::{give_or_take, grouped};
 use crate::root;
@@ -75,6 +76,7 @@ fn contests(quick: bool) -> [Contest; 4] {
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
     client::are_installed()?;
+    args.go.as_deref().map(program::check_go).transpose()?;
     let contestants = build(args.go.as_deref())?;
     let Machine { cpu, cores, kernel, rustc } = Machine::here();
     println!("{} at {}\n{cpu}, {cores} cores, {kernel}, {rustc}", machine::command(), machine::commit());
@@ -94,7 +96,6 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 
 /// Builds all servers.
 fn build(go: Option<&Path>) -> Result<Vec<Contestant>> {
-    let folder = root::root().join("examples/servers");
     let target = root::target().join("servers");
     let mut cargo = root::cargo(&["build", "--release", "--manifest-path", "examples/servers/Cargo.toml"]);
     ensure!(root::succeeds(cargo.env("CARGO_TARGET_DIR", &target))?, "the servers do not build");
@@ -115,10 +116,8 @@ fn build(go: Option<&Path>) -> Result<Vec<Contestant>> {
         return Ok(contestants);
     };
     for kind in ["kv", "hello"] {
-        let mut build = Command::new(go);
-        build.current_dir(folder.join("go")).args(["build", "-o"]);
-        build.arg(target.join(format!("{kind}-go"))).arg(format!("{kind}.go"));
-        ensure!(root::succeeds(&mut build)?, "{} does not build the server {kind}.go", go.display());
+        let sources = [&format!("{kind}.go"), "listen.go"];
+        program::go_build(go, "examples/servers/go", &sources, &target.join(format!("{kind}-go")))?;
     }
     let command = move |kind: &str| {
         let mut command = Command::new(target.join(format!("{kind}-go")));

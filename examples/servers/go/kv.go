@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"sync"
 )
@@ -23,12 +22,7 @@ type store struct {
 var errBadRequest = errors.New("bad request")
 
 func main() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println("listening at", listener.Addr())
+	listener := listen()
 	kept := &store{values: map[string][]byte{}}
 	for {
 		connection, err := listener.Accept()

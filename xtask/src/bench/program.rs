@@ -165,17 +165,22 @@ pub(crate) fn check_go(go: &Path) -> Result<()> {
 
 /// Builds the Go program of the same workloads with the given `go`.
 pub(crate) fn build_go(go: &Path) -> Result<Program> {
-    let folder = root::target().join("bench-go");
-    let program = folder.join("gmp-bench-go");
+    let program = root::target().join("bench-go/gmp-bench-go");
+    go_build(go, "crates/bench/go", &["."], &program)?;
+    Ok(Program::new(program))
+}
+
+/// Builds a Go program of these sources in a folder of the workspace.
+pub(crate) fn go_build(go: &Path, folder: &str, sources: &[&str], program: &Path) -> Result<()> {
     let go = if go.components().count() > 1 { go.canonicalize()? } else { go.to_owned() };
     let mut build = Command::new(go);
-    build.current_dir(root::root().join("crates/bench/go")).args(["build", "-o"]).arg(&program).arg(".");
+    build.current_dir(root::root().join(folder)).args(["build", "-o"]).arg(program).args(sources);
     // No module is needed, and so no network either; the build cache stays in our target folder.
     build.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
-    build.env("GOCACHE", folder.join("cache"));
+    build.env("GOCACHE", root::target().join("bench-go/cache"));
     let status = build.status().context("cannot start the Go compiler")?;
     ensure!(status.success(), "the Go program does not build");
-    Ok(Program::new(program))
+    Ok(())
 }
 
 #[cfg(test)]

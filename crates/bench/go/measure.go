@@ -145,7 +145,18 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func peakRSS() int64 { return usage().Maxrss * 1024 }
+// peakRSS is the most memory that was ever resident, in bytes. Maxrss of getrusage would be at least what the process had
+// at its peak that started this one.
+func peakRSS() int64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range bytes.Lines(status) {
+		if rest, found := bytes.CutPrefix(line, []byte("VmHWM:")); found {
+			kib, _ := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
+			return kib * 1024
+		}
+	}
+	return 0
+}
 
 func rss() int64 {
 	statm, err := os.ReadFile("/proc/self/statm")

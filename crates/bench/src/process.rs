@@ -26,9 +26,10 @@ fn cpu_time_of(who: libc::c_int) -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// The most memory that was ever resident, in bytes.
+/// The most memory that was ever resident, in bytes; 0 where the system does not tell. `ru_maxrss` of `getrusage` would be
+/// at least what the process had at its peak that started this one (Linux: `exec_mmap` hands it on).
 pub(crate) fn peak_rss() -> u64 {
-    usage(libc::RUSAGE_SELF).ru_maxrss as u64 * 1024
+    of_status("VmHWM:")
 }
 
 /// What this process has used so far, under the names that a cell's figures carry.
@@ -53,8 +54,12 @@ pub(crate) fn rss() -> u64 {
 
 /// The memory of page tables, in bytes; 0 where the system does not tell.
 pub(crate) fn page_tables() -> u64 {
+    of_status("VmPTE:")
+}
+
+fn of_status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmPTE:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
@@ -74,4 +79,27 @@ pub(crate) fn nanosleep(time: Duration) {
 pub(crate) fn thread_id() -> u64 {
     // SAFETY: the call takes no arguments and cannot fail.
     unsafe { libc::gettid() as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The peak of the process that starts it does not count.
+    #[test]
+    fn a_small_process_has_a_small_peak() {
+        const CHILD: &str = "GMP_BENCH_TELLS_ITS_PEAK";
+        if std::env::var_os(CHILD).is_some() {
+            return println!("peak {}", peak_rss());
+        }
+        let large = std::hint::black_box(vec![1_u8; 256 << 20]);
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "--nocapture", "process::tests::a_small_process_has_a_small_peak"]);
+        let out = String::from_utf8(child.env(CHILD, "1").output().unwrap().stdout).unwrap();
+        drop(large);
+        let told = out.split_once("peak ").and_then(|(_, rest)| rest.split_whitespace().next());
+        let peak: u64 = told.unwrap_or_else(|| panic!("{out}")).parse().unwrap();
+        assert!(peak > 0 && peak < 128 << 20, "{peak}");
+        assert!(peak_rss() >= 256 << 20);
+    }
 }

@@ -123,6 +123,30 @@ fn a_recording_is_sound_and_whole() {
     });
 }
 
+/// They are of the goroutine whose closure runs there, whether or not its P was taken meanwhile.
+#[test]
+fn marks_on_the_system_stack_are_recorded() {
+    in_each_mode(|builder| {
+        let (out, runtime) = (Memory::default(), builder.build().unwrap());
+        let file = out.clone();
+        runtime
+            .run(move || {
+                let recording = gmp::trace::start(file, Format::Go).unwrap();
+                let marks = || {
+                    let _region = gmp::trace::region("deep");
+                    gmp::trace::log("deep", "is here");
+                };
+                gmp::on_system_stack(marks);
+                gmp::blocking(|| gmp::on_system_stack(marks));
+                gmp::yield_now();
+                gmp::blocking(|| recording.stop().unwrap());
+            })
+            .unwrap();
+        let marks = out.read().marks;
+        assert_eq!(marks.iter().filter(|mark| *mark == "deep: is here").count(), 2, "{marks:?}");
+    });
+}
+
 /// Where goroutines are threads, each switch goes by g0.
 #[test]
 fn goroutines_that_are_threads_are_recorded_too() {

@@ -121,13 +121,28 @@ fn arguments(cell: &CellSpec, n: u64, quick: bool, short: bool) -> Vec<String> {
 
 /// Reads a pipe while the cell runs, so that the cell never waits for us to read.
 fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _read = pipe.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+    thread::spawn(move || pipe.map_or(String::new(), both_ends))
+}
+
+/// So much is kept of a beginning, and as much of an end.
+const KEPT: usize = 64 << 10;
+
+/// Reads all, and keeps the beginning and the end: a library that fails may say so a million times.
+fn both_ends(mut from: impl Read) -> String {
+    let mut kept = Vec::new();
+    let _read = from.by_ref().take(KEPT as u64).read_to_end(&mut kept);
+    let (mut end, mut passed) = (Vec::new(), 0);
+    // Once twice as much is there, what is too old goes.
+    while matches!(from.by_ref().take(KEPT as u64).read_to_end(&mut end), Ok(1..)) {
+        let old = end.len().saturating_sub(KEPT);
+        end.drain(..old);
+        passed += old;
+    }
+    if passed > 0 {
+        kept.extend(format!("\n({passed} bytes are left out here)\n").into_bytes());
+    }
+    kept.append(&mut end);
+    String::from_utf8_lossy(&kept).into_owned()
 }
 
 fn judge(status: ExitStatus, out: &str, err: &str) -> Outcome {
@@ -185,7 +200,16 @@ pub(crate) fn go_build(go: &Path, folder: &str, sources: &[&str], program: &Path
 
 #[cfg(test)]
 mod tests {
-    use super::gist;
+    use super::{KEPT, both_ends, gist};
+
+    #[test]
+    fn of_what_a_cell_says_both_ends_are_kept() {
+        let said = |lines: usize| (0..lines).map(|n| format!("line {n}\n")).collect::<String>();
+        assert_eq!(both_ends(said(10_000).as_bytes()), said(10_000));
+        let kept = both_ends(said(1_000_000).as_bytes());
+        assert!(kept.starts_with("line 0\n") && kept.ends_with("\nline 999999\n"));
+        assert!(kept.contains(" bytes are left out here") && kept.len() < 3 * KEPT, "{}", kept.len());
+    }
 
     #[test]
     fn the_gist_of_a_crash_is_what_broke_and_not_where() {

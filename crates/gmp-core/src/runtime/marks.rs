@@ -1,6 +1,5 @@
 //! Marks: what users write into the record of events, for the goroutine that runs.
 
-use crate::entering::caller::{Caller, caller};
 use crate::entering::gate;
 use crate::records::record::write_with;
 use crate::records::recorder::{kind, text};
@@ -18,21 +17,18 @@ pub enum Mark<'a> {
     Log(&'a str, &'a str),
 }
 
-/// Whether the caller is a goroutine whose events are recorded. Never suspends.
+/// Whether the caller is a goroutine whose events are recorded, also inside `on_system_stack`. Never suspends.
 #[must_use]
 pub fn is_recorded() -> bool {
     gate::step_aside();
-    match caller() {
-        Caller::G(here) => here.g().header().events.records(),
-        _ => false,
-    }
+    gate::here().is_some_and(|here| here.g().header().events.records())
 }
 
-/// Writes a mark, if the caller is a goroutine whose events are recorded. Longer texts than 1,800 bytes are cut. Never
-/// suspends.
+/// Writes a mark, if the caller is a goroutine whose events are recorded, also inside `on_system_stack`. Longer texts than
+/// 1,800 bytes are cut. Never suspends.
 pub fn mark(mark: Mark<'_>) {
     gate::step_aside();
-    let Caller::G(here) = caller() else { return };
+    let Some(here) = gate::here() else { return };
     let g = here.g();
     let events = &g.header().events;
     if !events.records() {

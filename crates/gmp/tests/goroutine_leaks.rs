@@ -134,7 +134,6 @@ mod leaks {
 }
 
 #[test]
-#[cfg_attr(not(debug_assertions), ignore = "remains of handles hide one of the kinds in optimised builds")]
 fn typical_leaks_are_told() {
     run(|| {
         type Kind = (fn(), &'static [&'static str]);

@@ -17,7 +17,7 @@ pub(crate) const LASTS: Duration = Duration::from_millis(30);
 pub(crate) fn name_holders(all: &mut [&mut Sight]) -> ByStack {
     let stacks = ByStack::new(all.iter().map(|sight| (sight.stack.clone(), sight.number)));
     for sight in all {
-        sight.holder = sight.held_from.and_then(|address| stacks.find(address));
+        sight.holder = sight.held_from.and_then(|address| stacks.find(address.get()));
     }
     stacks
 }

@@ -23,7 +23,7 @@ use core::ops::Range;
 use gmp_arch_amd64::{Snapshot, StackSlabs, standstill};
 use gmp_core::WaitReason;
 use gmp_core::runtime::Handle;
-use gmp_core::sight::{ByStack, Object, Sight, State};
+use gmp_core::sight::{Address, ByStack, Object, Sight, State};
 use gmp_core::standing::{Channels, Records, Standing, Stands, stacks_are_left};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -55,7 +55,7 @@ pub(crate) fn find(handle: &Handle) -> HashSet<Named> {
         std::thread::sleep(LASTS);
         let mut later = All::default();
         handle.look(&mut later);
-        let still: HashMap<Named, Option<usize>> =
+        let still: HashMap<Named, Option<Address>> =
             later.sights.iter().map(|sight| ((sight.number, sight.wait), sight.held_from)).collect();
         if found.iter().all(|(name, held_from)| still.get(name) == Some(held_from)) {
             return found.into_keys().collect();
@@ -89,7 +89,10 @@ fn by_locks_and_joins(handle: &Handle) -> HashSet<Named> {
                 By::Another(places.get(&joined).copied())
             }
             _ => By::Another(
-                sight.held_from.and_then(|from| stacks.find(from)).and_then(|one| places.get(&one).copied()),
+                sight
+                    .held_from
+                    .and_then(|from| stacks.find(from.get()))
+                    .and_then(|one| places.get(&one).copied()),
             ),
         };
         let waits: Vec<_> = waiting.clone().map(|sight| Waits { by: by(sight), stack: 0..0 }).collect();
@@ -99,7 +102,7 @@ fn by_locks_and_joins(handle: &Handle) -> HashSet<Named> {
             .zip(never)
             .filter(|(_, never)| *never)
             .map(|(sight, _)| ((sight.number, sight.wait), sight.held_from))
-            .collect::<BTreeMap<Named, Option<usize>>>()
+            .collect::<BTreeMap<Named, Option<Address>>>()
     };
     let first = look();
     if first.is_empty() {
@@ -162,7 +165,7 @@ impl Moment {
     }
 
     /// Who never goes on, and where the mutexes that they wait for were taken.
-    fn leaked(&self) -> io::Result<HashMap<Named, Option<usize>>> {
+    fn leaked(&self) -> io::Result<HashMap<Named, Option<Address>>> {
         let (mut waits, names) = self.waits();
         let mut memory = Memory::of(self.snapshot.process())?;
         let mut rest = self.what_counts(&memory, &waits);
@@ -202,7 +205,7 @@ impl Moment {
 
     /// The goroutines that wait for what somebody may or may not do, with their names, and where the mutexes that they wait
     /// for were taken.
-    fn waits(&self) -> (Vec<Waits>, Vec<(Named, Option<usize>)>) {
+    fn waits(&self) -> (Vec<Waits>, Vec<(Named, Option<Address>)>) {
         let mut next = 0;
         let mut found = Vec::with_capacity(self.goroutines.len());
         for (at, (goroutine, count)) in self.goroutines.iter().enumerate() {
@@ -242,7 +245,7 @@ impl Moment {
                 WaitReason::SelectNoCases => By::Nobody,
                 WaitReason::Join => another(joins.and_then(|number| numbers.get(&number).copied())),
                 WaitReason::Mutex => {
-                    let holder = held_from.and_then(|from| stacks.find(from));
+                    let holder = held_from.and_then(|from| stacks.find(from.get()));
                     another(holder.and_then(|at| usize::try_from(at).ok()))
                 }
                 _ if channels.is_empty() => By::Another(None),

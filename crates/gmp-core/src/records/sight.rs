@@ -5,6 +5,7 @@ use crate::ground::frames::describe_by;
 use crate::records::g::extra::{Ancestor, Extra, Reader};
 use crate::records::g::{Flags, G, WaitReason};
 use core::fmt;
+use core::num::NonZeroUsize;
 use core::ops::Range;
 use core::panic::Location;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +43,7 @@ pub struct Sight {
     /// Whether it waits until a moment at most. That is not told of waits at descriptors.
     pub timed: bool,
     /// If it waits for a `Mutex` that somebody has at this moment: an address on the stack of whoever took that last.
-    pub held_from: Option<usize>,
+    pub held_from: Option<Address>,
     /// The goroutine whose stack that is; filled in by whoever has seen them all.
     pub holder: Option<u64>,
 }
@@ -110,10 +111,10 @@ impl ByStack {
 
     /// For whom a goroutine waits, where that is one: whom it joins, or whoever took the mutex that it waits at from the
     /// address `held_from`.
-    pub fn awaited(&self, at: Option<Object>, held_from: Option<usize>) -> Option<u64> {
+    pub fn awaited(&self, at: Option<Object>, held_from: Option<Address>) -> Option<u64> {
         match at {
             Some(Object::Goroutine(joined)) => Some(joined),
-            _ => self.find(held_from?),
+            _ => self.find(held_from?.get()),
         }
     }
 }
@@ -168,19 +169,21 @@ pub enum State {
 }
 
 /// The address of an object. It is kept inverted, so that whoever searches memory for handles of a channel
-/// (`gmp::profile::goroutine_leaks`) does not take somebody's dump for one.
+/// (`gmp::profile::goroutine_leaks`) does not take somebody's dump for one. Nor does it find one where there is none: a
+/// place for an address that may be lacking is this one word, without room for what a register happened to hold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Address(usize);
+pub struct Address(NonZeroUsize);
 
 impl Address {
     pub(crate) fn new(address: usize) -> Self {
-        Self(!address)
+        // No object is at the last address.
+        Self(NonZeroUsize::new(!address).unwrap_or(NonZeroUsize::MIN))
     }
 
     /// The address as a number.
     #[must_use]
     pub fn get(self) -> usize {
-        !self.0
+        !self.0.get()
     }
 }
 

@@ -10,7 +10,7 @@
 
 use crate::records::g::word::Status;
 use crate::records::g::{Flags, G, WaitReason, registry};
-use crate::records::sight::Object;
+use crate::records::sight::{Address, Object};
 use crate::records::waits_at;
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -40,7 +40,7 @@ pub enum Stands {
         /// The goroutine that it joins.
         joins: Option<u64>,
         /// An address on the stack of whoever has the `Mutex` that it waits for.
-        held_from: Option<usize>,
+        held_from: Option<Address>,
         /// For what.
         reason: WaitReason,
         /// The wait's number.

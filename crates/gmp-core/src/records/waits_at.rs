@@ -23,9 +23,9 @@ pub struct HeldFrom {
 }
 
 impl HeldFrom {
-    fn holder(&self) -> Option<usize> {
+    fn holder(&self) -> Option<Address> {
         let held = self.state.load(Relaxed) & 1 != 0;
-        Some(self.from.load(Relaxed)).filter(|&from| held && from != 0)
+        Some(self.from.load(Relaxed)).filter(|&from| held && from != 0).map(Address::new)
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct At {
     /// Whether the wait has a deadline. That is not told of those at descriptors.
     pub(crate) timed: bool,
     /// If it waits for a `Mutex` that somebody has: an address on the stack of whoever took that last.
-    pub(crate) held_from: Option<usize>,
+    pub(crate) held_from: Option<Address>,
 }
 
 impl At {

@@ -4,13 +4,15 @@ use crate::client::Client;
 use crate::snapshot::Snapshot;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::widgets::TableState;
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 /// The most goroutines that are asked for.
 const MOST: usize = 1_000;
 /// For how long a trace is asked for, in seconds.
 const TRACE_SECONDS: u32 = 5;
+const TRACED: &str = "the next five seconds are being traced";
 
 /// Who is asked: a program, or a test.
 pub trait Source {
@@ -21,6 +23,12 @@ impl Source for Client {
     fn ask(&mut self, request: &str) -> io::Result<Vec<u8>> {
         Client::ask(self, request)
     }
+}
+
+/// An answer that goes to a file of the folder that this was started in.
+struct Wanted {
+    request: String,
+    ending: &'static str,
 }
 
 /// A goroutine's stack over the tables.
@@ -41,6 +49,9 @@ pub struct App {
     /// What is said at the bottom.
     pub message: String,
     pub paused: bool,
+    /// Where files are written.
+    folder: PathBuf,
+    wanted: Option<Wanted>,
     over: bool,
 }
 
@@ -54,8 +65,16 @@ impl App {
             stack: None,
             message: String::new(),
             paused: false,
+            folder: PathBuf::new(),
+            wanted: None,
             over: false,
         }
+    }
+
+    /// Writes files to this folder, not to the present one.
+    #[cfg(test)]
+    pub fn into_folder(self, folder: PathBuf) -> Self {
+        Self { folder, ..self }
     }
 
     pub fn is_over(&self) -> bool {
@@ -111,8 +130,10 @@ impl App {
             KeyCode::End => self.step(isize::MAX),
             KeyCode::Enter => self.show_stack(),
             KeyCode::Char(' ') => self.paused = !self.paused,
-            KeyCode::Char('d') => self.keep("dump", "txt"),
-            KeyCode::Char('t') => self.keep(&format!("trace {TRACE_SECONDS}"), "trace"),
+            KeyCode::Char('d') => self.want("dump".into(), "txt", "the dump is being made"),
+            KeyCode::Char('t') => self.want(format!("trace {TRACE_SECONDS} page"), "html", TRACED),
+            // No word of the format: an older program knows only this one.
+            KeyCode::Char('T') => self.want(format!("trace {TRACE_SECONDS}"), "trace", TRACED),
             _ => {}
         }
     }
@@ -140,28 +161,58 @@ impl App {
         }
     }
 
-    /// Writes an answer to a file of the folder that this was started in.
-    fn keep(&mut self, request: &str, ending: &str) {
-        let kept = self
-            .source
-            .ask(request)
-            .and_then(|bytes| write_new(self.now.as_ref().map_or(0, |now| now.pid), ending, &bytes));
-        self.message = match kept {
+    /// An answer is to be kept; until it is there, `meanwhile` is said.
+    fn want(&mut self, request: String, ending: &'static str, meanwhile: &str) {
+        self.message = meanwhile.into();
+        self.wanted = Some(Wanted { request, ending });
+    }
+
+    /// Writes the answer that a key has asked for to a file of the folder that this was started in. Blocks until it is
+    /// there, so what is said meanwhile is to be drawn first. Returns whether there was one.
+    pub fn keep_wanted(&mut self) -> bool {
+        let Some(Wanted { request, ending }) = self.wanted.take() else { return false };
+        self.message = match self.keep(&request, ending) {
             Ok(path) => format!("written to {}", path.display()),
-            Err(error) => format!("{request}: {error}"),
+            Err(error) => format!("{request}: {}", in_words(&request, &error)),
         };
+        true
+    }
+
+    /// The file comes first: where none can be made nothing is asked.
+    fn keep(&mut self, request: &str, ending: &str) -> io::Result<PathBuf> {
+        let (path, mut file) = create(&self.folder, self.now.as_ref().map_or(0, |now| now.pid), ending)?;
+        let kept = self.source.ask(request).and_then(|bytes| file.write_all(&bytes));
+        if kept.is_err() {
+            // It is ours, and says nothing.
+            let _ = std::fs::remove_file(&path);
+        }
+        kept.map(|()| path)
     }
 }
 
-/// Writes a file that was not there.
-fn write_new(pid: u64, ending: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+/// A file that was not there.
+fn create(folder: &Path, pid: u64, ending: &str) -> io::Result<(PathBuf, File)> {
     for i in 1..10_000 {
-        let path = PathBuf::from(format!("gmp-{pid}-{i}.{ending}"));
-        match std::fs::File::create_new(&path) {
-            Ok(mut file) => return io::Write::write_all(&mut file, bytes).map(|()| path),
+        let path = folder.join(format!("gmp-{pid}-{i}.{ending}"));
+        match File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                return Err(io::Error::new(
+                    error.kind(),
+                    format!("cannot write {}: {error}", path.display()),
+                ));
+            }
         }
     }
     Err(io::Error::other("there are ten thousand already"))
+}
+
+/// A program of an older version takes a request that says a format for one with a wrong number.
+fn in_words(request: &str, error: &io::Error) -> String {
+    let said = error.to_string();
+    if request.ends_with("page") && said.starts_with("trace wants a number of seconds") {
+        return "this program's gmp is older and writes no pages; T writes a trace for go tool trace".into();
+    }
+    said
 }

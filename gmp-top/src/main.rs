@@ -71,6 +71,11 @@ fn run(terminal: &mut ratatui::DefaultTerminal, app: &mut App) -> std::io::Resul
             asked = Some(Instant::now());
         }
         terminal.draw(|frame| view::draw(frame, app))?;
+        if app.keep_wanted() {
+            // What has become of it, and of the program meanwhile.
+            asked = None;
+            continue;
+        }
         let left = PERIOD.saturating_sub(asked.map_or(Duration::ZERO, |asked| asked.elapsed()));
         if event::poll(left)?
             && let Event::Key(key) = event::read()?

@@ -8,6 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::cell::RefCell;
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl Source for Canned {
             Some("stack") => {
                 Ok("goroutine 18 [reader] [chan receive]:\ndemo::reads\n\tsrc/main.rs:12\n".into())
             }
-            _ => Err(io::Error::other("this program was built without a tracer")),
+            _ => Ok(format!("answer to {request}").into()),
         }
     }
 }
@@ -92,16 +93,101 @@ fn keys_choose_show_and_ask() {
     assert!(!screen(&mut app).contains("demo::reads") && !app.is_over());
     app.refresh();
     assert_eq!(app.chosen(), Some(18), "a choice outlasts an answer");
-    press(&mut app, KeyCode::Char('t'));
-    let drawn = screen(&mut app);
-    assert!(drawn.contains("trace 5: this program was built without a tracer"), "{drawn}");
     press(&mut app, KeyCode::Char(' '));
     let asked = canned.0.borrow().len();
     app.refresh();
     assert_eq!(canned.0.borrow().len(), asked, "it is paused");
-    assert_eq!(*canned.0.borrow(), ["look 1000", "stack 18", "look 1000", "trace 5"]);
+    assert_eq!(*canned.0.borrow(), ["look 1000", "stack 18", "look 1000"]);
     press(&mut app, KeyCode::Char('q'));
     assert!(app.is_over());
+}
+
+/// A folder that goes when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("gmp-top-{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// Its files and what is in them.
+    fn files(&self) -> Vec<(String, String)> {
+        let read = |entry: std::fs::DirEntry| {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            (entry.file_name().into_string().unwrap(), text)
+        };
+        let mut files: Vec<_> =
+            std::fs::read_dir(&self.0).unwrap().map(|entry| read(entry.unwrap())).collect();
+        files.sort();
+        files
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What is on the screen when the answer that a key asks for has been kept.
+fn keep(app: &mut App, key: char) -> String {
+    press(app, KeyCode::Char(key));
+    assert!(app.keep_wanted() && !app.keep_wanted(), "once");
+    screen(app)
+}
+
+#[test]
+fn a_trace_is_a_page_or_gos_and_no_file_is_written_over() {
+    let (canned, folder) = (Canned::default(), Folder::new("keep"));
+    let mut app = App::new(canned.clone()).into_folder(folder.0.clone());
+    app.refresh();
+    std::fs::write(folder.0.join("gmp-4711-1.html"), "somebody's").unwrap();
+    press(&mut app, KeyCode::Char('t'));
+    assert!(screen(&mut app).contains("the next five seconds are being traced"), "{}", screen(&mut app));
+    assert_eq!(canned.0.borrow().len(), 1, "it is drawn before anything is asked");
+    let drawn = keep(&mut app, 't');
+    assert!(drawn.contains("written to /") && drawn.contains("gmp-4711-2.html"), "{drawn}");
+    keep(&mut app, 'T');
+    keep(&mut app, 'd');
+    assert_eq!(*canned.0.borrow(), ["look 1000", "trace 5 page", "trace 5", "dump"]);
+    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let expected = [
+        file("gmp-4711-1.html", "somebody's"),
+        file("gmp-4711-1.trace", "answer to trace 5"),
+        file("gmp-4711-1.txt", "answer to dump"),
+        file("gmp-4711-2.html", "answer to trace 5 page"),
+    ];
+    assert_eq!(folder.files(), expected);
+    // Where no file can be made nothing is asked.
+    let mut app = App::new(canned.clone()).into_folder(folder.0.join("gone"));
+    let drawn = keep(&mut app, 't');
+    assert!(drawn.contains("trace 5 page: cannot write ") && drawn.contains("gone"), "{drawn}");
+    assert_eq!(canned.0.borrow().len(), 4);
+}
+
+#[test]
+fn why_there_is_no_trace_is_said_and_no_file_is_left() {
+    struct Refuses(&'static str);
+    impl Source for Refuses {
+        fn ask(&mut self, _: &str) -> io::Result<Vec<u8>> {
+            Err(io::Error::other(self.0))
+        }
+    }
+    let folder = Folder::new("refused");
+    // What a program says that was built before there were formats.
+    let older = "trace wants a number of seconds from 1 to 60";
+    let newer = "this program was built without a tracer";
+    for (said, key, shown) in [
+        (newer, 't', "trace 5 page: this program was built without a tracer"),
+        (newer, 'T', "trace 5: this program was built without a tracer"),
+        (older, 't', "this program's gmp is older and writes no pages; T writes a trace for go tool trace"),
+    ] {
+        let drawn = keep(&mut App::new(Refuses(said)).into_folder(folder.0.clone()), key);
+        assert!(drawn.contains(shown), "{drawn}");
+    }
+    assert_eq!(folder.files(), []);
 }
 
 /// Without an answer it says why, and draws on a screen of any size.
@@ -147,7 +233,13 @@ fn a_program_that_runs_is_shown() {
                 std::thread::sleep(Duration::from_millis(10));
             }
             press(&mut app, KeyCode::Enter);
-            format!("{drawn}\n{}", screen(&mut app))
+            drawn.push_str(&screen(&mut app));
+            let folder = Folder::new("runs");
+            let mut app = app.into_folder(folder.0.clone());
+            let traced = keep(&mut app, 't');
+            let files = folder.files();
+            assert!(files.len() == 1 && files[0].1.starts_with("<!doctype html>"), "{traced}");
+            drawn
         });
         gmp::blocking(|| view.join().unwrap())
     });

@@ -10,7 +10,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Row, Table};
 use std::time::Duration;
 
-const KEYS: &str = " q quit   up/down choose   Enter stack   d dump   t trace   space pause";
+const KEYS: &str =
+    " q quit   up/down choose   Enter stack   d dump   t trace page   T go trace   space pause";
 
 /// The most rows of the tables in the middle.
 const MOST_PS: u16 = 8;

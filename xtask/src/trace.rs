@@ -1,5 +1,6 @@
-//! `cargo xtask trace FILE`: what a trace that was written as a page (`GMP_TRACE=FILE.html`, `Trace::to_html`) tells, as a
-//! table of goroutines by kind; with `--html` as a page again, which is drawn as this version draws it.
+//! `cargo xtask trace FILE`: what a trace that was written as a page (`GMP_TRACE=FILE.html`, `Trace::to_html`) tells, as
+//! tables: goroutines by kind, and how long the queues were. With `--html` as a page again, which is drawn as this version
+//! draws it.
 
 mod read;
 
@@ -51,7 +52,23 @@ fn table(trace: &Trace) -> String {
         table.add_row([kind.function, kind.site, goroutines, runs, running, runnable, waiting, calls]);
     }
     table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    format!("{table}\n{}", trace.summary())
+    format!("{table}\n{}{}", queues(trace), trace.summary())
+}
+
+/// A table of the queues, if the trace tells of any.
+fn queues(trace: &Trace) -> String {
+    let queues = trace.queues();
+    if queues.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["queue", "longest", "mean"]);
+    for read::Queue { name, longest, mean } in queues {
+        table.add_row([name, longest.to_string(), format!("{mean:.2}")]);
+    }
+    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    format!("\n{table}\n\n")
 }
 
 #[cfg(test)]

@@ -110,6 +110,10 @@ fn every_request_is_answered() {
         assert!(client.ask("metrics").unwrap().contains("\ngmp_sched_latencies_seconds_count "));
         if cfg!(feature = "trace") {
             assert!(client.ask_bytes("trace 1").unwrap().starts_with(b"go 1."));
+            let page = client.ask("trace 1 page").unwrap();
+            assert!(page.starts_with("<!doctype html>") && page.ends_with("}</script>\n"), "a whole page");
+            let why = "error trace knows the formats go and page, not \"svg\"\n";
+            assert_eq!(client.ask("trace 1 svg").unwrap_err(), why);
             let why = "error trace wants a number of seconds from 1 to 60\n";
             assert_eq!(client.ask("trace 0").unwrap_err(), why);
         } else {

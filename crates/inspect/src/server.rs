@@ -6,7 +6,7 @@
 //!   look 200\n             ─────►     ok 5321\n and so many bytes: JSON
 //!   stack 17\n             ─────►     ok 412\n  text
 //!   dump\n                 ─────►     ok 93211\n text
-//!   trace 5\n              ─────►     ok 80812\n  Go's format; or: error this program ...\n
+//!   trace 5 page\n         ─────►     ok 80812\n  a page for a browser; or: error this program ...\n
 //! ```
 //!
 //! | request | answer |
@@ -15,7 +15,7 @@
 //! | `stack NUMBER` | that goroutine as a dump shows it |
 //! | `dump`, `dump json` | every goroutine |
 //! | `metrics` | what a program gave to be told under this name, as `gmp` gives its metrics |
-//! | `trace SECONDS` | the same: a trace of the next seconds, in Go's format |
+//! | `trace SECONDS`, `trace SECONDS FORMAT` | the same: a trace of the next seconds, in the format `go`, which is meant if none is said, or `page` |
 //!
 //! **Nobody who asks can hold up the program.** Answers are made by threads of their own that are no Ms, one for each who
 //! asks, eight at most; they look at goroutines as a dump does, and an answer that nobody reads is given up after 5 s. Only

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `story.rs`, `story/fit.rs`, `story/marks.rs` | from what each ring recorded to one order of steps, each of which was possible |
 //! | `step.rs`, `clock.rs` | the steps; from ticks to nanoseconds |
+//! | `lengths.rs` | how long the queues were, for the writers that show it |
 //! | `switches.rs` | steps that the kernel tells of: who is off their CPUs. With the feature `kernel-switches` |
 //! | `go.rs`, `go/` | steps as Go's `go tool trace` reads them |
 //! | `perfetto.rs`, `perfetto/` | steps as Perfetto reads them, with what the policy decided. With the feature `perfetto` |
@@ -16,6 +17,7 @@
 
 mod clock;
 mod go;
+mod lengths;
 mod page;
 #[cfg(feature = "perfetto")]
 mod perfetto;

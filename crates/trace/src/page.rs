@@ -18,10 +18,12 @@
 //! | `off` | P, M, start, length, 1 if the kernel ran others meanwhile, 0 if the M slept. With the feature `kernel-switches` |
 //! | `marks` | P or -1, M, time, kind (of [`Kind`]), text |
 //! | `regions` | goroutine, start, length, name |
+//! | `queues` | P or -1 for the shared queue, since when, how many goroutines are in it. In order for each queue |
 //! | `left` | goroutine, what it still did at the end (0 runnable, 1 waiting), since when |
 
 mod viewer;
 
+use crate::lengths::{Change, Lengths, Queue};
 use crate::step::{Act, GState, Mid, Origin, PState, Step};
 use core::fmt::Write;
 use std::collections::{HashMap, HashSet};
@@ -82,6 +84,7 @@ pub(crate) struct Writer {
     last: u64,
     gs: HashMap<u64, G>,
     ms: HashMap<Mid, M>,
+    lengths: Lengths,
     /// Those of the present part.
     texts: HashMap<Arc<str>, usize>,
     /// Goroutines that live and have been described.
@@ -102,13 +105,14 @@ struct Part {
     off: String,
     marks: String,
     regions: String,
+    queues: String,
     left: String,
 }
 
 impl Part {
     fn length(&self) -> usize {
-        let Self { texts, goroutines, runs, calls, off, marks, regions, left } = self;
-        [texts, goroutines, runs, calls, off, marks, regions, left].map(String::len).iter().sum()
+        let Self { texts, goroutines, runs, calls, off, marks, regions, queues, left } = self;
+        [texts, goroutines, runs, calls, off, marks, regions, queues, left].map(String::len).iter().sum()
     }
 }
 
@@ -161,7 +165,7 @@ impl Writer {
             out.push_str(viewer::HEAD);
         }
         self.texts.clear();
-        let Part { texts, goroutines, runs, calls, off, marks, regions, left } =
+        let Part { texts, goroutines, runs, calls, off, marks, regions, queues, left } =
             core::mem::take(&mut self.part);
         let until = self.last - self.begun.unwrap_or(0);
         let lists = [
@@ -172,6 +176,7 @@ impl Writer {
             ("off", off),
             ("marks", marks),
             ("regions", regions),
+            ("queues", queues),
             ("left", left),
         ];
         out.push_str(viewer::PART);
@@ -308,11 +313,21 @@ impl Writer {
         row(&mut self.part.marks, [of_p(p), number(m), time, kind as i64, text]);
     }
 
+    fn queue_is(&mut self, Change { queue, time, length }: Change) {
+        let p = match queue {
+            Queue::OfP(p) => Some(p),
+            Queue::Shared => None,
+        };
+        let time = self.since_begin(time);
+        row(&mut self.part.queues, [of_p(p), time, number(length)]);
+    }
+
     /// Writes a step.
     pub(crate) fn step(&mut self, step: &Step, origins: &HashMap<u64, Origin>) {
         let Step { time, m, ref act } = *step;
         self.begun.get_or_insert(time);
         self.last = time;
+        self.lengths.step(time, act).into_iter().for_each(|change| self.queue_is(change));
         match *act {
             Act::GoIs(g, state) => {
                 self.describe(g, origins);
@@ -407,7 +422,7 @@ impl Writer {
                     row(&mut self.part.off, [p.into(), number(m), start, length, preempted.into()]);
                 }
             }
-            // The page counts by itself how many are runnable.
+            // What a look says is told through `lengths`.
             Act::Queues { .. } => {}
             Act::RegionBegin(g, ref name) => {
                 self.gs.entry(g).or_default().regions.push((name.clone(), time));

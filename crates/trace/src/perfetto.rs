@@ -9,12 +9,11 @@
 //! | arrows | from who readied or started a goroutine to where that runs next |
 //! | counters | runnable goroutines; how many are queued on each P, and in the shared queue |
 
-mod lengths;
 mod queues;
 mod schema;
 
+use crate::lengths::Lengths;
 use crate::step::{Act, GState, Mid, OUTSIDE, Origin, Step};
-use lengths::Queues;
 use schema::{Annotation, Counter, Packet, Process, Track, TrackEvent};
 use std::collections::{HashMap, HashSet};
 
@@ -59,7 +58,7 @@ pub(crate) struct Writer {
     gs: HashMap<u64, G>,
     ms: HashMap<Mid, (Option<u32>, Option<u64>)>,
     runnable: i64,
-    queues: Queues,
+    lengths: Lengths,
     flows: u64,
     /// Ms whose threads are off their CPUs.
     #[cfg(feature = "kernel-switches")]
@@ -231,6 +230,7 @@ impl Writer {
     /// Writes a step.
     pub(crate) fn step(&mut self, step: &Step, origins: &HashMap<u64, Origin>) {
         let Step { time, m, ref act } = *step;
+        self.lengths.step(time, act).into_iter().for_each(|change| self.queue_is(change));
         match *act {
             Act::GoIs(g, GState::Running(m)) => self.starts(time, m, g, false, origins),
             Act::GoIs(g, GState::Runnable) => self.does(time, g, "runnable", origins),
@@ -275,7 +275,6 @@ impl Writer {
                 self.event(time, track, INSTANT, name, TrackEvent::default());
             }
             Act::Steal { p, victim, amount } => {
-                self.queues.note_steal(time, victim, amount);
                 let told = vec![
                     Annotation::of_number("victim", victim.into()),
                     Annotation::of_number("amount", amount.into()),
@@ -294,7 +293,8 @@ impl Writer {
             Act::Wake { p, woken } => {
                 self.decision(time, p, "given to an M that slept", vec![Annotation::of_number("m", woken)]);
             }
-            Act::Queues { p, own, shared, before } => self.queues_are(time, p, own, shared, before),
+            // What a look says is told through `lengths`.
+            Act::Queues { .. } => {}
             #[cfg(feature = "kernel-switches")]
             Act::OffCpu { preempted } => {
                 let parent = self.m_track(m);

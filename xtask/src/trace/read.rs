@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What stands before the parts, and before each: the page that a program writes is the same.
 #[path = "../../../crates/trace/src/page/viewer.rs"]
@@ -17,6 +17,9 @@ struct Part {
     calls: Vec<[i64; 6]>,
     marks: Vec<[i64; 5]>,
     left: Vec<[i64; 3]>,
+    /// Older versions wrote none.
+    #[serde(default)]
+    queues: Vec<[i64; 3]>,
     until: i64,
 }
 
@@ -39,6 +42,14 @@ pub(super) struct Kind {
     pub(super) runnable: i64,
     pub(super) waiting: i64,
     pub(super) calls: i64,
+}
+
+/// How long a queue was, a P's own or the shared one.
+#[derive(Debug, PartialEq)]
+pub(super) struct Queue {
+    pub(super) name: String,
+    pub(super) longest: i64,
+    pub(super) mean: f64,
 }
 
 impl<'a> Trace<'a> {
@@ -119,6 +130,25 @@ impl<'a> Trace<'a> {
     /// How many marks are of this kind.
     pub(super) fn marks(&self, kind: i64) -> usize {
         self.parts.iter().flat_map(|part| &part.marks).filter(|mark| mark[3] == kind).count()
+    }
+
+    /// The queues of which the trace tells, those of the Ps first.
+    pub(super) fn queues(&self) -> Vec<Queue> {
+        let mut changes = BTreeMap::<(bool, i64), Vec<(i64, i64)>>::new();
+        for &[p, since, length] in self.parts.iter().flat_map(|part| &part.queues) {
+            changes.entry((p < 0, p)).or_default().push((since, length));
+        }
+        let queue = |((is_shared, p), changes): ((bool, i64), Vec<(i64, i64)>)| {
+            let ends = changes.iter().skip(1).map(|(since, _)| *since).chain([self.until()]);
+            let area: i64 =
+                changes.iter().zip(ends).map(|((since, length), end)| length * (end - since)).sum();
+            Queue {
+                name: if is_shared { "shared".into() } else { format!("P{p}") },
+                longest: changes.iter().map(|(_, length)| *length).max().unwrap_or(0),
+                mean: area as f64 / (self.until() - changes[0].0).max(1) as f64,
+            }
+        };
+        changes.into_iter().map(queue).collect()
     }
 
     /// The Ps that ran something.

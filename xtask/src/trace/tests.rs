@@ -25,6 +25,19 @@ fn times_go_to_kinds() {
 }
 
 #[test]
+fn queues_are_told_and_a_page_without_them_is_read() {
+    let page = specimen();
+    assert_eq!(Trace::read(&page).unwrap().queues(), [], "as older versions wrote it");
+    let with = |rows: &str| page.replace("\"until\"", &format!("\"queues\":[{rows}],\"until\""));
+    // In parts, as a long trace is.
+    let page = with("[1,20,4],[-1,20,0],[0,50,3]") + &with("[1,60,8],[1,70,1]")[viewer::HEAD.len()..];
+    let trace = Trace::read(&page).unwrap();
+    let told: Vec<_> = trace.queues().into_iter().map(|q| (q.name, q.longest, q.mean)).collect();
+    assert_eq!(told, [("P0".into(), 3, 3.0), ("P1".into(), 8, 3.375), ("shared".into(), 0, 0.0)]);
+    assert!(table(&trace).contains("3.38"), "{}", table(&trace));
+}
+
+#[test]
 fn what_is_cut_off_is_left_out_and_what_is_no_trace_is_refused() {
     let page = specimen() + &specimen()[viewer::HEAD.len()..viewer::HEAD.len() + 100];
     assert_eq!(Trace::read(&page).unwrap().lines.len(), 1);
@@ -43,17 +56,42 @@ addEventListener("load", async () => {
   const span = () => document.getElementById("span").textContent;
   document.querySelector("[data-do=whole]").click();
   await drawn();
-  // How much of each lane is covered by bars, which may be all: its last line shows what is behind them.
-  const ratio = canvas.width / canvas.clientWidth, covered = [], ps = document.querySelectorAll("#ps tbody tr").length;
+  // How much of each lane is covered by bars, and in how much of it the queue stands above the ground. Either may be all:
+  // the lane's last line but for the queue shows what is behind them.
+  const ratio = canvas.width / canvas.clientWidth, trace = readTrace(), bars = [], queues = [];
+  layout(trace, { queues: true });
   const picture = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
-  for (let y = AXIS; y < canvas.clientHeight; ) {
-    const height = covered.length < ps ? P_HEIGHT : M_HEIGHT, line = (y) => Math.floor(y * ratio) * canvas.width;
-    const behind = picture[line(y + height - 1) + canvas.width - 2], middle = line(y + height / 2);
-    const row = picture.subarray(middle + Math.ceil(gutter(canvas.clientWidth) * ratio), middle + canvas.width);
-    covered.push(row.filter((pixel) => pixel !== behind).length);
-    y += height + GAP;
+  const line = (y) => picture.subarray(Math.floor(y * ratio) * canvas.width).subarray(0, canvas.width);
+  for (const lane of trace.lanes) {
+    const behind = line(lane.y + body(lane) - 1)[canvas.width - 2], left = Math.ceil(gutter(canvas.clientWidth) * ratio);
+    const covered = (y) => line(y).subarray(left).filter((pixel) => pixel !== behind).length;
+    if (lane.n) bars.push(covered(strip(lane).y + strip(lane).height / 2));
+    // One goroutine is two pixels high.
+    if (lane.queue?.most) queues.push(covered(queueStrip(lane).y + queueStrip(lane).height - 1.5));
   }
-  seen.covered = covered.join(" ");
+  Object.assign(seen, { covered: bars.join(" "), queues: queues.join(" ") });
+  const headings = [...document.querySelectorAll("#ps thead button")].map((button) => button.textContent);
+  const [longest, mean] = ["longest own queue", "mean own queue"].map((heading) => headings.indexOf(heading));
+  seen.ps = [...document.querySelectorAll("#ps tbody tr")].filter(({ cells }) => cells[0].textContent !== "no P")
+    .map(({ cells }) => `${cells[0].textContent}: ${cells[longest].dataset.value}, ${Number(cells[mean].dataset.value).toFixed(2)}`).join("; ");
+  seen.shared = document.getElementById("queues-told").textContent;
+  // A queue is pointed to, then chosen by a click; without queues the lanes are lower.
+  const lane = trace.lanes.find((lane) => lane.queue), { left, top } = canvas.getBoundingClientRect();
+  const pointer = (kind, x) => canvas.dispatchEvent(new PointerEvent(kind, {
+    pointerId: 1, clientX: left + x, clientY: top + queueStrip(lane).y + 5,
+  }));
+  canvas.setPointerCapture = () => {};
+  pointer("pointermove", canvas.clientWidth - 9);
+  seen.tip = document.getElementById("tip").textContent;
+  for (const kind of ["pointerdown", "pointerup"]) pointer(kind, canvas.clientWidth - 9);
+  seen.moment = document.getElementById("details").textContent;
+  key("Escape");
+  const high = canvas.clientHeight;
+  document.getElementById("queues").click();
+  await drawn();
+  seen.lower = `${high - canvas.clientHeight} ${seen.steps}`;
+  document.getElementById("queues").click();
+  await drawn();
   seen.whole = span();
   for (let i = 0; i < 4; i++) key("ArrowRight");
   seen.told = document.getElementById("now").textContent;
@@ -104,6 +142,39 @@ fn attribute<'a>(dom: &'a str, name: &str) -> &'a str {
     value.and_then(|value| value.split('"').next()).unwrap_or_else(|| panic!("no data-{name} in {head}"))
 }
 
+/// The page as older versions wrote it.
+fn without_queues(page: &str) -> String {
+    let lines = page.lines().map(|line| match (line.find("\"queues\":["), line.find("\"left\":[")) {
+        (Some(queues), Some(left)) if line.starts_with(viewer::PART) => {
+            format!("{}{}\n", &line[..queues], &line[left..])
+        }
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+fn queues_are_drawn_and_told(dom: &str, trace: &Trace, about: &str) {
+    let queues = trace.queues();
+    let (shared, of_ps): (Vec<_>, Vec<_>) = queues.iter().partition(|queue| queue.name == "shared");
+    let busy = queues.iter().filter(|queue| queue.longest > 0).count();
+    let pixels = attribute(dom, "queues").split_whitespace().map(|n| n.parse::<u32>().unwrap());
+    assert!(busy > 0 && pixels.filter(|pixels| *pixels > 0).count() == busy, "{busy} queues: {about}");
+    let told = of_ps.iter().map(|queue| format!("{}: {}, {:.2}", queue.name, queue.longest, queue.mean));
+    assert_eq!(attribute(dom, "ps"), told.collect::<Vec<_>>().join("; "), "{about}");
+    let longest = of_ps.iter().map(|queue| queue.longest).max().unwrap();
+    let words = attribute(dom, "shared").replace(',', "");
+    for number in [longest, shared[0].longest].into_iter().filter(|longest| *longest > 0) {
+        assert!(words.contains(&format!(" {number} goroutine")), "{number}: {about}");
+    }
+    assert!(attribute(dom, "tip").contains("queue at"), "{about}");
+    assert!(attribute(dom, "moment").contains("P0's own queue"), "{about}");
+    // However many changes there are, a pixel of a lane has one step.
+    let steps: usize = attribute(dom, "steps").parse().unwrap();
+    assert!((1..=queues.len() * 1200).contains(&steps), "{steps} steps: {about}");
+    let (lower, steps) = attribute(dom, "lower").split_once(' ').unwrap();
+    assert!(lower.parse::<u32>().unwrap() >= 16 && steps == "0", "{lower} pixels, {steps} steps: {about}");
+}
+
 /// It runs in the gate `browser`, which names in `GMP_BROWSER` the program to start and in `GMP_TRACES` a folder of pages
 /// that programs wrote; elsewhere it is skipped.
 #[test]
@@ -126,6 +197,7 @@ fn a_browser_draws_traces_without_a_word() {
         assert_eq!(attribute(&dom, "runs"), trace.runs().to_string(), "{about}");
         let covered: Vec<u32> = attribute(&dom, "covered").split(' ').map(|n| n.parse().unwrap()).collect();
         assert!(covered.len() >= trace.procs() && covered.iter().all(|lane| *lane > 0), "{about}");
+        queues_are_drawn_and_told(&dom, &trace, &about);
         assert!(attribute(&dom, "drawn").parse::<usize>().unwrap() > 0, "{about}");
         assert_eq!(attribute(&dom, "whole"), attribute(&dom, "again"), "{about}");
         assert_ne!(attribute(&dom, "whole"), attribute(&dom, "zoomed"), "{about}");
@@ -143,6 +215,13 @@ fn a_browser_draws_traces_without_a_word() {
             assert!(summary.contains(&number), "{number}: {summary}");
         }
         pages += 1;
+        let (dom, said) = browse(Path::new(&browser), &folder, &without_queues(&text));
+        assert!(!said.contains("CONSOLE"), "an old page: {said}");
+        assert_eq!(attribute(&dom, "runs"), trace.runs().to_string(), "an old page");
+        assert!(
+            attribute(&dom, "steps") == "0" && dom.contains("<label hidden"),
+            "there are no queues to show"
+        );
     }
     let _it_is_in_the_folder_for_such_things = std::fs::remove_dir_all(&folder);
     assert!(pages > 0);

@@ -25,7 +25,7 @@ function readTrace() {
   const trace = {
     program: parts.find((part) => part.program)?.program ?? "", whole, until: 0,
     goroutines: new Map(), kinds: [], lanes: [], ps: [], regions: [], runs: 0,
-    off: { others: 0, asleep: 0 },
+    off: { others: 0, asleep: 0 }, queues: [], shared: null, longest: 0,
   };
   const kinds = new Map(), lanes = new Map(), texts = new Map(), words = [];
   const word = (text) => {
@@ -104,6 +104,7 @@ function readTrace() {
       known(number).kind[does ? "waiting" : "runnable"] += trace.until - since;
     }
   }
+  addQueues(trace, parts, lane, laneOfP);
   for (const g of trace.goroutines.values()) {
     g.kind ??= kind("(started before)", "");
     g.kind.goroutines += 1;

@@ -40,39 +40,47 @@ function gutter(width) {
   return width < 500 ? 36 : 56;
 }
 
-/** Where each lane stands, and how high all are. */
-function layout(trace) {
+/** Where each lane stands, and how high all are; one that is not shown has no height. */
+function layout(trace, view) {
   let y = AXIS;
   for (const lane of trace.lanes) {
     lane.y = y;
-    lane.height = lane.isP ? P_HEIGHT : M_HEIGHT;
-    y += lane.height + GAP;
+    if (lane.isShared) lane.height = view.queues ? SHARED_HEIGHT : 0;
+    else lane.height = lane.isP ? P_HEIGHT + (view.queues && lane.queue ? QUEUE_HEIGHT : 0) : M_HEIGHT;
+    if (lane.height) y += lane.height + GAP;
   }
   return y;
 }
 
-/** Draws all lanes for what `view` says, and returns how many bars and columns were drawn. */
+/** How high a lane is without its queue. */
+function body(lane) {
+  return lane.isP ? P_HEIGHT : lane.height;
+}
+
+/** Draws all lanes for what `view` says, and returns how many bars and columns were drawn, and how many steps of queues. */
 function drawLanes(canvas, trace, view) {
-  const height = layout(trace), { context: c, width } = sized(canvas, height), look = theme();
+  const height = layout(trace, view), { context: c, width } = sized(canvas, height), look = theme();
   view.left = gutter(width);
   view.width = width - view.left;
   c.clearRect(0, 0, width, height);
   c.font = "12px system-ui, sans-serif";
   c.textBaseline = "middle";
   axis(c, view, height, look);
-  let drawn = 0;
+  let drawn = 0, steps = 0;
   for (const lane of trace.lanes) {
+    if (!lane.height) continue;
     c.fillStyle = look.lane;
     c.fillRect(view.left, lane.y, view.width, lane.height);
     c.fillStyle = look.quiet;
     c.textAlign = "right";
-    c.fillText(lane.label, view.left - 6, lane.y + lane.height / 2);
+    c.fillText(lane.label, view.left - 6, lane.y + body(lane) / 2, view.left - 8);
     c.save();
     c.beginPath();
     c.rect(view.left, lane.y, view.width, lane.height);
     c.clip();
     drawn += drawBars(c, trace, lane, view, look);
     drawOff(c, lane, view, look);
+    steps += drawQueue(c, trace, lane, view, look);
     if (view.marks) drawMarks(c, lane, view, look);
     c.restore();
   }
@@ -82,8 +90,12 @@ function drawLanes(canvas, trace, view) {
   c.clip();
   if (view.chosen) drawChosen(c, trace, view, look);
   if (view.focus) outline(c, view, view.focus, look.cool, 2);
+  if (view.moment !== null) {
+    c.fillStyle = look.text;
+    c.fillRect(Math.round(xOf(view, view.moment)), AXIS, 1, height);
+  }
   c.restore();
-  return drawn;
+  return { drawn, steps };
 }
 
 function xOf(view, time) {
@@ -116,9 +128,9 @@ function axis(c, view, height, look) {
   }
 }
 
-/** The strip of a lane in which its bars stand: marks have the rest. */
+/** The strip of a lane in which its bars stand: marks are above, the queue is below. */
 function strip(lane) {
-  return lane.isP ? { y: lane.y + 11, height: lane.height - 14 } : { y: lane.y + 3, height: lane.height - 6 };
+  return lane.isP ? { y: lane.y + 11, height: P_HEIGHT - 14 } : { y: lane.y + 3, height: lane.height - 6 };
 }
 
 function drawBars(c, trace, lane, view, look) {
@@ -259,7 +271,7 @@ function drawChosen(c, trace, view, look) {
   for (const bar of view.chosen.bars) {
     const x = xOf(view, bar.lane.start[bar.i]), wide = Math.max(2, xOf(view, bar.lane.end[bar.i]) - x);
     if (x + wide < view.left || x > view.left + view.width || x + wide < last + 1) continue;
-    c.fillRect(x, bar.lane.y + bar.lane.height - 2, wide, 2);
+    c.fillRect(x, bar.lane.y + body(bar.lane) - 2, wide, 2);
     last = x + wide;
   }
   outline(c, view, view.chosen.bar, look.text, 2);

@@ -3,12 +3,15 @@
 addEventListener("DOMContentLoaded", () => {
   const at = (id) => document.getElementById(id), canvas = at("lanes"), overviewCanvas = at("overview"), tip = at("tip");
   const trace = readTrace();
-  const view = { from: 0, to: Math.max(1, trace.until), left: 56, width: 1, marks: true, kind: null, chosen: null, focus: null };
+  const view = {
+    from: 0, to: Math.max(1, trace.until), left: 56, width: 1, marks: true, queues: true, kind: null, chosen: null, focus: null, moment: null,
+  };
   let asked = false, place = { left: 0, bins: 1 };
 
   function draw() {
     asked = false;
-    document.documentElement.dataset.drawn = drawLanes(canvas, trace, view);
+    const { drawn, steps } = drawLanes(canvas, trace, view);
+    Object.assign(document.documentElement.dataset, { drawn, steps });
     place = drawOverview(overviewCanvas, trace, view);
     at("span").textContent = `${duration(view.to - view.from)} from ${moment(view.from, (view.to - view.from) / 10)} on`;
   }
@@ -57,25 +60,21 @@ addEventListener("DOMContentLoaded", () => {
     found.push(["runnable before", duration(lane.runnable[i]) + (lane.how[i] & 1 ? ", a hit of run_next" : "")]);
     const within = trace.regions.filter((region) => region.g === g.number && region.start < lane.end[i] && region.end > lane.start[i]);
     if (within.length) found.push(["regions", [...new Set(within.map((region) => region.name))].join(", ")]);
+    found.push([`${lane.label}'s own queue`, queueDuring(lane.queue, lane.start[i], lane.end[i])]);
+    if (trace.shared?.most) found.push(["shared queue", queueDuring(trace.shared, lane.start[i], lane.end[i])]);
     return found;
   }
   const sentence = (bar) => facts(bar).filter(([, what]) => what).map(([name, what]) => `${name} ${what}`);
 
-  function details() {
-    const box = at("details");
-    box.replaceChildren();
-    if (!view.chosen) {
-      const none = document.createElement("p");
-      none.textContent = "None.";
-      box.append(none);
-      return;
-    }
-    const list = document.createElement("dl"), { bar, bars, readied } = view.chosen;
-    const all = [...facts(bar), ["bars of it", `${bars.length.toLocaleString("en")} in this trace`]];
-    if (readied.length) {
-      const names = readied.slice(0, 20).map(({ lane, i }) => title(trace, lane.g[i]));
-      all.push(["readied", names.join(", ") + (readied.length > 20 ? `, and ${readied.length - 20} more` : "")]);
-    }
+  /** How long each queue was at the moment that was chosen. */
+  function lengths() {
+    const at = (queue) => queueAt(queue, view.moment, 0), found = [["at", moment(view.moment, (view.to - view.from) / view.width)]];
+    if (trace.shared) found.push(["shared queue", at(trace.shared)]);
+    return [...found, ...trace.ps.filter((lane) => lane.queue).map((lane) => [`${lane.label}'s own queue`, at(lane.queue)])];
+  }
+
+  function listed(all) {
+    const list = document.createElement("dl");
     for (const [name, what] of all) {
       if (!what) continue;
       const term = document.createElement("dt"), told = document.createElement("dd");
@@ -83,7 +82,29 @@ addEventListener("DOMContentLoaded", () => {
       told.textContent = what;
       list.append(term, told);
     }
-    box.append(list);
+    return list;
+  }
+
+  function details() {
+    const box = at("details");
+    box.replaceChildren();
+    if (view.moment !== null) {
+      box.append(listed(lengths()));
+      return;
+    }
+    if (!view.chosen) {
+      const none = document.createElement("p");
+      none.textContent = "None.";
+      box.append(none);
+      return;
+    }
+    const { bar, bars, readied } = view.chosen;
+    const all = [...facts(bar), ["bars of it", `${bars.length.toLocaleString("en")} in this trace`]];
+    if (readied.length) {
+      const names = readied.slice(0, 20).map(({ lane, i }) => title(trace, lane.g[i]));
+      all.push(["readied", names.join(", ") + (readied.length > 20 ? `, and ${readied.length - 20} more` : "")]);
+    }
+    box.append(listed(all));
     const here = bars.findIndex((other) => other.lane === bar.lane && other.i === bar.i);
     const steps = [["Its bar before", bars[here - 1]], ["Its next bar", bars[here + 1]], ["Who readied it", readier(bar)]];
     for (const [words, to] of steps) {
@@ -110,9 +131,11 @@ addEventListener("DOMContentLoaded", () => {
     return undefined;
   }
 
-  function choose(bar) {
+  /** Chooses a bar, or a moment, or nothing. */
+  function choose(bar, moment = null) {
     view.focus = bar ?? null;
     view.chosen = null;
+    view.moment = moment;
     if (bar) {
       const { lane, i } = bar, g = lane.g[i], readied = [];
       for (const other of lane.isP ? trace.ps : []) {
@@ -137,11 +160,12 @@ addEventListener("DOMContentLoaded", () => {
     at("now").textContent = `${bar.lane.label}: ${sentence(bar).join("; ")}`;
   }
 
-  /** The bar at a point of the canvas, or the nearest within some pixels. */
+  /** The bar at a point of the canvas, or the nearest within some pixels; or a decision; or a moment, below the bars. */
   function pick(x, y) {
     const lane = trace.lanes.find((lane) => y >= lane.y && y < lane.y + lane.height);
     if (!lane || x < view.left) return undefined;
     const time = timeAt(view, x), slack = 4 * (view.to - view.from) / view.width;
+    if (lane.queue && y >= queueStrip(lane).y && view.queues) return { lane, time };
     if (lane.isP ? y < lane.y + 11 : false) {
       const mark = lane.marks[firstMark(lane, time - slack)];
       if (view.marks && mark && mark.time <= time + slack) return { lane, mark };
@@ -151,11 +175,17 @@ addEventListener("DOMContentLoaded", () => {
     const near = [i - 1, i].filter((j) => j >= 0 && j < lane.n && lane.start[j] - slack <= time && lane.end[j] + slack >= time);
     return near.length ? { lane, i: near[0] } : { lane };
   }
+  function queueTip({ lane, time }) {
+    const name = lane.isShared ? "The shared queue" : `${lane.label}'s own queue`, blur = (view.to - view.from) / view.width / 2;
+    return `${name} at ${moment(time, blur)}:\n${queueAt(lane.queue, time, blur)}`;
+  }
   function hover(event) {
     const { left, top } = canvas.getBoundingClientRect(), x = event.clientX - left, y = event.clientY - top, found = pick(x, y);
-    tip.hidden = !found || (found.i === undefined && !found.mark);
+    tip.hidden = !found || (found.i === undefined && !found.mark && found.time === undefined);
     if (tip.hidden) return;
-    tip.textContent = found.mark ? `${found.lane.label} ${found.mark.text}\nat ${moment(found.mark.time, 100)}` : sentence(found).join("\n");
+    if (found.mark) tip.textContent = `${found.lane.label} ${found.mark.text}\nat ${moment(found.mark.time, 100)}`;
+    else if (found.time !== undefined) tip.textContent = queueTip(found);
+    else tip.textContent = sentence(found).join("\n");
     const width = tip.offsetWidth, height = tip.offsetHeight;
     tip.style.left = `${Math.max(0, Math.min(x + 14, canvas.clientWidth - width))}px`;
     tip.style.top = `${y + 18 + height > canvas.clientHeight + 60 ? Math.max(0, y - height - 12) : y + 18}px`;
@@ -194,7 +224,7 @@ addEventListener("DOMContentLoaded", () => {
   const lift = (event) => {
     if (fingers.delete(event.pointerId) && event.type === "pointerup" && travelled <= 4 && !fingers.size) {
       const { left, top } = canvas.getBoundingClientRect(), found = pick(event.clientX - left, event.clientY - top);
-      if (!found?.mark) choose(found?.i === undefined ? undefined : found);
+      if (!found?.mark) choose(found?.i === undefined ? undefined : found, found?.time);
     }
   };
   canvas.addEventListener("pointerup", lift);
@@ -256,6 +286,10 @@ addEventListener("DOMContentLoaded", () => {
     view.marks = event.target.checked;
     redraw();
   });
+  at("queues").addEventListener("change", (event) => {
+    view.queues = event.target.checked;
+    redraw();
+  });
   at("find").addEventListener("change", (event) => {
     const wanted = event.target.value.trim().toLowerCase();
     if (!wanted) return;
@@ -280,6 +314,8 @@ addEventListener("DOMContentLoaded", () => {
   kindsTable(trace, view, redraw);
   psTable(trace);
   regionsTable(trace);
+  at("queues").closest("label").hidden = at("queues-told").hidden = !trace.shared;
+  at("queues-told").textContent = queuesInWords(trace);
   const dress = () => {
     legend(trace);
     redraw();

@@ -74,16 +74,22 @@ function kindsTable(trace, view, redraw) {
   ], trace.kinds);
 }
 
-/** The Ps: how busy they were, and what was decided on them. */
+/** The Ps: how busy they were, how long their queues, and what was decided on them. */
 function psTable(trace) {
   const marks = (kind) => (lane) => lane.marks.filter((mark) => mark.kind === kind).length;
   const share = (of) => (lane) => (lane.n ? of(lane) / lane.n : 0);
   const percent = (value) => `${(100 * value).toFixed(1)} %`;
+  // A trace of an older version has no queues.
+  const queues = !trace.queues.length ? [] : [
+    { heading: "longest own queue", value: (lane) => lane.queue?.most ?? 0, show: number },
+    { heading: "mean own queue", value: (lane) => lane.queue?.mean ?? 0, show: mean },
+  ];
   fill(document.getElementById("ps"), [
     { heading: "P", words: true, value: (lane) => lane.label },
     { heading: "at work", value: (lane) => lane.sum[lane.n] / Math.max(1, trace.until), show: percent },
     { heading: "runs", value: (lane) => lane.n, show: number },
     { heading: "hits of run_next", value: share((lane) => lane.how.reduce((sum, how) => sum + (how & 1), 0)), show: percent },
+    ...queues,
     { heading: "steals", value: marks(STEAL), show: number },
     { heading: "from the shared queue", value: marks(FROM_SHARED), show: number },
     { heading: "handed on", value: marks(HAND_OFF), show: number },
@@ -113,7 +119,7 @@ function regionsTable(trace) {
   ], [...regions.values()].sort((a, b) => b.total - a.total));
 }
 
-/** The legend: colours of kinds, as many as have one of their own, and shapes of decisions. */
+/** The legend: colours of kinds, as many as have one of their own, shapes of decisions, and how high queues are drawn. */
 function legend(trace) {
   const list = document.getElementById("legend"), look = theme();
   list.replaceChildren();
@@ -131,7 +137,7 @@ function legend(trace) {
   const seen = new Set(trace.lanes.flatMap((lane) => [...new Set(lane.marks.map((mark) => mark.kind))]));
   const drawn = (draw) => {
     const canvas = document.createElement("canvas");
-    canvas.style.cssText = "display:inline-block;width:12px;vertical-align:-2px;margin-right:.4em";
+    canvas.style.cssText = "display:inline-block;width:12px;vertical-align:-2px;margin-right:.4em;border-radius:0";
     canvas.setAttribute("aria-hidden", "true");
     canvas.width = 24;
     canvas.height = 24;
@@ -150,6 +156,12 @@ function legend(trace) {
   ]) {
     if (told) entry(drawn((c) => { c.fillStyle = fill; c.rect(0, 8, 12, 4); }), words);
   }
+  const steps = (c) => {
+    c.fillStyle = look.quiet;
+    [3, 7, 5].forEach((high, at) => c.rect(4 * at, 12 - high, 4, high));
+  };
+  if (trace.longest) entry(drawn(steps), `below a P's bars: its own queue, up to ${number(trace.longest)}`);
+  if (trace.shared?.most) entry(drawn(steps), `lane "shared": the shared queue, up to ${number(trace.shared.most)}`);
   const above = (c) => { c.fillStyle = look.cool; c.globalAlpha = 0.45; c.rect(0, 2, 12, 10); };
   entry(drawn(above), "overview: Ps at work");
   entry(drawn((c) => { c.fillStyle = look.hot; c.rect(0, 5, 12, 2); }), "overview: runnable goroutines");

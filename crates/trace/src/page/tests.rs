@@ -72,6 +72,22 @@ fn regions_end_with_their_goroutine_and_runs_with_the_trace() {
 }
 
 #[test]
+fn queues_are_as_long_as_looks_say() {
+    let acts = [
+        (1_000, Act::ProcIs(0, PState::Running(4))),
+        (1_100, Act::Queues { p: 0, own: 1, shared: 0, before: None }),
+        (1_250, Act::Steal { p: 1, victim: 0, amount: 30 }),
+        (1_300, Act::Queues { p: 0, own: 69, shared: 4, before: Some((1_105, 70)) }),
+        (1_310, Act::Queues { p: 0, own: 69, shared: 4, before: Some((1_300, 69)) }),
+        (1_320, Act::Queues { p: 3, own: 0, shared: 5, before: None }),
+    ];
+    assert_eq!(
+        list(&page(&acts, &HashMap::new()), "queues"),
+        "[0,100,1],[-1,100,0],[0,105,100],[0,250,70],[0,300,69],[-1,300,4],[3,320,0],[-1,320,5]"
+    );
+}
+
+#[test]
 #[cfg(feature = "kernel-switches")]
 fn what_the_kernel_did_stands_with_the_p_that_it_held_up() {
     let acts = [

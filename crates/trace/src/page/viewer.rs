@@ -7,6 +7,7 @@ pub(crate) const HEAD: &str = concat!(
     include_str!("page.css"),
     "</style>\n<script>\n\"use strict\";\n",
     include_str!("data.js"),
+    include_str!("queues.js"),
     include_str!("lanes.js"),
     include_str!("tables.js"),
     include_str!("page.js"),

@@ -4,6 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::task::WHOLE;
 use crate::{TcpStream, UnixStream};
 use gmp_core::contract::Side;
+use rustix::net::{RecvFlags, SendFlags};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{self, Shutdown};
@@ -35,7 +36,8 @@ fn poll_read_unix(
 
 /// Reads into memory that need not be initialized. As many bytes as the result says are initialized afterwards.
 fn read(socket: impl AsFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    let (filled, _) = rustix::io::read(socket, buf)?;
+    // `recv` rather than `read`: the kernel goes to the socket at once, and not by way of what files need.
+    let ((filled, _), _) = rustix::net::recv(socket, buf, RecvFlags::empty())?;
     Ok(filled.len())
 }
 
@@ -85,7 +87,7 @@ macro_rules! adapt {
         impl $stream {
             fn poll_write_some(&self, context: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 self.0.poll(Side::Write, WHOLE, context.waker(), |socket, _| {
-                    Ok(rustix::io::write(socket, buf)?)
+                    Ok(rustix::net::send(socket, buf, SendFlags::NOSIGNAL)?)
                 })
             }
 

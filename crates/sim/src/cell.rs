@@ -66,10 +66,9 @@ impl Cell {
         if self.n > workload.most {
             return Err(format!("n = {}: {} takes at most {}", self.n, self.workload, workload.most));
         }
-        let mut costs = costs.clone();
-        costs.path.lines += f64::from(self.data);
         run::<P>(Parts {
-            costs,
+            costs: costs.clone(),
+            data: self.data,
             machine,
             procs,
             seed: self.seed,

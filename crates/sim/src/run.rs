@@ -23,7 +23,7 @@ type Flow = Coroutine<(), (), ()>;
 pub(crate) fn run<P: Policy>(parts: Parts) -> Result<Figures, String> {
     let procs = parts.procs;
     let world = Rc::new(World::<P>::new(parts));
-    let main = world.new_goroutine(world.program.borrow().main(), 0);
+    let main = world.new_goroutine(world.program.borrow().main(), 0, 0);
     debug_assert_eq!(main, MAIN);
     let ticket = world.with(MAIN, |g| g.ticket.take()).expect("it has just been made");
     world.ps[0].queue.borrow_mut().push(ticket, Slot::Next, &mut |batch| world.shared.push_batch(batch));
@@ -54,6 +54,19 @@ impl<P: Policy> Engine<P> {
             let event = self.world.clock.next().expect("sysmon always comes again");
             match event {
                 Event::Resume(m) => self.resume(m)?,
+                Event::Up(m, nth) => {
+                    let up = {
+                        let m = &self.world.ms.borrow()[m];
+                        let up = m.sleeps.get() == nth;
+                        if up {
+                            m.coming.set(None);
+                        }
+                        up
+                    };
+                    if up {
+                        self.resume(m)?;
+                    }
+                }
                 Event::Timeout(m, sleep) => {
                     let asleep = {
                         let m = &self.world.ms.borrow()[m];
@@ -136,10 +149,7 @@ impl<P: Policy> Engine<P> {
         m.next_p.set(Some(p));
         m.note.set(true);
         if m.asleep.take() {
-            m.sleeps.set(m.sleeps.get() + 1);
-            let up = w.clock.now() + crate::clock::time(w.costs.machine.wake_latency);
-            m.awake_since.set(up);
-            w.clock.announce(up, Event::Resume(m.id));
+            m.comes_up(&w.clock, w.clock.now() + crate::clock::time(w.costs.machine.wake_latency.at(0.5)));
         }
     }
 }

@@ -74,7 +74,7 @@ impl<P: Policy> Hand<'_, P> {
         }
         let popped = self.pop_local()?;
         let begun = self.w.with(popped.token.goroutine(), |record| record.stack.is_some());
-        if begun || (left == Then::Parks && self.w.stacks.has(self.p())) {
+        if begun || (left == Then::Parks && self.w.store.stacks.has(self.p())) {
             self.spend(self.w.costs.path.hop);
         } else if left == Then::Parks {
             self.at_hand.set(Some(popped));
@@ -102,7 +102,7 @@ impl<P: Policy> Hand<'_, P> {
         }
         let stack = stack.unwrap_or_else(|| {
             self.spend(self.w.costs.path.first_run);
-            let stack = self.w.stacks.take(self.p());
+            let stack = self.w.store.stacks.take(self.p());
             self.w.with(g, |record| record.stack = Some(stack));
             stack
         });
@@ -121,8 +121,8 @@ impl<P: Policy> Hand<'_, P> {
         };
         p.runs.set(false);
         self.w.counts.running.add(self.now() - begin);
-        self.w.memory.keep(Thing::Record(record), self.m.cpu);
-        self.w.memory.keep(Thing::Stack(stack), self.m.cpu);
+        self.w.store.memory.keep(Thing::Record(record), self.m.cpu);
+        self.w.store.memory.keep(Thing::Stack(stack), self.m.cpu);
         then
     }
 
@@ -172,7 +172,7 @@ impl<P: Policy> Hand<'_, P> {
                 self.spend(path.join);
                 let record = self.w.with(child, |child| child.record);
                 self.touch(Thing::Record(record));
-                self.w.records.give(self.p(), record);
+                self.w.store.records.give(self.p(), record);
             }
             Do::Share(word) => self.write_locked(&self.w.word(word)),
             Do::Unpark(other) | Do::Send(other) => {
@@ -224,13 +224,13 @@ impl<P: Policy> Hand<'_, P> {
             (record.joiner, record.record, record.stack)
         });
         if let Some(stack) = stack {
-            self.w.stacks.give(self.p(), stack);
+            self.w.store.stacks.give(self.p(), stack);
         }
         if let Some(joiner) = joiner {
             self.w.with(joiner, |record| record.parked = false);
             self.ready(joiner);
             // The joiner frees it when it has the result, which is soon, and mostly on the same P.
-            self.w.records.give(self.p(), record);
+            self.w.store.records.give(self.p(), record);
         }
     }
 }

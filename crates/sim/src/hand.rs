@@ -102,7 +102,7 @@ impl<'a, P: Policy> Hand<'a, P> {
 
     /// Touches memory of a goroutine.
     pub(crate) fn touch(&self, thing: Thing) {
-        self.spend(self.w.memory.touch(thing, self.m.cpu, &self.w.fabric));
+        self.spend(self.w.store.memory.touch(thing, self.m.cpu, &self.w.fabric));
     }
 
     /// The run is over: nobody goes on.

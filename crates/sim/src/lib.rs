@@ -22,7 +22,7 @@
 //! | --- | --- |
 //! | `clock.rs`, `line.rs`, `machine.rs`, `costs.rs` | virtual time, cache lines, the virtual machine, what everything takes |
 //! | `ticket.rs`, `world.rs` | what the real queues hold; the virtual runtime |
-//! | `memory.rs`, `pool.rs` | whose cache the goroutines' records and stacks are in, and who gets which |
+//! | `memory.rs`, `pool.rs`, `store.rs` | whose cache the goroutines' records and stacks are in, and who gets which |
 //! | `hand.rs`, `kernel.rs` | an M at work: a coroutine that spends time; what the operating system does to it |
 //! | `queues.rs`, `look.rs`, `wake.rs`, `idle.rs`, `execute.rs` | what it does, each after the file of gmp-core that it names |
 //! | `workload.rs`, `workload/` | what virtual goroutines do |
@@ -48,6 +48,7 @@ mod queues;
 mod run;
 mod serve;
 mod sim;
+mod store;
 mod ticket;
 mod waits;
 mod wake;

@@ -4,6 +4,7 @@ use crate::clock::{Event, Time};
 use crate::execute::MAIN;
 use crate::figures::Figures;
 use crate::hand::Hand;
+use crate::store::Store;
 use crate::world::{Parts, World};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
@@ -19,10 +20,26 @@ const STACK: usize = 128 * 1024;
 
 type Flow = Coroutine<(), (), ()>;
 
-/// Runs a workload to its end.
-pub(crate) fn run<P: Policy>(parts: Parts) -> Result<Figures, String> {
-    let procs = parts.procs;
-    let world = Rc::new(World::<P>::new(parts));
+/// Runs a workload to its end, twice: the bench, too, warms up before it measures, and what comes of it is that free
+/// stacks and records lie in the order in which goroutines ended, and not in that of their addresses.
+pub(crate) fn run<P: Policy>(
+    parts: impl Fn() -> Result<Parts, String>,
+    store: Store,
+) -> Result<Figures, String> {
+    let (world, _) = play::<P>(parts()?, store)?;
+    let store = Rc::into_inner(world).expect("who played is gone").store;
+    let (world, elapsed) = play::<P>(parts()?, store)?;
+    for m in world.ms.borrow().iter().filter(|m| !m.asleep.get()) {
+        // An M on its way up is not awake yet.
+        world.counts.awake.add(elapsed.saturating_sub(m.awake_since.get()));
+    }
+    let program = world.program.borrow();
+    Ok(world.counts.figures(program.operations(), elapsed, world.procs(), program.counts_cpu()))
+}
+
+/// Plays a world to the end of its first goroutine; returns it and when that was.
+fn play<P: Policy>(parts: Parts, store: Store) -> Result<(Rc<World<P>>, Time), String> {
+    let world = Rc::new(World::<P>::new(parts, store));
     let main = world.new_goroutine(world.program.borrow().main(), 0, 0);
     debug_assert_eq!(main, MAIN);
     let ticket = world.with(MAIN, |g| g.ticket.take()).expect("it has just been made");
@@ -31,12 +48,7 @@ pub(crate) fn run<P: Policy>(parts: Parts) -> Result<Figures, String> {
     world.clock.announce(0, Event::Resume(0));
     world.clock.announce(ROUND, Event::Sysmon);
     let elapsed = Engine { world: Rc::clone(&world), flows: Vec::new(), quiet: false }.play()?;
-    for m in world.ms.borrow().iter().filter(|m| !m.asleep.get()) {
-        // An M on its way up is not awake yet.
-        world.counts.awake.add(elapsed.saturating_sub(m.awake_since.get()));
-    }
-    let program = world.program.borrow();
-    Ok(world.counts.figures(program.operations(), elapsed, procs, program.counts_cpu()))
+    Ok((world, elapsed))
 }
 
 struct Engine<P: Policy> {

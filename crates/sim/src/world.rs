@@ -5,9 +5,8 @@ use crate::costs::{Costs, QueueCosts};
 use crate::figures::Counts;
 use crate::line::{Fabric, Line};
 use crate::machine::Machine;
-use crate::memory::Memory;
 use crate::opinions::{IdleRule, Order};
-use crate::pool::Pool;
+use crate::store::Store;
 use crate::ticket::Ticket;
 use crate::workload::{Do, Program, Task};
 use gmp_core::IdleWord;
@@ -30,9 +29,7 @@ pub(crate) struct World<P: Policy> {
     pub(crate) counts: Counts,
     pub(crate) ps: Vec<Proc<P>>,
     pub(crate) ms: RefCell<Vec<Rc<Mach>>>,
-    pub(crate) memory: Memory,
-    pub(crate) stacks: Pool,
-    pub(crate) records: Pool,
+    pub(crate) store: Store,
     /// Words of the program that its goroutines share, by number.
     pub(crate) words: RefCell<Vec<Rc<Line>>>,
     pub(crate) goroutines: RefCell<Vec<Goroutine>>,
@@ -121,7 +118,6 @@ pub(crate) struct Lock {
 /// What a world is made of.
 pub(crate) struct Parts {
     pub(crate) costs: Costs,
-    pub(crate) data: u32,
     pub(crate) machine: Machine,
     pub(crate) procs: usize,
     pub(crate) seed: u64,
@@ -132,19 +128,17 @@ pub(crate) struct Parts {
 
 impl<P: Policy> World<P> {
     /// A runtime about to begin: M 0 holds P 0, the other Ps are idle, the first goroutine is queued.
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { costs, data, machine, procs, seed, program, rule, order } = parts;
+    pub(crate) fn new(parts: Parts, store: Store) -> Self {
+        let Parts { costs, machine, procs, seed, program, rule, order } = parts;
         let world = Self {
             queue_costs: costs.queue(P::NAME).clone(),
             fabric: Fabric::new(machine, &costs.machine),
-            memory: Memory::new(&costs.memory, data, procs),
             costs,
             clock: Clock::default(),
             counts: Counts::default(),
             ps: (0..procs).map(|p| Proc::new(seed, p)).collect(),
             ms: RefCell::default(),
-            stacks: Pool::new(procs),
-            records: Pool::new(procs),
+            store,
             words: RefCell::default(),
             goroutines: RefCell::default(),
             program: RefCell::new(program),
@@ -217,7 +211,7 @@ impl<P: Policy> World<P> {
             done: false,
             joiner: None,
             cpu,
-            record: self.records.take(p),
+            record: self.store.records.take(p),
             stack: None,
             runnable_since: self.clock.now(),
         });

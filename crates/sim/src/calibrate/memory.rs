@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// How many stacks there are in a round, from what fits into the nearest cache to what fits into none.
-const STACKS: [usize; 8] = [16, 64, 256, 1024, 2048, 4096, 16384, 32768];
+const STACKS: [usize; 9] = [16, 64, 256, 1024, 4096, 16384, 65536, 131_072, 262_144];
 /// The same for records.
-const RECORDS: [usize; 7] = [16, 128, 512, 2048, 8192, 32768, 131_072];
+const RECORDS: [usize; 8] = [16, 128, 512, 2048, 8192, 32768, 131_072, 1_048_576];
 /// What goroutines have by default.
 const STACK_SIZE: usize = 1 << 20;
 /// A round of as many things goes to another CPU.

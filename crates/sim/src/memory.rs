@@ -8,12 +8,13 @@
 //!
 //! | where it is | what a touch costs |
 //! | --- | --- |
-//! | on this CPU's list | what the distance says, on one of two curves: next to the last one in memory, or anywhere |
+//! | on this CPU's list | what the distance says, on one of two curves: memory is walked through in order, or by jumps |
 //! | on another's | what it takes to get it from there, or what the distance there says if that is more |
 //! | nowhere yet | the far end of the curve |
 //!
-//! A cache fetches ahead where memory is walked through in order, and page tables are walked through with it. That is
-//! why there are two curves.
+//! A CPU fetches ahead where memory is walked through by steps of one length, up or down, and that is why there are two
+//! curves. For a thousand stacks and more a step of two or four stacks is as good as one to the next, and an order that is
+//! mixed within eight of them as bad as any (measured with rounds as in `calibrate/memory.rs`).
 
 use crate::costs::{Curve, MemoryCosts, at};
 use crate::line::Fabric;
@@ -77,10 +78,12 @@ struct List {
     sums: Vec<u64>,
     lines: u64,
     live: usize,
-    /// The last record and the last stack.
-    last: [Option<u32>; 2],
+    /// The last record and the last stack, each with how many numbers it was away from the one before.
+    last: [(u32, i64); 2],
 }
 
+/// Longer steps are jumps, whether the last one was as long or not.
+const LONGEST_STEP: u64 = 4;
 /// A list has at least this many moments before it is made anew.
 const MOMENTS: usize = 1024;
 
@@ -151,13 +154,15 @@ impl State {
         let from = places[number as usize].take().map(|place| {
             (place.cpu, self.lists[place.cpu].remove(place.moment, lines))
         });
-        let last = self.lists[cpu].last[kind].replace(number);
+        let (last, last_step) = self.lists[cpu].last[kind];
+        let step = i64::from(number) - i64::from(last);
+        self.lists[cpu].last[kind] = (number, step);
         if self.lists[cpu].touched.len() == self.lists[cpu].sums.len() {
             self.make_room(cpu);
         }
         let moment = self.lists[cpu].push(thing, lines);
         self.places[kind][number as usize] = Some(Place { cpu, moment });
-        Found { from, in_order: last.is_some_and(|last| last.abs_diff(number) <= 1) }
+        Found { from, in_order: step == last_step && step.unsigned_abs() <= LONGEST_STEP }
     }
 
     /// Numbers the moments of a list anew, without those that nothing is left of.
@@ -242,9 +247,9 @@ mod tests {
         let touch = |thing, cpu| memory.touch(thing, cpu, &fabric);
         assert_eq!(touch(Thing::Stack(7), 0), 3000.0, "nobody has it");
         assert_eq!(touch(Thing::Stack(7), 0), 0.0);
-        assert_eq!(touch(Thing::Stack(8), 0), 1000.0, "it is the next");
+        assert_eq!([8, 10, 12].map(|at| touch(Thing::Stack(at), 0)), [3000.0, 3000.0, 1000.0], "the step is the same");
         assert_eq!(touch(Thing::Record(1), 0), 3000.0);
-        assert_eq!(touch(Thing::Stack(7), 0), 7.0, "a stack and a record are in front of it");
+        assert_eq!(touch(Thing::Stack(7), 0), 45.0, "three stacks and a record are in front of it");
         assert_eq!(touch(Thing::Stack(7), 1), 90.0);
         assert_eq!(touch(Thing::Stack(7), 2), 270.0, "it comes from another node");
         assert_eq!(touch(Thing::Record(1), 0), 0.0, "nothing is in front of it but what has gone");

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 /// How often each is measured.
 const TIMES: usize = 500;
-/// The waker goes on for at least this long, which is longer than the kernel leaves two threads on one CPU for while
-/// another has nothing to do.
-const GOES_ON: u64 = 50_000;
+/// A waker has been at work for at least this long before its wake, and goes on for as long: the kernel treats one that
+/// has just slept differently.
+const AT_WORK: u64 = 300_000;
 /// A thread that sees the clock jump by more than this was not running.
 const JUMP: u64 = 1_000;
 /// Between two wakes the sleeper has fallen asleep.
@@ -32,7 +32,7 @@ pub(super) fn measured() -> Kernel {
         (spread(all.iter().map(|both| both.0)), spread(all.iter().map(|both| both.1)))
     });
     let (wake_beside, _) =
-        with_sleeper(|sleeper| spread((0..TIMES).map(|_| sleeper.wake_and_sleep())));
+        with_sleeper(|sleeper| spread((0..TIMES).filter_map(|_| sleeper.wake_and_sleep())));
     Kernel {
         futex_wake,
         wake_latency,
@@ -47,9 +47,9 @@ pub(super) fn measured() -> Kernel {
 fn spread(values: impl Iterator<Item = f64>) -> Spread {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    let last = (values.len() - 1) as f64;
+    let last = values.len().saturating_sub(1) as f64;
     let shares = (0..=10).map(|tenth| f64::from(tenth) * 0.098);
-    Spread(shares.map(|share| values[(share * last) as usize]).collect())
+    Spread(shares.filter_map(|share| values.get((share * last) as usize).copied()).collect())
 }
 
 /// A thread that sleeps until it is woken, and notes when that was.
@@ -64,15 +64,16 @@ impl Sleeper<'_> {
         self.beginning.elapsed().as_nanos() as u64
     }
 
-    /// What a wake takes its caller, and the time until the sleeper runs. The caller goes on meanwhile.
+    /// What a wake takes its caller, and the time until the sleeper runs. The caller has been at work and goes on.
     fn wake_and_go_on(&self) -> (f64, f64) {
-        thread::sleep(PAUSE);
+        let begin = self.now();
+        while self.now() - begin < AT_WORK {}
         self.woken_at.store(0, Ordering::Release);
         let start = self.now();
         self.thread.unpark();
         let mut last = self.now();
         let mut taken = last - start;
-        while self.woken_at.load(Ordering::Acquire) == 0 || last - start < GOES_ON {
+        while self.woken_at.load(Ordering::Acquire) == 0 || last - start < AT_WORK {
             let now = self.now();
             if now - last > JUMP {
                 taken += now - last;
@@ -82,14 +83,15 @@ impl Sleeper<'_> {
         (taken as f64, (self.woken_at.load(Ordering::Acquire) - start) as f64)
     }
 
-    /// The time until the sleeper runs, where its waker goes to sleep at once.
-    fn wake_and_sleep(&self) -> f64 {
+    /// The time until the sleeper runs, where its waker has just woken up itself and goes to sleep at once; `None`: it ran
+    /// before the call was over.
+    fn wake_and_sleep(&self) -> Option<f64> {
         self.woken_at.store(0, Ordering::Release);
         self.thread.unpark();
-        let start = self.now();
+        let (start, already) = (self.now(), self.woken_at.load(Ordering::Acquire));
         thread::sleep(PAUSE);
         let woken = self.woken_at.load(Ordering::Acquire);
-        if woken == 0 { PAUSE.as_nanos() as f64 } else { woken.saturating_sub(start) as f64 }
+        (already == 0).then(|| if woken == 0 { PAUSE.as_nanos() } else { u128::from(woken - start) } as f64)
     }
 }
 

@@ -156,7 +156,9 @@ impl State {
         });
         let (last, last_step) = self.lists[cpu].last[kind];
         let step = i64::from(number) - i64::from(last);
-        self.lists[cpu].last[kind] = (number, step);
+        if step != 0 {
+            self.lists[cpu].last[kind] = (number, step);
+        }
         if self.lists[cpu].touched.len() == self.lists[cpu].sums.len() {
             self.make_room(cpu);
         }

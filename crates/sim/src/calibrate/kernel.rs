@@ -2,6 +2,8 @@
 
 use super::median;
 use crate::costs::Spread;
+use gmp_arch_amd64::Amd64;
+use gmp_core::contract::{Switch, ThreadSlice};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -99,8 +101,10 @@ impl Sleeper<'_> {
 fn with_sleeper<R>(what: impl FnOnce(&Sleeper<'_>) -> R) -> (R, Option<f64>) {
     let (stop, woken_at, sleeps) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let beginning = Instant::now();
+    ask_for_usual_slice();
     thread::scope(|scope| {
         let handle = scope.spawn(|| {
+            ask_for_usual_slice();
             let before = cpu_time();
             while !stop.load(Ordering::Acquire) {
                 thread::park();
@@ -115,6 +119,13 @@ fn with_sleeper<R>(what: impl FnOnce(&Sleeper<'_>) -> R) -> (R, Option<f64>) {
         let slept = handle.join().ok().flatten();
         (outcome, slept.map(|ns| ns / sleeps.load(Ordering::Relaxed) as f64))
     })
+}
+
+/// Ms ask for it, too, and the kernel lets a thread with a shorter slice than another's have its CPU at once.
+fn ask_for_usual_slice() {
+    if let Some(thread) = Amd64::thread_id() {
+        Amd64::ask_for_slice(thread, ThreadSlice::Usual);
+    }
 }
 
 /// The calling thread's CPU time in nanoseconds, as the kernel counts it.

@@ -36,6 +36,16 @@ impl<P: Policy> Hand<'_, P> {
         self.m.awake_since.set(self.w.clock.now());
     }
 
+    /// Sleeps for some microseconds, which lasts as long as the operating system takes, with the P in hand.
+    pub(crate) fn pause(&self, ns: f64) {
+        let costs = &self.w.costs.machine;
+        let lasts = time(ns) + self.drawn(&costs.sleep_slack);
+        self.spend_time(lasts);
+        // It is CPU time only as far as any sleep is.
+        let away = lasts.saturating_sub(time(costs.timed_sleep));
+        self.m.awake_since.set(self.m.awake_since.get() + away);
+    }
+
     /// Those that this M has woken and that are not up yet have its CPU to themselves now.
     fn make_way(&self) {
         for (m, nth) in self.m.woken.take() {

@@ -151,10 +151,8 @@ impl<P: Policy> Victims for Raid<'_, '_, P> {
         steal
     }
 
-    /// A thread that sleeps for some microseconds sleeps for as long as the operating system takes.
     fn back_off(&self, pause: Duration) {
-        self.hand.spend(pause.as_nanos() as f64);
-        self.hand.spend_time(self.hand.drawn(&self.hand.w.costs.machine.sleep_slack));
+        self.hand.pause(pause.as_nanos() as f64);
     }
 }
 

@@ -11,8 +11,9 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// How many stacks there are in a round, from what fits into the nearest cache to what fits into none.
-const STACKS: [usize; 9] = [16, 64, 256, 1024, 4096, 16384, 65536, 131_072, 262_144];
+/// How many stacks there are in a round, from what fits into the nearest cache to what fits into none. So many take 3 GiB
+/// with their page tables.
+const STACKS: [usize; 9] = [16, 64, 256, 1024, 4096, 16384, 65536, 196_608, 524_288];
 /// The same for records.
 const RECORDS: [usize; 8] = [16, 128, 512, 2048, 8192, 32768, 131_072, 1_048_576];
 /// What goroutines have by default.

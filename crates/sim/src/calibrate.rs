@@ -41,13 +41,15 @@ impl Bench {
         let number = |text: &String| text.parse::<f64>().map_err(|_| format!("{text}: no number"));
         match arguments.iter().map(number).collect::<Result<Vec<_>, _>>()?[..] {
             [] => Ok(None),
-            [yield_2, chan_pingpong, spawn_join, chan_pingpong_global, local_burst_global] => Ok(Some(Self {
-                yield_2,
-                chan_pingpong,
-                spawn_join,
-                chan_pingpong_global,
-                local_burst_global,
-            })),
+            [yield_2, chan_pingpong, spawn_join, chan_pingpong_global, local_burst_global] => {
+                Ok(Some(Self {
+                    yield_2,
+                    chan_pingpong,
+                    spawn_join,
+                    chan_pingpong_global,
+                    local_burst_global,
+                }))
+            }
             _ => Err(format!("calibrate wants five figures of the bench or none: {FIGURES}")),
         }
     }
@@ -65,7 +67,8 @@ pub(crate) fn measure(
     let before = Costs::measured();
     let mut queue: std::collections::BTreeMap<String, QueueCosts> =
         policies.map(|(name, costs)| (name.to_owned(), costs)).collect();
-    let of = |name: &str| queue.get(name).cloned().ok_or(format!("the policy {name} is needed to compare with"));
+    let of =
+        |name: &str| queue.get(name).cloned().ok_or(format!("the policy {name} is needed to compare with"));
     let (go, global) = (of("go")?, of("global")?);
     queue.insert("default".to_owned(), go.clone());
     Ok(Costs {

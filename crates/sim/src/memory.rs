@@ -120,9 +120,7 @@ impl Memory {
         let ns = match found.from {
             None => end_of(curve),
             Some((from, distance)) if from == cpu => at(curve, distance as f64),
-            Some((from, distance)) => {
-                at(curve, distance as f64).max(moved * fabric.distance(from, cpu))
-            }
+            Some((from, distance)) => at(curve, distance as f64).max(moved * fabric.distance(from, cpu)),
         };
         ns * lines as f64 / least as f64
     }
@@ -151,9 +149,9 @@ impl State {
         if places.len() <= number as usize {
             places.resize(number as usize + 1, None);
         }
-        let from = places[number as usize].take().map(|place| {
-            (place.cpu, self.lists[place.cpu].remove(place.moment, lines))
-        });
+        let from = places[number as usize]
+            .take()
+            .map(|place| (place.cpu, self.lists[place.cpu].remove(place.moment, lines)));
         let (last, last_step) = self.lists[cpu].last[kind];
         let step = i64::from(number) - i64::from(last);
         if step != 0 {
@@ -249,7 +247,11 @@ mod tests {
         let touch = |thing, cpu| memory.touch(thing, cpu, &fabric);
         assert_eq!(touch(Thing::Stack(7), 0), 3000.0, "nobody has it");
         assert_eq!(touch(Thing::Stack(7), 0), 0.0);
-        assert_eq!([8, 10, 12].map(|at| touch(Thing::Stack(at), 0)), [3000.0, 3000.0, 1000.0], "the step is the same");
+        assert_eq!(
+            [8, 10, 12].map(|at| touch(Thing::Stack(at), 0)),
+            [3000.0, 3000.0, 1000.0],
+            "the step is the same"
+        );
         assert_eq!(touch(Thing::Record(1), 0), 3000.0);
         assert_eq!(touch(Thing::Stack(7), 0), 45.0, "three stacks and a record are in front of it");
         assert_eq!(touch(Thing::Stack(7), 1), 90.0);

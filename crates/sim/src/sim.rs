@@ -100,14 +100,19 @@ impl Sim {
                 println!("{}", self.list());
                 Ok(())
             }
-            Some(("run", rest)) => serve::run(|cell, costs| self.run(cell, costs), &serve::Options::parse(rest)?),
+            Some(("run", rest)) => {
+                serve::run(|cell, costs| self.run(cell, costs), &serve::Options::parse(rest)?)
+            }
             Some(("calibrate", rest)) => {
                 let bench = calibrate::Bench::parse(rest)?;
                 let queues = self.policies.iter().map(|policy| (policy.name, (policy.calibrate)()));
                 print!("{}", calibrate::file(&calibrate::measure(queues, bench)?)?);
                 Ok(())
             }
-            _ => Err(format!("usage: list | run [--jobs N] [--costs FILE] | calibrate [{}]", calibrate::FIGURES)),
+            _ => Err(format!(
+                "usage: list | run [--jobs N] [--costs FILE] | calibrate [{}]",
+                calibrate::FIGURES
+            )),
         }
     }
 

@@ -186,7 +186,7 @@ unsafe impl Send for Round {}
 
 /// Touches its frame and goes on with the next flow, again and again.
 unsafe extern "C" fn flow(carry: Carry) -> Context {
-    let round: *mut Round = carry.cast();
+    let mut round: *mut Round = carry.cast();
     // SAFETY: the round lives until no flow is switched to any more, and only one flow runs at a time.
     let me = unsafe { (&(*round).order)[(*round).at] };
     let mut frame = [0_u64; 16];
@@ -195,7 +195,7 @@ unsafe extern "C" fn flow(carry: Carry) -> Context {
         frame[8] = frame[8].wrapping_add(1);
         black_box(&mut frame);
         // SAFETY: as above.
-        unsafe { Round::next(round, me) };
+        round = unsafe { Round::next(round, me) };
     }
 }
 
@@ -213,7 +213,8 @@ impl Round {
         };
         let contexts = stacks.iter().map(begin).collect::<Result<Vec<_>, _>>().ok()?;
         let all = stacks.len() == most;
-        let round = Self { home: Context::NULL, contexts, order: Vec::new(), at: 0, stacks, cache, allocator };
+        let round =
+            Self { home: Context::NULL, contexts, order: Vec::new(), at: 0, stacks, cache, allocator };
         all.then_some(round)
     }
 
@@ -228,12 +229,12 @@ impl Round {
         }
     }
 
-    /// Leaves flow `me` for the next one.
+    /// Leaves flow `me` for the next one; returns where the round is when the flow goes on, for it may have moved.
     ///
     /// # Safety
     /// Flow `me` of the round calls it, and nobody else uses the round.
     #[inline(always)]
-    unsafe fn next(round: *mut Self, me: usize) {
+    unsafe fn next(round: *mut Self, me: usize) -> *mut Self {
         // SAFETY: as the caller promises; each context came from `init` or was saved when its flow left.
         unsafe {
             (*round).at += 1;
@@ -242,7 +243,7 @@ impl Round {
                 None => (*round).home,
             };
             let save = (&mut (*round).contexts).as_mut_ptr().add(me);
-            Amd64::switch(save, to, round.cast());
+            Amd64::switch(save, to, round.cast()).cast()
         }
     }
 }
@@ -268,11 +269,11 @@ mod tests {
             round.go();
             round.go();
         }
-        let round = std::thread::spawn(move || {
+        let elsewhere = std::thread::spawn(move || {
             round.go();
             round
         });
-        let mut round = round.join().expect("nothing panics there");
+        let mut round = elsewhere.join().expect("nothing panics there");
         round.go();
         assert_eq!(round.at, 20);
     }

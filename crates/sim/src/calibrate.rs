@@ -132,7 +132,8 @@ const HEAD: &str = "\
 # What everything takes in the simulator, in nanoseconds. What each name means stands in `src/costs.rs`, how each is
 # measured in `src/calibrate.rs`; `cargo xtask sim calibrate` makes this file anew. Not measured, since this takes a
 # machine of several nodes: `transfer_far`, 2.7 times `transfer_near`, a usual factor between two sockets. Set by hand:
-# `grain`, `join`, `timer` and `look`. Spreads are tenths of the measured values, curves pairs of lines and nanoseconds.
+# `grain`, `join`, `timer` and `look`. Spreads are every twentieth measured value, curves pairs of lines and
+# nanoseconds.
 
 ";
 

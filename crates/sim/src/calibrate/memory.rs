@@ -189,13 +189,14 @@ unsafe extern "C" fn flow(carry: Carry) -> Context {
     let mut round: *mut Round = carry.cast();
     // SAFETY: the round lives until no flow is switched to any more, and only one flow runs at a time.
     let me = unsafe { (&(*round).order)[(*round).at] };
-    let mut frame = [0_u64; 16];
+    // What a goroutine does next depends on what lies on its stack, so here the step to the next flow does: the CPU cannot
+    // begin with that one before the frame of this one is there.
+    let mut frame = [1_usize; 16];
     loop {
-        frame[0] = frame[0].wrapping_add(1);
         frame[8] = frame[8].wrapping_add(1);
         black_box(&mut frame);
         // SAFETY: as above.
-        round = unsafe { Round::next(round, me) };
+        round = unsafe { Round::next(round, me, frame[0]) };
     }
 }
 
@@ -229,15 +230,15 @@ impl Round {
         }
     }
 
-    /// Leaves flow `me` for the next one; returns where the round is when the flow goes on, for it may have moved.
+    /// Leaves flow `me` for the one that is `step` places further on; returns where the round is when the flow goes on, for it may have moved.
     ///
     /// # Safety
     /// Flow `me` of the round calls it, and nobody else uses the round.
     #[inline(always)]
-    unsafe fn next(round: *mut Self, me: usize) -> *mut Self {
+    unsafe fn next(round: *mut Self, me: usize, step: usize) -> *mut Self {
         // SAFETY: as the caller promises; each context came from `init` or was saved when its flow left.
         unsafe {
-            (*round).at += 1;
+            (*round).at += step;
             let to = match (&(*round).order).get((*round).at) {
                 Some(next) => (&(*round).contexts)[*next],
                 None => (*round).home,

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Some(Command::Report { files, html }) => show(files, html.as_deref()),
         Some(Command::Validate { measured, publish }) => {
-            validate::run(&Program::build(args)?, measured.as_deref(), *publish)
+            validate::run(&Program::build(args)?, measured, *publish)
         }
         Some(Command::Calibrate { measured, output }) => {
             calibrate::run(args, measured.as_deref(), output.as_deref())

@@ -5,6 +5,7 @@ use crate::figures::Figures;
 use crate::machine::Machine;
 use crate::opinions;
 use crate::run::run;
+use crate::store::Store;
 use crate::workload::{Size, Workload};
 use crate::world::Parts;
 use gmp_core::contract::Policy;
@@ -66,16 +67,17 @@ impl Cell {
         if self.n > workload.most {
             return Err(format!("n = {}: {} takes at most {}", self.n, self.workload, workload.most));
         }
-        let mut costs = costs.clone();
-        costs.path.lines += f64::from(self.data);
-        run::<P>(Parts {
-            costs,
-            machine,
-            procs,
-            seed: self.seed,
-            program: workload.start(Size { n: self.n, procs: procs as u64, work: self.work }),
-            rule: opinions::idle_rule::<P::Idle>(self.idle.as_deref())?,
-            order: opinions::order::<P::Order>(self.order.as_deref(), machine, procs)?,
-        })
+        let parts = || {
+            Ok(Parts {
+                costs: costs.clone(),
+                machine,
+                procs,
+                seed: self.seed,
+                program: workload.start(Size { n: self.n, procs: procs as u64, work: self.work }),
+                rule: opinions::idle_rule::<P::Idle>(self.idle.as_deref())?,
+                order: opinions::order::<P::Order>(self.order.as_deref(), machine, procs)?,
+            })
+        };
+        run::<P>(parts, Store::new(&costs.memory, self.data, procs))
     }
 }

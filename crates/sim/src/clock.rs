@@ -22,6 +22,8 @@ pub(crate) fn nanoseconds(time: Time) -> f64 {
 pub(crate) enum Event {
     /// An M goes on, or begins.
     Resume(usize),
+    /// An M that was woken is up, unless it was to come at another moment since.
+    Up(usize, u64),
     /// An M's sleep is over, unless the M has slept anew since.
     Timeout(usize, u64),
     /// sysmon's round.

@@ -1,6 +1,8 @@
-//! A virtual M runs goroutines. It follows `g0.rs`, `g0/execute.rs` and `g0/leave.rs` of gmp-core.
+//! A virtual M runs goroutines. It follows `g0.rs`, `g0/execute.rs`, `g0/leave.rs`, `g0/exit.rs` and `g0/hop.rs` of
+//! gmp-core.
 
 use crate::hand::Hand;
+use crate::memory::Thing;
 use crate::ticket::Ticket;
 use crate::workload::Do;
 use gmp_core::contract::{Policy, Popped, Slot};
@@ -9,11 +11,16 @@ use gmp_core::search::look_everywhere;
 /// The goroutine that ends the run.
 pub(crate) const MAIN: usize = 0;
 
-/// Whether a goroutine goes on after a step.
-#[derive(PartialEq)]
+/// Whether a goroutine goes on after a step, or how it leaves its stack.
+#[derive(Clone, Copy, PartialEq)]
 enum Then {
     GoOn,
-    Leave,
+    /// It parks: its M may hop.
+    Parks,
+    /// It ends: its M may hop, or begin the next goroutine on the same stack.
+    Ends,
+    /// By g0, which has something to see to.
+    Leaves,
 }
 
 impl<P: Policy> Hand<'_, P> {
@@ -35,7 +42,12 @@ impl<P: Policy> Hand<'_, P> {
                 self.write_locked(&self.w.idle_line);
                 self.wake_the_next();
             }
-            self.execute(popped);
+            self.spend(self.w.costs.path.by_g0);
+            let mut next = Some(popped);
+            while let Some(popped) = next {
+                let left = self.execute(popped);
+                next = self.hop(left);
+            }
         }
     }
 
@@ -48,41 +60,70 @@ impl<P: Policy> Hand<'_, P> {
         self.wake_for_submission();
     }
 
-    fn execute(&self, popped: Popped<Ticket>) {
-        let (p, path) = (&self.w.ps[self.p()], &self.w.costs.path);
+    /// The goroutine to switch to without a stop at g0, if g0 would do nothing but pop it. Core: `next_at_hand`,
+    /// `is_more_to_do`, `keep_or_run`, `take_next`.
+    fn hop(&self, left: Then) -> Option<Popped<Ticket>> {
+        if !matches!(left, Then::Parks | Then::Ends) {
+            return None;
+        }
+        let p = &self.w.ps[self.p()];
+        let shared_has_its_turn =
+            p.tick.get().is_multiple_of(P::RULES.shared_tick) && !self.shared_is_empty();
+        if !p.timers.borrow().is_empty() || p.slice_is_over.get() || shared_has_its_turn {
+            return None;
+        }
+        let popped = self.pop_local()?;
+        let begun = self.w.with(popped.token.goroutine(), |record| record.stack.is_some());
+        if begun || (left == Then::Parks && self.w.store.stacks.has(self.p())) {
+            self.spend(self.w.costs.path.hop);
+        } else if left == Then::Parks {
+            self.at_hand.set(Some(popped));
+            return None;
+        }
+        Some(popped)
+    }
+
+    /// Runs a goroutine until it leaves.
+    fn execute(&self, popped: Popped<Ticket>) -> Then {
+        let p = &self.w.ps[self.p()];
         let g = popped.token.goroutine();
         if !popped.inherits {
             p.tick.set(p.tick.get().wrapping_add(1));
             p.slice_is_over.set(false);
         }
-        let nth = self.w.ran[self.m.cpu].get() + 1;
-        self.w.ran[self.m.cpu].set(nth);
-        let (started, cpu, ran, since) = self.w.with(g, |record| {
+        let (record, stack, cpu, since) = self.w.with(g, |record| {
             record.ticket = Some(popped.token);
             let cpu = std::mem::replace(&mut record.cpu, self.m.cpu);
-            let ran = std::mem::replace(&mut record.ran, nth);
-            (std::mem::replace(&mut record.started, true), cpu, ran, record.runnable_since)
+            (record.record, record.stack, cpu, record.runnable_since)
         });
-        let hops = self.m.hops.take() && started && p.timers.borrow().is_empty();
-        self.spend(if hops { path.hop } else { path.dispatch });
-        if !started {
-            self.spend(path.first_run);
-        }
         if cpu != self.m.cpu {
             self.w.counts.migrations.add(1);
             self.w.counts.far_migrations.add(u64::from(!self.w.fabric.machine.is_near(cpu, self.m.cpu)));
-            self.spend(self.w.fabric.transfer(cpu, self.m.cpu) as f64 / 1e3 * path.lines);
-        } else if started {
-            self.spend(self.w.costs.machine.cold_after(nth - ran));
         }
+        let stack = stack.unwrap_or_else(|| {
+            self.spend(self.w.costs.path.first_run);
+            let stack = self.w.store.stacks.take(self.p());
+            self.w.with(g, |record| record.stack = Some(stack));
+            stack
+        });
+        self.touch(Thing::Record(record));
+        self.touch(Thing::Stack(stack));
         self.catch_up();
         let begin = self.now();
         self.w.counts.dispatches.add(1);
         self.w.counts.waits.borrow_mut().add(begin - since);
         p.runs.set(true);
-        while self.step(g) == Then::GoOn {}
+        let then = loop {
+            let then = self.step(g);
+            if then != Then::GoOn {
+                break then;
+            }
+        };
         p.runs.set(false);
         self.w.counts.running.add(self.now() - begin);
+        self.w.store.memory.keep(Thing::Record(record), self.m.cpu);
+        self.w.store.memory.keep(Thing::Stack(stack), self.m.cpu);
+        then
     }
 
     /// One step of the goroutine that runs here.
@@ -99,7 +140,7 @@ impl<P: Policy> Hand<'_, P> {
             self.w.with(g, |record| record.pending = Some(what));
             self.push_shared(g);
             self.wake_for_submission();
-            return Then::Leave;
+            return Then::Leaves;
         }
         self.act(g, what)
     }
@@ -113,8 +154,9 @@ impl<P: Policy> Hand<'_, P> {
             }
             Do::Spawn(task) => {
                 self.spend(path.spawn);
-                let child = self.w.new_goroutine(task, self.m.cpu);
+                let child = self.w.new_goroutine(task, self.p(), self.m.cpu);
                 self.w.with(g, |record| record.task.children.push(child));
+                self.touch(Thing::Record(self.w.with(child, |child| child.record)));
                 self.push_local(child, Slot::Next);
                 self.wake_for_submission();
             }
@@ -128,8 +170,15 @@ impl<P: Policy> Hand<'_, P> {
                     return self.park(g);
                 }
                 self.spend(path.join);
+                let record = self.w.with(child, |child| child.record);
+                self.touch(Thing::Record(record));
+                self.w.store.records.give(self.p(), record);
             }
-            Do::Unpark(other) => {
+            Do::Share(word) => self.write_locked(&self.w.word(word)),
+            Do::Unpark(other) | Do::Send(other) => {
+                if matches!(what, Do::Send(_)) {
+                    self.spend(path.chan);
+                }
                 self.catch_up();
                 let parked = self.w.with(other, |record| {
                     record.permit = !record.parked;
@@ -148,11 +197,11 @@ impl<P: Policy> Hand<'_, P> {
             Do::Sleep(ns) => {
                 self.w.with(g, |record| record.parked = true);
                 self.add_timer(g, ns);
-                return Then::Leave;
+                return Then::Leaves;
             }
             Do::Exit => {
                 self.exit(g);
-                return Then::Leave;
+                return Then::Ends;
             }
         }
         Then::GoOn
@@ -160,8 +209,7 @@ impl<P: Policy> Hand<'_, P> {
 
     fn park(&self, g: usize) -> Then {
         self.w.with(g, |record| record.parked = true);
-        self.m.hops.set(true);
-        Then::Leave
+        Then::Parks
     }
 
     fn exit(&self, g: usize) {
@@ -171,13 +219,18 @@ impl<P: Policy> Hand<'_, P> {
             return self.end();
         }
         self.w.counts.ended();
-        let joiner = self.w.with(g, |record| {
+        let (joiner, record, stack) = self.w.with(g, |record| {
             record.done = true;
-            record.joiner
+            (record.joiner, record.record, record.stack)
         });
+        if let Some(stack) = stack {
+            self.w.store.stacks.give(self.p(), stack);
+        }
         if let Some(joiner) = joiner {
             self.w.with(joiner, |record| record.parked = false);
             self.ready(joiner);
+            // The joiner frees it when it has the result, which is soon, and mostly on the same P.
+            self.w.store.records.give(self.p(), record);
         }
     }
 }

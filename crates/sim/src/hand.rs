@@ -6,9 +6,11 @@
 
 use crate::clock::{Event, Time, time};
 use crate::line::Line;
+use crate::memory::Thing;
+use crate::ticket::Ticket;
 use crate::world::{Lock, Mach, World};
 use corosensei::Yielder;
-use gmp_core::contract::Policy;
+use gmp_core::contract::{Policy, Popped};
 use std::cell::Cell;
 
 /// An M at work.
@@ -19,11 +21,13 @@ pub(crate) struct Hand<'a, P: Policy> {
     /// How far this M is ahead of the clock.
     ahead: Cell<Time>,
     grain: Time,
+    /// What a hop has popped and could not switch to, for g0.
+    pub(crate) at_hand: Cell<Option<Popped<Ticket>>>,
 }
 
 impl<'a, P: Policy> Hand<'a, P> {
     pub(crate) fn new(w: &'a World<P>, m: &'a Mach, yielder: &'a Yielder<(), ()>) -> Self {
-        Self { w, m, yielder, ahead: Cell::new(0), grain: time(w.costs.path.grain) }
+        Self { w, m, yielder, ahead: Cell::new(0), grain: time(w.costs.path.grain), at_hand: Cell::new(None) }
     }
 
     /// Spends this many nanoseconds.
@@ -75,6 +79,11 @@ impl<'a, P: Policy> Hand<'a, P> {
     pub(crate) fn hold(&self, lock: &Lock, ns: f64) {
         self.catch_up();
         let now = self.now();
+        if lock.line.is_still_at(self.m.cpu, now) {
+            // Nobody else can have taken it yet: the next one is waiting for the line.
+            self.spend(ns);
+            return self.catch_up();
+        }
         let mut cost = lock.free_at.get().saturating_sub(now);
         if cost > 0 {
             self.w.counts.contended.add(1);
@@ -86,49 +95,14 @@ impl<'a, P: Policy> Hand<'a, P> {
         self.catch_up();
     }
 
-    /// Sleeps until somebody wakes this M, or until a moment.
-    pub(crate) fn sleep(&self, until: Option<Time>) {
-        let costs = &self.w.costs.machine;
-        self.spend(if until.is_some() { costs.timed_sleep } else { costs.futex_sleep });
-        self.catch_up();
-        if self.m.note.take() {
-            return;
-        }
-        let now = self.now();
-        self.w.counts.awake.add(now - self.m.awake_since.get());
-        self.m.asleep.set(true);
-        self.m.sleeps.set(self.m.sleeps.get() + 1);
-        if let Some(until) = until {
-            let wake = until.max(now) + self.varied(costs.sleep_slack);
-            self.w.clock.announce(wake, Event::Timeout(self.m.id, self.m.sleeps.get()));
-        }
+    /// Lets others go on until somebody resumes this M.
+    pub(crate) fn suspend(&self) {
         self.yielder.suspend(());
-        self.m.asleep.set(false);
-        self.m.note.set(false);
-        self.m.awake_since.set(self.w.clock.now());
     }
 
-    /// Wakes an M, in the system call that this M makes for it.
-    pub(crate) fn wake(&self, m: usize) {
-        let other = self.w.ms.borrow()[m].clone();
-        other.note.set(true);
-        self.spend(self.w.costs.machine.futex_wake);
-        self.catch_up();
-        // Meanwhile the M may have seen the note itself, or have been woken by another.
-        if other.asleep.get() && other.note.get() {
-            other.asleep.set(false);
-            other.sleeps.set(other.sleeps.get() + 1);
-            let up = self.now() + self.varied(self.w.costs.machine.wake_latency);
-            other.awake_since.set(up);
-            self.w.clock.announce(up, Event::Resume(m));
-        }
-    }
-
-    /// A latency of the operating system, which varies.
-    pub(crate) fn varied(&self, ns: f64) -> Time {
-        const STEPS: usize = 2001;
-        let draw = self.m.rng.borrow_mut().below(STEPS) as f64 / ((STEPS - 1) / 2) as f64 - 1.0;
-        time(ns * (1.0 + self.w.costs.machine.jitter * draw))
+    /// Touches memory of a goroutine.
+    pub(crate) fn touch(&self, thing: Thing) {
+        self.spend(self.w.store.memory.touch(thing, self.m.cpu, &self.w.fabric));
     }
 
     /// The run is over: nobody goes on.

@@ -22,7 +22,8 @@
 //! | --- | --- |
 //! | `clock.rs`, `line.rs`, `machine.rs`, `costs.rs` | virtual time, cache lines, the virtual machine, what everything takes |
 //! | `ticket.rs`, `world.rs` | what the real queues hold; the virtual runtime |
-//! | `hand.rs` | an M at work: a coroutine that spends time |
+//! | `memory.rs`, `pool.rs`, `store.rs` | whose cache the goroutines' records and stacks are in, and who gets which |
+//! | `hand.rs`, `kernel.rs` | an M at work: a coroutine that spends time; what the operating system does to it |
 //! | `queues.rs`, `look.rs`, `wake.rs`, `idle.rs`, `execute.rs` | what it does, each after the file of gmp-core that it names |
 //! | `workload.rs`, `workload/` | what virtual goroutines do |
 //! | `run.rs`, `cell.rs`, `sim.rs`, `serve.rs` | one run, what to run, which policies there are, many runs |
@@ -36,14 +37,18 @@ mod execute;
 mod figures;
 mod hand;
 mod idle;
+mod kernel;
 mod line;
 mod look;
 mod machine;
+mod memory;
 mod opinions;
+mod pool;
 mod queues;
 mod run;
 mod serve;
 mod sim;
+mod store;
 mod ticket;
 mod waits;
 mod wake;
@@ -51,7 +56,7 @@ mod workload;
 mod world;
 
 pub use cell::{Cell, Outcome};
-pub use costs::{Costs, MachineCosts, PathCosts, QueueCosts};
+pub use costs::{Costs, Curve, MachineCosts, MemoryCosts, PathCosts, QueueCosts, Spread};
 pub use figures::Figures;
 pub use machine::{MOST, Machine};
 pub use sim::Sim;

@@ -29,7 +29,7 @@ impl<P: Policy> Sources for Hand<'_, P> {
     }
 
     fn take_own(&self) -> Option<Popped<Ticket>> {
-        self.pop_local()
+        self.at_hand.take().or_else(|| self.pop_local())
     }
 
     fn take_shared(&self) -> Option<Popped<Ticket>> {
@@ -151,10 +151,8 @@ impl<P: Policy> Victims for Raid<'_, '_, P> {
         steal
     }
 
-    /// A thread that sleeps for some microseconds sleeps for as long as the operating system takes.
     fn back_off(&self, pause: Duration) {
-        self.hand.spend(pause.as_nanos() as f64);
-        self.hand.spend_time(self.hand.varied(self.hand.w.costs.machine.sleep_slack));
+        self.hand.pause(pause.as_nanos() as f64);
     }
 }
 

@@ -19,11 +19,11 @@ impl<P: Policy> Hand<'_, P> {
     /// Pushes a goroutine onto the own queue; what that has no room for goes to the shared one.
     pub(crate) fn push_local(&self, g: usize, slot: Slot) {
         let (p, costs) = (&self.w.ps[self.p()], &self.w.queue_costs);
-        self.spend(match (slot, self.is_alone()) {
-            (Slot::Next, false) => costs.push_next,
-            (Slot::Back, false) => costs.push_back,
-            (Slot::Next, true) => costs.alone[0],
-            (Slot::Back, true) => costs.alone[1],
+        let [push_next, push_back, _, lone, ..] = costs.local(self.is_alone());
+        self.spend(match slot {
+            _ if p.queue.borrow().is_empty() => lone / 2.0,
+            Slot::Next => push_next,
+            Slot::Back => push_back,
         });
         self.write(&p.line);
         self.catch_up();
@@ -40,7 +40,8 @@ impl<P: Policy> Hand<'_, P> {
         let (p, costs) = (&self.w.ps[self.p()], &self.w.queue_costs);
         self.catch_up();
         let popped = p.queue.borrow_mut().pop()?;
-        self.spend(if self.is_alone() { costs.alone[2] } else { costs.pop });
+        let [_, _, pop, lone, ..] = costs.local(self.is_alone());
+        self.spend(if p.queue.borrow().is_empty() { lone / 2.0 } else { pop });
         self.write(&p.line);
         Some(popped)
     }
@@ -53,7 +54,7 @@ impl<P: Policy> Hand<'_, P> {
     fn push_shared_batch(&self, batch: List<Ticket>) {
         let (count, costs) = (batch.len() as f64, &self.w.queue_costs);
         if self.is_alone() {
-            self.spend(costs.alone[3] * count);
+            self.spend(costs.alone[4] * count);
             self.catch_up();
         } else {
             self.hold(&self.w.shared_lock, costs.shared_push + costs.token * (count - 1.0));
@@ -85,7 +86,7 @@ impl<P: Policy> Hand<'_, P> {
 
     fn use_shared(&self) {
         if self.is_alone() {
-            self.spend(self.w.queue_costs.alone[4]);
+            self.spend(self.w.queue_costs.alone[5]);
             self.catch_up();
         } else {
             self.hold(&self.w.shared_lock, self.w.queue_costs.shared_pop);

@@ -81,7 +81,7 @@ impl Sim {
     ///
     /// - `list` prints what there is, as JSON.
     /// - `run [--jobs N] [--costs FILE]` reads cells, one JSON object a line, and prints their outcomes in the same order.
-    /// - `calibrate` measures this machine and each policy's queues, and prints them as a file of costs; with three
+    /// - `calibrate` measures this machine and each policy's queues, and prints them as a file of costs; with five
     ///   figures of the bench the scheduler's path, too.
     pub fn main(self) -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -100,14 +100,19 @@ impl Sim {
                 println!("{}", self.list());
                 Ok(())
             }
-            Some(("run", rest)) => serve::run(|cell, costs| self.run(cell, costs), &serve::Options::parse(rest)?),
+            Some(("run", rest)) => {
+                serve::run(|cell, costs| self.run(cell, costs), &serve::Options::parse(rest)?)
+            }
             Some(("calibrate", rest)) => {
                 let bench = calibrate::Bench::parse(rest)?;
                 let queues = self.policies.iter().map(|policy| (policy.name, (policy.calibrate)()));
                 print!("{}", calibrate::file(&calibrate::measure(queues, bench)?)?);
                 Ok(())
             }
-            _ => Err("usage: list | run [--jobs N] [--costs FILE] | calibrate [YIELD_1000 CHAN_PINGPONG LOCAL_BURST]".to_owned()),
+            _ => Err(format!(
+                "usage: list | run [--jobs N] [--costs FILE] | calibrate [{}]",
+                calibrate::FIGURES
+            )),
         }
     }
 

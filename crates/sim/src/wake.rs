@@ -1,14 +1,15 @@
 //! Which M is woken for work, and how. It follows `waking/submit.rs` and `waking/wake.rs` of gmp-core, on its idle
 //! word.
 
-use crate::clock::Event;
 use crate::hand::Hand;
+use crate::memory::Thing;
 use gmp_core::contract::{IdleView, Policy, SharedQueue, Slot, Thief};
 
 impl<P: Policy> Hand<'_, P> {
     /// Readies a goroutine: next on the P in hand. Core: `ready_unpinned`.
     pub(crate) fn ready(&self, g: usize) {
         self.spend(self.w.costs.path.ready);
+        self.touch(Thing::Record(self.w.with(g, |g| g.record)));
         self.push_local(g, Slot::Next);
         self.wake_for_submission();
     }
@@ -83,8 +84,7 @@ impl<P: Policy> Hand<'_, P> {
         m.next_p.set(Some(p));
         self.spend(self.w.costs.machine.thread_make);
         self.catch_up();
-        let up = self.now() + self.varied(self.w.costs.machine.wake_latency);
-        m.awake_since.set(up);
-        self.w.clock.announce(up, Event::Resume(m.id));
+        let up = self.now() + self.drawn(&self.w.costs.machine.wake_latency);
+        m.comes_up(&self.w.clock, up);
     }
 }

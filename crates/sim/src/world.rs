@@ -6,6 +6,7 @@ use crate::figures::Counts;
 use crate::line::{Fabric, Line};
 use crate::machine::Machine;
 use crate::opinions::{IdleRule, Order};
+use crate::store::Store;
 use crate::ticket::Ticket;
 use crate::workload::{Do, Program, Task};
 use gmp_core::IdleWord;
@@ -28,8 +29,9 @@ pub(crate) struct World<P: Policy> {
     pub(crate) counts: Counts,
     pub(crate) ps: Vec<Proc<P>>,
     pub(crate) ms: RefCell<Vec<Rc<Mach>>>,
-    /// How many goroutines have run on each CPU.
-    pub(crate) ran: Vec<Cell<u64>>,
+    pub(crate) store: Store,
+    /// Words of the program that its goroutines share, by number.
+    pub(crate) words: RefCell<Vec<Rc<Line>>>,
     pub(crate) goroutines: RefCell<Vec<Goroutine>>,
     pub(crate) program: RefCell<Box<dyn Program>>,
     pub(crate) shared: P::Shared<Ticket>,
@@ -74,14 +76,16 @@ pub(crate) struct Mach {
     pub(crate) p: Cell<Option<usize>>,
     pub(crate) next_p: Cell<Option<usize>>,
     pub(crate) spinning: Cell<bool>,
-    /// Whether its last goroutine parked, so that it can switch directly to the next one.
-    pub(crate) hops: Cell<bool>,
     pub(crate) rng: RefCell<Rng>,
     /// Whether somebody has woken it.
     pub(crate) note: Cell<bool>,
     pub(crate) asleep: Cell<bool>,
-    /// Counts its sleeps, so that the end of one is not taken for the end of another.
+    /// Counts its sleeps and wakes, so that what was announced for one is not taken for another's.
     pub(crate) sleeps: Cell<u64>,
+    /// When its thread runs, while it has been woken and is not up yet.
+    pub(crate) coming: Cell<Option<Time>>,
+    /// Whom it has woken and not made way for since, each with the number of that wake.
+    pub(crate) woken: RefCell<Vec<(usize, u64)>>,
     pub(crate) awake_since: Cell<Time>,
 }
 
@@ -96,11 +100,11 @@ pub(crate) struct Goroutine {
     pub(crate) permit: bool,
     pub(crate) done: bool,
     pub(crate) joiner: Option<usize>,
-    pub(crate) started: bool,
     /// The CPU on which it ran last, or was spawned.
     pub(crate) cpu: usize,
-    /// How many goroutines had run on that CPU by then.
-    pub(crate) ran: u64,
+    pub(crate) record: u32,
+    /// Its stack, from its first run to its end.
+    pub(crate) stack: Option<u32>,
     pub(crate) runnable_since: Time,
 }
 
@@ -124,7 +128,7 @@ pub(crate) struct Parts {
 
 impl<P: Policy> World<P> {
     /// A runtime about to begin: M 0 holds P 0, the other Ps are idle, the first goroutine is queued.
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts, store: Store) -> Self {
         let Parts { costs, machine, procs, seed, program, rule, order } = parts;
         let world = Self {
             queue_costs: costs.queue(P::NAME).clone(),
@@ -134,7 +138,8 @@ impl<P: Policy> World<P> {
             counts: Counts::default(),
             ps: (0..procs).map(|p| Proc::new(seed, p)).collect(),
             ms: RefCell::default(),
-            ran: vec![Cell::new(0); procs],
+            store,
+            words: RefCell::default(),
             goroutines: RefCell::default(),
             program: RefCell::new(program),
             shared: P::Shared::default(),
@@ -180,11 +185,12 @@ impl<P: Policy> World<P> {
             p: Cell::new(None),
             next_p: Cell::new(None),
             spinning: Cell::new(false),
-            hops: Cell::new(false),
             rng: RefCell::new(Rng::new(mixed(self.seed, id as u64))),
             note: Cell::new(false),
             asleep: Cell::new(false),
             sleeps: Cell::new(0),
+            coming: Cell::new(None),
+            woken: RefCell::default(),
             awake_since: Cell::new(self.clock.now()),
         });
         ms.push(Rc::clone(&m));
@@ -192,8 +198,8 @@ impl<P: Policy> World<P> {
         m
     }
 
-    /// A new goroutine, runnable and in no queue yet.
-    pub(crate) fn new_goroutine(&self, task: Task, cpu: usize) -> usize {
+    /// A new goroutine, runnable and in no queue yet, spawned on P `p`.
+    pub(crate) fn new_goroutine(&self, task: Task, p: usize, cpu: usize) -> usize {
         let mut all = self.goroutines.borrow_mut();
         let number = all.len();
         all.push(Goroutine {
@@ -204,9 +210,9 @@ impl<P: Policy> World<P> {
             permit: false,
             done: false,
             joiner: None,
-            started: false,
             cpu,
-            ran: 0,
+            record: self.store.records.take(p),
+            stack: None,
             runnable_since: self.clock.now(),
         });
         self.counts.born();
@@ -216,6 +222,15 @@ impl<P: Policy> World<P> {
     /// Calls `change` with a goroutine.
     pub(crate) fn with<R>(&self, g: usize, change: impl FnOnce(&mut Goroutine) -> R) -> R {
         change(&mut self.goroutines.borrow_mut()[g])
+    }
+
+    /// A word that goroutines of the program share.
+    pub(crate) fn word(&self, number: usize) -> Rc<Line> {
+        let mut words = self.words.borrow_mut();
+        if words.len() <= number {
+            words.resize_with(number + 1, Rc::default);
+        }
+        Rc::clone(&words[number])
     }
 
     pub(crate) fn earliest_timer(&self) -> Option<Time> {

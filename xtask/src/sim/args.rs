@@ -90,9 +90,10 @@ pub(crate) enum Command {
     },
     /// Hold simulated ratios between policies, at 1 and 2 Ps, against measured ones. On a quiet machine.
     Validate {
-        /// What `cargo xtask bench --json` wrote, with every policy. Default: it is measured now.
+        /// What `cargo xtask bench --json` wrote, with every policy or every idle rule; may be given more than once.
+        /// Default: both are measured now.
         #[arg(long, value_name = "FILE")]
-        measured: Option<PathBuf>,
+        measured: Vec<PathBuf>,
         /// Write the outcome into docs/simulator.md.
         #[arg(long)]
         publish: bool,

@@ -10,30 +10,40 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What the scheduler's path follows from, in the order of `gmp-sim calibrate`: under the policy go, on one P.
-const WORKLOADS: [&str; 3] = ["yield_2", "chan_pingpong", "local_burst"];
+/// What the scheduler's path follows from, on one P, in the order of `gmp-sim calibrate`: workloads, each under a policy.
+const FIGURES: [(&str, &str); 5] = [
+    ("yield_2", "go"),
+    ("chan_pingpong", "go"),
+    ("spawn_join", "go"),
+    ("chan_pingpong", "global"),
+    ("local_burst", "global"),
+];
 
 pub(crate) fn run(args: &Args, measured: Option<&Path>, output: Option<&Path>) -> Result<ExitCode> {
     let output = output.map(Output::create).transpose()?;
     let program = Program::build(args)?;
     let file = match measured {
         Some(file) => file.to_owned(),
-        None => measure(
-            "sim-calibrate.json",
-            &["--procs", "1,2", "--runs", "5", "--workload", &WORKLOADS.join(",")],
-        )?,
+        None => {
+            let workloads = FIGURES.map(|(workload, _)| workload).join(",");
+            let policies = FIGURES.map(|(_, policy)| policy).join(",");
+            measure(
+                "sim-calibrate.json",
+                &["--policy", &policies, "--procs", "1", "--runs", "5", "--workload", &workloads],
+            )?
+        }
     };
     let report = Report::new(&bench::log::read(&file)?);
-    let figure = |workload: &&str| {
+    let figure = |(workload, policy): &(&str, &str)| {
         let mut rows =
-            report.rows().filter(|row| row.cell.lib == bench::plan::OURS && row.cell.policy == "go");
+            report.rows().filter(|row| row.cell.lib == bench::plan::OURS && row.cell.policy == *policy);
         let row = rows.find(|row| row.cell.workload == *workload && row.cell.procs == 1);
         let figure = row.and_then(|row| row.figure());
         figure
             .map(|ns| ns.to_string())
-            .with_context(|| format!("{} has no {workload} on one P", file.display()))
+            .with_context(|| format!("{} has no {workload} on one P under {policy}", file.display()))
     };
-    let figures = WORKLOADS.iter().map(figure).collect::<Result<Vec<_>>>()?;
+    let figures = FIGURES.iter().map(figure).collect::<Result<Vec<_>>>()?;
     let arguments: Vec<&str> = ["calibrate"].into_iter().chain(figures.iter().map(String::as_str)).collect();
     let costs = program.says(&arguments)?;
     match output {

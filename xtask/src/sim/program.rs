@@ -28,7 +28,7 @@ pub(crate) struct Program {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Offer {
     pub(crate) policies: Vec<String>,
-    idle: Vec<String>,
+    pub(crate) idle: Vec<String>,
     orders: Vec<String>,
     pub(crate) workloads: Vec<Workload>,
 }

@@ -1,27 +1,30 @@
-//! Simulated ratios between policies against measured ones, at 1 and 2 Ps.
+//! Simulated ratios between policies against measured ones, at 1 and 2 Ps, and between idle rules for a trickle.
 
 use crate::bench;
+use crate::bench::cell::CellSpec;
 use crate::bench::report::{Report, median};
 use crate::marked;
 use crate::sim::log::Outcome;
 use crate::sim::plan::Cell;
-use crate::sim::program::{Offer, Program};
+use crate::sim::program::{Offer, Program, Workload};
 use anyhow::{Context, Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A simulated ratio that is off by more than this share is a miss.
 const NEAR: f64 = 0.15;
-/// The policy that the others are compared with.
+/// The policy that the others are compared with, and the idle rule.
 const FIRST: &str = "go";
-const SEEDS: u64 = 5;
+/// What runs on as many Ps as it is defined for, since idle rules are about idle ones.
+const TRICKLE: &str = "trickle";
+const SEEDS: u64 = 3;
 
-/// One policy in one workload on this many Ps.
+/// One policy, or one idle rule, in one workload on this many Ps.
 struct Row {
     workload: String,
     procs: u64,
-    policy: String,
+    contestant: String,
     measured: f64,
     simulated: f64,
 }
@@ -32,27 +35,22 @@ impl Row {
     }
 }
 
-pub(crate) fn run(program: &Program, measured: Option<&Path>, publish: bool) -> Result<ExitCode> {
+pub(crate) fn run(program: &Program, measured: &[PathBuf], publish: bool) -> Result<ExitCode> {
     let offer = program.offer()?;
-    let workloads: Vec<&str> = offer.workloads.iter().map(|workload| workload.measured_as.as_str()).collect();
-    let file = match measured {
-        Some(file) => file.to_owned(),
-        None => measure(
-            "sim-validate.json",
-            &["--policy", "all", "--procs", "1,2", "--runs", "3", "--workload", &workloads.join(",")],
-        )?,
-    };
-    let record = bench::log::read(&file)?;
-    let head = record.head.without_files();
-    let report = Report::new(&bench::log::Record { head, samples: record.samples });
-    let head = bench::table::head(&report);
+    let files = if measured.is_empty() { measure_all(&offer)? } else { measured.to_vec() };
+    let mut reports = Vec::new();
+    for file in &files {
+        let record = bench::log::read(file)?;
+        let head = record.head.without_files();
+        reports.push(Report::new(&bench::log::Record { head, samples: record.samples }));
+    }
+    let head: String = reports.iter().map(bench::table::head).collect();
     println!("{head}");
-    let rows = rows(program, &offer, &report)?;
+    let rows = rows(program, &offer, &reports)?;
     ensure!(
         !rows.is_empty(),
-        "{} has no policy beside {FIRST} in these workloads: {}",
-        file.display(),
-        workloads.join(", ")
+        "nothing was measured beside {FIRST} in these workloads: {}",
+        offer.workloads.iter().map(|workload| workload.measured_as.as_str()).collect::<Vec<_>>().join(", ")
     );
     let misses = rows.iter().filter(|row| row.off().abs() > NEAR).count();
     let outcome = format!(
@@ -70,6 +68,26 @@ pub(crate) fn run(program: &Program, measured: Option<&Path>, publish: bool) -> 
     Ok(if misses == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Measures every policy at 1 and 2 Ps, and every idle rule.
+fn measure_all(offer: &Offer) -> Result<Vec<PathBuf>> {
+    let of = |chosen: fn(&Workload) -> bool| {
+        let chosen = offer.workloads.iter().filter(|workload| chosen(workload));
+        chosen.map(|workload| workload.measured_as.as_str()).collect::<Vec<_>>().join(",")
+    };
+    let (all, trickle) = (of(|_| true), of(|workload| workload.name == TRICKLE));
+    let rules = offer.idle.join(",");
+    Ok(vec![
+        measure(
+            "sim-validate.json",
+            &["--policy", "all", "--procs", "1,2", "--runs", "3", "--workload", &all],
+        )?,
+        measure(
+            "sim-validate-idle.json",
+            &["--policy", FIRST, "--idle", &rules, "--runs", "3", "--workload", &trickle],
+        )?,
+    ])
+}
+
 /// Makes the bench measure something, and returns where it wrote it.
 pub(super) fn measure(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let file = crate::root::target().join(name);
@@ -81,43 +99,49 @@ pub(super) fn measure(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     Ok(file)
 }
 
-fn rows(program: &Program, offer: &Offer, report: &Report) -> Result<Vec<Row>> {
+fn rows(program: &Program, offer: &Offer, reports: &[Report]) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for contest in report.contests.iter().filter(|contest| contest.rows[0].cell.procs <= 2) {
-        let found = offer.workloads.iter().find(|known| known.measured_as == contest.rows[0].cell.workload);
-        let Some(workload) = found else { continue };
-        let ours =
-            || contest.rows.iter().filter(|row| row.cell.lib == bench::plan::OURS && row.cell.idle.is_none());
-        let figure = |policy: &str| ours().find(|row| row.cell.policy == policy)?.figure();
-        let Some(first) = figure(FIRST) else { continue };
-        let of = |policy: &str| simulated(program, &cell(&workload.name, policy, &contest.rows[0].cell));
-        let simulated_first = of(FIRST)?;
-        for policy in offer.policies.iter().filter(|policy| *policy != FIRST) {
-            let Some(measured) = figure(policy) else { continue };
+    for contest in reports.iter().flat_map(|report| &report.contests) {
+        let spec = &contest.rows[0].cell;
+        let found = offer.workloads.iter().find(|known| known.measured_as == spec.workload);
+        let Some(workload) = found.filter(|workload| spec.procs <= 2 || workload.name == TRICKLE) else {
+            continue;
+        };
+        let ours = || contest.rows.iter().filter(|row| row.cell.lib == bench::plan::OURS);
+        let is_first =
+            |cell: &CellSpec| cell.policy == FIRST && cell.idle.as_deref().is_none_or(|rule| rule == FIRST);
+        let Some(first) = ours().find(|row| is_first(&row.cell)).and_then(bench::report::Row::figure) else {
+            continue;
+        };
+        let simulated_first = simulated(program, &cell(&workload.name, FIRST, None, spec))?;
+        for row in ours().filter(|row| !is_first(&row.cell) && offer.policies.contains(&row.cell.policy)) {
+            let Some(measured) = row.figure() else { continue };
+            let (policy, idle) = (&row.cell.policy, row.cell.idle.as_deref());
+            let simulated = simulated(program, &cell(&workload.name, policy, idle, spec))?;
             rows.push(Row {
-                workload: contest.rows[0].cell.workload.clone(),
-                procs: contest.rows[0].cell.procs,
-                policy: policy.clone(),
+                workload: spec.workload.clone(),
+                procs: spec.procs,
+                contestant: idle.map_or_else(|| policy.clone(), |rule| format!("{policy}, {rule}")),
                 measured: measured / first,
-                simulated: of(policy)? / simulated_first,
+                simulated: simulated / simulated_first,
             });
         }
     }
     Ok(rows)
 }
 
-/// The same program at the size that was measured, or at one large enough to behave like it.
-fn cell(workload: &str, policy: &str, measured: &bench::cell::CellSpec) -> Cell {
+/// The same program, at the size that was measured where that decides over what fits into a cache, and otherwise at one
+/// large enough to behave like it.
+fn cell(workload: &str, policy: &str, idle: Option<&str>, measured: &CellSpec) -> Cell {
     let n = match workload {
-        "spawn_tree" => measured.n.min(16),
+        "spawn_tree" | "uneven" => measured.n,
         "fan_out" => 2,
         "pingpong_pairs" => 1,
-        "uneven" => measured.n.min(200_000),
         _ => measured.n.min(500),
     };
     Cell {
         policy: policy.to_owned(),
-        idle: None,
+        idle: idle.map(str::to_owned),
         order: None,
         workload: workload.to_owned(),
         machine: "flat".to_owned(),
@@ -146,13 +170,13 @@ fn simulated(program: &Program, cell: &Cell) -> Result<f64> {
 fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["workload", "procs", "policy / go", "measured", "simulated", "off by", ""]);
+    table.set_header(["workload", "procs", "contestant / go", "measured", "simulated", "off by", ""]);
     for row in rows {
         let miss = if row.off().abs() > NEAR { "miss" } else { "" };
         table.add_row([
             row.workload.clone(),
             row.procs.to_string(),
-            row.policy.clone(),
+            row.contestant.clone(),
             format!("{:.2}", row.measured),
             format!("{:.2}", row.simulated),
             format!("{:+.0} %", row.off() * 100.0),

@@ -30,8 +30,8 @@ struct Toy<P: Policy> {
 /// What the queues of `P` take.
 pub(crate) fn queues<P: Policy>() -> QueueCosts {
     let mut toy = Toy::<P>::new();
-    let [push_next, push_back, pop, shared_push, shared_pop] = toy.five(false);
-    let alone = toy.five(true);
+    let [push_next, push_back, pop, lone, shared_push, shared_pop] = toy.six(false);
+    let alone = toy.six(true);
     // The push in it costs next to nothing: it writes the same slot each time.
     let one = toy.push_and_steal();
     let (many, moved) = toy.steal_half();
@@ -39,6 +39,7 @@ pub(crate) fn queues<P: Policy>() -> QueueCosts {
         push_next,
         push_back,
         pop,
+        lone,
         steal: one,
         token: if moved > 1 { ((many - one) / (moved - 1) as f64).max(0.0) } else { 0.0 },
         shared_push,
@@ -66,14 +67,17 @@ impl<P: Policy> Toy<P> {
         Self { own, thief, other, shared: P::Shared::default(), hand, spilled: List::new() }
     }
 
-    /// Push next, push back, pop, shared push, shared pop; `alone`: as the holder of the only P.
-    fn five(&mut self, alone: bool) -> [f64; 5] {
-        let push_back = quickest(BATCH, || {
-            self.gather(alone);
-            let start = Instant::now();
-            (0..BATCH).for_each(|_| self.push(alone, Slot::Back));
-            start.elapsed()
-        });
+    /// Push next, push back, pop, lone, shared push, shared pop; `alone`: as the holder of the only P.
+    fn six(&mut self, alone: bool) -> [f64; 6] {
+        let mut push = |slot: Slot| {
+            quickest(BATCH, || {
+                self.gather(alone);
+                let start = Instant::now();
+                (0..BATCH).for_each(|_| self.push(alone, slot));
+                start.elapsed()
+            })
+        };
+        let (push_next, push_back) = (push(Slot::Next), push(Slot::Back));
         let pop = quickest(BATCH, || {
             self.gather(alone);
             (0..BATCH).for_each(|_| self.push(alone, Slot::Back));
@@ -82,7 +86,7 @@ impl<P: Policy> Toy<P> {
             start.elapsed()
         });
         // One at a time is pushed and popped, as goroutines do that wake each other.
-        let next_and_pop = quickest(BATCH, || {
+        let lone = quickest(BATCH, || {
             self.gather(alone);
             let start = Instant::now();
             for _ in 0..BATCH {
@@ -105,7 +109,7 @@ impl<P: Policy> Toy<P> {
             start.elapsed()
         });
         self.gather(alone);
-        [(next_and_pop - pop).max(0.1), push_back, pop, shared_push, shared_pop]
+        [push_next, push_back, pop, lone, shared_push, shared_pop]
     }
 
     /// A push and a steal of what was pushed.

@@ -68,7 +68,9 @@ impl FanOut {
         match task.step() {
             0 => Do::Park,
             1 => Do::Work(self.work),
-            2 => {
+            // It counts itself, and tells the wait group.
+            2 | 3 => Do::Share(task.a as usize),
+            4 => {
                 // As a wait group's `done` does, it finds out whether this round is the last before the round is over.
                 task.b = u64::from(waker.over);
                 waker.left -= 1;

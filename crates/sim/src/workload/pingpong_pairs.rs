@@ -36,14 +36,14 @@ impl Program for Pairs {
             SERVES => match ((at - 1) / 3, (at - 1) % 3) {
                 (round, _) if round == self.rounds => Do::Exit,
                 (_, 0) => Do::Work(self.work),
-                (_, 1) => Do::Unpark(task.children[0]),
+                (_, 1) => Do::Send(task.children[0]),
                 _ => Do::Park,
             },
             _ => match (at / 3, at % 3) {
                 (round, _) if round == self.rounds => Do::Exit,
                 (_, 0) => Do::Park,
                 (_, 1) => Do::Work(self.work),
-                _ => Do::Unpark(task.a as usize),
+                _ => Do::Send(task.a as usize),
             },
         }
     }

@@ -11,6 +11,10 @@ pub(crate) enum Do {
     Join(usize),
     /// Wakes a goroutine that parks, or lets its next park return at once.
     Unpark(usize),
+    /// The same by a channel.
+    Send(usize),
+    /// Changes a word that goroutines of the program share, by its number, as a counter or a wait group does.
+    Share(usize),
     /// Sleeps until it is woken.
     Park,
     /// Sleeps for this many nanoseconds.

@@ -238,12 +238,10 @@ impl Round {
     unsafe fn next(round: *mut Self, me: usize, step: usize) -> *mut Self {
         // SAFETY: as the caller promises; each context came from `init` or was saved when its flow left.
         unsafe {
-            (*round).at += step;
-            let to = match (&(*round).order).get((*round).at) {
-                Some(next) => (&(*round).contexts)[*next],
-                None => (*round).home,
-            };
-            let save = (&mut (*round).contexts).as_mut_ptr().add(me);
+            let this = &mut *round;
+            this.at += step;
+            let to = this.order.get(this.at).map_or(this.home, |next| this.contexts[*next]);
+            let save = &raw mut this.contexts[me];
             Amd64::switch(save, to, round.cast()).cast()
         }
     }

@@ -21,6 +21,8 @@ mod memory;
 mod queue;
 
 use crate::costs::{Costs, PathCosts, QueueCosts};
+use gmp_arch_amd64::Amd64;
+use gmp_core::contract::Switch;
 use std::fmt::Write;
 
 pub(crate) use queue::queues;
@@ -98,6 +100,15 @@ fn path(bench: Bench, before: &PathCosts, go: &QueueCosts, global: &QueueCosts) 
         exit: life * 0.3,
         ..before.clone()
     }
+}
+
+/// No CPU, or one that nobody knows.
+const NOWHERE: usize = usize::MAX;
+
+/// Where the calling thread runs. A kernel may leave two threads that spin on one CPU, and what they hand to each other
+/// then goes no way at all.
+fn cpu() -> usize {
+    Amd64::cpu().unwrap_or(NOWHERE)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

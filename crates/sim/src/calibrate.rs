@@ -19,6 +19,7 @@ mod kernel;
 mod machine;
 mod memory;
 mod queue;
+mod timing;
 
 use crate::costs::{Costs, PathCosts, QueueCosts};
 use std::fmt::Write;
@@ -98,12 +99,6 @@ fn path(bench: Bench, before: &PathCosts, go: &QueueCosts, global: &QueueCosts) 
         exit: life * 0.3,
         ..before.clone()
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// To tenths of a nanosecond: no clock here is better.

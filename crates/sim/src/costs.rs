@@ -29,7 +29,9 @@ pub struct MachineCosts {
     pub transfer_far: f64,
     /// What a lock that another M held costs beside the wait for it and the way of its lines.
     pub contended: f64,
-    /// What a wake takes its caller: the system call, and the time for which the woken thread holds it up.
+    /// The system call that wakes a thread, in CPU time of its caller.
+    pub wake_call: f64,
+    /// For how long a wake keeps its caller: the system call, and the time for which the woken thread holds it up.
     pub futex_wake: Spread,
     /// From that call until the thread runs, if the caller goes on.
     pub wake_latency: Spread,

@@ -40,9 +40,13 @@ impl<P: Policy> Hand<'_, P> {
     pub(crate) fn pause(&self, ns: f64) {
         let costs = &self.w.costs.machine;
         let lasts = time(ns) + self.drawn(&costs.sleep_slack);
+        self.spend_partly(lasts, costs.timed_sleep);
+    }
+
+    /// Spends a time of which only this much is CPU time.
+    fn spend_partly(&self, lasts: Time, cpu: f64) {
         self.spend_time(lasts);
-        // It is CPU time only as far as any sleep is.
-        let away = lasts.saturating_sub(time(costs.timed_sleep));
+        let away = lasts.saturating_sub(time(cpu));
         self.m.awake_since.set(self.m.awake_since.get() + away);
     }
 
@@ -62,7 +66,7 @@ impl<P: Policy> Hand<'_, P> {
         let other = Rc::clone(&self.w.ms.borrow()[m]);
         other.note.set(true);
         let called = self.now();
-        self.spend_time(self.drawn(&self.w.costs.machine.futex_wake));
+        self.spend_partly(self.drawn(&self.w.costs.machine.futex_wake), self.w.costs.machine.wake_call);
         self.catch_up();
         // Meanwhile the M may have seen the note itself, or have been woken by another.
         if other.asleep.get() && other.note.get() {

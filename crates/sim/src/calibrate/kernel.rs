@@ -1,6 +1,6 @@
 //! What the operating system takes to wake a thread and to let one sleep, timed.
 
-use super::median;
+use super::timing::median;
 use crate::costs::Spread;
 use gmp_arch_amd64::Amd64;
 use gmp_core::contract::{Switch, ThreadSlice};
@@ -19,6 +19,7 @@ const JUMP: u64 = 1_000;
 const PAUSE: Duration = Duration::from_micros(300);
 
 pub(super) struct Kernel {
+    pub(super) wake_call: f64,
     pub(super) futex_wake: Spread,
     pub(super) wake_latency: Spread,
     pub(super) wake_beside: Spread,
@@ -29,15 +30,16 @@ pub(super) struct Kernel {
 }
 
 pub(super) fn measured() -> Kernel {
-    let ((futex_wake, wake_latency), futex_sleep) = with_sleeper(|sleeper| {
-        let all: Vec<(f64, f64)> = (0..TIMES).map(|_| sleeper.wake_and_go_on()).collect();
-        (spread(all.iter().map(|both| both.0)), spread(all.iter().map(|both| both.1)))
-    });
+    let (all, futex_sleep) =
+        with_sleeper(|sleeper| (0..TIMES).map(|_| sleeper.wake_and_go_on()).collect::<Vec<_>>());
+    let of = |which: fn(&Woken) -> f64| spread(all.iter().map(which));
     let (wake_beside, _) =
         with_sleeper(|sleeper| spread((0..TIMES).filter_map(|_| sleeper.wake_and_sleep())));
     Kernel {
-        futex_wake,
-        wake_latency,
+        // In a slower one its caller was held up before it was over.
+        wake_call: of(|woken| woken.call).at(0.1),
+        futex_wake: of(|woken| woken.taken),
+        wake_latency: of(|woken| woken.up),
         wake_beside,
         futex_sleep,
         timed_sleep: timed_sleep(),
@@ -55,6 +57,16 @@ fn spread(values: impl Iterator<Item = f64>) -> Spread {
     Spread(shares.filter_map(|share| values.get((share * last) as usize).copied()).collect())
 }
 
+/// A wake, in nanoseconds.
+struct Woken {
+    /// The call.
+    call: f64,
+    /// For how long the caller did not get on: the call, and what it was held up for.
+    taken: f64,
+    /// From the call until the sleeper ran.
+    up: f64,
+}
+
 /// A thread that sleeps until it is woken, and notes when that was.
 struct Sleeper<'a> {
     thread: &'a Thread,
@@ -67,15 +79,16 @@ impl Sleeper<'_> {
         self.beginning.elapsed().as_nanos() as u64
     }
 
-    /// What a wake takes its caller, and the time until the sleeper runs. The caller has been at work and goes on.
-    fn wake_and_go_on(&self) -> (f64, f64) {
+    /// A wake by one that has been at work and goes on.
+    fn wake_and_go_on(&self) -> Woken {
         let begin = self.now();
         while self.now() - begin < AT_WORK {}
         self.woken_at.store(0, Ordering::Release);
         let start = self.now();
         self.thread.unpark();
         let mut last = self.now();
-        let mut taken = last - start;
+        let call = last - start;
+        let mut taken = call;
         while self.woken_at.load(Ordering::Acquire) == 0 || last - start < AT_WORK {
             let now = self.now();
             if now - last > JUMP {
@@ -83,7 +96,8 @@ impl Sleeper<'_> {
             }
             last = now;
         }
-        (taken as f64, (self.woken_at.load(Ordering::Acquire) - start) as f64)
+        let up = self.woken_at.load(Ordering::Acquire) - start;
+        Woken { call: call as f64, taken: taken as f64, up: up as f64 }
     }
 
     /// The time until the sleeper runs, where its waker has just woken up itself and goes to sleep at once; `None`: it ran

@@ -1,6 +1,7 @@
 //! The machine and its operating system, timed.
 
-use super::{kernel, median};
+use super::kernel;
+use super::timing::{NOWHERE, cpu, median};
 use crate::costs::MachineCosts;
 use crate::ticket::Ticket;
 use gmp_arch_amd64::Amd64;
@@ -24,7 +25,8 @@ pub(super) fn measured(before: &MachineCosts) -> MachineCosts {
         locked: locked(),
         transfer_near,
         transfer_far: transfer_near * FAR,
-        contended: if may_contend() { contended(transfer_near) } else { before.contended },
+        contended: contended(transfer_near).unwrap_or(before.contended),
+        wake_call: kernel.wake_call,
         futex_wake: kernel.futex_wake,
         wake_latency: kernel.wake_latency,
         wake_beside: kernel.wake_beside,
@@ -35,11 +37,6 @@ pub(super) fn measured(before: &MachineCosts) -> MachineCosts {
         heavy_fence: Amd64::heavy_fence()
             .map_or(before.heavy_fence, |fence| median((0..TIMES).map(|_| nanoseconds(fence)))),
     }
-}
-
-/// Whether two threads can run at the same time.
-fn may_contend() -> bool {
-    thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1)
 }
 
 fn nanoseconds(what: impl FnOnce()) -> f64 {
@@ -61,7 +58,7 @@ fn locked() -> f64 {
 /// The time that a line takes to and fro between two CPUs; `None`: there is one CPU.
 fn transfer() -> Option<f64> {
     const ROUND_TRIPS: u64 = 200;
-    if !may_contend() {
+    if thread::available_parallelism().ok()?.get() < 2 {
         return None;
     }
     let round = || {
@@ -108,8 +105,8 @@ fn thread_make() -> f64 {
 
 /// What a lock takes that another M held, beside the way of its lines: from two threads that put into one shared queue
 /// and take out of it. Between two of their turns both lines of the queue, the lock with the list and the length, go to
-/// the other CPU.
-fn contended(transfer: f64) -> f64 {
+/// the other CPU. `None`: two threads have not been seen on two CPUs.
+fn contended(transfer: f64) -> Option<f64> {
     const TURNS: usize = 2_000;
     let queue = <Go as Policy>::Shared::<Ticket>::default();
     let barrier = Barrier::new(2);
@@ -128,15 +125,23 @@ fn contended(transfer: f64) -> f64 {
     let alone = (0..TIMES).map(put_and_take).fold(f64::INFINITY, f64::min);
     let beside = |number: usize| {
         barrier.wait();
-        put_and_take(number)
+        let at = cpu();
+        let took = put_and_take(number);
+        // Where it has moved there is no telling how long the two were on two CPUs.
+        (took, if cpu() == at { at } else { NOWHERE })
     };
-    let both = || {
-        thread::scope(|scope| {
+    let both = |_| {
+        let (own, other) = thread::scope(|scope| {
             let other = scope.spawn(|| beside(1));
-            let own = beside(0);
-            other.join().map_or(own, |other| own.max(other))
-        })
+            (beside(0), other.join().unwrap_or((0.0, NOWHERE)))
+        });
+        let on_two = own.1 != other.1 && own.1 != NOWHERE && other.1 != NOWHERE;
+        on_two.then_some(own.0.max(other.0))
     };
-    let turn = median((0..TIMES / 10).map(|_| both())) / 2.0;
-    (turn - 2.0 * transfer - alone).max(0.0)
+    let turns: Vec<f64> = (0..TIMES).filter_map(both).collect();
+    if turns.is_empty() {
+        return None;
+    }
+    let turn = median(turns.into_iter()) / 2.0;
+    Some((turn - 2.0 * transfer - alone).max(0.0))
 }

@@ -1,6 +1,7 @@
 //! What records and stacks take that have gone cold, or that another CPU has: timed with the real allocator's stacks and
 //! the real switch, so that page tables and colours are what they are.
 
+use super::timing::{NOWHERE, cpu, median};
 use crate::costs::{Curve, MemoryCosts};
 use crate::memory::{RECORD, STACK};
 use gmp_arch_amd64::{Amd64, Guarded};
@@ -8,8 +9,9 @@ use gmp_core::contract::{Carry, Context, Stack, StackAllocator, Switch};
 use gmp_core::queue::Rng;
 use gmp_stack::{Config, Stacks};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// How many stacks there are in a round, from what fits into the nearest cache to what fits into none. So many take 3 GiB
 /// with their page tables.
@@ -20,8 +22,9 @@ const RECORDS: [usize; 8] = [16, 128, 512, 2048, 8192, 32768, 131_072, 1_048_576
 const STACK_SIZE: usize = 1 << 20;
 /// A round of as many things goes to another CPU.
 const MOVED: usize = 64;
-/// How often a round goes there.
+/// How often a round goes there, and for how long that is tried.
 const MOVES: usize = 200;
+const LONGEST: Duration = Duration::from_secs(3);
 /// Touches of each measurement, about.
 const TOUCHES: usize = 200_000;
 
@@ -95,50 +98,49 @@ fn best(count: usize, mut round: impl FnMut()) -> f64 {
     (0..times).map(one).fold(f64::INFINITY, f64::min)
 }
 
-/// What one of `MOVED` touches takes more if another CPU has made the same touches before; `None`: there is one CPU.
+/// What one of `MOVED` touches takes more if another CPU has made the same touches before; `None`: two threads have not
+/// been seen on two CPUs.
 fn moved(round: impl FnMut() + Send) -> Option<f64> {
-    if std::thread::available_parallelism().ok()?.get() < 2 {
-        return None;
-    }
-    let round = std::sync::Mutex::new(round);
-    let turn = AtomicU64::new(0);
-    // Both spin, so that the kernel leaves them on two CPUs.
-    let wait = |mine: u64| {
-        while turn.load(Ordering::Acquire) % 2 != mine {
+    let round = Mutex::new(round);
+    let (turn, there, over) = (AtomicU64::new(0), AtomicUsize::new(NOWHERE), AtomicBool::new(false));
+    // Both spin, so that the kernel comes to leave them on two CPUs.
+    let is_turn_of = |mine: u64| {
+        while turn.load(Ordering::Acquire) % 2 != mine && !over.load(Ordering::Relaxed) {
             std::hint::spin_loop();
         }
+        !over.load(Ordering::Relaxed)
     };
-    let timed = || {
+    let one = || {
         let mut round = round.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut one = || {
-            let start = Instant::now();
-            round();
-            start.elapsed().as_nanos() as f64 / MOVED as f64
-        };
-        let first = one();
-        // The second round finds everything here.
-        first - one()
+        let start = Instant::now();
+        round();
+        start.elapsed().as_nanos() as f64 / MOVED as f64
     };
-    let all = std::thread::scope(|scope| {
+    let pass_on = |cpu: usize| {
+        there.store(cpu, Ordering::Relaxed);
+        turn.fetch_add(1, Ordering::Release);
+    };
+    let mut all = Vec::new();
+    std::thread::scope(|scope| {
         scope.spawn(|| {
-            for _ in 0..MOVES {
-                wait(1);
-                timed();
-                turn.fetch_add(1, Ordering::Release);
+            while is_turn_of(1) {
+                one();
+                pass_on(cpu());
             }
         });
-        let one = |_| {
-            wait(0);
-            let took = timed();
-            turn.fetch_add(1, Ordering::Release);
-            took
-        };
-        let all: Vec<f64> = (0..MOVES).map(one).collect();
-        // The other one has its last turn.
-        wait(0);
-        all
+        let begin = Instant::now();
+        while all.len() < MOVES && begin.elapsed() < LONGEST && is_turn_of(0) {
+            let (from, to) = (there.load(Ordering::Relaxed), cpu());
+            // The second round finds everything here.
+            let took = one() - one();
+            if from != NOWHERE && from != to && to == cpu() {
+                all.push(took);
+            }
+            pass_on(to);
+        }
+        over.store(true, Ordering::Relaxed);
     });
-    Some(super::median(all.into_iter()).max(0.0))
+    (!all.is_empty()).then(|| median(all.into_iter()).max(0.0))
 }
 
 /// What a goroutine's record takes: three lines, the first of which holds words that are changed with locked
@@ -230,7 +232,8 @@ impl Round {
         }
     }
 
-    /// Leaves flow `me` for the one that is `step` places further on; returns where the round is when the flow goes on, for it may have moved.
+    /// Leaves flow `me` for the one that is `step` places further on; returns where the round is when the flow goes on, for
+    /// it may have moved.
     ///
     /// # Safety
     /// Flow `me` of the round calls it, and nobody else uses the round.
@@ -238,12 +241,10 @@ impl Round {
     unsafe fn next(round: *mut Self, me: usize, step: usize) -> *mut Self {
         // SAFETY: as the caller promises; each context came from `init` or was saved when its flow left.
         unsafe {
-            (*round).at += step;
-            let to = match (&(*round).order).get((*round).at) {
-                Some(next) => (&(*round).contexts)[*next],
-                None => (*round).home,
-            };
-            let save = (&mut (*round).contexts).as_mut_ptr().add(me);
+            let this = &mut *round;
+            this.at += step;
+            let to = this.order.get(this.at).map_or(this.home, |next| this.contexts[*next]);
+            let save = &raw mut this.contexts[me];
             Amd64::switch(save, to, round.cast()).cast()
         }
     }

@@ -81,8 +81,8 @@ fn a_frugal_rule_wakes_nobody_for_a_trickle() {
     assert!(wakes("go") > 900.0 && wakes("frugal") == 0.0, "{} and {}", wakes("go"), wakes("frugal"));
 }
 
-/// Near-first thieves fetch fewer goroutines over the link between nodes. On a machine whose wakes are slow there are too few
-/// thieves for that to be seen, so they are quick here.
+/// Near-first thieves fetch fewer goroutines over the link between nodes. On a machine whose wakes are slow there are too
+/// few thieves for that to be seen, so they are quick here.
 #[test]
 fn a_near_first_order_leaves_the_link_alone() {
     let mut costs = Costs::measured();

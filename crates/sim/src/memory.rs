@@ -104,15 +104,10 @@ impl Memory {
     /// CPU `cpu` touches a thing; returns how many nanoseconds that takes. A goroutine's data takes as long for each of
     /// its lines as its stack does.
     pub(crate) fn touch(&self, thing: Thing, cpu: usize, fabric: &Fabric) -> f64 {
+        let costs = &self.costs;
         let (in_order, by_jumps, moved, least) = match thing {
-            Thing::Record(_) => {
-                let costs = &self.costs;
-                (&costs.record_in_order, &costs.record_by_jumps, costs.record_moved, RECORD)
-            }
-            Thing::Stack(_) => {
-                let costs = &self.costs;
-                (&costs.stack_in_order, &costs.stack_by_jumps, costs.stack_moved, STACK)
-            }
+            Thing::Record(_) => (&costs.record_in_order, &costs.record_by_jumps, costs.record_moved, RECORD),
+            Thing::Stack(_) => (&costs.stack_in_order, &costs.stack_by_jumps, costs.stack_moved, STACK),
         };
         let lines = self.lines(thing);
         let found = self.state.borrow_mut().take(thing, cpu, lines);

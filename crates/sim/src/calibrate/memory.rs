@@ -28,7 +28,8 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// Touches of each measurement, about.
 const TOUCHES: usize = 200_000;
 
-/// What can be measured here; `None`: there is no memory for so many stacks, or they cannot be switched to.
+/// The costs that can be measured here. The others stay as they were: those of stacks, where there is no memory for so many
+/// or they cannot be switched to, and those of what has moved, where two threads have not been seen on two CPUs.
 pub(super) fn measured(before: &MemoryCosts) -> MemoryCosts {
     let mut records = vec![Record::default(); RECORDS[RECORDS.len() - 1]];
     let (order, jumps) = (in_order(records.len()), by_jumps(records.len()));

@@ -45,10 +45,11 @@ fn what_is_cut_off_is_left_out_and_what_is_no_trace_is_refused() {
     assert!(error.contains("GMP_TRACE"), "{error}");
 }
 
+/// Ends a page that is drawn: without a screen there may be no frames to wait for.
+const FRAMES: &str = "<script>window.requestAnimationFrame = (then) => setTimeout(then, 1);</script>\n";
+
 /// What a reader does, and what is seen of it: told in attributes of the document.
 const READER: &str = r##"<script>
-// Without a screen there may be no frames to wait for.
-window.requestAnimationFrame = (then) => setTimeout(then, 1);
 addEventListener("load", async () => {
   const seen = document.documentElement.dataset, canvas = document.getElementById("lanes");
   const key = (key, more) => canvas.dispatchEvent(new KeyboardEvent("keydown", { key, ...more }));
@@ -190,7 +191,7 @@ fn a_browser_draws_traces_without_a_word() {
         let page = page.unwrap().path();
         let text = std::fs::read_to_string(&page).unwrap();
         let trace = Trace::read(&text).unwrap();
-        let (dom, said) = browse(Path::new(&browser), &folder, &(text.clone() + READER));
+        let (dom, said) = browse(Path::new(&browser), &folder, &(text.clone() + FRAMES + READER));
         let about = format!("{}: {}\n{said}", page.display(), &dom[..dom.find("<head>").unwrap_or(0)]);
         assert!(!said.contains("CONSOLE"), "{about}");
         assert_eq!(attribute(&dom, "done"), "yes", "{about}");
@@ -215,7 +216,7 @@ fn a_browser_draws_traces_without_a_word() {
             assert!(summary.contains(&number), "{number}: {summary}");
         }
         pages += 1;
-        let (dom, said) = browse(Path::new(&browser), &folder, &without_queues(&text));
+        let (dom, said) = browse(Path::new(&browser), &folder, &(without_queues(&text) + FRAMES));
         assert!(!said.contains("CONSOLE"), "an old page: {said}");
         assert_eq!(attribute(&dom, "runs"), trace.runs().to_string(), "an old page");
         assert!(

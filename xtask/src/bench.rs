@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+pub(crate) mod build;
 pub(crate) mod cell;
 mod events;
 pub(crate) mod log;
@@ -21,9 +22,9 @@ pub(crate) mod units;
 pub(crate) use args::Args;
 
 use crate::output::Output;
-use crate::root;
 use anyhow::{Result, ensure};
 use args::Command;
+use baseline::{Comparison, Earlier};
 use cell::CellSpec;
 use events::Events;
 use log::{Head, Log, Record};
@@ -33,8 +34,6 @@ use run::Stop;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Libraries that the bench has without its feature `rivals`.
-const BUILT_IN: [&str; 2] = ["gmp", "threads"];
 /// The exit code if something became slower than in the baseline.
 const SLOWER: u8 = 3;
 /// The exit code of an interrupted run: what a shell reports of a program that Ctrl-C ended.
@@ -47,7 +46,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let events = Events::new();
     events.listen_for_signals()?;
     // Whatever can be refused is refused now, before a quarter of an hour has been spent.
+    let args = &Args { against: build::commits(&args.against)?, ..args.clone() };
     let baseline = args.baseline.as_deref().map(log::read).transpose()?;
+    if let Some(run) = &baseline {
+        baseline::check_runs("the run of --baseline", run.head.runs)?;
+    }
+    if let (Some(runs), true) = (args.runs, baseline.is_some() || !args.against.is_empty()) {
+        baseline::check_runs("this run", runs)?;
+    }
     let page = args.html.as_deref().map(Output::create).transpose()?;
     let Measured { programs, record, stop } = measure(args, &events)?;
     let report = Report::new(&record);
@@ -59,23 +65,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(stop) = &stop {
         println!("{stop}; {} of {} cells were not measured", report.missing(), record.head.cells.len());
     }
-    let slower = match baseline {
-        Some(earlier) => {
-            let mut comparison = baseline::compare(&Report::new(&earlier), &report)?;
-            if stop.is_none() && !comparison.cells().is_empty() {
-                let again = once_more(&programs, &record.head, comparison.cells(), &events)?;
-                comparison = match again {
-                    Some(again) => {
-                        comparison.confirmed_by(&baseline::compare(&Report::new(&earlier), &again)?)
-                    }
-                    None => comparison,
-                };
-            }
-            print!("{}", comparison.text());
-            comparison.is_slower()
+    let mut slower = false;
+    let baseline =
+        baseline.map(|run| Earlier { commit: run.head.commit.clone(), run: Some(Report::new(&run)) });
+    let built = record.head.args.against.iter().map(|commit| Earlier { commit: commit.clone(), run: None });
+    for earlier in baseline.into_iter().chain(built) {
+        let mut comparison = earlier.compare(&report)?;
+        if stop.is_none() && !comparison.cells().is_empty() {
+            comparison = confirm(earlier, comparison, &programs, &record.head, &events)?;
         }
-        None => false,
-    };
+        print!("{}", comparison.text());
+        slower |= comparison.is_slower();
+    }
     if let Some(page) = page {
         page.write(&page::render(&[report])?)?;
     }
@@ -131,17 +132,40 @@ impl Measured {
     }
 }
 
-/// Measures some of a run's cells as it did, for no file. `None`: it was interrupted.
-fn once_more(
+/// Measures what has moved once more, in turn with the earlier commit where it can be built, and keeps what has moved
+/// again. An interrupted run confirms nothing, and refutes nothing.
+fn confirm(
+    mut earlier: Earlier,
+    comparison: Comparison,
     programs: &[Program],
     head: &Head,
-    cells: Vec<CellSpec>,
     events: &Events,
-) -> Result<Option<Report>> {
-    println!("measured once more, since they have moved: {} cells", cells.len());
+) -> Result<Comparison> {
+    println!("measured once more, since they have moved: {} cells", comparison.cells().len());
+    let mut programs = programs.to_vec();
+    if earlier.run.is_some() {
+        match build::commit(&earlier.commit).and_then(|commit| build::of_commit(&commit, &head.args)) {
+            Ok(program) => {
+                earlier.commit = program.build.clone().unwrap_or_default();
+                programs.push(program);
+            }
+            Err(error) => println!("alone, and not in turn with the earlier commit: {error:#}"),
+        }
+    }
+    let built = programs.iter().find(|program| program.build.as_ref() == Some(&earlier.commit));
+    let offered = built.map_or_else(|| Ok(Vec::new()), |program| program.list(head.args.quick))?;
+    let offers = |cell: &CellSpec| {
+        offered.iter().any(|other| other.lib == cell.lib && other.contest() == cell.contest())
+    };
+    let before = |cell: &CellSpec| CellSpec { build: Some(earlier.commit.clone()), ..cell.clone() };
+    let with_counterpart = |cell: CellSpec| offers(&cell).then(|| before(&cell)).into_iter().chain([cell]);
+    let cells = comparison.cells().into_iter().flat_map(with_counterpart).collect();
     let record = Record { head: Head { cells, ..head.clone() }, samples: Vec::new() };
-    let (record, stop) = run::run(programs, record, &mut Log::none(), events)?;
-    Ok(stop.is_none().then(|| Report::new(&record)))
+    let (record, stop) = run::run(&programs, record, &mut Log::none(), events)?;
+    match stop {
+        None => Ok(comparison.confirmed_by(&earlier.compare(&Report::new(&record))?)),
+        Some(_) => Ok(comparison),
+    }
 }
 
 /// Measures what the arguments ask for.
@@ -151,7 +175,7 @@ fn measure(args: &Args, events: &Events) -> Result<Measured> {
         record.head.check_build(&machine::commit())?;
         record.head.args.timeout = args.timeout.or(record.head.args.timeout);
         record.head.args.precise |= args.precise;
-        let programs = programs(&record.head.args)?;
+        let programs = build::programs(&record.head.args)?;
         return Measured::by(programs, record, &mut log, events);
     }
     let mut log = args.json.as_deref().map_or_else(|| Ok(Log::none()), Log::create)?;
@@ -159,7 +183,7 @@ fn measure(args: &Args, events: &Events) -> Result<Measured> {
         !args.instructions || machine::has("valgrind"),
         "--instructions needs valgrind, which is not installed"
     );
-    let programs = programs(args)?;
+    let programs = build::programs(args)?;
     let cells = plan::cells(&programs, args)?;
     let mut contestants: Vec<String> = cells.iter().map(cell::CellSpec::contestant).collect();
     contestants.sort();
@@ -174,27 +198,6 @@ fn measure(args: &Args, events: &Events) -> Result<Measured> {
     };
     log.head(&head)?;
     Measured::by(programs, Record { head, samples: Vec::new() }, &mut log, events)
-}
-
-/// Builds what is to be run.
-fn programs(args: &Args) -> Result<Vec<Program>> {
-    if let Some(path) = &args.cell_program {
-        return Ok(vec![Program::new(path)]);
-    }
-    args.go.as_deref().map(program::check_go).transpose()?;
-    let mut build = vec!["build", "--release", "-p", "gmp-bench"];
-    if !args.lib.iter().all(|lib| BUILT_IN.contains(&lib.as_str())) {
-        build.extend(["--features", "rivals"]);
-    }
-    if args.mimalloc {
-        build.extend(["--features", "mimalloc"]);
-    }
-    ensure!(root::succeeds(&mut root::cargo(&build))?, "gmp-bench does not build");
-    let mut programs = vec![Program::new(root::target().join("release/gmp-bench"))];
-    if let Some(go) = &args.go {
-        programs.push(program::build_go(go)?);
-    }
-    Ok(programs)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 mod client;
 mod server;
 
+use crate::bench::build;
 use crate::bench::machine::{self, Machine};
-use crate::bench::program;
 use crate::bench::ratio::Ratio;
 use crate::bench::report::median;
 use crate::bench::units::{give_or_take, grouped};
@@ -77,7 +77,7 @@ fn contests(quick: bool) -> [Contest; 4] {
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
     client::are_installed()?;
-    args.go.as_deref().map(program::check_go).transpose()?;
+    args.go.as_deref().map(build::check_go).transpose()?;
     let contestants = build(args.go.as_deref())?;
     let Machine { cpu, cores, kernel, rustc } = Machine::here();
     println!("{} at {}\n{cpu}, {cores} cores, {kernel}, {rustc}", machine::command(), machine::commit());
@@ -118,7 +118,7 @@ fn build(go: Option<&Path>) -> Result<Vec<Contestant>> {
     };
     for kind in ["kv", "hello"] {
         let sources = [&format!("{kind}.go"), "listen.go"];
-        program::go_build(go, "examples/servers/go", &sources, &target.join(format!("{kind}-go")))?;
+        build::go_build(go, "examples/servers/go", &sources, &target.join(format!("{kind}-go")))?;
     }
     let command = move |kind: &str| {
         let mut command = Command::new(target.join(format!("{kind}-go")));

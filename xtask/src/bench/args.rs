@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) mimalloc: bool,
     /// Processes for each cell, in turn with the other contestants' ones; their median counts. Default: 1 for one
-    /// contestant or a smoke run, else 3; 5 with --baseline.
+    /// contestant or a smoke run, else 3; 5 with --baseline, 7 with --against.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) runs: Option<u64>,
     /// Go on with a contest until each ratio is known to 2 %, or the figure of a contestant who is alone, or until 30
@@ -84,6 +84,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) baseline: Option<PathBuf>,
+    /// Build gmp of these earlier commits, too, and let them take turns with the present one: what moved since. The exit
+    /// code is 3 if something became slower.
+    #[arg(long, value_name = "COMMIT", value_delimiter = ',', conflicts_with_all = ["cell_program", "baseline"])]
+    #[serde(default)]
+    pub(crate) against: Vec<String>,
     /// Write a page with pictures to this file when all is measured: one file, without a network.
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -180,6 +185,7 @@ impl Args {
     pub(crate) fn runs(&self, contestants: usize) -> u64 {
         let default = match () {
             () if self.baseline.is_some() => 5,
+            () if !self.against.is_empty() => 7,
             () if self.precise => 3,
             () if self.quick || contestants == 1 => 1,
             () => 3,

@@ -26,6 +26,9 @@ pub(crate) struct CellSpec {
     /// How many shards gmp's poller has.
     #[serde(default = "CellSpec::one", skip_serializing_if = "CellSpec::is_one")]
     pub(crate) shards: u64,
+    /// The commit whose program runs the cell, where it is not the present one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) build: Option<String>,
     /// Idle rules that the library has.
     #[serde(default, skip_serializing)]
     pub(crate) idle_rules: Vec<String>,
@@ -59,7 +62,7 @@ impl CellSpec {
         "ns".to_owned()
     }
 
-    /// Library, policy, idle rule, mode and what is switched otherwise than usual: the contestant.
+    /// Library, policy, idle rule, mode, what is switched otherwise than usual, and the commit: the contestant.
     pub(crate) fn contestant(&self) -> String {
         let mut name = match (self.policy.as_str(), &self.idle) {
             ("-", _) => self.lib.clone(),
@@ -78,7 +81,15 @@ impl CellSpec {
         if self.shards > 1 {
             name += &format!(" ({} shards)", self.shards);
         }
+        if let Some(build) = &self.build {
+            name += &format!(" @{build}");
+        }
         name
+    }
+
+    /// The same cell as the present commit's program runs it.
+    pub(crate) fn of_the_present(&self) -> Self {
+        Self { build: None, ..self.clone() }
     }
 
     /// What the contestants compete in.

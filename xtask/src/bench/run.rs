@@ -88,8 +88,9 @@ pub(crate) fn is_precise(record: &Record, contest: &[CellSpec]) -> bool {
     contest.rows.iter().any(|row| row.failure().is_some()) || contest.rows.iter().all(sure)
 }
 
-/// Runs every contestant of a contest once, one after the other (A B A B ... over the turns), because within minutes a
-/// machine drifts by more than the differences that are looked for.
+/// Runs every contestant of a contest once, one after the other, because within minutes a machine drifts by more than the
+/// differences that are looked for. The order turns round from turn to turn (A B, B A, ...), so that none is always the one
+/// who comes after the others.
 fn take_turn(
     owners: &[(&Program, Vec<CellSpec>)],
     contest: &[CellSpec],
@@ -100,7 +101,9 @@ fn take_turn(
     bar: &ProgressBar,
 ) -> Result<Option<Stop>> {
     let args = record.head.args.clone();
-    for cell in contest {
+    let backwards = turn % 2 == 1;
+    let order = (0..contest.len()).map(|at| if backwards { contest.len() - 1 - at } else { at });
+    for cell in order.map(|at| &contest[at]) {
         bar.inc(1);
         if record.samples.iter().any(|sample| sample.turn == turn && sample.cell == *cell) {
             continue;
@@ -158,7 +161,8 @@ fn owners(programs: &[Program], quick: bool) -> Result<Vec<(&Program, Vec<CellSp
 
 fn owner<'a>(owners: &[(&'a Program, Vec<CellSpec>)], cell: &CellSpec) -> Result<&'a Program> {
     let offers = |(_, cells): &&(&Program, Vec<CellSpec>)| {
-        cells.iter().any(|offered| offered.lib == cell.lib && offered.workload == cell.workload)
+        let who = |cell: &'_ CellSpec| (cell.lib.clone(), cell.workload.clone(), cell.build.clone());
+        cells.iter().any(|offered| who(offered) == who(cell))
     };
     let found = owners.iter().find(offers).map(|(program, _)| *program);
     found.with_context(|| format!("no program offers {cell}: was it built with the same options?"))

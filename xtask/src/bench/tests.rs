@@ -26,6 +26,10 @@ fn record_of(args: &Args, events: &Events) -> Result<(Record, Option<Stop>)> {
     measure(args, events).map(|Measured { record, stop, .. }| (record, stop))
 }
 
+fn head_of(args: &Args) -> Head {
+    record_of(args, &Events::new()).unwrap().0.head
+}
+
 fn measured(line: &str) -> Report {
     let (record, stop) = record_of(&args(line), &Events::new()).unwrap();
     assert!(stop.is_none(), "{stop:?}");
@@ -235,21 +239,27 @@ fn a_full_disk_ends_the_run_with_what_there_is() {
     assert_eq!((record.samples.len(), Report::new(&record).missing()), (1, 1));
 }
 
+/// A row whose processes measured this.
+fn set(row: &mut Row, figures: [f64; 3], loops: f64) {
+    for (sample, figure) in row.samples.iter_mut().zip(figures) {
+        let sample::Outcome::Measured(line) = &mut sample.outcome else { panic!("a failed cell") };
+        line.ns_per_op = Some(figure);
+        line.extra.insert(report::CALIBRATION.to_owned(), Some(loops));
+    }
+}
+
 #[test]
 fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
     let report = |figures: [f64; 3], loops: f64| {
         let mut report = measured("--workload good --runs 3");
-        for (sample, figure) in report.contests[0].rows[0].samples.iter_mut().zip(figures) {
-            let sample::Outcome::Measured(line) = &mut sample.outcome else { panic!("a failed cell") };
-            line.ns_per_op = Some(figure);
-            line.extra.insert(report::CALIBRATION.to_owned(), Some(loops));
-        }
+        set(&mut report.contests[0].rows[0], figures, loops);
         report
     };
-    let first = report([20.0, 20.2, 20.1], 2.0);
-    let same = baseline::compare(&first, &report([20.2, 20.1, 20.0], 2.0)).unwrap();
-    assert!(!same.is_slower() && same.text().starts_with("baseline: of 1 cells 0 slower, 0 faster"));
-    let slower = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.0)).unwrap();
+    let first = Earlier { commit: "abcdef0".into(), run: Some(report([20.0, 20.2, 20.1], 2.0)) };
+    let compare = |figures, loops| first.compare(&report(figures, loops)).unwrap();
+    let same = compare([20.2, 20.1, 20.0], 2.0);
+    assert!(!same.is_slower() && same.text().starts_with("against abcdef0: of 1 cells 0 slower, 0 faster"));
+    let slower = compare([22.0, 22.2, 22.1], 2.0);
     assert!(slower.is_slower());
     assert!(
         slower.text().starts_with("SLOWER gmp/go good on 1: 20.1 ns -> 22.1 ns, x1.10"),
@@ -257,7 +267,7 @@ fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
         slower.text()
     );
     // Measured once more, it has moved again, or it has not.
-    let again = baseline::compare(&first, &report([22.1, 22.0, 22.2], 2.0)).unwrap();
+    let again = compare([22.1, 22.0, 22.2], 2.0);
     assert!(slower.clone().confirmed_by(&again).is_slower());
     let wavered = slower.confirmed_by(&same);
     assert!(
@@ -266,10 +276,57 @@ fn two_runs_of_the_same_report_nothing_and_a_slower_one_is_reported() {
         wavered.text()
     );
     // The whole machine runs a tenth slower, which says nothing about the program.
-    let drifted = baseline::compare(&first, &report([22.0, 22.2, 22.1], 2.2)).unwrap();
+    let drifted = compare([22.0, 22.2, 22.1], 2.2);
     assert!(!drifted.is_slower(), "{}", drifted.text());
-    let thin = baseline::compare(&first, &measured("--workload good --runs 1")).unwrap_err().to_string();
-    assert!(thin.contains("a comparison needs 3 of each"), "{thin}");
+    // A run that was cut has nothing to say of a cell that it had measured once.
+    let thin = first.compare(&measured("--workload good --runs 1")).unwrap();
+    assert!(thin.text().starts_with("against abcdef0: of 0 cells"), "{}", thin.text());
+    let refused = baseline::check_runs("this run", 2).unwrap_err().to_string();
+    assert!(refused.starts_with("this run: 2 processes a cell, and a comparison needs 3"), "{refused}");
+    let other = first.compare(&measured("--workload last --runs 3")).unwrap_err().to_string();
+    assert_eq!(other, "abcdef0 has no cell in common with the present commit");
+}
+
+#[test]
+fn two_commits_take_turns_and_a_slower_one_is_reported() {
+    let args = args("--workload good,last --lib gmp,rival");
+    // The earlier commit's program is the same one here; where it fails, it stands for nothing.
+    let programs = [Program::new(FAKE).of("abcdef0"), Program::new(FAKE)];
+    let cells = plan::cells(&programs, &args).unwrap();
+    let names: Vec<String> = cells.iter().map(CellSpec::to_string).collect();
+    let good = ["gmp/go @abcdef0 good on 1", "gmp/go good on 1", "rival good on 1"];
+    assert_eq!(names, [&good[..], &["gmp/go @abcdef0 last on 1", "gmp/go last on 1"]].concat());
+    let record = Record { head: Head { cells, runs: 3, ..head_of(&args) }, samples: Vec::new() };
+    let (record, stop) = run::run(&programs, record, &mut Log::none(), &Events::new()).unwrap();
+    assert!(stop.is_none());
+    let turns: Vec<&str> = record.samples[..9].iter().map(|sample| sample.cell.lib.as_str()).collect();
+    assert_eq!(turns, ["gmp", "gmp", "rival", "rival", "gmp", "gmp", "gmp", "gmp", "rival"]);
+    let earlier = Earlier { commit: "abcdef0".into(), run: None };
+    let mut report = Report::new(&record);
+    let same = earlier.compare(&report).unwrap();
+    assert_eq!((same.is_slower(), same.cells().len()), (false, 0));
+    // The machine became twice as slow from turn to turn, which says nothing: the second is slower in each of them.
+    set(&mut report.contests[0].rows[0], [20.0, 30.0, 40.0], 2.0);
+    set(&mut report.contests[0].rows[1], [22.0, 33.3, 44.0], 2.0);
+    let slower = earlier.compare(&report).unwrap();
+    assert!(slower.is_slower());
+    let text = slower.text();
+    assert!(text.starts_with("SLOWER gmp/go good on 1: 30.0 ns -> 33.3 ns, x1.10"), "{text}");
+    assert!(text.contains("against abcdef0: of 2 cells 1 slower, 0 faster; differences below 2"), "{text}");
+    assert!(!slower.confirmed_by(&same).is_slower());
+    // What is compared with a file, and was measured again in turn with that file's commit, is compared in turn.
+    let file = Earlier { run: Some(measured("--workload good --runs 3")), ..earlier };
+    assert!(file.compare(&report).unwrap().is_slower());
+}
+
+#[test]
+fn what_is_no_commit_is_refused_before_anything_is_built() {
+    let error = build::commits(&["HEAD".into(), "no-such-commit".into()]).unwrap_err().to_string();
+    let no_git = error.contains("does not start");
+    assert!(
+        no_git || error.contains("no-such-commit is no commit") || error.contains("HEAD is no commit"),
+        "{error}"
+    );
 }
 
 #[test]

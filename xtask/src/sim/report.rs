@@ -83,6 +83,7 @@ fn spec(cell: &Cell, several_machines: bool) -> CellSpec {
         recorder: false,
         no_retake: false,
         shards: 1,
+        build: None,
         idle_rules: Vec::new(),
         workload: format!("{}{machine}", cell.workload),
         procs: cell.cores,

@@ -48,9 +48,9 @@ fn failures(report: &Report) -> String {
     report.rows().filter_map(|row| Some(format!("FAILED {}: {}\n", row.cell, row.failure()?))).collect()
 }
 
-/// Where the first contestant stands.
+/// Where the first contestant stands; where an earlier commit is the first one, the comparison with it says more.
 pub(super) fn verdict(report: &Report) -> Option<String> {
-    let name = report.contestants.first()?;
+    let name = report.contestants.first().filter(|_| report.head.args.against.is_empty())?;
     let (mut fastest, mut level, mut behind, mut all) = (0, 0, Vec::new(), 0);
     for contest in &report.contests {
         let ours = &contest.rows[0];

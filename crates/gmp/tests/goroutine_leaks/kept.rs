@@ -174,3 +174,31 @@ fn borrowed(stop: &Arc<AtomicBool>) -> gmp::JoinHandle<bool> {
         })
     })
 }
+
+/// Says that it has begun, and waits for that: before, a hidden handle is in no place that counts.
+#[derive(Clone, Default)]
+pub(crate) struct Begun(pub(crate) Arc<AtomicBool>);
+
+impl Begun {
+    pub(crate) fn say(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    pub(crate) fn wait(&self) {
+        while !self.0.load(Relaxed) {
+            gmp::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// A handle as a number that is no address: so it leaves no remains where it passes.
+pub(crate) fn hidden(sender: Sender<u32>) -> usize {
+    // SAFETY: a handle is one word.
+    !unsafe { core::mem::transmute::<Sender<u32>, usize>(sender) }
+}
+
+/// The handle again.
+pub(crate) fn shown(hidden: usize) -> Sender<u32> {
+    // SAFETY: it was made of one, and is used once.
+    unsafe { core::mem::transmute::<usize, Sender<u32>>(!hidden) }
+}

@@ -208,7 +208,7 @@ fn outsider() -> Result<bool> {
 
 fn soak() -> Result<bool> {
     for mode in ["migrating", "own"] {
-        let start = ["run", "--release", "-p", "gmp", "--example", "soak", "--"];
+        let start = ["run", "--release", "-p", "gmp", "--features", "profile", "--example", "soak", "--"];
         if !root::succeeds(root::cargo(&start).args(["--seconds", "10", "--mode", mode, "--looks"]))? {
             return Ok(false);
         }

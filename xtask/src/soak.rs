@@ -15,7 +15,8 @@ pub(crate) struct Args {
     /// Code breaks meanwhile, and the system refuses threads, stacks and descriptors, all at random.
     #[arg(long)]
     faults: bool,
-    /// Without what there is otherwise: a flight recorder, and once a second a storm of signals, a dump and a snapshot.
+    /// Without what there is otherwise: a flight recorder, and once a second a storm of signals, a dump, a snapshot,
+    /// profiles and a search for leaks.
     #[arg(long)]
     undisturbed: bool,
     /// How goroutines and threads go together: migrating, own, pinned or one-thread-each.
@@ -27,7 +28,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
-    let build = ["build", "--release", "-p", "gmp", "--example", "soak"];
+    let build = ["build", "--release", "-p", "gmp", "--features", "profile", "--example", "soak"];
     if !root::succeeds(&mut root::cargo(&build))? {
         return Ok(false);
     }

@@ -13,6 +13,9 @@ mod check;
 mod closing;
 #[path = "../examples/soak/growth.rs"]
 mod growth;
+#[cfg(feature = "profile")]
+#[path = "../examples/soak/leaks.rs"]
+mod leaks;
 #[path = "../examples/soak/looks.rs"]
 mod looks;
 #[path = "../examples/soak/options.rs"]

@@ -5,6 +5,7 @@
 //! more a little later, and only who has waited for the same all the while is named.
 
 use crate::sights::All;
+use core::num::NonZeroU64;
 use gmp_core::runtime::Handle;
 use gmp_core::sight::{ByStack, Sight, State, cycles};
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ pub(crate) const LASTS: Duration = Duration::from_millis(30);
 pub(crate) fn name_holders(all: &mut [&mut Sight]) -> ByStack {
     let stacks = ByStack::new(all.iter().map(|sight| (sight.stack.clone(), sight.number)));
     for sight in all {
-        sight.holder = sight.held_from.and_then(|address| stacks.find(address.get()));
+        sight.holder =
+            sight.held_from.and_then(|address| stacks.find(address.get())).and_then(NonZeroU64::new);
     }
     stacks
 }
@@ -33,7 +35,7 @@ pub(crate) fn find(handle: &Handle, all: &mut [&mut Sight]) -> Vec<Vec<u64>> {
     std::thread::sleep(LASTS);
     let mut later = All::default();
     handle.look(&mut later);
-    later.sights.retain(|sight| matches!(sight.state, State::Waiting { age, .. } if age >= LASTS / 2));
+    later.sights.retain(|sight| matches!(sight.state(), State::Waiting { age, .. } if age >= LASTS / 2));
     let still = waits_of(later.sights.iter(), &stacks);
     let lasts = |cycle: &Vec<u64>| cycle.iter().all(|number| still.get(number) == waits.get(number));
     found.into_iter().filter(lasts).collect()
@@ -41,7 +43,7 @@ pub(crate) fn find(handle: &Handle, all: &mut [&mut Sight]) -> Vec<Vec<u64>> {
 
 /// For whom each goroutine waits, where that is one.
 fn waits_of<'a>(sights: impl Iterator<Item = &'a Sight>, stacks: &ByStack) -> BTreeMap<u64, u64> {
-    let waits = sights.filter_map(|sight| match sight.state {
+    let waits = sights.filter_map(|sight| match sight.state() {
         State::Waiting { at, .. } => Some((sight.number, stacks.awaited(at, sight.held_from)?)),
         _ => None,
     });

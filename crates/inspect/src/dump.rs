@@ -127,7 +127,7 @@ impl Collector {
         let group = |(kind, mut goroutines): (Kind, Vec<Sight>)| {
             goroutines.sort_unstable_by_key(|sight| sight.number);
             let frames = stacks[kind.stack].clone();
-            let suspended = matches!(goroutines[0].state, State::Waiting { .. } | State::Runnable { .. });
+            let suspended = matches!(goroutines[0].state(), State::Waiting { .. } | State::Runnable { .. });
             let shown = without_runtime(&frames, suspended);
             Group { goroutines, frames, shown }
         };
@@ -160,11 +160,11 @@ impl Look for Collector {
             Some(&known) => known,
             None => *self.stacks.entry(addresses.into()).or_insert(next),
         };
-        let reason = match &sight.state {
-            State::Waiting { reason, .. } => Some(discriminant(reason)),
+        let reason = match sight.state() {
+            State::Waiting { reason, .. } => Some(discriminant(&reason)),
             _ => None,
         };
-        let state = discriminant(&sight.state);
+        let state = discriminant(&sight.state());
         let kind = Kind { state, reason, created_at: sight.created_at, stack };
         self.kinds.entry(kind).or_default().push(sight);
     }

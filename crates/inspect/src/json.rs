@@ -39,11 +39,11 @@ fn group(out: &mut String, group: &Group) {
     list(out, group.stack(), |out, frame| {
         out.push_str("{\"function\": ");
         text(out, &frame.function);
-        if let Some(file) = &frame.file {
+        if let Some(file) = frame.file() {
             out.push_str(", \"file\": ");
             text(out, file);
         }
-        if let Some(line) = frame.line {
+        if let Some(line) = frame.line() {
             let _ = write!(out, ", \"line\": {line}");
         }
         out.push('}');
@@ -57,13 +57,13 @@ fn group(out: &mut String, group: &Group) {
 
 pub(crate) fn goroutine(out: &mut String, sight: &Sight) {
     let _ = write!(out, "{{\"number\": {}, \"parent\": {}", sight.number, sight.parent);
-    if let Some(name) = &sight.name {
+    if !sight.name.is_empty() {
         out.push_str(", \"name\": ");
-        text(out, name);
+        text(out, &sight.name);
     }
-    if let Some(labels) = &sight.labels {
+    if !sight.labels.is_empty() {
         out.push_str(", \"labels\": {");
-        for (i, (key, value)) in labels.iter().enumerate() {
+        for (i, (key, value)) in sight.labels.iter().enumerate() {
             out.push_str(if i == 0 { "" } else { ", " });
             text(out, key);
             out.push_str(": ");
@@ -78,7 +78,7 @@ pub(crate) fn goroutine(out: &mut String, sight: &Sight) {
         out.push('}');
     });
     let _ = write!(out, ", \"system\": {}, \"state\": ", sight.system);
-    let (name, m) = match sight.state {
+    let (name, m) = match sight.state() {
         State::Runnable { .. } => ("runnable", None),
         State::Running(m) => ("running", m),
         State::Blocked(m) => ("blocked", m),
@@ -89,7 +89,7 @@ pub(crate) fn goroutine(out: &mut String, sight: &Sight) {
     if let Some(m) = m {
         let _ = write!(out, ", \"m\": {m}");
     }
-    if let State::Waiting { reason, age, at } = sight.state {
+    if let State::Waiting { reason, age, at } = sight.state() {
         out.push_str(", \"reason\": ");
         text(out, &reason.to_string());
         let _ = write!(out, ", \"age_ns\": {}", age.as_nanos());

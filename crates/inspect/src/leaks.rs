@@ -83,7 +83,7 @@ fn by_locks_and_joins(handle: &Handle) -> HashSet<Named> {
         let stacks = ByStack::new(all.sights.iter().map(|sight| (sight.stack.clone(), sight.number)));
         let waiting = all.sights.iter().filter(|sight| !sight.timed && !sight.system);
         let places: HashMap<u64, usize> = waiting.clone().map(|sight| sight.number).zip(0..).collect();
-        let by = |sight: &Sight| match sight.state {
+        let by = |sight: &Sight| match sight.state() {
             State::Waiting { reason: WaitReason::SelectNoCases, .. } => By::Nobody,
             State::Waiting { at: Some(Object::Goroutine(joined)), .. } => {
                 By::Another(places.get(&joined).copied())

@@ -94,7 +94,7 @@ pub(crate) fn look(handle: &Handle, most: usize) -> String {
 /// Those that run come first, then those in blocking calls, those that are runnable, and those that wait, the longest
 /// first.
 fn urgency(sight: &Sight) -> (u8, Duration) {
-    match sight.state {
+    match sight.state() {
         State::Running(_) => (3, Duration::ZERO),
         State::Blocked(_) => (2, Duration::ZERO),
         State::Runnable { .. } => (1, Duration::ZERO),
@@ -113,7 +113,7 @@ struct Counts {
 
 impl Counts {
     fn add(&mut self, sight: &Sight) {
-        match sight.state {
+        match sight.state() {
             State::Runnable { .. } => self.runnable += 1,
             State::Running(_) => self.running += 1,
             State::Blocked(_) => self.blocked += 1,

@@ -140,12 +140,12 @@ impl Writer {
 
     fn line(&mut self, frame: &Frame) -> Line {
         let name = self.text(&frame.function);
-        let filename = self.text(frame.file.as_deref().unwrap_or(""));
+        let filename = self.text(frame.file().unwrap_or(""));
         let (function_id, is_new) = self.functions.number((name, filename));
         if is_new {
             self.file.function.push(Function { id: function_id, name, filename });
         }
-        Line { function_id, line: frame.line.unwrap_or(0).into() }
+        Line { function_id, line: frame.line().unwrap_or(0).into() }
     }
 
     fn location(&mut self, frames: &Arc<[Frame]>) -> u64 {
@@ -215,7 +215,7 @@ mod tests {
     use std::time::Duration;
 
     fn frame(function: &str, line: u32) -> Frame {
-        Frame { function: function.into(), file: Some("main.rs".into()), line: Some(line) }
+        Frame::new(function.into(), Some("main.rs".into()), Some(line))
     }
 
     #[test]

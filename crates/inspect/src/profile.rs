@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// What a profile counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[repr(u64)]
 pub enum Kind {
     /// CPU time, by what ran.
     Cpu,
@@ -134,9 +135,11 @@ fn of_goroutines(dump: &Dump, wanted: impl Fn(&Sight) -> bool) -> Profile {
 }
 
 fn labels_of(sight: &Sight) -> Labels {
-    let name = sight.name.as_deref().map(|name| ("goroutine".to_owned(), name.to_owned()));
-    let mut labels: Labels = name.into_iter().collect();
-    labels.extend(sight.labels.iter().flat_map(|labels| labels.iter().cloned()));
+    let mut labels = Labels::new();
+    if !sight.name.is_empty() {
+        labels.push(("goroutine".to_owned(), sight.name.as_ref().to_owned()));
+    }
+    labels.extend(sight.labels.iter().cloned());
     labels
 }
 
@@ -263,7 +266,7 @@ mod tests {
     use super::*;
 
     fn sample_of(functions: &[&str], label: &str, millis: u64) -> Sample {
-        let frame = |name: &&str| Frame { function: (*name).into(), file: None, line: None };
+        let frame = |name: &&str| Frame::new((*name).into(), None, None);
         Sample {
             stack: functions.iter().map(|name| Arc::from([frame(name)])).collect(),
             labels: vec![("kind".into(), label.into())],

@@ -6,22 +6,42 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A function on a stack.
+///
+/// Like a `Sight` it has no room for a word that nobody has written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Frame {
     /// Its name, with the hash left out; `?` if there is none.
     pub function: String,
-    /// Its source file.
-    pub file: Option<String>,
-    /// The line that it stands at.
-    pub line: Option<u32>,
+    /// Empty: it is not known.
+    file: String,
+    /// 0: it is not known.
+    line: u64,
+}
+
+impl Frame {
+    pub(crate) fn new(function: String, file: Option<String>, line: Option<u32>) -> Self {
+        Self { function, file: file.unwrap_or_default(), line: line.unwrap_or(0).into() }
+    }
+
+    /// Its source file, if that is known.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        Some(&*self.file).filter(|file| !file.is_empty())
+    }
+
+    /// The line that it stands at, if that is known.
+    #[must_use]
+    pub fn line(&self) -> Option<u32> {
+        u32::try_from(self.line).ok().filter(|&line| line != 0)
+    }
 }
 
 impl fmt::Display for Frame {
     /// As Go prints it: the function, and in a line of its own the place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.function)?;
-        match (&self.file, self.line) {
+        match (self.file(), self.line()) {
             (Some(file), Some(line)) => write!(f, "\n\t{file}:{line}"),
             (Some(file), None) => write!(f, "\n\t{file}"),
             _ => Ok(()),
@@ -54,10 +74,10 @@ fn look_up(address: usize) -> Arc<[Frame]> {
     backtrace::resolve(core::ptr::without_provenance_mut(address), |symbol| {
         let function = symbol.name().map_or_else(|| "?".into(), |name| format!("{name:#}"));
         let file = symbol.filename().map(|file| file.display().to_string());
-        frames.push(Frame { function, file, line: symbol.lineno() });
+        frames.push(Frame::new(function, file, symbol.lineno()));
     });
     if frames.is_empty() {
-        frames.push(Frame { function: format!("{address:#x}"), file: None, line: None });
+        frames.push(Frame::new(format!("{address:#x}"), None, None));
     }
     frames.into()
 }
@@ -97,7 +117,7 @@ fn is_runtimes(frame: &Frame) -> bool {
     let name = crate_of(&frame.function);
     name == "gmp"
         || ["gmp_core", "gmp_sync", "gmp_inspect", "gmp_arch_amd64", "gmp_arch_hosted"].contains(&name)
-        || frame.file.as_deref().is_some_and(|file| is_sibling(file, file!()))
+        || frame.file().is_some_and(|file| is_sibling(file, file!()))
 }
 
 /// Whether a source file is of a crate beside that of `own`, which is a file of this crate: in the repository they are
@@ -126,7 +146,7 @@ fn is_std(frame: &Frame) -> bool {
     let in_library = |file: &str| file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/");
     ["core", "alloc", "std"].contains(&name)
         || ["__rust_try", "start_thread", "clone3", "__clone3", "clone", "__clone"].contains(&name)
-        || frame.file.as_deref().is_some_and(in_library)
+        || frame.file().is_some_and(in_library)
 }
 
 #[cfg(test)]
@@ -134,7 +154,7 @@ mod tests {
     use super::*;
 
     fn frames(names: &[&str]) -> Vec<Frame> {
-        names.iter().map(|&name| Frame { function: name.into(), file: None, line: None }).collect()
+        names.iter().map(|&name| Frame::new(name.into(), None, None)).collect()
     }
 
     #[test]
@@ -152,6 +172,17 @@ mod tests {
         assert_eq!(without_runtime(&all, true), 2..5);
         assert_eq!(without_runtime(&all, false), 0..5);
         assert_eq!(without_runtime(&all[6..], true), 0..2);
+    }
+
+    #[test]
+    fn a_frame_has_no_room_for_a_word_that_nobody_has_written() {
+        let Frame { function, file, line } = Frame::new(String::new(), None, None);
+        let words = [size_of_val(&function), size_of_val(&file), size_of_val(&line)];
+        assert_eq!(words.iter().sum::<usize>(), size_of::<Frame>());
+        let known = Frame::new(String::new(), Some("a.rs".into()), Some(7));
+        assert_eq!((known.file(), known.line()), (Some("a.rs"), Some(7)));
+        let unknown = Frame { function, file, line };
+        assert_eq!((unknown.file(), unknown.line()), (None, None));
     }
 
     #[test]

@@ -28,13 +28,13 @@ fn circle(f: &mut fmt::Formatter<'_>, dump: &Dump, cycle: &[u64]) -> fmt::Result
             continue;
         };
         write!(f, "\tgoroutine {number}")?;
-        if let Some(name) = &sight.name {
-            write!(f, " [{name}]")?;
+        if !sight.name.is_empty() {
+            write!(f, " [{}]", sight.name)?;
         }
         if let Some(frame) = stack.first() {
             write!(f, ", in {},", frame.function)?;
         }
-        match sight.state {
+        match sight.state() {
             State::Waiting { reason, at: Some(Object::At(address)), .. } => {
                 writeln!(f, " waits: {reason} at {address}, which goroutine {next} holds")?;
             }
@@ -49,8 +49,8 @@ impl fmt::Display for Group {
         let [first, others @ ..] = &self.goroutines[..] else { return Ok(()) };
         if others.is_empty() {
             write!(f, "goroutine {}", first.number)?;
-            if let Some(name) = &first.name {
-                write!(f, " [{name}]")?;
+            if !first.name.is_empty() {
+                write!(f, " [{}]", first.name)?;
             }
         } else {
             write!(f, "{} goroutines", self.goroutines.len())?;
@@ -76,7 +76,7 @@ impl fmt::Display for Group {
 
 /// What all goroutines of a group do, and for how long they have waited.
 fn state(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
-    match goroutines[0].state {
+    match goroutines[0].state() {
         State::Runnable { .. } => f.write_str("runnable")?,
         State::Running(Some(m)) => write!(f, "running on M{m}")?,
         State::Blocked(Some(m)) => write!(f, "blocking call on M{m}")?,
@@ -84,7 +84,7 @@ fn state(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
         State::Blocked(None) => f.write_str("blocking call")?,
         State::Waiting { reason, at, .. } => {
             write!(f, "{reason}")?;
-            let same = |sight: &Sight| matches!(sight.state, State::Waiting { at: its, .. } if its == at);
+            let same = |sight: &Sight| matches!(sight.state(), State::Waiting { at: its, .. } if its == at);
             match at.filter(|_| goroutines.iter().all(same)) {
                 Some(Object::At(address)) => write!(f, " at {address}")?,
                 Some(Object::Goroutine(number)) => write!(f, " of goroutine {number}")?,
@@ -95,7 +95,7 @@ fn state(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
                 write!(f, " held by goroutine {holder}")?;
             }
             let ages = || {
-                goroutines.iter().filter_map(|sight| match sight.state {
+                goroutines.iter().filter_map(|sight| match sight.state() {
                     State::Waiting { age, .. } => Some(age),
                     _ => None,
                 })
@@ -110,8 +110,10 @@ fn state(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
 }
 
 fn labels(f: &mut fmt::Formatter<'_>, sight: &Sight) -> fmt::Result {
-    let Some(labels) = &sight.labels else { return Ok(()) };
-    for (i, (key, value)) in labels.iter().enumerate() {
+    if sight.labels.is_empty() {
+        return Ok(());
+    }
+    for (i, (key, value)) in sight.labels.iter().enumerate() {
         write!(f, "{}{key:?}: {value:?}", if i == 0 { ", labels: {" } else { ", " })?;
     }
     f.write_str("}")
@@ -120,15 +122,15 @@ fn labels(f: &mut fmt::Formatter<'_>, sight: &Sight) -> fmt::Result {
 fn numbers(f: &mut fmt::Formatter<'_>, goroutines: &[Sight]) -> fmt::Result {
     for (i, sight) in goroutines.iter().take(MOST_NUMBERS).enumerate() {
         write!(f, "{}{}", if i == 0 { " " } else { ", " }, sight.number)?;
-        if let Some(name) = &sight.name {
-            write!(f, " [{name}]")?;
+        if !sight.name.is_empty() {
+            write!(f, " [{}]", sight.name)?;
         }
     }
     if goroutines.len() > MOST_NUMBERS { f.write_str(", ...") } else { Ok(()) }
 }
 
 fn why_no_stack(sight: &Sight) -> &'static str {
-    match sight.state {
+    match sight.state() {
         State::Runnable { started: false } => "it has not begun to run",
         State::Running(_) => "it runs, and its thread did not show its stack in time",
         State::Blocked(_) => "it is in a blocking call, and its thread did not show its stack in time",

@@ -393,7 +393,9 @@ impl Writer {
 
     /// A goroutine's own name, once a generation.
     fn label(&mut self, time: u64, m: Mid, g: u64, origins: &HashMap<u64, Origin>) {
-        let Some(name) = origins.get(&g).and_then(|origin| origin.name.as_ref()) else { return };
+        let Some(name) = origins.get(&g).map(|origin| &origin.name).filter(|name| !name.is_empty()) else {
+            return;
+        };
         let generation = self.generation;
         let Some(record) = self.gs.get_mut(&g).filter(|g| g.labelled != generation) else { return };
         record.labelled = generation;

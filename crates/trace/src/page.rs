@@ -241,7 +241,7 @@ impl Writer {
         if !self.described.insert(g) {
             return;
         }
-        let name = origin.name.as_ref().map_or(-1, |name| self.text(name));
+        let name = if origin.name.is_empty() { -1 } else { self.text(&origin.name) };
         let (function, file) = (self.text(&origin.function), self.text(&origin.file));
         row(&mut self.part.goroutines, [number(g), function, file, origin.line.into(), name]);
     }

@@ -132,7 +132,7 @@ impl Writer {
         let record = self.gs.entry(g).or_default();
         if record.title.is_empty() {
             record.title = match origins.get(&g) {
-                Some(Origin { name: Some(name), .. }) => format!("G{g} {name}"),
+                Some(Origin { name, .. }) if !name.is_empty() => format!("G{g} {name}"),
                 Some(origin) => format!("G{g} {}", origin.function),
                 None => format!("G{g}"),
             };

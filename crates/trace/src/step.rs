@@ -39,8 +39,8 @@ pub(crate) struct Origin {
     pub(crate) file: Arc<str>,
     /// The line.
     pub(crate) line: u32,
-    /// Its name, if it was given one.
-    pub(crate) name: Option<Arc<str>>,
+    /// Its name; empty if it was given none.
+    pub(crate) name: Arc<str>,
 }
 
 /// A step, on an M.

@@ -413,7 +413,7 @@ impl From<gmp_core::trace::Origin> for Origin {
             function: function_of(origin.function, origin.system),
             file: origin.created_at.file().into(),
             line: origin.created_at.line(),
-            name: origin.name.map(Arc::from),
+            name: origin.name.map(Arc::from).unwrap_or_default(),
         }
     }
 }

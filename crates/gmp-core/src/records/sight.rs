@@ -5,7 +5,7 @@ use crate::ground::frames::describe_by;
 use crate::records::g::extra::{Ancestor, Extra, Reader};
 use crate::records::g::{Flags, G, WaitReason};
 use core::fmt;
-use core::num::NonZeroUsize;
+use core::num::{NonZeroU64, NonZeroUsize};
 use core::ops::Range;
 use core::panic::Location;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,11 @@ use std::time::Duration;
 pub use crate::ground::frames::{Describe, Stack};
 
 /// A goroutine at one moment.
+///
+/// Dumps may be kept for long, while somebody searches the memory for handles of channels
+/// (`gmp::profile::goroutine_leaks`). So that nothing in one is taken for a handle, addresses of objects are kept inverted,
+/// and there is room for nothing else: each word is written, whatever the goroutine does. What may be lacking is no
+/// `Option` of more than a word, as that has room for a payload, in which there would be what a register happened to hold.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Sight {
@@ -22,10 +27,10 @@ pub struct Sight {
     pub number: u64,
     /// The number of the goroutine that spawned it; 0 for main and for those spawned by plain threads.
     pub parent: u64,
-    /// Its name, if it was given one.
-    pub name: Option<Arc<str>>,
-    /// Its labels, inherited ones too; `None`: it has none.
-    pub labels: Option<Arc<[(String, String)]>>,
+    /// Its name; empty if it was given none.
+    pub name: Arc<str>,
+    /// Its labels, inherited ones too; empty if it has none.
+    pub labels: Arc<[(String, String)]>,
     /// Its spawners, nearest first, as far back as the builder asked for.
     pub ancestors: Vec<Ancestor>,
     /// Where it was spawned.
@@ -35,7 +40,7 @@ pub struct Sight {
     /// One of the runtime's own.
     pub system: bool,
     /// What it does.
-    pub state: State,
+    state: Does,
     /// The addresses of its stack; none if it has none yet, or a thread's.
     pub stack: Range<usize>,
     /// The number of its wait, if it waits: no two waits of one goroutine have the same.
@@ -45,7 +50,8 @@ pub struct Sight {
     /// If it waits for a `Mutex` that somebody has at this moment: an address on the stack of whoever took that last.
     pub held_from: Option<Address>,
     /// The goroutine whose stack that is; filled in by whoever has seen them all.
-    pub holder: Option<u64>,
+    pub holder: Option<NonZeroU64>,
+    _rest: Rest,
 }
 
 impl Sight {
@@ -54,19 +60,26 @@ impl Sight {
         Self {
             number: g.number.get(),
             parent: g.parent.get(),
-            name: extra.and_then(|extra| extra.name.clone()),
-            labels: extra.filter(|extra| !extra.labels.is_empty()).map(|extra| extra.labels.clone()),
+            name: extra.and_then(|extra| extra.name.clone()).unwrap_or_default(),
+            labels: extra.map(|extra| extra.labels.clone()).unwrap_or_default(),
             ancestors: extra.map(|extra| extra.ancestors.clone()).unwrap_or_default(),
             created_at: g.created_at.get(),
             function: (g.table.get().name)(),
             system: g.flags.get().has(Flags::SYSTEM),
-            state,
+            state: Does::of(state),
             stack: g.stack.addresses(),
             wait: 0,
             timed: false,
             held_from: None,
             holder: None,
+            _rest: [0; 6],
         }
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.get()
     }
 
     /// The goroutine that a thread's current-G slot held a moment ago; `None`: the thread ran no goroutine's code. If the
@@ -168,6 +181,83 @@ pub enum State {
     },
 }
 
+/// The rest of a word that begins with two small fields.
+type Rest = [u8; 6];
+
+/// A [`State`] of which every word is written, as [`Sight`] says.
+#[derive(Clone)]
+struct Does {
+    /// The number of the M, and one more; 0: none.
+    m: u64,
+    /// In nanoseconds.
+    age: u64,
+    /// The object that it waits at.
+    at: Option<Address>,
+    /// The goroutine that it joins.
+    joins: Option<NonZeroU64>,
+    what: What,
+    /// What matters only if it waits.
+    reason: WaitReason,
+    _rest: Rest,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Begins,
+    Runnable,
+    Running,
+    Blocked,
+    Waiting,
+}
+
+impl Does {
+    fn of(state: State) -> Self {
+        let (mut does, m) = match state {
+            State::Runnable { started } => {
+                (Self::just(if started { What::Runnable } else { What::Begins }), None)
+            }
+            State::Running(m) => (Self::just(What::Running), m),
+            State::Blocked(m) => (Self::just(What::Blocked), m),
+            State::Waiting { reason, age, at } => {
+                let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+                let (at, joins) = match at {
+                    Some(Object::At(address)) => (Some(address), None),
+                    Some(Object::Goroutine(number)) => (None, NonZeroU64::new(number)),
+                    None => (None, None),
+                };
+                (Self { age, at, joins, reason, ..Self::just(What::Waiting) }, None)
+            }
+        };
+        does.m = m.map_or(0, |m| m + 1);
+        does
+    }
+
+    fn just(what: What) -> Self {
+        Self { m: 0, age: 0, at: None, joins: None, what, reason: WaitReason::Park, _rest: [0; 6] }
+    }
+
+    fn get(&self) -> State {
+        let m = self.m.checked_sub(1);
+        match self.what {
+            What::Begins => State::Runnable { started: false },
+            What::Runnable => State::Runnable { started: true },
+            What::Running => State::Running(m),
+            What::Blocked => State::Blocked(m),
+            What::Waiting => {
+                let joined = self.joins.map(|number| Object::Goroutine(number.get()));
+                let at = self.at.map(Object::At).or(joined);
+                State::Waiting { reason: self.reason, age: Duration::from_nanos(self.age), at }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Does {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
 /// The address of an object. It is kept inverted, so that whoever searches memory for handles of a channel
 /// (`gmp::profile::goroutine_leaks`) does not take somebody's dump for one. Nor does it find one where there is none: a
 /// place for an address that may be lacking is this one word, without room for what a register happened to hold.
@@ -266,18 +356,4 @@ pub(crate) fn inspector() -> Option<&'static Inspector> {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cycles_are_found_once_and_paths_into_them_are_none() {
-        let waits = BTreeMap::from([(1, 3), (3, 9), (9, 4), (4, 3), (5, 4), (6, 6), (7, 8), (10, 7)]);
-        let stacks = ByStack::new([(100..200, 7), (0..0, 9), (300..400, 8)].into_iter());
-        assert_eq!(
-            [50, 100, 199, 200, 399].map(|at| stacks.find(at)),
-            [None, Some(7), Some(7), None, Some(8)]
-        );
-        assert_eq!(cycles(&waits), [vec![3, 9, 4], vec![6]]);
-        assert!(cycles(&BTreeMap::from([(1, 2), (2, 3)])).is_empty());
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
-//! Looks: once a second a plain thread sends a storm of signals to whoever runs, makes a dump, and takes a snapshot of what
-//! the flight recorder has, while the work goes on. Every snapshot must be sound by the rules of Go's parser.
+//! Looks: once a second a plain thread sends a storm of signals to whoever runs, makes a dump, reads the metrics, and takes
+//! a snapshot of what the flight recorder has, while the work goes on. Every snapshot must be sound by the rules of Go's
+//! parser. With the feature `profile` there are profiles, too, of each kind, of the CPU's during the storm; and once a
+//! second a goroutine asks who leaks (`leaks.rs`).
 
 use crate::account::ACCOUNT;
 use crate::refusals::spared;
@@ -13,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How often.
-const PERIOD: Duration = Duration::from_secs(1);
+pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 /// How long a storm lasts.
 const STORM: Duration = Duration::from_millis(100);
 /// How far back a snapshot goes.
@@ -30,7 +32,13 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [looks, goroutines, events] = [&LOOKS, &GOROUTINES, &EVENTS].map(|count| count.load(Relaxed));
         let signals = weather::signals();
-        write!(f, "{looks} looks in {signals} signals: {goroutines} goroutines, {events} events")
+        write!(f, "{looks} looks in {signals} signals: {goroutines} goroutines, {events} events")?;
+        #[cfg(feature = "profile")]
+        {
+            let (samples, (asked, told)) = (profiles::samples(), crate::leaks::counts());
+            write!(f, ", {samples} samples, {told} leaks told in {asked} searches")?;
+        }
+        Ok(())
     }
 }
 
@@ -54,6 +62,8 @@ pub(crate) struct Looks(Option<(Sender<()>, JoinHandle<()>)>);
 impl Looks {
     pub(crate) fn begin(handle: Handle, seed: u64) -> Self {
         weather::hear_signals();
+        #[cfg(feature = "profile")]
+        profiles::begin();
         let (stop, stopped) = channel::<()>();
         let thread = spared(|| {
             std::thread::spawn(move || {
@@ -85,15 +95,67 @@ fn look(handle: &Handle) {
     let storm = spared(|| std::thread::spawn(|| weather::storm(STORM)));
     let dump = handle.dump();
     GOROUTINES.fetch_add(dump.len() as u64, Relaxed);
+    if !dump.to_json().starts_with('{') || dump.to_string().is_empty() {
+        ACCOUNT.complain(String::from("a dump is none"));
+    }
+    let metrics = handle.metrics();
+    if metrics.value("/sched/gomaxprocs:threads").is_none_or(|procs| procs < 1.0)
+        || metrics.to_string().is_empty()
+    {
+        ACCOUNT.complain(format!("metrics are wrong: {metrics}"));
+    }
+    #[cfg(feature = "profile")]
+    profiles::make();
     match handle.snapshot() {
-        Ok(trace) => match crate::check::read(&trace.to_go()) {
-            Ok(read) => _ = EVENTS.fetch_add(read.events as u64, Relaxed),
-            Err(error) => ACCOUNT.complain(format!("a snapshot is not sound: {error}")),
-        },
+        Ok(trace) => {
+            match crate::check::read(&trace.to_go()) {
+                Ok(read) => _ = EVENTS.fetch_add(read.events as u64, Relaxed),
+                Err(error) => ACCOUNT.complain(format!("a snapshot is not sound: {error}")),
+            }
+            std::hint::black_box(trace.to_html());
+        }
         Err(error) => ACCOUNT.complain(error.to_string()),
     }
     if storm.join().is_err() {
         ACCOUNT.complain(String::from("the thread that sends signals panicked"));
     }
     LOOKS.fetch_add(1, Relaxed);
+}
+
+#[cfg(feature = "profile")]
+mod profiles {
+    //! Profiles of all kinds, as text and as pprof reads them.
+    use gmp::profile::{self, Profile};
+    use std::hint::black_box;
+    use std::sync::Once;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use std::time::Duration;
+
+    /// For how long the CPU's time is sampled.
+    const SAMPLED: Duration = Duration::from_millis(100);
+
+    static SAMPLES: AtomicU64 = AtomicU64::new(0);
+
+    pub(super) fn samples() -> u64 {
+        SAMPLES.load(Relaxed)
+    }
+
+    /// Waits and releases are sampled from now on.
+    pub(super) fn begin() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            profile::set_block_rate(100_000);
+            profile::set_mutex_fraction(10);
+        });
+    }
+
+    pub(super) fn make() {
+        let add = |profile: &Profile| {
+            black_box((profile.to_string(), profile.to_pprof()));
+            SAMPLES.fetch_add(profile.samples.len() as u64, Relaxed);
+        };
+        add(&profile::cpu(SAMPLED));
+        add(&profile::block());
+        add(&profile::mutex());
+    }
 }

@@ -5,7 +5,8 @@
 //! It prints one line and exits with 0, or says what is wrong and exits with 1; a watchdog aborts with a diagnosis if
 //! nothing has moved for 30 seconds. It is also wrong if the process has grown. With `--faults` code breaks meanwhile,
 //! and the system refuses threads, stacks and descriptors, all at random. With `--looks` the flight recorder is on, and
-//! once a second there is a storm of signals, a dump and a snapshot. `cargo xtask soak` runs it for two minutes.
+//! once a second there is a storm of signals, a dump and a snapshot; with the feature `profile` there are profiles, too,
+//! and somebody asks who leaks. `cargo xtask soak` runs it for two minutes.
 
 mod account;
 mod answers;
@@ -15,6 +16,8 @@ mod broken;
 mod check;
 mod closing;
 mod growth;
+#[cfg(feature = "profile")]
+mod leaks;
 mod looks;
 mod options;
 mod outside;

@@ -84,6 +84,11 @@ fn generations<P: Policy>(options: &Options) -> Result<String, String> {
     if options.looks && !Seen.is_something() {
         return Err(format!("nothing was seen: {Seen}"));
     }
+    // Where each goroutine is a thread, nobody knows what is on its stack.
+    #[cfg(feature = "profile")]
+    if options.mode != Mode::OneThreadEach && crate::leaks::are_hidden() {
+        return Err(format!("what leaks is not told: {Seen}"));
+    }
     let looks = if options.looks { format!(", {Seen}") } else { String::new() };
     let faults = if options.faults { format!(", {Refused}") } else { String::new() };
     Ok(format!(
@@ -142,6 +147,7 @@ fn generation<P: Policy>(
         mode: options.mode,
         procs_max: options.procs_max,
         faults: options.faults,
+        looks: options.looks,
         // Where goroutines are threads, one that blocks without a word keeps its P.
         may_block: threads == MANY_THREADS && options.mode != Mode::OneThreadEach,
         outside,
@@ -207,9 +213,18 @@ fn run_errands(handle: &Handle, errands: &mpsc::Receiver<Errand>) {
 fn rounds(world: &World, seed: u64, until: Instant) -> Result<(u64, gmp::Stats), String> {
     let mut rng = Rng::with_seed(seed);
     let before = ACCOUNT.spawned.load(Relaxed);
-    let mut count = 0;
+    let (mut count, mut asked) = (0, Instant::now());
     loop {
         let workers: Vec<_> = (0..WORKERS).map(|_| start(world, &mut rng, 3)).collect();
+        let asks = (world.looks && asked.elapsed() > looks::PERIOD).then(|| {
+            asked = Instant::now();
+            let ticket = Ticket::new();
+            gmp::go(move || {
+                let _ticket = ticket;
+                #[cfg(feature = "profile")]
+                crate::leaks::ask();
+            })
+        });
         for (handle, seed) in workers {
             // If all were asleep without a timer, those that wait for a stack would be told that none can come.
             while world.faults && !handle.is_finished() {
@@ -218,6 +233,9 @@ fn rounds(world: &World, seed: u64, until: Instant) -> Result<(u64, gmp::Stats),
             if let Err(error) = handle.join() {
                 return Err(format!("worker of seed {seed} ended as {error:?}"));
             }
+        }
+        if let Some(Err(error)) = asks.map(gmp::JoinHandle::join) {
+            return Err(format!("who asks for leaks ended as {error:?}"));
         }
         count += 1;
         let stats = balance(world, before)?;

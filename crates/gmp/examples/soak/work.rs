@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) procs_max: usize,
     /// Whether things break and are refused meanwhile.
     pub(crate) faults: bool,
+    /// Whether somebody looks at all that.
+    pub(crate) looks: bool,
     /// Whether goroutines may block their threads until others have run: not where every thread may be blocked so.
     pub(crate) may_block: bool,
     /// A plain thread that unparks whomever it is told to.
@@ -104,9 +106,16 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
             // It may lose its P there.
             let (word, pause) = (rng.u64(..), rng.bool().then(|| micros(rng, 300)));
             let call = move || {
-                pause.into_iter().for_each(std::thread::sleep);
+                let _region = gmp::trace::region("on the system stack");
+                gmp::trace::log("soak", "before the pause");
+                pause.into_iter().for_each(|pause| {
+                    let _inner = gmp::trace::region("a pause there");
+                    std::thread::sleep(pause);
+                });
+                gmp::trace::log("soak", "after the pause");
                 black_box(word)
             };
+            let _region = word.is_multiple_of(2).then(|| gmp::trace::region("a call on the system stack"));
             assert_eq!(gmp::on_system_stack(call), word);
         }
         32 if may_start => race_a_timeout(rng),

@@ -48,7 +48,7 @@ fn a_dump_shows_each_where_it_stands() {
 }
 
 fn name_of(sight: &Sight) -> &str {
-    sight.name.as_deref().unwrap_or("")
+    &sight.name
 }
 
 /// Fails with the whole dump unless the goroutine of this name is in such a state, and its innermost function's name
@@ -57,7 +57,7 @@ fn name_of(sight: &Sight) -> &str {
 fn check(dump: &Dump, name: &str, innermost: &str, state: impl Fn(State) -> bool) {
     let found = dump.goroutines().find(|(sight, _)| name_of(sight) == name);
     let (sight, stack) = found.unwrap_or_else(|| panic!("no {name} in {dump}"));
-    assert!(state(sight.state), "{name}: {:?} in {dump}", sight.state);
+    assert!(state(sight.state()), "{name}: {:?} in {dump}", sight.state());
     let at = stack.first().map_or("", |frame| &frame.function);
     assert!(at.contains(innermost), "{name} is at {at:?}, not in {innermost}:\n{dump:#}");
 }
@@ -169,7 +169,7 @@ fn stands() {
             while !shows("blocked", "blocked", &gmp::dump()) {}
         }
         let largest = &dump.groups[0];
-        assert_eq!((largest.goroutines.len(), largest.goroutines[3].labels.as_ref().unwrap().len()), (20, 1));
+        assert_eq!((largest.goroutines.len(), largest.goroutines[3].labels.len()), (20, 1));
         let (text, json) = (dump.to_string(), dump.to_json());
         assert!(text.contains("\n20 goroutines [chan receive at 0x"), "{text}");
         assert!(json.contains("\"name\": \"locker\", \"labels\": {\"test\": \"unseen\"}"), "{json}");
@@ -207,8 +207,7 @@ fn moves_on() {
             let dump = gmp::dump();
             assert!((3..=5).contains(&dump.len()), "{dump}");
             for (sight, _) in dump.goroutines().filter(|(sight, _)| sight.number != 1) {
-                let (name, label) =
-                    (name_of(sight), &sight.labels.as_ref().expect("labels are inherited")[0].1);
+                let (name, label) = (name_of(sight), &sight.labels[0].1);
                 assert_eq!(name, label, "{dump}");
             }
         }

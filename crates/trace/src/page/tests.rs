@@ -105,12 +105,8 @@ fn what_the_kernel_did_stands_with_the_p_that_it_held_up() {
 
 #[test]
 fn names_are_not_taken_for_markup() {
-    let origin = Origin {
-        function: "f<\"A\">".into(),
-        file: "a\\b.rs".into(),
-        line: 7,
-        name: Some("</script>\n".into()),
-    };
+    let origin =
+        Origin { function: "f<\"A\">".into(), file: "a\\b.rs".into(), line: 7, name: "</script>\n".into() };
     let page = page(&[(0, Act::GoCreate(1))], &HashMap::from([(1, origin)]));
     let texts = r#""\u003c/script\u003e\u000a","f\u003c\"A\"\u003e","a\\b.rs""#;
     assert_eq!(list(&page, "texts"), texts);

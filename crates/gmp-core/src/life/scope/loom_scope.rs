@@ -48,13 +48,15 @@ impl InFrame {
     }
 }
 
-/// The end of a scope: waits, then reads what the children wrote, and frees the frame.
-fn end_of_scope(frame: Box<Frame>, children: u32) {
+/// The end of a scope: waits, then reads what the children wrote, and frees the frame. It looks once whether it was woken;
+/// if not, it waits for the children's `ends`. A loop of looks would need a yield, by which loom holds the waiter back.
+fn end_of_scope(frame: Box<Frame>, children: u32, ends: impl FnOnce()) {
     let woken = Arc::new(AtomicBool::new(false));
     if !frame.word.is_done() && frame.word.offer(Token(woken.clone())).is_none() {
         // ORDER: stands for the hand-over by a queue.
-        while !woken.load(Ordering::Acquire) {
-            thread::yield_now();
+        if !woken.load(Ordering::Acquire) {
+            ends();
+            assert!(woken.load(Ordering::Acquire), "nobody woke it");
         }
     }
     assert!(frame.word.is_done());
@@ -72,13 +74,13 @@ fn a_scope_ends_after_its_children() {
     loom::model(|| {
         let frame = frame();
         let there = InFrame(&raw const *frame);
-        let children: Vec<_> = (0..2)
+        let mut children: Vec<_> = (0..2)
             .map(|which| {
                 frame.word.enter();
                 thread::spawn(move || there.work_and_leave(which))
             })
             .collect();
-        end_of_scope(frame, 2);
+        end_of_scope(frame, 2, || children.drain(..).for_each(|child| child.join().unwrap()));
         children.into_iter().for_each(|child| child.join().unwrap());
     });
 }
@@ -96,7 +98,9 @@ fn a_child_may_start_another() {
             there.work_and_leave(0);
             sibling
         });
-        end_of_scope(frame, 2);
-        child.join().unwrap().join().unwrap();
+        let mut child = Some(child);
+        let mut ends = || child.take().into_iter().for_each(|child| child.join().unwrap().join().unwrap());
+        end_of_scope(frame, 2, &mut ends);
+        ends();
     });
 }

@@ -12,8 +12,8 @@
 use super::loom_poller::Interruptible;
 use super::note::Note;
 use crate::contract::{Poller, ReadyList};
-use crate::ground::sync::{Arc, AtomicU32, SpinLock, UnsafeCell};
-use core::sync::atomic::Ordering::{Acquire, Release};
+use crate::ground::sync::{Arc, SpinLock, UnsafeCell};
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 /// What a waker leaves for the sleeper: the next P.
@@ -22,8 +22,9 @@ struct Bed {
     gift: UnsafeCell<u32>,
     asleep: SpinLock<bool>,
     /// How often the waker has given, once it is through. Not a join: loom's takes an unpark that is left over for its own
-    /// wake.
-    through: AtomicU32,
+    /// wake. Nor a look with a yield: loom runs whoever has yielded only when the others have got on.
+    through: Mutex<u32>,
+    is_through: Condvar,
 }
 
 impl Bed {
@@ -32,7 +33,8 @@ impl Bed {
             note: Note::new(),
             gift: UnsafeCell::new(0),
             asleep: SpinLock::new(true),
-            through: AtomicU32::new(0),
+            through: Mutex::new(0),
+            is_through: Condvar::new(),
         };
         bed.note.adopt();
         Arc::new(bed)
@@ -44,13 +46,18 @@ impl Bed {
         self.note.wake();
     }
 
+    /// The waker is through, and has given so often.
+    fn say_through(&self, given: u32) {
+        *self.through.lock().unwrap() = given;
+        self.is_through.notify_all();
+    }
+
     fn wait_for_waker(&self) -> u32 {
-        loop {
-            match self.through.load(Acquire) {
-                0 => thread::yield_now(),
-                given => return given,
-            }
+        let mut through = self.through.lock().unwrap();
+        while *through == 0 {
+            through = self.is_through.wait(through).unwrap();
         }
+        *through
     }
 
     fn take(&self) -> u32 {
@@ -67,7 +74,7 @@ fn a_wake_is_neither_lost_nor_early() {
             let bed = bed.clone();
             thread::spawn(move || {
                 bed.give();
-                bed.through.store(1, Release);
+                bed.say_through(1);
             });
         }
         bed.note.sleep();
@@ -89,9 +96,8 @@ fn a_note_is_used_again() {
                         bed.give();
                         given += 1;
                     }
-                    thread::yield_now();
                 }
-                bed.through.store(given, Release);
+                bed.say_through(given);
             });
         }
         bed.note.sleep();
@@ -116,7 +122,7 @@ fn a_deadline_does_not_hide_a_wake() {
             let bed = bed.clone();
             thread::spawn(move || {
                 bed.give();
-                bed.through.store(1, Release);
+                bed.say_through(1);
             });
         }
         if bed.note.sleep_until(std::time::Instant::now()) {
@@ -140,7 +146,7 @@ fn a_wake_reaches_into_the_poller() {
             let bed = bed.clone();
             thread::spawn(move || {
                 bed.give();
-                bed.through.store(1, Release);
+                bed.say_through(1);
             });
         }
         bed.note.sleep_in(&poller(false), None, &mut ReadyList::new()).unwrap();
@@ -164,7 +170,7 @@ fn a_poller_that_tells_does_not_hide_a_wake() {
                         bed.give();
                     }
                 });
-                bed.asleep.with(|_| bed.through.store(1, Release));
+                bed.asleep.with(|_| bed.say_through(1));
             });
         }
         bed.note.sleep_in(&poller(true), None, &mut ReadyList::new()).unwrap();

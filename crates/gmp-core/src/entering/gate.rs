@@ -99,7 +99,8 @@ fn give_way_if_over() {
 }
 
 /// Lends the caller's P out if its time slice is over. Each function that never suspends calls this first. Never
-/// suspends: the caller stays on its thread, and comes back to a P with its next call that suspends.
+/// suspends: the caller stays on its thread, and comes back to a P with its next call that suspends, or with a spawn that
+/// finds one idle.
 #[inline(always)]
 pub fn step_aside() {
     if NOTICES.any() {

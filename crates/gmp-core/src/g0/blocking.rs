@@ -122,6 +122,40 @@ impl<C: Config> Sched<C> {
         unsafe { leave_stack::<C>(g) };
     }
 
+    /// See [`AnyRuntime::come_back_at_once`](crate::records::rt::AnyRuntime::come_back_at_once).
+    ///
+    /// The idle P is taken first. Once the goroutine has said that it is back there is no way to say that it is not, so
+    /// it says so only with a P in hand.
+    pub(crate) fn come_back_at_once_here(&self, g: &'static G) {
+        if !self.header.some_p_idle.load(Ordering::Relaxed) {
+            return;
+        }
+        let m = m_of(g);
+        let mut lists = self.lock();
+        if self.attention() & (attention::STOP | attention::CLOSING) != 0 {
+            return;
+        }
+        let lent = m.lent_p().map_or(core::ptr::null(), core::ptr::from_ref);
+        let idle = self.take_idle_p_at(&mut lists, lent).or_else(|| self.take_idle_p(&mut lists));
+        drop(lists);
+        let Some(idle) = idle else { return };
+        let was_taken = m.door.way() == Way::Taken;
+        let (p, kept) = m.come_back();
+        if !kept {
+            self.emit(EventKind::GoSyscallEndBlocked, g, Some(m), 0);
+            if was_taken {
+                self.has_come_back(g, m);
+            }
+            return self.go_on_with(g, m, idle);
+        }
+        // Nobody has wanted the one that it lent out: it goes on there, as one that yields with nobody to yield to.
+        // SAFETY: Ps live as long as the runtime.
+        unsafe { &*p }.slice.begin();
+        g.word.to_unblocked();
+        self.emit(EventKind::GoSyscallEnd, g, Some(m), 0);
+        self.hand_off(idle);
+    }
+
     /// Goes on with a P that the caller has got.
     fn go_on_with(&self, g: &G, m: &M, p: OwnedP<C>) {
         p.core.word.acquire();

@@ -10,6 +10,7 @@ use crate::records::g::extra::{Ancestor, Extra};
 use crate::records::g::registry::{self, BATCH};
 use crate::records::g::runnable::Runnable;
 use crate::records::g::{Flags, G};
+use crate::records::m::door::Way;
 use crate::records::m::jobs::Job;
 use crate::records::m::{AnyRuntime, Header, M};
 use crate::records::p::add_own;
@@ -231,6 +232,10 @@ pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
 #[inline]
 fn prepare(here: &Here, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
     let (parent, m) = (here.g(), here.m());
+    if matches!(m.door.way(), Way::Aside | Way::Taken) {
+        // Nothing that is started without a P is cheap, so a long loop of spawns does not stay without one.
+        m.rt().come_back_at_once(parent);
+    }
     let (g, number) = take_record(m)?;
     let header = parent.header();
     fill(g, header, number, parent.number.get(), at);

@@ -80,6 +80,9 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// Comes back from either, with a P.
     fn leave_blocking(&self, g: &'static G);
 
+    /// Comes back if a P is idle: for a goroutine that has stepped aside, or whose P was taken. Never suspends.
+    fn come_back_at_once(&self, g: &'static G);
+
     /// The next batch of goroutine numbers.
     fn number_batch(&self) -> u64;
 

@@ -89,6 +89,11 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         self.leave_blocking_here(g);
     }
 
+    #[cold]
+    fn come_back_at_once(&self, g: &'static G) {
+        self.come_back_at_once_here(g);
+    }
+
     fn number_batch(&self) -> u64 {
         self.numbers.fetch_add(NUMBER_BATCH, Relaxed)
     }

@@ -19,10 +19,20 @@ pub(crate) const FAULT: crate::Fault = (
         every_call_gives_way_on_threads,
         a_call_that_never_suspends_keeps_its_thread,
         whoever_stepped_aside_can_end,
+        a_spawn_comes_back_to_an_idle_p,
         timers_go_off_beside_a_hog,
         short_blocking_calls_take_turns,
     ],
-    named![one_p, two_ps, threads, keeps_its_thread, ends_aside, hog_and_timers, short_blocking],
+    named![
+        one_p,
+        two_ps,
+        threads,
+        keeps_its_thread,
+        ends_aside,
+        back_at_a_spawn,
+        hog_and_timers,
+        short_blocking
+    ],
 );
 
 fn builder() -> gmp::Builder<gmp::policy::Go> {
@@ -319,6 +329,34 @@ fn aside_in_main() {
 
 fn whoever_stepped_aside_can_end() {
     assert_eq!(child("ends_aside").run().stdout, "all\n");
+}
+
+/// A goroutine that has stepped aside spawns again, now and then: once the others are through it has a P.
+fn back_at_a_spawn() {
+    for procs in 1..=2 {
+        let finished = builder().procs(procs).build().unwrap().run(|| {
+            let spawner = gmp::go(|| {
+                let thread = std::thread::current().id();
+                for _ in 0..3 {
+                    while gmp::stats().blocked == 0 {
+                        (0..1000).for_each(|_| drop(gmp::go(|| ())));
+                    }
+                    while gmp::stats().blocked != 0 {
+                        std::thread::sleep(MS);
+                        drop(gmp::go(|| ()));
+                    }
+                    assert_eq!(std::thread::current().id(), thread);
+                }
+            });
+            spawner.join().unwrap();
+            println!("{}", gmp::max_procs());
+        });
+        finished.unwrap();
+    }
+}
+
+fn a_spawn_comes_back_to_an_idle_p() {
+    assert_eq!(child("back_at_a_spawn").run().stdout, "1\n2\n");
 }
 
 /// Goroutines that call nothing keep all Ps until a plain thread has seen timers go off, once and again and again.

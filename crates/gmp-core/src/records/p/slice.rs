@@ -7,7 +7,7 @@
 //!      │                                                │ a call that never suspends: the goroutine steps aside
 //!      │        the P's next holder begins a slice      ▼
 //!      └────────────────────────────────────────── P lent out, the goroutine runs on without it
-//!                                                       │ its next call that suspends, or its end
+//!                                                       │ its next call that suspends, its end, or a spawn if a P is idle
 //!                                                       ▼
 //!                                             it comes back, and waits for a P if it must
 //! ```
@@ -17,6 +17,11 @@
 //! never suspends keeps its promise: the goroutine stays on its thread and runs on, but its P is lent out as in a
 //! blocking call (`step_aside`), and whoever waits for it gets it. Go needs no such thing, since it may stop a
 //! goroutine anywhere.
+//!
+//! A loop of spawns is such calls alone, and might stay without a P for all of its life, although whoever waited has
+//! long run. A spawn without a P takes records, numbers and the shared queue from under everybody's locks; so it takes an
+//! idle P first, if there is one, as Go does at the end of a system call (`exitsyscallfast_pidle`). Nobody waits for that
+//! P, and the goroutine stays on its thread, so the call still never suspends.
 //!
 //! **Invariant.** The count of notices is the number of Ps whose slice is over, and of goroutines aside, give or take
 //! changes that are under way. While it is 0, which is nearly always, a call costs one relaxed load of it: whose slice is

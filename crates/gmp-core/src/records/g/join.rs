@@ -10,7 +10,8 @@
 //!     └─────────── withdraw ────────────► Empty
 //! ```
 //!
-//! **Invariant.** Handle and goroutine each pass the word once at their end; the later one owns result and record. A
+//! **Invariant.** Handle and goroutine each pass the word once at their end; the later one owns result and record. Nobody
+//! passes a Detached word but its goroutine, which only looks at it. A
 //! waiter's address stays valid until the waiter was told (`taken`) or has withdrawn.
 
 use crate::ground::sync::{AtomicBool, AtomicPtr, UnsafeCell, spin_loop};
@@ -156,6 +157,11 @@ impl JoinWord {
     /// The goroutine has ended and its outcome is in the record.
     #[inline]
     pub(crate) fn finish(&self) -> Finish {
+        // Relaxed: the drop of a handle hands nothing over, and nobody but us passes the word after it. So the end of a
+        // goroutine that nobody waits for takes no locked instruction.
+        if self.0.load(Ordering::Relaxed) == DETACHED {
+            return Finish::Detached;
+        }
         // ORDER: join. Release pairs with `is_done`, `wait` and `detach`: the result is there; acquire pairs with `wait`.
         match self.0.swap(DONE, Ordering::AcqRel) {
             EMPTY => Finish::LeftToHandle,

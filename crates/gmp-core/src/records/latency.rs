@@ -6,8 +6,9 @@
 //! runs.
 //!
 //! **How many are timed.** One in 8, as in Go (`gTrackingPeriod`), while a P's samples come at least a millisecond apart;
-//! if they come closer than 100 us to each other, half as many, down to one in 1,024. A goroutine that others than a P's
-//! holder make runnable, which takes far longer than two looks at the clock, is always timed and stands for itself.
+//! if they come closer than 100 us to each other, half as many, down to one in 1,024. Of those that a goroutine starts
+//! without a P, one in 8 is timed as well ([`WithoutP`]). Any other that is made runnable by one who holds no P, which
+//! takes far longer than two looks at the clock, is always timed and stands for itself.
 //! So the histogram counts all, nearly, and its shape is that of the samples.
 //!
 //! Go: `casgstatus`, `timeHistogram` (proc.go, histogram.go, Go 1.27), with the same bounds.
@@ -156,9 +157,32 @@ impl Latency {
     }
 }
 
+/// An M's countdown for what its goroutine starts while it has no P: a loop of spawns may go on so for as long as it
+/// likes, and two looks at the clock would be much of each.
+#[derive(Debug, Default)]
+pub(crate) struct WithoutP(Cell<u8>);
+
+impl WithoutP {
+    /// Counts a goroutine, by the M's own thread: if it is to be timed, for how many it stands, as a power of two.
+    #[inline]
+    pub(crate) fn count(&self) -> Option<u8> {
+        let counted = self.0.get() + 1;
+        self.0.set(counted % (1 << OFTEN));
+        (counted == 1 << OFTEN).then_some(OFTEN)
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_started_without_a_p_stands_for_eight() {
+        let without_p = WithoutP::default();
+        let counted: u64 =
+            (0..8_000).filter_map(|_| without_p.count()).map(|stands_for| 1 << stands_for).sum();
+        assert_eq!(counted, 8_000);
+    }
 
     #[test]
     fn each_duration_is_below_its_bound_and_not_below_the_one_before() {

@@ -25,6 +25,7 @@ use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::g::shown::{ShownAddress, ShownBool, ShownNumber};
 use crate::records::g::{G, WaitReason};
+use crate::records::latency::WithoutP;
 use crate::records::p::PCore;
 use crate::records::p::slice::NOTICES;
 use crate::records::p::word::{Call, PStatus};
@@ -164,6 +165,8 @@ pub(crate) struct M {
     pub(crate) clock: Cell<u64>,
     /// It slept until it was given a P, and has not looked for work since.
     pub(crate) just_given_p: Cell<bool>,
+    /// Which of the goroutines are timed that its goroutine starts without a P.
+    pub(crate) without_p: WithoutP,
 }
 
 // SAFETY: the module's documentation says who may touch what.
@@ -216,6 +219,7 @@ impl M {
             jobs,
             clock: Cell::new(0),
             just_given_p: Cell::new(false),
+            without_p: WithoutP::default(),
         }
     }
 

@@ -32,7 +32,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     #[inline(never)]
     fn submit(&self, m: &M, g: Runnable) {
         if !m.has_p() {
-            return rt::AnyRuntime::submit_from_outside(self, g);
+            return self.submit_without_p(m, g);
         }
         self.emit(EventKind::GoCreate, g.g(), Some(m), 0);
         self.push_local(m, g, crate::life::spawn::SPAWN_SLOT);
@@ -42,9 +42,7 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
     #[cold]
     fn submit_from_outside(&self, g: Runnable) {
         self.time_runnable(g.g());
-        self.emit(EventKind::GoCreate, g.g(), None, 0);
-        self.push_shared(g);
-        self.wake_from_outside();
+        self.submit_untimed(g);
     }
 
     #[cold]

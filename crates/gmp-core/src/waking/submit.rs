@@ -204,6 +204,22 @@ impl<C: Config> Sched<C> {
         self.time(g, now, p.latency.begin_round(now, self.header.events.tells()));
     }
 
+    /// Queues a goroutine just spawned on `m`, which holds no P.
+    #[cold]
+    pub(crate) fn submit_without_p(&self, m: &M, g: Runnable) {
+        if let Some(stands_for) = m.without_p.count() {
+            self.time(g.g(), self.header.now(), stands_for);
+        }
+        self.submit_untimed(g);
+    }
+
+    /// Queues a goroutine just spawned by one who holds no P.
+    pub(crate) fn submit_untimed(&self, g: Runnable) {
+        self.emit(EventKind::GoCreate, g.g(), None, 0);
+        self.push_shared(g);
+        self.wake_from_outside();
+    }
+
     /// Begins to time a goroutine that becomes runnable by one who holds no P.
     pub(crate) fn time_runnable(&self, g: &G) {
         self.time(g, self.header.now(), 0);

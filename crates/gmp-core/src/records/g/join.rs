@@ -157,9 +157,10 @@ impl JoinWord {
     /// The goroutine has ended and its outcome is in the record.
     #[inline]
     pub(crate) fn finish(&self) -> Finish {
-        // Relaxed: the drop of a handle hands nothing over, and nobody but us passes the word after it. So the end of a
-        // goroutine that nobody waits for takes no locked instruction.
-        if self.0.load(Ordering::Relaxed) == DETACHED {
+        // Nobody but us passes the word once its handle was dropped, so the end of a goroutine that nobody waits for takes
+        // no locked instruction.
+        // ORDER: join. Pairs with `detach`: what the handle's owner read of the record was read before it is used again.
+        if self.0.load(Ordering::Acquire) == DETACHED {
             return Finish::Detached;
         }
         // ORDER: join. Release pairs with `is_done`, `wait` and `detach`: the result is there; acquire pairs with `wait`.
@@ -174,7 +175,8 @@ impl JoinWord {
     #[inline]
     #[must_use]
     pub(crate) fn detach(&self) -> bool {
-        // ORDER: join. Acquire as in `is_done`.
-        self.0.compare_exchange(EMPTY, DETACHED, Ordering::Relaxed, Ordering::Acquire).is_err()
+        // ORDER: join. Release pairs with the acquire of `finish`: what the owner read of the record comes before its next
+        // use; acquire as in `is_done`.
+        self.0.compare_exchange(EMPTY, DETACHED, Ordering::Release, Ordering::Acquire).is_err()
     }
 }

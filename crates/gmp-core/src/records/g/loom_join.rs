@@ -17,6 +17,8 @@ struct Record {
     join: JoinWord,
     /// The outcome; written by the goroutine, taken by the one owner of the record afterwards.
     outcome: UnsafeCell<u32>,
+    /// What a handle reads of the record, and its next use writes.
+    number: UnsafeCell<u32>,
     freed: AtomicUsize,
     told: AtomicUsize,
 }
@@ -26,6 +28,7 @@ impl Record {
         Arc::new(Self {
             join: JoinWord::new(),
             outcome: UnsafeCell::new(0),
+            number: UnsafeCell::new(1),
             freed: AtomicUsize::new(0),
             told: AtomicUsize::new(0),
         })
@@ -54,11 +57,15 @@ impl Record {
         // SAFETY: as the model is to prove.
         let outcome = self.outcome.with_mut(|outcome| unsafe { outcome.replace(0) });
         assert_eq!(outcome, 7, "a result that is not there");
+        // SAFETY: as the model is to prove.
+        self.number.with_mut(|number| unsafe { *number += 1 });
         self.freed.fetch_add(1, Relaxed);
     }
 
     /// `JoinHandle::drop`.
     fn drop_handle(&self) {
+        // SAFETY: the handle's as long as it is there, as the model is to prove.
+        assert_eq!(self.number.with(|number| unsafe { *number }), 1);
         if self.join.detach() {
             self.free();
         }

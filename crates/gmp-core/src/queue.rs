@@ -1,6 +1,7 @@
 //! Queues that policies build on: Go's ring, a queue of blocks, the shared first-in-first-out queue, victim orders, an
 //! idle rule, random numbers.
 
+mod ahead;
 mod block;
 mod coprime;
 pub mod idle;

@@ -50,6 +50,7 @@ mod tests;
 
 use crate::contract::{Link, List, OnlyP, Popped, Promise, QueueConfig, RunQueue, Slot, Spill, Token};
 use crate::ground::sync::{Arc, AtomicPtr, AtomicUsize};
+use crate::queue::ahead;
 use crate::queue::run_next::RunNext;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
@@ -59,6 +60,10 @@ use crossbeam_utils::CachePadded;
 /// How many tokens the ring holds besides the one in `run_next`. Go: `len(p.runq)`. A power of two; four under loom,
 /// so that a model reaches the overflow.
 const CAPACITY: usize = if cfg!(loom) { 4 } else { 256 };
+
+/// A pop asks for the memory of the token that comes so many later. More than one, since a goroutine that does nothing is
+/// over before memory answers.
+const AHEAD: usize = 4;
 
 /// A handle for stealing from a [`Ring`].
 pub struct RingThief<T: Token> {
@@ -195,6 +200,15 @@ impl<T: Token> Ring<T> {
         Ok(())
     }
 
+    /// Asks for what one of the next tokens points to, as the token at `head` is taken: after a burst of spawns, or a
+    /// steal, it is in no cache of ours. Nothing beyond `tail` is asked for, since another P may be at work on it.
+    #[inline(always)]
+    fn ask_ahead(&self, head: usize, tail: usize) {
+        if tail.wrapping_sub(head) > AHEAD {
+            ahead::ask_for(self.words.load_slot(head.wrapping_add(AHEAD)));
+        }
+    }
+
     /// The token that has just been taken out of a slot or out of `run_next`.
     #[inline(always)]
     fn token(raw: *mut Link) -> T {
@@ -211,10 +225,11 @@ impl<T: Token> Ring<T> {
         if let Some(next) = own.run_next.pop_unshared() {
             return Some(Popped { token: Self::token(next.as_ptr()), inherits: true });
         }
-        let head = self.words.head.load(Relaxed);
-        if head == own.tail.load(Relaxed) {
+        let (head, tail) = (self.words.head.load(Relaxed), own.tail.load(Relaxed));
+        if head == tail {
             return None;
         }
+        self.ask_ahead(head, tail);
         let raw = self.words.load_slot(head);
         // ORDER: ring-head. As in `pop_front`.
         self.words.head.store(head.wrapping_add(1), Release);
@@ -228,6 +243,7 @@ impl<T: Token> Ring<T> {
         // Relaxed: the slots are the owner's own stores, and a stale head makes the swap below fail.
         let mut head = self.words.head.load(Relaxed);
         while head != tail {
+            self.ask_ahead(head, tail);
             let raw = self.words.load_slot(head);
             // ORDER: ring-head. Pairs with the load in `RingThief::is_empty`, for the reason given in `overflow`.
             match self.words.head.compare_exchange(head, head.wrapping_add(1), Release, Relaxed) {

@@ -128,7 +128,7 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         40 => timers::leave_some(rng),
         41 => timers::calls_beside_one(rng),
         42 if may_start => sockets::read_and_end(rng),
-        43 => lose_the_p(rng),
+        43 => lose_the_p(world, rng),
         44..=45 if may_start => answers::step(rng),
         46..=47 if may_start && world.faults => broken::step(world, rng),
         _ => {
@@ -254,8 +254,8 @@ fn blocking(rng: &mut Rng) {
 }
 
 /// Blocks the thread without declaring it, or now and then computes for longer than a slice, and goes on with calls
-/// that may find the P gone: those that suspend, and those that never do.
-fn lose_the_p(rng: &mut Rng) {
+/// that may find the P gone: those that suspend, those that never do, and spawns, which may come back to an idle P.
+fn lose_the_p(world: &World, rng: &mut Rng) {
     if rng.u32(..50) == 0 {
         let until = Instant::now() + Duration::from_millis(rng.u64(10..25));
         while Instant::now() < until {
@@ -267,8 +267,15 @@ fn lose_the_p(rng: &mut Rng) {
     // It is a goroutine of its own only where it is spawned, or if somebody else took it.
     let caller = gmp::current().unwrap().number;
     let child = move || drop((gmp::current().unwrap().number != caller).then(Ticket::new));
-    match rng.u32(..5) {
+    match rng.u32(..6) {
         0 => gmp::go(child).join().unwrap(),
+        5 => {
+            let many = if world.mode == Mode::OneThreadEach { 4 } else { rng.usize(1..200) };
+            for _ in 0..many {
+                let ticket = Ticket::new();
+                drop(gmp::go(move || drop(ticket)));
+            }
+        }
         1 => _ = gmp::join(|| std::thread::sleep(micros(rng, 200)), child),
         2 => gmp::blocking(child),
         3 => gmp::checkpoint(),

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! target/against/COMMIT/tree         the earlier commit's files, a clone that shares the repository's objects
-//! target/against/COMMIT/gmp-bench    its program
+//! target/against/COMMIT/gmp-bench    its program, and beside it what it was made by
 //! target/against/build               where cargo builds all of them, so that what they depend on is built once
 //! ```
 
 use crate::bench::args::Args;
+use crate::bench::machine;
 use crate::bench::program::Program;
 use crate::root;
 use anyhow::{Context, Result, ensure};
@@ -66,9 +67,17 @@ pub(crate) fn commit(name: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Builds the program of a commit, unless that has been done.
+/// Builds the program of a commit, unless that has been done with the same compiler and options. cargo would not know it:
+/// the next commit's crates have the same names in the folder where all of them are built.
 pub(crate) fn of_commit(commit: &str, args: &Args) -> Result<Program> {
     let home = root::target().join("against").join(commit);
+    let (program, made_by) = (home.join(BENCH), home.join("made-by.txt"));
+    let built = Program::new(&program).of(commit);
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let making = format!("{}\n{}\n{flags}\n", machine::rustc(), options(args).join(" "));
+    if program.exists() && fs::read_to_string(&made_by).is_ok_and(|made| made == making) {
+        return Ok(built);
+    }
     let tree = home.join("tree");
     if !tree.exists() {
         check_out(commit, &home, &tree)?;
@@ -78,12 +87,15 @@ pub(crate) fn of_commit(commit: &str, args: &Args) -> Result<Program> {
     let mut build = root::cargo(&["build"]);
     build.args(options(args)).current_dir(&tree).env("CARGO_TARGET_DIR", &target);
     ensure!(root::succeeds(&mut build)?, "{BENCH} of {commit} does not build");
-    // The next commit's program gets the same name there.
-    let program = home.join(BENCH);
+    if made_by.exists() {
+        // It was another program's.
+        fs::remove_file(&made_by)?;
+    }
     let part = home.join("part");
     fs::copy(target.join("release").join(BENCH), &part)?;
     fs::rename(part, &program)?;
-    Ok(Program::new(program).of(commit))
+    fs::write(made_by, making)?;
+    Ok(built)
 }
 
 /// All of a commit's files, or none: whoever is interrupted leaves a folder of another name.

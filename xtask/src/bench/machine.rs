@@ -22,9 +22,14 @@ impl Machine {
             cpu: model.unwrap_or("unknown CPU").to_owned(),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             kernel: format!("{} {}", std::env::consts::OS, kernel.trim()),
-            rustc: says("rustc", &["--version"]).unwrap_or_else(|| "unknown rustc".into()),
+            rustc: rustc(),
         }
     }
+}
+
+/// The compiler.
+pub(crate) fn rustc() -> String {
+    says("rustc", &["--version"]).unwrap_or_else(|| "unknown rustc".into())
 }
 
 fn says(program: &str, arguments: &[&str]) -> Option<String> {

@@ -13,7 +13,7 @@ use crate::records::g::{Flags, G};
 use crate::records::m::door::Way;
 use crate::records::m::jobs::Job;
 use crate::records::m::{AnyRuntime, Header, M};
-use crate::records::p::add_own;
+use crate::records::p::{PCore, add_own};
 use core::panic::Location;
 use core::ptr;
 use std::sync::Arc;
@@ -82,7 +82,8 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let Some((g, number)) = take_record(m) else { return Err(NoRecord(f)) };
+    let record = m.p_core().and_then(|p| take_record(m, p));
+    let Some((g, number)) = record else { return Err(NoRecord(f)) };
     fill(g, m.rt().header(), number, 0, at);
     // SAFETY: neither closure nor result borrows anything.
     Ok(unsafe { submit(m, g, f) })
@@ -105,7 +106,7 @@ where
         return None;
     }
     let (job, f) = steal()?;
-    let (g, number) = take_record(m)?;
+    let (g, number) = take_record(m, m.p_core()?)?;
     fill_with_job(g, m.rt().header(), number, job);
     // SAFETY: as the caller promises; just filled.
     Some(unsafe { runnable(g, f) })
@@ -232,11 +233,10 @@ pub(crate) fn spawn_system<F: FnOnce() + Send + 'static>(
 #[inline]
 fn prepare(here: &Here, spec: Option<&Spec>, at: &'static Location<'static>) -> Option<&'static G> {
     let (parent, m) = (here.g(), here.m());
-    if matches!(m.door.way(), Way::Aside | Way::Taken) {
-        // Nothing that is started without a P is cheap, so a long loop of spawns does not stay without one.
-        m.rt().come_back_at_once(parent);
-    }
-    let (g, number) = take_record(m)?;
+    let (g, number) = match m.p_core() {
+        Some(p) => take_record(m, p)?,
+        None => take_record_without_p(m, parent)?,
+    };
     let header = parent.header();
     fill(g, header, number, parent.number.get(), at);
     if spec.is_some() || header.ancestors != 0 || parent.has(Flags::EXTRA) {
@@ -245,10 +245,12 @@ fn prepare(here: &Here, spec: Option<&Spec>, at: &'static Location<'static>) -> 
     Some(g)
 }
 
-/// A record and a number, counted as a goroutine: from the P that `m` holds, if it holds one. On `m`'s thread.
+/// A record, and a number.
+type Numbered = (&'static G, u64);
+
+/// A record and a number, counted as a goroutine, from the P that `m` holds. On `m`'s thread.
 #[inline]
-fn take_record(m: &M) -> Option<(&'static G, u64)> {
-    let Some(p) = m.p_core() else { return take_record_outside(m.rt()) };
+fn take_record(m: &M, p: &PCore) -> Option<Numbered> {
     // SAFETY: our M holds the P, and the reference ends in this statement.
     let recycled = unsafe { p.free() }.pop();
     let g = match recycled {
@@ -266,9 +268,22 @@ fn take_record(m: &M) -> Option<(&'static G, u64)> {
     Some((g, number))
 }
 
+/// [`take_record`] for the goroutine on `m`, which holds no P. Nothing that is started without one is cheap, so a long loop
+/// of spawns does not stay without: if the goroutine has stepped aside, or its P was taken, it comes back to an idle one.
+#[cold]
+fn take_record_without_p(m: &M, parent: &'static G) -> Option<Numbered> {
+    if matches!(m.door.way(), Way::Aside | Way::Taken) {
+        m.rt().come_back_at_once(parent);
+    }
+    match m.p_core() {
+        Some(p) => take_record(m, p),
+        None => take_record_outside(m.rt()),
+    }
+}
+
 /// [`take_record`] for those who hold no P.
 #[cold]
-fn take_record_outside(rt: &AnyRuntime) -> Option<(&'static G, u64)> {
+fn take_record_outside(rt: &AnyRuntime) -> Option<Numbered> {
     let g = registry::take_one()?;
     rt.count_outside_spawn();
     Some((g, rt.one_number()))

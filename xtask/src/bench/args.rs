@@ -1,5 +1,6 @@
 //! The command line of `cargo xtask bench`.
 
+use crate::bench::ratio;
 use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) mimalloc: bool,
     /// Processes for each cell, in turn with the other contestants' ones; their median counts. Default: 1 for one
-    /// contestant or a smoke run, else 3; 5 with --baseline, 7 with --against.
+    /// contestant or a smoke run, else 3; 5 with --baseline, 9 with --against.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) runs: Option<u64>,
     /// Go on with a contest until each ratio is known to 2 %, or the figure of a contestant who is alone, or until 30
@@ -185,7 +186,7 @@ impl Args {
     pub(crate) fn runs(&self, contestants: usize) -> u64 {
         let default = match () {
             () if self.baseline.is_some() => 5,
-            () if !self.against.is_empty() => 7,
+            () if !self.against.is_empty() => ratio::FOR_MEDIAN as u64,
             () if self.precise => 3,
             () if self.quick || contestants == 1 => 1,
             () => 3,

@@ -72,7 +72,8 @@ where
     Ok(unsafe { submit(here.m(), g, f) })
 }
 
-/// Spawns from g0 of `m`, which holds a P: next on that P. Never suspends.
+/// Spawns from g0 of `m`: next on the P that it holds. sysmon, which runs timers when nobody else does, holds none: then in
+/// the shared queue. Never suspends.
 pub(crate) fn spawn_on_g0<F, T>(
     m: &M,
     at: &'static Location<'static>,
@@ -82,7 +83,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let record = m.p_core().and_then(|p| take_record(m, p));
+    let record = m.p_core().map_or_else(|| take_record_outside(m.rt()), |p| take_record(m, p));
     let Some((g, number)) = record else { return Err(NoRecord(f)) };
     fill(g, m.rt().header(), number, 0, at);
     // SAFETY: neither closure nor result borrows anything.

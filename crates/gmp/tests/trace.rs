@@ -142,8 +142,8 @@ fn marks_on_the_system_stack_are_recorded() {
                 gmp::blocking(|| recording.stop().unwrap());
             })
             .unwrap();
-        let marks = out.read().marks;
-        assert_eq!(marks.iter().filter(|mark| *mark == "deep: is here").count(), 2, "{marks:?}");
+        let read = out.read();
+        assert_eq!(read.marks.iter().filter(|mark| *mark == "deep: is here").count(), 2, "{read:?}");
     });
 }
 

@@ -7,7 +7,7 @@
 //!
 //! **How many are timed.** One in 8, as in Go (`gTrackingPeriod`), while a P's samples come at least a millisecond apart;
 //! if they come closer than 100 us to each other, half as many, down to one in 1,024. Of those that a goroutine starts
-//! without a P, one in 8 is timed as well ([`WithoutP`]). Any other that is made runnable by one who holds no P, which
+//! without a P, one in 8 is timed as well (`WithoutP`). Any other that is made runnable by one who holds no P, which
 //! takes far longer than two looks at the clock, is always timed and stands for itself.
 //! So the histogram counts all, nearly, and its shape is that of the samples.
 //!

@@ -20,60 +20,45 @@ gmp::g_local! {
     static OF_A_GOROUTINE: RefCell<Option<Sender<u32>>> = RefCell::new(None);
 }
 
+/// Keeps the value `hidden` in a place, sleeps until it is to stop, and returns the value; each by these instructions. In
+/// between it makes system calls (35 is nanosleep) and reads a flag.
+macro_rules! keep_until {
+    ($stop:ident, $begun:ident, $hidden:ident, by $($keep:literal)*, then $($take:literal)*) => {{
+        let (nap, mut value) = (libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 }, $hidden);
+        // SAFETY: what is below the stack pointer is nobody else's, as these lines may use the stack; the rest is declared.
+        unsafe {
+            asm!(
+                $($keep,)*
+                "mov byte ptr [{begun}], 1",
+                "2:",
+                "mov eax, 35",
+                "mov rdi, {nap}",
+                "xor esi, esi",
+                "syscall",
+                "cmp byte ptr [{stop}], 0",
+                "je 2b",
+                $($take,)*
+                value = inout(reg) value,
+                nap = in(reg) &raw const nap,
+                begun = in(reg) $begun.0.as_ptr(),
+                stop = in(reg) $stop.as_ptr(),
+                out("rax") _, out("rdi") _, out("rsi") _, out("rcx") _, out("r11") _,
+            );
+        }
+        value
+    }};
+}
+
 /// Has the handle in a register, and nowhere else, until it is to stop.
 fn in_a_register(hidden: usize, begun: &Begun, stop: &AtomicBool) -> usize {
-    let (nap, mut value) = (libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 }, hidden);
-    // SAFETY: system calls that sleep (35 is nanosleep), in between it reads a flag.
-    unsafe {
-        asm!(
-            "not {value}",
-            "mov byte ptr [{begun}], 1",
-            "2:",
-            "mov eax, 35",
-            "mov rdi, {nap}",
-            "xor esi, esi",
-            "syscall",
-            "cmp byte ptr [{stop}], 0",
-            "je 2b",
-            "not {value}",
-            value = inout(reg) value,
-            nap = in(reg) &raw const nap,
-            begun = in(reg) begun.0.as_ptr(),
-            stop = in(reg) stop.as_ptr(),
-            out("rax") _, out("rdi") _, out("rsi") _, out("rcx") _, out("r11") _,
-        );
-    }
-    value
+    keep_until!(stop, begun, hidden, by "not {value}", then "not {value}")
 }
 
 /// Has the handle below its stack pointer, where a function may keep what it will, and nowhere else.
 fn in_the_red_zone(hidden: usize, begun: &Begun, stop: &AtomicBool) -> usize {
-    let (nap, mut value) = (libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 }, hidden);
-    // SAFETY: as above; what is below the stack pointer is nobody else's, as these lines may use the stack.
-    unsafe {
-        asm!(
-            "not {value}",
-            "mov [rsp - 120], {value}",
-            "xor {value}, {value}",
-            "mov byte ptr [{begun}], 1",
-            "2:",
-            "mov eax, 35",
-            "mov rdi, {nap}",
-            "xor esi, esi",
-            "syscall",
-            "cmp byte ptr [{stop}], 0",
-            "je 2b",
-            "mov {value}, [rsp - 120]",
-            "mov qword ptr [rsp - 120], 0",
-            "not {value}",
-            value = inout(reg) value,
-            nap = in(reg) &raw const nap,
-            begun = in(reg) begun.0.as_ptr(),
-            stop = in(reg) stop.as_ptr(),
-            out("rax") _, out("rdi") _, out("rsi") _, out("rcx") _, out("r11") _,
-        );
-    }
-    value
+    keep_until!(stop, begun, hidden,
+        by "not {value}" "mov [rsp - 120], {value}" "xor {value}, {value}",
+        then "mov {value}, [rsp - 120]" "mov qword ptr [rsp - 120], 0" "not {value}")
 }
 
 /// A goroutine or a thread that has a hidden handle so until it is to stop, and uses it then.
@@ -134,18 +119,9 @@ pub(crate) fn all(stop: &Arc<AtomicBool>) -> Vec<Kept> {
         in_a_page("in a mapping", private, both),
         in_a_page("in a mapping that may only be read", private, read),
         in_a_page("in a shared mapping", shared, both),
-        in_locals("in a thread's local", true, |put| match put {
-            Some(sender) => OF_A_THREAD.replace(Some(sender)),
-            None => OF_A_THREAD.take(),
-        }),
-        in_locals("in a thread-local of a goroutine", false, |put| match put {
-            Some(sender) => OF_A_THREAD.replace(Some(sender)),
-            None => OF_A_THREAD.take(),
-        }),
-        in_locals("in a goroutine-local", false, |put| match put {
-            Some(sender) => OF_A_GOROUTINE.replace(Some(sender)),
-            None => OF_A_GOROUTINE.take(),
-        }),
+        in_locals("in a thread's local", true, of_a_thread),
+        in_locals("in a thread-local of a goroutine", false, of_a_thread),
+        in_locals("in a goroutine-local", false, of_a_goroutine),
         kept("in a global with other data", |sender| {
             WITH_OTHER_DATA.lock().unwrap().1 = Some(sender);
             Box::new(|| sent(&WITH_OTHER_DATA.lock().unwrap().1.take().unwrap()))
@@ -179,6 +155,14 @@ pub(crate) fn all(stop: &Arc<AtomicBool>) -> Vec<Kept> {
     all.push(of_another_runtimes());
     all.push(lent_by_one_that_was_left_behind(stop));
     all
+}
+
+fn of_a_thread(put: Option<Sender<u32>>) -> Option<Sender<u32>> {
+    OF_A_THREAD.replace(put)
+}
+
+fn of_a_goroutine(put: Option<Sender<u32>>) -> Option<Sender<u32>> {
+    OF_A_GOROUTINE.replace(put)
 }
 
 /// Who puts the handle into a variable of its own, and takes it out in the end.

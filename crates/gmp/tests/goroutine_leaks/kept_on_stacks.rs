@@ -163,6 +163,25 @@ fn yields(stop: &Arc<AtomicBool>) -> impl FnOnce() + Send + use<> {
     }
 }
 
+/// A goroutine that takes a lock and calls what it is given while it has it. It has the lock when this returns, and until
+/// it is to stop.
+fn holder(stop: &Arc<AtomicBool>, hold: impl FnOnce(&dyn Fn()) + Send + 'static) -> gmp::JoinHandle<()> {
+    let (stop, locked) = (stop.clone(), Arc::new(AtomicBool::new(false)));
+    let has_locked = locked.clone();
+    let holder = gmp::go(move || {
+        hold(&|| {
+            has_locked.store(true, Relaxed);
+            while !stop.load(Relaxed) {
+                gmp::sleep(SHORT);
+            }
+        });
+    });
+    while !locked.load(Relaxed) {
+        gmp::yield_now();
+    }
+    holder
+}
+
 fn at_locks(stop: &Arc<AtomicBool>) -> Vec<Kept> {
     vec![
         kept("of one at a wait group", |sender| {
@@ -172,21 +191,13 @@ fn at_locks(stop: &Arc<AtomicBool>) -> Vec<Kept> {
             keeper(sender, move || waits.wait(), move || all.done())
         }),
         kept("of one at a read-write lock", |sender| {
-            let lock = Arc::new(RwLock::new(()));
-            let (waits, stop) = (lock.clone(), stop.clone());
             // The lock's holder is not known, so whoever waits for it goes on.
-            let locked = Arc::new(AtomicBool::new(false));
-            let has_locked = locked.clone();
-            let holder = gmp::go(move || {
+            let lock = Arc::new(RwLock::new(()));
+            let waits = lock.clone();
+            let holder = holder(stop, move |meanwhile| {
                 let _held = lock.write();
-                has_locked.store(true, Relaxed);
-                while !stop.load(Relaxed) {
-                    gmp::sleep(SHORT);
-                }
+                meanwhile();
             });
-            while !locked.load(Relaxed) {
-                gmp::yield_now();
-            }
             keeper(sender, move || drop(waits.read()), move || holder.join().unwrap())
         }),
         kept("of one at a condition", |sender| {
@@ -205,19 +216,12 @@ fn at_locks(stop: &Arc<AtomicBool>) -> Vec<Kept> {
             keeper(sender, wait, end)
         }),
         kept("of one at the mutex of one that sleeps", |sender| {
-            let (lock, stop) = (Arc::new(gmp::sync::Mutex::new(())), stop.clone());
-            let (locks, locked) = (lock.clone(), Arc::new(AtomicBool::new(false)));
-            let has_locked = locked.clone();
-            let holder = gmp::go(move || {
+            let lock = Arc::new(gmp::sync::Mutex::new(()));
+            let locks = lock.clone();
+            let holder = holder(stop, move |meanwhile| {
                 let _held = locks.lock();
-                has_locked.store(true, Relaxed);
-                while !stop.load(Relaxed) {
-                    gmp::sleep(SHORT);
-                }
+                meanwhile();
             });
-            while !locked.load(Relaxed) {
-                gmp::yield_now();
-            }
             keeper(sender, move || drop(lock.lock()), move || holder.join().unwrap())
         }),
         kept("of one at the mutex of a plain thread", |sender| {

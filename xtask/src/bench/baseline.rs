@@ -75,8 +75,9 @@ impl Earlier {
         };
         let mut in_common = 0;
         for row in now.rows().filter(|row| row.cell.build.is_none()) {
-            let in_turn = now.rows().find(|other| self.has_built(other) && is_same(other, row));
-            let then = || self.run.as_ref()?.rows().find(|other| is_same(other, row));
+            let in_turn =
+                now.rows().find(|other| self.has_built(other) && other.cell.is_same_but_build(&row.cell));
+            let then = || self.run.as_ref()?.rows().find(|other| other.cell.is_same_but_build(&row.cell));
             let Some(before) = in_turn.or_else(then) else { continue };
             in_common += 1;
             let (Some(old), Some(new)) = (before.figure(), row.figure()) else { continue };
@@ -97,12 +98,6 @@ impl Earlier {
     fn has_built(&self, row: &Row) -> bool {
         row.cell.build.as_ref() == Some(&self.commit)
     }
-}
-
-/// Whether two rows are of the same cell, whatever commit ran it.
-fn is_same(a: &Row, b: &Row) -> bool {
-    a.cell.contest() == b.cell.contest()
-        && a.cell.of_the_present().contestant() == b.cell.of_the_present().contestant()
 }
 
 /// None where a run was cut before there were turns enough.

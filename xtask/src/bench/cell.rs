@@ -87,9 +87,10 @@ impl CellSpec {
         name
     }
 
-    /// The same cell as the present commit's program runs it.
-    pub(crate) fn of_the_present(&self) -> Self {
-        Self { build: None, ..self.clone() }
+    /// Whether the two are the same cell, whichever commits' programs run them.
+    pub(crate) fn is_same_but_build(&self, other: &Self) -> bool {
+        let of_the_present = |cell: &Self| Self { build: None, ..cell.clone() }.contestant();
+        self.contest() == other.contest() && of_the_present(self) == of_the_present(other)
     }
 
     /// What the contestants compete in.

@@ -23,10 +23,8 @@ pub(crate) fn cells(programs: &[Program], args: &Args) -> Result<Vec<CellSpec>> 
     // Of an earlier commit what there still is: gmp's cells, since the other libraries are the same.
     let present: Vec<CellSpec> = offered.iter().filter(|cell| cell.build.is_none()).cloned().collect();
     offered.retain(|cell| {
-        let still_there = |now: &CellSpec| {
-            now.contest() == cell.contest() && now.contestant() == cell.of_the_present().contestant()
-        };
-        cell.build.is_none() || cell.lib == OURS && present.iter().any(still_there)
+        let is_still_there = || present.iter().any(|now| now.is_same_but_build(cell));
+        cell.build.is_none() || cell.lib == OURS && is_still_there()
     });
     check_names(args, &offered)?;
     // Rows stand in the order in which the first program lists its workloads.

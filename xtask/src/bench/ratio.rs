@@ -25,7 +25,7 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// The mean of some ratios, each of one turn.
+    /// The mean of some ratios, each of one turn; their median where there are enough of them.
     pub(crate) fn of(ratios: &[f64]) -> Option<Self> {
         let mut logs: Vec<f64> =
             ratios.iter().map(|ratio| ratio.ln()).filter(|log| log.is_finite()).collect();

@@ -111,7 +111,7 @@ impl Row {
         self.samples.iter().filter_map(of_turn).collect()
     }
 
-    /// The mean of the figures that count, and how sure it is.
+    /// The mean of the figures that count, or their median where there are enough, and how sure it is.
     pub(crate) fn mean(&self) -> Option<Ratio> {
         Ratio::of(&self.figures())
     }

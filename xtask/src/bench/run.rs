@@ -161,8 +161,9 @@ fn owners(programs: &[Program], quick: bool) -> Result<Vec<(&Program, Vec<CellSp
 
 fn owner<'a>(owners: &[(&'a Program, Vec<CellSpec>)], cell: &CellSpec) -> Result<&'a Program> {
     let offers = |(_, cells): &&(&Program, Vec<CellSpec>)| {
-        let who = |cell: &'_ CellSpec| (cell.lib.clone(), cell.workload.clone(), cell.build.clone());
-        cells.iter().any(|offered| who(offered) == who(cell))
+        cells.iter().any(|offered| {
+            offered.lib == cell.lib && offered.workload == cell.workload && offered.build == cell.build
+        })
     };
     let found = owners.iter().find(offers).map(|(program, _)| *program);
     found.with_context(|| format!("no program offers {cell}: was it built with the same options?"))

@@ -93,14 +93,7 @@ impl<C: Config> Sched<C> {
         if was_taken {
             self.has_come_back(g, m);
         }
-        let mut lists = self.lock();
-        let idle = if self.attention() & attention::STOP != 0 {
-            None
-        } else {
-            self.take_idle_p_at(&mut lists, lost).or_else(|| self.take_idle_p(&mut lists))
-        };
-        drop(lists);
-        if let Some(p) = idle {
+        if let Some(p) = self.take_idle_p_for(lost, attention::STOP) {
             return self.go_on_with(g, m, p);
         }
         // One that is bound to its thread could not queue behind the others.
@@ -131,14 +124,8 @@ impl<C: Config> Sched<C> {
             return;
         }
         let m = m_of(g);
-        let mut lists = self.lock();
-        if self.attention() & (attention::STOP | attention::CLOSING) != 0 {
-            return;
-        }
         let lent = m.lent_p().map_or(core::ptr::null(), core::ptr::from_ref);
-        let idle = self.take_idle_p_at(&mut lists, lent).or_else(|| self.take_idle_p(&mut lists));
-        drop(lists);
-        let Some(idle) = idle else { return };
+        let Some(idle) = self.take_idle_p_for(lent, attention::STOP | attention::CLOSING) else { return };
         let was_taken = m.door.way() == Way::Taken;
         let (p, kept) = m.come_back();
         if !kept {
@@ -154,6 +141,16 @@ impl<C: Config> Sched<C> {
         g.word.to_unblocked();
         self.emit(EventKind::GoSyscallEnd, g, Some(m), 0);
         self.hand_off(idle);
+    }
+
+    /// An idle P for a goroutine that comes back: the one that it had, if that is idle by now, else any. None while there
+    /// is a call for attention of one of these kinds.
+    fn take_idle_p_for(&self, had: *const PCore, unless: u32) -> Option<OwnedP<C>> {
+        let mut lists = self.lock();
+        if self.attention() & unless != 0 {
+            return None;
+        }
+        self.take_idle_p_at(&mut lists, had).or_else(|| self.take_idle_p(&mut lists))
     }
 
     /// Goes on with a P that the caller has got.

@@ -102,12 +102,13 @@ pub(crate) unsafe fn spawn_stolen<'a, F>(
 where
     F: FnOnce() + Send,
 {
+    let p = m.p_core()?;
     // SAFETY: our M holds the P, and the reference ends in this statement.
-    if !registry::has_one(unsafe { m.p_core()?.free() }) {
+    if !registry::has_one(unsafe { p.free() }) {
         return None;
     }
     let (job, f) = steal()?;
-    let (g, number) = take_record(m, m.p_core()?)?;
+    let (g, number) = take_record(m, p)?;
     fill_with_job(g, m.rt().header(), number, job);
     // SAFETY: as the caller promises; just filled.
     Some(unsafe { runnable(g, f) })

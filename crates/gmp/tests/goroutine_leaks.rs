@@ -1,21 +1,50 @@
 //! `goroutine_leaks` over channels: what is told, and what must not be. With the feature `profile`: the gate `features`
 //! runs it.
-#![cfg(feature = "profile")]
+//!
+//! Each test is a process of its own: memory is searched for handles, and what one test leaves there for ever, on stacks
+//! of another runtime say, might hide the leaks of another.
 
 use gmp::chan;
 use gmp::profile::{Profile, Sample, goroutine_leaks};
+use harness::{Named, child};
 use kept::Kept;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+mod harness;
 #[path = "goroutine_leaks/kept.rs"]
 mod kept;
 #[path = "goroutine_leaks/kept_elsewhere.rs"]
 mod kept_elsewhere;
 #[path = "goroutine_leaks/kept_on_stacks.rs"]
 mod kept_on_stacks;
+
+/// Tests and children of the same names: a test runs its child.
+macro_rules! each_in_a_process {
+    ($($test:ident),* $(,)?) => {
+        const TESTS: &[Named] = &[$(Named {
+            name: stringify!($test),
+            call: || _ = child(stringify!($test)).run().code(0),
+        }),*];
+        const CHILDREN: &[Named] = harness::named![$($test),*];
+    };
+}
+
+each_in_a_process![
+    typical_leaks_are_told,
+    what_is_kept_of_a_look_is_no_handle,
+    whoever_may_go_on_is_not_told,
+    whoever_has_a_handle_on_its_stack_may_use_it,
+    a_handle_counts_wherever_it_is_kept,
+    another_runtime_may_go_on,
+    a_join_of_another_runtime_is_not_one_of_the_same_number,
+];
+
+fn main() -> std::process::ExitCode {
+    harness::run(TESTS, CHILDREN)
+}
 
 const SHORT: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -141,7 +170,6 @@ mod leaks {
     }
 }
 
-#[test]
 fn typical_leaks_are_told() {
     run(|| {
         type Kind = (fn(), &'static [&'static str]);
@@ -173,7 +201,6 @@ fn typical_leaks_are_told() {
 
 /// In optimised builds a dump had words in which nobody had written, and in those what registers happened to hold: places
 /// on stacks, and addresses of channels. What leaked there was told no more as long as the dump was kept.
-#[test]
 fn what_is_kept_of_a_look_is_no_handle() {
     run(|| {
         // Of every state there are some without a name and without labels. Who goes on begins before anything leaks: on a
@@ -243,23 +270,19 @@ fn none_is_told(all_kept: fn(&Arc<AtomicBool>) -> Vec<Kept>) {
     });
 }
 
-#[test]
 fn whoever_may_go_on_is_not_told() {
     none_is_told(kept::all);
 }
 
-#[test]
 fn whoever_has_a_handle_on_its_stack_may_use_it() {
     none_is_told(kept_on_stacks::all);
 }
 
-#[test]
 fn a_handle_counts_wherever_it_is_kept() {
     none_is_told(kept_elsewhere::all);
 }
 
 /// A goroutine of another runtime is not told, and one that waits for it is none that leaks.
-#[test]
 fn another_runtime_may_go_on() {
     let (sender, receiver) = chan::<u32>(0);
     let (ask, asked) = mpsc::channel::<()>();
@@ -292,7 +315,6 @@ fn another_runtime_may_go_on() {
 }
 
 /// A goroutine that waited for one of another runtime was told to join the one of its own that has the same number.
-#[test]
 fn a_join_of_another_runtime_is_not_one_of_the_same_number() {
     let (give, given) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();

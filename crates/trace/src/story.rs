@@ -81,6 +81,9 @@ impl Story {
     }
 
     fn queue(&mut self, source: Source, time: u64, event: Event) {
+        if matches!(source, Source::NoP(_)) && !fit::may_be_outside(&event.what) {
+            return;
+        }
         let at = self.streams.iter().position(|stream| stream.source == source);
         let at = at.unwrap_or_else(|| {
             self.streams.push(Stream { source, events: VecDeque::new(), about: VecDeque::new() });
@@ -276,6 +279,9 @@ impl Story {
             Source::P(p) => Some(p),
             Source::NoP(_) => about,
         };
+        if let What::RegionBegin(g, _) | What::RegionEnd(g, _) | What::Log(g, ..) = what {
+            self.meet_outside(m, g);
+        }
         let act = match what {
             What::Writer { m, g } => return self.meet_writer(source, m, g),
             What::GoCreate(g, origin) => {
@@ -309,10 +315,11 @@ impl Story {
             }
             What::GoSyscallBegin(g) => Act::GoSyscallBegin(g),
             What::GoSyscallEnd(g) => Act::GoSyscallEnd(g),
-            What::GoSyscallEndBlocked(g) => {
-                let Some(&GState::Syscall(m)) = self.gs.get(&g) else { return };
-                return self.step(m, Act::GoSyscallEndBlocked(g));
-            }
+            What::GoSyscallEndBlocked(g) => match self.gs.get(&g) {
+                Some(&GState::Syscall(m)) => return self.step(m, Act::GoSyscallEndBlocked(g)),
+                Some(_) => return,
+                None => Act::GoIs(g, GState::Runnable),
+            },
             What::ProcStart(m) => {
                 let Some(p) = p else { return };
                 if self.ps.get(&p) == Some(&PState::Running(m)) {
@@ -326,8 +333,8 @@ impl Story {
                 return self.step(m, Act::ProcStop(p));
             }
             What::ProcSteal => match p {
-                Some(p) => return self.step(OUTSIDE, Act::ProcSteal(p)),
-                None => return,
+                Some(p) if self.ps.contains_key(&p) => return self.step(OUTSIDE, Act::ProcSteal(p)),
+                _ => return,
             },
             What::ProcsChange(procs) => Act::ProcsChange(procs),
             What::StwBegin => match self.running(m) {

@@ -135,6 +135,58 @@ fn marks_in_blocking_calls_wait() {
     assert!(steps.iter().all(|step| step.m < MADE_UP), "nothing had to be made up: {steps:?}");
 }
 
+/// Once, an end of a blocking call whose beginning nobody had recorded waited for that, and what the goroutine marked
+/// later waited behind it, until it was told too late. The kind: what is not known yet makes nobody wait.
+#[test]
+fn what_began_before_the_recording_holds_up_nothing() {
+    let p0 = [
+        (200, What::ProcStart(3)),
+        (210, What::GoStart { g: 1, slice: 1 }),
+        (220, What::GoSyscallBegin(1)),
+        (300, What::GoSyscallEnd(1)),
+        (310, What::GoStop(1)),
+        (320, What::GoStart { g: 1, slice: 2 }),
+        (330, What::GoDestroy(1)),
+    ];
+    let marks = [(230, What::Log(1, "kind".into(), "message".into()))];
+    let before = [
+        What::GoSyscallEndBlocked(1),
+        What::ProcSteal,
+        What::GoSyscallBegin(1),
+        What::GoStart { g: 1, slice: 1 },
+        What::RegionBegin(1, "of a call".into()),
+    ];
+    for first in before {
+        for seen in 0..=p0.len() {
+            let is_mark = matches!(first, What::RegionBegin(..));
+            let clock = Clock::now();
+            let at = |m: Option<u64>| {
+                let clock = &clock;
+                move |(time, what): (u64, What)| {
+                    let mut event = event(clock.ticks_for_test(time), what);
+                    (event.m, event.p) = (m, Some(0));
+                    event
+                }
+            };
+            let outside = [(100, first.clone())].into_iter().chain(marks.clone()).map(at(Some(3)));
+            let on_p = p0.clone().into_iter().map(at(None));
+            let (mut story, mut writer) = (Story::default(), Writer::new());
+            story.take(recorded(vec![outside.collect(), on_p.take(seen).collect()]), &clock);
+            let steps = story.rest();
+            let told = |of: fn(&Act) -> bool| steps.iter().position(|step| of(&step.act));
+            let message = told(|act| matches!(act, Act::Log(..)));
+            let back = told(|act| matches!(act, Act::GoSyscallEnd(_)));
+            assert!(message.is_some() || seen < 3, "{first:?}: {steps:?}");
+            assert!(back.is_none() || message < back, "{first:?}: {steps:?}");
+            assert!(!is_mark || told(|act| matches!(act, Act::RegionBegin(..))).is_some(), "{steps:?}");
+            assert!(steps.iter().all(|step| step.m < MADE_UP), "{first:?}: {steps:?}");
+            steps.iter().for_each(|step| writer.step(step, &story.origins));
+            let read = read(&writer.flip()).unwrap();
+            assert!(seen < 4 || read.marks.contains(&"kind: message".into()), "{first:?}: {read:?}");
+        }
+    }
+}
+
 /// A region that was open before what is read begins stands in it.
 #[test]
 fn regions_that_began_before_are_open() {

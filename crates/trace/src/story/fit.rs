@@ -11,7 +11,8 @@ impl Story {
         self.running(m).filter(|g| self.gs.get(g) == Some(&GState::Running(m)))
     }
 
-    /// Whether an event is possible now. Of a goroutine or P that is not known yet everything is.
+    /// Whether an event is possible now. Of a goroutine or P that is not known yet everything is that happens without a P:
+    /// what makes it fit will never come, and while it waited, all that its M recorded after it would wait, too.
     pub(super) fn fits(&self, source: Source, about: Option<u32>, what: &What) -> bool {
         let (Source::P(p), false) = (source, of_no_p(what)) else {
             return self.fits_outside(source, about_of(source, about), what);
@@ -61,16 +62,34 @@ impl Story {
             What::GoCreate(g, _) => !self.gs.contains_key(g),
             What::GoSyscallEndBlocked(g) => match self.gs.get(g) {
                 Some(&GState::Syscall(m)) => self.ms.get(&m).is_none_or(|&(p, _)| p.is_none()),
+                state => state.is_none(),
+            },
+            What::ProcSteal => {
+                let state = about.and_then(|p| self.ps.get(&p));
+                matches!(state, None | Some(PState::Syscall(_)))
+            }
+            // Of one that is in a blocking call, or whose P was taken.
+            What::RegionBegin(g, _) | What::RegionEnd(g, _) | What::Log(g, ..) => match source {
+                Source::NoP(Some(m)) => self.is_out_on(*g, m) || self.may_be_out_on(*g, m),
                 _ => false,
             },
-            What::ProcSteal => about.is_some_and(|p| matches!(self.ps.get(&p), Some(PState::Syscall(_)))),
-            // Of one that is in a blocking call, or whose P was taken.
-            What::RegionBegin(g, _) | What::RegionEnd(g, _) | What::Log(g, ..) => {
-                matches!((self.gs.get(g), source), (Some(GState::Syscall(on)), Source::NoP(Some(m))) if *on == m)
-            }
-            What::Writer { .. } | What::HandOff | What::Wake(_) => true,
-            // Nothing else happens without a P; what is left was recorded before the P had a ring.
-            _ => false,
+            _ => true,
+        }
+    }
+
+    fn is_out_on(&self, g: u64, m: Mid) -> bool {
+        self.gs.get(&g) == Some(&GState::Syscall(m))
+    }
+
+    /// Whether a goroutine of which nothing is known may be in a blocking call on this M, or without its P.
+    fn may_be_out_on(&self, g: u64, m: Mid) -> bool {
+        !self.gs.contains_key(&g) && self.ms.get(&m).is_none_or(|&held| held == (None, None))
+    }
+
+    /// What it marks says that it is on this M, in a blocking call or without its P.
+    pub(super) fn meet_outside(&mut self, m: Mid, g: u64) {
+        if self.may_be_out_on(g, m) {
+            self.step(m, Act::GoIs(g, GState::Syscall(m)));
         }
     }
 
@@ -247,6 +266,22 @@ impl Story {
             }
         }
     }
+}
+
+/// Whether it may be recorded by one who holds no P. Whatever else is in such a ring was recorded before its P had one.
+pub(super) fn may_be_outside(what: &What) -> bool {
+    of_no_p(what)
+        || matches!(
+            what,
+            What::GoUnblock(_)
+                | What::GoCreate(..)
+                | What::RegionBegin(..)
+                | What::RegionEnd(..)
+                | What::Log(..)
+                | What::Writer { .. }
+                | What::HandOff
+                | What::Wake(_)
+        )
 }
 
 /// Whether it happens where no P is held, wherever it was recorded.

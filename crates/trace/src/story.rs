@@ -81,7 +81,7 @@ impl Story {
     }
 
     fn queue(&mut self, source: Source, time: u64, event: Event) {
-        if matches!(source, Source::NoP(_)) && !fit::may_be_outside(&event.what) {
+        if matches!(source, Source::NoP(_)) && !Self::may_be_outside(&event.what) {
             return;
         }
         let at = self.streams.iter().position(|stream| stream.source == source);

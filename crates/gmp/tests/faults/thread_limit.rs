@@ -101,19 +101,23 @@ fn a_sleeper_is_taken_at_the_limit() {
     child("spawned_beside_a_timer").run().code(0).prints("done\n");
 }
 
-/// Twice as many goroutines as there may be threads block, until main has gone on for a while.
+/// Goroutines that block until they are told not to: more of them than there are threads.
+fn block_many(limit: usize) -> (Vec<mpsc::Sender<()>>, Vec<gmp::JoinHandle<bool>>) {
+    (0..2 * limit)
+        .map(|_| {
+            let (release, wait) = mpsc::channel::<()>();
+            (release, gmp::go(move || gmp::blocking(|| wait.recv().is_err())))
+        })
+        .unzip()
+}
+
+/// They block until main has gone on for a while.
 fn block_all<P: gmp::contract::Policy>(builder: gmp::Builder<P>, limit: usize) {
     builder
         .build()
         .unwrap()
         .run(move || {
-            let (release, blocked): (Vec<_>, Vec<_>) = (0..2 * limit)
-                .map(|_| {
-                    let (release, wait) = mpsc::channel::<()>();
-                    let blocked = gmp::go(move || gmp::blocking(|| wait.recv().is_err()));
-                    (release, blocked)
-                })
-                .unzip();
+            let (release, blocked) = block_many(limit);
             // All but sysmon and the one that goes on.
             while gmp::stats().blocked < limit - 2 {
                 go_on();
@@ -259,16 +263,6 @@ fn blocked_beside_ending_threads() {
 
 fn a_thread_that_ends_makes_room_for_those_who_wait_for_one() {
     child("blocked_beside_ending_threads").run().code(0).prints("done\n");
-}
-
-/// Goroutines that block until they are told not to: more of them than there are threads.
-fn block_many(limit: usize) -> (Vec<mpsc::Sender<()>>, Vec<gmp::JoinHandle<bool>>) {
-    (0..2 * limit)
-        .map(|_| {
-            let (release, wait) = mpsc::channel::<()>();
-            (release, gmp::go(move || gmp::blocking(|| wait.recv().is_err())))
-        })
-        .unzip()
 }
 
 /// m0 sleeps for main, which is locked to it, and every other thread blocks.

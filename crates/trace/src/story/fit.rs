@@ -56,6 +56,22 @@ impl Story {
         matches!(self.gs.get(&g), None | Some(GState::Runnable))
     }
 
+    /// Whether it may be recorded by one who holds no P. Whatever else is in such a ring was recorded before its P had one.
+    pub(super) fn may_be_outside(what: &What) -> bool {
+        of_no_p(what)
+            || matches!(
+                what,
+                What::GoUnblock(_)
+                    | What::GoCreate(..)
+                    | What::RegionBegin(..)
+                    | What::RegionEnd(..)
+                    | What::Log(..)
+                    | What::Writer { .. }
+                    | What::HandOff
+                    | What::Wake(_)
+            )
+    }
+
     fn fits_outside(&self, source: Source, about: Option<u32>, what: &What) -> bool {
         match what {
             What::GoUnblock(g) => matches!(self.gs.get(g), None | Some(GState::Waiting)),
@@ -266,22 +282,6 @@ impl Story {
             }
         }
     }
-}
-
-/// Whether it may be recorded by one who holds no P. Whatever else is in such a ring was recorded before its P had one.
-pub(super) fn may_be_outside(what: &What) -> bool {
-    of_no_p(what)
-        || matches!(
-            what,
-            What::GoUnblock(_)
-                | What::GoCreate(..)
-                | What::RegionBegin(..)
-                | What::RegionEnd(..)
-                | What::Log(..)
-                | What::Writer { .. }
-                | What::HandOff
-                | What::Wake(_)
-        )
 }
 
 /// Whether it happens where no P is held, wherever it was recorded.

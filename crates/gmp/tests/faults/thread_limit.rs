@@ -425,16 +425,13 @@ fn stops_beside_waiters() {
             .build()
             .unwrap()
             .run(move || {
-                let all: Vec<_> = (0..2 * limit)
-                    .map(|_| {
-                        gmp::go(move || {
-                            for _ in 0..200 {
-                                gmp::blocking(|| std::thread::sleep(Duration::from_micros(50)));
-                                gmp::yield_now();
-                            }
-                        })
-                    })
-                    .collect();
+                let block_now_and_then = || {
+                    for _ in 0..200 {
+                        gmp::blocking(|| std::thread::sleep(Duration::from_micros(50)));
+                        gmp::yield_now();
+                    }
+                };
+                let all: Vec<_> = (0..2 * limit).map(|_| gmp::go(block_now_and_then)).collect();
                 for round in 0..500 {
                     gmp::set_max_procs(1 + round % 4);
                     gmp::sleep(Duration::from_micros(20));

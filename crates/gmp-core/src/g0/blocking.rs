@@ -48,11 +48,31 @@ impl<C: Config> Sched<C> {
     }
 
     /// See [`AnyRuntime::step_aside`](crate::records::rt::AnyRuntime::step_aside). sysmon takes the P at its next look.
-    /// Nothing here asks whether a goroutine wants the P, since timers may need it as well.
     pub(crate) fn step_aside_here(&self, g: &'static G) {
+        let m = m_of(g);
+        if self.begin_slice_if_alone(m) {
+            return;
+        }
         self.enter_blocking_here(g);
-        m_of(g).step_aside();
+        m.step_aside();
         self.sysmon.note.wake();
+    }
+
+    /// Begins the next slice of the goroutine on `m`, which holds its P, if g0 would do nothing but run it again. Go would
+    /// stop it, and then run it again. What becomes runnable, or due, a moment later waits for the end of that slice.
+    fn begin_slice_if_alone(&self, m: &M) -> bool {
+        // SAFETY: the caller says that `m` holds a P, whose core is its first field; Ps live as long as the runtime.
+        let p = unsafe { &*m.p().cast::<P<C>>() };
+        // SAFETY: it keeps the P during this call.
+        let queues = unsafe { self.queues() };
+        let alone = self.attention() == 0
+            && m.inbox.is_empty()
+            && p.core.timers.next() > self.header.now()
+            && self.policy(m, || queues.are_empty_at(p));
+        if alone {
+            p.core.slice.begin();
+        }
+        alone
     }
 
     pub(crate) fn enter_blocking_here(&self, g: &'static G) {

@@ -16,7 +16,8 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 #[derive(Debug)]
 #[repr(C)]
 pub struct HeldFrom {
-    /// An address on the stack of whoever took it last, except in the instructions right after somebody took it.
+    /// An address on the stack of whoever took it last, except in the instructions right after somebody took it. Its two
+    /// lowest bits mean nothing here.
     from: AtomicUsize,
     /// The lowest bit: somebody has it.
     state: AtomicU32,

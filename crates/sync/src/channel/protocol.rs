@@ -309,9 +309,16 @@ impl<T> Chan<T> {
     #[inline]
     unsafe fn try_operate<D: Direction>(&self, slot: *mut T) -> Result<(), Refusal> {
         foreign::refuse(D::CALL);
-        if let Some(refusal) = self.state().glance(D::SENDS) {
-            return Err(refusal);
+        match self.state().glance(D::SENDS) {
+            Some(refusal) => Err(refusal),
+            // SAFETY: as the caller promises.
+            None => unsafe { self.try_under_lock::<D>(slot) },
         }
+    }
+
+    /// # Safety
+    /// The same as for [`Direction::now`].
+    unsafe fn try_under_lock<D: Direction>(&self, slot: *mut T) -> Result<(), Refusal> {
         let mut me = Me::default();
         let state = self.lock.lock_as(&mut me);
         // SAFETY: as the caller promises.

@@ -147,8 +147,11 @@ pub fn indexes<const N: usize>() -> [usize; N] {
 }
 
 /// Selects, and returns the number of the case that came up, or `None` for the default. **Suspends**, if it may wait.
+///
+/// Always inlined, as what it calls for a single case: then the compiler sees the case's channel, and all that is left is
+/// the plain operation. Of several cases only their building is inlined.
 #[track_caller]
-#[inline]
+#[inline(always)]
 pub fn run<const N: usize>(cases: [Case<'_>; N], timeout: Timeout) -> Option<usize> {
     round::select(&cases, timeout.begun())
 }

@@ -18,17 +18,17 @@ pub(super) unsafe trait SelectHandle {
     /// The channel's lock is held. The slot holds a value to send, or has room for the value to receive.
     unsafe fn now(&self, sends: bool, slot: Slot) -> Result<Option<WakeHandle>, Refusal>;
 
-    /// The whole operation, for a select without other cases. **Suspends**, unless `try_only`.
+    /// The whole operation, for a select without other cases. **Suspends.**
     ///
     /// # Safety
     /// The slot is as for [`SelectHandle::now`].
-    unsafe fn alone(
-        &self,
-        sends: bool,
-        slot: NonNull<()>,
-        try_only: bool,
-        deadline: Option<Instant>,
-    ) -> Result<(), Refusal>;
+    unsafe fn alone(&self, sends: bool, slot: NonNull<()>, deadline: Option<Instant>) -> Result<(), Refusal>;
+
+    /// The same, if it needs no wait. Never suspends.
+    ///
+    /// # Safety
+    /// The slot is as for [`SelectHandle::now`].
+    unsafe fn try_alone(&self, sends: bool, slot: NonNull<()>) -> Result<(), Refusal>;
 }
 
 // SAFETY: a channel.
@@ -46,23 +46,17 @@ unsafe impl<T> SelectHandle for Chan<T> {
     }
 
     #[inline]
-    unsafe fn alone(
-        &self,
-        sends: bool,
-        slot: NonNull<()>,
-        try_only: bool,
-        deadline: Option<Instant>,
-    ) -> Result<(), Refusal> {
+    unsafe fn alone(&self, sends: bool, slot: NonNull<()>, deadline: Option<Instant>) -> Result<(), Refusal> {
         let slot = slot.as_ptr().cast();
         // SAFETY: the slot is as the caller promises.
-        unsafe {
-            match (sends, try_only) {
-                (true, true) => self.try_send(slot),
-                (true, false) => self.send(slot, deadline),
-                (false, true) => self.try_receive(slot),
-                (false, false) => self.receive(slot, deadline),
-            }
-        }
+        unsafe { if sends { self.send(slot, deadline) } else { self.receive(slot, deadline) } }
+    }
+
+    #[inline]
+    unsafe fn try_alone(&self, sends: bool, slot: NonNull<()>) -> Result<(), Refusal> {
+        let slot = slot.as_ptr().cast();
+        // SAFETY: the slot is as the caller promises.
+        unsafe { if sends { self.try_send(slot) } else { self.try_receive(slot) } }
     }
 }
 

@@ -55,7 +55,7 @@ impl<'s, 'a> LockedCase<'s, 'a> {
 
 /// Waits for the first of `cases`: its number, or `None` if the timeout passed. **Suspends**, if it may wait.
 #[track_caller]
-#[inline]
+#[inline(always)]
 pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) -> Option<usize> {
     match &cases[..] {
         [case] if !case.never => alone(case, timeout).then_some(0),
@@ -65,18 +65,20 @@ pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) ->
 
 /// A select with one case.
 #[track_caller]
-#[inline]
+#[inline(always)]
 pub(super) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
     let Some(slot) = case.slot else {
         return select_in(core::slice::from_ref(case), &[LockedCase::new(case)], timeout).is_some();
     };
-    // SAFETY: the slot is as the maker of the case promised.
-    let run = |try_only, deadline| unsafe { case.handle.alone(case.sends, slot, try_only, deadline) };
+    // SAFETY: the slot is as the maker of the case promised, here and below.
+    let try_it = || unsafe { case.handle.try_alone(case.sends, slot) };
+    // SAFETY: as above.
+    let wait = |deadline| unsafe { case.handle.alone(case.sends, slot, deadline) };
     let ended = match timeout.0 {
-        Kind::Never => run(false, None),
-        Kind::Immediate => run(true, None),
-        Kind::After(_) | Kind::At(_) => match run(true, None) {
-            Err(Refusal::NotReady) => run(false, timeout.deadline()),
+        Kind::Never => wait(None),
+        Kind::Immediate => try_it(),
+        Kind::After(_) | Kind::At(_) => match try_it() {
+            Err(Refusal::NotReady) => wait(timeout.deadline()),
             ended => ended,
         },
     };

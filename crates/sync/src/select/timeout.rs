@@ -40,6 +40,7 @@ impl Timeout {
     }
 
     /// Heeds the end of the caller's time slice. Each select does this first, whether or not it may wait.
+    #[inline]
     pub(super) fn begun(self) -> Self {
         crate::seam::begin(!self.is_immediate());
         self
@@ -55,6 +56,7 @@ impl Timeout {
         }
     }
 
+    #[inline]
     pub(super) fn is_immediate(self) -> bool {
         matches!(self.0, Kind::Immediate)
     }

@@ -64,6 +64,7 @@ impl Semaphore {
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[doc(alias = "Acquire")]
     #[track_caller]
+    #[inline]
     pub fn acquire(&self) -> Permit<'_> {
         self.acquire_many(1)
     }
@@ -82,6 +83,7 @@ impl Semaphore {
     /// # Panics
     /// The same as for [`Semaphore::acquire`].
     #[track_caller]
+    #[inline]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
         give_way();
         must_have(self.take(n, None));
@@ -98,6 +100,7 @@ impl Semaphore {
     /// assert!(seats.try_acquire().is_some());
     /// ```
     #[doc(alias = "TryAcquire")]
+    #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
     }
@@ -105,6 +108,7 @@ impl Semaphore {
     /// Takes `n` permits, if they are free and nobody waits. Never suspends.
     ///
     /// Shown at [`Semaphore::acquire_many`].
+    #[inline]
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
         step_aside();
         self.take_now(n).then(|| Permit { semaphore: self, n })
@@ -196,18 +200,29 @@ impl Semaphore {
     /// If there would be more than `usize::MAX` permits.
     #[doc(alias = "Release")]
     #[track_caller]
+    #[inline]
     pub fn add_permits(&self, n: usize) {
         step_aside();
         let mut permits = self.0.lock();
         let Some(free) = permits.free.checked_add(n) else {
             drop(permits);
-            panic!("Semaphore::add_permits({n}): more permits than a usize counts");
+            too_many(n);
         };
         permits.free = free;
-        drop(self.serve(permits));
+        self.serve_any(permits);
+    }
+
+    /// Permits have come back: serves those who wait, if somebody does, and gives back the lock.
+    #[inline]
+    fn serve_any(&self, permits: Guard<'_, Permits>) {
+        if !permits.queue.is_empty() {
+            drop(self.serve(permits));
+        }
     }
 
     /// Serves the first waiter for as long as there are enough permits.
+    #[cold]
+    #[inline(never)]
     fn serve<'a>(&'a self, mut permits: Guard<'a, Permits>) -> Guard<'a, Permits> {
         loop {
             let free = permits.free;
@@ -228,20 +243,20 @@ impl Semaphore {
         if permits.take(n) {
             return true;
         }
-        if permits.queue.is_empty() {
-            return false;
-        }
         // The first waiter may have been abandoned by its runtime, which nobody has told us; those behind it come
         // before us.
-        self.serve(permits).take(n)
+        !permits.queue.is_empty() && self.serve(permits).take(n)
     }
 
     #[must_use]
     #[track_caller]
+    #[inline]
     fn take(&self, n: usize, deadline: Option<Instant>) -> bool {
-        if self.take_now(n) {
-            return true;
-        }
+        self.take_now(n) || self.wait_for(n, deadline)
+    }
+
+    #[track_caller]
+    fn wait_for(&self, n: usize, deadline: Option<Instant>) -> bool {
         let caller = Caller::enter("Semaphore::acquire");
         let mut mode = WaitMode::new(WaitReason::Semaphore, deadline);
         loop {
@@ -269,8 +284,15 @@ impl Semaphore {
     }
 }
 
+#[cold]
+#[track_caller]
+fn too_many(n: usize) -> ! {
+    panic!("Semaphore::add_permits({n}): more permits than a usize counts");
+}
+
 impl Permits {
     /// Takes `n` permits, unless somebody waits.
+    #[inline]
     fn take(&mut self, n: usize) -> bool {
         let may = self.queue.is_empty() && n <= self.free;
         if may {
@@ -306,17 +328,19 @@ impl Permit<'_> {
     /// Uses the permits up: they are not given back. Never suspends.
     ///
     /// Shown at [`Semaphore::add_permits`].
+    #[inline]
     pub fn forget(self) {
         let _ = ManuallyDrop::new(self);
     }
 }
 
 impl Drop for Permit<'_> {
+    #[inline]
     fn drop(&mut self) {
         let mut permits = self.semaphore.0.lock();
         // This overflows only after absurd calls of `add_permits`, since the permits were taken out of this number.
         permits.free = permits.free.saturating_add(self.n);
-        self.semaphore.serve(permits);
+        self.semaphore.serve_any(permits);
     }
 }
 

@@ -23,6 +23,9 @@ const ONE: u64 = 1 << 32;
 const WAITERS: u64 = ONE - 1;
 /// The counter's limit. In Go it is a signed number of 32 bits.
 const MOST: u64 = i32::MAX as u64;
+/// Up to so many tasks are added at once, and taken back if they are too many: two million such calls at a time would have
+/// to be under way before the counter overflowed its half.
+const AT_ONCE: usize = 1 << 10;
 
 /// Waits for a number of tasks to be done. Clones are handles on the same counter.
 ///
@@ -91,16 +94,12 @@ impl WaitGroup {
     /// If there would be more than 2,147,483,647 tasks.
     #[doc(alias = "Add")]
     #[track_caller]
+    #[inline]
     pub fn add(&self, n: usize) {
         step_aside();
-        let n = u64::try_from(n).unwrap_or(u64::MAX);
-        let more = |old: u64| {
-            let count = (old / ONE).checked_add(n).filter(|&count| count <= MOST)?;
-            Some((old & WAITERS) | (count * ONE))
-        };
         // Relaxed, since adding hands nothing over.
-        if self.0.counts.fetch_update(Relaxed, Relaxed, more).is_err() {
-            panic!("WaitGroup::add({n}): a group counts to {MOST} at most");
+        if n > AT_ONCE || (self.0.counts.fetch_add(n as u64 * ONE, Relaxed) / ONE) + n as u64 > MOST {
+            self.0.add_slowly(n);
         }
     }
 
@@ -113,14 +112,15 @@ impl WaitGroup {
     /// If no task was left to be done.
     #[doc(alias = "Done")]
     #[track_caller]
+    #[inline]
     pub fn done(&self) {
         step_aside();
-        let mut old = self.0.counts.load(Relaxed);
+        // A guess, since a look would wait for the locked instruction of the last `add` or `done`.
+        let mut old = ONE;
         loop {
-            assert!(
-                old >= ONE,
-                "WaitGroup::done: negative counter, done was called more often than was added"
-            );
+            if old < ONE {
+                done_too_often();
+            }
             if old / ONE == 1 && old & WAITERS != 0 {
                 return self.0.last_done();
             }
@@ -171,6 +171,7 @@ impl WaitGroup {
     /// Where nobody may wait: in a policy, an event sink or a call on the system stack.
     #[doc(alias = "Wait")]
     #[track_caller]
+    #[inline]
     pub fn wait(&self) {
         give_way();
         must_have(self.0.wait(None));
@@ -215,6 +216,27 @@ impl WaitGroup {
 }
 
 impl Group {
+    /// Adds many tasks, or takes back [`AT_ONCE`] or fewer that have just been added and are too many.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn add_slowly(&self, n: usize) {
+        let tasks = u64::try_from(n).unwrap_or(u64::MAX);
+        if n <= AT_ONCE {
+            self.counts.fetch_sub(tasks * ONE, Relaxed);
+        } else {
+            let more = |old: u64| {
+                let count = (old / ONE).checked_add(tasks).filter(|&count| count <= MOST)?;
+                Some((old & WAITERS) | (count * ONE))
+            };
+            if self.counts.fetch_update(Relaxed, Relaxed, more).is_ok() {
+                return;
+            }
+        }
+        panic!("WaitGroup::add({n}): a group counts to {MOST} at most");
+    }
+
+    #[inline]
     fn is_done(&self) -> bool {
         // ORDER: wait-group. Pairs with the subtractions in `done`.
         self.counts.load(Acquire) < ONE
@@ -233,7 +255,7 @@ impl Group {
             Ok(_) => return,
             Err(_) => {
                 drop(state);
-                panic!("WaitGroup::done: negative counter, done was called more often than was added")
+                done_too_often();
             }
         }
         let old = state.generation;
@@ -249,10 +271,13 @@ impl Group {
 
     #[must_use]
     #[track_caller]
+    #[inline]
     fn wait(&self, deadline: Option<Instant>) -> bool {
-        if self.is_done() {
-            return true;
-        }
+        self.is_done() || self.wait_for_the_last(deadline)
+    }
+
+    #[track_caller]
+    fn wait_for_the_last(&self, deadline: Option<Instant>) -> bool {
         let caller = Caller::enter("WaitGroup::wait");
         let state = self.state.lock();
         let more = |old: u64| (old >= ONE).then_some(old + 1);
@@ -280,6 +305,12 @@ impl Group {
             }
         }
     }
+}
+
+#[cold]
+#[track_caller]
+fn done_too_often() -> ! {
+    panic!("WaitGroup::done: negative counter, done was called more often than was added");
 }
 
 impl Default for WaitGroup {

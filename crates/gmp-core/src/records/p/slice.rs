@@ -15,8 +15,8 @@
 //! A call that may suspend asks first of all, where nothing of it has happened yet: Go's asynchronous preemption may
 //! strike at the very same point, and does the same (`give_way` in `entering/gate.rs`; `gopreempt_m`). A call that
 //! never suspends keeps its promise: the goroutine stays on its thread and runs on, but its P is lent out as in a
-//! blocking call (`step_aside`), and whoever waits for it gets it. Go needs no such thing, since it may stop a
-//! goroutine anywhere.
+//! blocking call (`step_aside`), and whoever waits for it gets it. If nobody waits and no timer is due, its next slice
+//! begins at once instead. Go needs no such thing, since it may stop a goroutine anywhere.
 //!
 //! A loop of spawns is such calls alone, and might stay without a P for all of its life, although whoever waited has
 //! long run. A spawn without a P takes records, numbers and the shared queue from under everybody's locks; so it takes an

@@ -74,12 +74,24 @@ impl RawRwLock {
     }
 
     /// Takes the lock for reading if no writer has it or waits. Never suspends.
+    ///
+    /// The first compare-and-swap guesses that nobody has it, as everywhere here: a look beforehand would have to wait for
+    /// the locked instruction with which this thread gave it back last.
     #[inline]
     pub(crate) fn try_read(&self) -> bool {
-        let mut word = self.word.load(Relaxed);
+        // ORDER: rw-lock. Pairs with the writers' `end_write`: what they wrote is seen.
+        match self.word.compare_exchange(0, 1, Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(word) => self.try_read_beside(word),
+        }
+    }
+
+    /// [`RawRwLock::try_read`] where others read, or a writer has the lock.
+    #[inline]
+    fn try_read_beside(&self, mut word: u64) -> bool {
         while word & WRITER == 0 {
             assert!(word < MOST, "RwLock::read: {MOST} readers at a time is the limit");
-            // ORDER: rw-lock. Pairs with the writers' `end_write`: what they wrote is seen.
+            // ORDER: rw-lock, as in `try_read`.
             match self.word.compare_exchange_weak(word, word + 1, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
@@ -144,22 +156,38 @@ impl RawRwLock {
     /// Takes the lock for writing. `false`: the deadline came first. **Suspends.**
     #[must_use]
     #[track_caller]
+    #[inline]
     pub(crate) fn write(&self, deadline: Option<Instant>) -> bool {
-        let mut mode = WaitMode::new(WaitReason::RwLockWrite, deadline);
+        let mode = WaitMode::new(WaitReason::RwLockWrite, deadline);
+        self.writers.lock_with(mode) && (self.set_writer() || self.write_slow(mode))
+    }
+
+    /// [`RawRwLock::write`] by the holder of the writers' mutex, who has set WRITER while readers are active.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn write_slow(&self, mut mode: WaitMode) -> bool {
         loop {
-            if !self.writers.lock_with(mode) {
-                return false;
-            }
-            // ORDER: rw-lock. Acquire pairs with `end_read`.
-            if self.word.fetch_or(WRITER, Acquire) & ACTIVE == 0 {
-                return true;
-            }
             match self.wait_for_readers(mode) {
                 Ok(()) => return true,
                 Err(Wake::Closing) => mode = mode.retry_after_closing(),
                 Err(_) => return false,
             }
+            if !self.writers.lock_with(mode) {
+                return false;
+            }
+            if self.set_writer() {
+                return true;
+            }
         }
+    }
+
+    /// Sets WRITER. `true`: no reader is active. By the holder of the writers' mutex.
+    #[inline]
+    fn set_writer(&self) -> bool {
+        // ORDER: rw-lock. Acquire pairs with `end_read`.
+        self.word.compare_exchange(0, WRITER, Acquire, Relaxed).is_ok()
+            || self.word.fetch_or(WRITER, Acquire) & ACTIVE == 0
     }
 
     /// Waits with WRITER set. If the wait fails, the whole lock is given up.
@@ -192,8 +220,25 @@ impl RawRwLock {
     ///
     /// # Safety
     /// The caller holds the lock in this way.
+    #[inline]
     pub(crate) unsafe fn end_write(&self) -> bool {
         // ORDER: rw-lock. Release pairs with the readers' acquire; those that wait get it with their units.
+        if self.word.compare_exchange(WRITER, 0, Release, Relaxed).is_ok() {
+            // SAFETY: as the caller promises.
+            return unsafe { self.writers.unlock() };
+        }
+        // SAFETY: as the caller promises.
+        unsafe { self.end_write_beside_readers() }
+    }
+
+    /// [`RawRwLock::end_write`] where readers wait.
+    ///
+    /// # Safety
+    /// As there.
+    #[cold]
+    #[inline(never)]
+    unsafe fn end_write_beside_readers(&self) -> bool {
+        // ORDER: rw-lock, as in `end_write`.
         let before = self.word.fetch_update(Release, Relaxed, |word| Some(waiting(word)));
         // SAFETY: as the caller promises.
         unsafe { self.let_others(waiting(before.unwrap_or_default())) }

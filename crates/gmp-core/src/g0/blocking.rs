@@ -17,6 +17,17 @@ use core::sync::atomic::Ordering;
 /// might have taken the P.
 const HOLDS_UP: u64 = 20_000;
 
+/// One call in so many is timed while others wait: the clock, asked twice, takes as long as a short call. It is odd, since
+/// calls may come in pairs, one long and one short.
+const TIMED: u8 = 7;
+
+/// After a call that held others up, so many let them run first. Calls may be short because of that; and the kernel may
+/// have run another thread in the middle of the long one.
+const POLITE: u16 = 1000;
+
+/// Then so many are timed without that, to see whether they hold anybody up.
+const PROBES: u16 = 8;
+
 impl<C: Config> Sched<C> {
     /// [`AnyRuntime::begin_blocking`](crate::records::rt::AnyRuntime::begin_blocking).
     pub(crate) fn begin_blocking_here(&self, g: &'static G) {
@@ -26,12 +37,8 @@ impl<C: Config> Sched<C> {
         let p = unsafe { &*m.p().cast::<P<C>>() };
         // SAFETY: it keeps the P during this call.
         let queues = unsafe { self.queues() };
-        if self.policy(m, || queues.are_empty_at(p)) {
-            p.core.held_up.set(false);
-        } else if !p.core.held_up.get() {
-            m.call_began.set(self.header.now());
-        } else if g.home().is_null() {
-            gate::Inside::of_late_comer(g).leave(Leave::Yield);
+        if !self.policy(m, || queues.are_empty_at(p)) {
+            self.begin_beside_others(g, m, &p.core);
         }
         if m_of(g).reserve.get() {
             leave_the_reserve(g);
@@ -39,11 +46,25 @@ impl<C: Config> Sched<C> {
         self.enter_blocking_here(g);
     }
 
+    /// Others wait for the P on which `g` begins a call. If such calls hold them up, `g` lets them run first.
+    fn begin_beside_others(&self, g: &'static G, m: &M, p: &PCore) {
+        let left = p.held_up.get();
+        p.held_up.set(left.saturating_sub(1));
+        if left > PROBES && g.home().is_null() {
+            return gate::Inside::of_late_comer(g).leave(Leave::Yield);
+        }
+        let calls = p.calls_beside.get();
+        p.calls_beside.set(calls.wrapping_add(1));
+        if left != 0 || calls.is_multiple_of(TIMED) {
+            m.call_began.set(self.header.now());
+        }
+    }
+
     /// A call that began with others waiting for `p` is over, and nobody has taken the P.
     #[cold]
     fn note_length(&self, p: &PCore, began: u64) {
         if self.header.now().saturating_sub(began) >= HOLDS_UP {
-            p.held_up.set(true);
+            p.held_up.set(POLITE + PROBES);
         }
     }
 

@@ -45,8 +45,11 @@ pub(crate) struct PCore {
     pub(crate) slice: Slice,
     /// The owner's: whether pinned goroutines are next, or the queues.
     pub(crate) turns: Turns,
-    /// The owner's: a blocking call has kept this P while others waited for it (`life/blocking.rs`).
-    pub(crate) held_up: Cell<bool>,
+    /// The owner's: how many more blocking calls heed that one has kept this P while others waited for it
+    /// (`g0/blocking.rs`).
+    pub(crate) held_up: Cell<u16>,
+    /// The owner's: how many blocking calls began while others waited for this P.
+    pub(crate) calls_beside: Cell<u8>,
     /// The CPU clock of the M that took it last; 0: none. For sysmon.
     pub(crate) cpu_clock: AtomicI32,
     /// The M that took it last, which may be gone by now. For sysmon.
@@ -138,8 +141,8 @@ impl Counters {
     }
 }
 
-// SAFETY: `free`, `numbers`, `held_up` and the cells of `turns` and `latency` belong to the M that holds the P (see
-// `OwnedP`); all else is atomic or locked.
+// SAFETY: `free`, `numbers`, `held_up`, `calls_beside` and the cells of `turns` and `latency` belong to the M that holds
+// the P (see `OwnedP`); all else is atomic or locked.
 unsafe impl Sync for PCore {}
 
 impl PCore {
@@ -243,7 +246,8 @@ impl<C: Config> P<C> {
                 word: PWord::new(),
                 slice: Slice::new(),
                 turns: Turns::default(),
-                held_up: Cell::new(false),
+                held_up: Cell::new(0),
+                calls_beside: Cell::new(0),
                 cpu_clock: AtomicI32::new(0),
                 holder: AtomicPtr::new(core::ptr::null_mut()),
                 cpu: CpuHint::default(),

@@ -1,6 +1,7 @@
 //! Faults that there were once: one file for each, named after the fault, with the whole kind of it. Each test runs a
 //! child process. The policy is Go's, whatever the default is: many of these programs need its fairness, or its order.
 
+mod alone_on_its_p;
 mod blocking_go;
 mod bounded_threads;
 mod broken_code;
@@ -50,6 +51,7 @@ type Fault = (&'static [Named], &'static [Named]);
 
 /// One line for each file, in the order of the alphabet.
 const FAULTS: &[Fault] = &[
+    alone_on_its_p::FAULT,
     blocking_go::FAULT,
     bounded_threads::FAULT,
     broken_code::FAULT,

@@ -7,7 +7,9 @@
 use super::case::Case;
 use super::round;
 use super::timeout::Timeout;
+use crate::channel::protocol::Refusal;
 use crate::channel::{Receiver, RecvError, SendError, Sender};
+use crate::seam::step_aside;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -32,6 +34,17 @@ impl<T> RecvSlot<T> {
         let slot = NonNull::from(&mut self.value).cast();
         // SAFETY: the slot is ours, and borrowed for as long as the case.
         unsafe { Case::new(receiver.chan(), receiver.is_never(), false, Some(slot), Some(&self.filled)) }
+    }
+
+    /// Receives, if that needs no wait. Whether the arm comes up. Never suspends.
+    #[inline]
+    pub fn try_it(&mut self, receiver: &Receiver<T>) -> bool {
+        step_aside();
+        if receiver.is_never() {
+            return false;
+        }
+        // SAFETY: the slot is ours.
+        comes_up(unsafe { receiver.chan().try_receive(self.value.as_mut_ptr()) }, &self.filled)
     }
 
     /// The result of the receive, for its arm.
@@ -68,6 +81,14 @@ impl<T> SendSlot<T> {
         let slot = (!self.gone.get()).then(|| NonNull::from(&mut self.value).cast());
         // SAFETY: the slot is ours, borrowed for as long as the case, and holds a value until `gone` says otherwise.
         unsafe { Case::new(sender.chan(), false, true, slot, Some(&self.gone)) }
+    }
+
+    /// Sends, if that needs no wait. Whether the arm comes up. Never suspends.
+    #[inline]
+    pub fn try_it(&mut self, sender: &Sender<T>) -> bool {
+        step_aside();
+        // SAFETY: the slot is ours, and holds a value: the macro tries once.
+        !self.gone.get() && comes_up(unsafe { sender.chan().try_send(self.value.as_mut_ptr()) }, &self.gone)
     }
 
     /// The result of the send, for its arm.
@@ -109,8 +130,9 @@ impl<'v, T> InPlace<'v, T> {
     /// ```
     ///
     /// # Safety
-    /// The caller makes at most one [case](InPlace::case) of it. When the select is over, the caller asks
-    /// [`InPlace::is_sent`], and if that is so, gives the variable to [`sent`] before anything else uses it.
+    /// The caller makes at most one [case](InPlace::case) of it, or [tries](InPlace::try_it) it once. When the select is
+    /// over, the caller asks [`InPlace::is_sent`], and if that is so, gives the variable to [`sent`] before anything else
+    /// uses it.
     #[inline]
     pub unsafe fn new(value: &'v T) -> Self {
         Self { value, gone: Cell::new(false) }
@@ -124,10 +146,31 @@ impl<'v, T> InPlace<'v, T> {
         unsafe { Case::new(sender.chan(), false, true, Some(NonNull::from(self.value)), Some(&self.gone)) }
     }
 
+    /// Sends it, if that needs no wait. Whether the arm comes up. Never suspends.
+    #[inline]
+    pub fn try_it(&self, sender: &Sender<T>) -> bool {
+        step_aside();
+        let value = core::ptr::from_ref(self.value).cast_mut();
+        // SAFETY: the value is only moved out of the variable, which whoever made this forgets then, as promised.
+        comes_up(unsafe { sender.chan().try_send(value) }, &self.gone)
+    }
+
     /// Whether its value was sent.
     #[inline]
     pub fn is_sent(&self) -> bool {
         self.gone.get()
+    }
+}
+
+/// Whether an operation that does not wait has taken place or found its channel closed. `moved` learns of the former.
+#[inline(always)]
+fn comes_up(ended: Result<(), Refusal>, moved: &Cell<bool>) -> bool {
+    match ended {
+        Ok(()) => {
+            moved.set(true);
+            true
+        }
+        Err(refusal) => refusal == Refusal::Closed,
     }
 }
 
@@ -147,11 +190,8 @@ pub fn indexes<const N: usize>() -> [usize; N] {
 }
 
 /// Selects, and returns the number of the case that came up, or `None` for the default. **Suspends**, if it may wait.
-///
-/// Always inlined, as what it calls for a single case: then the compiler sees the case's channel, and all that is left is
-/// the plain operation. Of several cases only their building is inlined.
 #[track_caller]
-#[inline(always)]
+#[inline]
 pub fn run<const N: usize>(cases: [Case<'_>; N], timeout: Timeout) -> Option<usize> {
     round::select(&cases, timeout.begun())
 }

@@ -150,12 +150,10 @@ macro_rules! __select {
         )
     };
     (@head $run:tt $arms:tt [] default $(())? => $($rest:tt)+) => {
-        $crate::__select!(@body $run $arms [] [default {$crate::select::expansion::Timeout::immediate()}] $($rest)+)
+        $crate::__select!(@body $run $arms [] [default {immediate ()}] $($rest)+)
     };
     (@head $run:tt $arms:tt [] default($timeout:expr $(,)?) => $($rest:tt)+) => {
-        $crate::__select!(
-            @body $run $arms [] [default {$crate::select::expansion::Timeout::after($timeout)}] $($rest)+
-        )
+        $crate::__select!(@body $run $arms [] [default {after ($timeout)}] $($rest)+)
     };
     (@head $run:tt $arms:tt [$($default:tt)+] default $($rest:tt)*) => {
         ::core::compile_error!("`select!` has more than one `default`")
@@ -191,15 +189,24 @@ macro_rules! __select {
     (@emit $run:tt $arms:tt []) => {
         $crate::__select!(
             @emit $run $arms [
-                {$crate::select::expansion::Timeout::never()}
+                {never ()}
                 {::core::unreachable!("a select without a default ends with one of its cases")}
             ]
         )
     };
+    (@emit $run:tt [[recv_slot $($arm:tt)*]] [{immediate ()} $default:tt]) => {
+        $crate::__select!(@try [recv_slot $($arm)*] $default)
+    };
+    (@emit $run:tt [[send_slot $($arm:tt)*]] [{immediate ()} $default:tt]) => {
+        $crate::__select!(@try [send_slot $($arm)*] $default)
+    };
+    (@emit $run:tt [[in_place $($arm:tt)*]] [{immediate ()} $default:tt]) => {
+        $crate::__select!(@try [in_place $($arm)*] $default)
+    };
     (@emit {$run:expr} [
         $([$kind:ident $slot:ident $index:ident $handle:ident
             {$channel:expr} {$($value:tt)?} {$result:pat} {$body:expr}])*
-    ] [{$timeout:expr} {$default:expr}]) => {{
+    ] [{$timeout:ident ($($time:expr)?)} {$default:expr}]) => {{
         $($crate::__select!(@prepare $kind $slot $handle {$channel} {$($value)?});)*
         let [$($index),*] = $crate::select::expansion::indexes();
         let came = {
@@ -209,7 +216,8 @@ macro_rules! __select {
             // be a part of it: that is for the compiler to see.
             let _others = ($($crate::__select!(@borrows $kind $slot $handle),)*);
             $($crate::__select!(@apart $kind _others {$($value)?});)*
-            $run([$($crate::__select!(@case $kind $slot $handle)),*], $timeout)
+            $run([$($crate::__select!(@case $kind $slot $handle)),*],
+                $crate::select::expansion::Timeout::$timeout($($time)?))
         };
         match came {
             $(::core::option::Option::Some(at) if at == $index => {
@@ -217,6 +225,25 @@ macro_rules! __select {
                 $body
             })*
             _ => $default,
+        }
+    }};
+
+    // One arm with a channel, and a default: the plain operation, whose type the compiler sees.
+    (@try [
+        $kind:ident $slot:ident $index:ident $handle:ident
+            {$channel:expr} {$($value:tt)?} {$result:pat} {$body:expr}
+    ] {$default:expr}) => {{
+        $crate::__select!(@prepare $kind $slot $handle {$channel} {$($value)?});
+        let came = {
+            let _others = ($crate::__select!(@borrows $kind $slot $handle),);
+            $crate::__select!(@apart $kind _others {$($value)?});
+            $slot.try_it($handle)
+        };
+        if came {
+            let $result = $crate::__select!(@finish $kind $slot {$($value)?});
+            $body
+        } else {
+            $default
         }
     }};
 

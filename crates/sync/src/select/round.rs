@@ -55,7 +55,7 @@ impl<'s, 'a> LockedCase<'s, 'a> {
 
 /// Waits for the first of `cases`: its number, or `None` if the timeout passed. **Suspends**, if it may wait.
 #[track_caller]
-#[inline(always)]
+#[inline]
 pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) -> Option<usize> {
     match &cases[..] {
         [case] if !case.never => alone(case, timeout).then_some(0),
@@ -65,7 +65,7 @@ pub(super) fn select<const N: usize>(cases: &[Case<'_>; N], timeout: Timeout) ->
 
 /// A select with one case.
 #[track_caller]
-#[inline(always)]
+#[inline]
 pub(super) fn alone(case: &Case<'_>, timeout: Timeout) -> bool {
     let Some(slot) = case.slot else {
         return select_in(core::slice::from_ref(case), &[LockedCase::new(case)], timeout).is_some();

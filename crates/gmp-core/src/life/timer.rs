@@ -5,24 +5,25 @@
 //! run after a delay and contexts with deadlines are built from it. `records/p/plan.rs` describes what a timer goes
 //! through. Go: `timer`, `timers.run` (time.go, Go 1.27).
 
+mod alarm;
 mod remains;
+mod setter;
 
 #[cfg(all(test, loom))]
 mod loom_plan;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use crate::entering::caller::{Caller, Here, caller};
 use crate::entering::foreign;
-use crate::entering::gate;
 use crate::ground::sync::SpinLock;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::NoRecord;
-use crate::records::m::{Leave, M};
+use crate::records::m::M;
 use crate::records::p::plan::Plan;
 use crate::records::p::timer::{Expiry, Head, Table};
 use crate::records::p::timers::{NEVER, Timers};
 
+pub use alarm::{Setting, instant, now};
 pub(crate) use remains::drop_in_a_goroutine;
 
 pub use crate::records::p::timer::AnyTimer;
@@ -32,6 +33,7 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::NonNull;
+use setter::Setter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,6 +59,7 @@ pub struct Firing<'a> {
     m: &'a M,
     round: u64,
     when: u64,
+    now: u64,
     // Of this M's stack.
     not_send: PhantomData<*mut ()>,
 }
@@ -85,6 +88,11 @@ impl Firing<'_> {
     /// clock.)
     pub fn when(&self) -> Instant {
         epoch() + Duration::from_nanos(self.when)
+    }
+
+    /// The time, by the clock of [`now`], at which the M saw that the timer was due.
+    pub fn seen(&self) -> u64 {
+        self.now
     }
 
     /// Spawns a goroutine, next on the P of the M that makes the call; `at` is told as its place of creation.
@@ -167,39 +175,6 @@ impl<F: Fire> From<Timer<F>> for AnyTimer {
     }
 }
 
-/// Where a timer is set: on the M of a goroutine, or of a timer's callback.
-struct Setter<'a>(Result<Here, &'a M>);
-
-impl Setter<'_> {
-    #[track_caller]
-    fn enter() -> Self {
-        match caller() {
-            // Several calls of the facade set timers; none of them can be made through a `Handle`.
-            Caller::Plain => panic!(
-                "gmp::time: a timer was set outside a goroutine; timers, and contexts with a deadline, belong to the \
-                 runtime of the goroutine that sets them: do it in a closure given to Runtime::run or gmp::go"
-            ),
-            Caller::Scheduler(m) => {
-                // sysmon's M has lent what it never had.
-                let may_set =
-                    m.p_core().is_some() || (m.lent_p().is_some() && m.leave.get() == Leave::Nothing);
-                if !m.in_policy.get() && may_set {
-                    return Self(Err(m));
-                }
-            }
-            Caller::G(_) => {}
-        }
-        Self(Ok(gate::pass("time::Timer")))
-    }
-
-    fn m(&self) -> &M {
-        match &self.0 {
-            Ok(here) => here.m(),
-            Err(m) => m,
-        }
-    }
-}
-
 /// A timer's memory. The head comes first, so that a heap can hold timers without knowing their callbacks' types.
 #[repr(C)]
 struct Node<F> {
@@ -210,10 +185,10 @@ struct Node<F> {
 /// # Safety
 /// `head` is that of a `Node<F>`, the caller keeps a count, and is on g0 of the expiry's M.
 unsafe fn fire_node<F: Fire>(head: NonNull<Head>, expiry: Expiry) {
-    let Expiry { m, round, when } = expiry;
+    let Expiry { m, round, when, now } = expiry;
     // SAFETY: the caller says so.
     let (its_head, m) = unsafe { (head.as_ref(), &*m.cast::<M>()) };
-    let firing = Firing { head: its_head, m, round, when, not_send: PhantomData };
+    let firing = Firing { head: its_head, m, round, when, now, not_send: PhantomData };
     // SAFETY: the caller says so, and the pointer came from `Arc::into_raw` of this very type.
     let timer = ManuallyDrop::new(Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) }));
     F::fire(&timer, firing);
@@ -312,8 +287,17 @@ impl AnyTimer {
         period: u64,
         step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
     ) -> bool {
-        let when = when.min(NEVER - 1);
-        let m = setter.m();
+        self.reset_on(setter.m(), when.min(NEVER - 1), period, step)
+    }
+
+    /// Sets it on an M that has a P, or has lent one.
+    fn reset_on(
+        &self,
+        m: &M,
+        when: u64,
+        period: u64,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> bool {
         let _hold = m.door.hold();
         if let Some(p) = m.p_core() {
             let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
@@ -355,8 +339,8 @@ impl AnyTimer {
     }
 
     /// Calls the callback, on g0 of `m`.
-    pub(crate) fn fire(&self, m: &M, round: u64, when: u64) {
-        let expiry = Expiry { m: core::ptr::from_ref(m).cast(), round, when };
+    pub(crate) fn fire(&self, m: &M, round: u64, when: u64, now: u64) {
+        let expiry = Expiry { m: core::ptr::from_ref(m).cast(), round, when, now };
         // SAFETY: the reference is counted, during the call too, and the table is that of the node's type.
         crate::ground::fatal::no_unwind("a timer's callback", || unsafe {
             (self.head().as_ref().table.fire)(self.head(), expiry)

@@ -27,7 +27,7 @@ impl<C: Config> Sched<C> {
                 if again != NEVER {
                     timers.add_timer(again, timer.clone());
                 }
-                timer.fire(m, round, when);
+                timer.fire(m, round, when, now);
                 true
             }
         }

@@ -18,6 +18,9 @@ impl<T> Chan<T> {
         if !state.closed.close() {
             return None;
         }
+        if let Some(timing) = state.timing() {
+            timing.close();
+        }
         // Go readies its list from the end: the goroutine that has waited longest is readied last, and so runs next.
         let (mut woken, mut returned) = (Vec::new(), Vec::new());
         for queue in [&state.receivers, &state.senders] {

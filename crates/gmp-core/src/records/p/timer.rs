@@ -31,6 +31,8 @@ pub(crate) struct Expiry {
     pub(crate) m: *const (),
     pub(crate) round: u64,
     pub(crate) when: u64,
+    /// When the M saw that it was due.
+    pub(crate) now: u64,
 }
 
 /// A timer whose callback's type is forgotten, and all that can be done with it. Clones are the same timer.

@@ -33,7 +33,7 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::NonNull;
-use setter::Setter;
+use setter::{Added, Setter};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -300,8 +300,8 @@ impl AnyTimer {
     ) -> bool {
         let _hold = m.door.hold();
         if let Some(p) = m.p_core() {
-            let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
-            if earliest {
+            let (answer, added) = self.set_in_step(&p.timers, when, period, step);
+            if added == Added::Earliest {
                 m.rt().timer_added(when);
             }
             return answer;
@@ -310,32 +310,39 @@ impl AnyTimer {
         let Some(p) = m.lent_p() else {
             crate::fatal!("who sets a timer has, or has lent, a P", "M {} has none", m.id)
         };
-        let (answer, _) = self.set_in_step(&p.timers, when, period, step);
-        m.rt().timer_added_to_lent(p, when);
+        let (answer, added) = self.set_in_step(&p.timers, when, period, step);
+        if added != Added::Nothing {
+            m.rt().timer_added_to_lent(p, when);
+        }
         answer
     }
 
-    /// Returns what `step` returns, and whether the timer is the earliest of `timers` now.
+    /// Returns what `step` returns, and what it added to `timers`.
     fn set_in_step(
         &self,
         timers: &Timers,
         when: u64,
         period: u64,
         step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
-    ) -> (bool, bool) {
+    ) -> (bool, Added) {
         let mut add = false;
         let answer = step(&mut || {
             let (pending, adds) = self.plan(|plan| plan.reset(when, period, &timers.home));
             add |= adds;
             pending
         });
-        (answer, add && timers.add_timer(when, self.clone()))
+        if !add {
+            return (answer, Added::Nothing);
+        }
+        let earliest = timers.add_timer(when, self.clone());
+        (answer, if earliest { Added::Earliest } else { Added::Later })
     }
 
     /// Whether an expiry was still to come, and whether the timer is the earliest of `timers` now.
     #[cfg(test)]
     fn set_in(&self, timers: &Timers, when: u64, period: u64) -> (bool, bool) {
-        self.set_in_step(timers, when, period, |set| set())
+        let (pending, added) = self.set_in_step(timers, when, period, |set| set());
+        (pending, added == Added::Earliest)
     }
 
     /// Calls the callback, on g0 of `m`.

@@ -5,7 +5,7 @@
 //! [clock](now) when it is asked, and [sets](AnyTimer::ring_in_step) a timer before somebody waits, on whatever thread
 //! that happens. Go: a timer channel's `needsAdd` and `maybeRunChan` (time.go, Go 1.27).
 
-use super::setter::Setter;
+use super::setter::{Added, Setter};
 use crate::entering::caller::{Caller, caller};
 use crate::ground::clock::{epoch, nanos};
 use crate::records::m::M;
@@ -93,8 +93,10 @@ impl AnyTimer {
         // A closing runtime waits for us, and then forgets what we have added.
         let _outsider = Outsider::enter(ptr::from_ref(rt.header()).cast());
         let Some(p) = rt.first_p().filter(|_| !rt.is_closed()) else { return false };
-        let _ = self.set_in_step(&p.timers, when, 0, step);
-        rt.timer_added_to_lent(p, when);
+        let (_, added) = self.set_in_step(&p.timers, when, 0, step);
+        if added != Added::Nothing {
+            rt.timer_added_to_lent(p, when);
+        }
         true
     }
 }

@@ -1,4 +1,4 @@
-//! Who sets a timer: a goroutine, or a timer's callback.
+//! Who sets a timer: a goroutine, or a timer's callback; and what is added to a heap by that.
 
 use crate::entering::caller::{Caller, Here, caller};
 use crate::entering::gate;
@@ -40,4 +40,15 @@ impl M {
         // sysmon's M has lent what it never had.
         self.p_core().is_some() || (self.lent_p().is_some() && self.leave.get() == Leave::Nothing)
     }
+}
+
+/// What a timer that was set has added to a heap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    /// The entry that lies in one of its runtime's heaps will do.
+    Nothing,
+    /// An entry, which others come before.
+    Later,
+    /// The entry that comes first.
+    Earliest,
 }

@@ -29,6 +29,7 @@ pub(crate) use remains::drop_in_a_goroutine;
 pub use crate::records::p::timer::AnyTimer;
 
 use crate::ground::clock::{epoch, nanos};
+use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
@@ -44,6 +45,10 @@ pub trait Fire: Send + Sync + Sized + 'static {
     /// runtime's own.
     const LIGHT: bool = !core::mem::needs_drop::<Self>();
 
+    /// Whether each expiry is claimed before the callback is called, for one that would do so at once, under no lock of its
+    /// own. [`Firing::claim`] is not asked then.
+    const CLAIMED: bool = false;
+
     /// Called on the scheduler's stack of the M that found the timer due. It may be called on several Ms at once, if the
     /// period is shorter than the call, or if the timer is reset meanwhile.
     ///
@@ -55,11 +60,13 @@ pub trait Fire: Send + Sync + Sized + 'static {
 
 /// One expiry, as its callback sees it.
 pub struct Firing<'a> {
-    head: &'a Head,
+    head: NonNull<Head>,
     m: &'a M,
     round: u64,
     when: u64,
     now: u64,
+    /// The scheduler's count of the timer, until the callback takes it.
+    count: &'a Cell<Option<NonNull<Head>>>,
     // Of this M's stack.
     not_send: PhantomData<*mut ()>,
 }
@@ -74,12 +81,12 @@ impl Firing<'_> {
     /// Makes the expiry final. `false`: a stop or a reset came before, was told that it was in time, and counts on the
     /// callback to do nothing. A callback that takes a lock claims under it.
     pub fn claim(&self) -> bool {
-        self.head.plan.with(|plan| plan.claim(self.round))
+        self.plan(|plan| plan.claim(self.round))
     }
 
     /// Stops the timer, if it repeats: for a callback that finds that nobody wants it any more.
     pub fn stop(&self) {
-        self.head.plan.with(Plan::stop);
+        self.plan(Plan::stop);
     }
 
     /// The moment that the timer was set to, or that of this tick, however late it is now.
@@ -88,6 +95,30 @@ impl Firing<'_> {
     /// clock.)
     pub fn when(&self) -> Instant {
         epoch() + Duration::from_nanos(self.when)
+    }
+
+    /// A clone of the timer, which is the callback's own argument: it takes the scheduler's count, which nobody needs any
+    /// more.
+    ///
+    /// # Safety
+    /// When the clone may have gone, also on another thread, the callback no longer uses its argument, nor does it
+    /// [claim](Firing::claim) or [stop](Firing::stop).
+    pub unsafe fn keep<F: Fire>(&self, timer: &Timer<F>) -> Timer<F> {
+        match self.count.take() {
+            Some(head) if core::ptr::eq(head.as_ptr(), &timer.0.head) => {
+                // SAFETY: the count is that of this very node, and nobody else uses it.
+                Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) })
+            }
+            other => {
+                self.count.set(other);
+                timer.clone()
+            }
+        }
+    }
+
+    fn plan<R>(&self, look: impl FnOnce(&mut Plan) -> R) -> R {
+        // SAFETY: the scheduler's count keeps it, or the clone that took that: see `keep`.
+        unsafe { self.head.as_ref() }.plan.with(look)
     }
 
     /// The time, by the clock of [`now`], at which the M saw that the timer was due.
@@ -151,6 +182,7 @@ impl<F: Fire> Timer<F> {
                 retain: retain_node::<F>,
                 release: release_node::<F>,
                 light: F::LIGHT,
+                claimed: F::CLAIMED,
             }
         };
         Self(Arc::new(Node { head: Head { plan: SpinLock::new(Plan::stopped()), table }, fire }))
@@ -171,7 +203,9 @@ impl<F: Fire> Timer<F> {
 
 impl<F: Fire> From<Timer<F>> for AnyTimer {
     fn from(timer: Timer<F>) -> Self {
-        timer.as_any()
+        let node = Arc::into_raw(timer.0);
+        // SAFETY: as in `as_any`; the count is the given one's.
+        unsafe { Self::from_head(NonNull::new_unchecked(node.cast_mut().cast())) }
     }
 }
 
@@ -183,15 +217,20 @@ struct Node<F> {
 }
 
 /// # Safety
-/// `head` is that of a `Node<F>`, the caller keeps a count, and is on g0 of the expiry's M.
+/// `head` is that of a `Node<F>`, a count of it is used up, and the caller is on g0 of the expiry's M.
 unsafe fn fire_node<F: Fire>(head: NonNull<Head>, expiry: Expiry) {
     let Expiry { m, round, when, now } = expiry;
     // SAFETY: the caller says so.
-    let (its_head, m) = unsafe { (head.as_ref(), &*m.cast::<M>()) };
-    let firing = Firing { head: its_head, m, round, when, now, not_send: PhantomData };
+    let m = unsafe { &*m.cast::<M>() };
+    let count = Cell::new(Some(head));
+    let firing = Firing { head, m, round, when, now, count: &count, not_send: PhantomData };
     // SAFETY: the caller says so, and the pointer came from `Arc::into_raw` of this very type.
     let timer = ManuallyDrop::new(Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) }));
     F::fire(&timer, firing);
+    if let Some(head) = count.take() {
+        // SAFETY: the callback has not taken the count.
+        drop(unsafe { AnyTimer::from_head(head) });
+    }
 }
 
 /// # Safety
@@ -346,11 +385,12 @@ impl AnyTimer {
     }
 
     /// Calls the callback, on g0 of `m`.
-    pub(crate) fn fire(&self, m: &M, round: u64, when: u64, now: u64) {
+    pub(crate) fn fire(self, m: &M, round: u64, when: u64, now: u64) {
         let expiry = Expiry { m: core::ptr::from_ref(m).cast(), round, when, now };
-        // SAFETY: the reference is counted, during the call too, and the table is that of the node's type.
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the count is used up by the call, and the table is that of the node's type.
         crate::ground::fatal::no_unwind("a timer's callback", || unsafe {
-            (self.head().as_ref().table.fire)(self.head(), expiry)
+            (this.head().as_ref().table.fire)(this.head(), expiry)
         });
     }
 }

@@ -28,7 +28,7 @@ impl<T> Chan<T> {
         if !known {
             // SAFETY: a timer's channel, of which the caller has a receiver.
             let share = unsafe { AlarmShare::of(self.state().ring.slots().cast()) };
-            let made = Timer::new(Alarm(share)).as_any();
+            let made = AnyTimer::from(Timer::new(Alarm(share)));
             let superfluous = {
                 let _state = self.lock.lock();
                 timing.alarm.set(made)

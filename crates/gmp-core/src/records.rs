@@ -4,6 +4,7 @@
 pub(crate) mod attention;
 pub(crate) mod g;
 pub mod latency;
+pub(crate) mod living;
 pub(crate) mod m;
 pub(crate) mod outsiders;
 pub(crate) mod p;

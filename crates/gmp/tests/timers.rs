@@ -59,3 +59,41 @@ fn a_function_that_moves_runs_once() {
     };
     runtime.run(work).unwrap();
 }
+
+/// What a function owns goes with its timer: when the handle has gone, and the goroutine of its last run has ended, and
+/// not before.
+#[test]
+fn what_a_function_owns_goes_once() {
+    struct Owned(Arc<AtomicUsize>);
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    let runtime = told::moving(Builder::new()).procs(2).build().unwrap();
+    let work = || {
+        let (gone, ran) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        for round in 1..=1000 {
+            let (owned, ran_too) = (Owned(gone.clone()), ran.clone());
+            let timer = gmp::time::after_func(Duration::ZERO, move || {
+                assert_eq!(owned.0.load(SeqCst) + 1, round);
+                ran_too.fetch_add(1, SeqCst);
+            });
+            let again = round % 2 == 0;
+            while ran.load(SeqCst) == 0 {
+                gmp::yield_now();
+            }
+            if again {
+                // Perhaps while the first run has not quite ended.
+                timer.reset(Duration::ZERO);
+            }
+            drop(timer);
+            while gone.load(SeqCst) < round {
+                gmp::yield_now();
+            }
+            assert_eq!(ran.swap(0, SeqCst), 1 + usize::from(again));
+        }
+        assert_eq!(gone.load(SeqCst), 1000);
+    };
+    runtime.run(work).unwrap();
+}

@@ -1,17 +1,18 @@
 //! Channels: typed queues between goroutines, and plain threads, with Go's order of events.
 
+mod alarm;
 mod close;
 mod counter;
 mod ending;
 pub(crate) mod erased;
 mod error;
-mod expiry;
 mod glance;
 mod handle;
 mod iter;
 pub(crate) mod protocol;
 mod ring;
 mod task;
+mod timing;
 
 #[cfg(all(test, loom))]
 pub(crate) mod loom_chan;

@@ -5,33 +5,36 @@
 //! run after a delay and contexts with deadlines are built from it. `records/p/plan.rs` describes what a timer goes
 //! through. Go: `timer`, `timers.run` (time.go, Go 1.27).
 
+mod alarm;
 mod remains;
+mod setter;
 
 #[cfg(all(test, loom))]
 mod loom_plan;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use crate::entering::caller::{Caller, Here, caller};
 use crate::entering::foreign;
-use crate::entering::gate;
 use crate::ground::sync::SpinLock;
 use crate::life::handle::JoinHandle;
 use crate::life::spawn::NoRecord;
-use crate::records::m::{Leave, M};
+use crate::records::m::M;
 use crate::records::p::plan::Plan;
 use crate::records::p::timer::{Expiry, Head, Table};
 use crate::records::p::timers::{NEVER, Timers};
 
+pub use alarm::{Setting, instant, now};
 pub(crate) use remains::drop_in_a_goroutine;
 
 pub use crate::records::p::timer::AnyTimer;
 
 use crate::ground::clock::{epoch, nanos};
+use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::ptr::NonNull;
+use setter::{Added, Setter};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,6 +44,10 @@ pub trait Fire: Send + Sync + Sized + 'static {
     /// scheduler finds itself with the last reference, a goroutine is started to drop it, which counts as one of the
     /// runtime's own.
     const LIGHT: bool = !core::mem::needs_drop::<Self>();
+
+    /// Whether each expiry is claimed before the callback is called, for one that would do so at once, under no lock of its
+    /// own. [`Firing::claim`] is not asked then.
+    const CLAIMED: bool = false;
 
     /// Called on the scheduler's stack of the M that found the timer due. It may be called on several Ms at once, if the
     /// period is shorter than the call, or if the timer is reset meanwhile.
@@ -53,10 +60,13 @@ pub trait Fire: Send + Sync + Sized + 'static {
 
 /// One expiry, as its callback sees it.
 pub struct Firing<'a> {
-    head: &'a Head,
+    head: NonNull<Head>,
     m: &'a M,
     round: u64,
     when: u64,
+    now: u64,
+    /// The scheduler's count of the timer, until the callback takes it.
+    count: &'a Cell<Option<NonNull<Head>>>,
     // Of this M's stack.
     not_send: PhantomData<*mut ()>,
 }
@@ -71,12 +81,12 @@ impl Firing<'_> {
     /// Makes the expiry final. `false`: a stop or a reset came before, was told that it was in time, and counts on the
     /// callback to do nothing. A callback that takes a lock claims under it.
     pub fn claim(&self) -> bool {
-        self.head.plan.with(|plan| plan.claim(self.round))
+        self.plan(|plan| plan.claim(self.round))
     }
 
     /// Stops the timer, if it repeats: for a callback that finds that nobody wants it any more.
     pub fn stop(&self) {
-        self.head.plan.with(Plan::stop);
+        self.plan(Plan::stop);
     }
 
     /// The moment that the timer was set to, or that of this tick, however late it is now.
@@ -85,6 +95,35 @@ impl Firing<'_> {
     /// clock.)
     pub fn when(&self) -> Instant {
         epoch() + Duration::from_nanos(self.when)
+    }
+
+    /// A clone of the timer, which is the callback's own argument: it takes the scheduler's count, which nobody needs any
+    /// more.
+    ///
+    /// # Safety
+    /// When the clone may have gone, also on another thread, the callback no longer uses its argument, nor does it
+    /// [claim](Firing::claim) or [stop](Firing::stop).
+    pub unsafe fn keep<F: Fire>(&self, timer: &Timer<F>) -> Timer<F> {
+        match self.count.take() {
+            Some(head) if core::ptr::eq(head.as_ptr(), &timer.0.head) => {
+                // SAFETY: the count is that of this very node, and nobody else uses it.
+                Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) })
+            }
+            other => {
+                self.count.set(other);
+                timer.clone()
+            }
+        }
+    }
+
+    fn plan<R>(&self, look: impl FnOnce(&mut Plan) -> R) -> R {
+        // SAFETY: the scheduler's count keeps it, or the clone that took that: see `keep`.
+        unsafe { self.head.as_ref() }.plan.with(look)
+    }
+
+    /// The time, by the clock of [`now`], at which the M saw that the timer was due.
+    pub fn seen(&self) -> u64 {
+        self.now
     }
 
     /// Spawns a goroutine, next on the P of the M that makes the call; `at` is told as its place of creation.
@@ -143,6 +182,7 @@ impl<F: Fire> Timer<F> {
                 retain: retain_node::<F>,
                 release: release_node::<F>,
                 light: F::LIGHT,
+                claimed: F::CLAIMED,
             }
         };
         Self(Arc::new(Node { head: Head { plan: SpinLock::new(Plan::stopped()), table }, fire }))
@@ -163,40 +203,9 @@ impl<F: Fire> Timer<F> {
 
 impl<F: Fire> From<Timer<F>> for AnyTimer {
     fn from(timer: Timer<F>) -> Self {
-        timer.as_any()
-    }
-}
-
-/// Where a timer is set: on the M of a goroutine, or of a timer's callback.
-struct Setter<'a>(Result<Here, &'a M>);
-
-impl Setter<'_> {
-    #[track_caller]
-    fn enter() -> Self {
-        match caller() {
-            // Several calls of the facade set timers; none of them can be made through a `Handle`.
-            Caller::Plain => panic!(
-                "gmp::time: a timer was set outside a goroutine; timers, and contexts with a deadline, belong to the \
-                 runtime of the goroutine that sets them: do it in a closure given to Runtime::run or gmp::go"
-            ),
-            Caller::Scheduler(m) => {
-                // sysmon's M has lent what it never had.
-                let may_set =
-                    m.p_core().is_some() || (m.lent_p().is_some() && m.leave.get() == Leave::Nothing);
-                if !m.in_policy.get() && may_set {
-                    return Self(Err(m));
-                }
-            }
-            Caller::G(_) => {}
-        }
-        Self(Ok(gate::pass("time::Timer")))
-    }
-
-    fn m(&self) -> &M {
-        match &self.0 {
-            Ok(here) => here.m(),
-            Err(m) => m,
-        }
+        let node = Arc::into_raw(timer.0);
+        // SAFETY: as in `as_any`; the count is the given one's.
+        unsafe { Self::from_head(NonNull::new_unchecked(node.cast_mut().cast())) }
     }
 }
 
@@ -208,15 +217,20 @@ struct Node<F> {
 }
 
 /// # Safety
-/// `head` is that of a `Node<F>`, the caller keeps a count, and is on g0 of the expiry's M.
+/// `head` is that of a `Node<F>`, a count of it is used up, and the caller is on g0 of the expiry's M.
 unsafe fn fire_node<F: Fire>(head: NonNull<Head>, expiry: Expiry) {
-    let Expiry { m, round, when } = expiry;
+    let Expiry { m, round, when, now } = expiry;
     // SAFETY: the caller says so.
-    let (its_head, m) = unsafe { (head.as_ref(), &*m.cast::<M>()) };
-    let firing = Firing { head: its_head, m, round, when, not_send: PhantomData };
+    let m = unsafe { &*m.cast::<M>() };
+    let count = Cell::new(Some(head));
+    let firing = Firing { head, m, round, when, now, count: &count, not_send: PhantomData };
     // SAFETY: the caller says so, and the pointer came from `Arc::into_raw` of this very type.
     let timer = ManuallyDrop::new(Timer(unsafe { Arc::from_raw(head.cast::<Node<F>>().as_ptr()) }));
     F::fire(&timer, firing);
+    if let Some(head) = count.take() {
+        // SAFETY: the callback has not taken the count.
+        drop(unsafe { AnyTimer::from_head(head) });
+    }
 }
 
 /// # Safety
@@ -312,12 +326,21 @@ impl AnyTimer {
         period: u64,
         step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
     ) -> bool {
-        let when = when.min(NEVER - 1);
-        let m = setter.m();
+        self.reset_on(setter.m(), when.min(NEVER - 1), period, step)
+    }
+
+    /// Sets it on an M that has a P, or has lent one.
+    fn reset_on(
+        &self,
+        m: &M,
+        when: u64,
+        period: u64,
+        step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
+    ) -> bool {
         let _hold = m.door.hold();
         if let Some(p) = m.p_core() {
-            let (answer, earliest) = self.set_in_step(&p.timers, when, period, step);
-            if earliest {
+            let (answer, added) = self.set_in_step(&p.timers, when, period, step);
+            if added == Added::Earliest {
                 m.rt().timer_added(when);
             }
             return answer;
@@ -326,40 +349,48 @@ impl AnyTimer {
         let Some(p) = m.lent_p() else {
             crate::fatal!("who sets a timer has, or has lent, a P", "M {} has none", m.id)
         };
-        let (answer, _) = self.set_in_step(&p.timers, when, period, step);
-        m.rt().timer_added_to_lent(p, when);
+        let (answer, added) = self.set_in_step(&p.timers, when, period, step);
+        if added != Added::Nothing {
+            m.rt().timer_added_to_lent(p, when);
+        }
         answer
     }
 
-    /// Returns what `step` returns, and whether the timer is the earliest of `timers` now.
+    /// Returns what `step` returns, and what it added to `timers`.
     fn set_in_step(
         &self,
         timers: &Timers,
         when: u64,
         period: u64,
         step: impl FnOnce(&mut dyn FnMut() -> bool) -> bool,
-    ) -> (bool, bool) {
+    ) -> (bool, Added) {
         let mut add = false;
         let answer = step(&mut || {
             let (pending, adds) = self.plan(|plan| plan.reset(when, period, &timers.home));
             add |= adds;
             pending
         });
-        (answer, add && timers.add_timer(when, self.clone()))
+        if !add {
+            return (answer, Added::Nothing);
+        }
+        let earliest = timers.add_timer(when, self.clone());
+        (answer, if earliest { Added::Earliest } else { Added::Later })
     }
 
     /// Whether an expiry was still to come, and whether the timer is the earliest of `timers` now.
     #[cfg(test)]
     fn set_in(&self, timers: &Timers, when: u64, period: u64) -> (bool, bool) {
-        self.set_in_step(timers, when, period, |set| set())
+        let (pending, added) = self.set_in_step(timers, when, period, |set| set());
+        (pending, added == Added::Earliest)
     }
 
     /// Calls the callback, on g0 of `m`.
-    pub(crate) fn fire(&self, m: &M, round: u64, when: u64) {
-        let expiry = Expiry { m: core::ptr::from_ref(m).cast(), round, when };
-        // SAFETY: the reference is counted, during the call too, and the table is that of the node's type.
+    pub(crate) fn fire(self, m: &M, round: u64, when: u64, now: u64) {
+        let expiry = Expiry { m: core::ptr::from_ref(m).cast(), round, when, now };
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the count is used up by the call, and the table is that of the node's type.
         crate::ground::fatal::no_unwind("a timer's callback", || unsafe {
-            (self.head().as_ref().table.fire)(self.head(), expiry)
+            (this.head().as_ref().table.fire)(this.head(), expiry)
         });
     }
 }

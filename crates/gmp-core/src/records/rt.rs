@@ -152,6 +152,10 @@ pub(crate) trait AnyRuntime<M>: Send + Sync {
     /// A timer was added to `p`, which the caller's M has lent out for a blocking call.
     fn timer_added_to_lent(&self, p: &PCore, when: u64);
 
+    /// The P to whose timers those add who have no P of this runtime; none before the first one is made. It is never
+    /// removed.
+    fn first_p(&self) -> Option<&PCore>;
+
     /// Whether the runtime has closed, so that nothing spawned now would ever run.
     fn is_closed(&self) -> bool;
 

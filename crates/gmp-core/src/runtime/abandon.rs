@@ -267,6 +267,7 @@ impl<C: Config> Sched<C> {
 
 impl<C: Config> Drop for Sched<C> {
     fn drop(&mut self) {
+        crate::records::living::leave(self.header.serial);
         // Of a runtime that never ran, or closed while a plain thread was spawning: nobody will run what is queued.
         self.abandon_the_queued();
         self.disown_what_is_kept();

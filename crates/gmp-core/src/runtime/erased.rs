@@ -262,6 +262,12 @@ impl<C: Config> rt::AnyRuntime<M> for Sched<C> {
         Sched::timer_added(self, when);
     }
 
+    fn first_p(&self) -> Option<&PCore> {
+        let first = self.lock().every_p.first().map(Arc::as_ptr)?;
+        // SAFETY: a P lives as long as its runtime, which is borrowed for the answer.
+        Some(unsafe { &(*first).core })
+    }
+
     fn is_closed(&self) -> bool {
         self.attention() & attention::CLOSING != 0
     }

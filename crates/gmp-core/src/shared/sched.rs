@@ -116,6 +116,8 @@ impl<C: Config> Sched<C> {
         let erased: &AnyRuntime = &*sched;
         // SAFETY: nobody else has the Arc yet, and it owns the header.
         unsafe { sched.header.tie(core::ptr::from_ref(erased)) };
+        let known: Arc<AnyRuntime> = sched.clone();
+        crate::records::living::enter(&known);
         sched
     }
 

@@ -17,7 +17,15 @@ impl<C: Config> Sched<C> {
             timer.plan(|plan| plan.forget(entry, &timers.home));
             return false;
         }
-        match timer.plan(|plan| plan.due(entry, &timers.home, now)) {
+        let claimed = timer.is_claimed();
+        let due = timer.plan(|plan| {
+            let due = plan.due(entry, &timers.home, now);
+            if let (true, Due::Fire { round, .. }) = (claimed, &due) {
+                plan.claim(*round);
+            }
+            due
+        });
+        match due {
             Due::Nothing => false,
             Due::Later(when) => {
                 timers.add_timer(when, timer);
@@ -27,7 +35,7 @@ impl<C: Config> Sched<C> {
                 if again != NEVER {
                     timers.add_timer(again, timer.clone());
                 }
-                timer.fire(m, round, when);
+                timer.fire(m, round, when, now);
                 true
             }
         }

@@ -8,7 +8,11 @@ impl<T> Chan<T> {
     /// Closes the channel. `false`: it was closed already. Never suspends.
     #[doc(alias = "closechan")]
     pub(crate) fn close(&self) -> bool {
-        self.close_quietly().map(Closing::wake).is_some()
+        let Some(closing) = self.close_quietly() else { return false };
+        if !closing.0.is_empty() {
+            closing.wake();
+        }
+        true
     }
 
     /// [`Chan::close`] that leaves it to the caller to wake those who waited: for who closes a channel under a lock of its
@@ -17,6 +21,12 @@ impl<T> Chan<T> {
         let state = self.lock.lock();
         if !state.closed.close() {
             return None;
+        }
+        if let Some(timing) = state.timing() {
+            timing.close();
+        }
+        if state.receivers.is_empty() && state.senders.is_empty() {
+            return Some(Closing(Vec::new()));
         }
         // Go readies its list from the end: the goroutine that has waited longest is readied last, and so runs next.
         let (mut woken, mut returned) = (Vec::new(), Vec::new());

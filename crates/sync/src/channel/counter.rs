@@ -6,22 +6,24 @@
 //!
 //! **Invariant.** `sides` starts as the number of sides that have handles and falls by one when a side has lost its
 //! last handle and has closed the channel for the other; whoever takes it to 0 frees the channel. A side without
-//! handles never gets one again, since a handle is made only by cloning another.
+//! handles never gets one again, since a handle is made only by cloning another. The alarm of a timer's channel, which
+//! has no senders, counts as one more side.
 
 use super::protocol::Chan;
 use super::ring::Ring;
+use super::timing::Timing;
 use crate::seam::AtomicUsize;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use gmp_core::timer::AnyTimer;
 use std::alloc::{self, Layout, LayoutError};
-use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// More handles than memory has room for: a loop that forgets its clones ends here, not in an overflow.
 const MOST: usize = isize::MAX as usize;
 
-/// A channel and the counts of its handles, in one piece of memory with the buffer's slots behind.
+/// A channel and the counts of its handles, in one piece of memory with the buffer's slots behind. A timer's channel has
+/// its [`Timing`] there instead.
 #[repr(C)]
 struct Counted<T> {
     chan: Chan<T>,
@@ -48,9 +50,10 @@ impl<T> Counted<T> {
     /// # Panics
     /// If no memory has room for that many values.
     #[inline]
-    fn layout(capacity: usize) -> (Layout, usize, usize) {
+    fn layout(capacity: usize, timed: bool) -> (Layout, usize, usize) {
         let fit = || {
-            let (whole, slots) = Layout::new::<Self>().extend(Layout::array::<T>(capacity)?)?;
+            let behind = if timed { Layout::new::<Timing>() } else { Layout::array::<T>(capacity)? };
+            let (whole, slots) = Layout::new::<Self>().extend(behind)?;
             if whole.align() > align_of::<Self>() {
                 return Ok((whole, 0, slots));
             }
@@ -67,7 +70,8 @@ impl<T> Counted<T> {
     /// If there is no memory for that many values.
     #[inline]
     fn make(capacity: usize, senders: usize, kind: Kind) -> NonNull<Self> {
-        let (layout, spare, slots) = Self::layout(capacity);
+        let timed = matches!(kind, Kind::Timer);
+        let (layout, spare, slots) = Self::layout(capacity, timed);
         // SAFETY: not of size zero.
         let Some(base) = NonNull::new(unsafe { alloc::alloc(layout) }) else { no_memory(capacity, layout) };
         let skipped = if spare == 0 { 0 } else { base.addr().get().wrapping_neg() % align_of::<Self>() };
@@ -78,7 +82,14 @@ impl<T> Counted<T> {
             let sides = 1 + usize::from(senders != 0);
             let (senders, receivers) = (AtomicUsize::new(senders), AtomicUsize::new(1));
             let sides = AtomicUsize::new(sides);
-            at.cast::<Self>().write(Self { chan: Chan::new(ring), senders, receivers, sides, kind, skipped });
+            at.cast::<Self>().write(Self {
+                chan: Chan::new(ring, timed),
+                senders,
+                receivers,
+                sides,
+                kind,
+                skipped,
+            });
             at.cast()
         }
     }
@@ -97,9 +108,13 @@ impl<T> Counted<T> {
         }
         // SAFETY: the caller has it for itself.
         unsafe {
-            let (layout, ..) = Self::layout(this.as_ref().chan.capacity());
+            let timed = this.as_ref().kind.is_timers();
+            let (layout, _, slots) = Self::layout(this.as_ref().chan.capacity(), timed);
             let _memory = Memory(this.cast().sub(this.as_ref().skipped), layout);
             this.drop_in_place();
+            if timed {
+                this.cast::<u8>().add(slots).cast::<Timing>().drop_in_place();
+            }
         }
     }
 }
@@ -115,10 +130,15 @@ enum Kind {
     Plain,
     /// It was made without senders.
     Never,
-    /// A timer's channel. Its sender belongs to the timer's callback, and goes without closing the channel; the last
-    /// receiver stops the timer. The timer, which holds the sender, is put in before anybody else has the channel,
-    /// and taken out once.
-    Timer(Mutex<Option<AnyTimer>>),
+    /// A timer's channel, which has no senders. The last receiver stops the timer.
+    Timer,
+}
+
+impl Kind {
+    #[inline]
+    fn is_timers(&self) -> bool {
+        matches!(self, Self::Timer)
+    }
 }
 
 /// A side of a channel.
@@ -142,12 +162,6 @@ impl<T> Share<T> {
     #[inline]
     pub(super) fn pair(capacity: usize) -> (Self, Self) {
         let counted = Counted::make(capacity, 1, Kind::Plain);
-        (Self(counted), Self(counted))
-    }
-
-    /// A timer's channel, with one share on each side.
-    pub(super) fn of_timer() -> (Self, Self) {
-        let counted = Counted::make(1, 1, Kind::Timer(Mutex::new(None)));
         (Self(counted), Self(counted))
     }
 
@@ -188,13 +202,7 @@ impl<T> Share<T> {
     /// Whether it is a timer's channel.
     #[inline]
     pub(super) fn is_timers(&self) -> bool {
-        matches!(self.counted().kind, Kind::Timer(_))
-    }
-
-    /// Ties a timer's channel to its timer, or unties it with `None`, and gives what was there before.
-    pub(super) fn tie(&self, timer: Option<AnyTimer>) -> Option<AnyTimer> {
-        let Kind::Timer(place) = &self.counted().kind else { return None };
-        core::mem::replace(&mut *place.lock().unwrap_or_else(PoisonError::into_inner), timer)
+        self.counted().kind.is_timers()
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
@@ -216,30 +224,73 @@ impl<T> Share<T> {
 
     #[inline(never)]
     fn end(&self, side: Side, last: impl FnOnce(&Self)) {
-        /// Frees the channel even if `last` unwinds out of a value's destructor.
-        struct Free<T>(NonNull<Counted<T>>);
-        impl<T> Drop for Free<T> {
-            fn drop(&mut self) {
-                // SAFETY: this side's count in `sides` is still held.
-                let sides = unsafe { &self.0.as_ref().sides };
-                // ORDER: sides. As for the handles.
-                if sides.load(Acquire) == 1 || sides.fetch_sub(1, Release) == 1 {
-                    // ORDER: sides. As above.
-                    sides.load(Acquire);
-                    // SAFETY: both sides have no handle left, so this is the only reference.
-                    unsafe { Counted::free(self.0) };
-                }
-            }
-        }
         // ORDER: handles. As in `give_back`.
         self.count(side).load(Acquire);
-        let _free = Free(self.0);
-        // ORDER: sides. As above.
+        // It is freed even if `last` unwinds out of a value's destructor.
+        let _free = Held(self.0);
+        // ORDER: sides. As in `Held`.
         let alone = self.counted().sides.load(Acquire) == 1;
         // With nobody left on the other side there is nobody who could notice that the channel is closed.
         if !(alone && matches!(self.counted().kind, Kind::Plain)) {
             last(self);
         }
+    }
+}
+
+/// One count of `sides`. Whoever drops the last one frees the channel.
+struct Held<T>(NonNull<Counted<T>>);
+
+impl<T> Drop for Held<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the count is still held.
+        let sides = unsafe { &self.0.as_ref().sides };
+        // ORDER: sides. As for the handles.
+        if sides.load(Acquire) == 1 || sides.fetch_sub(1, Release) == 1 {
+            // ORDER: sides. As for the handles.
+            sides.load(Acquire);
+            // SAFETY: nobody else has a count left, so this is the only reference.
+            unsafe { Counted::free(self.0) };
+        }
+    }
+}
+
+/// An alarm's share in a timer's channel. It is no handle, so the last receiver's end does not wait for it, but the
+/// channel's memory does.
+pub(super) struct AlarmShare(Held<Instant>);
+
+// SAFETY: a counted reference to a channel, which may be used from any thread.
+unsafe impl Send for AlarmShare {}
+// SAFETY: the same.
+unsafe impl Sync for AlarmShare {}
+
+impl AlarmShare {
+    /// A share in the channel that this belongs to, made while a receiver keeps the channel.
+    ///
+    /// # Safety
+    /// It is what a timer's channel has behind it, by a pointer to the whole of that memory, and the caller has a receiver.
+    pub(super) unsafe fn of(timing: NonNull<Timing>) -> Self {
+        let (_, _, behind) = Counted::<Instant>::layout(0, true);
+        // SAFETY: the caller says so.
+        let counted = unsafe { timing.byte_sub(behind) }.cast::<Counted<Instant>>();
+        // SAFETY: freed by the last count only, and the receivers have one.
+        unsafe { counted.as_ref() }.sides.fetch_add(1, Relaxed);
+        Self(Held(counted))
+    }
+
+    pub(super) fn chan(&self) -> &Chan<Instant> {
+        // SAFETY: freed by the last count only.
+        unsafe { &self.0.0.as_ref().chan }
+    }
+}
+
+impl Share<Instant> {
+    /// A timer's channel, with one share on the receivers' side and no senders.
+    pub(super) fn of_timer(timing: Timing) -> Self {
+        let counted = Counted::make(0, 0, Kind::Timer);
+        // SAFETY: it has the place for this behind it, and nobody else has it yet.
+        unsafe { counted.as_ref().chan.state().ring.slots().cast().write(timing) };
+        Self(counted)
     }
 }
 

@@ -29,6 +29,20 @@ impl ErasedChannel {
         if senders { &state.senders } else { &state.receivers }
     }
 
+    /// Whether it is a timer's channel at which nobody may wait yet ([`ErasedChannel::arm`]).
+    ///
+    /// # Safety
+    /// The lock is held.
+    #[inline]
+    pub(crate) unsafe fn is_unarmed(&self) -> bool {
+        self.0.state().is_unarmed()
+    }
+
+    /// [`Chan::arm`].
+    pub(crate) fn arm(&self) {
+        self.0.arm();
+    }
+
     /// Whether a send, or a receive, could be ready. If this is `false` it is not.
     ///
     /// # Safety
@@ -38,7 +52,7 @@ impl ErasedChannel {
         let state = self.0.state();
         let (others, ring) = (if sends { &state.receivers } else { &state.senders }, &state.ring);
         let unready = if sends { ring.capacity() } else { 0 };
-        !others.is_empty() | (ring.len() != unready) | state.closed.is()
+        !others.is_empty() | (ring.len() != unready) | state.closed.is() | state.timed
     }
 }
 
@@ -48,7 +62,7 @@ impl<T> State<T> {
     pub(crate) fn is_ready(&self, sends: bool) -> Result<Option<WakeHandle>, Refusal> {
         let (others, buffer) = match sends {
             true => (&self.receivers, !self.ring.is_full()),
-            false => (&self.senders, self.ring.len() > 0),
+            false => (&self.senders, self.ring.len() > 0 || self.is_due()),
         };
         if self.closed.is() && sends {
             return Err(Refusal::Closed);

@@ -15,6 +15,9 @@ impl<T> State<T> {
         if !self.has_nothing_for(sends) {
             return None;
         }
+        if self.timed {
+            return None;
+        }
         if !self.closed.is() {
             return Some(Refusal::NotReady);
         }

@@ -10,8 +10,11 @@ pub use sender::Sender;
 
 use super::counter::{Share, Side};
 use super::protocol::Chan;
+use super::timing::Timing;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
+use gmp_core::timer::Setting;
+use std::time::{Duration, Instant};
 
 /// A channel for values of `T` with room for `capacity` of them; with 0 each send waits for a receive. Never suspends.
 ///
@@ -66,10 +69,13 @@ pub fn never<T>() -> Receiver<T> {
     Receiver { chan: Share::without_senders() }
 }
 
-/// A channel for a timer, to which [`Receiver::tie`] ties it.
-pub(crate) fn of_timer<T>() -> (Sender<T>, Receiver<T>) {
-    let (sender, receiver) = Share::of_timer();
-    (Sender { chan: sender }, Receiver { chan: receiver })
+/// The channel of a timer that goes off after `delay`, and then every `period` if that is not zero. Never suspends.
+///
+/// # Panics
+/// Outside a goroutine.
+#[track_caller]
+pub(crate) fn of_timer(delay: Duration, period: Duration) -> Receiver<Instant> {
+    Receiver { chan: Share::of_timer(Timing::new(Setting::of_caller(), delay, period)) }
 }
 
 /// The methods of both sides.

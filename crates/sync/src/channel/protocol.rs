@@ -32,6 +32,8 @@ pub(crate) type Slot = Option<NonNull<()>>;
 #[repr(C)]
 pub(crate) struct State<T> {
     pub(super) closed: Closed,
+    /// Whether this is a timer's channel (`timing.rs`). It never changes.
+    pub(super) timed: bool,
     pub(super) ring: Ring<T>,
     pub(crate) receivers: Queue<Slot>,
     pub(crate) senders: Queue<Slot>,
@@ -133,9 +135,9 @@ impl Direction for Receiving {
 }
 
 impl<T> Chan<T> {
-    pub(super) fn new(ring: Ring<T>) -> Self {
+    pub(super) fn new(ring: Ring<T>, timed: bool) -> Self {
         let (closed, receivers, senders) = (Closed(AtomicBool::new(false)), Queue::new(), Queue::new());
-        Self { lock: Lock::biased(State { closed, ring, receivers, senders }) }
+        Self { lock: Lock::biased(State { closed, timed, ring, receivers, senders }) }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -275,6 +277,8 @@ impl<T> Chan<T> {
                 unsafe { slot.write(first) };
                 Ok(None)
             }
+            // SAFETY: as the caller promises.
+            None if state.timed => unsafe { state.receive_time(slot) },
             None if state.closed.is() => Err(Refusal::Closed),
             None => Err(Refusal::NotReady),
         }
@@ -355,6 +359,19 @@ impl<T> Chan<T> {
                 caller
             }
         };
+        while state.is_unarmed() {
+            drop(state);
+            self.arm();
+            state = self.lock.lock();
+            // SAFETY: as the caller promises.
+            match unsafe { D::now(self, &state, slot) } {
+                Err(Refusal::NotReady) => {}
+                other => {
+                    drop(state);
+                    return other.map(wake);
+                }
+            }
+        }
         let waiter = Waiter::alone();
         let node = Node::new(&waiter, 0, NonNull::new(slot.cast()));
         // SAFETY: `wait` returns when the node is off the queue.

@@ -28,6 +28,12 @@ impl<T> Ring<T> {
         Self { slots, capacity, first: Cell::new(0), len: AtomicUsize::new(0), owns: PhantomData }
     }
 
+    /// Where the slots are.
+    #[inline]
+    pub(super) fn slots(&self) -> NonNull<T> {
+        self.slots
+    }
+
     /// How many values the ring has room for. May be asked without the lock.
     #[inline]
     pub(super) fn capacity(&self) -> usize {

@@ -121,9 +121,17 @@ impl<T> Queued<T> {
         foreign::refuse(D::CALL);
         let queued = Self(wait, waker.clone());
         let outsider = queued.0.outsider(Some(waker.clone()));
-        let state = chan.lock.lock();
-        // SAFETY: the slot is as the caller says, and the future's alone.
-        match unsafe { D::now(chan, &state, queued.0.slot()) } {
+        let (state, ended) = loop {
+            let state = chan.lock.lock();
+            // SAFETY: the slot is as the caller says, and the future's alone.
+            let ended = unsafe { D::now(chan, &state, queued.0.slot()) };
+            if !(matches!(ended, Err(Refusal::NotReady)) && state.is_unarmed()) {
+                break (state, ended);
+            }
+            drop(state);
+            chan.arm();
+        };
+        match ended {
             Err(Refusal::NotReady) => {
                 queued.0.waiter.set_outsider(outsider);
                 // SAFETY: in no queue yet; its memory stays while the waiter keeps a reference, and that is until it is

@@ -21,6 +21,7 @@
 use super::case::Case;
 use super::rng::Rng;
 use super::timeout::{Kind, Timeout};
+use crate::channel::erased::ErasedChannel;
 use crate::channel::protocol::{Refusal, Slot, wake};
 use crate::wait::{Caller, Fired, Lock, Me, Node, RawLock, TakenBy, Waiter, check_unfired};
 use core::cell::{Cell, UnsafeCell};
@@ -222,6 +223,9 @@ impl<'s, 'a> Round<'s, 'a> {
         };
         let deadline = timeout.deadline();
         loop {
+            if let Some(ended) = self.arm_timers() {
+                return Some(ended);
+            }
             match self.wait(&caller, deadline) {
                 // Somebody else may have been faster than a case that only asks; if none is ready, the locks are held
                 // again.
@@ -241,6 +245,22 @@ impl<'s, 'a> Round<'s, 'a> {
                 }
             }
         }
+    }
+
+    /// Sees to it that the alarms of timers' channels come in time; all locks are held, before and after. `Some`: a case
+    /// came up meanwhile, and none is held.
+    #[inline]
+    fn arm_timers(&self) -> Option<Ended<'s, 'a>> {
+        let channels = || self.entries.iter().map(|entry| entry.case.get().erased());
+        // SAFETY: the locks are held.
+        while channels().any(|channel| unsafe { channel.is_unarmed() }) {
+            unlock_all(self.entries);
+            channels().for_each(ErasedChannel::arm);
+            if let Some(ended) = self.look() {
+                return Some(ended);
+            }
+        }
+        None
     }
 
     /// Waits at all channels. Their locks are held at first, and given back when this returns. `Err`: no case came

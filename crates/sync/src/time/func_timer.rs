@@ -19,11 +19,12 @@ struct Run<F> {
 }
 
 impl<F: Fn() + Send + Sync + 'static> Fire for Run<F> {
+    const CLAIMED: bool = true;
+
     fn fire(timer: &CoreTimer<Self>, firing: Firing<'_>) {
-        if firing.claim() {
-            let run = timer.clone();
-            spawn(&firing, timer.callback().at, move || (run.callback().f)());
-        }
+        // SAFETY: the argument is not used after this.
+        let run = unsafe { firing.keep(timer) };
+        spawn(&firing, run.callback().at, move || (run.callback().f)());
     }
 }
 
@@ -34,10 +35,9 @@ struct RunOnce<F> {
 }
 
 impl<F: FnOnce() + Send + 'static> Fire for RunOnce<F> {
+    const CLAIMED: bool = true;
+
     fn fire(timer: &CoreTimer<Self>, firing: Firing<'_>) {
-        if !firing.claim() {
-            return;
-        }
         let RunOnce { f, at } = timer.callback();
         // Nothing under this lock can panic.
         if let Some(f) = f.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -55,12 +55,12 @@ fn spawn(firing: &Firing<'_>, at: &'static Location<'static>, f: impl FnOnce() +
 impl FuncTimer {
     #[track_caller]
     pub(super) fn start(delay: Duration, f: impl Fn() + Send + Sync + 'static) -> Self {
-        Self::set(delay, CoreTimer::new(Run { f, at: Location::caller() }).as_any())
+        Self::set(delay, CoreTimer::new(Run { f, at: Location::caller() }).into())
     }
 
     #[track_caller]
     pub(super) fn start_once(delay: Duration, f: impl FnOnce() + Send + 'static) -> Self {
-        Self::set(delay, CoreTimer::new(RunOnce { f: Mutex::new(Some(f)), at: Location::caller() }).as_any())
+        Self::set(delay, CoreTimer::new(RunOnce { f: Mutex::new(Some(f)), at: Location::caller() }).into())
     }
 
     #[track_caller]

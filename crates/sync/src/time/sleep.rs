@@ -44,8 +44,8 @@ pub fn sleep_until(at: Instant) {
 
 /// A future that ends after `duration`, counted from this call. Never suspends.
 ///
-/// The caller's runtime keeps the timer, on whatever executor the future is awaited: if the runtime closes first, the
-/// future never ends. Dropping the future stops the timer.
+/// The caller's runtime keeps the timer, on whatever executor the future is awaited: if the runtime closes first, nobody
+/// wakes the future. Dropping the future stops the timer.
 ///
 /// ```
 /// # let runtime = gmp::Builder::new().build().unwrap();

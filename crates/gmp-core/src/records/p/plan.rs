@@ -219,7 +219,8 @@ impl Plan {
     /// Whether the entry that counts lies in a heap of the same runtime as `other`.
     fn is_queued_beside(&self, other: &Home) -> bool {
         // SAFETY: invariant 2: there is an entry, so the heap lives.
-        self.queued != NEVER && unsafe { &*self.home }.runtime == other.runtime
+        let beside = || ptr::eq(self.home, other) || unsafe { &*self.home }.runtime == other.runtime;
+        self.queued != NEVER && beside()
     }
 
     fn begin_round(&mut self) {

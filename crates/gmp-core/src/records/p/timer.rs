@@ -14,11 +14,14 @@ pub(crate) struct Head {
 /// What depends on the callback's type.
 #[derive(Debug)]
 pub(crate) struct Table {
+    /// Uses a count up.
     pub(crate) fire: unsafe fn(NonNull<Head>, Expiry),
     pub(crate) retain: unsafe fn(NonNull<Head>),
     /// Gives the count up; what nobody has any more comes out, to be dropped by the caller.
     pub(crate) release: unsafe fn(NonNull<Head>) -> Option<Remains>,
     pub(crate) light: bool,
+    /// Each expiry is claimed before the callback is called.
+    pub(crate) claimed: bool,
 }
 
 /// What nobody refers to any more, such as a timer's memory: to be dropped where foreign code may run.
@@ -31,6 +34,8 @@ pub(crate) struct Expiry {
     pub(crate) m: *const (),
     pub(crate) round: u64,
     pub(crate) when: u64,
+    /// When the M saw that it was due.
+    pub(crate) now: u64,
 }
 
 /// A timer whose callback's type is forgotten, and all that can be done with it. Clones are the same timer.
@@ -54,6 +59,13 @@ impl AnyTimer {
 
     pub(crate) fn head(&self) -> NonNull<Head> {
         self.0
+    }
+
+    /// Whether each expiry is claimed before the callback is called.
+    #[inline]
+    pub(crate) fn is_claimed(&self) -> bool {
+        // SAFETY: the reference is counted.
+        unsafe { self.0.as_ref() }.table.claimed
     }
 
     #[inline]

@@ -5,7 +5,6 @@ use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::protocol::Refusal;
 use crate::seam::{give_way, step_aside};
 use core::mem::MaybeUninit;
-use gmp_core::timer::AnyTimer;
 use std::time::{Duration, Instant};
 
 /// The receiving side of a channel. Clones receive from the same channel, and each value goes to one of them. When
@@ -168,16 +167,13 @@ impl<T> Receiver<T> {
         self.chan.is_never()
     }
 
-    /// Ties the channel to its timer, which is stopped when the last receiver goes.
-    pub(crate) fn tie(&self, timer: AnyTimer) {
-        self.chan.tie(Some(timer));
-    }
-
     /// Called when the last receiver has gone.
     pub(super) fn last(chan: &Share<T>) {
-        if let Some(timer) = chan.tie(None) {
-            timer.stop();
+        if chan.is_timers() {
+            // Nobody is left who could notice that it is closed.
+            chan.abandon_timer();
+        } else {
+            chan.close_and_empty();
         }
-        chan.close_and_empty();
     }
 }

@@ -166,8 +166,6 @@ impl<T> Sender<T> {
 impl<T> Sender<T> {
     /// Called when the last sender has gone.
     pub(super) fn last(chan: &Share<T>) {
-        if !chan.is_timers() {
-            chan.close();
-        }
+        chan.close();
     }
 }

@@ -20,6 +20,14 @@ fn pinned() -> gmp::Builder<gmp::policy::Go> {
         .at_main_return(AtMainReturn::Unwind)
 }
 
+/// Main waits until so many others do.
+fn wait_for(others: usize) {
+    gmp::sleep(Duration::from_millis(100));
+    while gmp::stats().waiting < others {
+        gmp::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A goroutine is pinned to m0 and waits at the end of its scope, for a child that is pinned to another M.
 fn pinned_scope() {
     let finished = pinned().build().unwrap().run(|| {
@@ -29,7 +37,7 @@ fn pinned_scope() {
                 gmp::blocking(|| std::thread::sleep(Duration::from_millis(50)));
             });
         });
-        gmp::sleep(Duration::from_millis(100));
+        wait_for(2);
         drop(started);
     });
     println!("{}", finished.unwrap().left.is_clean());
@@ -49,7 +57,7 @@ fn pinned_join() {
                 );
             });
         }
-        gmp::sleep(Duration::from_millis(150));
+        wait_for(4);
     });
     println!("{}", finished.unwrap().left.is_clean());
 }

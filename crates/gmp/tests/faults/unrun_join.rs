@@ -183,6 +183,9 @@ fn closing() {
             })
         });
         tell.send((parked, stays, starts.recv().unwrap())).unwrap();
+        while gmp::stats().waiting == 0 {
+            gmp::yield_now();
+        }
     });
     let (parked, stays, unparker) = told.recv().unwrap();
     assert_eq!(left.unwrap().left.running, 1);

@@ -32,6 +32,8 @@ mod loom_change;
 mod loom_locks;
 #[cfg(all(test, loom))]
 mod loom_mutex;
+#[cfg(all(test, loom))]
+mod loom_semaphore;
 #[cfg(all(test, not(loom)))]
 mod tests;
 

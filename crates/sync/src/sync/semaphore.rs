@@ -1,18 +1,28 @@
 //! `Semaphore`: a number of permits, given out in the order in which they were asked for.
 //!
 //! ```text
-//!   acquire n: nobody waits and n are there? take them ─► else queue, sleep
-//!   give back: permits + n; then, as long as the first in the queue can be served, serve it
+//!   word: free permits | QUEUED
+//!
+//!   acquire n: not QUEUED and n are free? take them, by one compare-and-swap
+//!              else, locked: the same, or set QUEUED in one step with that look ─► queue, sleep
+//!   give back: free + n, by one addition. If QUEUED was set, locked: as long as the first in the queue can be served,
+//!              serve it; QUEUED goes with the last of them
 //! ```
 //!
-//! **Invariant.** Whenever the lock is free, the first waiter asks for more permits than there are. So a waiter that
-//! asks for many is not overtaken by those that ask for few, and nobody waits without need. Whoever leaves the queue
-//! serves those behind. A waiter that a closed runtime has abandoned cannot do so; the next caller does it instead.
+//! **Invariant.** Only the lock's holder changes QUEUED, which is set whenever somebody is in the queue while the lock is
+//! free. While it is set, only the lock's holder takes permits. So whoever adds some either does so before a waiter has
+//! looked, and the waiter takes them, or finds QUEUED set, and serves the queue after that. Therefore, whenever the lock is
+//! free, the first waiter asks for more permits than there are, or somebody is on the way to serve it: a waiter that asks
+//! for many is not overtaken by those that ask for few, and nobody waits without need. Whoever leaves the queue serves
+//! those behind. A waiter that a closed runtime has abandoned cannot do so; the next caller does it instead.
+//!
+//! Go's semaphores look and add without a lock, too: `cansemacquire`, `semrelease1` (sema.go, Go 1.27).
 
-use crate::seam::{const_fn, give_way, step_aside};
+use crate::seam::{AtomicUsize, const_fn, give_way, step_aside};
 use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Waiter, must_have, wait};
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::{WaitReason, Wake};
 use std::time::{Duration, Instant};
 
@@ -37,20 +47,32 @@ use std::time::{Duration, Instant};
 /// }).unwrap();
 /// ```
 #[doc(alias = "semaphore.Weighted")]
-pub struct Semaphore(Lock<Permits>);
-
-/// What the lock protects.
-struct Permits {
-    free: usize,
+pub struct Semaphore {
+    word: AtomicUsize,
     /// A node's content is the number of permits that it asks for.
-    queue: Queue<usize>,
+    queue: Lock<Queue<usize>>,
 }
 
+/// The word's lowest bit: somebody waits, or is about to.
+const QUEUED: usize = 1;
+/// One permit in the word.
+const ONE: usize = 2;
+/// Up to so many permits are added at once, and taken back if they are too many: the word has room for two more bits of
+/// permits than [`Semaphore::MAX_PERMITS`], and as many such calls would have to be under way.
+const AT_ONCE: usize = 1 << 20;
+
 impl Semaphore {
+    /// The most permits that may be free at a time: a quarter of what a `usize` counts.
+    pub const MAX_PERMITS: usize = usize::MAX >> 2;
+
     const_fn! {
         /// A semaphore with this many permits. Never suspends.
+        ///
+        /// # Panics
+        /// If there are more than [`Semaphore::MAX_PERMITS`].
         pub const fn new(permits: usize) -> Self {
-            Self(Lock::new(Permits { free: permits, queue: Queue::new() }))
+            assert!(permits <= Self::MAX_PERMITS, "Semaphore::new: more permits than Semaphore::MAX_PERMITS");
+            Self { word: AtomicUsize::new(permits * ONE), queue: Lock::new(Queue::new()) }
         }
     }
 
@@ -176,7 +198,7 @@ impl Semaphore {
     /// Shown at [`Semaphore::acquire_many`].
     pub fn available(&self) -> usize {
         step_aside();
-        self.0.lock().free
+        self.word.load(Relaxed) / ONE
     }
 
     /// Adds `n` permits. Never suspends.
@@ -197,55 +219,112 @@ impl Semaphore {
     /// ```
     ///
     /// # Panics
-    /// If there would be more than `usize::MAX` permits.
+    /// If more than [`Semaphore::MAX_PERMITS`] would be free.
     #[doc(alias = "Release")]
     #[track_caller]
     #[inline]
     pub fn add_permits(&self, n: usize) {
         step_aside();
-        let mut permits = self.0.lock();
-        let Some(free) = permits.free.checked_add(n) else {
-            drop(permits);
-            too_many(n);
-        };
-        permits.free = free;
-        self.serve_any(permits);
-    }
-
-    /// Permits have come back: serves those who wait, if somebody does, and gives back the lock.
-    #[inline]
-    fn serve_any(&self, permits: Guard<'_, Permits>) {
-        if !permits.queue.is_empty() {
-            drop(self.serve(permits));
+        if n > AT_ONCE {
+            return self.add_many(n);
+        }
+        // ORDER: semaphore. Pairs with `take_free` and `serve`: who gets the permits sees what was done before.
+        let old = self.word.fetch_add(n * ONE, Release);
+        if old & QUEUED != 0 || old / ONE + n > Self::MAX_PERMITS {
+            self.has_added(old, n);
         }
     }
 
-    /// Serves the first waiter for as long as there are enough permits.
+    /// `n` permits were added to a word that was `old`, which was full, or where somebody waits.
     #[cold]
     #[inline(never)]
-    fn serve<'a>(&'a self, mut permits: Guard<'a, Permits>) -> Guard<'a, Permits> {
-        loop {
-            let free = permits.free;
-            let Some(node) = permits.queue.pop_if(|&n| n <= free, |_| ()) else { return permits };
-            let n = node.extra;
-            let handle = node.fire(Fired::Done);
-            permits.free -= n;
-            drop(permits);
-            handle.wake();
-            permits = self.0.lock();
+    #[track_caller]
+    fn has_added(&self, old: usize, n: usize) {
+        if old / ONE + n > Self::MAX_PERMITS {
+            self.word.fetch_sub(n * ONE, Relaxed);
+            too_many(n);
         }
+        drop(self.serve(self.queue.lock()));
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn add_many(&self, n: usize) {
+        let more = |word: usize| {
+            let free = (word / ONE).checked_add(n).filter(|&free| free <= Self::MAX_PERMITS)?;
+            Some((free * ONE) | (word & QUEUED))
+        };
+        // ORDER: semaphore, as in `add_permits`.
+        match self.word.fetch_update(Release, Relaxed, more) {
+            Ok(old) if old & QUEUED == 0 => {}
+            Ok(_) => drop(self.serve(self.queue.lock())),
+            Err(_) => too_many(n),
+        }
+    }
+
+    /// Serves the first waiter for as long as there are enough permits. Under the lock, which it gives back meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn serve<'a>(&'a self, mut queue: Guard<'a, Queue<usize>>) -> Guard<'a, Queue<usize>> {
+        loop {
+            // ORDER: semaphore. Acquire pairs with `add_permits`, by whomever the permits were added.
+            let free = self.word.load(Acquire) / ONE;
+            let node = queue.pop_if(|&n| n <= free, |_| ()).map(|node| (node.extra, node.fire(Fired::Done)));
+            if let Some((n, _)) = &node {
+                self.word.fetch_sub(n * ONE, Relaxed);
+            }
+            if queue.is_empty() {
+                self.word.fetch_and(!QUEUED, Relaxed);
+            }
+            let Some((_, handle)) = node else { return queue };
+            drop(queue);
+            handle.wake();
+            queue = self.queue.lock();
+        }
+    }
+
+    /// Takes `n` permits unless somebody waits.
+    #[inline]
+    fn take_free(&self, n: usize) -> bool {
+        let mut word = self.word.load(Relaxed);
+        while word & QUEUED == 0 && word / ONE >= n {
+            // ORDER: semaphore. Pairs with `add_permits`.
+            match self.word.compare_exchange_weak(word, word - n * ONE, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    /// Takes `n` permits, or else sets QUEUED. Under the lock.
+    fn take_or_queue(&self, n: usize) -> bool {
+        let mut word = self.word.load(Relaxed);
+        while word & QUEUED == 0 {
+            let enough = word / ONE >= n;
+            let new = if enough { word - n * ONE } else { word | QUEUED };
+            // ORDER: semaphore. Pairs with `add_permits`.
+            match self.word.compare_exchange(word, new, Acquire, Relaxed) {
+                Ok(_) => return enough,
+                Err(now) => word = now,
+            }
+        }
+        false
     }
 
     /// Takes `n` permits unless somebody waits who can still come back.
     #[inline]
     fn take_now(&self, n: usize) -> bool {
-        let mut permits = self.0.lock();
-        if permits.take(n) {
-            return true;
-        }
-        // The first waiter may have been abandoned by its runtime, which nobody has told us; those behind it come
-        // before us.
-        !permits.queue.is_empty() && self.serve(permits).take(n)
+        self.take_free(n) || (self.word.load(Relaxed) & QUEUED != 0 && self.take_past_the_abandoned(n))
+    }
+
+    /// The first waiter may have been abandoned by its runtime, which nobody has told us; those behind it come before us.
+    #[cold]
+    #[inline(never)]
+    fn take_past_the_abandoned(&self, n: usize) -> bool {
+        let _queue = self.serve(self.queue.lock());
+        self.take_free(n)
     }
 
     #[must_use]
@@ -260,16 +339,16 @@ impl Semaphore {
         let caller = Caller::enter("Semaphore::acquire");
         let mut mode = WaitMode::new(WaitReason::Semaphore, deadline);
         loop {
-            let mut permits = self.0.lock();
-            if permits.take(n) {
+            let queue = self.queue.lock();
+            if self.take_or_queue(n) {
                 return true;
             }
             let waiter = Waiter::alone();
             let node = Node::new(&waiter, 0, n);
             // SAFETY: `wait` returns when the node is off the queue, and until then nothing of it moves.
-            unsafe { permits.queue.push_back(&node) };
+            unsafe { queue.push_back(&node) };
             // SAFETY: the node is queued, and the waiter's only one.
-            match unsafe { wait(&caller, permits, |permits| &permits.queue, &waiter, &node, mode) } {
+            match unsafe { wait(&caller, queue, |queue| queue, &waiter, &node, mode) } {
                 Ok(_) => return true,
                 Err(Unfired { wake, guard, .. }) => {
                     // Those behind us may ask for less.
@@ -282,24 +361,19 @@ impl Semaphore {
             }
         }
     }
+
+    /// Whether nobody waits, by its own account.
+    #[cfg(all(test, loom))]
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.lock().is_empty() && self.word.load(Relaxed) & QUEUED == 0
+    }
 }
 
 #[cold]
 #[track_caller]
 fn too_many(n: usize) -> ! {
-    panic!("Semaphore::add_permits({n}): more permits than a usize counts");
-}
-
-impl Permits {
-    /// Takes `n` permits, unless somebody waits.
-    #[inline]
-    fn take(&mut self, n: usize) -> bool {
-        let may = self.queue.is_empty() && n <= self.free;
-        if may {
-            self.free -= n;
-        }
-        may
-    }
+    let most = Semaphore::MAX_PERMITS;
+    panic!("Semaphore::add_permits({n}): at most {most} permits are free at a time (Semaphore::MAX_PERMITS)");
 }
 
 impl fmt::Debug for Semaphore {
@@ -337,10 +411,12 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        let mut permits = self.semaphore.0.lock();
-        // This overflows only after absurd calls of `add_permits`, since the permits were taken out of this number.
-        permits.free = permits.free.saturating_add(self.n);
-        self.semaphore.serve_any(permits);
+        // The permits were taken out of this number, so only absurd calls of `add_permits` make it overflow, and then
+        // permits are lost.
+        // ORDER: semaphore, as in `add_permits`.
+        if self.semaphore.word.fetch_add(self.n * ONE, Release) & QUEUED != 0 {
+            drop(self.semaphore.serve(self.semaphore.queue.lock()));
+        }
     }
 }
 

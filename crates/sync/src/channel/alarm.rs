@@ -13,6 +13,8 @@ impl<T> Chan<T> {
     #[cold]
     #[inline(never)]
     pub(crate) fn arm(&self) {
+        // A policy may be called under the scheduler's lock, which is taken here.
+        gmp_core::foreign::refuse_all("recv");
         if let Some(alarm) = self.alarm() {
             self.arm_by(alarm);
         }

@@ -208,6 +208,27 @@ fn a_task_is_woken_in_time() {
     });
 }
 
+/// A closed runtime has left a select of its behind, which still lies in the channel's queue. What was due once belonged to
+/// it for ever.
+#[test]
+fn a_select_that_was_left_behind_takes_no_time() {
+    let soon = run(1, || {
+        let soon = after(50 * MS);
+        let theirs = soon.clone();
+        gmp::go(move || {
+            let (_sender, other) = gmp::chan::<()>(0);
+            gmp::select! {
+                recv(theirs) -> _ => {},
+                recv(other) -> _ => {},
+            }
+        });
+        gmp::yield_now();
+        soon
+    });
+    assert_eq!(soon.recv_timeout(100 * MS), Err(RecvTimeoutError::TimedOut));
+    assert!(soon.try_recv().is_ok());
+}
+
 /// What is due when its channel is closed can be had, and nothing after that.
 #[test]
 fn a_close_leaves_what_is_due() {

@@ -208,6 +208,72 @@ fn a_task_is_woken_in_time() {
     });
 }
 
+/// A task that is dropped between its wake and its next poll leaves the time for the next one. It was once lost, and a loop
+/// over such a race waited for ever.
+#[test]
+fn a_time_that_no_task_saw_can_be_had() {
+    for procs in [1, 2] {
+        run(procs, || {
+            let timer = Timer::new(HOUR);
+            let woken = Arc::new(Count(AtomicUsize::new(0)));
+            let waker = Waker::from(woken.clone());
+            let come = || {
+                let mut receive = Box::pin(timer.channel().recv_async());
+                let before = woken.0.load(Relaxed);
+                timer.reset(HOUR);
+                assert!(receive.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                timer.reset(MS);
+                while woken.0.load(Relaxed) == before {
+                    gmp::sleep(MS);
+                }
+                receive
+            };
+            drop(come());
+            assert!(timer.channel().try_recv().is_ok());
+            assert!(timer.channel().try_recv().is_err());
+            // Somebody else waits already.
+            let first = come();
+            let ticks = timer.channel().clone();
+            let waiter = gmp::go(move || ticks.recv().is_ok());
+            gmp::sleep(MS);
+            drop(first);
+            assert!(waiter.join().unwrap());
+            // After a stop or a reset nothing old may come.
+            drop(come());
+            assert!(timer.stop() && timer.channel().try_recv().is_err());
+            let receive = come();
+            assert!(!timer.stop());
+            drop(receive);
+            assert!(timer.channel().try_recv().is_err());
+            let receive = come();
+            assert!(!timer.reset(HOUR));
+            drop(receive);
+            assert!(timer.channel().try_recv().is_err() && timer.stop());
+        });
+    }
+}
+
+/// A closed runtime has left a select of its behind, which still lies in the channel's queue. What was due once belonged to
+/// it for ever.
+#[test]
+fn a_select_that_was_left_behind_takes_no_time() {
+    let soon = run(1, || {
+        let soon = after(50 * MS);
+        let theirs = soon.clone();
+        gmp::go(move || {
+            let (_sender, other) = gmp::chan::<()>(0);
+            gmp::select! {
+                recv(theirs) -> _ => {},
+                recv(other) -> _ => {},
+            }
+        });
+        gmp::yield_now();
+        soon
+    });
+    assert_eq!(soon.recv_timeout(100 * MS), Err(RecvTimeoutError::TimedOut));
+    assert!(soon.try_recv().is_ok());
+}
+
 /// What is due when its channel is closed can be had, and nothing after that.
 #[test]
 fn a_close_leaves_what_is_due() {

@@ -13,10 +13,12 @@ use gmp::contract::{
 use gmp::{Builder, Runtime, Unparker};
 use harness::{child, named};
 use std::any::Any;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
 
 /// What the policy of this process does wrong. It is a value and not a type of its own, since a runtime would have to
 /// be compiled for each type.
@@ -323,11 +325,15 @@ fn a_policy_that_hands_a_goroutine_to_another_runtime() {
 /// An unparker for a policy to misuse.
 static UNPARKER: Mutex<Option<Unparker>> = Mutex::new(None);
 
+/// A timer's channel for a policy to wait at.
+static TICKS: OnceLock<gmp::Receiver<Instant>> = OnceLock::new();
+
 /// The child of each row: the policy makes this call in `push`.
 macro_rules! callers {
     ($($child:ident $call:expr;)*) => {$(
         fn $child() {
             run(Crime::CallAtPush(|| $call), || {
+                TICKS.get_or_init(|| gmp::time::after(Duration::from_secs(3600)));
                 let parked = gmp::go(|| {
                     *UNPARKER.lock().unwrap() = gmp::current().map(|me| me.unparker());
                     gmp::park();
@@ -348,6 +354,7 @@ callers! {
     call_blocking gmp::blocking(|| {});
     call_lock drop(gmp::lock_os_thread());
     call_stats { gmp::stats(); };
+    call_recv _ = pin!(TICKS.get().unwrap().recv_async()).poll(&mut Context::from_waker(Waker::noop()));
     call_unpark UNPARKER.lock().unwrap().take().unwrap().unpark();
 }
 
@@ -362,6 +369,7 @@ fn a_policy_that_calls_the_runtime() {
         ("call_blocking", "blocking"),
         ("call_lock", "lock_os_thread"),
         ("call_stats", "stats"),
+        ("call_recv", "recv"),
     ] {
         let done = child(name).run();
         done.aborted();
@@ -452,6 +460,7 @@ fn main() -> ExitCode {
             call_blocking,
             call_lock,
             call_stats,
+            call_recv,
             call_unpark,
             call_on_g0,
             panic_in_push,

@@ -13,6 +13,8 @@ impl<T> Chan<T> {
     #[cold]
     #[inline(never)]
     pub(crate) fn arm(&self) {
+        // A policy may be called under the scheduler's lock, which is taken here.
+        gmp_core::foreign::refuse_all("recv");
         if let Some(alarm) = self.alarm() {
             self.arm_by(alarm);
         }
@@ -87,6 +89,7 @@ impl<T> Chan<T> {
             timing.end();
             timing.runtime.set(runtime);
         }
+        timing.given.set(NEVER);
         let closed = state.closed.is();
         timing.when.set(if closed { NEVER } else { after(now, delay) });
         timing.period.set(nanos(period));
@@ -96,6 +99,26 @@ impl<T> Chan<T> {
             self.arm();
         }
         pending
+    }
+
+    /// Puts a time back that a task had received and has not seen, so that it is due again; not if the timer was stopped or
+    /// set anew since, after which nothing old may come, or if it has given another time. Never suspends.
+    pub(super) fn return_time(&self, value: &T) {
+        let state = self.lock.lock();
+        let Some(timing) = state.timing() else { return };
+        // SAFETY: the values of a timer's channel are of this type.
+        let time = unsafe { core::ptr::from_ref(value).cast::<Instant>().read() };
+        let given = timing.given.get();
+        if given == NEVER || timer::instant(given) != time {
+            return;
+        }
+        timing.given.set(NEVER);
+        timing.when.set(given);
+        let late = !state.receivers.is_empty() && !timing.is_armed();
+        drop(state);
+        if late {
+            self.arm();
+        }
     }
 
     /// The last receiver of a timer's channel has gone: stops the timer. Nobody but the alarm has the channel now.

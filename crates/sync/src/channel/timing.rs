@@ -19,7 +19,8 @@
 //! before core's lock of a timer.
 //!
 //! A tick that nobody has taken stays as it is, with the time at which it was due, and those after it are left out: as if
-//! it lay in a buffer of one. Go: `timer` with `isChan`, `maybeRunChan`, `blockTimerChan` (time.go, Go 1.27).
+//! it lay in a buffer of one. So does one that a task had received and never saw, unless the timer was stopped or set anew,
+//! or has given another time, since. Go: `timer` with `isChan`, `maybeRunChan`, `blockTimerChan` (time.go, Go 1.27).
 
 use super::protocol::{Refusal, State};
 use crate::wait::WakeHandle;
@@ -36,6 +37,8 @@ pub(crate) struct Timing {
     pub(super) when: Cell<u64>,
     /// 0: once.
     pub(super) period: Cell<u64>,
+    /// The time that was given last, while it may come back ([`Chan::return_time`](super::protocol::Chan::return_time)).
+    pub(super) given: Cell<u64>,
     /// When the alarm comes; [`NEVER`]: it is not set.
     pub(super) alarm_at: Cell<u64>,
     /// The runtime that keeps the timer, by its serial number.
@@ -47,9 +50,9 @@ pub(crate) struct Timing {
 impl Timing {
     /// A timer that was set at `setting`.
     pub(super) fn new(setting: Setting, delay: Duration, period: Duration) -> Self {
-        let (runtime, alarm_at) = (Cell::new(setting.runtime), Cell::new(NEVER));
+        let (runtime, alarm_at, given) = (Cell::new(setting.runtime), Cell::new(NEVER), Cell::new(NEVER));
         let (when, period) = (Cell::new(after(setting.now, delay)), Cell::new(nanos(period)));
-        Self { when, period, alarm_at, runtime, alarm: OnceCell::new() }
+        Self { when, period, given, alarm_at, runtime, alarm: OnceCell::new() }
     }
 
     /// Whether the alarm comes in time, if it is needed at all.
@@ -73,6 +76,7 @@ impl Timing {
                 .map_or(NEVER - 1, |at| at.min(NEVER - 1)),
         };
         self.when.set(next);
+        self.given.set(when);
         Some(when)
     }
 
@@ -83,6 +87,7 @@ impl Timing {
         {
             alarm.stop();
         }
+        self.given.set(NEVER);
         self.when.replace(NEVER) != NEVER
     }
 

@@ -182,8 +182,9 @@ impl Waiter {
     /// Whether the wait could still be claimed, as far as can be told without claiming it. A waker asks, as in
     /// [`Waiter::claim`].
     pub(super) fn is_pending(&self) -> bool {
-        // SAFETY: as in `claim`; of a shared wait only the state is looked at.
-        self.state.load(Relaxed) == PENDING && (self.shared || !unsafe { self.is_gone() })
+        // SAFETY: the token is put in under the locks of all nodes, ours among them. Of a shared wait it is then only read, also
+        // by who fires it; of one with a single node it changes under our lock alone.
+        self.state.load(Relaxed) == PENDING && !unsafe { self.is_gone() }
     }
 
     /// Whether nobody waits any more: the waiter has timed out and is about to unlink itself, or a closed runtime has

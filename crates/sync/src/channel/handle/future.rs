@@ -81,12 +81,12 @@ impl<T> Drop for RecvFuture<'_, T> {
     }
 }
 
-/// Ends a receive: a value that has come meanwhile goes back to its channel, unless that is a timer's, in which nothing
-/// may appear after a stop.
+/// Ends a receive: a value that has come meanwhile goes back to its channel.
 fn give_back<T>(chan: &Share<T>, receiving: &mut Receiving<T>) {
     match receiving.cancel(chan) {
-        Some(value) if !chan.is_timers() => chan.return_value(value),
-        _ => {}
+        Some(time) if chan.is_timers() => chan.return_time(&time),
+        Some(value) => chan.return_value(value),
+        None => {}
     }
 }
 

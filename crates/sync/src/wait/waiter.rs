@@ -182,8 +182,8 @@ impl Waiter {
     /// Whether the wait could still be claimed, as far as can be told without claiming it. A waker asks, as in
     /// [`Waiter::claim`].
     pub(super) fn is_pending(&self) -> bool {
-        // SAFETY: the token is put in under the locks of all nodes, ours among them. Of a shared wait it is then only read, also
-        // by who fires it; of one with a single node it changes under our lock alone.
+        // SAFETY: the token is put in under the locks of all nodes, ours among them. Of a shared wait it is then only read,
+        // also by who fires it; of one with a single node it changes under our lock alone.
         self.state.load(Relaxed) == PENDING && !unsafe { self.is_gone() }
     }
 

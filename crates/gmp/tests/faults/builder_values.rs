@@ -313,10 +313,19 @@ fn passed_limits() {
         assert_eq!(message(unwinds), "with all locks");
         gmp::yield_now();
 
-        let permits = gmp::sync::Semaphore::new(usize::MAX - 1);
+        let most = gmp::sync::Semaphore::MAX_PERMITS;
+        let permits = gmp::sync::Semaphore::new(most - 1);
         permits.add_permits(1);
-        assert!(message(|| permits.add_permits(1)).contains("more permits than a usize counts"));
-        drop(permits.acquire());
+        for more in [1, 1 << 20, (1 << 20) + 1, most, usize::MAX] {
+            assert!(
+                message(|| permits.add_permits(more)).contains(&format!("at most {most} permits are free"))
+            );
+            assert_eq!(permits.available(), most);
+        }
+        drop(permits.acquire_many(most));
+        assert_eq!(permits.available(), most);
+        let new = || _ = gmp::sync::Semaphore::new(most + 1);
+        assert!(message(new).contains("more permits than Semaphore::MAX_PERMITS"));
 
         let group = gmp::sync::WaitGroup::new();
         group.add(0x7fff_ffff);

@@ -23,7 +23,7 @@ use crate::wait::{Caller, Fired, Guard, Lock, Node, Queue, Unfired, WaitMode, Wa
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use gmp_core::{WaitReason, Wake};
+use gmp_core::{WaitReason, Wake, foreign};
 use std::time::{Duration, Instant};
 
 /// A number of permits, for goroutines and for plain threads.
@@ -198,6 +198,7 @@ impl Semaphore {
     /// Shown at [`Semaphore::acquire_many`].
     pub fn available(&self) -> usize {
         step_aside();
+        foreign::refuse("sync");
         self.word.load(Relaxed) / ONE
     }
 
@@ -225,6 +226,7 @@ impl Semaphore {
     #[inline]
     pub fn add_permits(&self, n: usize) {
         step_aside();
+        foreign::refuse("sync");
         if n > AT_ONCE {
             return self.add_many(n);
         }
@@ -316,6 +318,7 @@ impl Semaphore {
     /// Takes `n` permits unless somebody waits who can still come back.
     #[inline]
     fn take_now(&self, n: usize) -> bool {
+        foreign::refuse("sync");
         self.take_free(n) || (self.word.load(Relaxed) & QUEUED != 0 && self.take_past_the_abandoned(n))
     }
 
@@ -411,6 +414,7 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
+        foreign::refuse("sync");
         // The permits were taken out of this number, so only absurd calls of `add_permits` make it overflow, and then
         // permits are lost.
         // ORDER: semaphore, as in `add_permits`.

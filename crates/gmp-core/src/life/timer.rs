@@ -26,6 +26,7 @@ use crate::records::p::timers::{NEVER, Timers};
 pub use alarm::{Setting, instant, now};
 pub(crate) use remains::drop_in_a_goroutine;
 
+pub use crate::records::p::plan::next_tick;
 pub use crate::records::p::timer::AnyTimer;
 
 use crate::ground::clock::{epoch, nanos};

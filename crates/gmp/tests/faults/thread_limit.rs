@@ -3,8 +3,9 @@
 //! whatever needs no thread of its own goes on, and the limit is kept.
 
 use crate::harness::{child, named};
+use gmp::context::Context;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const FAULT: crate::Fault = (
     named![
@@ -212,9 +213,9 @@ fn locked_threads_leave_one_that_runs() {
 fn looping_and_locked() {
     let late = builder(2, 3).lock_main(true).build().unwrap().run(|| {
         let looping = gmp::go(|| {
-            let began = std::time::Instant::now();
-            let timer = gmp::time::after(Duration::from_millis(60));
-            while timer.try_recv().is_err() {
+            let began = Instant::now();
+            let (timed, _cancel) = Context::background().with_timeout(Duration::from_millis(60));
+            while timed.err().is_none() {
                 gmp::num_goroutines();
                 if began.elapsed() > Duration::from_secs(60) {
                     return true;

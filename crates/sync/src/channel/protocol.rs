@@ -347,14 +347,10 @@ impl<T> Chan<T> {
             None => {
                 drop(state);
                 let caller = Caller::enter(D::CALL);
-                state = self.lock.lock();
                 // SAFETY: as the caller promises.
-                match unsafe { D::now(self, &state, slot) } {
-                    Err(Refusal::NotReady) => {}
-                    other => {
-                        drop(state);
-                        return other.map(wake);
-                    }
+                match unsafe { self.ask_anew::<D>(slot) } {
+                    Ok(not_ready) => state = not_ready,
+                    Err(ended) => return ended,
                 }
                 caller
             }
@@ -362,14 +358,10 @@ impl<T> Chan<T> {
         while state.is_unarmed() {
             drop(state);
             self.arm();
-            state = self.lock.lock();
             // SAFETY: as the caller promises.
-            match unsafe { D::now(self, &state, slot) } {
-                Err(Refusal::NotReady) => {}
-                other => {
-                    drop(state);
-                    return other.map(wake);
-                }
+            match unsafe { self.ask_anew::<D>(slot) } {
+                Ok(not_ready) => state = not_ready,
+                Err(ended) => return ended,
             }
         }
         let waiter = Waiter::alone();
@@ -381,6 +373,25 @@ impl<T> Chan<T> {
             Some(Fired::Done) => Ok(()),
             Some(Fired::Closed) => Err(Refusal::Closed),
             None => Err(Refusal::NotReady),
+        }
+    }
+
+    /// Takes the lock anew, and keeps it if the caller still has to wait. `Err`: the operation is over.
+    ///
+    /// # Safety
+    /// The same as for [`Direction::now`].
+    unsafe fn ask_anew<D: Direction>(
+        &self,
+        slot: *mut T,
+    ) -> Result<Guard<'_, State<T>>, Result<(), Refusal>> {
+        let state = self.lock.lock();
+        // SAFETY: as the caller promises.
+        match unsafe { D::now(self, &state, slot) } {
+            Err(Refusal::NotReady) => Ok(state),
+            ended => {
+                drop(state);
+                Err(ended.map(wake))
+            }
         }
     }
 

@@ -66,16 +66,7 @@ impl Timing {
         if when > now {
             return None;
         }
-        // Missed ticks are left out. Go: `unlockAndRun`.
-        let next = match (now - when).checked_div(period) {
-            None => NEVER,
-            Some(missed) => missed
-                .checked_add(1)
-                .and_then(|ticks| period.checked_mul(ticks))
-                .and_then(|ahead| when.checked_add(ahead))
-                .map_or(NEVER - 1, |at| at.min(NEVER - 1)),
-        };
-        self.when.set(next);
+        self.when.set(timer::next_tick(when, period, now));
         self.given.set(when);
         Some(when)
     }

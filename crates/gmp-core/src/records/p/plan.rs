@@ -106,6 +106,18 @@ pub(crate) enum Due {
     Fire { round: u64, when: u64, again: u64 },
 }
 
+/// When a timer goes off next that was due at `when`, by `now`: `u64::MAX` if its period is 0. Missed ticks are left out.
+/// Go: `unlockAndRun`.
+#[must_use]
+pub fn next_tick(when: u64, period: u64, now: u64) -> u64 {
+    let Some(missed) = now.saturating_sub(when).checked_div(period) else { return NEVER };
+    missed
+        .checked_add(1)
+        .and_then(|ticks| period.checked_mul(ticks))
+        .and_then(|ahead| when.checked_add(ahead))
+        .map_or(NEVER - 1, |at| at.min(NEVER - 1))
+}
+
 impl Plan {
     pub(crate) fn stopped() -> Self {
         Self { when: NEVER, period: 0, queued: NEVER, home: ptr::null(), round: 0, taken: false }
@@ -158,15 +170,7 @@ impl Plan {
             return Due::Later(self.when);
         }
         let when = self.when;
-        // Missed ticks are left out. Go: `unlockAndRun`.
-        let again = match (now - when).checked_div(self.period) {
-            None => NEVER,
-            Some(missed) => self
-                .period
-                .checked_mul(missed + 1)
-                .and_then(|ahead| when.checked_add(ahead))
-                .map_or(NEVER - 1, |at| at.min(NEVER - 1)),
-        };
+        let again = next_tick(when, self.period, now);
         self.when = again;
         self.queued = again;
         self.begin_round();

@@ -1,9 +1,11 @@
 //! Timers: functions whose destructors suspend, and loops of calls beside a timer that is due.
 
-use crate::account::ACCOUNT;
+use crate::account::{ACCOUNT, Ticket};
 use crate::work::micros;
 use fastrand::Rng;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Far away: no timer of these goes off.
@@ -54,11 +56,16 @@ pub(crate) fn leave_some(rng: &mut Rng) {
 /// A loop of calls that never wait, until a timer goes off: somebody has to run it though this P is never idle.
 pub(crate) fn calls_beside_one(rng: &mut Rng) {
     let (call, began) = (rng.u32(..6), Instant::now());
-    // It is ended by its timer: whoever looks at a timer's channel reads the clock instead.
-    let (context, _cancel) = gmp::context::Context::background().with_timeout(micros(rng, 500));
+    // Only whoever runs the timer ends this: a look at a timer's channel would read the clock instead.
+    let gone_off = Arc::new(AtomicBool::new(false));
+    let (ticket, tell) = (Ticket::new(), gone_off.clone());
+    let _timer = gmp::time::after_func_once(micros(rng, 500), move || {
+        let _ticket = ticket;
+        tell.store(true, Relaxed);
+    });
     let lock = gmp::sync::Mutex::new(());
     let (to, from) = gmp::chan(1);
-    while context.err().is_none() {
+    while !gone_off.load(Relaxed) {
         match call {
             0 => drop(black_box(gmp::num_goroutines())),
             1 => drop(lock.lock()),

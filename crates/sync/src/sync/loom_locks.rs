@@ -100,6 +100,32 @@ fn a_writer_that_gives_up_leaves_no_trace() {
     rw_lock(3, || None, at_once);
 }
 
+/// Two readers, of whom one may find the writer and count as active for a moment, while the other is the last for whom
+/// the writer waits.
+fn two_readers(preemptions: usize, writers: fn(&Protected) -> u32) {
+    explore(preemptions, move || {
+        let shared = Protected::new();
+        let reads = [(); 2].map(|()| {
+            let shared = shared.clone();
+            thread::spawn(move || assert!(shared.read(None)))
+        });
+        let writes = writers(&shared);
+        reads.into_iter().for_each(|reader| reader.join().unwrap());
+        shared.is_free_after(writes);
+    });
+}
+
+#[test]
+fn the_last_of_two_readers_lets_the_writer_in() {
+    two_readers(4, |shared| shared.write(None));
+}
+
+/// The last reader of whom the first writer hears may be slow to say so, and find the second one, which waits for another.
+#[test]
+fn a_writer_between_two_readers_gives_up() {
+    two_readers(3, |shared| shared.write(at_once()) + shared.write(None));
+}
+
 /// Two threads are done; a third waits for both, and then uses the group once more.
 #[test]
 fn the_last_done_wakes_who_waits() {

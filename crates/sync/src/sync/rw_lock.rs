@@ -70,7 +70,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Shown at [`RwLock`].
     ///
     /// # Panics
-    /// Where nobody may wait: in a policy, an event sink or a call on the system stack; and at 2,147,483,647 readers.
+    /// Where nobody may wait: in a policy, an event sink or a call on the system stack; and at 1,073,741,824 readers.
     #[doc(alias = "RLock")]
     #[track_caller]
     #[inline]

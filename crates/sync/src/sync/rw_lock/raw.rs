@@ -1,18 +1,22 @@
 //! `RawRwLock`: Go's reader-writer mutex, without the value.
 //!
 //! ```text
-//!   word:  WRITER | waiting readers | active readers
+//!   word:  WRITER | DRAINING | waiting readers | active readers
 //!
-//!   read:        no WRITER: active + 1.            WRITER: waiting + 1, then wait for a unit of `readers`
-//!   end of read: active - 1; the last under a WRITER gives `writer` its unit
-//!   write:       the mutex of writers; set WRITER;  active? wait for the unit of `writer`
+//!   read:        active + 1.  There was a WRITER? active - 1 as at the end, waiting + 1, wait for a unit of `readers`
+//!   end of read: active - 1;  the last takes DRAINING away, and gives `writer` its unit
+//!   write:       the mutex of writers; set WRITER;  active? set DRAINING too, and wait for the unit of `writer`
 //!   end of write: in one step WRITER goes and all that wait are active; a unit for each; then the mutex of writers
 //! ```
 //!
 //! **Invariant.** WRITER is set by the holder of the writers' mutex alone. While it is set, `waiting` is the number
 //! of readers that have come since, each of which is owed a unit when WRITER goes; otherwise `waiting` is zero.
+//! DRAINING is set with WRITER alone, and while it is, the writer waits and `active` is not zero, or whoever made it
+//! zero is about to look. Whoever takes DRAINING away at zero owes the writer its unit, so it gets one.
+//! A reader that meets a WRITER counts as active for a moment. So the writer has the lock when DRAINING is gone, and
+//! not when `active` is zero.
 //! Whoever gives up waiting leaves in one compare-and-swap of the word: a reader while WRITER is set, a writer while
-//! readers are active; otherwise its unit is on the way, and it waits for the unit.
+//! DRAINING is; otherwise its unit is on the way, and it waits for the unit.
 //!
 //! Go keeps one count from which a writer subtracts a large number, and a second one of readers that a writer waits
 //! for; waiting readers are then implied. Here they are counted, since otherwise a writer with a deadline could not
@@ -28,15 +32,29 @@ use gmp_core::{WaitReason, Wake};
 use std::time::Instant;
 
 const WRITER: u64 = 1 << 63;
+/// A writer waits until the active readers are through.
+const DRAINING: u64 = 1 << 62;
 /// One waiting reader.
-const WAITING: u64 = 1 << 32;
+const WAITING: u64 = 1 << 31;
 /// The active readers' part.
 const ACTIVE: u64 = WAITING - 1;
-/// The most readers at a time. It is far below what the field can hold, so that a burst of readers finds out in time.
-const MOST: u64 = i32::MAX as u64;
+/// The most readers at a time, as in Go (`rwmutexMaxReaders`). It is half of what the field can hold, so that a burst of
+/// readers finds out in time.
+const MOST: u64 = 1 << 30;
 
 fn waiting(word: u64) -> u64 {
-    (word & !WRITER) / WAITING
+    (word & !(WRITER | DRAINING)) / WAITING
+}
+
+/// The word after WRITER has gone: who waited reads.
+fn without_writer(word: u64) -> u64 {
+    (word & ACTIVE) + waiting(word)
+}
+
+#[cold]
+#[track_caller]
+fn too_many() -> ! {
+    panic!("RwLock::read: {MOST} readers at a time is the limit");
 }
 
 /// The lock.
@@ -70,7 +88,9 @@ impl RawRwLock {
     #[track_caller]
     #[inline]
     pub(crate) fn read(&self, deadline: Option<Instant>) -> bool {
-        self.try_read() || self.read_slow(WaitMode::new(WaitReason::RwLockRead, deadline))
+        // ORDER: rw-lock. Pairs with the writers' `end_write`: what they wrote is seen.
+        self.word.fetch_add(1, Acquire) < MOST
+            || self.read_slow(WaitMode::new(WaitReason::RwLockRead, deadline))
     }
 
     /// Takes the lock for reading if no writer has it or waits. Never suspends.
@@ -79,7 +99,7 @@ impl RawRwLock {
     /// the locked instruction with which this thread gave it back last.
     #[inline]
     pub(crate) fn try_read(&self) -> bool {
-        // ORDER: rw-lock. Pairs with the writers' `end_write`: what they wrote is seen.
+        // ORDER: rw-lock, as in `read`.
         match self.word.compare_exchange(0, 1, Acquire, Relaxed) {
             Ok(_) => true,
             Err(word) => self.try_read_beside(word),
@@ -90,8 +110,10 @@ impl RawRwLock {
     #[inline]
     fn try_read_beside(&self, mut word: u64) -> bool {
         while word & WRITER == 0 {
-            assert!(word < MOST, "RwLock::read: {MOST} readers at a time is the limit");
-            // ORDER: rw-lock, as in `try_read`.
+            if word >= MOST {
+                too_many();
+            }
+            // ORDER: rw-lock, as in `read`.
             match self.word.compare_exchange_weak(word, word + 1, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
@@ -100,18 +122,24 @@ impl RawRwLock {
         false
     }
 
+    /// [`RawRwLock::read`] by who has been counted as active beside a writer, or beside as many readers as there may be.
     #[cold]
     #[inline(never)]
     #[track_caller]
     fn read_slow(&self, mut mode: WaitMode) -> bool {
+        // SAFETY: counted, and by nobody else.
+        unsafe { self.end_read() };
         let caller = Caller::enter("RwLock::read");
         loop {
-            // ORDER: rw-lock, as in `try_read`.
-            let word = self.word.fetch_update(Acquire, Relaxed, |word| {
-                Some(if word & WRITER == 0 { word + 1 } else { word + WAITING })
+            // ORDER: rw-lock, as in `read`.
+            let word = self.word.fetch_update(Acquire, Relaxed, |word| match word & WRITER {
+                0 => (word < MOST).then_some(word + 1),
+                _ => (waiting(word) < MOST - 1).then_some(word + WAITING),
             });
-            if word.is_ok_and(|word| word & WRITER == 0) {
-                return true;
+            match word {
+                Ok(word) if word & WRITER == 0 => return true,
+                Ok(_) => {}
+                Err(_) => too_many(),
             }
             match self.readers.acquire(&caller, false, mode, || self.reader_leaves()) {
                 Ok(_) => return true,
@@ -133,18 +161,23 @@ impl RawRwLock {
     /// The caller holds the lock in this way.
     #[inline]
     pub(crate) unsafe fn end_read(&self) {
-        // ORDER: rw-lock. Release pairs with the writer's `fetch_or` in `write`, or through the last reader with its
-        // unit, for which this acquires too: the writer comes after all that was read.
+        // ORDER: rw-lock. Release pairs with `set_writer`, or through the last reader with the writer's unit, for
+        // which this acquires too: the writer comes after all that was read.
         let now = self.word.fetch_sub(1, AcqRel) - 1;
-        if now & WRITER != 0 && now & ACTIVE == 0 {
+        if now & DRAINING != 0 && now & ACTIVE == 0 {
             self.last_read();
         }
     }
 
-    /// The writer that waited for this reader owns the lock now. If its runtime has abandoned it, the lock is given
-    /// back in its place.
+    /// No reader was active a moment ago, and a writer waited. Unless another reader has come or seen to it since, the
+    /// writer owns the lock from here on. If its runtime has abandoned it, the lock is given back in its place.
     #[cold]
     fn last_read(&self) {
+        let drained = |word: u64| (word & DRAINING != 0 && word & ACTIVE == 0).then_some(word & !DRAINING);
+        // ORDER: rw-lock. Acquire as in `end_read`, for readers that came since and have left.
+        if self.word.fetch_update(Acquire, Relaxed, drained).is_err() {
+            return;
+        }
         let gone = Cell::new(false);
         self.writer.release(|| (!gone.get()).then_some(Grant::Count), || gone.set(true));
         if gone.get() {
@@ -186,8 +219,15 @@ impl RawRwLock {
     #[inline]
     fn set_writer(&self) -> bool {
         // ORDER: rw-lock. Acquire pairs with `end_read`.
-        self.word.compare_exchange(0, WRITER, Acquire, Relaxed).is_ok()
-            || self.word.fetch_or(WRITER, Acquire) & ACTIVE == 0
+        self.word.compare_exchange(0, WRITER, Acquire, Relaxed).is_ok() || self.set_writer_beside_readers()
+    }
+
+    /// [`RawRwLock::set_writer`] where readers are active, or were a moment ago.
+    #[cold]
+    fn set_writer_beside_readers(&self) -> bool {
+        let set = |word: u64| Some(if word == 0 { WRITER } else { word | WRITER | DRAINING });
+        // ORDER: rw-lock, as in `set_writer`.
+        self.word.fetch_update(Acquire, Relaxed, set) == Ok(0)
     }
 
     /// Waits with WRITER set. If the wait fails, the whole lock is given up.
@@ -211,7 +251,7 @@ impl RawRwLock {
     /// A waiting writer leaves without the lock. Returns the number of readers that waited behind it and need wait no
     /// longer. `None`: the last reader is through, so the lock is the writer's, and its unit is on the way.
     fn writer_leaves(&self) -> Option<u64> {
-        let left = |word: u64| (word & ACTIVE != 0).then(|| (word & ACTIVE) + waiting(word));
+        let left = |word: u64| (word & DRAINING != 0).then(|| without_writer(word));
         self.word.fetch_update(Relaxed, Relaxed, left).ok().map(waiting)
     }
 
@@ -231,7 +271,7 @@ impl RawRwLock {
         unsafe { self.end_write_beside_readers() }
     }
 
-    /// [`RawRwLock::end_write`] where readers wait.
+    /// [`RawRwLock::end_write`] where readers wait, or have just come.
     ///
     /// # Safety
     /// As there.
@@ -239,7 +279,7 @@ impl RawRwLock {
     #[inline(never)]
     unsafe fn end_write_beside_readers(&self) -> bool {
         // ORDER: rw-lock, as in `end_write`.
-        let before = self.word.fetch_update(Release, Relaxed, |word| Some(waiting(word)));
+        let before = self.word.fetch_update(Release, Relaxed, |word| Some(without_writer(word)));
         // SAFETY: as the caller promises.
         unsafe { self.let_others(waiting(before.unwrap_or_default())) }
     }
@@ -270,5 +310,37 @@ impl RawRwLock {
         // SAFETY: just taken.
         unsafe { self.writers.unlock() };
         false
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// As many as may read, but for `n`.
+    fn all_but(n: u64) -> RawRwLock {
+        RawRwLock { word: AtomicU64::new(MOST - n), ..RawRwLock::new() }
+    }
+
+    #[test]
+    fn one_reader_too_many_panics_and_leaves_no_trace() {
+        let lock = all_but(1);
+        assert!(lock.read(None));
+        for _ in 0..3 {
+            assert!(catch_unwind(AssertUnwindSafe(|| lock.read(None))).is_err());
+            assert!(catch_unwind(AssertUnwindSafe(|| lock.try_read())).is_err());
+            assert_eq!(lock.word.load(Relaxed), MOST);
+        }
+        // SAFETY: taken above.
+        unsafe { lock.end_read() };
+        assert!(lock.try_read());
+    }
+
+    #[test]
+    fn readers_and_flags_have_room_beside_each_other() {
+        let word = WRITER | DRAINING | ((MOST - 1) * WAITING) | ACTIVE;
+        assert_eq!((waiting(word), word & ACTIVE), (MOST - 1, 2 * MOST - 1));
+        assert!(without_writer(MOST | ((MOST - 1) * WAITING)) <= ACTIVE);
     }
 }

@@ -27,7 +27,7 @@ use crate::sync::mutex::RawMutex;
 use crate::sync::sema::{Grant, Sema};
 use crate::wait::{Caller, WaitMode};
 use core::cell::Cell;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use gmp_core::{WaitReason, Wake};
 use std::time::Instant;
 
@@ -161,9 +161,9 @@ impl RawRwLock {
     /// The caller holds the lock in this way.
     #[inline]
     pub(crate) unsafe fn end_read(&self) {
-        // ORDER: rw-lock. Release pairs with `set_writer`, or through the last reader with the writer's unit, for
-        // which this acquires too: the writer comes after all that was read.
-        let now = self.word.fetch_sub(1, AcqRel) - 1;
+        // ORDER: rw-lock. Pairs with `set_writer`, or with `last_read`, which hands on: the writer comes after all that
+        // was read.
+        let now = self.word.fetch_sub(1, Release) - 1;
         if now & DRAINING != 0 && now & ACTIVE == 0 {
             self.last_read();
         }
@@ -174,7 +174,7 @@ impl RawRwLock {
     #[cold]
     fn last_read(&self) {
         let drained = |word: u64| (word & DRAINING != 0 && word & ACTIVE == 0).then_some(word & !DRAINING);
-        // ORDER: rw-lock. Acquire as in `end_read`, for readers that came since and have left.
+        // ORDER: rw-lock. Pairs with `end_read` of all readers, for the writer, who gets its unit from here.
         if self.word.fetch_update(Acquire, Relaxed, drained).is_err() {
             return;
         }

@@ -268,8 +268,8 @@ fn no_tick_comes_twice_to_those_who_drop() {
     no_tick_comes_twice([2, 1], &[0, 7, 8, 8, 5, 8], 1500);
 }
 
-/// Resets from two runtimes and stops from plain threads at once, while none drops a time unseen: each setting ends once, by
-/// a value or by whoever undid it.
+/// Resets from two runtimes and stops from plain threads at once, while none drops a time unseen: each setting ends once,
+/// by a value or by whoever undid it.
 #[test]
 fn each_setting_ends_once_from_everywhere() {
     let timer = run(1, || Arc::new(Timer::new(HOUR)));

@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) faults: bool,
     /// Whether somebody looks at all that.
     pub(crate) looks: bool,
+    /// Whether there is a thread for each goroutine that keeps one.
+    pub(crate) enough_threads: bool,
     /// Whether goroutines may block their threads until others have run: not where every thread may be blocked so.
     pub(crate) may_block: bool,
     /// A plain thread that unparks whomever it is told to.
@@ -126,7 +128,7 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         37..=38 if may_start => outside::without_a_p(rng),
         39 if may_start && rng.u32(..20) == 0 => outside::never_runs(rng, world.faults),
         40 => timers::leave_some(rng),
-        41 => timers::calls_beside_one(rng),
+        41 => timers::calls_beside_one(world, rng),
         42 if may_start => sockets::read_and_end(rng),
         43 => lose_the_p(world, rng),
         44..=45 if may_start => answers::step(rng),

@@ -287,11 +287,8 @@ fn a_select_that_was_left_behind_takes_no_time() {
             gmp::yield_now();
             soon
         });
-        if soon.recv_timeout(by * 2).is_ok() {
-            return false;
-        }
-        soon.try_recv().unwrap();
-        true
+        // If its runtime took long to close, the select itself has got the time.
+        soon.recv_timeout(by * 2).is_err() && soon.try_recv().is_ok()
     });
 }
 

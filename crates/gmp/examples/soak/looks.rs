@@ -24,15 +24,26 @@ pub(crate) const WINDOW: Duration = Duration::from_millis(200);
 static LOOKS: AtomicU64 = AtomicU64::new(0);
 static GOROUTINES: AtomicU64 = AtomicU64::new(0);
 static EVENTS: AtomicU64 = AtomicU64::new(0);
+static MARKS: AtomicU64 = AtomicU64::new(0);
+
+/// What the work marks its traces with (`work.rs`): regions, and messages with their kind in front.
+pub(crate) const REGIONS: [&str; 3] = ["a call on the system stack", "on the system stack", "a pause there"];
+pub(crate) const MESSAGES: [&str; 2] = ["before the pause", "after the pause"];
+/// The kind of these messages.
+pub(crate) const KIND: &str = "soak";
 
 /// What has been seen so far.
 pub(crate) struct Seen;
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [looks, goroutines, events] = [&LOOKS, &GOROUTINES, &EVENTS].map(|count| count.load(Relaxed));
+        let [looks, goroutines, events, marks] =
+            [&LOOKS, &GOROUTINES, &EVENTS, &MARKS].map(|count| count.load(Relaxed));
         let signals = weather::signals();
-        write!(f, "{looks} looks in {signals} signals: {goroutines} goroutines, {events} events")?;
+        write!(
+            f,
+            "{looks} looks in {signals} signals: {goroutines} goroutines, {events} events, {marks} marks"
+        )?;
         #[cfg(feature = "profile")]
         {
             let (samples, (asked, told)) = (profiles::samples(), crate::leaks::counts());
@@ -109,7 +120,13 @@ fn look(handle: &Handle) {
     match handle.snapshot() {
         Ok(trace) => {
             match crate::check::read(&trace.to_go()) {
-                Ok(read) => _ = EVENTS.fetch_add(read.events as u64, Relaxed),
+                Ok(read) => {
+                    EVENTS.fetch_add(read.events as u64, Relaxed);
+                    MARKS.fetch_add(read.marks.len() as u64, Relaxed);
+                    if let Some(strange) = read.marks.iter().find(|mark| !is_ours(mark)) {
+                        ACCOUNT.complain(format!("a mark that nobody makes: {strange}"));
+                    }
+                }
                 Err(error) => ACCOUNT.complain(format!("a snapshot is not sound: {error}")),
             }
             std::hint::black_box(trace.to_html());
@@ -120,6 +137,12 @@ fn look(handle: &Handle) {
         ACCOUNT.complain(String::from("the thread that sends signals panicked"));
     }
     LOOKS.fetch_add(1, Relaxed);
+}
+
+/// Whether the work makes such a mark.
+fn is_ours(mark: &str) -> bool {
+    let message = mark.strip_prefix(KIND).and_then(|rest| rest.strip_prefix(": "));
+    REGIONS.contains(&mark) || message.is_some_and(|message| MESSAGES.contains(&message))
 }
 
 #[cfg(feature = "profile")]

@@ -148,6 +148,7 @@ fn generation<P: Policy>(
         procs_max: options.procs_max,
         faults: options.faults,
         looks: options.looks,
+        enough_threads: threads == MANY_THREADS,
         // Where goroutines are threads, one that blocks without a word keeps its P.
         may_block: threads == MANY_THREADS && options.mode != Mode::OneThreadEach,
         outside,

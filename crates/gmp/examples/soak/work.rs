@@ -2,7 +2,7 @@
 
 use crate::account::{ACCOUNT, Ticket};
 use crate::options::Mode;
-use crate::{answers, broken, outside, scopes, sockets, timers, traffic};
+use crate::{answers, broken, looks, outside, scopes, sockets, timers, traffic};
 use fastrand::Rng;
 use gmp::{JoinError, JoinHandle, Unparker};
 use std::hint::black_box;
@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) faults: bool,
     /// Whether somebody looks at all that.
     pub(crate) looks: bool,
+    /// Whether there is a thread for each goroutine that keeps one.
+    pub(crate) enough_threads: bool,
     /// Whether goroutines may block their threads until others have run: not where every thread may be blocked so.
     pub(crate) may_block: bool,
     /// A plain thread that unparks whomever it is told to.
@@ -85,7 +87,7 @@ fn may_start(world: &World, depth: u32) -> bool {
 
 pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
     let may_start = may_start(world, depth);
-    match rng.u32(..48) {
+    match rng.u32(..49) {
         0..=5 => gmp::yield_now(),
         6..=10 if may_start => join(start(world, rng, depth - 1)),
         11..=13 if may_start => drop(start(world, rng, depth - 1)),
@@ -106,16 +108,16 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
             // It may lose its P there.
             let (word, pause) = (rng.u64(..), rng.bool().then(|| micros(rng, 300)));
             let call = move || {
-                let _region = gmp::trace::region("on the system stack");
-                gmp::trace::log("soak", "before the pause");
+                let _region = gmp::trace::region(looks::REGIONS[1]);
+                gmp::trace::log(looks::KIND, looks::MESSAGES[0]);
                 pause.into_iter().for_each(|pause| {
-                    let _inner = gmp::trace::region("a pause there");
+                    let _inner = gmp::trace::region(looks::REGIONS[2]);
                     std::thread::sleep(pause);
                 });
-                gmp::trace::log("soak", "after the pause");
+                gmp::trace::log(looks::KIND, looks::MESSAGES[1]);
                 black_box(word)
             };
-            let _region = word.is_multiple_of(2).then(|| gmp::trace::region("a call on the system stack"));
+            let _region = word.is_multiple_of(2).then(|| gmp::trace::region(looks::REGIONS[0]));
             assert_eq!(gmp::on_system_stack(call), word);
         }
         32 if may_start => race_a_timeout(rng),
@@ -126,11 +128,12 @@ pub(crate) fn step(world: &World, rng: &mut Rng, depth: u32) {
         37..=38 if may_start => outside::without_a_p(rng),
         39 if may_start && rng.u32(..20) == 0 => outside::never_runs(rng, world.faults),
         40 => timers::leave_some(rng),
-        41 => timers::calls_beside_one(rng),
+        41 => timers::calls_beside_one(world, rng),
         42 if may_start => sockets::read_and_end(rng),
         43 => lose_the_p(world, rng),
         44..=45 if may_start => answers::step(rng),
         46..=47 if may_start && world.faults => broken::step(world, rng),
+        48 if may_start => timers::given_up(world, rng),
         _ => {
             black_box(gmp::current().unwrap().number);
         }

@@ -3,13 +3,15 @@
 //! `cargo xtask loom semaphore`
 //!
 //! Modelled: permits that come one by one against those who wait for one or for two; one who gives up among others; a
-//! newcomer that takes without waiting. What a permit stands for is in loom's cells, and whoever is not woken is a
-//! deadlock. Threads: three at most. Preemptions: as each model says, or `LOOM_MAX_PREEMPTIONS`.
+//! newcomer that takes without waiting; permits that would be too many, against those who take all that there are. What a
+//! permit stands for is in loom's cells, and whoever is not woken is a deadlock. Threads: three at most. Preemptions: as
+//! each model says, or `LOOM_MAX_PREEMPTIONS`.
 
 use super::Semaphore;
 use crate::seam::Arc;
 use loom::cell::UnsafeCell;
 use loom::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
@@ -118,5 +120,27 @@ fn who_tries_loses_no_permit() {
         waits.join().unwrap();
         tries.join().unwrap();
         shared.is_over(1, 0);
+    });
+}
+
+/// More permits than may be free were there for a moment, until the addition was refused. Who took them meanwhile was
+/// inside with one that had taken all, and when they were taken back there were too few: the count began again from above.
+#[test]
+fn refused_permits_are_never_there() {
+    explore(3, || {
+        let shared = Shared::new(Semaphore::MAX_PERMITS);
+        let adder = shared.clone();
+        let adds =
+            thread::spawn(move || catch_unwind(AssertUnwindSafe(|| adder.semaphore.add_permits(1))).is_err());
+        let all = shared.semaphore.try_acquire_many(Semaphore::MAX_PERMITS);
+        let one = shared.semaphore.try_acquire();
+        let (has_all, has_one) = (all.is_some(), one.is_some());
+        all.into_iter().chain(one).for_each(|permit| permit.forget());
+        let refused = adds.join().unwrap();
+        assert!(
+            has_all && !(refused && has_one),
+            "refused: {refused}, and one more than all was had: {has_one}"
+        );
+        shared.is_over(usize::from(!refused && !has_one), 0);
     });
 }

@@ -5,7 +5,7 @@
 //!
 //!   acquire n: not QUEUED and n are free? take them, by one compare-and-swap
 //!              else, locked: the same, or set QUEUED in one step with that look ─► queue, sleep
-//!   give back: free + n, by one addition. If QUEUED was set, locked: as long as the first in the queue can be served,
+//!   give back: free + n, in one step. If QUEUED was set, locked: as long as the first in the queue can be served,
 //!              serve it; QUEUED goes with the last of them
 //! ```
 //!
@@ -57,9 +57,6 @@ pub struct Semaphore {
 const QUEUED: usize = 1;
 /// One permit in the word.
 const ONE: usize = 2;
-/// Up to so many permits are added at once, and taken back if they are too many: the word has room for two more bits of
-/// permits than [`Semaphore::MAX_PERMITS`], and as many such calls would have to be under way.
-const AT_ONCE: usize = 1 << 20;
 
 impl Semaphore {
     /// The most permits that may be free at a time: a quarter of what a `usize` counts.
@@ -227,42 +224,23 @@ impl Semaphore {
     pub fn add_permits(&self, n: usize) {
         step_aside();
         foreign::refuse("sync");
-        if n > AT_ONCE {
-            return self.add_many(n);
-        }
-        // ORDER: semaphore. Pairs with `take_free` and `serve`: who gets the permits sees what was done before.
-        let old = self.word.fetch_add(n * ONE, Release);
-        if old & QUEUED != 0 || old / ONE + n > Self::MAX_PERMITS {
-            self.has_added(old, n);
+        if self.add(n) {
+            drop(self.serve(self.queue.lock()));
         }
     }
 
-    /// `n` permits were added to a word that was `old`, which was full, or where somebody waits.
-    #[cold]
-    #[inline(never)]
+    /// Adds `n` permits, unless there would be too many: nobody may see such a number, not even for a moment, since permits
+    /// that are taken from it cannot be taken back. Whether somebody waits.
     #[track_caller]
-    fn has_added(&self, old: usize, n: usize) {
-        if old / ONE + n > Self::MAX_PERMITS {
-            self.word.fetch_sub(n * ONE, Relaxed);
-            too_many(n);
-        }
-        drop(self.serve(self.queue.lock()));
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn add_many(&self, n: usize) {
+    #[inline]
+    fn add(&self, n: usize) -> bool {
         let more = |word: usize| {
             let free = (word / ONE).checked_add(n).filter(|&free| free <= Self::MAX_PERMITS)?;
             Some((free * ONE) | (word & QUEUED))
         };
-        // ORDER: semaphore, as in `add_permits`.
-        match self.word.fetch_update(Release, Relaxed, more) {
-            Ok(old) if old & QUEUED == 0 => {}
-            Ok(_) => drop(self.serve(self.queue.lock())),
-            Err(_) => too_many(n),
-        }
+        // ORDER: semaphore. Pairs with `take_free` and `serve`: who gets the permits sees what was done before.
+        let Ok(old) = self.word.fetch_update(Release, Relaxed, more) else { too_many(n) };
+        old & QUEUED != 0
     }
 
     /// Serves the first waiter for as long as there are enough permits. Under the lock, which it gives back meanwhile.

@@ -3,7 +3,7 @@
 
 mod told;
 
-use gmp::channel::RecvTimeoutError;
+use gmp::channel::{RecvTimeoutError, TryRecvError};
 use gmp::time::{Ticker, Timer, after};
 use gmp::{Builder, Receiver};
 use std::pin::pin;
@@ -265,6 +265,12 @@ fn a_time_that_no_task_saw_can_be_had() {
             assert!(!timer.reset(HOUR));
             drop(receive);
             assert!(timer.channel().try_recv().is_err() && timer.stop());
+            // What came before a close can be had after it, as from any channel.
+            let receive = come();
+            timer.channel().close();
+            drop(receive);
+            assert!(timer.channel().try_recv().is_ok());
+            assert_eq!(timer.channel().try_recv(), Err(TryRecvError::Closed));
         });
     }
 }

@@ -82,12 +82,13 @@ impl Timing {
         self.when.replace(NEVER) != NEVER
     }
 
-    /// The channel is closed: what is due stays, as what was sent before.
+    /// The channel is closed: what is due stays, as what was sent before, and what was given may still come back.
     pub(super) fn close(&self) {
-        if self.when.get() <= timer::now() {
-            self.period.set(0);
-        } else {
+        self.period.set(0);
+        if self.when.get() > timer::now() {
+            let given = self.given.get();
             self.end();
+            self.given.set(given);
         }
     }
 }

@@ -164,16 +164,16 @@ impl<P: Policy> Builder<P> {
         self
     }
 
-    /// The most threads at once, sysmon included; at least 3, and 10,000 by default, as in Go. At the limit a
-    /// goroutine that calls [`blocking`](crate::blocking) may have to wait for a thread that comes back from another
-    /// such call, and all others go on; nothing aborts. What is printed when the limit is first reached says which
-    /// goroutines have the threads, where they were started, and since when each has kept its thread from others.
-    /// There are two exceptions to the limit. A goroutine that holds a [`lock_os_thread`](crate::lock_os_thread), or
-    /// suspends while it unwinds, keeps its thread, and if such goroutines keep them all, there is one thread more
-    /// than the limit for each of them that suspends from then on. And if main keeps the thread that called `run`,
-    /// locked or in a blocking call, and every other thread is blocked, one more runs the rest until a thread comes
-    /// back. The threads of goroutines under [`Builder::one_thread_each`] are not counted; when the system has no more
-    /// of them, goroutines wait until others have ended.
+    /// The most threads at once, sysmon included; at least 3, and 10,000 by default, as in Go. At the limit a goroutine
+    /// that calls [`blocking`](crate::blocking) may have to wait for a thread that comes back from another such call,
+    /// and all others go on; nothing aborts. What is printed when the limit is first reached says which goroutines have
+    /// the threads, where they were started, and since when each has kept its thread from others. If all other threads
+    /// are in blocking calls then, one that never suspends keeps the rest waiting. There are two exceptions to the
+    /// limit. A goroutine that holds a [`lock_os_thread`](crate::lock_os_thread), or suspends while it unwinds, keeps
+    /// its thread, and if such goroutines keep them all, there is one thread more than the limit for each of them that
+    /// suspends from then on. And if main keeps the thread that called `run`, locked or in a blocking call, and every
+    /// other thread is blocked, one more runs the rest until a thread comes back. The threads of goroutines under
+    /// [`Builder::one_thread_each`] are not counted; if the system has no more, goroutines wait until others have ended.
     #[doc(alias = "SetMaxThreads")]
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.choices.settings.max_threads = threads;

@@ -19,7 +19,7 @@ const HOLDS_UP: u64 = 20_000;
 
 /// One call in so many is timed while others wait: the clock, asked twice, takes as long as a short call. It is odd, since
 /// calls may come in pairs, one long and one short.
-const TIMED: u8 = 7;
+const TIMED: u8 = 31;
 
 /// After a call that held others up, so many let them run first. Calls may be short because of that; and the kernel may
 /// have run another thread in the middle of the long one.

@@ -376,7 +376,7 @@ fn a_backtrace_ends_at_the_first_frame() {
 /// Leaves the process this much address space beside what it has.
 ///
 /// A thread that starts maps memory (its signal stack), and std panics in it if it cannot. So those that are on their
-/// way are waited for: a thread has its creator's name until it has done that, then its own.
+/// way are waited for: a thread has its creator's name until it runs, and maps that soon after it has got its own.
 fn limit_address_space(more: u64) {
     use nix::sys::resource::{Resource, setrlimit};
     let all_have_started = || {
@@ -390,6 +390,7 @@ fn limit_address_space(more: u64) {
     while !all_have_started() {
         std::thread::sleep(Duration::from_millis(1));
     }
+    harness::let_threads_begin();
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
     let limit = pages * 4096 + more;

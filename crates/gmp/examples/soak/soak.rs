@@ -143,14 +143,15 @@ fn generation<P: Policy>(
     let looks = options.looks.then(|| Looks::begin(handle.clone(), seed));
     let (outside, errands) = mpsc::channel();
     let helper = spared(|| std::thread::spawn(move || run_errands(&handle, &errands)));
+    let enough_threads = threads == MANY_THREADS;
     let world = World {
         mode: options.mode,
         procs_max: options.procs_max,
         faults: options.faults,
         looks: options.looks,
-        enough_threads: threads == MANY_THREADS,
+        enough_threads,
         // Where goroutines are threads, one that blocks without a word keeps its P.
-        may_block: threads == MANY_THREADS && options.mode != Mode::OneThreadEach,
+        may_block: enough_threads && options.mode != Mode::OneThreadEach,
         outside,
         started: Instant::now(),
     };

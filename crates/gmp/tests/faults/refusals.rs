@@ -5,9 +5,9 @@
 //! refused, or the goroutines that need it wait until it can be had. Here a limit on address space refuses; where the
 //! number of a process's threads is limited (`ulimit -u`, a cgroup's `pids.max`) the same calls fail.
 
-use crate::harness::{child, named};
+use crate::harness::{child, let_threads_begin, named};
 use gmp::{BuildError, Builder, RunError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) const FAULT: crate::Fault = (
     named![
@@ -47,25 +47,9 @@ pub(crate) fn no_limit() {
 }
 
 /// From here on the system gives neither threads nor large stacks any more: a thread wants 2 MiB.
-///
-/// Threads that have just been started get a moment to begin: std ends the process where one of them finds no memory for
-/// its signal stack. The moment is shorter than a time slice, so that sysmon starts no thread in place of this one.
 pub(crate) fn no_more_threads() {
-    let began = Instant::now();
-    while !all_others_sleep() && began.elapsed() < Duration::from_millis(8) {
-        std::thread::yield_now();
-    }
+    let_threads_begin();
     limit_to(in_use() + (1 << 20));
-}
-
-fn all_others_sleep() -> bool {
-    let own = std::fs::read_link("/proc/thread-self").unwrap();
-    let mut threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap());
-    threads.all(|thread| {
-        // A thread that has ended meanwhile has no state.
-        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        Some(&*thread.file_name()) == own.file_name() || !stat.contains(") R ")
-    })
 }
 
 /// `run`, from a thread that sysmon and m0 have been made for already.

@@ -262,3 +262,23 @@ impl Done {
         self.check(self.stdout == text, &format!("prints exactly {text:?}"))
     }
 }
+
+/// Gives threads that have just been started a moment to begin, before the system is to give no more memory: std ends the
+/// process where one of them finds none for its signal stack, after it has got its name. The moment is shorter than a time
+/// slice, so that sysmon starts no thread in place of this one.
+pub(crate) fn let_threads_begin() {
+    let began = Instant::now();
+    while !all_others_sleep() && began.elapsed() < Duration::from_millis(8) {
+        thread::yield_now();
+    }
+}
+
+fn all_others_sleep() -> bool {
+    let own = std::fs::read_link("/proc/thread-self").unwrap();
+    let mut threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap());
+    threads.all(|thread| {
+        // A thread that has ended meanwhile has no state.
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        Some(&*thread.file_name()) == own.file_name() || !stat.contains(") R ")
+    })
+}

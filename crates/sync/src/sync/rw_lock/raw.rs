@@ -94,21 +94,11 @@ impl RawRwLock {
     }
 
     /// Takes the lock for reading if no writer has it or waits. Never suspends.
-    ///
-    /// The first compare-and-swap guesses that nobody has it, as everywhere here: a look beforehand would have to wait for
-    /// the locked instruction with which this thread gave it back last.
     #[inline]
     pub(crate) fn try_read(&self) -> bool {
-        // ORDER: rw-lock, as in `read`.
-        match self.word.compare_exchange(0, 1, Acquire, Relaxed) {
-            Ok(_) => true,
-            Err(word) => self.try_read_beside(word),
-        }
-    }
-
-    /// [`RawRwLock::try_read`] where others read, or a writer has the lock.
-    #[inline]
-    fn try_read_beside(&self, mut word: u64) -> bool {
+        // A guess: a look beforehand would have to wait for the locked instruction with which this thread gave the lock
+        // back last.
+        let mut word = 0;
         while word & WRITER == 0 {
             if word >= MOST {
                 too_many();

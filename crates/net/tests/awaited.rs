@@ -193,3 +193,36 @@ fn tasks_that_come_and_go_lose_no_byte() {
         assert_eq!(readers.into_iter().map(|reader| reader.join().unwrap()).sum::<usize>(), 1000);
     });
 }
+
+/// The goroutines behind tasks that one look wakes are queued together, as those are that wait for a socket themselves.
+#[test]
+fn tasks_run_in_the_order_of_their_news() {
+    const READERS: usize = 40;
+    let order = || {
+        let (send, heard) = gmp::chan(READERS);
+        let mut writers = Vec::new();
+        for n in 0..READERS {
+            let (writer, reader) = UnixStream::pair().unwrap();
+            writers.push(writer);
+            let send = send.clone();
+            gmp::go(move || {
+                let read = if n.is_multiple_of(3) {
+                    (&reader).read(&mut [0])
+                } else {
+                    gmp::block_on(reader.read_async(&mut [0]))
+                };
+                send.send((n, read.unwrap())).unwrap();
+            });
+        }
+        while gmp::stats().waiting < READERS {
+            gmp::yield_now();
+        }
+        // Meanwhile the runtime hears that all of them can be written to. Else it would hear of both at once, in the order
+        // in which it began to ask.
+        gmp::sleep(Duration::from_millis(5));
+        writers.iter_mut().for_each(|writer| writer.write_all(b"x").unwrap());
+        (0..READERS).map(|_| heard.recv().unwrap()).collect::<Vec<_>>()
+    };
+    let heard = gmp::Builder::new().procs(1).build().unwrap().run(order).unwrap().value;
+    assert_eq!(heard, (0..READERS).map(|n| (n, 1)).collect::<Vec<_>>());
+}

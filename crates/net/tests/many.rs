@@ -167,6 +167,54 @@ fn a_silent_server_does_nothing() {
         .unwrap();
 }
 
+/// How many threads two Ps come to have, of which one computes and the other has its M sent from the poller to each of many
+/// goroutines, and how many they had when there was nothing but one who waits there.
+fn threads_of_a_server() -> (usize, usize) {
+    let one_p_is_idle = || {
+        while gmp::stats().idle_procs == 0 {
+            std::hint::spin_loop();
+        }
+        // It has given its P up, and is on its way to the poller.
+        (0..10_000).for_each(|_| std::hint::spin_loop());
+    };
+    let counts = move || {
+        let (writer, reader) = UnixStream::pair().unwrap();
+        let reader = gmp::go(move || (&reader).read(&mut [0]));
+        while gmp::stats().waiting == 0 {
+            std::hint::spin_loop();
+        }
+        one_p_is_idle();
+        let before = gmp::stats().threads;
+        for _ in 0..100 {
+            let has_run = Arc::new(AtomicUsize::new(0));
+            gmp::go({
+                let has_run = Arc::clone(&has_run);
+                move || has_run.store(1, SeqCst)
+            });
+            while has_run.load(SeqCst) == 0 {
+                std::hint::spin_loop();
+            }
+            one_p_is_idle();
+        }
+        let after = gmp::stats().threads;
+        drop(writer);
+        reader.join().unwrap().unwrap();
+        (before, after)
+    };
+    runtime().run(counts).unwrap().value
+}
+
+/// With all Ps in use there is nobody for whom the M in the poller could wait, so it is the one that gets the last P: no
+/// thread is made beside it. One that has given its P up, and is not there yet, is not found, so it is tried several times.
+#[test]
+fn the_last_p_goes_to_the_m_in_the_poller() {
+    if in_child("the_last_p_goes_to_the_m_in_the_poller") {
+        let tries = std::iter::repeat_with(threads_of_a_server).take(20);
+        let in_vain: Vec<_> = tries.take_while(|(before, after)| before != after).collect();
+        assert!(in_vain.len() < 20, "threads before and after: {in_vain:?}");
+    }
+}
+
 /// Ten thousand clients connect at once, more than wait to be accepted: each is accepted in the end, and answered.
 #[test]
 fn ten_thousand_connect_at_once() {

@@ -5,7 +5,8 @@
 //!   M with P ───────────────► look ────────────────────► idle ──────────────────────────────────┐
 //!      ▲                       │ found: run                                                       ▼
 //!      │                       └──────►                       is there a watcher that knows all there is to watch?
-//!      │                                                        yes: sleep in the note until given a P
+//!      │                                                        no P is idle any more: sleep in the note until given one
+//!      │                                                        yes: the same
 //!      │                                                        no, but too little: rouse it, and sleep
 //!      │ idle P: take it                                        none, and something to watch: be it
 //!      └──────────── woken ◄── sleep until the earliest timer: in the poller if a goroutine waits for a descriptor,
@@ -24,6 +25,12 @@
 //! **Another danger** is an M that goes into the poller for a wait that is over. Whoever went to sleep meanwhile has seen
 //! it awake, and would find no deadlock; so what there is to watch for is asked for once more under the lock. One that is
 //! in there already is roused (`rouse_idle_watcher`).
+//!
+//! **With all Ps in use nobody watches.** A watcher that hears of something then has no P to run it on, and would only wake
+//! for it, queue it and sleep again, while the holders of the Ps look by themselves as soon as they have nothing else to
+//! do. So the last idle P goes to the watcher itself (`superfluous_watcher`), and whoever has given up a P that is in
+//! use again by the time it would become the watcher does not. On two Ps a server's work is then done by two threads that
+//! take turns at watching, not by three.
 //!
 //! **Who goes on watching.** A watcher that comes back with goroutines runs the first, and wakes another M only if
 //! there are more. If timers are pending it passes the right to spin on, and with it the watch.
@@ -50,7 +57,7 @@ impl<C: Config> G0<'_, C> {
         if !self.sched.polling.is_unattended(shard) || !self.somebody_waits() {
             return None;
         }
-        self.sched.inject_here(self.m, self.sched.look(shard)?)
+        self.sched.inject_here(self.m, self.sched.look(Some(self.m), shard)?)
     }
 
     fn somebody_waits(&self) -> bool {
@@ -77,6 +84,10 @@ impl<C: Config> G0<'_, C> {
         if polls && until == NEVER && !self.sched.somebody_waits_outside(&lists) {
             return None;
         }
+        // Our P is somebody else's by now, and nobody waits for what a watcher would bring.
+        if lists.idle_ps.is_empty() {
+            return None;
+        }
         if let Err(refused) = lists.post.enter(MRef::new(self.m), until, polls) {
             if refused == Refused::KnowsTooLittle {
                 lists.rouse_watcher();
@@ -91,13 +102,14 @@ impl<C: Config> G0<'_, C> {
         lists.post.leave(MRef::new(self.m), polls);
         self.m.note.clear();
         // At the limit of threads there may have been no other M to give a P to.
-        if !self.take_next_p() {
-            let Some(p) = self.sched.take_idle_p(&mut lists) else {
-                drop(lists);
+        let given = self.take_next_p();
+        let idle = if given { None } else { self.sched.take_idle_p(&mut lists) };
+        drop(lists);
+        if !given {
+            let Some(p) = idle else {
                 self.sched.inject_outside(ready);
                 return None;
             };
-            drop(lists);
             if ready.is_empty() || until != NEVER {
                 self.sched.idle.spin();
                 self.m.spinning.set(true);
@@ -115,7 +127,7 @@ impl<C: Config> G0<'_, C> {
             (None, Some(deadline)) => _ = self.m.note.sleep_until(deadline),
             (None, None) => {}
         }
-        self.sched.collect(&told)
+        self.sched.collect(Some(self.m), &told)
     }
 }
 

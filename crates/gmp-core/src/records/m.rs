@@ -5,6 +5,7 @@
 //! then; the door orders that.
 
 pub(crate) mod door;
+pub(crate) mod gathered;
 pub(crate) mod hopped;
 pub(crate) mod inbox;
 pub(crate) mod jobs;
@@ -35,6 +36,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use core::task::Waker;
 use door::{Door, Way};
+use gathered::Gathered;
 use hopped::Hopped;
 use inbox::Inbox;
 use jobs::Jobs;
@@ -141,6 +143,8 @@ pub(crate) struct M {
     pub(crate) hopped: Hopped,
     /// What a hop took out of the queue and left to g0.
     pub(crate) at_hand: Cell<Option<Popped<Runnable>>>,
+    /// What becomes runnable while it deals with the news of a poller.
+    pub(crate) gathered: Gathered,
     /// Whose task waited for a goroutine that has ended on its own stack: g0 wakes it.
     pub(crate) task_to_wake: Cell<Option<Waker>>,
     /// What it wants called.
@@ -204,6 +208,7 @@ impl M {
             }),
             hopped: Hopped::default(),
             at_hand: Cell::new(None),
+            gathered: Gathered::default(),
             task_to_wake: Cell::new(None),
             system_call: Cell::new(SystemCall { call: no_call, data: ptr::null_mut() }),
             spinning: ShownBool::new(),

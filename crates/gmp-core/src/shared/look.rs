@@ -5,6 +5,7 @@ use crate::entering::foreign::wake_task;
 use crate::records::g::Wake;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
+use crate::records::m::M;
 use crate::records::p::Counters;
 use crate::records::source::{Sleeper, slab};
 use crate::shared::lists::Lists;
@@ -33,7 +34,8 @@ impl<C: Config> Sched<C> {
     }
 
     /// Looks into a shard of the poller without waiting, and returns those who are ready. `None`: somebody else looks.
-    pub(crate) fn look(&self, shard: usize) -> Option<List<Runnable>> {
+    /// `m`: the caller's M, on whose own stack it is.
+    pub(crate) fn look(&self, m: Option<&M>, shard: usize) -> Option<List<Runnable>> {
         let poller = self.polling.poller()?;
         if !self.polling.begin_look(shard) {
             return None;
@@ -42,13 +44,24 @@ impl<C: Config> Sched<C> {
         let looked = poller.look(shard, &mut told);
         self.polling.end_look(shard, self.header.coarse_now());
         check(looked);
-        Some(self.collect(&told))
+        Some(self.collect(m, &told))
     }
 
-    /// The goroutines that the poller's news make runnable, for the caller to queue. Others that wait for the same
-    /// descriptors (pinned goroutines, those of other runtimes, plain threads, tasks) are woken at once.
-    pub(crate) fn collect(&self, told: &ReadyList) -> List<Runnable> {
+    /// The goroutines that the poller's news make runnable, for the caller to queue, those behind futures' tasks among them
+    /// if the caller is an M. Others that wait for the same descriptors (pinned goroutines, those of other runtimes, plain
+    /// threads) are woken at once.
+    pub(crate) fn collect(&self, m: Option<&M>, told: &ReadyList) -> List<Runnable> {
         let mut ready = List::new();
+        if let Some(m) = m {
+            m.gathered.begin();
+        }
+        let mut add = |g| {
+            let left = match m {
+                Some(m) => m.gathered.add(g),
+                None => Some(g),
+            };
+            left.into_iter().for_each(|g| ready.push_back(g));
+        };
         for Ready { tag, readable, writable, restless } in told.iter() {
             let Some(source) = slab::get(tag.index()) else { continue };
             let sides = [(Side::Read, readable), (Side::Write, writable)];
@@ -56,22 +69,26 @@ impl<C: Config> Sched<C> {
                 source.edge(tag, side, restless).for_each(|sleeper| match sleeper {
                     Sleeper::Thread(alarm) => alarm.ring(),
                     Sleeper::Task(task) => wake_task(task.into_waker()),
-                    Sleeper::Goroutine(parked) => self.collect_one(parked, &mut ready),
+                    Sleeper::Goroutine(parked) => self.end_wait(parked).into_iter().for_each(&mut add),
                 });
             }
         }
-        ready
+        m.map_or(ready, |m| m.gathered.end())
     }
 
-    fn collect_one(&self, parked: Parked, ready: &mut List<Runnable>) {
+    /// Ends the wait. `Some`: the goroutine is to be queued by the caller.
+    fn end_wait(&self, parked: Parked) -> Option<Runnable> {
         let (g, wait) = parked.into_parts();
         if !g.is_of(&self.header) || g.is_inboxed() {
             crate::waiting::ready::ready(g, wait, Wake::Woken);
-        } else if g.word.to_ready(wait) {
-            g.wake.set(Wake::Woken);
-            // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-            ready.push_back(unsafe { Runnable::new(g) });
+            return None;
         }
+        if !g.word.to_ready(wait) {
+            return None;
+        }
+        g.wake.set(Wake::Woken);
+        // SAFETY: the wait was ours to end, so this is the only Runnable for it.
+        Some(unsafe { Runnable::new(g) })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The limit of threads: what goes on when no thread can be made.
 //!
-//! A P that needs an M goes to one on the idle list, else to a new thread. If none can be made, it goes to an M that
-//! sleeps elsewhere: every sleep of an M but a locked one's is in the lists, so that the M can be taken out of it.
+//! A P that needs an M goes to one on the idle list, else to a new thread; if it is the last idle P, it goes to the watcher
+//! before either (`g0/watch.rs`). If no thread can be made, it goes to an M that sleeps elsewhere: every sleep of an M
+//! but a locked one's is in the lists, so that the M can be taken out of it.
 //!
 //! ```text
 //!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► a second reserve ──► none: the P is

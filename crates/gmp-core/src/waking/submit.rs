@@ -45,8 +45,10 @@ impl<C: Config> Sched<C> {
     pub(crate) fn ready(&self, m: &M, g: Runnable) {
         let hold = m.door.hold();
         // Foreign code is called where our own runs.
-        if hold.was_inside() && m.in_policy.get() {
-            foreign::has_readied_on(m);
+        let mut g = g;
+        if hold.was_inside() {
+            let Some(left) = ready_inside(m, g) else { return };
+            g = left;
         }
         if !hold.found_p() {
             return self.ready_outside(g);
@@ -235,6 +237,15 @@ impl<C: Config> Sched<C> {
             g.unset(Flags::AT_ONCE);
         }
     }
+}
+
+/// A goroutine is readied in the middle of our own code, or by foreign code that is called there. `Some`: the caller is to
+/// queue it.
+fn ready_inside(m: &M, g: Runnable) -> Option<Runnable> {
+    if m.in_policy.get() {
+        foreign::has_readied_on(m);
+    }
+    if g.g().is_inboxed() { Some(g) } else { m.gathered.add(g) }
 }
 
 /// Where a local queue's overflow goes.

@@ -140,7 +140,7 @@ impl<C: Config> Sched<C> {
             return self.ask_for_m(lists, p, spinning);
         }
         self.wakeups.fetch_add(1, Ordering::Relaxed);
-        if let Some(m) = lists.idle_ms.pop() {
+        if let Some(m) = lists.superfluous_watcher().or_else(|| lists.idle_ms.pop()) {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(spinning);
             self.give_p(lists, m, p);

@@ -14,7 +14,7 @@ impl<C: Config> Sched<C> {
     pub(super) fn look_if_late(&self, now: u64) {
         let mut late = self.polling.late_shards(now, nanos(LATE)).peekable();
         if late.peek().is_some() && self.somebody_waits_outside(&self.lock()) {
-            late.for_each(|shard| self.inject_outside(self.look(shard).unwrap_or_default()));
+            late.for_each(|shard| self.inject_outside(self.look(None, shard).unwrap_or_default()));
         }
     }
 }

@@ -97,10 +97,15 @@ impl<C: Config> Sysmon<'_, C> {
     fn watch(mut self) {
         let mut fruitless = 0;
         let mut pause = SHORTEST;
-        let mut slept_lightly = false;
+        // What the next round begins with when nobody ends a light sleep.
+        let mut before_light_sleep = None;
         while self.sched.attention() & attention::CLOSING == 0 {
             self.sched.sysmon.set_looks_often(pause == SHORTEST);
-            if self.sched.sysmon.note.sleep_until(Instant::now() + pause) {
+            let roused = self.sched.sysmon.note.sleep_until(Instant::now() + pause);
+            if let Some(before) = before_light_sleep {
+                (fruitless, pause) = before;
+            }
+            if roused {
                 (fruitless, pause) = (0, SHORTEST);
             }
             self.sched.sysmon.set_looks_often(false);
@@ -108,13 +113,13 @@ impl<C: Config> Sysmon<'_, C> {
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);
             self.make_threads();
-            if self.may_sleep_lightly() {
-                (fruitless, pause, slept_lightly) = (0, LONGEST, true);
+            if self.may_sleep_lightly(before_light_sleep.is_some()) {
+                before_light_sleep = Some((fruitless, pause));
+                pause = LONGEST;
                 continue;
             }
-            if core::mem::take(&mut slept_lightly) {
+            if before_light_sleep.take().is_some() {
                 self.sched.sysmon.set_lightly_asleep(false);
-                pause = SHORTEST;
             }
             if self.deep_sleep() {
                 (fruitless, pause) = (0, SHORTEST);
@@ -144,15 +149,15 @@ impl<C: Config> Sysmon<'_, C> {
         looks.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
     }
 
-    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its
-    /// longest pause, and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then
+    /// Whether all Ps are idle, but have not been for the longest pause (`has_slept` lightly for that). Then sysmon sleeps
+    /// lightly for so long, and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then
     /// need not each wake sysmon, too.
-    fn may_sleep_lightly(&mut self) -> bool {
+    fn may_sleep_lightly(&mut self, has_slept: bool) -> bool {
         let lists = self.sched.lock();
         let idle = self.all_is_idle(&lists);
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
         self.some_overrun = lists.overrunning != 0;
-        let may = idle && active;
+        let may = idle && (active || !has_slept) && !lists.deadlock_suspected;
         if may {
             self.sched.sysmon.set_lightly_asleep(true);
         }

@@ -8,7 +8,8 @@
 use gmp::net::{TcpListener, TcpStream};
 use gmp::sync::Mutex;
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write};
+use std::mem::take;
 use std::sync::Arc;
 
 /// Keys and values. A goroutine that serves a connection locks them, for a moment each time.
@@ -48,8 +49,9 @@ pub(crate) fn serve(listener: &TcpListener) -> io::Result<()> {
 fn talk(stream: &TcpStream, store: &Store) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut requests, mut answers) = (BufReader::new(stream), BufWriter::new(stream));
-    while let Some(words) = read_command(&mut requests)? {
-        answer(&words, store, &mut answers)?;
+    let mut line = Vec::new();
+    while let Some(words) = read_command(&mut requests, &mut line)? {
+        answer(words, store, &mut answers)?;
         // What came in one piece is answered in one piece.
         if requests.buffer().is_empty() {
             answers.flush()?;
@@ -58,29 +60,30 @@ fn talk(stream: &TcpStream, store: &Store) -> io::Result<()> {
     answers.flush()
 }
 
-/// Reads `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or words on a line; `None` at the end.
-fn read_command(requests: &mut impl BufRead) -> io::Result<Option<Words>> {
-    let mut line = Vec::new();
-    if requests.read_until(b'\n', &mut line)? == 0 {
+/// Reads `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or words on a line; `None` at the end. `line` is for each line in turn.
+fn read_command(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<Words>> {
+    if read_line(requests, line)? == 0 {
         return Ok(None);
     }
-    let line = line.trim_ascii();
-    let Some(count) = line.strip_prefix(b"*") else {
-        return Ok(Some(line.split(|&byte| byte == b' ').map(<[u8]>::to_vec).collect()));
+    let text = line.trim_ascii();
+    let Some(count) = text.strip_prefix(b"*") else {
+        return Ok(Some(text.split(|&byte| byte == b' ').map(<[u8]>::to_vec).collect()));
     };
-    (0..number(count)?).map(|_| read_word(requests)).collect::<io::Result<_>>().map(Some)
+    (0..number(count)?).map(|_| read_word(requests, line)).collect::<io::Result<_>>().map(Some)
 }
 
-fn read_word(requests: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    let mut line = Vec::new();
-    requests.read_until(b'\n', &mut line)?;
-    let length = number(line.trim_ascii().strip_prefix(b"$").ok_or(ErrorKind::InvalidData)?)?;
-    let mut word = Vec::new();
-    if requests.take(length as u64).read_to_end(&mut word)? < length {
-        return Err(ErrorKind::UnexpectedEof.into());
-    }
+fn read_word(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+    read_line(requests, line)?;
+    let length = line.trim_ascii().strip_prefix(b"$").ok_or(ErrorKind::InvalidData)?;
+    let mut word = vec![0; number(length)?];
+    requests.read_exact(&mut word)?;
     requests.read_exact(&mut [0; 2])?;
     Ok(word)
+}
+
+fn read_line(requests: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    line.clear();
+    requests.read_until(b'\n', line)
 }
 
 fn number(digits: &[u8]) -> io::Result<usize> {
@@ -88,12 +91,16 @@ fn number(digits: &[u8]) -> io::Result<usize> {
     number.filter(|&number| number <= MOST).ok_or_else(|| ErrorKind::InvalidData.into())
 }
 
-fn answer(words: &Words, store: &Store, to: &mut impl Write) -> io::Result<()> {
-    let name = words.first().map(|name| name.to_ascii_uppercase()).unwrap_or_default();
-    match (&name[..], &words[1.min(words.len())..]) {
+fn answer(mut words: Words, store: &Store, to: &mut impl Write) -> io::Result<()> {
+    let Some((name, arguments)) = words.split_first_mut() else {
+        return to.write_all(b"-ERR no command\r\n");
+    };
+    name.make_ascii_uppercase();
+    match (&name[..], arguments) {
         (b"PING", _) => to.write_all(b"+PONG\r\n"),
         (b"SET", [key, value, ..]) => {
-            store.lock().insert(key.clone(), value.clone());
+            // The value that it replaces is dropped when the store is unlocked.
+            let _before = store.lock().insert(take(key), take(value));
             to.write_all(b"+OK\r\n")
         }
         (b"GET", [key]) => {
@@ -102,13 +109,13 @@ fn answer(words: &Words, store: &Store, to: &mut impl Write) -> io::Result<()> {
         }
         (b"DEL", keys) => {
             let mut store = store.lock();
-            let gone = keys.iter().filter(|key| store.remove(*key).is_some()).count();
+            let gone = keys.iter().filter(|key| store.remove(&key[..]).is_some()).count();
             drop(store);
             write!(to, ":{gone}\r\n")
         }
         (b"INCR", [key]) => {
             let mut store = store.lock();
-            let value = store.entry(key.clone()).or_default();
+            let value = store.entry(take(key)).or_default();
             let next =
                 std::str::from_utf8(value).ok().and_then(|value| value.parse::<i64>().ok()).unwrap_or(0) + 1;
             *value = next.to_string().into_bytes();

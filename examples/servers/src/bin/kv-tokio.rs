@@ -28,10 +28,10 @@ async fn talk(mut stream: TcpStream, store: &Store) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (reader, writer) = stream.split();
     let (mut requests, mut out) = (BufReader::new(reader), BufWriter::new(writer));
-    let mut text = Vec::new();
-    while let Some(words) = read_command(&mut requests).await? {
+    let (mut line, mut text) = (Vec::new(), Vec::new());
+    while let Some(words) = read_command(&mut requests, &mut line).await? {
         text.clear();
-        answers::answer(&words, store, &mut text)?;
+        answers::answer(words, store, &mut text)?;
         out.write_all(&text).await?;
         if requests.buffer().is_empty() {
             out.flush().await?;
@@ -40,32 +40,36 @@ async fn talk(mut stream: TcpStream, store: &Store) -> io::Result<()> {
     out.flush().await
 }
 
-async fn read_command(requests: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Words>> {
-    let mut line = Vec::new();
-    if requests.read_until(b'\n', &mut line).await? == 0 {
+async fn read_command(
+    requests: &mut (impl AsyncBufRead + Unpin),
+    line: &mut Vec<u8>,
+) -> io::Result<Option<Words>> {
+    if read_line(requests, line).await? == 0 {
         return Ok(None);
     }
-    let line = line.trim_ascii();
-    let Some(count) = line.strip_prefix(b"*") else {
-        return Ok(Some(line.split(|&byte| byte == b' ').map(<[u8]>::to_vec).collect()));
+    let text = line.trim_ascii();
+    let Some(count) = text.strip_prefix(b"*") else {
+        return Ok(Some(text.split(|&byte| byte == b' ').map(<[u8]>::to_vec).collect()));
     };
     let mut words = Vec::new();
     for _ in 0..number(count)? {
-        words.push(read_word(requests).await?);
+        words.push(read_word(requests, line).await?);
     }
     Ok(Some(words))
 }
 
-async fn read_word(requests: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<u8>> {
-    let mut line = Vec::new();
-    requests.read_until(b'\n', &mut line).await?;
-    let length = number(line.trim_ascii().strip_prefix(b"$").ok_or(ErrorKind::InvalidData)?)?;
-    let mut word = Vec::new();
-    if requests.take(length as u64).read_to_end(&mut word).await? < length {
-        return Err(ErrorKind::UnexpectedEof.into());
-    }
+async fn read_word(requests: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+    read_line(requests, line).await?;
+    let length = line.trim_ascii().strip_prefix(b"$").ok_or(ErrorKind::InvalidData)?;
+    let mut word = vec![0; number(length)?];
+    requests.read_exact(&mut word).await?;
     requests.read_exact(&mut [0; 2]).await?;
     Ok(word)
+}
+
+async fn read_line(requests: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> io::Result<usize> {
+    line.clear();
+    requests.read_until(b'\n', line).await
 }
 
 fn number(digits: &[u8]) -> io::Result<usize> {
@@ -77,13 +81,17 @@ fn number(digits: &[u8]) -> io::Result<usize> {
 mod answers {
     use super::{Store, Words};
     use std::io::{self, Write};
+    use std::mem::take;
 
-    pub(super) fn answer(words: &Words, store: &Store, to: &mut Vec<u8>) -> io::Result<()> {
-        let name = words.first().map(|name| name.to_ascii_uppercase()).unwrap_or_default();
-        match (&name[..], &words[1.min(words.len())..]) {
+    pub(super) fn answer(mut words: Words, store: &Store, to: &mut Vec<u8>) -> io::Result<()> {
+        let Some((name, arguments)) = words.split_first_mut() else {
+            return to.write_all(b"-ERR no command\r\n");
+        };
+        name.make_ascii_uppercase();
+        match (&name[..], arguments) {
             (b"PING", _) => to.write_all(b"+PONG\r\n"),
             (b"SET", [key, value, ..]) => {
-                store.lock().unwrap().insert(key.clone(), value.clone());
+                let _before = store.lock().unwrap().insert(take(key), take(value));
                 to.write_all(b"+OK\r\n")
             }
             (b"GET", [key]) => {

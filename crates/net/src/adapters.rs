@@ -1,14 +1,13 @@
 //! The traits of the async world for our streams: `futures-io`'s, tokio's, hyper's.
 
+use crate::calls;
 use crate::endpoint::Endpoint;
 use crate::task::WHOLE;
 use crate::{TcpStream, UnixStream};
 use gmp_core::contract::Side;
-use rustix::net::{RecvFlags, SendFlags};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{self, Shutdown};
-use std::os::fd::AsFd;
 use std::os::unix::net as unix;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,7 +20,7 @@ fn poll_read_tcp(
 ) -> Poll<io::Result<usize>> {
     let asked = buf.len();
     endpoint.poll(Side::Read, WHOLE, context.waker(), |socket, ticket| {
-        endpoint.read_unless_drained(ticket, asked, || read(socket, buf))
+        endpoint.read_unless_drained(ticket, asked, || calls::read_uninit(socket, buf))
     })
 }
 
@@ -31,20 +30,13 @@ fn poll_read_unix(
     context: &Context<'_>,
     buf: &mut [MaybeUninit<u8>],
 ) -> Poll<io::Result<usize>> {
-    endpoint.poll(Side::Read, WHOLE, context.waker(), |socket, _| read(socket, buf))
-}
-
-/// Reads into memory that need not be initialized. As many bytes as the result says are initialized afterwards.
-fn read(socket: impl AsFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    // `recv` rather than `read`: the kernel goes to the socket at once, and not by way of what files need.
-    let ((filled, _), _) = rustix::net::recv(socket, buf, RecvFlags::empty())?;
-    Ok(filled.len())
+    endpoint.poll(Side::Read, WHOLE, context.waker(), |socket, _| calls::read_uninit(socket, buf))
 }
 
 /// A buffer as memory that need not be initialized.
 #[cfg(feature = "futures-io")]
 fn as_uninit(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
-    // SAFETY: the same bytes, and `read` writes initialized ones only.
+    // SAFETY: the same bytes, and `read_uninit` writes initialized ones only.
     unsafe { &mut *(core::ptr::from_mut(buf) as *mut [MaybeUninit<u8>]) }
 }
 
@@ -86,9 +78,7 @@ macro_rules! adapt {
     ($stream:ident, $poll_read:ident) => {
         impl $stream {
             fn poll_write_some(&self, context: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                self.0.poll(Side::Write, WHOLE, context.waker(), |socket, _| {
-                    Ok(rustix::net::send(socket, buf, SendFlags::NOSIGNAL)?)
-                })
+                self.0.poll(Side::Write, WHOLE, context.waker(), |socket, _| calls::write(socket, buf))
             }
 
             fn poll_write_all_of(
@@ -133,7 +123,7 @@ macro_rules! adapt {
             ) -> Poll<io::Result<()>> {
                 // SAFETY: nothing in it is made uninitialized.
                 let got = std::task::ready!($poll_read(&self.0, context, unsafe { buf.unfilled_mut() }))?;
-                // SAFETY: `read` has initialized this many.
+                // SAFETY: `read_uninit` has initialized this many.
                 unsafe { buf.assume_init(got) };
                 buf.advance(got);
                 Poll::Ready(Ok(()))
@@ -159,7 +149,7 @@ macro_rules! adapt {
             ) -> Poll<io::Result<()>> {
                 // SAFETY: nothing in it is made uninitialized.
                 let got = std::task::ready!($poll_read(&self.0, context, unsafe { buf.as_mut() }))?;
-                // SAFETY: `read` has initialized this many.
+                // SAFETY: `read_uninit` has initialized this many.
                 unsafe { buf.advance(got) };
                 Poll::Ready(Ok(()))
             }

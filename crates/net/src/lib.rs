@@ -51,6 +51,7 @@
 #[cfg(any(feature = "futures-io", feature = "tokio", feature = "hyper"))]
 mod adapters;
 mod addr;
+mod calls;
 mod endpoint;
 mod pollable;
 mod raw;

@@ -187,7 +187,7 @@ macro_rules! stream {
                 &'a self,
                 buf: &'a mut [u8],
             ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-                self.0.attempts(Side::Read, move |mut socket| socket.read(buf))
+                self.0.attempts(Side::Read, move |socket| crate::calls::read(socket, buf))
             }
 
             /// The same for a write. Never suspends: the future does the waiting.
@@ -198,7 +198,7 @@ macro_rules! stream {
                 &'a self,
                 buf: &'a [u8],
             ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
-                self.0.attempts(Side::Write, move |mut socket| socket.write(buf))
+                self.0.attempts(Side::Write, move |socket| crate::calls::write(socket, buf))
             }
         }
 
@@ -228,7 +228,7 @@ macro_rules! stream {
 
         impl Write for &$name {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                self.0.when_ready(Side::Write, |mut socket| socket.write(buf))
+                self.0.when_ready(Side::Write, |socket| crate::calls::write(socket, buf))
             }
 
             fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {

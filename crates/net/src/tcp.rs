@@ -216,7 +216,7 @@ passed_on!(TcpStream {
 impl Read for &TcpStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let asked = buf.len();
-        self.0.read_all_there_is(asked, |mut socket| socket.read(buf))
+        self.0.read_all_there_is(asked, |socket| crate::calls::read(socket, buf))
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {

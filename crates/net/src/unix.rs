@@ -137,7 +137,7 @@ passed_on!(UnixStream {
 impl Read for &UnixStream {
     // Descriptors that are passed along end a read early, so a short one does not mean that there is no more.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.when_ready(Side::Read, |mut socket| socket.read(buf))
+        self.0.when_ready(Side::Read, |socket| crate::calls::read(socket, buf))
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {

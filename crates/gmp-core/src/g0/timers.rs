@@ -4,17 +4,11 @@
 //! they ready goes where a waker's goroutine goes: next on this P.
 
 use super::G0;
-use crate::contract::{Config, Policy, Switch, Thief};
+use crate::contract::{Config, Policy, Thief};
+use crate::records::g::Wake;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
-use crate::records::g::{G, Wake};
 use crate::records::p::timers::{BATCH, Batch, NEVER, Target, Timers};
-use core::ptr;
-
-/// The part of a record that has its word and its context.
-const LINE: usize = 64;
-/// How much of its stack a goroutine reads on its way out of a sleep: a few frames.
-const FRAMES: usize = 384;
 
 /// Woken goroutines on their way into the queue.
 struct Awake {
@@ -71,7 +65,7 @@ impl<C: Config> G0<'_, C> {
     /// prefetched all at once, and their stacks as soon as the records say where they are, well before they run.
     fn run_batch(&self, mut due: Batch, now: u64, timers: &Timers) -> bool {
         for g in due.goroutines() {
-            C::Switch::prefetch(ptr::from_ref(g).cast(), LINE);
+            g.ask_for_word::<C::Switch>();
         }
         let mut ran = false;
         let mut awake = Awake { tokens: [const { None }; BATCH], len: 0 };
@@ -98,8 +92,7 @@ impl<C: Config> G0<'_, C> {
         if !g.word.to_ready(wait) {
             return false;
         }
-        C::Switch::prefetch(ptr::from_ref(g).cast::<()>().wrapping_byte_add(LINE), size_of::<G>() - LINE);
-        C::Switch::prefetch(g.context.get().0.cast_const(), FRAMES);
+        g.ask_for_rest::<C::Switch>();
         // SAFETY: the wait was ours to end, so this is the only Runnable for it.
         awake.tokens[awake.len] = Some(unsafe { Runnable::new(g) });
         awake.len += 1;

@@ -10,6 +10,7 @@
 //! runs it, or a reader that has scanned it. The owner alone writes them, but anybody may read those of `shown.rs` and
 //! `extra.rs`, and learns from the word, read before and after, whether they were one goroutine's.
 
+mod ahead;
 pub(crate) mod body;
 pub(crate) mod extra;
 mod flags;

@@ -30,7 +30,7 @@ pub(crate) mod task;
 #[cfg(all(test, loom))]
 mod loom_source;
 
-use crate::contract::{Alarm, Poller, Side, Tag};
+use crate::contract::{Alarm, Poller, Side, Switch, Tag};
 use crate::ground::sync::{AtomicU32, AtomicU64, SpinLock};
 use crate::records::g::parked::Parked;
 use core::sync::atomic::Ordering;
@@ -81,6 +81,20 @@ impl Woken {
         match self.first {
             None => self.first = Some(sleeper),
             Some(_) => self.more.push(sleeper),
+        }
+    }
+
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
+
+    /// Asks for the memory that waking the first of them reads.
+    #[inline]
+    pub(crate) fn ask_ahead<S: Switch>(&self) {
+        match &self.first {
+            Some(Sleeper::Goroutine(parked)) => parked.g().ask_for_word::<S>(),
+            Some(Sleeper::Task(task)) => task.ask_ahead::<S>(),
+            Some(Sleeper::Thread(_)) | None => {}
         }
     }
 

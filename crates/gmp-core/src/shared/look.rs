@@ -1,17 +1,21 @@
 //! Look: ask the poller who is ready, and the scheduler whether anybody waits for that. Go: `netpoll`, `netpollready`.
 
-use crate::contract::{Config, List, Ready, ReadyList, Side};
+use crate::contract::{Config, List, Ready, ReadyList, Side, Switch, Tag};
 use crate::entering::foreign::wake_task;
 use crate::records::g::Wake;
 use crate::records::g::parked::Parked;
 use crate::records::g::runnable::Runnable;
 use crate::records::m::M;
 use crate::records::p::Counters;
-use crate::records::source::{Sleeper, slab};
+use crate::records::source::{Sleeper, Woken, slab};
 use crate::shared::lists::Lists;
 use crate::shared::sched::{AllP, Sched};
+use core::ptr;
 use core::sync::atomic::Ordering;
 use std::io;
+
+/// So many are found before the first of them is woken, so that what belongs to them is on its way meanwhile.
+const TOGETHER: usize = 16;
 
 impl<C: Config> Sched<C> {
     /// Whether a goroutine, or a future's task, waits for a descriptor, by the counts of these Ps.
@@ -55,25 +59,46 @@ impl<C: Config> Sched<C> {
         if let Some(m) = m {
             m.gathered.begin();
         }
-        let mut add = |g| {
-            let left = match m {
-                Some(m) => m.gathered.add(g),
-                None => Some(g),
-            };
-            left.into_iter().for_each(|g| ready.push_back(g));
-        };
-        for Ready { tag, readable, writable, restless } in told.iter() {
-            let Some(source) = slab::get(tag.index()) else { continue };
+        // What has been silent for a while is in no cache: all of it is asked for before the first is looked at.
+        let source = |tag: Tag| slab::get(tag.index());
+        for source in told.iter().filter_map(|Ready { tag, .. }| source(tag)) {
+            C::Switch::prefetch(ptr::from_ref(source).cast(), size_of_val(source));
+        }
+        let sides = |Ready { tag, readable, writable, restless }| {
             let sides = [(Side::Read, readable), (Side::Write, writable)];
-            for (side, _) in sides.into_iter().filter(|(_, is_ready)| *is_ready) {
-                source.edge(tag, side, restless).for_each(|sleeper| match sleeper {
-                    Sleeper::Thread(alarm) => alarm.ring(),
-                    Sleeper::Task(task) => wake_task(task.into_waker()),
-                    Sleeper::Goroutine(parked) => self.end_wait(parked).into_iter().for_each(&mut add),
-                });
+            sides.into_iter().filter(|(_, is_ready)| *is_ready).map(move |(side, _)| (tag, side, restless))
+        };
+        let mut edges = told.iter().flat_map(sides);
+        let mut next = || {
+            edges.find_map(|(tag, side, restless)| {
+                let woken = source(tag)?.edge(tag, side, restless);
+                woken.ask_ahead::<C::Switch>();
+                (!woken.is_nobody()).then_some(woken)
+            })
+        };
+        loop {
+            let some: [_; TOGETHER] = core::array::from_fn(|_| next());
+            let more = some[TOGETHER - 1].is_some();
+            some.into_iter().flatten().for_each(|woken| self.wake_all(m, woken, &mut ready));
+            if !more {
+                return m.map_or(ready, |m| m.gathered.end());
             }
         }
-        m.map_or(ready, |m| m.gathered.end())
+    }
+
+    /// Wakes them; those that the caller is to queue are added to what `m` gathers, or to `ready`.
+    fn wake_all(&self, m: Option<&M>, woken: Woken, ready: &mut List<Runnable>) {
+        woken.for_each(|sleeper| match sleeper {
+            Sleeper::Thread(alarm) => alarm.ring(),
+            Sleeper::Task(task) => wake_task(task.into_waker()),
+            Sleeper::Goroutine(parked) => {
+                let left = self.end_wait(parked).and_then(|g| match m {
+                    Some(m) => m.gathered.add(g),
+                    None => Some(g),
+                });
+                left.into_iter().for_each(|g| ready.push_back(g));
+            }
+        });
     }
 
     /// Ends the wait. `Some`: the goroutine is to be queued by the caller.
@@ -86,6 +111,7 @@ impl<C: Config> Sched<C> {
         if !g.word.to_ready(wait) {
             return None;
         }
+        g.ask_for_rest::<C::Switch>();
         g.wake.set(Wake::Woken);
         // SAFETY: the wait was ours to end, so this is the only Runnable for it.
         Some(unsafe { Runnable::new(g) })

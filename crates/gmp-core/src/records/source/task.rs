@@ -9,6 +9,7 @@
 //! are listed with it, and so a reader of all of them, one after the other, sees none while some task is listed all the
 //! time.
 
+use crate::contract::Switch;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Waker;
 use crossbeam_utils::CachePadded;
@@ -81,6 +82,12 @@ impl Drop for Counted {
 }
 
 impl Task {
+    /// Asks for what its waker most likely reads first.
+    #[inline]
+    pub(crate) fn ask_ahead<S: Switch>(&self) {
+        S::prefetch(self.waker.data(), size_of::<usize>());
+    }
+
     pub(crate) fn new(key: u64, waker: &Waker, count: Count) -> Self {
         // Before it is counted: a clone is foreign code, and may unwind.
         let waker = waker.clone();

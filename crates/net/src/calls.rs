@@ -1,5 +1,5 @@
-//! The system calls of streams, made without libc. Its wrappers let a thread be cancelled while it waits, which takes two
-//! locked instructions a call; here no call waits, and no goroutine is cancelled so.
+//! The system calls of streams, made without libc where rustix can do without it. libc's wrappers let a thread be cancelled
+//! while it waits, which takes two locked instructions a call; here no call waits, and no goroutine is cancelled so.
 
 use rustix::net::{RecvFlags, SendFlags};
 use std::io;

@@ -4,11 +4,11 @@
 //!              nothing queued            nothing stolen            P given up, last look in vain
 //!   M with P ───────────────► look ────────────────────► idle ──────────────────────────────────┐
 //!      ▲                       │ found: run                                                       ▼
-//!      │                       └──────►                       is there a watcher that knows all there is to watch?
-//!      │                                                        no P is idle any more: sleep in the note until given one
-//!      │                                                        yes: the same
-//!      │                                                        no, but too little: rouse it, and sleep
-//!      │ idle P: take it                                        none, and something to watch: be it
+//!      │                       └──────►                       is a P idle yet, and who watches?
+//!      │                                                        no P is: sleep in the note until given one
+//!      │                                                        one who knows all there is to watch: the same
+//!      │                                                        one who knows too little: rouse it, and sleep
+//!      │ idle P: take it                                        nobody, and there is something to watch: be it
 //!      └──────────── woken ◄── sleep until the earliest timer: in the poller if a goroutine waits for a descriptor,
 //!                              in the note otherwise
 //! ```
@@ -28,7 +28,7 @@
 //!
 //! **With all Ps in use nobody watches.** A watcher that hears of something then has no P to run it on, and would only wake
 //! for it, queue it and sleep again, while the holders of the Ps look by themselves as soon as they have nothing else to
-//! do. So the last idle P goes to the watcher itself (`superfluous_watcher`), and whoever has given up a P that is in
+//! do. So the last idle P goes to the watcher itself (`start_m`), and whoever has given up a P that is in
 //! use again by the time it would become the watcher does not. On two Ps a server's work is then done by two threads that
 //! take turns at watching, not by three.
 //!
@@ -36,7 +36,7 @@
 //! there are more. If timers are pending it passes the right to spin on, and with it the watch.
 
 use super::G0;
-use crate::contract::{Config, List, Popped, ReadyList};
+use crate::contract::{Config, Popped, ReadyList};
 use crate::records::g::runnable::Runnable;
 use crate::records::p::timers::NEVER;
 use crate::shared::lists::MRef;
@@ -84,7 +84,7 @@ impl<C: Config> G0<'_, C> {
         if polls && until == NEVER && !self.sched.somebody_waits_outside(&lists) {
             return None;
         }
-        // Our P is somebody else's by now, and nobody waits for what a watcher would bring.
+        // Our P is somebody else's by now, or the world stops: there would be no P for what a watcher brings.
         if lists.idle_ps.is_empty() {
             return None;
         }
@@ -96,30 +96,33 @@ impl<C: Config> G0<'_, C> {
         }
         self.sched.polling.set_watched(polls);
         drop(lists);
-        let ready = self.sleep_as_watcher(until, polls);
+        let told = self.sleep_as_watcher(until, polls);
         let mut lists = self.sched.lock();
         self.sched.polling.set_watched(false);
         lists.post.leave(MRef::new(self.m), polls);
         self.m.note.clear();
-        // At the limit of threads there may have been no other M to give a P to.
+        // One that was taken off its post was given a P. The others take one before they deal with the news, which calls
+        // wakers: while an M is at the post it sleeps, and can be given a P.
         let given = self.take_next_p();
         let idle = if given { None } else { self.sched.take_idle_p(&mut lists) };
         drop(lists);
-        if !given {
-            let Some(p) = idle else {
-                self.sched.inject_outside(ready);
-                return None;
-            };
-            if ready.is_empty() || until != NEVER {
-                self.sched.idle.spin();
-                self.m.spinning.set(true);
-            }
+        let has_p = given || idle.is_some();
+        if let Some(p) = idle {
             self.acquire(p);
+        }
+        let ready = self.sched.collect(Some(self.m), &told);
+        if !has_p {
+            self.sched.inject_outside(ready);
+            return None;
+        }
+        if !given && (ready.is_empty() || until != NEVER) {
+            self.sched.idle.spin();
+            self.m.spinning.set(true);
         }
         self.sched.inject_here(self.m, ready)
     }
 
-    fn sleep_as_watcher(&self, until: u64, polls: bool) -> List<Runnable> {
+    fn sleep_as_watcher(&self, until: u64, polls: bool) -> ReadyList {
         let deadline = (until != NEVER).then(|| self.sched.header.instant(until));
         let mut told = ReadyList::new();
         match (self.sched.polling.poller().filter(|_| polls), deadline) {
@@ -127,7 +130,7 @@ impl<C: Config> G0<'_, C> {
             (None, Some(deadline)) => _ = self.m.note.sleep_until(deadline),
             (None, None) => {}
         }
-        self.sched.collect(Some(self.m), &told)
+        told
     }
 }
 

@@ -237,13 +237,6 @@ impl<C: Config> Lists<C> {
         }
     }
 
-    /// Takes the watcher off its post, if no P is idle: then there is nobody for whom it could watch, since whoever holds a
-    /// P looks after its timers, and into the poller before it gives the P up. A thread that runs anyway in a moment, as
-    /// soon as there is news, is better than one more that takes turns with it.
-    pub(crate) fn superfluous_watcher(&mut self) -> Option<MRef> {
-        if self.idle_ps.is_empty() { self.post.take() } else { None }
-    }
-
     /// Whether no thread can be made, as far as is known, and no M sleeps that could be given a P instead.
     pub(crate) fn has_nobody_to_wake(&self) -> bool {
         (self.thread_limit_hit || self.refused.is_some())

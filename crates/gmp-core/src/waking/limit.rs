@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   start_m ──► an idle M ──► a new thread ──► the watcher ──► m0, which rests ──► a second reserve ──► none: the P is
-//!                                                                        │                              out of use
+//!      └─the last idle P─► the watcher                                   │                              out of use
 //!   m0:  rests ──given a P──► reserve ──another M is idle: gives it the P, or has nothing to do──► rests
 //!   second reserve: is made ──────────► reserve ──the same──► its thread ends
 //! ```
@@ -62,7 +62,7 @@ impl<C: Config> Sched<C> {
     }
 
     fn take_sleeper(&self, lists: &mut Lists<C>) -> Option<MRef> {
-        if let Some(m) = lists.post.take() {
+        if let Some(m) = self.take_watcher(lists) {
             return Some(m);
         }
         let m0 = lists.m0.filter(|_| lists.m0_rests && !lists.finished)?;

@@ -126,7 +126,7 @@ impl<C: Config> Sched<C> {
         true
     }
 
-    /// Gives a P to an M: to an idle one, or to a new thread.
+    /// Gives a P to an M: the last idle one to the watcher, others to an idle M, or to a new thread.
     #[doc(alias = "startm")]
     pub(crate) fn start_m(&self, lists: &mut Lists<C>, p: OwnedP<C>, spinning: bool) {
         if self.attention() & attention::CLOSING != 0 {
@@ -140,13 +140,21 @@ impl<C: Config> Sched<C> {
             return self.ask_for_m(lists, p, spinning);
         }
         self.wakeups.fetch_add(1, Ordering::Relaxed);
-        if let Some(m) = lists.superfluous_watcher().or_else(|| lists.idle_ms.pop()) {
+        let watcher = if lists.idle_ps.is_empty() { self.take_watcher(lists) } else { None };
+        if let Some(m) = watcher.or_else(|| lists.idle_ms.pop()) {
             // SAFETY: it sleeps, and under the lock nobody else wakes it.
             unsafe { m.get() }.spinning.set(spinning);
             self.give_p(lists, m, p);
         } else {
             self.new_m(lists, p, spinning);
         }
+    }
+
+    /// Takes the watcher off its post, to give it a P. From here on others look into the poller again.
+    pub(crate) fn take_watcher(&self, lists: &mut Lists<C>) -> Option<MRef> {
+        let m = lists.post.take()?;
+        self.polling.set_watched(false);
+        Some(m)
     }
 
     /// Has sysmon start an M for a P: an idle one, if there is one by then. Under the lock.

@@ -99,9 +99,12 @@ impl<C: Config> Sysmon<'_, C> {
         let mut pause = SHORTEST;
         // What the next round begins with when nobody ends a light sleep.
         let mut before_light_sleep = None;
+        // Whoever ends a deep sleep may want something at once.
+        let mut roused_from_deep_sleep = false;
         while self.sched.attention() & attention::CLOSING == 0 {
-            self.sched.sysmon.set_looks_often(pause == SHORTEST);
-            let roused = self.sched.sysmon.note.sleep_until(Instant::now() + pause);
+            let nap = if core::mem::take(&mut roused_from_deep_sleep) { SHORTEST } else { pause };
+            self.sched.sysmon.set_looks_often(nap == SHORTEST);
+            let roused = self.sched.sysmon.note.sleep_until(Instant::now() + nap);
             if let Some(before) = before_light_sleep {
                 (fruitless, pause) = before;
             }
@@ -113,7 +116,7 @@ impl<C: Config> Sysmon<'_, C> {
             let now = self.sched.header.now();
             self.sched.header.coarse.store(now, Ordering::Relaxed);
             self.make_threads();
-            if self.may_sleep_lightly(before_light_sleep.is_some()) {
+            if self.may_sleep_lightly() {
                 before_light_sleep = Some((fruitless, pause));
                 pause = LONGEST;
                 continue;
@@ -121,8 +124,12 @@ impl<C: Config> Sysmon<'_, C> {
             if before_light_sleep.take().is_some() {
                 self.sched.sysmon.set_lightly_asleep(false);
             }
-            if self.deep_sleep() {
-                (fruitless, pause) = (0, SHORTEST);
+            if let Some(slept) = self.deep_sleep() {
+                roused_from_deep_sleep = true;
+                // After a short sleep the same work goes on: looks that were fruitless before it are so still.
+                if slept >= LONGEST {
+                    (fruitless, pause) = (0, SHORTEST);
+                }
                 continue;
             }
             match self.retake(now, pause > SHORTEST) {
@@ -149,15 +156,15 @@ impl<C: Config> Sysmon<'_, C> {
         looks.filter(|&at| at > self.sched.header.coarse.load(Ordering::Relaxed)).min().unwrap_or(NEVER)
     }
 
-    /// Whether all Ps are idle, but have not been for the longest pause (`has_slept` lightly for that). Then sysmon sleeps
-    /// lightly for so long, and nobody wakes it but a blocking call: goroutines that wake for a moment every now and then
-    /// need not each wake sysmon, too.
-    fn may_sleep_lightly(&mut self, has_slept: bool) -> bool {
+    /// Whether all Ps are idle, but were not all the time since the last round. Then sysmon sleeps lightly for its
+    /// longest pause, and nobody wakes it but a declared blocking call, or a goroutine that comes back from another one:
+    /// goroutines that wake for a moment every now and then need not each wake sysmon, too.
+    fn may_sleep_lightly(&mut self) -> bool {
         let lists = self.sched.lock();
         let idle = self.all_is_idle(&lists);
         let active = core::mem::replace(&mut self.awakenings, lists.awakenings) != lists.awakenings;
         self.some_overrun = lists.overrunning != 0;
-        let may = idle && (active || !has_slept) && !lists.deadlock_suspected;
+        let may = idle && active;
         if may {
             self.sched.sysmon.set_lightly_asleep(true);
         }
@@ -171,15 +178,15 @@ impl<C: Config> Sysmon<'_, C> {
             && lists.without_stack.is_empty()
     }
 
-    /// Sleeps while all Ps are idle or the world is stopped. `true`: it did. While the world is being stopped it stays
-    /// awake: a goroutine that lets the stopper wait lets timers wait, too.
-    fn deep_sleep(&mut self) -> bool {
+    /// Sleeps while all Ps are idle or the world is stopped. Returns for how long, if it did. While the world is being
+    /// stopped it stays awake: a goroutine that lets the stopper wait lets timers wait, too.
+    fn deep_sleep(&mut self) -> Option<Duration> {
         let mut lists = self.sched.lock();
         let idle = self.all_is_idle(&lists);
         let stopped = self.sched.attention() & attention::STOP != 0 && lists.stopper.is_none();
         let unwatched = !stopped && self.sched.wants_watcher(&lists);
         if !(idle || stopped) || unwatched || self.sched.attention() & attention::CLOSING != 0 {
-            return false;
+            return None;
         }
         if idle && has_unwatched_timer(&lists) {
             let wakes = !lists.has_nobody_to_wake();
@@ -188,9 +195,10 @@ impl<C: Config> Sysmon<'_, C> {
                 self.sched.wake_for_old_work();
             }
             // Else all Ms may be locked, or in the hands of goroutines that have stepped aside.
-            return false;
+            return None;
         }
         lists.sysmon_asleep = true;
+        let begun = Instant::now();
         let suspect = lists.deadlock_suspected;
         drop(lists);
         if suspect {
@@ -205,7 +213,7 @@ impl<C: Config> Sysmon<'_, C> {
         if lists.deadlock_suspected {
             self.sched.check_dead(&mut lists);
         }
-        true
+        Some(begun.elapsed())
     }
 
     /// Takes Ps from goroutines that block, and ends slices; `slow`: the last look was long ago.

@@ -8,27 +8,35 @@ use crate::contract::List;
 use crate::records::g::runnable::Runnable;
 use core::cell::Cell;
 
-/// Of one M; touched by its thread alone, and only on its own stack.
+/// Of one M; touched by whoever runs on it. Goroutines are gathered on the M's own stack only.
 #[derive(Default)]
-pub(crate) struct Gathered(Cell<Option<List<Runnable>>>);
+pub(crate) struct Gathered {
+    gathers: Cell<bool>,
+    list: Cell<List<Runnable>>,
+}
 
 impl Gathered {
     /// From here on goroutines that this M readies are gathered.
     pub(crate) fn begin(&self) {
-        let before = self.0.replace(Some(List::new()));
-        debug_assert!(before.is_none(), "news of pollers are dealt with one after another");
+        let before = self.gathers.replace(true);
+        debug_assert!(!before, "news of pollers are dealt with one after another");
     }
 
     /// Adds one. `Some`: nothing is gathered, and the caller is to queue it.
+    #[inline]
     pub(crate) fn add(&self, g: Runnable) -> Option<Runnable> {
-        let Some(mut list) = self.0.take() else { return Some(g) };
+        if !self.gathers.get() {
+            return Some(g);
+        }
+        let mut list = self.list.take();
         list.push_back(g);
-        self.0.set(Some(list));
+        self.list.set(list);
         None
     }
 
     /// Those that were gathered, first come first; from here on nothing is.
     pub(crate) fn end(&self) -> List<Runnable> {
-        self.0.take().unwrap_or_default()
+        self.gathers.set(false);
+        self.list.take()
     }
 }

@@ -7,7 +7,8 @@
 //!                      └──it came back by itself: clear──► Clear
 //! ```
 //!
-//! **Invariant.** `wake` happens at most once between two `clear`s, `sleep` returns only after it (or at its deadline).
+//! **Invariant.** `sleep` returns only after a `wake` (or at its deadline). A second one before the owner has cleared the note
+//! changes nothing.
 //! The wake may come before the sleep; it is never lost. What the waker wrote before is seen after `sleep`.
 //!
 //! **Thread or poller?** The word that the waker swaps says where the owner sleeps: a waker that finds Polling there

@@ -7,9 +7,9 @@
 //!                      └──it came back by itself: clear──► Clear
 //! ```
 //!
-//! **Invariant.** `sleep` returns only after a `wake` (or at its deadline). A second one before the owner has cleared the note
-//! changes nothing.
-//! The wake may come before the sleep; it is never lost. What the waker wrote before is seen after `sleep`.
+//! **Invariant.** `sleep` returns only after a `wake` (or at its deadline). The wake may come before the sleep; it is never
+//! lost, and a second one before the owner has cleared the note changes nothing. What the waker wrote before is seen after
+//! `sleep`.
 //!
 //! **Thread or poller?** The word that the waker swaps says where the owner sleeps: a waker that finds Polling there
 //! interrupts the poller, and one that finds Clear unparks the thread. The owner leaves Clear for Polling by a

@@ -120,6 +120,22 @@ fn http2_has_a_goroutine_for_each_request() {
     }
 }
 
+/// A real client of HTTP/2, where it is installed (Debian: `nghttp2-client`).
+#[test]
+fn h2load_ends_without_an_error() {
+    with_server(2, http::talk_http2, |address| {
+        let url = format!("http://{address}/");
+        let mut h2load = gmp::process::Command::new("h2load");
+        let Ok(output) = h2load.args(["-n", "5000", "-c", "20", "-m", "10", &url]).output() else {
+            println!("skipped: there is no h2load here");
+            return;
+        };
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("5000 succeeded, 0 failed, 0 errored, 0 timeout"), "{said}");
+    });
+}
+
 #[test]
 fn rustls_over_blocking_streams() {
     gmp::run(|| {

@@ -106,12 +106,11 @@ impl<C: Config> G0<'_, C> {
         let given = self.take_next_p();
         let idle = if given { None } else { self.sched.take_idle_p(&mut lists) };
         drop(lists);
-        let has_p = given || idle.is_some();
         if let Some(p) = idle {
             self.acquire(p);
         }
         let ready = self.sched.collect(Some(self.m), &told);
-        if !has_p {
+        if !self.m.has_p() {
             self.sched.inject_outside(ready);
             return None;
         }

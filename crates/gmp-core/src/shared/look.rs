@@ -10,6 +10,7 @@ use crate::records::p::Counters;
 use crate::records::source::{Sleeper, Woken, slab};
 use crate::shared::lists::Lists;
 use crate::shared::sched::{AllP, Sched};
+use crate::waiting::ready::{end, ready};
 use core::ptr;
 use core::sync::atomic::Ordering;
 use std::io;
@@ -55,7 +56,7 @@ impl<C: Config> Sched<C> {
     /// if the caller is an M. Others that wait for the same descriptors (pinned goroutines, those of other runtimes, plain
     /// threads) are woken at once.
     pub(crate) fn collect(&self, m: Option<&M>, told: &ReadyList) -> List<Runnable> {
-        let mut ready = List::new();
+        let mut others = List::new();
         if let Some(m) = m {
             m.gathered.begin();
         }
@@ -79,15 +80,15 @@ impl<C: Config> Sched<C> {
         loop {
             let some: [_; TOGETHER] = core::array::from_fn(|_| next());
             let more = some[TOGETHER - 1].is_some();
-            some.into_iter().flatten().for_each(|woken| self.wake_all(m, woken, &mut ready));
+            some.into_iter().flatten().for_each(|woken| self.wake_all(m, woken, &mut others));
             if !more {
-                return m.map_or(ready, |m| m.gathered.end());
+                return m.map_or(others, |m| m.gathered.end());
             }
         }
     }
 
-    /// Wakes them; those that the caller is to queue are added to what `m` gathers, or to `ready`.
-    fn wake_all(&self, m: Option<&M>, woken: Woken, ready: &mut List<Runnable>) {
+    /// Wakes them; those that the caller is to queue are added to what `m` gathers, or to `others`.
+    fn wake_all(&self, m: Option<&M>, woken: Woken, others: &mut List<Runnable>) {
         woken.for_each(|sleeper| match sleeper {
             Sleeper::Thread(alarm) => alarm.ring(),
             Sleeper::Task(task) => wake_task(task.into_waker()),
@@ -96,7 +97,7 @@ impl<C: Config> Sched<C> {
                     Some(m) => m.gathered.add(g),
                     None => Some(g),
                 });
-                left.into_iter().for_each(|g| ready.push_back(g));
+                left.into_iter().for_each(|g| others.push_back(g));
             }
         });
     }
@@ -105,16 +106,12 @@ impl<C: Config> Sched<C> {
     fn end_wait(&self, parked: Parked) -> Option<Runnable> {
         let (g, wait) = parked.into_parts();
         if !g.is_of(&self.header) || g.is_inboxed() {
-            crate::waiting::ready::ready(g, wait, Wake::Woken);
+            ready(g, wait, Wake::Woken);
             return None;
         }
-        if !g.word.to_ready(wait) {
-            return None;
-        }
+        let runnable = end(g, wait, Wake::Woken)?;
         g.ask_for_rest::<C::Switch>();
-        g.wake.set(Wake::Woken);
-        // SAFETY: the wait was ours to end, so this is the only Runnable for it.
-        Some(unsafe { Runnable::new(g) })
+        Some(runnable)
     }
 }
 

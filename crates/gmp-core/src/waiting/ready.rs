@@ -63,8 +63,9 @@ fn ready_as_outsider(g: &'static G, wait: Wait, wake: Wake) -> bool {
     true
 }
 
+/// Ends `wait`. `Some`: the caller is to queue the goroutine.
 #[inline(always)]
-fn end(g: &'static G, wait: Wait, wake: Wake) -> Option<Runnable> {
+pub(crate) fn end(g: &'static G, wait: Wait, wake: Wake) -> Option<Runnable> {
     if !g.word.to_ready(wait) {
         return None;
     }

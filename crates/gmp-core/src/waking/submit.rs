@@ -45,11 +45,8 @@ impl<C: Config> Sched<C> {
     pub(crate) fn ready(&self, m: &M, g: Runnable) {
         let hold = m.door.hold();
         // Foreign code is called where our own runs.
-        let mut g = g;
-        if hold.was_inside() {
-            let Some(left) = ready_inside(m, g) else { return };
-            g = left;
-        }
+        let left = if hold.was_inside() { ready_inside(m, g) } else { Some(g) };
+        let Some(g) = left else { return };
         if !hold.found_p() {
             return self.ready_outside(g);
         }

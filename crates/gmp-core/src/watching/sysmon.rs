@@ -97,18 +97,13 @@ impl<C: Config> Sysmon<'_, C> {
     fn watch(mut self) {
         let mut fruitless = 0;
         let mut pause = SHORTEST;
-        // What the next round begins with when nobody ends a light sleep.
-        let mut before_light_sleep = None;
-        // Whoever ends a deep sleep may want something at once.
-        let mut roused_from_deep_sleep = false;
+        // What comes in place of the next pause.
+        let mut instead = None;
+        let mut slept_lightly = false;
         while self.sched.attention() & attention::CLOSING == 0 {
-            let nap = if core::mem::take(&mut roused_from_deep_sleep) { SHORTEST } else { pause };
+            let nap = instead.take().unwrap_or(pause);
             self.sched.sysmon.set_looks_often(nap == SHORTEST);
-            let roused = self.sched.sysmon.note.sleep_until(Instant::now() + nap);
-            if let Some(before) = before_light_sleep {
-                (fruitless, pause) = before;
-            }
-            if roused {
+            if self.sched.sysmon.note.sleep_until(Instant::now() + nap) {
                 (fruitless, pause) = (0, SHORTEST);
             }
             self.sched.sysmon.set_looks_often(false);
@@ -117,15 +112,15 @@ impl<C: Config> Sysmon<'_, C> {
             self.sched.header.coarse.store(now, Ordering::Relaxed);
             self.make_threads();
             if self.may_sleep_lightly() {
-                before_light_sleep = Some((fruitless, pause));
-                pause = LONGEST;
+                (instead, slept_lightly) = (Some(LONGEST), true);
                 continue;
             }
-            if before_light_sleep.take().is_some() {
+            if core::mem::take(&mut slept_lightly) {
                 self.sched.sysmon.set_lightly_asleep(false);
             }
             if let Some(slept) = self.deep_sleep() {
-                roused_from_deep_sleep = true;
+                // Whoever ended it may want something at once.
+                instead = Some(SHORTEST);
                 // After a short sleep the same work goes on: looks that were fruitless before it are so still.
                 if slept >= LONGEST {
                     (fruitless, pause) = (0, SHORTEST);
